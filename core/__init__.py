@@ -1,0 +1,1 @@
+"""The I2P router: everything below the application. Applications use :mod:`core.api`."""

@@ -1,0 +1,28 @@
+"""What engines need from the outside and get handed in: wall-clock time and entropy.
+
+Monotonic time is not a port: every engine call takes ``now`` (monotonic seconds) as an argument.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class WallClock(Protocol):
+    """Wire time, corrected for the skew measured against peers."""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        ...
+
+
+class Entropy(Protocol):
+    """Randomness. Production: the operating system; tests: a seeded stream."""
+
+    def random_bytes(self, count: int) -> bytes:
+        """``count`` random bytes."""
+        ...
+
+    def randbelow(self, bound: int) -> int:
+        """A uniform integer in ``[0, bound)``; ``bound`` >= 1."""
+        ...

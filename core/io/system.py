@@ -1,0 +1,40 @@
+"""The real wall clock and the real entropy."""
+
+from __future__ import annotations
+
+import os
+import time
+
+
+class SystemEntropy:
+    """The operating system's random numbers, fetched in blocks (a system call costs more)."""
+
+    _BLOCK_BYTES = 4096
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._position = 0
+
+    def random_bytes(self, count: int) -> bytes:
+        if count >= self._BLOCK_BYTES // 4:
+            return os.urandom(count)
+        end = self._position + count
+        if end > len(self._pool):
+            self._pool = os.urandom(self._BLOCK_BYTES)
+            self._position, end = 0, count
+        data = self._pool[self._position : end]
+        self._position = end
+        return data
+
+    def randbelow(self, bound: int) -> int:
+        return int.from_bytes(self.random_bytes((bound.bit_length() + 71) // 8), "big") % bound
+
+
+class SystemWallClock:
+    """The system's clock plus a correction learned from peers or time servers."""
+
+    def __init__(self) -> None:
+        self.correction_s = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.correction_s
