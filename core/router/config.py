@@ -1,0 +1,32 @@
+"""What a router is told at start; the application fills it from its YAML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.tunnel.shape import TunnelShape
+
+
+@dataclass(frozen=True, slots=True)
+class RouterConfig:
+    """One router. Rates are bytes per second; zero hops and ports of 0 mean "choose"."""
+
+    data_dir: Path
+    network_id: int = 2
+    host: str | None = None
+    """Published address (IPv4 or IPv6 literal); None: not published."""
+    port: int = 0
+    """NTCP2 port; 0: drawn once at random and kept in the data directory."""
+    bind: str = "0.0.0.0"
+    """Local address of the listening socket and source address of outgoing connections."""
+    allow_private_addresses: bool = False
+    inbound_bytes_s: int = 4_000_000
+    outbound_bytes_s: int = 4_000_000
+    share: float = 0.8
+    """Fraction of the bandwidth that transit may use."""
+    transit: bool = True
+    transit_tunnels_max: int = 2500
+    floodfill: bool = False
+    exploratory_inbound: TunnelShape = field(default_factory=lambda: TunnelShape(2, 2))
+    exploratory_outbound: TunnelShape = field(default_factory=lambda: TunnelShape(2, 2))
