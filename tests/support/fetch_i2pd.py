@@ -79,9 +79,7 @@ def installed(release: str) -> I2pdProgram:
     """The prepared i2pd of ``release``; raises when ``make test`` has not fetched it."""
     root = cache_dir() / release / "root"
     if not (root / ".complete").exists():
-        raise RuntimeError(
-            f"i2pd from Debian {release} is missing in {root}: run `python -m tests.support.fetch_i2pd`"
-        )
+        raise RuntimeError(f"i2pd from Debian {release} is missing in {root}: run `make peers`")
     return I2pdProgram(release, root)
 
 

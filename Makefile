@@ -1,0 +1,60 @@
+# make demo   a private I2P network on this machine, with an eepsite and a proxy, in one command
+# make check  formatting, types, architecture and the unit tests (fast)
+# make test   everything, with networks of real I2P routers; fetches those routers first
+# make bench  throughput and CPU beside i2pd's, on one loopback network
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo check lint unit test interop slow peers bench clean
+
+demo: $(READY)
+	$(BIN)/i2ptunnel demo
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(MAKE) --no-print-directory venv-without-ensurepip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Debian splits pip out of python3: take it from its package, without root, into the venv only.
+.PHONY: venv-without-ensurepip
+venv-without-ensurepip:
+	rm -rf $(VENV)
+	$(PYTHON) -m venv --without-pip $(VENV)
+	mkdir -p $(VENV)/pip-package
+	cd $(VENV)/pip-package && apt-get -q download python3-pip-whl && dpkg-deb -x python3-pip-whl_*.deb .
+	PYTHONPATH=$$(ls $(VENV)/pip-package/usr/share/python-wheels/pip-*.whl) \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check pip
+	rm -rf $(VENV)/pip-package
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(READY)
+	$(BIN)/pytest -m 'not interop and not slow' tests
+
+check: lint unit
+
+peers: $(READY)
+	$(BIN)/python -m tests.support.fetch_i2pd
+
+interop: peers
+	$(BIN)/pytest -m 'interop and not slow' tests/interop
+
+test: check interop
+
+slow: peers
+	$(BIN)/pytest -m slow --timeout 1500 tests/interop
+
+bench: peers
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
