@@ -1,0 +1,156 @@
+"""Our own program as a process: configuration from a dictionary, status from its command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.i2pd_net import NETWORK_ID, wait_until
+
+_COMMAND = [sys.executable, "-m", "i2ptunnel"]
+
+
+def run_command(*arguments: str, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
+    """Run one short ``i2ptunnel`` command."""
+    return subprocess.run(
+        [*_COMMAND, *arguments], capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+
+
+class Appliance:
+    """One ``i2ptunnel run`` on a loopback address of its own."""
+
+    def __init__(
+        self,
+        root: Path,
+        address: str,
+        port: int,
+        tunnels: dict[str, Any] | None = None,
+        **router: Any,
+    ) -> None:
+        self.root = root
+        self.address = address
+        self.data_dir = root / "data"
+        self.config_file = root / "i2ptunnel.yaml"
+        self.log_file = root / "log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.config: dict[str, Any] = {
+            "router": {
+                "data_dir": str(self.data_dir),
+                "network_id": NETWORK_ID,
+                "host": address,
+                "port": port,
+                "bind": address,
+                "allow_private_addresses": True,
+                "ssu2": {"enabled": False},
+                "reseed": {"enabled": False},
+                "time": {"ntp": False},
+                "exploratory": {
+                    "inbound": {"length": 2, "quantity": 2},
+                    "outbound": {"length": 2, "quantity": 2},
+                },
+                **router,
+            },
+            "control": {"console": None},
+            "tunnels": tunnels or {},
+        }
+
+    def write_config(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.config_file.write_text(yaml.safe_dump(self.config))
+
+    def start(self) -> None:
+        self.write_config()
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*_COMMAND, "run", "-c", str(self.config_file), "--log-level", "info"],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+
+    def stop(self, *, kill: bool = False, timeout_s: float = 10) -> float:
+        """End the process by its own id; returns the seconds it took."""
+        process, self.process = self.process, None
+        if process is None:
+            return 0.0
+        began = time.monotonic()
+        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+            raise
+        return time.monotonic() - began
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text() if self.log_file.exists() else ""
+
+    @property
+    def router_info(self) -> bytes:
+        return (self.data_dir / "router.info").read_bytes()
+
+    def write_router_info_once(self) -> bytes:
+        """Start and stop so that identity and RouterInfo exist; returns the RouterInfo."""
+        self.start()
+        wait_until(f"router.info of {self.address}", (self.data_dir / "router.info").exists, 20)
+        self.stop()
+        return self.router_info
+
+    def import_router_infos(self, infos: list[bytes]) -> None:
+        """Hand the program other routers' RouterInfos through its command line."""
+        folder = self.root / "import"
+        folder.mkdir(parents=True, exist_ok=True)
+        for index, raw in enumerate(infos):
+            (folder / f"routerInfo-{index}.dat").write_bytes(raw)
+        self.write_config()
+        done = run_command("netdb", "import", str(folder), "-c", str(self.config_file))
+        if done.returncode:
+            raise RuntimeError(f"netdb import failed: {done.stdout}{done.stderr}")
+
+    def status(self) -> dict[str, Any] | None:
+        done = run_command("status", "--json", "-c", str(self.config_file))
+        if done.returncode not in (0, 5) or not done.stdout:
+            return None
+        loaded: dict[str, Any] = json.loads(done.stdout)
+        return loaded
+
+    def wait_ready(self, *names: str, timeout_s: float = 60) -> float:
+        """Wait for the log's ``ready`` line of each tunnel; returns the seconds waited."""
+        began = time.monotonic()
+
+        def all_ready() -> bool:
+            if self.process is not None and self.process.poll() is not None:
+                raise RuntimeError(f"i2ptunnel ended:\n{self.log[-3000:]}")
+            text = self.log
+            return all(f"tunnel {name} ready" in text for name in names)
+
+        try:
+            wait_until(f"tunnels {names} of {self.address} ready", all_ready, timeout_s)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.log[-3000:]}") from None
+        return time.monotonic() - began
+
+    def memory_mb(self) -> float:
+        """Resident memory of the process."""
+        assert self.process is not None
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1000
+        raise RuntimeError("no VmRSS")
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the process so far."""
+        assert self.process is not None
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(stat[11]) + int(stat[12])) / 100.0
