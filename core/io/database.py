@@ -1,0 +1,234 @@
+"""What the router remembers between runs, in one SQLite file (WAL mode).
+
+Two things live here: RouterInfos (as received, signed bytes) and small named values of other rooms
+(peer statistics, address books), grouped by a *space*. All of it can be learned again, so a
+database that SQLite calls damaged is moved aside and a new one is started; keys live in files.
+
+Writes are handed to one writer thread, which puts everything waiting into one transaction; a
+transaction is there whole or not at all after ``kill -9``. Reads happen before the router starts
+(or through ``get`` for a single value) and see what has been written so far.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.base.errors import LocalError
+from core.io.files import FileFault
+
+_log = logging.getLogger("core.io.database")
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS routers (
+    hash BLOB PRIMARY KEY, published_ms INTEGER NOT NULL, raw BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries (
+    space TEXT NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (space, name)
+) WITHOUT ROWID;
+"""
+CLOSE_TIMEOUT_S = 10.0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What waits for the next transaction; the newest write to a key wins."""
+
+    routers: dict[bytes, tuple[int, bytes] | None] = field(default_factory=dict)
+    entries: dict[tuple[str, bytes], bytes | None] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.routers) + len(self.entries)
+
+
+class Database:
+    """The SQLite file. Open it once per process; call ``close`` to flush and stop the writer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reader = _open_or_replace(path)
+        self._condition = threading.Condition()
+        self._waiting = _Batch()
+        self._is_writing = False
+        self._is_closed = False
+        self.transactions = 0
+        self.failures = 0
+        self._thread = threading.Thread(target=self._run, name="database", daemon=True)
+        self._thread.start()
+
+    def load_routers(self) -> list[tuple[bytes, int, bytes]]:
+        """(hash, published ms, signed bytes) of every stored RouterInfo."""
+        rows = self._reader.execute("SELECT hash, published_ms, raw FROM routers")
+        return [(bytes(h), int(ms), bytes(raw)) for h, ms, raw in rows]
+
+    def load_space(self, space: str) -> dict[bytes, bytes]:
+        """Every value of one space."""
+        rows = self._reader.execute("SELECT name, value FROM entries WHERE space = ?", (space,))
+        return {bytes(name): bytes(value) for name, value in rows}
+
+    def get(self, space: str, name: bytes) -> bytes | None:
+        """One value, as of the last finished transaction."""
+        row = self._reader.execute(
+            "SELECT value FROM entries WHERE space = ? AND name = ?", (space, name)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def save_routers(
+        self, stored: Iterable[tuple[bytes, int, bytes]], removed: Iterable[bytes] = ()
+    ) -> None:
+        """Write (hash, published ms, bytes) and remove hashes, soon. Returns at once."""
+        with self._condition:
+            self._check_open()
+            for router_hash in removed:
+                self._waiting.routers[router_hash] = None
+            for router_hash, published_ms, raw in stored:
+                self._waiting.routers[router_hash] = (published_ms, raw)
+            self._condition.notify_all()
+
+    def save_space(self, space: str, values: Mapping[bytes, bytes | None]) -> None:
+        """Write values (None removes) of one space, soon. Returns at once."""
+        with self._condition:
+            self._check_open()
+            for name, value in values.items():
+                self._waiting.entries[space, name] = value
+            self._condition.notify_all()
+
+    def flush(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
+        """Wait until everything handed over so far is on disk; False if that took too long."""
+        with self._condition:
+            return self._condition.wait_for(
+                lambda: not self._is_writing and not len(self._waiting), timeout_s
+            )
+
+    def close(self) -> None:
+        """Write what waits, then stop. Safe to call twice."""
+        with self._condition:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._condition.notify_all()
+        self._thread.join(CLOSE_TIMEOUT_S)
+        self._reader.close()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise LocalError("the database is closed")
+
+    def _run(self) -> None:
+        writer = _connect(self._path)
+        try:
+            while batch := self._next_batch():
+                try:
+                    _write(writer, batch)
+                    self.transactions += 1
+                except sqlite3.Error as error:
+                    # A full disk must not stop the router: it forgets this batch and goes on.
+                    self.failures += 1
+                    if self.failures == 1:
+                        _log.warning("cannot write %s: %s", self._path, error)
+        finally:
+            writer.close()
+            with self._condition:
+                self._is_writing = False
+                self._condition.notify_all()
+
+    def _next_batch(self) -> _Batch | None:
+        with self._condition:
+            self._is_writing = False
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: len(self._waiting) or self._is_closed)
+            if not len(self._waiting):
+                return None
+            batch, self._waiting = self._waiting, _Batch()
+            self._is_writing = True
+            return batch
+
+
+def _write(connection: sqlite3.Connection, batch: _Batch) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany(
+            "INSERT OR REPLACE INTO routers VALUES (?, ?, ?)",
+            [(h, *row) for h, row in batch.routers.items() if row is not None],
+        )
+        connection.executemany(
+            "DELETE FROM routers WHERE hash = ?",
+            [(h,) for h, row in batch.routers.items() if row is None],
+        )
+        connection.executemany(
+            "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
+            [(*key, value) for key, value in batch.entries.items() if value is not None],
+        )
+        connection.executemany(
+            "DELETE FROM entries WHERE space = ? AND name = ?",
+            [key for key, value in batch.entries.items() if value is None],
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=16
+    )
+    # WAL with synchronous NORMAL: a killed process loses nothing that was committed; a power
+    # failure may lose the last transactions but never damages the file.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint=1000")
+    return connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        answer = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if answer is None or answer[0] != "ok":
+            raise sqlite3.DatabaseError(f"integrity check: {answer and answer[0]}")
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version > SCHEMA_VERSION:
+            raise FileFault(
+                path, f"was written by a newer version of this program (schema {version})"
+            )
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_or_replace(path: Path) -> sqlite3.Connection:
+    try:
+        if not path.exists():
+            path.touch(mode=0o600)
+        try:
+            return _open(path)
+        except sqlite3.OperationalError as error:
+            # Locked, read-only, disk full: not damage, so nothing is moved.
+            raise FileFault(path, f"cannot open the database: {error}") from error
+        except sqlite3.DatabaseError as error:
+            aside = _move_aside(path)
+            _log.warning("%s is damaged (%s); moved to %s", path, error, aside.name)
+            path.touch(mode=0o600)
+            return _open(path)
+    except (OSError, sqlite3.Error) as error:
+        raise FileFault(path, f"cannot open the database: {error}") from error
+
+
+def _move_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return aside

@@ -1,0 +1,218 @@
+"""Key files and other small files that must never be half written, and the data directory's lock.
+
+A file is replaced by writing a temporary file (mode 0600) beside it, flushing it to the disk,
+renaming it and flushing the directory: after a crash the old or the new content is there, whole.
+Key files are only ever created, never replaced: losing one loses an identity.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.base.errors import I2PError
+
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+IMPORT_FILES_MAX = 50_000
+
+
+class FileFault(I2PError):
+    """A file is unreadable, damaged or in the way. The message names the file and what to do."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class AlreadyRunning(FileFault):
+    """Another process holds the data directory. ``pid`` is its process id, if it is known."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        who = f"process {pid}" if pid else "another process"
+        super().__init__(path, f"the data directory is in use by {who}")
+        self.pid = pid
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, data: bytes, mode: int) -> Iterator[Path]:
+    """A flushed temporary file with ``data`` beside ``path``; removed if it is still there."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    try:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(handle, view) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        yield temporary
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _problem(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def make_directory(path: Path) -> None:
+    """Create ``path`` and its parents, private to this user. Raises FileFault."""
+    try:
+        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileFault(path, f"cannot create the directory: {_problem(error)}") from error
+
+
+def write_atomic(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    """Replace ``path`` by ``data``: whole or not at all, even if the power fails.
+
+    Raises FileFault.
+    """
+    try:
+        with _temporary(path, data, mode) as temporary:
+            os.replace(temporary, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise FileFault(path, f"cannot write: {_problem(error)}") from error
+
+
+def create_key_file(path: Path, data: bytes) -> None:
+    """Write a new key file. A file that exists is never touched. Raises FileFault."""
+    try:
+        with _temporary(path, data, FILE_MODE) as temporary:
+            # A hard link fails when the name is taken; a rename would replace the file.
+            os.link(temporary, path)
+        _sync_directory(path.parent)
+    except FileExistsError as error:
+        raise FileFault(path, "exists already; key files are never overwritten") from error
+    except OSError as error:
+        raise FileFault(path, f"cannot write: {_problem(error)}") from error
+
+
+def _read_regular(path: Path, bytes_max: int) -> bytes:
+    """Up to ``bytes_max`` + 1 bytes of a regular file. Raises OSError and FileFault."""
+    # Non-blocking, so that a named pipe in the way cannot stop the router.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise FileFault(path, "is not a regular file")
+        parts: list[bytes] = []
+        wanted = bytes_max + 1
+        while wanted and (part := os.read(handle, wanted)):
+            parts.append(part)
+            wanted -= len(part)
+        return b"".join(parts)
+    finally:
+        os.close(handle)
+
+
+def read_key_file(path: Path, bytes_min: int, bytes_max: int) -> bytes | None:
+    """The content of a key file, or None if there is none.
+
+    Raises FileFault if it cannot be read, is not a regular file, or has a size no key file has:
+    the caller must stop then, not make a new identity.
+    """
+    try:
+        data = _read_regular(path, bytes_max)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileFault(path, f"cannot read the key file: {_problem(error)}") from error
+    if not bytes_min <= len(data) <= bytes_max:
+        what = f"truncated ({len(data)} bytes)" if len(data) < bytes_min else "too long"
+        raise FileFault(
+            path,
+            f"the key file is {what}; restore it from a backup, "
+            "or move it away to start with a new identity",
+        )
+    return data
+
+
+def read_limited(path: Path, bytes_max: int) -> bytes:
+    """The content of a regular file of at most ``bytes_max`` bytes. Raises FileFault."""
+    try:
+        data = _read_regular(path, bytes_max)
+    except OSError as error:
+        raise FileFault(path, f"cannot read: {_problem(error)}") from error
+    if len(data) > bytes_max:
+        raise FileFault(path, f"is larger than {bytes_max} bytes")
+    return data
+
+
+def read_router_files(directory: Path, bytes_max: int = 4096) -> list[tuple[str, bytes]]:
+    """(name, content) of every ``routerInfo-*.dat`` under ``directory``.
+
+    Routers of other kinds spread them over subdirectories (``r0`` .. ``r~``), so those are read
+    too. Files that cannot be read or are too large are skipped; at most ``IMPORT_FILES_MAX``.
+    Raises FileFault if the directory itself cannot be read.
+    """
+    if not directory.is_dir():
+        raise FileFault(directory, "is not a directory")
+    found: list[tuple[str, bytes]] = []
+    for path in sorted(directory.rglob("routerInfo-*.dat")):
+        with contextlib.suppress(FileFault):
+            found.append((path.name, read_limited(path, bytes_max)))
+        if len(found) >= IMPORT_FILES_MAX:
+            break
+    return found
+
+
+class DataDirectoryLock:
+    """One process at a time in a data directory. The kernel frees it however the process ends."""
+
+    NAME = "router.lock"
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / self.NAME
+        self._handle: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock, at once. Raises AlreadyRunning or FileFault."""
+        if self._handle is not None:
+            return
+        try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        except OSError as error:
+            raise FileFault(self._path, f"cannot open the lock file: {_problem(error)}") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(handle, 32)
+            os.close(handle)
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise FileFault(self._path, f"cannot lock: {_problem(error)}") from error
+            pid = int(owner) if owner.strip().isdigit() else None
+            raise AlreadyRunning(self._path, pid) from error
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        self._handle = handle
+
+    def release(self) -> None:
+        """Free the lock. The file stays: removing it would race with the next process."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> DataDirectoryLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()

@@ -1,0 +1,1 @@
+"""The network database: store, lookups, publishing, exploration and the floodfill role."""

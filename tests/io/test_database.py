@@ -1,0 +1,137 @@
+"""The SQLite layer, including processes killed in the middle of writing."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import LocalError
+from core.io.database import Database
+from core.io.files import FileFault
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_routers_and_spaces_survive_reopening(tmp_path: Path) -> None:
+    path = tmp_path / "router.db"
+    database = Database(path)
+    database.save_routers([(b"a" * 32, 5, b"raw"), (b"b" * 32, 6, b"other")])
+    database.save_space("peers", {b"x": b"1", b"y": b"2"})
+    assert database.flush()
+    database.save_routers([(b"a" * 32, 7, b"newer")], removed=[b"b" * 32])
+    database.save_space("peers", {b"x": None})
+    database.close()
+    database.close()
+    again = Database(path)
+    assert again.load_routers() == [(b"a" * 32, 7, b"newer")]
+    assert again.load_space("peers") == {b"y": b"2"}
+    assert again.get("peers", b"y") == b"2"
+    assert again.get("peers", b"x") is None
+    assert again.load_space("none") == {}
+    again.close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_writing_after_close_is_our_fault(tmp_path: Path) -> None:
+    database = Database(tmp_path / "router.db")
+    database.close()
+    with pytest.raises(LocalError):
+        database.save_routers([(b"a" * 32, 5, b"raw")])
+
+
+def test_waiting_writes_become_few_transactions(tmp_path: Path) -> None:
+    database = Database(tmp_path / "router.db")
+    for number in range(500):
+        database.save_space("s", {b"k": str(number).encode()})
+    assert database.flush()
+    assert database.transactions < 500
+    assert database.get("s", b"k") == b"499"
+    database.close()
+
+
+def test_many_threads_may_write(tmp_path: Path) -> None:
+    database = Database(tmp_path / "router.db")
+
+    def work(thread: int) -> None:
+        for number in range(50):
+            database.save_space("s", {bytes([thread, number]): b"v"})
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    database.close()
+    again = Database(tmp_path / "router.db")
+    assert len(again.load_space("s")) == 200
+    again.close()
+
+
+def test_damaged_file_is_moved_aside(tmp_path: Path) -> None:
+    path = tmp_path / "router.db"
+    path.write_bytes(b"this is no database at all" * 100)
+    database = Database(path)
+    assert database.load_routers() == []
+    database.save_routers([(b"a" * 32, 5, b"raw")])
+    database.close()
+    assert (tmp_path / "router.db.damaged-1").exists()
+    again = Database(path)
+    assert len(again.load_routers()) == 1
+    again.close()
+
+
+def test_newer_schema_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "router.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(FileFault, match="newer version"):
+        Database(path)
+    assert path.exists()
+    assert not (tmp_path / "router.db.damaged-1").exists()
+
+
+def test_directory_in_the_way(tmp_path: Path) -> None:
+    with pytest.raises(FileFault):
+        Database(tmp_path)
+
+
+_WRITER = """
+import sys, itertools
+from pathlib import Path
+from core.io.database import Database
+database = Database(Path(sys.argv[1]))
+start = len(database.load_routers())
+for number in itertools.count(start):
+    key = number.to_bytes(32, "big")
+    database.save_routers([(key, number, key * 20)])
+    database.save_space("twin", {key: b"x" * 500})
+    if number % 25 == 0:
+        database.flush()
+        print(number, flush=True)
+"""
+
+
+def test_kill_9_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
+    path = tmp_path / "router.db"
+    promised = -1
+    for kills in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, cwd=ROOT
+        ) as child:
+            assert child.stdout is not None
+            for _ in range(4 + 3 * kills):
+                promised = max(promised, int(child.stdout.readline()))
+            child.kill()
+        database = Database(path)
+        rows = {int.from_bytes(h, "big"): raw for h, _, raw in database.load_routers()}
+        database.close()
+        assert not (tmp_path / "router.db.damaged-1").exists()
+        assert set(range(promised + 1)) <= set(rows)
+        assert sorted(rows) == list(range(len(rows)))
+        assert all(raw == n.to_bytes(32, "big") * 20 for n, raw in rows.items())
