@@ -44,7 +44,7 @@ def start(
 def finish(process: subprocess.Popen[bytes]) -> Fetched:
     out, err = process.communicate()
     body, _, figures = out.rpartition(b"\n")
-    status, total, first = (figures.decode().split() + ["0", "0", "0"])[:3]
+    status, total, first = [*figures.decode().split(), "0", "0", "0"][:3]
     return Fetched(
         process.returncode,
         int(status),

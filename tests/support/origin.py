@@ -11,6 +11,7 @@ from types import TracebackType
 from tests.support.deterministic import SeededEntropy
 
 _CHUNK_BYTES = 65536
+PAGE = b"<html><body>It works: a page from an eepsite.</body></html>"
 
 
 @lru_cache(maxsize=8)
