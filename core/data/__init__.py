@@ -1,0 +1,1 @@
+"""Common structures: identities, private keys, router infos, lease sets and their encodings."""

@@ -1,0 +1,182 @@
+"""Router infos: what a router publishes about itself (common-structures: "RouterInfo").
+
+Identity, published date, addresses, options, signature; addressed by the hash of the identity. The
+exact received bytes are kept and are what is stored, flooded and verified. Parsing checks the
+structure only; whether to believe it (signature, age, network id) is for the caller.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from core.base.errors import DecodeError, LocalError
+from core.base.wire import Reader, Writer
+from core.data.identity import HASH_BYTES, RouterIdentity
+from core.data.mapping import parse_mapping, write_mapping
+from core.data.private_keys import PrivateKeys
+from core.data.transport_address import Ntcp2Address, RouterAddress, Ssu2Address
+
+#: Java: larger ones are refused. i2pd refuses from 3072 on, so ours stay below that.
+ROUTER_INFO_BYTES_MAX = 4096
+ROUTER_INFO_BYTES_BUILD_MAX = 3071
+#: Java: more addresses are refused.
+ADDRESSES_MAX = 16
+#: spec (i2np, DatabaseStore): the header Java writes, so that the gzip does not tell who made it.
+_GZIP_HEADER = bytes.fromhex("1f8b08000000000002ff")
+
+BANDWIDTH_CLASSES = "KLMNOPX"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RouterInfo:
+    """One published record. Equal if all bytes are equal."""
+
+    identity: RouterIdentity
+    published_ms: int
+    addresses: tuple[RouterAddress, ...]
+    options: Mapping[str, str]
+    signature: bytes
+    raw: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, data: bytes) -> RouterInfo:
+        """Parse exactly one router info; the signature is not checked."""
+        if len(data) > ROUTER_INFO_BYTES_MAX:
+            raise DecodeError(f"router info of {len(data)} bytes")
+        reader = Reader(data)
+        identity = RouterIdentity.parse(reader)
+        published_ms = reader.u64()
+        count = reader.u8()
+        if count > ADDRESSES_MAX:
+            raise DecodeError(f"router info with {count} addresses")
+        addresses = tuple([RouterAddress.parse(reader) for _ in range(count)])
+        reader.skip(reader.u8() * HASH_BYTES)  # peers: never used, always zero of them
+        options = parse_mapping(reader)
+        signature = reader.rest()
+        if not signature or len(signature) != (identity.signature_length or len(signature)):
+            raise DecodeError("router info with a signature of the wrong length")
+        return cls(identity, published_ms, addresses, options, signature, data)
+
+    @classmethod
+    def build(
+        cls,
+        signer: PrivateKeys,
+        published_ms: int,
+        addresses: Sequence[RouterAddress],
+        options: Mapping[str, str],
+    ) -> RouterInfo:
+        """Sign a new one; LocalError if peers would find it too large."""
+        writer = Writer().raw(signer.router_identity.raw).u64(published_ms).u8(len(addresses))
+        for address in addresses:
+            writer.raw(address.write())
+        body = writer.u8(0).raw(write_mapping(options)).finish()
+        raw = body + signer.sign(body)
+        if len(raw) > ROUTER_INFO_BYTES_BUILD_MAX or len(addresses) > ADDRESSES_MAX:
+            raise LocalError(f"router info of {len(raw)} bytes, {len(addresses)} addresses")
+        return cls.parse(raw)
+
+    def verify(self) -> bool:
+        """True if the signature is by the identity inside."""
+        length = len(self.signature)
+        return self.identity.verify(self.raw[:-length], self.signature)
+
+    @property
+    def hash(self) -> bytes:
+        """The router hash."""
+        return self.identity.hash
+
+    @property
+    def caps(self) -> str:
+        """The capability letters, or an empty string."""
+        return self.options.get("caps", "")
+
+    @cached_property
+    def version(self) -> tuple[int, ...]:
+        """``router.version`` as numbers, such as (0, 9, 67); (0,) if missing or malformed."""
+        text = self.options.get("router.version", "")
+        parts = text.split(".")
+        if len(text) > 32 or not all(part.isascii() and part.isdigit() for part in parts):
+            return (0,)
+        return tuple(int(part) for part in parts)
+
+    @property
+    def network_id(self) -> int | None:
+        """``netId``, or None if missing or malformed."""
+        text = self.options.get("netId", "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+    @property
+    def family(self) -> str | None:
+        return self.options.get("family")
+
+    @property
+    def bandwidth_class(self) -> str:
+        """The highest of the letters K to X in the capabilities, or an empty string."""
+        best = max((BANDWIDTH_CLASSES.find(letter) for letter in self.caps), default=-1)
+        return BANDWIDTH_CLASSES[best] if best >= 0 else ""
+
+    @property
+    def is_floodfill(self) -> bool:
+        return "f" in self.caps
+
+    @property
+    def is_hidden(self) -> bool:
+        return "H" in self.caps
+
+    @property
+    def is_reachable(self) -> bool:
+        """True unless the router says it is unreachable (U) or hidden (H)."""
+        caps = self.caps
+        return "U" not in caps and "H" not in caps
+
+    @property
+    def encryption_key(self) -> bytes | None:
+        """The X25519 key of 32 bytes, or None for routers with another type."""
+        identity = self.identity
+        return identity.crypto_key if identity.is_x25519 else None
+
+    def ntcp2_addresses(self) -> list[Ntcp2Address]:
+        """Every usable NTCP2 address in published order; empty if there is none."""
+        return [a for a in map(Ntcp2Address.from_address, self.addresses) if a is not None]
+
+    def ssu2_addresses(self) -> list[Ssu2Address]:
+        """Every usable SSU2 address in published order; empty if there is none."""
+        return [a for a in map(Ssu2Address.from_address, self.addresses) if a is not None]
+
+    def write(self) -> bytes:
+        """The exact bytes that were parsed or built."""
+        return self.raw
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RouterInfo) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def __repr__(self) -> str:
+        return f"RouterInfo({self.identity!r}, {self.published_ms})"
+
+
+def compress(data: bytes, level: int = 9) -> bytes:
+    """gzip as in a DatabaseStore: Java's header, modification time zero, reproducible."""
+    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = deflate.compress(data) + deflate.flush()
+    trailer = zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
+    return _GZIP_HEADER + body + trailer
+
+
+def decompress(data: bytes, bytes_max: int = ROUTER_INFO_BYTES_MAX) -> bytes:
+    """The inflated bytes of one gzip member; DecodeError if broken or above ``bytes_max``."""
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        result = inflate.decompress(data, bytes_max + 1)
+    except zlib.error as error:
+        raise DecodeError(f"gzip: {error}") from None
+    if len(result) > bytes_max:
+        raise DecodeError(f"gzip: more than {bytes_max} bytes inside")
+    if not inflate.eof:
+        raise DecodeError("gzip: truncated")
+    return result
