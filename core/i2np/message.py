@@ -1,0 +1,181 @@
+"""I2NP message headers (i2np: "I2NP Message Header").
+
+Two forms of the same message:
+
+* *short form*, 9 bytes of header: type 1, id 4, expiration in seconds 4, then the body. NTCP2, SSU2
+  and ratchet garlic cloves carry it, and it is the unit the rooms of this router hand each other.
+* *standard form*, 16 bytes: type 1, id 4, expiration in milliseconds 8, size 2, checksum 1 (first
+  byte of the SHA-256 of the body), then the body. TunnelGateway and tunnel fragments carry it.
+
+The ``short_*`` peeks look at one field of a short form without parsing it. They are for the hot
+path and need ``SHORT_HEADER_BYTES`` bytes (plus 4 for the tunnel id); callers check that first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import IntEnum
+from struct import Struct
+
+from core.base.errors import DecodeError, LocalError
+
+SHORT_HEADER_BYTES = 9
+STANDARD_HEADER_BYTES = 16
+#: i2pd: the largest body and header its buffers take; Java stops a little below that.
+MESSAGE_BYTES_MAX = 62708
+#: i2pd: dropped when expired for 60 s or more than 180 s ahead. Java: 90 s and 240 s.
+EXPIRED_GRACE_S = 60
+FUTURE_MAX_S = 180
+
+_SHORT = Struct(">BII")
+_STANDARD = Struct(">BIQHB")
+_BODY_BYTES_MAX = MESSAGE_BYTES_MAX - STANDARD_HEADER_BYTES
+
+
+class MessageType(IntEnum):
+    DATABASE_STORE = 1
+    DATABASE_LOOKUP = 2
+    DATABASE_SEARCH_REPLY = 3
+    DELIVERY_STATUS = 10
+    GARLIC = 11
+    TUNNEL_DATA = 18
+    TUNNEL_GATEWAY = 19
+    DATA = 20
+    TUNNEL_BUILD = 21
+    TUNNEL_BUILD_REPLY = 22
+    VARIABLE_TUNNEL_BUILD = 23
+    VARIABLE_TUNNEL_BUILD_REPLY = 24
+    SHORT_TUNNEL_BUILD = 25
+    SHORT_TUNNEL_BUILD_REPLY = 26
+    #: i2pd: its own tunnel test, seen only by the router that sent it
+    TUNNEL_TEST = 231
+
+
+class Message:
+    """A header and its body. ``expiration_ms`` is unix milliseconds; unknown types are kept."""
+
+    __slots__ = ("body", "expiration_ms", "message_id", "type")
+
+    def __init__(self, type: int, message_id: int, expiration_ms: int, body: bytes) -> None:
+        self.type = type
+        self.message_id = message_id
+        self.expiration_ms = expiration_ms
+        self.body = body
+
+    @classmethod
+    def parse_short(cls, data: bytes) -> Message:
+        """Parse the short form; the body is everything behind the header."""
+        if len(data) < SHORT_HEADER_BYTES:
+            raise DecodeError(f"message of {len(data)} bytes")
+        kind, message_id, expiration_s = _SHORT.unpack_from(data)
+        return cls(kind, message_id, expiration_s * 1000, data[SHORT_HEADER_BYTES:])
+
+    @classmethod
+    def parse_standard(cls, data: bytes, check: bool = False) -> Message:
+        """Parse the standard form; what follows the body is ignored.
+
+        The checksum is compared only if ``check`` is set. i2pd: does not check it.
+        """
+        if len(data) < STANDARD_HEADER_BYTES:
+            raise DecodeError(f"message of {len(data)} bytes")
+        kind, message_id, expiration_ms, size, checksum = _STANDARD.unpack_from(data)
+        body = data[STANDARD_HEADER_BYTES : STANDARD_HEADER_BYTES + size]
+        if len(body) != size:
+            raise DecodeError(f"message body of {len(body)} bytes, {size} announced")
+        if check and hashlib.sha256(body).digest()[0] != checksum:
+            raise DecodeError("message checksum is wrong")
+        return cls(kind, message_id, expiration_ms, body)
+
+    def to_short(self) -> bytes:
+        """The short form; the expiration is rounded up to a whole second."""
+        return make_short(self.type, self.message_id, self.expiration_ms, self.body)
+
+    def to_standard(self) -> bytes:
+        """The standard form; LocalError if the body is larger than peers accept."""
+        return make_standard(self.type, self.message_id, self.expiration_ms, self.body)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and (
+            (self.type, self.message_id, self.expiration_ms, self.body)
+            == (other.type, other.message_id, other.expiration_ms, other.body)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.message_id, self.expiration_ms, self.body))
+
+    def __repr__(self) -> str:
+        return f"Message(type={self.type}, id={self.message_id:#010x}, {len(self.body)} bytes)"
+
+
+def make_short(type: int, message_id: int, expiration_ms: int, body: bytes) -> bytes:
+    """A short form without building a :class:`Message`; LocalError if the body is too large."""
+    if len(body) > _BODY_BYTES_MAX:
+        raise LocalError(f"message body of {len(body)} bytes")
+    return _SHORT.pack(type, message_id, (expiration_ms + 999) // 1000) + body
+
+
+def make_standard(type: int, message_id: int, expiration_ms: int, body: bytes) -> bytes:
+    """A standard form without building a :class:`Message`."""
+    size = len(body)
+    if size > _BODY_BYTES_MAX:
+        raise LocalError(f"message body of {size} bytes")
+    checksum = hashlib.sha256(body).digest()[0]
+    return _STANDARD.pack(type, message_id, expiration_ms, size, checksum) + body
+
+
+def short_to_standard(data: bytes) -> bytes:
+    """The same message in standard form; DecodeError if too short or too large."""
+    size = len(data) - SHORT_HEADER_BYTES
+    if not 0 <= size <= _BODY_BYTES_MAX:
+        raise DecodeError(f"message of {len(data)} bytes")
+    kind, message_id, expiration_s = _SHORT.unpack_from(data)
+    body = data[SHORT_HEADER_BYTES:]
+    checksum = hashlib.sha256(body).digest()[0]
+    return _STANDARD.pack(kind, message_id, expiration_s * 1000, size, checksum) + body
+
+
+def standard_to_short(data: bytes) -> bytes:
+    """The same message in short form; DecodeError as :meth:`Message.parse_standard`.
+
+    An expiration outside of what 32 bits of seconds hold becomes the nearest that fits.
+    """
+    if len(data) < STANDARD_HEADER_BYTES:
+        raise DecodeError(f"message of {len(data)} bytes")
+    kind, message_id, expiration_ms, size, _ = _STANDARD.unpack_from(data)
+    if size > len(data) - STANDARD_HEADER_BYTES:
+        raise DecodeError(f"message of {len(data)} bytes, body of {size} announced")
+    expiration_s = min((expiration_ms + 999) // 1000, 0xFFFFFFFF)
+    body = data[STANDARD_HEADER_BYTES : STANDARD_HEADER_BYTES + size]
+    return _SHORT.pack(kind, message_id, expiration_s) + body
+
+
+def is_expired(message: Message | int, wall_now_s: float) -> bool:
+    """True if a message (or its ``expiration_ms``) is too old or too far ahead to be handled."""
+    expiration_ms = message if isinstance(message, int) else message.expiration_ms
+    ahead_s = expiration_ms / 1000 - wall_now_s
+    return not -EXPIRED_GRACE_S <= ahead_s <= FUTURE_MAX_S
+
+
+def short_type(data: bytes) -> int:
+    """The type of a short form."""
+    return data[0]
+
+
+def short_message_id(data: bytes) -> int:
+    """The message id of a short form."""
+    return int.from_bytes(data[1:5], "big")
+
+
+def short_expiration_ms(data: bytes) -> int:
+    """The expiration of a short form in unix milliseconds."""
+    return int.from_bytes(data[5:9], "big") * 1000
+
+
+def short_tunnel_id(data: bytes) -> int:
+    """The tunnel id of a short TunnelData or TunnelGateway (at least 13 bytes)."""
+    return int.from_bytes(data[9:13], "big")
+
+
+def short_body(data: bytes) -> bytes:
+    """The body of a short form."""
+    return data[SHORT_HEADER_BYTES:]
