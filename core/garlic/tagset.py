@@ -1,0 +1,251 @@
+"""Tag sets: the tag and key of each message of one direction, and the table that finds them again.
+
+Spec: ECIES-X25519-AEAD-Ratchet, sections 4a (DH initialisation), 4b (tags) and 4c (keys).
+
+A tag set is two hash chains: one yields an 8-byte tag for each message number, the other its key.
+The sender walks both, one step a message. The receiver walks the tags ahead (the look-ahead window)
+and puts them into a :class:`TagTable`; it walks the keys only when a tag shows up and keeps the
+keys it jumped over for messages that are late.
+
+The table maps a tag to one integer, ``slot << 16 | number``, so that a waiting tag costs two small
+objects; the slot leads to the tag set, which knows its owner.
+
+Always holds: a tag is in the table at most once, is removed when its message has been opened, and
+never outlives its tag set; message numbers stay below ``MESSAGES_MAX``.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from core.base.errors import LocalError
+from core.crypto.hkdf import hkdf
+
+TAG_BYTES = 8
+
+MESSAGES_MAX = 65534
+"""i2pd: refuses the tags of numbers above 65533; the specification would allow 65535."""
+
+SLOTS_MAX = 1 << 20
+_EXTEND_STEP = 16
+"""Tags are made this many at a time at least: less bookkeeping for each message."""
+
+Owner = TypeVar("Owner")
+
+
+def start_chains(root_key: bytes, key: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """DH_INITIALIZE: (next root key, tag chain key, tag constant, key chain key), 32 bytes each."""
+    step = hkdf(root_key, key, b"KDFDHRatchetStep", 64)
+    chains = hkdf(step[32:], b"", b"TagAndKeyGenKeys", 64)
+    tags = hkdf(chains[:32], b"", b"STInitialization", 64)
+    return step[:32], tags[:32], tags[32:], chains[32:]
+
+
+class SendTagSet:
+    """Our outbound chain: ``take`` yields tag, number and key of the next message."""
+
+    __slots__ = ("_constant", "_key_chain", "_tag_chain", "next_number", "next_root", "set_id")
+
+    def __init__(self, root_key: bytes, key: bytes, set_id: int = 0) -> None:
+        self.set_id = set_id
+        self.next_number = 0
+        self.next_root, self._tag_chain, self._constant, self._key_chain = start_chains(
+            root_key, key
+        )
+
+    def take(self) -> tuple[bytes, int, bytes]:
+        """(tag of 8 bytes, message number, key of 32 bytes). LocalError when used up."""
+        number = self.next_number
+        if number >= MESSAGES_MAX:
+            raise LocalError("tag set used up")
+        self.next_number = number + 1
+        tags = hkdf(self._tag_chain, self._constant, b"SessionTagKeyGen", 64)
+        self._tag_chain = tags[:32]
+        keys = hkdf(self._key_chain, b"", b"SymmetricRatchet", 64)
+        self._key_chain = keys[:32]
+        return tags[32:40], number, keys[32:]
+
+    def take_tag(self) -> bytes:
+        """The next tag alone, for new session replies, which do not use the keys."""
+        number = self.next_number
+        if number >= MESSAGES_MAX:
+            raise LocalError("tag set used up")
+        self.next_number = number + 1
+        tags = hkdf(self._tag_chain, self._constant, b"SessionTagKeyGen", 64)
+        self._tag_chain = tags[:32]
+        return tags[32:40]
+
+
+class TagTable(Generic[Owner]):
+    """Every tag that one local destination waits for."""
+
+    __slots__ = ("_free", "_sets", "entries")
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, int] = {}
+        """Tag -> ``slot << 16 | number``; read directly by the hot path."""
+        self._sets: list[ReceiveTagSet[Owner] | None] = []
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def find(self, tag: bytes) -> tuple[ReceiveTagSet[Owner], int] | None:
+        """The tag set and message number behind a tag, or None."""
+        entry = self.entries.get(tag)
+        if entry is None:
+            return None
+        tag_set = self._sets[entry >> 16]
+        return None if tag_set is None else (tag_set, entry & 0xFFFF)
+
+    def claim_slot(self, tag_set: ReceiveTagSet[Owner]) -> int:
+        """A slot for a new tag set. LocalError past ``SLOTS_MAX`` (the owner limits sessions)."""
+        if self._free:
+            slot = self._free.pop()
+            self._sets[slot] = tag_set
+            return slot
+        slot = len(self._sets)
+        if slot >= SLOTS_MAX:
+            raise LocalError("too many tag sets")
+        self._sets.append(tag_set)
+        return slot
+
+    def release_slot(self, slot: int) -> None:
+        self._sets[slot] = None
+        self._free.append(slot)
+
+
+class ReceiveTagSet(Generic[Owner]):
+    """Our inbound chain with its look-ahead window; ``owner`` is what its messages belong to.
+
+    The window starts with ``window`` tags and, once messages arrive, reaches
+    ``min(window_max, window + number / 2)`` past the highest number received and as far behind.
+    """
+
+    __slots__ = (
+        "_constant",
+        "_key_chain",
+        "_keys",
+        "_next_key",
+        "_slot",
+        "_table",
+        "_tag_chain",
+        "_tags",
+        "_trimmed",
+        "_window_max",
+        "expires_at",
+        "highest",
+        "next_number",
+        "next_root",
+        "owner",
+        "set_id",
+        "window",
+    )
+
+    def __init__(
+        self,
+        table: TagTable[Owner],
+        owner: Owner,
+        root_key: bytes,
+        key: bytes,
+        *,
+        set_id: int = 0,
+        window: int,
+        window_max: int,
+        initial: int | None = None,
+    ) -> None:
+        self.owner = owner
+        self.set_id = set_id
+        self.window = window
+        self._window_max = window_max
+        self.next_number = 0
+        self.highest = -1
+        self.expires_at: float | None = None
+        self.next_root, self._tag_chain, self._constant, self._key_chain = start_chains(
+            root_key, key
+        )
+        self._next_key = 0
+        self._keys: dict[int, bytes] = {}
+        self._tags: list[bytes] = []
+        self._trimmed = 0
+        self._table = table
+        self._slot = table.claim_slot(self)
+        self.extend(window if initial is None else initial)
+
+    def extend(self, end: int) -> None:
+        """Make the tags of all numbers below ``end``."""
+        end = min(end, MESSAGES_MAX)
+        if end <= self.next_number:
+            return
+        entries = self._table.entries
+        tags = self._tags
+        constant = self._constant
+        chain = self._tag_chain
+        base = self._slot << 16
+        for number in range(self.next_number, end):
+            output = hkdf(chain, constant, b"SessionTagKeyGen", 64)
+            chain = output[:32]
+            tag = output[32:40]
+            tags.append(tag)
+            entries[tag] = base | number
+        self._tag_chain = chain
+        self.next_number = end
+
+    def key(self, number: int) -> bytes | None:
+        """The key of a message number, None if it was used; it stays until :meth:`consumed`."""
+        found = self._keys.get(number)
+        if found is not None:
+            return found
+        next_key = self._next_key
+        if number < next_key or number >= self.next_number:
+            return None
+        chain = self._key_chain
+        while True:
+            output = hkdf(chain, b"", b"SymmetricRatchet", 64)
+            chain = output[:32]
+            self._keys[next_key] = output[32:]
+            next_key += 1
+            if next_key > number:
+                break
+        self._key_chain = chain
+        self._next_key = next_key
+        return self._keys[number]
+
+    def consumed(self, tag: bytes, number: int) -> None:
+        """A message was opened: forget its tag and key, move the window."""
+        self._table.entries.pop(tag, None)
+        self._keys.pop(number, None)
+        if number <= self.highest:
+            return
+        self.highest = number
+        window = self.window + (number >> 1)
+        if window > self._window_max:
+            window = self._window_max
+        end = number + 1 + window
+        if end - self.next_number >= _EXTEND_STEP:
+            self.extend(end)
+        behind = number - window - self._trimmed
+        if behind >= _EXTEND_STEP:
+            self._trim(behind)
+
+    def _trim(self, count: int) -> None:
+        entries = self._table.entries
+        start = self._trimmed
+        for tag in self._tags[:count]:
+            entries.pop(tag, None)
+        del self._tags[:count]
+        self._trimmed = start + count
+        if self._keys:
+            for number in range(start, start + count):
+                self._keys.pop(number, None)
+
+    def close(self) -> None:
+        """Forget every tag and key; the tag set must not be used after."""
+        entries = self._table.entries
+        for tag in self._tags:
+            entries.pop(tag, None)
+        self._tags = []
+        self._keys.clear()
+        if self._slot >= 0:
+            self._table.release_slot(self._slot)
+            self._slot = -1
