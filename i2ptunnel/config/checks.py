@@ -1,0 +1,253 @@
+"""What no single option can know: options that clash, are missing, or open a door.
+
+``check_configuration`` looks at the values only; ``check_files`` also looks at the disk, for faults
+that would make one tunnel fail at its start.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from i2ptunnel.config.faults import Faults, Mark, join
+from i2ptunnel.config.model import Configuration
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.nodes import Mapping, Node
+from i2ptunnel.config.tunnel_models import (
+    AuthSection,
+    ClientSection,
+    HttpServerSection,
+    ListeningSection,
+    ProxySection,
+    ServerSection,
+    TunnelSection,
+)
+
+_RESERVED_FILES = frozenset(
+    ("router.info", "router.keys", "state.sqlite", "control.sock", "hosts.txt", "lock")
+)
+
+
+def mark_of(root: Node, *keys: str | int) -> Mark:
+    """The place of a value, or of the nearest parent that stands in the file."""
+    node = root
+    mark = root.mark
+    for key in keys:
+        if isinstance(node, Mapping) and isinstance(key, str) and key in node.entries:
+            entry = node.entries[key]
+            mark, node = entry.value.mark, entry.value
+        elif isinstance(key, int) and not isinstance(node, Mapping) and hasattr(node, "items"):
+            if key < len(node.items):
+                node = node.items[key]
+                mark = node.mark
+        else:
+            break
+    return mark
+
+
+class _Checker:
+    def __init__(self, configuration: Configuration, root: Node, faults: Faults) -> None:
+        self._configuration = configuration
+        self._root = root
+        self._faults = faults
+
+    def fault(self, keys: tuple[str | int, ...], wrong: str, right: str) -> None:
+        path = ""
+        for key in keys:
+            path = join(path, key)
+        self._faults.add(mark_of(self._root, *keys), path, wrong, right)
+
+    def run(self) -> None:
+        router = self._configuration.router
+        if not router.ntcp2.enabled and not router.ssu2.enabled:
+            self.fault(("router", "ntcp2"), "no transport is enabled", "enable ntcp2 or ssu2")
+        self._check_listeners()
+        self._check_keys()
+        for name, tunnel in self._configuration.tunnels.items():
+            self._check_tunnel(name, tunnel)
+
+    def _listeners(self) -> Iterator[tuple[str, Endpoint]]:
+        for name, tunnel in self._configuration.tunnels.items():
+            endpoint = getattr(tunnel, "listen", None)
+            if tunnel.enabled and isinstance(endpoint, Endpoint):
+                yield name, endpoint
+
+    def _check_listeners(self) -> None:
+        seen: list[tuple[str, Endpoint]] = []
+        router = self._configuration.router
+        for name, endpoint in self._listeners():
+            keys = ("tunnels", name, "listen")
+            for other, taken in seen:
+                if _overlap(endpoint, taken):
+                    line = mark_of(self._root, "tunnels", other, "listen").line
+                    self.fault(
+                        keys,
+                        f"{endpoint} is taken by tunnel {other} (line {line})",
+                        "use another port",
+                    )
+                    break
+            seen.append((name, endpoint))
+            if router.ntcp2.enabled and router.port == endpoint.port and not endpoint.is_unix:
+                self.fault(keys, f"port {router.port} is the router's own", "use another port")
+            self._check_exposure(name, endpoint)
+
+    def _check_exposure(self, name: str, endpoint: Endpoint) -> None:
+        tunnel = self._configuration.tunnels[name]
+        is_guarded = bool(getattr(tunnel, "allow", ()) or getattr(tunnel, "auth", ()))
+        if endpoint.is_loopback or is_guarded:
+            return
+        ways = "auth: or allow:" if isinstance(tunnel, ProxySection) else "allow:"
+        self.fault(
+            ("tunnels", name, "listen"),
+            f"{endpoint} can be reached from other machines, and nothing limits who may use it",
+            f"listen at 127.0.0.1 or a Unix socket, or add {ways} (allow: [192.168.1.0/24])",
+        )
+
+    def _check_keys(self) -> None:
+        users: dict[str, str] = {}
+        for name, tunnel in self._configuration.tunnels.items():
+            keys = key_file_of(name, tunnel)
+            if keys is None:
+                continue
+            where = ("tunnels", name, "keys")
+            parts = Path(keys).parts
+            if ".." in parts:
+                self.fault(where, "the path leaves data_dir", "write a file name like site.dat")
+            elif keys in _RESERVED_FILES:
+                self.fault(
+                    where, f"{keys} belongs to the router", "use another name, like site.dat"
+                )
+            other = users.setdefault(keys, name)
+            if other != name and not self._may_share(self._configuration.tunnels[other], tunnel):
+                self.fault(
+                    where,
+                    f"the key file {keys} is used by tunnel {other} too",
+                    "give every tunnel its own",
+                )
+
+    @staticmethod
+    def _may_share(one: TunnelSection, other: TunnelSection) -> bool:
+        both_clients = isinstance(one, ClientSection) and isinstance(other, ClientSection)
+        return both_clients and (one.inbound, one.outbound) == (other.inbound, other.outbound)
+
+    def _check_tunnel(self, name: str, tunnel: TunnelSection) -> None:
+        if isinstance(tunnel, HttpServerSection):
+            if tunnel.target is None and tunnel.docroot is None:
+                self.fault(
+                    ("tunnels", name),
+                    "target is missing",
+                    "add target: host:port of the web server, or docroot: a directory",
+                )
+            elif tunnel.target is not None and tunnel.docroot is not None:
+                self.fault(
+                    ("tunnels", name, "docroot"), "target is set too", "keep either of the two"
+                )
+        if isinstance(tunnel, ProxySection):
+            self._check_auth(name, tunnel.auth)
+        if isinstance(tunnel, ListeningSection) and tunnel.listen.is_unix and tunnel.allow:
+            self.fault(
+                ("tunnels", name, "allow"),
+                "a Unix socket has no networks",
+                "leave allow out; the directory's mode says who may connect",
+            )
+        target = getattr(tunnel, "target", None)
+        if isinstance(tunnel, ServerSection) and isinstance(target, Endpoint):
+            for other, endpoint in self._listeners():
+                if endpoint == target:
+                    self.fault(
+                        ("tunnels", name, "target"),
+                        f"offers the listener of tunnel {other} to everybody in I2P",
+                        "write the address of your own service",
+                    )
+
+    def _check_auth(self, name: str, users: tuple[AuthSection, ...]) -> None:
+        seen: set[str] = set()
+        for index, user in enumerate(users):
+            is_list = len(users) > 1
+            keys: tuple[str | int, ...] = ("tunnels", name, "auth")
+            keys = (*keys, index) if is_list else keys
+            if (user.password is None) == (user.password_file is None):
+                self.fault(
+                    keys, "needs one of password and password_file", "write exactly one of the two"
+                )
+            if user.username in seen:
+                self.fault(keys, "this user name is in the list twice", "keep one of the two")
+            seen.add(user.username)
+
+
+def _overlap(one: Endpoint, other: Endpoint) -> bool:
+    if one.is_unix or other.is_unix:
+        return one == other
+    if one.port != other.port:
+        return False
+    return bool(_hosts(one.host) & _hosts(other.host)) or _is_any(one.host) or _is_any(other.host)
+
+
+def _hosts(host: str) -> frozenset[str]:
+    return frozenset(("127.0.0.1", "::1")) if host == "localhost" else frozenset((host,))
+
+
+def _is_any(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def key_file_of(name: str, tunnel: TunnelSection) -> str | None:
+    """The key file a tunnel uses, relative to data_dir; None: keys that are forgotten."""
+    keys: str | None = getattr(tunnel, "keys", None)
+    if keys is None and isinstance(tunnel, ServerSection):
+        return f"{name}.dat"
+    return keys
+
+
+def check_configuration(configuration: Configuration, root: Node, faults: Faults) -> None:
+    """Record what is wrong between options."""
+    _Checker(configuration, root, faults).run()
+
+
+def check_files(configuration: Configuration, root: Node, data_dir: Path, faults: Faults) -> None:
+    """Record files that are missing or that others can read."""
+    checker = _Checker(configuration, root, faults)
+    for index, path in enumerate(configuration.router.reseed.files):
+        if not path.exists():
+            checker.fault(
+                ("router", "reseed", "files", index),
+                "there is no such file or directory",
+                "write an existing path",
+            )
+    for name, tunnel in configuration.tunnels.items():
+        if not tunnel.enabled:
+            continue
+        docroot = tunnel.docroot if isinstance(tunnel, HttpServerSection) else None
+        if docroot is not None and not docroot.is_dir():
+            checker.fault(
+                ("tunnels", name, "docroot"), "there is no such directory", f"create {docroot}"
+            )
+        if isinstance(tunnel, ProxySection):
+            for user in tunnel.auth:
+                if user.password_file is not None and not user.password_file.is_file():
+                    checker.fault(
+                        ("tunnels", name, "auth"),
+                        "password_file does not exist",
+                        "write an existing path",
+                    )
+        keys = key_file_of(name, tunnel)
+        if keys is not None:
+            _check_key_file(checker, name, data_dir / keys)
+
+
+def _check_key_file(checker: _Checker, name: str, path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # created at the start
+    if stat.S_IMODE(mode) & 0o077:
+        checker.fault(
+            ("tunnels", name, "keys"),
+            f"others can read {path.name}",
+            f"make it private: chmod 600 {path}",
+        )

@@ -1,0 +1,83 @@
+"""Reads configuration files and profiles into a :class:`Configuration`, or says all that is wrong.
+
+Several sources (profiles, then a file) are laid on top of each other before they are read: mappings
+merge, everything else is replaced. Each value keeps the place it came from.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from i2ptunnel.config.checks import check_configuration, check_files
+from i2ptunnel.config.faults import ConfigError, Fault, Faults, Mark, Refused, Source
+from i2ptunnel.config.kinds import Place
+from i2ptunnel.config.model import CONFIGURATION, Configuration, default_data_dir
+from i2ptunnel.config.nodes import FILE_BYTES_MAX, Mapping, Node, Scalar, merge, parse_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A valid configuration, where its values stand, and the data directory it uses."""
+
+    configuration: Configuration
+    root: Mapping
+    data_dir: Path
+
+
+def read_source(
+    path: Path, name: str | None = None, base: Path | None = None
+) -> tuple[bytes, Source]:
+    """The text of a file and where it comes from; raises :class:`ConfigError`."""
+    source = Source(name or str(path), base or Path(os.path.abspath(path)).parent)
+    try:
+        with path.open("rb") as file:
+            return file.read(FILE_BYTES_MAX + 1), source
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        fault = Fault(Mark(source, 1, 1), "", f"cannot be read: {reason}", "check the path")
+        raise ConfigError([fault]) from None
+
+
+def _as_mapping(node: Node | None, source: Source, faults: Faults) -> Mapping:
+    empty = Mapping(Mark(source, 1, 1), {})
+    if node is None or (isinstance(node, Scalar) and node.is_null):
+        return empty
+    if not isinstance(node, Mapping):
+        faults.add(node.mark, "", "not a mapping", "write router: and tunnels: sections")
+        return empty
+    return node
+
+
+def load(
+    sources: Sequence[tuple[bytes, Source]], data_dir: Path | None = None, files: bool = False
+) -> Loaded:
+    """Read and check; raises :class:`ConfigError` with every fault.
+
+    ``data_dir`` overrides the one in the file; ``files`` also checks what is on disk.
+    """
+    faults = Faults()
+    root: Mapping | None = None
+    for data, source in sources:
+        node = _as_mapping(parse_yaml(data, source, faults), source, faults)
+        root = node if root is None else merge(root, node)
+    assert root is not None
+    try:
+        configuration = CONFIGURATION.read(root, Place("", faults))
+    except Refused as refused:
+        faults.record(refused)
+        raise ConfigError(faults.in_order()) from None
+    directory = data_dir or configuration.router.data_dir or default_data_dir(dict(os.environ))
+    check_configuration(configuration, root, faults)
+    if files:
+        check_files(configuration, root, directory, faults)
+    faults.raise_if_any()
+    router = replace(configuration.router, data_dir=directory)
+    return Loaded(replace(configuration, router=router), root, directory)
+
+
+def load_text(text: str, name: str = "i2ptunnel.yaml", base: Path | None = None) -> Loaded:
+    """Read a configuration from memory."""
+    return load([(text.encode(), Source(name, base or Path.cwd()))])

@@ -1,0 +1,235 @@
+"""Kinds of values about networks: endpoints, addresses, networks, URLs, hosts, destinations."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from i2ptunnel.config.kinds import ScalarKind, Schema
+from i2ptunnel.config.nodes import Scalar
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_SOCKET_PATH_BYTES_MAX = 107
+_HOST = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
+)
+_I2P_NAME = re.compile(r"(?=.{5,255}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+i2p")
+_BASE64_DESTINATION = re.compile(r"[A-Za-z0-9~-]{516,1100}={0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A TCP ``host`` and ``port``, or a Unix socket ``path``."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    @property
+    def is_unix(self) -> bool:
+        return bool(self.path)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.is_unix or self.host.lower() == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        if self.is_unix:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationName:
+    """An I2P host, ``x.b32.i2p`` or base64 destination as written, and the I2P port (0 = any)."""
+
+    name: str
+    port: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.port}" if self.port else self.name
+
+
+def read_port(text: str) -> int:
+    """1 to 65535; raises ValueError."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 5 or not 1 <= int(text) <= 65535:
+        raise ValueError("a port is a number from 1 to 65535")
+    return int(text)
+
+
+def _read_unix(text: str) -> Endpoint:
+    path = text[5:]
+    if not path.startswith("/") or "\0" in path:
+        raise ValueError("write unix: and an absolute path, like unix:/run/app.sock")
+    if len(path.encode()) > _SOCKET_PATH_BYTES_MAX:
+        raise ValueError(f"a socket path has at most {_SOCKET_PATH_BYTES_MAX} bytes")
+    return Endpoint(path=path)
+
+
+class EndpointKind(ScalarKind[Endpoint]):
+    """``host:port``, ``[ipv6]:port`` or ``unix:/path``. A listener's host is an address."""
+
+    word = "host:port | unix:/path"
+
+    def __init__(self, is_listener: bool, unix: bool = True) -> None:
+        self._is_listener, self._unix = is_listener, unix
+        self.right = "write host:port" + (" or unix:/path" if unix else "")
+
+    def convert(self, node: Scalar) -> Endpoint:
+        text = node.text
+        if text.startswith("unix:"):
+            if not self._unix:
+                raise ValueError("a Unix socket does not work here, write host:port")
+            return _read_unix(text)
+        if text.isdigit():
+            raise ValueError(f"write the host too, like 127.0.0.1:{text}")
+        host, colon, port = text.rpartition(":")
+        if not colon:
+            raise ValueError(f"{self.right}; the port is missing")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+            try:
+                ipaddress.IPv6Address(host)
+            except ValueError:
+                raise ValueError("write an IPv6 address in the brackets") from None
+        elif ":" in host:
+            raise ValueError(f"write an IPv6 address in brackets, like [{host}]:{port}")
+        if not host:
+            raise ValueError(f"write the host too, like 127.0.0.1:{port}")
+        return Endpoint(self._read_host(host), read_port(port))
+
+    def _read_host(self, host: str) -> str:
+        try:
+            return str(ipaddress.ip_address(host))
+        except ValueError:
+            pass
+        if re.fullmatch(r"[0-9.]+", host):
+            raise ValueError("an IPv4 address is four numbers from 0 to 255")
+        if self._is_listener and host.lower() != "localhost":
+            raise ValueError("write an address to listen at, like 127.0.0.1, not a name")
+        if host.lower().endswith(".i2p"):
+            raise ValueError("a target is a local service; an I2P host belongs in destination")
+        if not _HOST.fullmatch(host):
+            raise ValueError("write a host name or address and a port")
+        return host
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": r"^(unix:/.+|.+:[0-9]{1,5})$"}
+
+
+class AddressKind(ScalarKind[IpAddress]):
+    """An IP address."""
+
+    word = "address"
+    right = "write an IPv4 or IPv6 address"
+
+    def convert(self, node: Scalar) -> IpAddress:
+        try:
+            return ipaddress.ip_address(node.text)
+        except ValueError:
+            raise ValueError(self.right) from None
+
+    def schema(self) -> Schema:
+        return {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
+
+
+class NetworkKind(ScalarKind[IpNetwork]):
+    """A network such as ``192.168.1.0/24``, or one address."""
+
+    word = "network"
+    right = "write a network like 192.168.1.0/24"
+
+    def convert(self, node: Scalar) -> IpNetwork:
+        try:
+            return ipaddress.ip_network(node.text)
+        except ValueError as error:
+            if "host bits" in str(error):
+                right = ipaddress.ip_network(node.text, strict=False)
+                raise ValueError(f"write {right}") from None
+            raise ValueError(self.right) from None
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$"}
+
+
+class UrlKind(ScalarKind[str]):
+    """A URL of one of the given schemes; with ``i2p_host``, its host ends in ``.i2p``."""
+
+    word = "URL"
+
+    def __init__(self, *schemes: str, i2p_host: bool = False, bare: bool = False) -> None:
+        self._schemes, self._i2p_host, self._bare = schemes, i2p_host, bare
+        host = "host.i2p" if i2p_host else "host"
+        self.right = "write a URL like " + " or ".join(f"{s}://{host}" for s in schemes)
+
+    def convert(self, node: Scalar) -> str:
+        text = node.text
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError(self.right)
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            raise ValueError(self.right) from None
+        if parts.scheme not in self._schemes or not parts.hostname or port == 0:
+            raise ValueError(self.right)
+        if self._i2p_host and not parts.hostname.endswith(".i2p"):
+            raise ValueError(f"{self.right}; it is reached through I2P")
+        if self._bare and (parts.path not in ("", "/") or parts.query or parts.fragment):
+            raise ValueError("write the URL without a path")
+        return text
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": "^(" + "|".join(self._schemes) + ")://.+$"}
+
+
+class I2pHost(ScalarKind[str]):
+    """A name that ends in ``.i2p``, lower case."""
+
+    word = "name.i2p"
+    right = "write a name like mysite.i2p"
+
+    def convert(self, node: Scalar) -> str:
+        name = node.text.lower()
+        if not _I2P_NAME.fullmatch(name):
+            raise ValueError(self.right)
+        return name
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": r"\.i2p$"}
+
+
+class DestinationKind(ScalarKind[DestinationName]):
+    """``name.i2p``, ``….b32.i2p`` or a base64 destination, optionally with ``:port``."""
+
+    word = "destination[:port]"
+    right = "write name.i2p, ….b32.i2p or a base64 destination, with :PORT if it needs one"
+
+    def convert(self, node: Scalar) -> DestinationName:
+        name, colon, port_text = node.text.partition(":")
+        port = read_port(port_text) if colon else 0
+        if _BASE64_DESTINATION.fullmatch(name):
+            return DestinationName(name, port)
+        lowered = name.lower()
+        if not lowered.endswith(".i2p") or not _I2P_NAME.fullmatch(lowered):
+            raise ValueError(self.right)
+        if lowered.endswith(".b32.i2p"):
+            label = lowered.removesuffix(".b32.i2p")
+            if not re.fullmatch(r"[a-z2-7]+", label) or (len(label) != 52 and len(label) < 56):
+                raise ValueError(
+                    "a .b32.i2p address has 52 letters a-z and digits 2-7 (56 or more if encrypted)"
+                )
+        return DestinationName(lowered, port)
+
+    def schema(self) -> Schema:
+        return {"type": "string", "minLength": 5}

@@ -1,0 +1,216 @@
+"""The ``router:`` and ``control:`` sections: every option with its default and its help."""
+
+# option() is dataclasses.field() by another name, which the rule cannot know.
+# ruff: noqa: RUF009
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from i2ptunnel.config.kinds import (
+    Choice,
+    Duration,
+    FilePath,
+    Flag,
+    ListOf,
+    Maybe,
+    Number,
+    Percent,
+    Rate,
+    Text,
+)
+from i2ptunnel.config.network_kinds import AddressKind, Endpoint, EndpointKind, IpAddress, UrlKind
+from i2ptunnel.config.options import Section, option
+
+_PROXY = Maybe(UrlKind("socks5", "http", bare=True))
+_HOST = Maybe(
+    Text(
+        "write the public address or host name of this router",
+        r"[0-9A-Fa-f:.]{2,45}|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeSection:
+    """How the router tunnels of one direction look."""
+
+    length: int = option(Number(0, 7), "hops in each tunnel; 0 gives no anonymity", default=3)
+    quantity: int = option(Number(1, 16), "tunnels in use at the same time", default=2)
+    length_variance: int = option(
+        Number(-2, 2), "random change of the length, up to this many hops", default=0
+    )
+    backup_quantity: int = option(Number(0, 16), "tunnels kept in reserve", default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExploratoryShapeSection:
+    """How the router's own tunnels of one direction look."""
+
+    length: int = option(Number(0, 7), "hops in each tunnel", default=2)
+    quantity: int = option(Number(1, 16), "tunnels in use at the same time", default=2)
+    length_variance: int = option(
+        Number(-2, 2), "random change of the length, up to this many hops", default=0
+    )
+    backup_quantity: int = option(Number(0, 16), "tunnels kept in reserve", default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExploratorySection:
+    """The router's own tunnels, for lookups and for building other tunnels."""
+
+    inbound: ExploratoryShapeSection = option(
+        Section(ExploratoryShapeSection), "towards us", default=ExploratoryShapeSection()
+    )
+    outbound: ExploratoryShapeSection = option(
+        Section(ExploratoryShapeSection), "away from us", default=ExploratoryShapeSection()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ntcp2Section:
+    """The transport over TCP."""
+
+    enabled: bool = option(Flag(), "use NTCP2", default=True)
+    proxy: str | None = option(
+        _PROXY,
+        "proxy for outgoing connections: socks5://… or http://…",
+        default=None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ssu2Section:
+    """The transport over UDP."""
+
+    enabled: bool = option(Flag(), "use SSU2", default=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandwidthSection:
+    """What the router may use of the internet connection."""
+
+    inbound: int = option(Rate(), "limit for received data", default=4_000_000)
+    outbound: int = option(Rate(), "limit for sent data", default=4_000_000)
+    share: float = option(Percent(), "part of it that other routers' traffic may use", default=0.8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitSection:
+    """Tunnels of other routers through this one."""
+
+    enabled: bool = option(Flag(), "take part in tunnels of other routers", default=True)
+    max_tunnels: int = option(Number(0, 100_000), "at most this many at a time", default=2500)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReseedSection:
+    """Where the first routers are learned from."""
+
+    enabled: bool = option(Flag(), "reseed when too few routers are known", default=True)
+    urls: tuple[str, ...] = option(
+        ListOf(UrlKind("https", "http")), "reseed servers; empty: the built-in list", default=()
+    )
+    files: tuple[Path, ...] = option(
+        ListOf(FilePath()),
+        "directories of routerInfo-*.dat, .zip or .su3 files that are read at the start",
+        default=(),
+    )
+    proxy: str | None = option(_PROXY, "proxy to reach reseed servers through", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSection:
+    """The clock."""
+
+    ntp: bool = option(Flag(), "compare the clock with time servers", default=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSection:
+    """The router itself. Everything has a default."""
+
+    data_dir: Path | None = option(
+        Maybe(FilePath()),
+        "directory of keys and state; null: $STATE_DIRECTORY or ~/.local/share/i2ptunnel",
+        default=None,
+    )
+    network_id: int = option(
+        Number(0, 254), "2 is the public network; a private one takes another", default=2
+    )
+    host: str | None = option(
+        _HOST, "published address; null: learned from other routers", default=None
+    )
+    port: int | None = option(
+        Maybe(Number(1, 65535)),
+        "port of NTCP2 (TCP) and SSU2 (UDP); null: drawn once at random and kept",
+        default=None,
+    )
+    bind: tuple[IpAddress, ...] = option(
+        ListOf(AddressKind(), count_max=8, allow_one=True),
+        "local addresses of the transport sockets, also the source of outgoing connections",
+        default=(),
+    )
+    allow_private_addresses: bool = option(
+        Flag(), "accept routers at loopback and private addresses; for test networks", default=False
+    )
+    ntcp2: Ntcp2Section = option(Section(Ntcp2Section), "TCP transport", default=Ntcp2Section())
+    ssu2: Ssu2Section = option(Section(Ssu2Section), "UDP transport", default=Ssu2Section())
+    ipv6: str = option(Choice("auto", "true", "false"), "use IPv6", default="auto")
+    bandwidth: BandwidthSection = option(
+        Section(BandwidthSection), "limits", default=BandwidthSection()
+    )
+    transit: TransitSection = option(
+        Section(TransitSection), "other routers' tunnels", default=TransitSection()
+    )
+    floodfill: str = option(
+        Choice("auto", "true", "false"), "keep a part of the network database", default="auto"
+    )
+    exploratory: ExploratorySection = option(
+        Section(ExploratorySection), "the router's own tunnels", default=ExploratorySection()
+    )
+    reseed: ReseedSection = option(
+        Section(ReseedSection), "first contact with the network", default=ReseedSection()
+    )
+    time: TimeSection = option(Section(TimeSection), "clock", default=TimeSection())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSection:
+    """The web console."""
+
+    listen: Endpoint = option(EndpointKind(is_listener=True), "where it listens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshSection:
+    """Control over SSH."""
+
+    listen: Endpoint = option(EndpointKind(is_listener=True), "where it listens")
+    authorized_keys: Path = option(FilePath(), "file of the keys that may log in")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSection:
+    """Figures in Prometheus' text format."""
+
+    listen: Endpoint = option(EndpointKind(is_listener=True), "where it listens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSection:
+    """Ways to watch and control the running appliance besides its control socket."""
+
+    console: ConsoleSection | None = option(
+        Maybe(Section(ConsoleSection)), "web console; null: off", default=None, available=False
+    )
+    ssh: SshSection | None = option(
+        Maybe(Section(SshSection)), "SSH control; null: off", default=None, available=False
+    )
+    metrics: MetricsSection | None = option(
+        Maybe(Section(MetricsSection)), "metrics; null: off", default=None, available=False
+    )
+    shutdown_grace: float = option(
+        Duration(0, 60), "time that open connections get when the program stops", default=1.0
+    )

@@ -1,0 +1,431 @@
+"""The tunnel types of ``tunnels:`` and their options, one dataclass each.
+
+A client tunnel listens locally and connects into I2P; a server tunnel accepts from I2P and connects
+to a local service. ``TUNNEL_MODELS`` is the table of all types; a type that is declared here but
+not offered yet has ``IS_AVAILABLE = False``.
+"""
+
+# option() is dataclasses.field() by another name, which the rule cannot know.
+# ruff: noqa: RUF009
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from i2ptunnel.config.faults import AlreadyReported, Refused, did_you_mean, nearest, shown
+from i2ptunnel.config.kinds import (
+    Duration,
+    FilePath,
+    Flag,
+    Kind,
+    ListOf,
+    Maybe,
+    Number,
+    Place,
+    Schema,
+    Text,
+)
+from i2ptunnel.config.network_kinds import (
+    DestinationKind,
+    DestinationName,
+    Endpoint,
+    EndpointKind,
+    I2pHost,
+    IpNetwork,
+    NetworkKind,
+    UrlKind,
+)
+from i2ptunnel.config.nodes import Mapping, Node, Scalar, kind_name
+from i2ptunnel.config.options import Section, option
+from i2ptunnel.config.router_model import ShapeSection
+
+_LISTEN = EndpointKind(is_listener=True)
+_TARGET = EndpointKind(is_listener=False)
+_UDP_LISTEN = EndpointKind(is_listener=True, unix=False)
+_UDP_TARGET = EndpointKind(is_listener=False, unix=False)
+_KEY_FILE = Text("write a file name like site.dat", r"[^/\0][^\0]{0,254}|/[^\0]{1,1023}")
+_HEADER_NAME = Text("write a header name like X-My-Header", r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthSection:
+    """A user who may use the listener."""
+
+    username: str = option(Text("write a user name without colon", r"[^:]{1,255}"), "user name")
+    password: str | None = option(
+        Maybe(Text("write a password", length_max=255)), "password", default=None
+    )
+    password_file: Path | None = option(
+        Maybe(FilePath()), "file whose first line is the password", default=None
+    )
+
+    def __repr__(self) -> str:
+        return "AuthSection(…)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelSection:
+    """What every tunnel has."""
+
+    TYPE: ClassVar[str] = ""
+    IS_AVAILABLE: ClassVar[bool] = False
+
+    enabled: bool = option(Flag(), "start this tunnel", default=True)
+    inbound: ShapeSection = option(
+        Section(ShapeSection), "router tunnels towards us", default=ShapeSection()
+    )
+    outbound: ShapeSection = option(
+        Section(ShapeSection), "router tunnels away from us", default=ShapeSection()
+    )
+    max_connections: int = option(
+        Number(1, 100_000), "connections at the same time; more are turned away", default=512
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSection(TunnelSection):
+    """What tunnels into I2P have."""
+
+    keys: str | None = option(
+        Maybe(_KEY_FILE),
+        "key file in data_dir, for an address of its own that stays; null: forgotten at the end",
+        default=None,
+    )
+    shared: bool = option(
+        Flag(),
+        "use one I2P address together with other such tunnels of the same shape",
+        default=True,
+    )
+    connect_timeout: float = option(
+        Duration(1, 600), "time to reach an I2P destination", default=60.0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListeningSection(ClientSection):
+    """What tunnels with a local listener have."""
+
+    listen: Endpoint = option(_LISTEN, "where local programs connect to")
+    allow: tuple[IpNetwork, ...] = option(
+        ListOf(NetworkKind(), allow_one=True),
+        "networks that may connect; empty: any that can reach the listener",
+        default=(),
+    )
+    max_connections_per_client: int = option(
+        Number(1, 100_000), "connections at the same time from one address", default=256
+    )
+    idle_timeout: float = option(
+        Duration(0, 30 * 86400), "close connections without traffic after; 0: never", default=0.0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTunnelSection(ListeningSection):
+    """A plain TCP tunnel to one destination, for instance for SSH."""
+
+    TYPE: ClassVar[str] = "client"
+    IS_AVAILABLE: ClassVar[bool] = True
+
+    destination: tuple[DestinationName, ...] = option(
+        ListOf(DestinationKind(), count_max=16, allow_one=True),
+        "where to connect to; of several, the next is tried when one cannot be reached",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySection(ListeningSection):
+    """What proxies have."""
+
+    auth: tuple[AuthSection, ...] = option(
+        ListOf(Section(AuthSection), count_max=256, allow_one=True),
+        "users who may use the proxy; empty: everybody who can connect",
+        default=(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpClientSection(ProxySection):
+    """The HTTP proxy for browsers (the eepproxy)."""
+
+    TYPE: ClassVar[str] = "httpclient"
+    IS_AVAILABLE: ClassVar[bool] = True
+
+    outproxies: tuple[str, ...] = option(
+        ListOf(UrlKind("http", i2p_host=True, bare=True), count_max=16, allow_one=True),
+        "I2P proxies for addresses outside I2P; empty: such addresses are refused",
+        default=(),
+    )
+    connect_ports: tuple[int, ...] = option(
+        ListOf(Number(1, 65535), count_max=64),
+        "ports that CONNECT may reach; empty: all",
+        default=(),
+    )
+    pass_headers: tuple[str, ...] = option(
+        ListOf(_HEADER_NAME),
+        "request headers that are passed on besides the ones known to be harmless",
+        default=(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectClientSection(ProxySection):
+    """A proxy that knows CONNECT only."""
+
+    TYPE: ClassVar[str] = "connectclient"
+
+    outproxies: tuple[str, ...] = option(
+        ListOf(UrlKind("http", i2p_host=True, bare=True), count_max=16, allow_one=True),
+        "I2P proxies for addresses outside I2P",
+        default=(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocksSection(ProxySection):
+    """A SOCKS 4, 4a and 5 proxy."""
+
+    TYPE: ClassVar[str] = "sockstunnel"
+    IS_AVAILABLE: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocksIrcSection(ProxySection):
+    """A SOCKS proxy that filters IRC."""
+
+    TYPE: ClassVar[str] = "socksirctunnel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IrcClientSection(ListeningSection):
+    """A tunnel to an IRC server that hides what identifies the user."""
+
+    TYPE: ClassVar[str] = "ircclient"
+
+    destination: tuple[DestinationName, ...] = option(
+        ListOf(DestinationKind(), count_max=16, allow_one=True), "the IRC server"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamrClientSection(ClientSection):
+    """Receives a UDP stream from a streamr server."""
+
+    TYPE: ClassVar[str] = "streamrclient"
+
+    destination: DestinationName = option(DestinationKind(), "the streamr server")
+    target: Endpoint = option(_UDP_TARGET, "where the stream is sent to")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UdpClientSection(ClientSection):
+    """Carries UDP packets to one destination."""
+
+    TYPE: ClassVar[str] = "udpclient"
+
+    listen: Endpoint = option(_UDP_LISTEN, "where local programs send to")
+    allow: tuple[IpNetwork, ...] = option(
+        ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
+    )
+    destination: DestinationName = option(DestinationKind(), "the UDP server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSection(TunnelSection):
+    """What tunnels from I2P have."""
+
+    keys: str | None = option(
+        Maybe(_KEY_FILE),
+        "key file in data_dir, created when missing; null: NAME.dat",
+        default=None,
+    )
+    max_connections_per_client: int = option(
+        Number(1, 100_000), "connections at the same time from one destination", default=64
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpServerSection(ServerSection):
+    """What tunnels from I2P to a local TCP service have."""
+
+    target_timeout: float = option(
+        Duration(0.1, 120), "time to connect to the local service", default=10.0
+    )
+    idle_timeout: float = option(
+        Duration(0, 30 * 86400), "close connections without traffic after; 0: never", default=0.0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTunnelSection(TcpServerSection):
+    """A plain TCP service in I2P."""
+
+    TYPE: ClassVar[str] = "server"
+    IS_AVAILABLE: ClassVar[bool] = True
+
+    target: Endpoint = option(_TARGET, "the local service")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpServerSection(TcpServerSection):
+    """A web site in I2P (an eepsite): a local web server, or a directory."""
+
+    TYPE: ClassVar[str] = "httpserver"
+    IS_AVAILABLE: ClassVar[bool] = True
+
+    target: Endpoint | None = option(Maybe(_TARGET), "the local web server", default=None)
+    docroot: Path | None = option(
+        Maybe(FilePath()), "directory that the built-in file server offers", default=None
+    )
+    hostname: str | None = option(
+        Maybe(I2pHost()),
+        "Host header for the web server; null: as the visitor sent it",
+        default=None,
+    )
+    i2p_headers: bool = option(
+        Flag(), "tell the web server the visitor's destination in X-I2P-* headers", default=True
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpBidirServerSection(TcpServerSection):
+    """A web site and an HTTP proxy with one destination."""
+
+    TYPE: ClassVar[str] = "httpbidirserver"
+
+    target: Endpoint = option(_TARGET, "the local web server")
+    listen: Endpoint = option(_LISTEN, "where browsers connect to")
+    allow: tuple[IpNetwork, ...] = option(
+        ListOf(NetworkKind(), allow_one=True), "networks that may connect", default=()
+    )
+    hostname: str | None = option(Maybe(I2pHost()), "Host header for the web server", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IrcServerSection(TcpServerSection):
+    """An IRC server in I2P."""
+
+    TYPE: ClassVar[str] = "ircserver"
+
+    target: Endpoint = option(_TARGET, "the local IRC server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamrServerSection(ServerSection):
+    """Sends a UDP stream to all subscribers."""
+
+    TYPE: ClassVar[str] = "streamrserver"
+
+    listen: Endpoint = option(_UDP_LISTEN, "where the stream is sent to by the local producer")
+    allow: tuple[IpNetwork, ...] = option(
+        ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UdpServerSection(ServerSection):
+    """A UDP service in I2P."""
+
+    TYPE: ClassVar[str] = "udpserver"
+
+    target: Endpoint = option(_UDP_TARGET, "the local service")
+
+
+TUNNEL_MODELS: dict[str, type[TunnelSection]] = {
+    model.TYPE: model
+    for model in (
+        ClientTunnelSection,
+        HttpClientSection,
+        ConnectClientSection,
+        SocksSection,
+        SocksIrcSection,
+        IrcClientSection,
+        StreamrClientSection,
+        UdpClientSection,
+        ServerTunnelSection,
+        HttpServerSection,
+        HttpBidirServerSection,
+        IrcServerSection,
+        StreamrServerSection,
+        UdpServerSection,
+    )
+}
+
+# Names that users of other routers will type.
+_OTHER_NAMES = {
+    "httpproxy": "httpclient",
+    "http": "httpserver",
+    "socks": "sockstunnel",
+    "socks5": "sockstunnel",
+    "socksproxy": "sockstunnel",
+    "irc": "ircserver",
+    "eepsite": "httpserver",
+    "tcp": "client",
+}
+
+
+class TunnelKind(Kind[TunnelSection]):
+    """A mapping whose ``type`` decides which other keys it has."""
+
+    word = "tunnel"
+
+    def __init__(self) -> None:
+        self._sections = {
+            name: Section(model, ignored=frozenset(("type",)))
+            for name, model in TUNNEL_MODELS.items()
+        }
+
+    def read(self, node: Node, place: Place) -> TunnelSection:
+        if not isinstance(node, Mapping):
+            raise Refused(
+                node.mark, place.path, f"{kind_name(node)} where a tunnel belongs", "write type: …"
+            )
+        entry = node.entries.get("type")
+        if entry is None:
+            raise Refused(
+                node.mark, place.path, "type is missing", "one of: " + ", ".join(TUNNEL_MODELS)
+            )
+        here = place.at("type")
+        if not isinstance(entry.value, Scalar) or entry.value.text not in TUNNEL_MODELS:
+            self._refuse_type(entry.value, here)
+        assert isinstance(entry.value, Scalar)
+        name = entry.value.text
+        if not TUNNEL_MODELS[name].IS_AVAILABLE:
+            offered = ", ".join(n for n, m in TUNNEL_MODELS.items() if m.IS_AVAILABLE)
+            place.faults.add(
+                entry.value.mark,
+                here.path,
+                f'tunnel type "{name}" is not yet available',
+                f"available: {offered}",
+            )
+            try:
+                self._sections[name].read(node, place)
+            except Refused as refused:
+                place.faults.record(refused)
+            raise AlreadyReported
+        return self._sections[name].read(node, place)
+
+    @staticmethod
+    def _refuse_type(node: Node, place: Place) -> None:
+        if not isinstance(node, Scalar):
+            raise Refused(
+                node.mark, place.path, f"{kind_name(node)} is no type", ", ".join(TUNNEL_MODELS)
+            )
+        other = _OTHER_NAMES.get(node.text.lower())
+        right = did_you_mean(node.text, TUNNEL_MODELS)
+        if other and nearest(node.text, TUNNEL_MODELS) != other:
+            right = f'did you mean "{other}"? (known: {", ".join(TUNNEL_MODELS)})'
+        raise Refused(node.mark, place.path, f"unknown tunnel type {shown(node.text)}", right)
+
+    def schema(self) -> Schema:
+        variants = []
+        for name, section in self._sections.items():
+            schema = section.schema()
+            schema["properties"] = {"type": {"const": name}, **schema["properties"]}
+            schema["required"] = ["type", *schema.get("required", [])]
+            if not TUNNEL_MODELS[name].IS_AVAILABLE:
+                schema["description"] += " (not yet available)"
+            variants.append(schema)
+        types = {"type": {"enum": list(TUNNEL_MODELS)}}
+        return {"type": "object", "required": ["type"], "properties": types, "oneOf": variants}
