@@ -1,0 +1,85 @@
+"""The payload of an I2NP Data message: one gzip member whose header carries ports and protocol.
+
+i2cp ("Format"): the four mtime bytes are source and destination port, the OS byte is the protocol.
+Data of streams is hardly compressible, so :func:`wrap` writes one stored block and :func:`unwrap`
+reads a single stored block by offset; everything else goes through zlib with a bounded output.
+
+The stored path does not check the CRC: every such payload was authenticated by the AEAD of a
+ratchet session, which is stronger. i2pd: reads the plain 10-byte header only, so no optional gzip
+fields are ever written. Java: inflates and checks CRC and size, so both are always right.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from core.base.errors import DecodeError, LocalError
+
+PROTOCOL_STREAMING = 6
+PROTOCOL_DATAGRAM = 17
+PROTOCOL_RAW = 18
+PROTOCOL_DATAGRAM2 = 19
+PROTOCOL_DATAGRAM3 = 20
+
+#: the largest content of one stored block
+PAYLOAD_BYTES_MAX = 65535
+STORED_OVERHEAD_BYTES = 23
+
+_MAGIC = 0x1F8B0800
+_STORED_FINAL = 1
+_PREFIX = struct.Struct(">IHHBB")
+_STORED = struct.Struct("<BHH")
+_TRAILER = struct.Struct("<II")
+_XFL = 2
+_HEADER_BYTES = 10
+_STORED_START = 15
+
+_crc32 = zlib.crc32
+
+
+def wrap(
+    protocol: int, from_port: int, to_port: int, data: bytes, *, compress: bool = False
+) -> bytes:
+    """Wrap at most 65535 bytes; LocalError if longer.
+
+    ``compress`` deflates if that is shorter: worth it for what contains a destination, whose
+    padding repeats, and for text.
+    """
+    size = len(data)
+    if size > PAYLOAD_BYTES_MAX:
+        raise LocalError(f"payload of {size} bytes")
+    prefix = _PREFIX.pack(_MAGIC, from_port, to_port, _XFL, protocol)
+    trailer = _TRAILER.pack(_crc32(data), size)
+    if compress:
+        deflater = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+        deflated = deflater.compress(data) + deflater.flush()
+        if len(deflated) < size + 5:
+            return prefix + deflated + trailer
+    return prefix + _STORED.pack(_STORED_FINAL, size, size ^ 0xFFFF) + data + trailer
+
+
+def unwrap(wrapped: bytes, limit: int = PAYLOAD_BYTES_MAX) -> tuple[int, int, int, bytes]:
+    """``(protocol, from_port, to_port, data)``; DecodeError if malformed or over ``limit``."""
+    total = len(wrapped)
+    if total < _HEADER_BYTES + 2:
+        raise DecodeError("payload shorter than a gzip header")
+    magic, from_port, to_port, _, protocol = _PREFIX.unpack_from(wrapped)
+    if total >= STORED_OVERHEAD_BYTES and magic == _MAGIC and wrapped[_HEADER_BYTES] == 1:
+        _, size, inverse = _STORED.unpack_from(wrapped, _HEADER_BYTES)
+        if size ^ inverse == 0xFFFF and size + STORED_OVERHEAD_BYTES == total:
+            if size > limit:
+                raise DecodeError(f"payload of {size} bytes")
+            return protocol, from_port, to_port, wrapped[_STORED_START : _STORED_START + size]
+    if magic >> 8 != _MAGIC >> 8:
+        raise DecodeError("payload is not gzip")
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        data = inflater.decompress(wrapped, limit + 1)
+    except zlib.error as error:
+        raise DecodeError(f"payload: {error}") from None
+    if len(data) > limit:
+        raise DecodeError(f"payload inflates beyond {limit} bytes")
+    if not inflater.eof:
+        raise DecodeError("payload truncated")
+    return protocol, from_port, to_port, data
