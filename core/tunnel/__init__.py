@@ -1,0 +1,1 @@
+"""Router tunnels: layer encryption, fragments, hops of others, builds, pools and hop selection."""

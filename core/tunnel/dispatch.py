@@ -1,0 +1,280 @@
+"""All tunnels of one router by receive id: batches in, batches out. The hot path of transit.
+
+The engine feeds ``receive_tunnel_data`` and ``receive_tunnel_gateway``, calls ``flush`` once when
+its batch is through, and swaps out:
+
+* ``outgoing``: router hash to short-form messages: our own traffic and control messages;
+* ``transit_outgoing``: the same for traffic of others, which may be shed first;
+* ``delivered``: (owner, tunnel id, standard-form message) from our own inbound tunnels. Owner None:
+  the message reached us as a router, through a tunnel of someone unknown.
+
+What always holds: nothing a peer sends raises; what is dropped is counted in ``dropped``. Tunnel
+data is taken only from the hop before us (as in Java), once, unexpired, and exactly 1037 bytes
+long, which keeps the cipher chains whole.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from struct import Struct
+from typing import Protocol
+
+from core.base.errors import DecodeError, LocalError
+from core.base.filters import DuplicateFilter
+from core.base.ports import Entropy, WallClock
+from core.i2np.message import standard_to_short
+from core.tunnel.build import random_id
+from core.tunnel.constants import (
+    FORWARD_EXPIRATION_S,
+    MESSAGE_FUTURE_S,
+    MESSAGE_PAST_S,
+    SHORT_DATA_BYTES,
+)
+from core.tunnel.delivery import Delivery, DeliveryKind, make_gateway
+from core.tunnel.meter import TransitMeter
+from core.tunnel.participant import (
+    Flushable,
+    Sink,
+    TransitGateway,
+    TransitTunnel,
+    check_gateway_message,
+)
+from core.tunnel.tunnels import InboundTunnel, ZeroHopInbound
+
+_HEAD = Struct(">IIQQQ")
+"""From offset 5: expiration, tunnel id, IV, first half of the first data block."""
+_TICK_S = 5.0
+_REPLAY_PERIOD_S = 600.0
+_REPLAY_MAX = 200_000
+_LOOPBACK_MAX = 4096
+
+
+class Drop(Enum):
+    """Why a message went no further."""
+
+    MALFORMED = "malformed"
+    EXPIRED = "expired"
+    DUPLICATE = "duplicate"
+    UNKNOWN_TUNNEL = "unknown_tunnel"
+    WRONG_HOP = "wrong_hop"
+    BANDWIDTH = "bandwidth"
+    LOOP = "loop"
+
+
+class _Receiver(Protocol):
+    previous: bytes | None
+
+    def receive(self, group: list[bytes], sink: Sink, now: float) -> None: ...
+
+    def tick(self, now: float) -> None: ...
+
+
+class _Accepter(Protocol):
+    def accept(self, message: bytes, sink: Sink, now: float) -> None: ...
+
+
+class TunnelDispatcher:
+    """See the module. One per router; ``router_hash`` is our own."""
+
+    def __init__(self, router_hash: bytes, wall: WallClock, entropy: Entropy) -> None:
+        self.router_hash = router_hash
+        self.entropy = entropy
+        self.outgoing: dict[bytes, list[bytes]] = {}
+        self.transit_outgoing: dict[bytes, list[bytes]] = {}
+        self.delivered: list[tuple[object, int, bytes]] = []
+        self.dropped: dict[Drop, int] = dict.fromkeys(Drop, 0)
+        self.meter = TransitMeter()
+        self._wall = wall
+        self._wall_now = int(wall.now())
+        self._receivers: dict[int, _Receiver] = {}
+        self._transit_ids: set[int] = set()
+        self._accepters: dict[int, _Accepter] = {}
+        self._touched: dict[Flushable, None] = {}
+        self._loopback: list[tuple[int, bytes]] = []
+        self._replays = DuplicateFilter(_REPLAY_PERIOD_S, _REPLAY_MAX)
+        self._tick_at: float | None = None
+
+    # Messages in
+
+    def receive_tunnel_data(self, messages: list[bytes], from_router: bytes, now: float) -> None:
+        """Short-form TunnelData messages that one link brought."""
+        wall_now = self._wall_now = int(self._wall.now())
+        oldest, newest = wall_now - MESSAGE_PAST_S, wall_now + MESSAGE_FUTURE_S
+        groups: dict[int, list[bytes]] = {}
+        unpack = _HEAD.unpack_from
+        is_duplicate = self._replays.is_duplicate
+        for message in messages:
+            if len(message) != SHORT_DATA_BYTES:
+                self.dropped[Drop.MALFORMED] += 1
+                continue
+            expires, tunnel_id, iv, _, first = unpack(message, 5)
+            if not oldest <= expires <= newest:
+                self.dropped[Drop.EXPIRED] += 1
+            elif tunnel_id not in self._receivers:
+                self.dropped[Drop.UNKNOWN_TUNNEL] += 1
+            elif is_duplicate(iv ^ first, now):
+                self.dropped[Drop.DUPLICATE] += 1
+            else:
+                group = groups.get(tunnel_id)
+                if group is None:
+                    groups[tunnel_id] = [message]
+                else:
+                    group.append(message)
+        for tunnel_id, group in groups.items():
+            receiver = self._receivers.get(tunnel_id)
+            if receiver is None or receiver.previous != from_router:
+                self.dropped[Drop.WRONG_HOP] += len(group)
+                continue
+            if tunnel_id in self._transit_ids:
+                allowed = self.meter.take(len(group), now)
+                if allowed < len(group):
+                    self.dropped[Drop.BANDWIDTH] += len(group) - allowed
+                    del group[allowed:]
+                    if not group:
+                        continue
+            receiver.receive(group, self, now)
+
+    def receive_tunnel_gateway(self, body: bytes, now: float) -> None:
+        """The body of a TunnelGateway message: tunnel id, length, standard-form message."""
+        self._wall_now = int(self._wall.now())
+        end = 6 + int.from_bytes(body[4:6], "big")
+        if len(body) < 6 or len(body) < end:
+            self.dropped[Drop.MALFORMED] += 1
+            return
+        self._accept(int.from_bytes(body[:4], "big"), body[6:end], now)
+
+    def _accept(self, tunnel_id: int, message: bytes, now: float) -> None:
+        accepter = self._accepters.get(tunnel_id)
+        if accepter is None:
+            self.dropped[Drop.UNKNOWN_TUNNEL] += 1
+            return
+        try:
+            check_gateway_message(message)
+        except DecodeError:
+            self.dropped[Drop.MALFORMED] += 1
+            return
+        if tunnel_id in self._transit_ids and not self.meter.take(1 + len(message) // 1003, now):
+            self.dropped[Drop.BANDWIDTH] += 1
+            return
+        accepter.accept(message, self, now)
+
+    def flush(self, now: float) -> None:
+        """Finish what the batch touched: gateways pack and encrypt, own deliveries loop back."""
+        self._wall_now = int(self._wall.now())
+        budget = _LOOPBACK_MAX
+        while self._touched or self._loopback:
+            touched, self._touched = self._touched, {}
+            for gateway in touched:
+                gateway.flush(self)
+            loopback, self._loopback = self._loopback, []
+            for tunnel_id, message in loopback:
+                budget -= 1
+                if budget < 0:
+                    # An outbound tunnel that ends here can point at an inbound one that begins
+                    # here, but never at itself; the bound only guards against our own mistakes.
+                    self.dropped[Drop.LOOP] += 1
+                    continue
+                self._accept(tunnel_id, message, now)
+
+    # What tunnels see (participant.Sink)
+
+    def wall_now(self) -> int:
+        return self._wall_now
+
+    def queue(self, router_hash: bytes, is_transit: bool) -> list[bytes]:
+        outgoing = self.transit_outgoing if is_transit else self.outgoing
+        messages = outgoing.get(router_hash)
+        if messages is None:
+            messages = outgoing[router_hash] = []
+        return messages
+
+    def touch(self, gateway: Flushable) -> None:
+        self._touched[gateway] = None
+
+    def forward(self, delivery: Delivery, is_transit: bool, tunnel_id: int) -> None:
+        kind, router_hash, target_id, message = delivery
+        if kind == DeliveryKind.LOCAL or router_hash is None:
+            self.delivered.append((None, tunnel_id, message))
+        elif kind == DeliveryKind.ROUTER:
+            if router_hash == self.router_hash:
+                self.delivered.append((None, tunnel_id, message))
+                return
+            try:
+                short = standard_to_short(message)
+            except DecodeError:
+                self.dropped[Drop.MALFORMED] += 1
+                return
+            self.queue(router_hash, is_transit).append(short)
+        elif not target_id:
+            self.dropped[Drop.MALFORMED] += 1
+        elif router_hash == self.router_hash:
+            self._loopback.append((target_id, message))
+        else:
+            expires = self._wall_now + FORWARD_EXPIRATION_S
+            gateway = make_gateway(random_id(self.entropy), expires, target_id, message)
+            self.queue(router_hash, is_transit).append(gateway)
+
+    def send_to_gateway(
+        self, router_hash: bytes, tunnel_id: int, message: bytes, now: float
+    ) -> None:
+        """Send a standard-form message into someone's inbound tunnel, as a control message."""
+        self._wall_now = int(self._wall.now())
+        self.forward(Delivery(DeliveryKind.TUNNEL, router_hash, tunnel_id, message), False, 0)
+
+    # Tunnels
+
+    def is_taken(self, tunnel_id: int) -> bool:
+        """True if a receive id is in use."""
+        return tunnel_id in self._receivers or tunnel_id in self._accepters
+
+    def unused_id(self) -> int:
+        """A random receive id that is free."""
+        while True:
+            tunnel_id = random_id(self.entropy)
+            if not self.is_taken(tunnel_id):
+                return tunnel_id
+
+    def add_inbound(self, tunnel: InboundTunnel) -> None:
+        """Register a tunnel of our own; LocalError if its id is taken."""
+        if self.is_taken(tunnel.tunnel_id):
+            raise LocalError("tunnel id is in use")
+        self._receivers[tunnel.tunnel_id] = tunnel
+        if isinstance(tunnel, ZeroHopInbound):
+            self._accepters[tunnel.tunnel_id] = tunnel
+
+    def remove_inbound(self, tunnel: InboundTunnel) -> None:
+        if self._receivers.get(tunnel.tunnel_id) is tunnel:
+            del self._receivers[tunnel.tunnel_id]
+            self._accepters.pop(tunnel.tunnel_id, None)
+
+    def add_transit(self, tunnel: TransitTunnel) -> None:
+        """Register a tunnel of others; LocalError if its id is taken."""
+        if self.is_taken(tunnel.tunnel_id):
+            raise LocalError("tunnel id is in use")
+        self._transit_ids.add(tunnel.tunnel_id)
+        if isinstance(tunnel, TransitGateway):
+            self._accepters[tunnel.tunnel_id] = tunnel
+        else:
+            self._receivers[tunnel.tunnel_id] = tunnel
+
+    def remove_transit(self, tunnel: TransitTunnel) -> None:
+        self._transit_ids.discard(tunnel.tunnel_id)
+        self._receivers.pop(tunnel.tunnel_id, None)
+        self._accepters.pop(tunnel.tunnel_id, None)
+
+    def transit_rate(self, now: float) -> float:
+        """Transit in bytes per second over about the last 15 s."""
+        return self.meter.rate(now)
+
+    # Time
+
+    def next_timer(self) -> float | None:
+        """When to call :meth:`handle_timer`; None while there are no tunnels."""
+        return (self._tick_at or 0.0) if self._receivers else None
+
+    def handle_timer(self, now: float) -> None:
+        """Give up incomplete messages; early and late calls do no harm."""
+        if self._tick_at is None or now >= self._tick_at:
+            self._tick_at = now + _TICK_S
+            for receiver in self._receivers.values():
+                receiver.tick(now)

@@ -1,0 +1,166 @@
+"""Packing messages into tunnel messages and putting them together again (tunnel-message.md).
+
+:func:`pack` fills payloads of at most 1003 bytes with delivery instructions and fragments. It
+splits a message over what is left of a payload only if that saves a tunnel message: a message that
+spans fewer tunnel messages is lost less often.
+
+:class:`Reassembler` belongs to one endpoint. It accepts fragments in any order, is bounded in
+bytes, in messages and in time, and never raises on what a peer sent: what does not fit is dropped
+and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.base.errors import LocalError
+from core.tunnel.constants import FRAGMENT_NUMBER_MAX, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX
+from core.tunnel.delivery import Delivery, Fragment, write_target
+
+_FOLLOW_ON_BYTES = 7
+_FOLLOW_ON_DATA_MAX = PAYLOAD_BYTES_MAX - _FOLLOW_ON_BYTES
+_FIRST_EXTRA_BYTES = 6
+"""Message id and size in a first fragment."""
+
+
+def pack(deliveries: Iterable[Delivery]) -> list[bytes]:
+    """Payloads (1 to 1003 bytes each) that carry ``deliveries`` in order.
+
+    Raises LocalError for a message beyond 62708 bytes or without its I2NP header.
+    """
+    payloads: list[bytes] = []
+    parts: list[bytes] = []
+    room = PAYLOAD_BYTES_MAX
+    for kind, router_hash, tunnel_id, message in deliveries:
+        length = len(message)
+        if not 16 <= length <= MESSAGE_BYTES_MAX:
+            raise LocalError(f"tunnel message of {length} bytes")
+        target = write_target(kind, router_hash, tunnel_id)
+        whole = len(target) + 2 + length
+        if whole > room and room < PAYLOAD_BYTES_MAX and not _is_split_better(target, length, room):
+            payloads.append(b"".join(parts))
+            parts = []
+            room = PAYLOAD_BYTES_MAX
+        if whole <= room:
+            parts += (target, length.to_bytes(2, "big"), message)
+            room -= whole
+            continue
+        message_id = message[1:5]
+        if message_id == b"\0\0\0\0":
+            # i2pd: drops a fragmented message with id 0.
+            message_id = b"\0\0\0\x01"
+        size = room - len(target) - _FIRST_EXTRA_BYTES
+        flag = bytes((target[0] | 0x08,))
+        parts += (flag, target[1:], message_id, size.to_bytes(2, "big"), message[:size])
+        at, number = size, 0
+        while at < length:
+            payloads.append(b"".join(parts))
+            number += 1
+            size = min(length - at, _FOLLOW_ON_DATA_MAX)
+            last = at + size == length
+            header = bytes((0x80 | number << 1 | last,)) + message_id + size.to_bytes(2, "big")
+            parts = [header, message[at : at + size]]
+            room = PAYLOAD_BYTES_MAX - _FOLLOW_ON_BYTES - size
+            at += size
+    if parts:
+        payloads.append(b"".join(parts))
+    return payloads
+
+
+def _is_split_better(target: bytes, length: int, room: int) -> bool:
+    """True if starting in the ``room`` that is left needs fewer further tunnel messages."""
+    overhead = len(target) + _FIRST_EXTRA_BYTES
+    first = room - overhead
+    if first <= 0:
+        return False
+    split = -(-(length - first) // _FOLLOW_ON_DATA_MAX)
+    if split > FRAGMENT_NUMBER_MAX:
+        return False
+    if len(target) + 2 + length <= PAYLOAD_BYTES_MAX:
+        return False
+    fresh = 1 - (-(length - (PAYLOAD_BYTES_MAX - overhead)) // _FOLLOW_ON_DATA_MAX)
+    return split < fresh
+
+
+class _Partial:
+    """A message whose fragments are not all here."""
+
+    __slots__ = ("deadline", "first", "last_number", "pieces", "size")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.first: Fragment | None = None
+        self.last_number = -1
+        self.pieces: dict[int, bytes] = {}
+        self.size = 0
+
+
+class Reassembler:
+    """Fragments in, whole messages out; at most ``bytes_max`` bytes wait at a time."""
+
+    __slots__ = ("_bytes", "_bytes_max", "_partials", "_partials_max", "_period_s", "dropped")
+
+    def __init__(
+        self, bytes_max: int = 512 * 1024, partials_max: int = 512, period_s: float = 15.0
+    ) -> None:
+        self._bytes_max = bytes_max
+        self._partials_max = partials_max
+        self._period_s = period_s
+        self._partials: dict[int, _Partial] = {}
+        self._bytes = 0
+        self.dropped = 0
+        """Incomplete messages given up."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._bytes
+
+    def add(self, fragment: Fragment, now: float) -> Delivery | None:
+        """The message that ``fragment`` completes, or None."""
+        message_id = fragment.message_id
+        if message_id is None:
+            return Delivery(fragment.kind, fragment.router_hash, fragment.tunnel_id, fragment.data)
+        partial = self._partials.get(message_id)
+        if partial is None:
+            partial = self._partials[message_id] = _Partial(now + self._period_s)
+        number = fragment.number
+        if number in partial.pieces:
+            return None
+        if number == 0:
+            partial.first = fragment
+        elif fragment.is_last:
+            partial.last_number = number
+        partial.pieces[number] = fragment.data
+        partial.size += len(fragment.data)
+        self._bytes += len(fragment.data)
+        if partial.size > MESSAGE_BYTES_MAX:
+            self._drop(message_id)
+            return None
+        pieces = partial.pieces
+        first = partial.first
+        if first is None or len(pieces) != partial.last_number + 1:
+            self._enforce_limits()
+            return None
+        del self._partials[message_id]
+        self._bytes -= partial.size
+        try:
+            message = b"".join([pieces[i] for i in range(len(pieces))])
+        except KeyError:
+            # A fragment numbered past the last one: the sender is broken.
+            self.dropped += 1
+            return None
+        return Delivery(first.kind, first.router_hash, first.tunnel_id, message)
+
+    def expire(self, now: float) -> None:
+        """Give up what waited too long."""
+        due = [key for key, partial in self._partials.items() if partial.deadline <= now]
+        for key in due:
+            self._drop(key)
+
+    def _enforce_limits(self) -> None:
+        while self._bytes > self._bytes_max or len(self._partials) > self._partials_max:
+            self._drop(next(iter(self._partials)))
+
+    def _drop(self, message_id: int) -> None:
+        self._bytes -= self._partials.pop(message_id).size
+        self.dropped += 1

@@ -1,0 +1,77 @@
+"""The entrance of a tunnel: messages in, tunnel messages out (tunnel-message.md "Preprocessing").
+
+Nothing is delayed: what was put since the last flush is packed together at the flush, so a batch
+read from one socket shares tunnel messages and a single message leaves at once.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from core.base.ports import Entropy
+from core.tunnel.constants import IV_BYTES, PAYLOAD_BYTES_MAX
+from core.tunnel.delivery import Delivery
+from core.tunnel.fragments import pack
+
+_PADDING_POOL_BYTES = 3 * PAYLOAD_BYTES_MAX
+
+
+class Preprocessor:
+    """Turns payloads into plaintext tunnel messages: IV, checksum, non-zero padding, zero byte.
+
+    The padding pool belongs to one tunnel: bytes reused over tunnels would tell an endpoint that
+    two of them have the same creator.
+    """
+
+    __slots__ = ("_entropy", "_pool", "_position")
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._pool = b""
+        self._position = 0
+
+    def wrap(self, payloads: list[bytes]) -> list[bytes]:
+        """``IV || data``, 1024 bytes for each payload of at most 1003 bytes."""
+        ivs = self._entropy.random_bytes(IV_BYTES * len(payloads))
+        messages: list[bytes] = []
+        at = 0
+        for payload in payloads:
+            iv = ivs[at : at + IV_BYTES]
+            at += IV_BYTES
+            checksum = sha256(payload + iv).digest()[:4]
+            missing = PAYLOAD_BYTES_MAX - len(payload)
+            padding = self._padding(missing) if missing else b""
+            messages.append(b"".join((iv, checksum, padding, b"\0", payload)))
+        return messages
+
+    def _padding(self, count: int) -> bytes:
+        end = self._position + count
+        if end > len(self._pool):
+            raw = self._entropy.random_bytes(_PADDING_POOL_BYTES)
+            self._pool = raw.translate(None, b"\0")
+            while len(self._pool) < PAYLOAD_BYTES_MAX:
+                self._pool += self._entropy.random_bytes(PAYLOAD_BYTES_MAX).translate(None, b"\0")
+            end = count
+        self._position = end
+        return self._pool[end - count : end]
+
+
+class Gateway:
+    """Messages waiting for the next flush of one tunnel."""
+
+    __slots__ = ("_pending", "_preprocessor")
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._preprocessor = Preprocessor(entropy)
+        self._pending: list[Delivery] = []
+
+    def put(self, delivery: Delivery) -> None:
+        self._pending.append(delivery)
+
+    def take(self) -> list[bytes]:
+        """Plaintext tunnel messages (1024 bytes each) for all that was put; LocalError as pack."""
+        pending = self._pending
+        if not pending:
+            return []
+        self._pending = []
+        return self._preprocessor.wrap(pack(pending))

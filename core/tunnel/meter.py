@@ -1,0 +1,51 @@
+"""How much transit passes, and a token bucket for when it is limited."""
+
+from __future__ import annotations
+
+_BURST_S = 2.0
+_WINDOW_S = 15.0
+_STEP_S = 0.5
+_MESSAGE_BYTES = 1028
+
+
+class TransitMeter:
+    """Counts whole tunnel messages of 1028 bytes. ``bytes_s`` may be changed at any time."""
+
+    __slots__ = ("_rate", "_rate_at", "_since", "_tokens", "_tokens_at", "bytes_s", "total_bytes")
+
+    def __init__(self, bytes_s: float | None = None) -> None:
+        self.bytes_s = bytes_s
+        """Limit; None: unlimited."""
+        self.total_bytes = 0
+        self._tokens = (bytes_s or 0.0) * _BURST_S
+        self._tokens_at: float | None = None
+        self._rate = 0.0
+        self._rate_at: float | None = None
+        self._since = 0
+
+    def take(self, count: int, now: float) -> int:
+        """How many of ``count`` messages may pass now; they count as passed."""
+        limit = self.bytes_s
+        if limit is not None:
+            if self._tokens_at is not None:
+                gained = (now - self._tokens_at) * limit
+                self._tokens = min(limit * _BURST_S, self._tokens + gained)
+            self._tokens_at = now
+            count = min(count, int(self._tokens // _MESSAGE_BYTES))
+            self._tokens -= count * _MESSAGE_BYTES
+        size = count * _MESSAGE_BYTES
+        self.total_bytes += size
+        self._since += size
+        return count
+
+    def rate(self, now: float) -> float:
+        """Bytes per second over about the last 15 s."""
+        if self._rate_at is None:
+            self._rate_at = now
+        elapsed = now - self._rate_at
+        if elapsed >= _STEP_S:
+            part = min(1.0, elapsed / _WINDOW_S)
+            self._rate += part * (self._since / elapsed - self._rate)
+            self._since = 0
+            self._rate_at = now
+        return self._rate

@@ -1,0 +1,245 @@
+"""Tunnels of others that pass through us: participant, endpoint (OBEP) and gateway (IBGW).
+
+All work on batches of short-form TunnelData messages whose length, expiration and uniqueness the
+dispatcher has checked. Cipher contexts are made at the first message: many tunnels are built as
+spares and never used.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from core.base.errors import DecodeError
+from core.base.ports import Entropy
+from core.tunnel.constants import (
+    FORWARD_EXPIRATION_S,
+    MESSAGE_BYTES_MAX,
+    MESSAGE_PAST_S,
+    SHORT_IV_OFFSET,
+)
+from core.tunnel.delivery import Delivery, DeliveryKind, check_standard, expiration_s
+from core.tunnel.endpoint import Endpoint
+from core.tunnel.fragments import Reassembler
+from core.tunnel.gateway import Gateway
+from core.tunnel.hop_cipher import HopEncryptor
+
+_TUNNEL_DATA = b"\x12"
+_ENDPOINT_BYTES_MAX = 192 * 1024
+_ENDPOINT_PARTIALS_MAX = 128
+_GATEWAY_BYTES_MAX = 512 * 1024
+_TARGETS_MAX = 64
+_TARGETS_PERIOD_S = 30.0
+
+
+class Flushable(Protocol):
+    """A gateway with messages waiting."""
+
+    def flush(self, sink: Sink) -> None: ...
+
+
+class Sink(Protocol):
+    """What tunnels see of the dispatcher."""
+
+    entropy: Entropy
+    router_hash: bytes
+    delivered: list[tuple[object, int, bytes]]
+
+    def wall_now(self) -> int:
+        """Unix seconds, read once for each batch."""
+        ...
+
+    def queue(self, router_hash: bytes, is_transit: bool) -> list[bytes]:
+        """The list of short-form messages that go to a router; append to it."""
+        ...
+
+    def forward(self, delivery: Delivery, is_transit: bool, tunnel_id: int) -> None:
+        """Send on what an endpoint (or a tunnel of zero hops) may deliver anywhere."""
+        ...
+
+    def touch(self, gateway: Flushable) -> None:
+        """Have ``gateway`` flushed at the end of the batch."""
+        ...
+
+
+def write_tunnel_data(
+    layers: list[tuple[bytes, bytes]], next_id: bytes, sink: Sink, out: list[bytes]
+) -> None:
+    """Append short-form TunnelData messages of our own making to ``out``."""
+    ids = sink.entropy.random_bytes(4 * len(layers))
+    expires = (sink.wall_now() + FORWARD_EXPIRATION_S).to_bytes(4, "big")
+    at = 0
+    for iv, data in layers:
+        out.append(b"".join((_TUNNEL_DATA, ids[at : at + 4], expires, next_id, iv, data)))
+        at += 4
+
+
+class TransitTunnel:
+    """What the three kinds have in common. ``previous`` is the hop before us (None for gateways),
+    ``next_hash`` the hop after us; ``expires_at`` is monotonic."""
+
+    __slots__ = (
+        "_encryptor",
+        "_keys",
+        "_next_id",
+        "expires_at",
+        "messages",
+        "next_hash",
+        "previous",
+        "tunnel_id",
+    )
+
+    def __init__(
+        self,
+        tunnel_id: int,
+        previous: bytes | None,
+        next_hash: bytes,
+        next_tunnel_id: int,
+        layer_key: bytes,
+        iv_key: bytes,
+        expires_at: float,
+    ) -> None:
+        self.tunnel_id = tunnel_id
+        self.previous = previous
+        self.next_hash = next_hash
+        self._next_id = next_tunnel_id.to_bytes(4, "big")
+        self._keys = (layer_key, iv_key)
+        self._encryptor: HopEncryptor | None = None
+        self.expires_at = expires_at
+        self.messages = 0
+
+    def encryptor(self) -> HopEncryptor:
+        if self._encryptor is None:
+            self._encryptor = HopEncryptor(*self._keys)
+        return self._encryptor
+
+    def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
+        """Short-form TunnelData messages from the hop before us."""
+
+    def tick(self, now: float) -> None:
+        """Give up what waited too long."""
+
+
+class Participant(TransitTunnel):
+    """Encrypts and passes on."""
+
+    __slots__ = ()
+
+    def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
+        layers = (self._encryptor or self.encryptor()).encrypt_at(group, SHORT_IV_OFFSET)
+        self.messages += len(group)
+        out = sink.queue(self.next_hash, True)
+        ids = sink.entropy.random_bytes(4 * len(group))
+        next_id = self._next_id
+        at = 0
+        for message, (iv, data) in zip(group, layers, strict=True):
+            end = at + 4
+            # i2pd: every hop draws a new message id and keeps the expiration.
+            out.append(b"".join((_TUNNEL_DATA, ids[at:end], message[5:9], next_id, iv, data)))
+            at = end
+
+
+class TransitEndpoint(TransitTunnel):
+    """The last hop of an outbound tunnel: delivers to routers and to other tunnels' gateways."""
+
+    __slots__ = ("_endpoint", "_targets", "_targets_until", "dropped")
+
+    def __init__(
+        self,
+        tunnel_id: int,
+        previous: bytes | None,
+        next_hash: bytes,
+        next_tunnel_id: int,
+        layer_key: bytes,
+        iv_key: bytes,
+        expires_at: float,
+    ) -> None:
+        super().__init__(
+            tunnel_id, previous, next_hash, next_tunnel_id, layer_key, iv_key, expires_at
+        )
+        self._endpoint: Endpoint | None = None
+        self._targets: set[bytes] = set()
+        self._targets_until = 0.0
+        self.dropped = 0
+
+    def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
+        layers = (self._encryptor or self.encryptor()).encrypt_at(group, SHORT_IV_OFFSET)
+        self.messages += len(group)
+        endpoint = self._endpoint
+        if endpoint is None:
+            reassembler = Reassembler(_ENDPOINT_BYTES_MAX, _ENDPOINT_PARTIALS_MAX)
+            endpoint = self._endpoint = Endpoint(reassembler)
+        oldest = sink.wall_now() - MESSAGE_PAST_S
+        for delivery in endpoint.receive(layers, now):
+            if expiration_s(delivery.message) < oldest or not self._is_target_allowed(
+                delivery.router_hash, now
+            ):
+                self.dropped += 1
+                continue
+            sink.forward(delivery, True, self.tunnel_id)
+
+    def _is_target_allowed(self, router_hash: bytes | None, now: float) -> bool:
+        """Java: an endpoint reaches a limited number of routers in a period, so that nobody can
+        make it open connections to the whole network."""
+        if router_hash is None or router_hash in self._targets:
+            return True
+        if now >= self._targets_until:
+            self._targets.clear()
+            self._targets_until = now + _TARGETS_PERIOD_S
+        if len(self._targets) >= _TARGETS_MAX:
+            return False
+        self._targets.add(router_hash)
+        return True
+
+    def tick(self, now: float) -> None:
+        if self._endpoint is not None:
+            self._endpoint.reassembler.expire(now)
+
+
+class TransitGateway(TransitTunnel):
+    """The first hop of an inbound tunnel: takes whole messages from anyone."""
+
+    __slots__ = ("_gateway", "_waiting_bytes", "dropped")
+
+    def __init__(
+        self,
+        tunnel_id: int,
+        previous: bytes | None,
+        next_hash: bytes,
+        next_tunnel_id: int,
+        layer_key: bytes,
+        iv_key: bytes,
+        expires_at: float,
+    ) -> None:
+        super().__init__(
+            tunnel_id, previous, next_hash, next_tunnel_id, layer_key, iv_key, expires_at
+        )
+        self._gateway: Gateway | None = None
+        self._waiting_bytes = 0
+        self.dropped = 0
+
+    def accept(self, message: bytes, sink: Sink, now: float) -> None:
+        """Take one standard-form message; what exceeds the bounds is dropped and counted."""
+        self._waiting_bytes += len(message)
+        if self._waiting_bytes > _GATEWAY_BYTES_MAX:
+            self.dropped += 1
+            return
+        if self._gateway is None:
+            self._gateway = Gateway(sink.entropy)
+        self._gateway.put(Delivery(DeliveryKind.LOCAL, None, None, message))
+        sink.touch(self)
+
+    def flush(self, sink: Sink) -> None:
+        self._waiting_bytes = 0
+        if self._gateway is None:
+            return
+        plain = self._gateway.take()
+        self.messages += len(plain)
+        layers = self.encryptor().encrypt(plain)
+        write_tunnel_data(layers, self._next_id, sink, sink.queue(self.next_hash, True))
+
+
+def check_gateway_message(message: bytes) -> None:
+    """DecodeError unless a gateway can take ``message``: whole, and small enough to fragment."""
+    check_standard(message)
+    if len(message) > MESSAGE_BYTES_MAX:
+        raise DecodeError("message is too large for a tunnel")

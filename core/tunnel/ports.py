@@ -1,0 +1,52 @@
+"""What tunnel machines need from other rooms: declared here, implemented by the router.
+
+Messages handed to a sealer are in short form, which is also how a garlic clove carries a message:
+``type 1 | id 4 | expiration seconds 4 | body``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from core.data.router_info import RouterInfo
+
+
+class GarlicSealer(Protocol):
+    """Wraps one message as one garlic clove with LOCAL delivery.
+
+    Both return the garlic data, without the 4-byte length that a Garlic message (type 11) begins
+    with.
+    """
+
+    def seal_one_shot(self, tag: bytes, key: bytes, message: bytes) -> bytes:
+        """For whoever registered ``tag`` (8 bytes) and ``key`` (32 bytes), once."""
+        ...
+
+    def seal_to_router(self, public_key: bytes, message: bytes) -> bytes:
+        """For the router with this X25519 key (32 bytes): Noise N."""
+        ...
+
+
+class RouterDirectory(Protocol):
+    """The routers we know (netdb)."""
+
+    def get_router(self, router_hash: bytes) -> RouterInfo | None: ...
+
+    def routers(self) -> Iterable[RouterInfo]: ...
+
+
+class PeerOpinions(Protocol):
+    """What we experienced with routers (peers)."""
+
+    def is_connected(self, router_hash: bytes) -> bool:
+        """True if a link to the router is up."""
+        ...
+
+    def is_usable(self, router_hash: bytes, now: float) -> bool:
+        """False for routers that are banned, unreachable, or lately decline or fail."""
+        ...
+
+    def weight(self, router_hash: bytes, now: float) -> float:
+        """How likely the router should be chosen relative to others; an unknown router is 1.0."""
+        ...

@@ -1,0 +1,329 @@
+"""Build requests of others: whether we take part, and the answer (tunnel-creation-ecies.md).
+
+Two different questions, in this order:
+
+1. Is the request sound? If not it is dropped without an answer, as Java and i2pd do: it was not
+   made for us, was tampered with, is a replay, is stale, or asks for something impossible.
+2. Do we want the tunnel? If not the answer is 30 ("bandwidth"), whatever the reason: the reply must
+   not tell a full router from a stopping or a suspicious one. ``refused`` counts the real reasons.
+
+Limits: number of tunnels, transit bandwidth, requests per second, requests per peer (as previous or
+as next hop). Above 70 % of a limit requests are declined with growing probability.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from core.base.errors import DecodeError
+from core.base.filters import DuplicateFilter
+from core.base.ports import Entropy, WallClock
+from core.i2np.message import MessageType, make_short, short_to_standard
+from core.tunnel.build import random_id
+from core.tunnel.constants import FORWARD_EXPIRATION_S, TRANSIT_LIFETIME_S
+from core.tunnel.dispatch import TunnelDispatcher
+from core.tunnel.participant import Participant, TransitEndpoint, TransitGateway, TransitTunnel
+from core.tunnel.ports import GarlicSealer
+from core.tunnel.records import (
+    FORMATS,
+    SHORT,
+    BuildRequest,
+    HopIdentity,
+    HopKeys,
+    RecordFormat,
+    parse_records,
+    write_records,
+)
+
+ACCEPT = 0
+REJECT_PROBABILISTIC = 10
+REJECT_OVERLOAD = 20
+REJECT_BANDWIDTH = 30
+REJECT_CRITICAL = 50
+
+_AGE_MAX_MINUTES = 8
+_FUTURE_MAX_MINUTES = 5
+_REPLAY_PERIOD_S = 840.0
+"""Longer than the oldest request we take plus the furthest ahead."""
+_REPLAY_MAX = 100_000
+_CONGESTION_START = 0.7
+
+
+@dataclass(slots=True)
+class TransitLimits:
+    """What transit may use; handed over with :meth:`TransitHops.configure`."""
+
+    accepts: bool = True
+    """False: decline everything (hidden, stopping, or switched off)."""
+    tunnels_max: int = 2500
+    bytes_s: float | None = None
+    """Bandwidth for transit in one direction; None: unlimited."""
+    requests_s: float = 200.0
+    peer_requests_min: int = 120
+    """Requests in ``peer_period_s`` that any one peer may cause, at least."""
+    peer_share: float = 0.10
+    """And beyond that as many as this part of the present tunnels."""
+    peer_period_s: float = 220.0
+
+
+class Refusal(Enum):
+    """Why a request was not accepted (for statistics; never on the wire)."""
+
+    MALFORMED = "malformed"
+    NOT_FOR_US = "not_for_us"
+    REPLAY = "replay"
+    STALE = "stale"
+    IMPOSSIBLE = "impossible"
+    FLOOD = "flood"
+    NOT_ACCEPTING = "not_accepting"
+    TUNNELS = "tunnels"
+    BANDWIDTH = "bandwidth"
+    PEER = "peer"
+    DUPLICATE_ID = "duplicate_id"
+    CONGESTION = "congestion"
+
+
+class _PeerThrottle:
+    """Requests per peer over the last one to two periods, bounded like its input is."""
+
+    __slots__ = ("_current", "_period_s", "_previous", "_rotate_at")
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._current: dict[bytes, int] = {}
+        self._previous: dict[bytes, int] = {}
+        self._rotate_at = 0.0
+
+    def count(self, peer: bytes, now: float) -> int:
+        """Count one request; returns how many there were in this period, weighted with the last."""
+        if now >= self._rotate_at:
+            fresh = now < self._rotate_at + self._period_s
+            self._previous = self._current if fresh else {}
+            self._current = {}
+            self._rotate_at = now + self._period_s
+        mine = self._current[peer] = self._current.get(peer, 0) + 1
+        rest = (self._rotate_at - now) / self._period_s
+        return mine + int(self._previous.get(peer, 0) * rest)
+
+
+class TransitHops:
+    """Handles the build requests that arrive at us as a hop."""
+
+    def __init__(
+        self,
+        identity: HopIdentity,
+        dispatcher: TunnelDispatcher,
+        sealer: GarlicSealer,
+        wall: WallClock,
+        entropy: Entropy,
+        limits: TransitLimits | None = None,
+        is_banned: Callable[[bytes], bool] | None = None,
+    ) -> None:
+        self._identity = identity
+        self._dispatcher = dispatcher
+        self._sealer = sealer
+        self._wall = wall
+        self._entropy = entropy
+        self._is_banned = is_banned
+        self.configure(TransitLimits() if limits is None else limits)
+        self._replays = DuplicateFilter(_REPLAY_PERIOD_S, _REPLAY_MAX)
+        self._throttle = _PeerThrottle(self.limits.peer_period_s)
+        self._tokens = self.limits.requests_s
+        self._tokens_at: float | None = None
+        self._tunnels: deque[TransitTunnel] = deque()
+        self.accepted = 0
+        self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
+
+    def configure(self, limits: TransitLimits) -> None:
+        """Take new limits; tunnels that exist stay."""
+        self.limits = limits
+        self._dispatcher.meter.bytes_s = limits.bytes_s
+
+    def __len__(self) -> int:
+        """Transit tunnels that are alive."""
+        return len(self._tunnels)
+
+    def receive(
+        self, message_type: int, body: bytes, from_router: bytes | None, now: float
+    ) -> bool:
+        """A build request (types 23 and 25). True if we accepted the tunnel.
+
+        ``from_router`` is the peer whose link brought it, None if it came through a tunnel. The
+        answer, if any, is in the dispatcher's outgoing messages.
+        """
+        fmt = FORMATS.get(message_type)
+        if fmt is None or message_type != fmt.request_type:
+            return self._refuse(Refusal.MALFORMED)
+        if not self._take_token(now):
+            return self._refuse(Refusal.FLOOD)
+        try:
+            records = parse_records(body, fmt)
+            index = self._identity.find(records)
+            if index is None:
+                return self._refuse(Refusal.NOT_FOR_US)
+            request, keys = fmt.open_request(self._identity, records[index])
+        except DecodeError:
+            return self._refuse(Refusal.MALFORMED)
+        refusal = self._check(request, records[index], from_router, now)
+        if refusal is not None:
+            return self._refuse(refusal)
+        declined = self._decide(request, from_router, now)
+        if declined is not None:
+            self._refuse(declined)
+            if declined is Refusal.FLOOD:
+                return False
+        else:
+            self._accept(request, keys, from_router, now)
+        code = ACCEPT if declined is None else REJECT_BANDWIDTH
+        answer = [
+            fmt.seal_reply(keys, place, code, self._entropy, self._reply_options(request, code))
+            if place == index
+            else fmt.mask(keys, place, record)
+            for place, record in enumerate(records)
+        ]
+        self._send(fmt, request, keys, write_records(answer), now)
+        return declined is None
+
+    def next_timer(self) -> float | None:
+        return self._tunnels[0].expires_at if self._tunnels else None
+
+    def handle_timer(self, now: float) -> None:
+        """Forget tunnels whose time is over."""
+        tunnels = self._tunnels
+        while tunnels and tunnels[0].expires_at <= now:
+            self._dispatcher.remove_transit(tunnels.popleft())
+
+    def _refuse(self, refusal: Refusal) -> bool:
+        self.refused[refusal] += 1
+        return False
+
+    def _take_token(self, now: float) -> bool:
+        rate = self.limits.requests_s
+        if self._tokens_at is not None:
+            self._tokens = min(rate, self._tokens + (now - self._tokens_at) * rate)
+        self._tokens_at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def _check(
+        self, request: BuildRequest, record: bytes, from_router: bytes | None, now: float
+    ) -> Refusal | None:
+        """Reasons to drop without an answer."""
+        if self._replays.is_duplicate(int.from_bytes(record[16:24], "little"), now):
+            return Refusal.REPLAY
+        minutes = int(self._wall.now()) // 60
+        if not -_FUTURE_MAX_MINUTES <= minutes - request.request_minutes <= _AGE_MAX_MINUTES:
+            return Refusal.STALE
+        if (
+            not request.receive_tunnel_id
+            or not request.next_tunnel_id
+            or (request.is_gateway and request.is_endpoint)
+            or (not request.is_endpoint and request.next_hash == self._identity.router_hash)
+            or (from_router is None and not request.is_gateway)
+        ):
+            return Refusal.IMPOSSIBLE
+        return None
+
+    def _decide(
+        self, request: BuildRequest, from_router: bytes | None, now: float
+    ) -> Refusal | None:
+        """Reasons to decline; FLOOD drops instead."""
+        limits = self.limits
+        count = len(self._tunnels)
+        peer_max = max(limits.peer_requests_min, int(count * limits.peer_share))
+        busiest = 0
+        if from_router is not None:
+            busiest = self._throttle.count(from_router, now)
+        if not request.is_endpoint and request.next_hash != from_router:
+            busiest = max(busiest, self._throttle.count(request.next_hash, now))
+        if busiest > 2 * peer_max:
+            return Refusal.FLOOD
+        if not limits.accepts or (
+            self._is_banned is not None and self._is_banned(request.next_hash)
+        ):
+            return Refusal.NOT_ACCEPTING
+        if count >= limits.tunnels_max:
+            return Refusal.TUNNELS
+        if busiest > peer_max:
+            return Refusal.PEER
+        if self._dispatcher.is_taken(request.receive_tunnel_id):
+            return Refusal.DUPLICATE_ID
+        used = count / limits.tunnels_max
+        if limits.bytes_s is not None:
+            rate = self._dispatcher.transit_rate(now)
+            wanted = _kilobytes(request, "m") * 1000
+            if rate + wanted >= limits.bytes_s:
+                return Refusal.BANDWIDTH
+            used = max(used, rate / limits.bytes_s)
+        if used > _CONGESTION_START:
+            excess = (used - _CONGESTION_START) / (1 - _CONGESTION_START)
+            if self._entropy.randbelow(1000) < excess * 1000:
+                return Refusal.CONGESTION
+        return None
+
+    def _reply_options(self, request: BuildRequest, code: int) -> dict[str, str]:
+        """``b``, the bandwidth we can give, if the request named what it wants."""
+        wanted = max(_kilobytes(request, "m"), _kilobytes(request, "r"))
+        if code != ACCEPT or not wanted:
+            return {}
+        if self.limits.bytes_s is not None:
+            free = int(self.limits.bytes_s / 1000)
+            wanted = max(_kilobytes(request, "m"), min(wanted, free))
+        return {"b": str(wanted)}
+
+    def _accept(
+        self, request: BuildRequest, keys: HopKeys, from_router: bytes | None, now: float
+    ) -> None:
+        kind: type[TransitTunnel] = (
+            TransitGateway
+            if request.is_gateway
+            else TransitEndpoint
+            if request.is_endpoint
+            else Participant
+        )
+        tunnel = kind(
+            request.receive_tunnel_id,
+            None if request.is_gateway else from_router,
+            request.next_hash,
+            request.next_tunnel_id,
+            keys.layer_key,
+            keys.iv_key,
+            now + TRANSIT_LIFETIME_S,
+        )
+        self._dispatcher.add_transit(tunnel)
+        self._tunnels.append(tunnel)
+        self.accepted += 1
+
+    def _send(
+        self, fmt: RecordFormat, request: BuildRequest, keys: HopKeys, body: bytes, now: float
+    ) -> None:
+        expires_ms = int((self._wall.now() + FORWARD_EXPIRATION_S) * 1000)
+        message_id = request.send_message_id
+        if not request.is_endpoint:
+            message = make_short(fmt.request_type, message_id, expires_ms, body)
+            self._dispatcher.queue(request.next_hash, False).append(message)
+            return
+        message = make_short(fmt.reply_type, message_id, expires_ms, body)
+        if fmt is SHORT and request.next_hash != self._identity.router_hash:
+            # i2pd: a reply that enters its tunnel at this very router is not wrapped.
+            garlic = self._sealer.seal_one_shot(keys.garlic_tag, keys.garlic_key, message)
+            message = make_short(
+                MessageType.GARLIC,
+                random_id(self._entropy),
+                expires_ms,
+                len(garlic).to_bytes(4, "big") + garlic,
+            )
+        self._dispatcher.send_to_gateway(
+            request.next_hash, request.next_tunnel_id, short_to_standard(message), now
+        )
+
+
+def _kilobytes(request: BuildRequest, name: str) -> int:
+    """A bandwidth option of a request (tunnel-creation-ecies.md "Tunnel Bandwidth Parameters")."""
+    text = request.options.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
