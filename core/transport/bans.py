@@ -1,0 +1,124 @@
+"""Whom not to talk to, and until when: bans of routers and addresses, back-off after failures.
+
+All three tables are bounded; when one is full the entry that was touched longest ago goes first.
+"""
+
+from __future__ import annotations
+
+BANS_MAX = 4096
+BACKOFFS_MAX = 4096
+SUSPECTS_MAX = 4096
+
+
+class BanList:
+    """Keys (router hashes or address strings) with an expiry and a reason for the log."""
+
+    __slots__ = ("_bans", "_entries_max")
+
+    def __init__(self, entries_max: int = BANS_MAX) -> None:
+        self._bans: dict[bytes | str, tuple[float, str]] = {}
+        self._entries_max = entries_max
+
+    def __len__(self) -> int:
+        return len(self._bans)
+
+    def ban(self, key: bytes | str, until: float, reason: str) -> bool:
+        """Ban ``key`` at least until then; True if it was not banned before (log it once)."""
+        known = self._bans.pop(key, None)
+        if known is None and len(self._bans) >= self._entries_max:
+            del self._bans[next(iter(self._bans))]
+        if known is not None and known[0] > until:
+            self._bans[key] = known
+        else:
+            self._bans[key] = (until, reason)
+        return known is None
+
+    def reason(self, key: bytes | str, now: float) -> str | None:
+        """Why ``key`` is banned, or None if it is not (any more)."""
+        entry = self._bans.get(key)
+        if entry is None:
+            return None
+        if now >= entry[0]:
+            del self._bans[key]
+            return None
+        return entry[1]
+
+    def lift(self, key: bytes | str) -> None:
+        """Forget the ban of ``key``, if any."""
+        self._bans.pop(key, None)
+
+    def expire(self, now: float) -> None:
+        """Drop every ban that is over."""
+        for key in [key for key, (until, _) in self._bans.items() if now >= until]:
+            del self._bans[key]
+
+
+class Backoff:
+    """Doubling pauses for routers that could not be reached."""
+
+    __slots__ = ("_entries", "_pause_max_s")
+
+    def __init__(self, pause_max_s: float = 600.0) -> None:
+        self._entries: dict[bytes, tuple[int, float]] = {}
+        self._pause_max_s = pause_max_s
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def failed(self, key: bytes, base_s: float, now: float) -> float:
+        """Note a failure; returns the pause in seconds: ``base_s`` doubled per failure in a row."""
+        count, _ = self._entries.pop(key, (0, 0.0))
+        if not count and len(self._entries) >= BACKOFFS_MAX:
+            del self._entries[next(iter(self._entries))]
+        pause = min(self._pause_max_s, base_s * (1 << min(count, 16)))
+        self._entries[key] = (count + 1, now + pause)
+        return pause
+
+    def hold(self, key: bytes, until: float) -> None:
+        """Do not try ``key`` before then, because it told us so."""
+        count, _ = self._entries.pop(key, (0, 0.0))
+        if not count and len(self._entries) >= BACKOFFS_MAX:
+            del self._entries[next(iter(self._entries))]
+        self._entries[key] = (count + 1, until)
+
+    def until(self, key: bytes, now: float) -> float | None:
+        """When ``key`` may be tried again, or None if now."""
+        entry = self._entries.get(key)
+        return entry[1] if entry is not None and now < entry[1] else None
+
+    def succeeded(self, key: bytes) -> None:
+        """Forget the failures of ``key``."""
+        self._entries.pop(key, None)
+
+    def expire(self, now: float) -> None:
+        """Forget routers whose last pause ended long enough ago to start afresh."""
+        over = [k for k, (_, until) in self._entries.items() if now >= until + self._pause_max_s]
+        for key in over:
+            del self._entries[key]
+
+
+class SuspectCounter:
+    """Counts failed handshakes per address in a window, to tell a probe from an accident."""
+
+    __slots__ = ("_counts", "_window_s")
+
+    def __init__(self, window_s: float = 600.0) -> None:
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._window_s = window_s
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def note(self, address: str, now: float) -> int:
+        """How often ``address`` failed in the current window, this time included."""
+        count, started_at = self._counts.pop(address, (0, now))
+        if now - started_at >= self._window_s:
+            count, started_at = 0, now
+        if len(self._counts) >= SUSPECTS_MAX:
+            del self._counts[next(iter(self._counts))]
+        self._counts[address] = (count + 1, started_at)
+        return count + 1
+
+    def forget(self, address: str) -> None:
+        """The address behaved after all."""
+        self._counts.pop(address, None)

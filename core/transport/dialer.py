@@ -1,0 +1,113 @@
+"""Whom to dial next: one dial per remote address, a bounded number at once, pauses after failures.
+
+i2pd refuses a second handshake from one source address while it has one pending, hence one at a
+time for each address; it also forgets a failed one only after up to 33 seconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from core.data.router_info import RouterInfo
+from core.data.transport_address import Ntcp2Address
+from core.transport.addresses import choose_address
+from core.transport.bans import Backoff, BanList
+from core.transport.records import LinkLimits, Peer
+
+DIAL_TIMEOUT_S = 10.0
+DIAL_WAIT_MAX_S = 20.0
+#: i2pd forgets a failed handshake of a source address after 28 to 33 s and refuses others until
+#: then, so a second try before that is lost for certain.
+HANDSHAKE_BACKOFF_S = 40.0
+DIAL_BACKOFF_S = 10.0
+SKEW_BACKOFF_S = 120.0
+PUBLIC_NETWORK_ID = 2
+
+
+class Dialer:
+    """Peers that wait to be dialled, in order."""
+
+    def __init__(
+        self,
+        network_id: int,
+        find_router: Callable[[bytes], RouterInfo | None],
+        bans: BanList,
+        limits: LinkLimits,
+        *,
+        ipv4: bool,
+        ipv6: bool,
+        private_addresses: bool | None,
+    ) -> None:
+        if private_addresses is None:
+            private_addresses = network_id != PUBLIC_NETWORK_ID
+        self.backoff = Backoff()
+        self.active: set[str] = set()
+        self._network_id = network_id
+        self._find_router = find_router
+        self._bans = bans
+        self._limits = limits
+        self._ipv4 = ipv4
+        self._ipv6 = ipv6
+        self._private = private_addresses
+        self._waiting: deque[Peer] = deque()
+
+    @property
+    def has_waiting(self) -> bool:
+        """True if a peer waits for its turn."""
+        return bool(self._waiting)
+
+    def refusal(self, router_hash: bytes, now: float) -> str | None:
+        """Why this router is not dialled (the reason of a PeerFailed), or None if it can be."""
+        if self._bans.reason(router_hash, now) is not None:
+            return "banned"
+        if self.backoff.until(router_hash, now) is not None:
+            return "backoff"
+        router_info = self._find_router(router_hash)
+        if router_info is None:
+            return "no_router_info"
+        if self._address(router_info) is None:
+            return "no_address"
+        return "busy" if len(self._waiting) >= self._limits.dials_waiting_max else None
+
+    def _address(self, router_info: RouterInfo) -> Ntcp2Address | None:
+        if router_info.network_id != self._network_id:
+            return None
+        return choose_address(router_info, ipv4=self._ipv4, ipv6=self._ipv6, private=self._private)
+
+    def enqueue(self, peer: Peer, now: float) -> None:
+        """Let a peer wait for its turn."""
+        peer.wait_until = now + DIAL_WAIT_MAX_S
+        self._waiting.append(peer)
+
+    def remove(self, peer: Peer) -> None:
+        """The peer need not be dialled any more; harmless if it does not wait."""
+        if self._waiting and peer in self._waiting:
+            self._waiting.remove(peer)
+
+    def expired(self, now: float) -> list[Peer]:
+        """Peers that waited too long, taken off the queue."""
+        late = [peer for peer in self._waiting if now >= peer.wait_until]
+        for peer in late:
+            self._waiting.remove(peer)
+        return late
+
+    def take_ready(self) -> Iterator[tuple[Peer, RouterInfo | None, Ntcp2Address | None]]:
+        """Take peers off the queue whose turn has come; their address is then ``active``.
+
+        Without an address the router has none any more. Peers whose address is being dialled
+        already keep their place.
+        """
+        blocked: list[Peer] = []
+        while self._waiting and len(self.active) < self._limits.dials_max:
+            peer = self._waiting.popleft()
+            router_info = self._find_router(peer.hash)
+            address = self._address(router_info) if router_info is not None else None
+            if address is None:
+                yield peer, None, None
+            elif address.host in self.active:
+                blocked.append(peer)
+            else:
+                self.active.add(address.host)
+                yield peer, router_info, address
+        self._waiting.extendleft(reversed(blocked))

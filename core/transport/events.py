@@ -1,0 +1,100 @@
+"""What :class:`core.transport.links.Links` tells its owner and its driver.
+
+Events go to the router (``next_event``), commands to the socket driver (``take_commands``).
+The classes are slotted and not frozen: one MessagesReceived is made for every read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.data.router_info import RouterInfo
+
+LinkId = int
+
+
+@dataclass(slots=True)
+class PeerConnected:
+    """A session with this router is up; ``router_info`` is the newest one the peer showed us."""
+
+    router_hash: bytes
+    router_info: RouterInfo
+    is_outbound: bool
+
+
+@dataclass(slots=True)
+class MessagesReceived:
+    """I2NP messages in short form (type, id, expiration seconds, body), in order."""
+
+    router_hash: bytes
+    messages: list[bytes]
+
+
+@dataclass(slots=True)
+class PeerDisconnected:
+    """The last session with this router is gone. ``reason``: a word such as ``idle_timeout``."""
+
+    router_hash: bytes
+    reason: str
+
+
+@dataclass(slots=True)
+class PeerFailed:
+    """A router could not be reached; ``messages_dropped`` messages for it are lost.
+
+    ``reason`` is one of: ``no_router_info``, ``no_address``, ``banned``, ``backoff``, ``busy``,
+    ``dial_failed``, ``timeout``, ``handshake_failed``, ``clock_skew``, ``closed``.
+    """
+
+    router_hash: bytes
+    reason: str
+    messages_dropped: int
+
+
+@dataclass(slots=True)
+class RouterInfoReceived:
+    """A signed RouterInfo (signature verified) from a handshake or a data-phase block.
+
+    ``flood`` is True if the sender asked floodfills to pass it on.
+    """
+
+    router_info: RouterInfo
+    flood: bool
+
+
+@dataclass(slots=True)
+class SkewMeasured:
+    """The peer's clock minus ours in seconds, corrected for half the round trip."""
+
+    seconds: float
+    router_hash: bytes
+
+
+Event = (
+    PeerConnected
+    | MessagesReceived
+    | PeerDisconnected
+    | PeerFailed
+    | RouterInfoReceived
+    | SkewMeasured
+)
+
+
+@dataclass(slots=True)
+class Dial:
+    """Open a TCP connection to ``host`` (a numeric address) and report dialed or dial_failed."""
+
+    link: LinkId
+    host: str
+    port: int
+
+
+@dataclass(slots=True)
+class Close:
+    """Close this socket: at once with a reset, or after what was written before has left."""
+
+    link: LinkId
+    is_abort: bool
+
+
+Command = Dial | Close

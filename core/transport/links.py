@@ -1,0 +1,638 @@
+"""All NTCP2 links of a router: who is connected, who is being dialled, what waits for whom.
+
+Pure: sockets are numbers here. The router room calls :meth:`Links.send` and drains
+:meth:`Links.next_event`; the socket driver (core/io/tcp.py) reports what happened to sockets and
+drains :meth:`Links.take_commands` and :meth:`Links.take_output`. Time is monotonic seconds.
+
+What always holds: at most one link per router is used for sending; at most one dial per router and
+per remote address is under way (i2pd: it refuses a second pending handshake from one source
+address); every message given to ``send`` is written, still queued, or counted in ``stats``.
+
+Two routers that dial each other at the same moment: a new inbound link replaces the one in use, as
+in i2pd, and a dial that has not sent message 3 is given up. The replaced link stays open for
+reading as the *spare*: if the peer decided the other way round and closes the new link, the spare
+takes over, so that a crossing never leaves the pair without a link.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from core.base.errors import DecodeError, LocalError
+from core.base.ports import Entropy, WallClock
+from core.data.router_info import RouterInfo
+from core.transport.addresses import source_key
+from core.transport.bans import BanList
+from core.transport.dialer import (
+    DIAL_BACKOFF_S,
+    DIAL_TIMEOUT_S,
+    HANDSHAKE_BACKOFF_S,
+    SKEW_BACKOFF_S,
+    Dialer,
+)
+from core.transport.events import (
+    Close,
+    Command,
+    Dial,
+    Event,
+    LinkId,
+    MessagesReceived,
+    PeerConnected,
+    PeerDisconnected,
+    PeerFailed,
+    RouterInfoReceived,
+    SkewMeasured,
+)
+from core.transport.inbound import InboundGate
+from core.transport.limiter import TokenBucket
+from core.transport.local import LocalRouter
+from core.transport.ntcp2.blocks import TerminationReason
+from core.transport.ntcp2.connection import (
+    Blame,
+    Connection,
+    Context,
+    Ended,
+    Established,
+    RouterInfoBlock,
+    Skew,
+    State,
+)
+from core.transport.outbox import Outbox
+from core.transport.outqueue import OutQueue
+from core.transport.records import Link, LinkLimits, Peer
+from core.transport.stats import LinkStats
+
+logger = logging.getLogger("core.transport")
+
+TICK_BUSY_S = 1.0
+TICK_IDLE_S = 10.0
+SPARE_IDLE_S = 20.0
+SPARE_IDLE_VARIANCE_S = 10
+#: Java: a Termination with reason 17 means two hours.
+BANNED_BY_PEER_S = 2 * 3600.0
+
+
+class Links:
+    """See the module. One instance for each router."""
+
+    def __init__(
+        self,
+        identity: LocalRouter,
+        wall: WallClock,
+        entropy: Entropy,
+        network_id: int,
+        find_router: Callable[[bytes], RouterInfo | None],
+        *,
+        limits: LinkLimits | None = None,
+        ipv4: bool = True,
+        ipv6: bool = False,
+        private_addresses: bool | None = None,
+        outbound_bytes_s: float | None = None,
+        inbound_bytes_s: float | None = None,
+    ) -> None:
+        """``find_router`` answers from the netdb. ``private_addresses``: dial addresses that are
+        not global; by default on every network but the public one. Rates: None is no limit.
+        """
+        self.stats = LinkStats()
+        self.bans = BanList()
+        self._identity = identity
+        self._wall = wall
+        self._entropy = entropy
+        self._limits = limits or LinkLimits()
+        self._dialer = Dialer(
+            network_id,
+            find_router,
+            self.bans,
+            self._limits,
+            ipv4=ipv4,
+            ipv6=ipv6,
+            private_addresses=private_addresses,
+        )
+        self._gate = InboundGate(self._limits)
+        bucket = TokenBucket(outbound_bytes_s) if outbound_bytes_s else None
+        self._outbox = Outbox(wall, self.stats, bucket)
+        self._inbound = TokenBucket(inbound_bytes_s) if inbound_bytes_s else None
+        self._context = Context(identity, network_id, wall, entropy, find_router, self.stats)
+        self._peers: dict[bytes, Peer] = {}
+        self._links: dict[LinkId, Link] = {}
+        self._next_link_id = 1
+        self._events: deque[Event] = deque()
+        self._commands: list[Command] = []
+        self._tick_at: float | None = None
+        self._is_closing = False
+        self._now = 0.0
+
+    # For the router: sending and asking
+
+    def send(
+        self, router_hash: bytes, messages: Sequence[bytes], now: float, droppable: bool = False
+    ) -> None:
+        """Queue short-form messages for a router, dialling it if need be.
+
+        ``droppable`` messages are refused while the queue is long. With no messages this only
+        connects. Failures are told by a PeerFailed event, never raised.
+        """
+        self._now = now
+        peer = self._peers.get(router_hash)
+        if peer is None:
+            peer = self._add_dialled_peer(router_hash, len(messages), now)
+            if peer is None:
+                return
+        if messages:
+            peer.queue.push(messages, droppable)
+        link = peer.link
+        if link is not None and not link.is_paused:
+            self._outbox.mark(link)
+        else:
+            peer.is_stale = True
+
+    def is_connected(self, router_hash: bytes) -> bool:
+        """True if a session with this router is up."""
+        peer = self._peers.get(router_hash)
+        return peer is not None and peer.link is not None
+
+    def connected_routers(self) -> list[bytes]:
+        """Hashes of all routers with a session."""
+        return [peer.hash for peer in self._peers.values() if peer.link is not None]
+
+    @property
+    def connected_count(self) -> int:
+        """How many routers have a session."""
+        return sum(peer.link is not None for peer in self._peers.values())
+
+    @property
+    def pending_count(self) -> int:
+        """Dials and handshakes under way."""
+        return len(self._dialer.active) + self._gate.pending_count
+
+    def queued_bytes(self, router_hash: bytes) -> int:
+        """Bytes that wait for this router, for back-pressure."""
+        peer = self._peers.get(router_hash)
+        return peer.queue.bytes if peer is not None else 0
+
+    def can_try(self, router_hash: bytes, now: float) -> bool:
+        """False while the router is banned or backed off from."""
+        return (
+            self.bans.reason(router_hash, now) is None
+            and self._dialer.backoff.until(router_hash, now) is None
+        )
+
+    def ban(self, router_hash: bytes, now: float, seconds: float, reason: str) -> None:
+        """Close the link to a router and refuse it for a while, in both directions."""
+        self.bans.ban(router_hash, now + seconds, reason)
+        # Not reason 17: Java would ban us for two hours in return.
+        self.disconnect(router_hash, now)
+
+    def disconnect(
+        self, router_hash: bytes, now: float, reason: int = TerminationReason.NORMAL
+    ) -> None:
+        """Close the links to a router; what waits for it is dropped and counted."""
+        self._now = now
+        peer = self._peers.get(router_hash)
+        if peer is None:
+            return
+        self._drop_queue(peer)
+        if peer.link is None:
+            self._give_up(peer, "closed")
+            return
+        for link in (peer.spare, peer.link):
+            if link is not None and link.connection is not None:
+                link.connection.close(reason, now)
+                self._handle_notices(link, now)
+
+    def shutdown(self, now: float) -> None:
+        """Tell every peer that we go (reason 3), drop everything and refuse new connections."""
+        self._now = now
+        self._is_closing = True
+        for peer in list(self._peers.values()):
+            self._drop_queue(peer)
+        for link in list(self._links.values()):
+            if link.connection is None or link.connection.state is State.DRAINING:
+                self._remove_link(link)
+                self._commands.append(Close(link.id, True))
+            else:
+                link.connection.close(TerminationReason.ROUTER_SHUTDOWN, now)
+                self._handle_notices(link, now)
+        for peer in list(self._peers.values()):
+            self._give_up(peer, "closed")
+
+    def next_event(self) -> Event | None:
+        """The oldest event for the router, or None."""
+        return self._events.popleft() if self._events else None
+
+    # For the socket driver
+
+    def accepted(self, remote_address: str, now: float) -> LinkId | None:
+        """A TCP connection came in from this numeric address; None means close it at once."""
+        self._now = now
+        host_key = source_key(remote_address)
+        if (
+            self._is_closing
+            or len(self._links) >= self._limits.links_max
+            or not self._gate.may_accept(host_key, now)
+        ):
+            self.stats.accepts_refused += 1
+            return None
+        link = self._new_link(host_key, False, now)
+        link.connection = Connection.accept(self._context, now)
+        self._gate.began(link)
+        return link.id
+
+    def dialed(self, link_id: LinkId, now: float) -> None:
+        """The TCP connection of a Dial command is up."""
+        self._now = now
+        link = self._links.get(link_id)
+        if link is None or link.peer is None or link.address is None or link.address.iv is None:
+            self._commands.append(Close(link_id, True))
+            return
+        try:
+            link.connection = Connection.initiate(
+                self._context, link.peer.hash, link.address.static_key, link.address.iv, now
+            )
+        except DecodeError:
+            self._commands.append(Close(link_id, True))
+            self._fail_dial(link, "handshake_failed", HANDSHAKE_BACKOFF_S, now)
+            return
+        self._outbox.mark(link)
+
+    def dial_failed(self, link_id: LinkId, now: float, is_local: bool = False) -> None:
+        """The TCP connection of a Dial command could not be made.
+
+        ``is_local``: through no fault of the peer, e.g. for lack of file descriptors.
+        """
+        self._now = now
+        link = self._links.get(link_id)
+        if link is not None:
+            self.stats.dials_failed += 1
+            self._fail_dial(link, "dial_failed", 0.0 if is_local else DIAL_BACKOFF_S, now)
+
+    def receive_data(self, link_id: LinkId, data: bytes | memoryview, now: float) -> None:
+        """Bytes read from a socket; ``data`` may be a view that is reused after the call."""
+        self._now = now
+        link = self._links.get(link_id)
+        if link is None or link.connection is None:
+            return
+        size = len(data)
+        self.stats.bytes_received += size
+        if self._inbound is not None:
+            self._inbound.spend(size, now)
+        connection = link.connection
+        messages = connection.receive_data(data, now)
+        if messages:
+            # A handshake and its first data may come in one read: tell the router in that order.
+            if connection.notices:
+                self._handle_notices(link, now, until_established=True)
+            if link.peer is not None:
+                self.stats.messages_received += len(messages)
+                self._events.append(MessagesReceived(link.peer.hash, messages))
+        if connection.notices:
+            self._handle_notices(link, now)
+        if connection.output and link.id in self._links:
+            self._outbox.mark(link)
+        if connection.state is State.DRAINING and link.peer is not None:
+            self._detach(link, "aead_failure", now)
+
+    def lost(self, link_id: LinkId, now: float) -> None:
+        """The peer closed the socket, or it broke."""
+        self._now = now
+        link = self._links.get(link_id)
+        if link is None:
+            return
+        connection = link.connection
+        if connection is None or connection.state is State.HANDSHAKE:
+            if link.is_outbound:
+                self.stats.handshakes_out_failed += 1
+                self._fail_dial(link, "handshake_failed", HANDSHAKE_BACKOFF_S, now)
+                return
+            self.stats.handshakes_in_failed += 1
+        self._remove_link(link)
+        if link.peer is not None:
+            self._detach(link, "lost", now)
+
+    def pause_writing(self, link_id: LinkId) -> None:
+        """The socket's write buffer is full: messages wait here, unsealed and bounded."""
+        link = self._links.get(link_id)
+        if link is not None:
+            link.is_paused = True
+            self._outbox.unmark(link)
+            if link.peer is not None:
+                link.peer.is_stale = True
+
+    def resume_writing(self, link_id: LinkId) -> None:
+        """There is room in the socket's write buffer again."""
+        link = self._links.get(link_id)
+        if link is not None and link.is_paused:
+            link.is_paused = False
+            self._outbox.mark(link)
+
+    def read_pause(self, now: float) -> float:
+        """Seconds for which a socket that was just read should not be read, 0.0 for none."""
+        if self._inbound is None:
+            return 0.0
+        return self._inbound.ready_at(now) - now
+
+    def take_commands(self) -> list[Command]:
+        """What to do with sockets. Write :meth:`take_output` before obeying a Close."""
+        commands, self._commands = self._commands, []
+        return commands
+
+    def take_output(self, now: float | None = None) -> list[tuple[LinkId, bytes]]:
+        """What to write now, one entry for each link. Call again until it is empty."""
+        return self._outbox.take(self._now if now is None else now)
+
+    # Time
+
+    def next_timer(self) -> float | None:
+        """When to call :meth:`handle_timer` (or :meth:`take_output`), or None."""
+        ready_at = self._outbox.ready_at(self._now)
+        if ready_at is None or self._tick_at is None:
+            return self._tick_at if ready_at is None else ready_at
+        return min(self._tick_at, ready_at)
+
+    def handle_timer(self, now: float) -> None:
+        """Check the deadlines; early calls do nothing."""
+        self._now = now
+        if self._tick_at is None or now < self._tick_at:
+            return
+        is_busy = False
+        for link in list(self._links.values()):
+            is_busy |= self._check_link(link, now)
+        for peer in self._dialer.expired(now):
+            self._give_up(peer, "busy")
+        self._start_dials(now)
+        self.bans.expire(now)
+        self._gate.bans.expire(now)
+        self._dialer.backoff.expire(now)
+        self._tick_at = None
+        if self._links or self._dialer.has_waiting:
+            is_busy |= self._dialer.has_waiting
+            self._tick_at = now + (TICK_BUSY_S if is_busy else TICK_IDLE_S)
+
+    def _check_link(self, link: Link, now: float) -> bool:
+        """Handle the deadlines of one link; True if it needs the short tick."""
+        connection = link.connection
+        if connection is None:
+            if now >= link.deadline:
+                self._commands.append(Close(link.id, True))
+                self.stats.dials_failed += 1
+                self._fail_dial(link, "timeout", DIAL_BACKOFF_S, now)
+            return True
+        peer = link.peer
+        is_spare = peer is not None and peer.spare is link
+        if is_spare and connection.is_established:
+            # Random, so that of two spares that face each other one goes first and the other
+            # one's peer falls back to it.
+            if now - connection.last_received >= link.deadline:
+                connection.close(TerminationReason.NORMAL, now)
+        else:
+            connection.handle_timer(now)
+        if connection.notices:
+            self._handle_notices(link, now)
+        elif connection.output:
+            self._outbox.mark(link)
+        return is_spare or not connection.is_established
+
+    def _arm(self, now: float) -> None:
+        soon = now + TICK_BUSY_S
+        if self._tick_at is None or self._tick_at > soon:
+            self._tick_at = soon
+
+    # Dialling
+
+    def _add_dialled_peer(self, router_hash: bytes, count: int, now: float) -> Peer | None:
+        """A peer that waits for its dial, or None after a PeerFailed event."""
+        if router_hash == self._identity.hash:
+            raise LocalError("a router has no link to itself")
+        if self._is_closing:
+            failure: str | None = "closed"
+        elif len(self._links) >= self._limits.links_max:
+            failure = "busy"
+        else:
+            failure = self._dialer.refusal(router_hash, now)
+        if failure is not None:
+            self.stats.dropped_unreachable += count
+            self._events.append(PeerFailed(router_hash, failure, count))
+            return None
+        peer = self._add_peer(router_hash)
+        self._enqueue_dial(peer, now)
+        return peer
+
+    def _add_peer(self, router_hash: bytes) -> Peer:
+        size = self._limits.dial_queue_bytes_max
+        peer = Peer(router_hash, OutQueue(size, size, self.stats))
+        self._peers[router_hash] = peer
+        return peer
+
+    def _enqueue_dial(self, peer: Peer, now: float) -> None:
+        self._dialer.enqueue(peer, now)
+        self._arm(now)
+        self._start_dials(now)
+
+    def _start_dials(self, now: float) -> None:
+        for peer, router_info, address in list(self._dialer.take_ready()):
+            if router_info is None or address is None:
+                self._give_up(peer, "no_address")
+                continue
+            link = self._new_link(address.host, True, now)
+            link.address = address
+            link.peer = peer
+            peer.dial = link
+            peer.router_info = router_info
+            self._commands.append(Dial(link.id, address.host, address.port))
+
+    def _new_link(self, host_key: str, is_outbound: bool, now: float) -> Link:
+        link = Link(self._next_link_id, host_key, is_outbound, now + DIAL_TIMEOUT_S)
+        self._next_link_id += 1
+        self._links[link.id] = link
+        self._arm(now)
+        return link
+
+    def _fail_dial(self, link: Link, reason: str, backoff_s: float, now: float) -> None:
+        """A dial or its handshake failed: the peer's messages are lost."""
+        peer = link.peer
+        self._remove_link(link)
+        if peer is None:
+            return
+        if backoff_s:
+            pause_s = self._dialer.backoff.failed(peer.hash, backoff_s, now)
+            logger.debug("%s: %s, next try in %.0f s", peer.hash.hex()[:8], reason, pause_s)
+        if peer.link is None:
+            self._give_up(peer, reason)
+        self._start_dials(now)
+
+    def _give_up(self, peer: Peer, reason: str) -> None:
+        """Forget a peer that never got a link."""
+        if self._peers.get(peer.hash) is not peer:
+            return
+        if peer.dial is not None:
+            link = peer.dial
+            self._remove_link(link)
+            self._commands.append(Close(link.id, True))
+        self._dialer.remove(peer)
+        del self._peers[peer.hash]
+        count = peer.queue.clear()
+        self.stats.dropped_unreachable += count
+        self._events.append(PeerFailed(peer.hash, reason, count))
+
+    def _drop_queue(self, peer: Peer) -> None:
+        self.stats.dropped_unreachable += peer.queue.clear()
+
+    # What connections report
+
+    def _handle_notices(self, link: Link, now: float, until_established: bool = False) -> None:
+        connection = link.connection
+        assert connection is not None
+        notices, connection.notices = connection.notices, []
+        for index, notice in enumerate(notices):
+            if isinstance(notice, Established):
+                self._on_established(link, notice, now)
+                if until_established:
+                    connection.notices = notices[index + 1 :] + connection.notices
+                    return
+            elif isinstance(notice, Ended):
+                if until_established:
+                    connection.notices = notices[index:] + connection.notices
+                    return
+                self._on_ended(link, notice, now)
+            elif isinstance(notice, RouterInfoBlock):
+                peer = link.peer
+                if peer is not None and notice.router_info.hash == peer.hash:
+                    peer.router_info = notice.router_info
+                self._events.append(RouterInfoReceived(notice.router_info, notice.flood))
+            else:
+                self._on_skew(link, notice)
+
+    def _on_skew(self, link: Link, notice: Skew) -> None:
+        peer = link.peer
+        router_info = link.connection.remote_router_info if link.connection else None
+        if peer is not None:
+            self._events.append(SkewMeasured(notice.seconds, peer.hash))
+        elif router_info is not None:
+            self._events.append(SkewMeasured(notice.seconds, router_info.hash))
+
+    def _on_established(self, link: Link, notice: Established, now: float) -> None:
+        if link.is_outbound:
+            peer = link.peer
+            assert peer is not None and peer.router_info is not None
+            peer.dial = None
+            self._dialer.active.discard(link.host_key)
+            assert link.connection is not None
+            link.connection.remote_router_info = peer.router_info
+            self.stats.handshakes_out += 1
+        else:
+            self._gate.succeeded(link)
+            assert notice.router_info is not None
+            admitted = self._admit(link, notice.router_info, now)
+            if admitted is None:
+                return
+            peer = admitted
+            peer.router_info = notice.router_info
+            self.stats.handshakes_in += 1
+            self._events.append(RouterInfoReceived(notice.router_info, notice.flood))
+        self._dialer.backoff.succeeded(peer.hash)
+        limits = self._limits
+        peer.queue.set_bounds(limits.queue_bytes_shed, limits.queue_bytes_max)
+        link.peer = peer
+        link.was_established = True
+        was_connected = peer.link is not None
+        if was_connected:
+            self._make_spare(peer, now)
+        peer.link = link
+        self._outbox.mark(link)
+        if not was_connected:
+            self._events.append(PeerConnected(peer.hash, peer.router_info, link.is_outbound))
+        self._start_dials(now)
+
+    def _admit(self, link: Link, router_info: RouterInfo, now: float) -> Peer | None:
+        """The table entry of an inbound router, or None if it is not wanted."""
+        connection = link.connection
+        assert connection is not None
+        router_hash = router_info.hash
+        if (
+            self.bans.reason(router_hash, now) is not None
+            or router_hash == self._identity.hash
+            or self._is_closing
+        ):
+            self.stats.handshakes_in_failed += 1
+            self._remove_link(link)
+            self._commands.append(Close(link.id, True))
+            return None
+        # Bob's RouterInfo first: Alice may have dialled with an old one (i2pd does the same).
+        connection.send_router_info(now)
+        peer = self._peers.get(router_hash)
+        if peer is None:
+            return self._add_peer(router_hash)
+        self._dialer.remove(peer)
+        if peer.dial is not None:
+            dial = peer.dial
+            self._remove_link(dial)
+            self._commands.append(Close(dial.id, True))
+        return peer
+
+    def _make_spare(self, peer: Peer, now: float) -> None:
+        self.stats.links_replaced += 1
+        oldest = peer.spare
+        peer.spare = peer.link
+        if peer.spare is not None:
+            peer.spare.deadline = SPARE_IDLE_S + self._entropy.randbelow(SPARE_IDLE_VARIANCE_S)
+        if oldest is not None and oldest.connection is not None:
+            oldest.connection.close(TerminationReason.NORMAL, now)
+            self._handle_notices(oldest, now)
+        self._arm(now)
+
+    def _on_ended(self, link: Link, end: Ended, now: float) -> None:
+        """A connection is over: last bytes, close command, and what the table learns from it."""
+        self._outbox.finish(link)
+        self._commands.append(Close(link.id, end.is_abort))
+        peer = link.peer
+        if link.is_outbound and peer is not None and peer.dial is link:
+            self.stats.handshakes_out_failed += 1
+            if end.blame is Blame.CLOCK_SKEW:
+                self._fail_dial(link, "clock_skew", SKEW_BACKOFF_S, now)
+            else:
+                reason = "timeout" if end.reason == "timeout" else "handshake_failed"
+                self._fail_dial(link, reason, HANDSHAKE_BACKOFF_S, now)
+            return
+        self._remove_link(link)
+        if not link.is_outbound and not link.was_established:
+            self.stats.handshakes_in_failed += 1
+            self._gate.failed(link, end, now)
+        if peer is not None:
+            if end.is_remote and end.code == TerminationReason.BANNED:
+                self._dialer.backoff.hold(peer.hash, now + BANNED_BY_PEER_S)
+            self._detach(link, end.reason, now)
+
+    def _remove_link(self, link: Link) -> None:
+        self._links.pop(link.id, None)
+        self._outbox.unmark(link)
+        self._gate.ended(link)
+        if link.is_outbound and link.peer is not None and link.peer.dial is link:
+            link.peer.dial = None
+            self._dialer.active.discard(link.host_key)
+
+    def _detach(self, link: Link, reason: str, now: float) -> None:
+        """The link is of no more use to its peer: fall back, redial or forget the peer."""
+        peer = link.peer
+        link.peer = None
+        if peer is None or self._peers.get(peer.hash) is not peer:
+            return
+        if peer.spare is link:
+            peer.spare = None
+            return
+        if peer.link is not link:
+            return
+        peer.link = None
+        if peer.spare is not None:
+            peer.link, peer.spare = peer.spare, None
+            self._outbox.mark(peer.link)
+            return
+        self._events.append(PeerDisconnected(peer.hash, reason))
+        if len(peer.queue) and self.can_try(peer.hash, now) and not self._is_closing:
+            peer.is_stale = True
+            self._enqueue_dial(peer, now)
+        elif len(peer.queue):
+            self._give_up(peer, "backoff")
+        else:
+            del self._peers[peer.hash]

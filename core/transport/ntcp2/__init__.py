@@ -1,0 +1,1 @@
+"""NTCP2: Noise XK over TCP (specs/ntcp2)."""

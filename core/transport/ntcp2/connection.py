@@ -1,0 +1,518 @@
+"""One NTCP2 connection from its first byte to its last (specs/ntcp2); no sockets, no peer table.
+
+``receive_data`` returns the I2NP messages of a read; everything rarer is put into ``notices``,
+which the owner empties after every call. What is to be written collects in ``output``. Peers never
+cause an exception here: a violation ends the connection with a notice that says whose fault it was.
+
+How a connection ends: before message 3 was understood, silently and with a reset, after reading a
+random number of bytes for a random time so that a prober learns nothing from when we hang up;
+afterwards with a Termination block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from core.base.errors import DecodeError, PeerError
+from core.base.filters import DuplicateFilter
+from core.base.ports import Entropy, WallClock
+from core.data.router_info import RouterInfo
+from core.transport.local import LocalRouter
+from core.transport.ntcp2 import blocks, handshake
+from core.transport.ntcp2.admission import ForeignRouterError, check_handshake, check_signed
+from core.transport.ntcp2.blocks import BlockType, Options, Termination, TerminationReason
+from core.transport.ntcp2.frames import PAYLOAD_BYTES_MAX, FrameOpener, FrameSealer
+from core.transport.stats import LinkStats
+
+CLOCK_SKEW_MAX_S = 60
+HANDSHAKE_TIMEOUT_S = 10.0
+#: i2pd: 115 to 124 s, Java: 120 s and more.
+IDLE_TIMEOUT_S = 120.0
+IDLE_TIMEOUT_VARIANCE_S = 30
+INTRA_FRAME_TIMEOUT_S = 30.0
+#: i2pd: 25 to 50 minutes, Java: 29.
+ROUTER_INFO_INTERVAL_S = 25 * 60
+ROUTER_INFO_INTERVAL_VARIANCE_S = 10 * 60
+#: i2pd starts a new frame after 16 KB too; larger ones only delay the receiver.
+FRAME_PAYLOAD_BYTES = 16384
+PADDING_MAX = 64
+DRAIN_BYTES_MAX = 1041
+DRAIN_TIMEOUT_S = 10.0
+ROUTER_INFO_BLOCKS_MAX = 60
+_POOL_BYTES = 256
+
+
+class State(Enum):
+    """Where a connection is."""
+
+    HANDSHAKE = "handshake"
+    ESTABLISHED = "established"
+    DRAINING = "draining"
+    CLOSED = "closed"
+
+
+class Blame(Enum):
+    """Why a connection ended, as far as it matters for whether to talk to that peer again."""
+
+    NOBODY = "nobody"
+    PROBE = "probe"
+    FOREIGN_NETWORK = "foreign_network"
+    CLOCK_SKEW = "clock_skew"
+    PEER = "peer"
+
+
+@dataclass(slots=True)
+class Established:
+    """The handshake is done. Bob's side also has Alice's RouterInfo and its flood flag."""
+
+    router_info: RouterInfo | None
+    flood: bool
+
+
+@dataclass(slots=True)
+class RouterInfoBlock:
+    """A verified RouterInfo came in a data-phase block."""
+
+    router_info: RouterInfo
+    flood: bool
+
+
+@dataclass(slots=True)
+class Skew:
+    """Peer's clock minus ours in seconds, corrected for half the round trip."""
+
+    seconds: float
+
+
+@dataclass(slots=True)
+class Ended:
+    """The connection is over; ``code`` is the reason on the wire, ours or the peer's."""
+
+    reason: str
+    code: int
+    blame: Blame
+    is_abort: bool
+    is_remote: bool = False
+
+
+Notice = Established | RouterInfoBlock | Skew | Ended
+
+
+@dataclass(slots=True)
+class Context:
+    """What all connections of a router share."""
+
+    local: LocalRouter
+    network_id: int
+    wall: WallClock
+    entropy: Entropy
+    find_router: Callable[[bytes], RouterInfo | None]
+    stats: LinkStats
+    #: Encrypted ephemeral keys seen in message 1: at least twice the tolerated skew.
+    replays: DuplicateFilter = field(
+        default_factory=lambda: DuplicateFilter(2.0 * CLOCK_SKEW_MAX_S + 1, 65536)
+    )
+
+
+class Connection:
+    """The machine. Create it with :meth:`initiate` or :meth:`accept`."""
+
+    def __init__(
+        self, context: Context, awaited: handshake.Awaited, is_outbound: bool, now: float
+    ) -> None:
+        self._context = context
+        self._awaited: handshake.Awaited | None = awaited
+        self._buffer = b""
+        self._sealer: FrameSealer | None = None
+        self._opener: FrameOpener | None = None
+        self._pending_end: Ended | None = None
+        self._drain_bytes = 0
+        self._sent_at = now
+        self._skew_s = 0.0
+        self._pool = b""
+        self._pool_position = 0
+        self._padding_ratio = Options().sent_max
+        self._router_info_blocks = 0
+        self._router_info_due = 0.0
+        self._deadline = now + HANDSHAKE_TIMEOUT_S
+        self._idle_timeout_s = IDLE_TIMEOUT_S + context.entropy.randbelow(IDLE_TIMEOUT_VARIANCE_S)
+        self.is_outbound = is_outbound
+        self.state = State.HANDSHAKE
+        self.remote_router_info: RouterInfo | None = None
+        self.last_received = now
+        self.last_sent = now
+        self.output: list[bytes] = []
+        self.notices: list[Notice] = []
+
+    @classmethod
+    def initiate(
+        cls, context: Context, peer_hash: bytes, peer_static: bytes, peer_iv: bytes, now: float
+    ) -> Connection:
+        """Alice's side of a TCP connection that is just up.
+
+        DecodeError if the published static key is no usable point.
+        """
+        awaited, request = handshake.initiate(
+            context.local,
+            peer_hash,
+            peer_static,
+            peer_iv,
+            context.network_id,
+            context.wall,
+            context.entropy,
+        )
+        connection = cls(context, awaited, True, now)
+        connection.output.append(request)
+        return connection
+
+    @classmethod
+    def accept(cls, context: Context, now: float) -> Connection:
+        """Bob's side of a TCP connection that was just accepted."""
+        awaited = handshake.respond(
+            context.local, context.network_id, context.wall, context.entropy
+        )
+        return cls(context, awaited, False, now)
+
+    @property
+    def is_established(self) -> bool:
+        """True in the data phase."""
+        return self.state is State.ESTABLISHED
+
+    # Receiving
+
+    def receive_data(self, data: bytes | memoryview, now: float) -> list[bytes]:
+        """Take what was read; returns the I2NP messages in it, in short form."""
+        self.last_received = now
+        if self.state is State.ESTABLISHED:
+            return self._receive_frames(data, now)
+        if self.state is State.HANDSHAKE:
+            left = self._receive_handshake(bytes(data), now)
+            return self._receive_frames(left, now) if left else []
+        if self.state is State.DRAINING:
+            self._drain_bytes -= len(data)
+            if self._drain_bytes <= 0:
+                self._finish_drain()
+        return []
+
+    def _receive_frames(self, data: bytes | memoryview, now: float) -> list[bytes]:
+        opener = self._opener
+        assert opener is not None
+        payloads: list[bytes] = []
+        messages: list[bytes] = []
+        failure: PeerError | None = None
+        try:
+            opener.open(data, payloads)
+        except PeerError as error:
+            failure = error
+        others: list[tuple[int, bytes]] = []
+        for payload in payloads:
+            if not blocks.split_blocks(payload, messages, others):
+                self._context.stats.blocks_malformed += 1
+            if others:
+                if self._on_blocks(others, now):
+                    return messages
+                others.clear()
+        if failure is not None:
+            # specs/ntcp2, "AEAD Error Handling": no oracle on where the forged frame ended.
+            self._drain(
+                Ended(str(failure), failure.reason, Blame.PEER, is_abort=False), now, minimum=18
+            )
+        return messages
+
+    def _on_blocks(self, others: Sequence[tuple[int, bytes]], now: float) -> bool:
+        """Handle the rare blocks of a frame; True if the connection ended."""
+        context = self._context
+        for block_type, data in others:
+            if block_type == BlockType.DATE_TIME:
+                if len(data) < 4:
+                    context.stats.blocks_malformed += 1
+                    continue
+                skew_s = int.from_bytes(data[:4], "big") - context.wall.now()
+                self.notices.append(Skew(skew_s))
+                if abs(skew_s) > CLOCK_SKEW_MAX_S + 1:
+                    self.close(TerminationReason.CLOCK_SKEW, now, Blame.CLOCK_SKEW)
+                    return True
+            elif block_type == BlockType.ROUTER_INFO:
+                self._on_router_info(data)
+            elif block_type == BlockType.OPTIONS:
+                try:
+                    self._set_padding(Options.parse(data))
+                except PeerError:
+                    context.stats.blocks_malformed += 1
+            elif block_type == BlockType.TERMINATION:
+                code = Termination.parse(data).reason
+                self._end(
+                    Ended(blocks.reason_word(code), code, Blame.NOBODY, False, is_remote=True)
+                )
+                return True
+            else:
+                context.stats.blocks_unknown += 1
+        return False
+
+    def _on_router_info(self, data: bytes) -> None:
+        context = self._context
+        known = self.remote_router_info
+        if known is not None and data[1:] == known.raw:
+            return
+        # Every one costs a signature check; nobody needs more than a few in each interval.
+        self._router_info_blocks += 1
+        if self._router_info_blocks > ROUTER_INFO_BLOCKS_MAX or not data:
+            context.stats.router_infos_refused += 1
+            return
+        try:
+            router_info = check_signed(data[1:], context.network_id)
+        except PeerError:
+            context.stats.router_infos_refused += 1
+            return
+        if known is not None and router_info.hash == known.hash:
+            if router_info.published_ms <= known.published_ms:
+                return
+            self.remote_router_info = router_info
+        self.notices.append(RouterInfoBlock(router_info, bool(data[0] & blocks.FLAG_FLOOD)))
+
+    # The handshake
+
+    def _receive_handshake(self, data: bytes, now: float) -> bytes:
+        """Feed the awaited steps; returns data-phase bytes that follow message 3, if any."""
+        data = self._buffer + data
+        self._buffer = b""
+        try:
+            while (awaited := self._awaited) is not None:
+                wanted = awaited.wanted
+                if len(data) < wanted:
+                    self._buffer = data
+                    return b""
+                if len(data) > wanted and isinstance(
+                    awaited, handshake.AwaitCreatedPadding | handshake.AwaitRequestPadding
+                ):
+                    # specs/ntcp2: the peer cannot know yet what it would have to send next.
+                    raise PeerError("data after message 1 or 2")
+                self._step(awaited, data[:wanted], now)
+                data = data[wanted:]
+        except (DecodeError, PeerError) as error:
+            self._fail_handshake(error, now)
+            return b""
+        return data if self._opener is not None and self.is_established else b""
+
+    def _step(self, awaited: handshake.Awaited, data: bytes, now: float) -> None:
+        context = self._context
+        if isinstance(awaited, handshake.AwaitRequest):
+            next_awaited = awaited.step(data)
+            if context.replays.is_duplicate(int.from_bytes(data[:8], "big"), now):
+                context.stats.replays += 1
+                raise PeerError("message 1 was replayed", TerminationReason.MESSAGE_1_ERROR)
+            self._skew_s = next_awaited.peer_time_s - context.wall.now()
+            self._awaited = next_awaited
+        elif isinstance(awaited, handshake.AwaitRequestPadding):
+            # A skewed Alice is answered too, so that she learns our time; message 3 decides.
+            self._awaited, created = awaited.step(data)
+            self.output.append(created)
+            self._sent_at = now
+        elif isinstance(awaited, handshake.AwaitCreated):
+            created_padding = awaited.step(data)
+            self._skew_s = (
+                created_padding.peer_time_s + (now - self._sent_at) / 2 - context.wall.now()
+            )
+            self.notices.append(Skew(self._skew_s))
+            if abs(self._skew_s) > CLOCK_SKEW_MAX_S:
+                self._awaited = None
+                self._end(Ended("clock_skew", TerminationReason.CLOCK_SKEW, Blame.CLOCK_SKEW, True))
+                return
+            self._awaited = created_padding
+        elif isinstance(awaited, handshake.AwaitCreatedPadding):
+            keys, confirmed = awaited.step(data)
+            self.output.append(confirmed)
+            self._start_data_phase(keys, now)
+            self.notices.append(Established(None, False))
+        else:
+            self._on_confirmed(awaited.step(data), now)
+
+    def _on_confirmed(self, keys: handshake.SessionKeys, now: float) -> None:
+        """Bob: message 3 is authentic, now check who sent it; from here on errors are answered."""
+        context = self._context
+        self._start_data_phase(keys, now)
+        self._skew_s += (now - self._sent_at) / 2
+        if abs(self._skew_s) > CLOCK_SKEW_MAX_S:
+            self.close(TerminationReason.CLOCK_SKEW, now, Blame.CLOCK_SKEW)
+            return
+        try:
+            flag, raw, options = blocks.parse_confirmed_payload(keys.payload)
+            router_info = check_handshake(
+                raw, keys.remote_static, context.network_id, context.wall.now(), self._known(raw)
+            )
+        except ForeignRouterError as error:
+            self.close(error.reason, now, Blame.FOREIGN_NETWORK, str(error))
+            return
+        except PeerError as error:
+            self.close(error.reason, now, Blame.PEER, str(error))
+            return
+        if options is not None:
+            self._set_padding(options)
+        self.remote_router_info = router_info
+        self.notices.append(Skew(self._skew_s))
+        self.notices.append(Established(router_info, bool(flag & blocks.FLAG_FLOOD)))
+
+    def _known(self, raw: bytes) -> RouterInfo | None:
+        try:
+            return self._context.find_router(RouterInfo.parse(raw).hash)
+        except DecodeError:
+            return None
+
+    def _start_data_phase(self, keys: handshake.SessionKeys, now: float) -> None:
+        self._sealer = FrameSealer(keys.send)
+        self._opener = FrameOpener(keys.receive)
+        self._awaited = None
+        self.state = State.ESTABLISHED
+        self._schedule_router_info(now)
+
+    def _fail_handshake(self, error: DecodeError | PeerError, now: float) -> None:
+        blame = Blame.PROBE
+        if isinstance(error, handshake.WrongNetworkError):
+            blame = Blame.FOREIGN_NETWORK
+        elif self.is_outbound:
+            blame = Blame.PEER
+        awaited = self._awaited
+        code = TerminationReason.MESSAGE_3_ERROR
+        if isinstance(awaited, handshake.AwaitRequest | handshake.AwaitRequestPadding):
+            code = TerminationReason.MESSAGE_1_ERROR
+        elif self.is_outbound:
+            code = TerminationReason.MESSAGE_2_ERROR
+        self._awaited = None
+        end = Ended(str(error), code, blame, is_abort=True)
+        if self.is_outbound:
+            self._end(end)
+        else:
+            self._drain(end, now, minimum=0)
+
+    # Ending
+
+    def _drain(self, end: Ended, now: float, minimum: int) -> None:
+        """Read a random number of bytes, or wait a random time, before ``end``."""
+        entropy = self._context.entropy
+        self._drain_bytes = minimum + entropy.randbelow(DRAIN_BYTES_MAX - minimum)
+        self._pending_end = end
+        self.state = State.DRAINING
+        self._deadline = now + 1.0 + entropy.randbelow(1024) / 1024 * (DRAIN_TIMEOUT_S - 1.0)
+        if self._drain_bytes == 0:
+            self._finish_drain()
+
+    def _finish_drain(self) -> None:
+        end = self._pending_end
+        assert end is not None
+        self._pending_end = None
+        if not end.is_abort:
+            self._seal_termination(end.code)
+        self._end(end)
+
+    def _seal_termination(self, code: int) -> None:
+        if self._sealer is not None and self._opener is not None:
+            block = blocks.write_block(
+                BlockType.TERMINATION, Termination(self._opener.frames, code).write()
+            )
+            self.output.append(self._sealer.seal(block + self._padding(len(block))))
+
+    def _end(self, end: Ended) -> None:
+        if self.state is not State.CLOSED:
+            self.state = State.CLOSED
+            self.notices.append(end)
+
+    def close(
+        self, code: int, now: float, blame: Blame = Blame.NOBODY, reason: str | None = None
+    ) -> None:
+        """End the connection: with a Termination block if the data phase was reached."""
+        if self.state is State.CLOSED:
+            return
+        has_session = self._sealer is not None
+        self._seal_termination(code)
+        self.last_sent = now
+        self._end(Ended(reason or blocks.reason_word(code), code, blame, not has_session))
+
+    # Sending
+
+    def seal_messages(self, messages: Sequence[bytes], now: float) -> bytes:
+        """Frames with these short-form messages, each at most 65,516 bytes, as one write."""
+        sealer = self._sealer
+        assert sealer is not None
+        self.last_sent = now
+        header = blocks.BLOCK_HEADER.pack
+        frames: list[bytes] = []
+        parts: list[bytes] = []
+        size = 0
+        for message in messages:
+            length = len(message)
+            if size + length + 3 > FRAME_PAYLOAD_BYTES and parts:
+                parts.append(self._padding(size))
+                frames.append(sealer.seal(b"".join(parts)))
+                parts = []
+                size = 0
+            parts.append(header(3, length))
+            parts.append(message)
+            size += length + 3
+        if parts:
+            parts.append(self._padding(size))
+            frames.append(sealer.seal(b"".join(parts)))
+        return frames[0] if len(frames) == 1 else b"".join(frames)
+
+    def send_router_info(self, now: float, flood: bool = False) -> None:
+        """Queue a frame with our time and our current RouterInfo, and restart its timer."""
+        if self._sealer is None or self.state is not State.ESTABLISHED:
+            return
+        context = self._context
+        payload = blocks.write_date_time(context.wall.now()) + blocks.write_router_info(
+            context.local.router_info(), flood
+        )
+        self.output.append(self._sealer.seal(payload + self._padding(len(payload))))
+        self._schedule_router_info(now)
+
+    def _schedule_router_info(self, now: float) -> None:
+        variance = self._context.entropy.randbelow(ROUTER_INFO_INTERVAL_VARIANCE_S)
+        self._router_info_due = now + ROUTER_INFO_INTERVAL_S + variance
+
+    def _set_padding(self, options: Options) -> None:
+        """Never pad more than the peer wants; more than 1/16 we do not send anyway."""
+        self._padding_ratio = min(Options().sent_max, options.received_max)
+
+    def _padding(self, size: int) -> bytes:
+        """A padding block of random length for a frame with ``size`` bytes, or nothing."""
+        if not self._padding_ratio:
+            return b""
+        # i2pd: short frames count as 256 bytes, otherwise they would never be padded.
+        limit = min(PADDING_MAX, max(256, size) * self._padding_ratio >> 4)
+        position = self._pool_position
+        if position >= len(self._pool):
+            self._pool = self._context.entropy.random_bytes(_POOL_BYTES)
+            position = 0
+        self._pool_position = position + 1
+        count = self._pool[position] * (limit + 1) >> 8
+        if size + count + 3 > PAYLOAD_BYTES_MAX:
+            return b""
+        return blocks.write_padding(count)
+
+    # Time
+
+    def handle_timer(self, now: float) -> None:
+        """Check every deadline of this connection; calling it early does nothing."""
+        state = self.state
+        if state is State.ESTABLISHED:
+            opener = self._opener
+            assert opener is not None
+            if now - max(self.last_received, self.last_sent) >= self._idle_timeout_s:
+                self.close(TerminationReason.IDLE_TIMEOUT, now)
+            elif opener.is_inside_frame and now - self.last_received >= INTRA_FRAME_TIMEOUT_S:
+                self.close(TerminationReason.INTRA_FRAME_TIMEOUT, now, Blame.PEER)
+            elif now >= self._router_info_due:
+                self._router_info_blocks = 0
+                self.send_router_info(now)
+        elif state is State.HANDSHAKE:
+            if now >= self._deadline:
+                blame = Blame.NOBODY
+                if self.is_outbound:
+                    blame = Blame.PEER
+                elif isinstance(self._awaited, handshake.AwaitRequest):
+                    blame = Blame.PROBE
+                self._awaited = None
+                self._end(Ended("timeout", TerminationReason.NORMAL, blame, is_abort=True))
+        elif state is State.DRAINING and now >= self._deadline:
+            self._finish_drain()

@@ -1,0 +1,106 @@
+"""Data-phase frames: an obfuscated 16-bit length, then one ChaCha20-Poly1305 ciphertext.
+
+specs/ntcp2, "SipHash obfuscated length". Keys never change: the nonce has 64 bits, so a session
+lasts as long as its TCP connection. The contexts live as long as the session; making one costs as
+much as sealing a small frame.
+"""
+
+from __future__ import annotations
+
+from core.base.errors import PeerError
+from core.crypto.aead import ChaChaPoly, InvalidTag
+from core.crypto.siphash import LengthMask
+from core.transport.ntcp2.blocks import TerminationReason
+from core.transport.ntcp2.handshake import TAG_BYTES, DirectionKeys
+
+FRAME_BYTES_MAX = 65535
+PAYLOAD_BYTES_MAX = FRAME_BYTES_MAX - TAG_BYTES
+
+
+class FrameSealer:
+    """The sending direction."""
+
+    __slots__ = ("_mask", "_nonce", "_seal")
+
+    def __init__(self, keys: DirectionKeys) -> None:
+        self._seal = ChaChaPoly(keys.cipher).raw_seal
+        self._mask = LengthMask(keys.siphash, keys.siphash_iv).next
+        self._nonce = 0
+
+    def seal(self, payload: bytes) -> bytes:
+        """A whole frame; ``payload`` at most PAYLOAD_BYTES_MAX bytes."""
+        nonce = self._nonce
+        self._nonce = nonce + 1
+        sealed = self._seal((nonce << 32).to_bytes(12, "little"), payload, b"")
+        return (len(sealed) ^ self._mask()).to_bytes(2, "big") + sealed
+
+
+class FrameOpener:
+    """The receiving direction; keeps at most one incomplete frame."""
+
+    __slots__ = ("_carry", "_carry_bytes", "_length", "_mask", "_open", "frames")
+
+    def __init__(self, keys: DirectionKeys) -> None:
+        self._open = ChaChaPoly(keys.cipher).raw_open
+        self._mask = LengthMask(keys.siphash, keys.siphash_iv).next
+        self._carry: list[bytes] = []
+        self._carry_bytes = 0
+        self._length = -1
+        #: valid frames so far; also the next nonce
+        self.frames = 0
+
+    @property
+    def is_inside_frame(self) -> bool:
+        """True if part of a frame has come and the rest has not."""
+        return self._carry_bytes > 0 or self._length >= 0
+
+    def open(self, data: bytes | memoryview, payloads: list[bytes]) -> None:
+        """Append the payload of every frame completed by ``data``.
+
+        PeerError if a length is too short or a frame is forged; frames before it are kept, and
+        the opener must not be used again.
+        """
+        if self._carry_bytes:
+            self._carry.append(bytes(data))
+            self._carry_bytes += len(data)
+            if self._carry_bytes < self._length or self._carry_bytes < 2:
+                return
+            data = b"".join(self._carry)
+            self._carry = []
+            self._carry_bytes = 0
+        position = 0
+        end = len(data)
+        length = self._length
+        nonce = self.frames
+        open_frame = self._open
+        mask = self._mask
+        try:
+            while True:
+                if length < 0:
+                    if end - position < 2:
+                        break
+                    length = (data[position] << 8 | data[position + 1]) ^ mask()
+                    position += 2
+                    if length < TAG_BYTES:
+                        raise PeerError(f"frame of {length} bytes", TerminationReason.FRAMING_ERROR)
+                stop = position + length
+                if stop > end:
+                    break
+                payloads.append(
+                    open_frame(
+                        (nonce << 32).to_bytes(12, "little"),
+                        data[position:stop],  # type: ignore[arg-type]
+                        b"",
+                    )
+                )
+                nonce += 1
+                position = stop
+                length = -1
+        except InvalidTag:
+            raise PeerError("forged frame", TerminationReason.AEAD_FAILURE) from None
+        finally:
+            self._length = length
+            self.frames = nonce
+        if position < end:
+            self._carry.append(bytes(data[position:]))
+            self._carry_bytes = end - position

@@ -1,0 +1,177 @@
+"""Two or more whole transports joined in memory, in virtual time: no sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.crypto.x25519 import X25519Key
+from core.data.encoding import b64encode
+from core.data.private_keys import PrivateKeys
+from core.data.router_info import RouterInfo
+from core.data.transport_address import RouterAddress
+from core.transport.events import Close, Dial, Event
+from core.transport.links import Links
+from core.transport.local import LocalRouter
+from tests.support.deterministic import FakeWallClock, SeededEntropy
+
+NETWORK_ID = 77
+
+
+class Node:
+    """A router identity with its Links."""
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        wall: FakeWallClock,
+        *,
+        network_id: int = NETWORK_ID,
+        published_network_id: int | None = None,
+        static_key: X25519Key | None = None,
+        **options: object,
+    ) -> None:
+        self.entropy = SeededEntropy(name)
+        self.wall = wall
+        self.host = host
+        self.keys = PrivateKeys.generate_router(self.entropy)
+        self.static_key = X25519Key.generate(self.entropy)
+        self.published_key = (static_key or self.static_key).public
+        self.iv = self.entropy.random_bytes(16)
+        self.network_id = network_id if published_network_id is None else published_network_id
+        self.known: dict[bytes, RouterInfo] = {}
+        self.events: list[Event] = []
+        self.publish()
+        self.local = LocalRouter(
+            self.keys.hash, self.static_key, self.iv, lambda: self.router_info.raw
+        )
+        self.links = Links(
+            self.local,
+            wall,
+            self.entropy,
+            network_id,
+            self.known.get,
+            **options,  # type: ignore[arg-type]
+        )
+
+    @property
+    def hash(self) -> bytes:
+        return self.keys.hash
+
+    def publish(self, age_s: float = 0.0) -> RouterInfo:
+        """Sign a new RouterInfo."""
+        address = RouterAddress(
+            3,
+            0,
+            "NTCP2",
+            {
+                "host": self.host,
+                "port": "1000",
+                "s": b64encode(self.published_key),
+                "i": b64encode(self.iv),
+                "v": "2",
+            },
+        )
+        self.router_info = RouterInfo.build(
+            self.keys,
+            int((self.wall.now() - age_s) * 1000),
+            [address],
+            {"netId": str(self.network_id), "router.version": "0.9.67", "caps": "LR"},
+        )
+        return self.router_info
+
+    def take_events(self) -> list[Event]:
+        while (event := self.links.next_event()) is not None:
+            self.events.append(event)
+        events, self.events = self.events, []
+        return events
+
+
+class Wire:
+    """Carries bytes between nodes; ``cut`` may change or drop what travels."""
+
+    def __init__(self, *nodes: Node) -> None:
+        self.nodes = {node.host: node for node in nodes}
+        self.now = 1000.0
+        self.ends: dict[tuple[str, int], tuple[str, int]] = {}
+        self.cut: Callable[[bytes, str], bytes] = lambda data, _: data
+        self.refused: set[str] = set()
+        self.chunk = 1 << 20
+        for node in nodes:
+            for other in nodes:
+                if other is not node:
+                    node.known[other.hash] = other.router_info
+
+    def step(self) -> bool:
+        """Move what every node has for the others once; False if nothing moved."""
+        moved = False
+        for host, node in self.nodes.items():
+            for link, data in node.links.take_output(self.now):
+                moved = True
+                self._carry((host, link), self.cut(data, host))
+            for command in node.links.take_commands():
+                moved = True
+                if isinstance(command, Dial):
+                    self._dial(host, command)
+                elif isinstance(command, Close):
+                    self._close((host, command.link))
+        return moved
+
+    def run(self) -> None:
+        """Until nothing moves."""
+        for _ in range(500):
+            if not self.step():
+                return
+        raise AssertionError("the wire never rests")
+
+    def advance(self, seconds: float, every: float = 1.0) -> None:
+        """Let time pass in steps, serving timers."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(end, self.now + every)
+            for node in self.nodes.values():
+                node.links.handle_timer(self.now)
+            self.run()
+
+    def _carry(self, source: tuple[str, int], data: bytes) -> None:
+        target = self.ends.get(source)
+        if target is None:
+            return
+        links = self.nodes[target[0]].links
+        for start in range(0, len(data), self.chunk):
+            links.receive_data(target[1], data[start : start + self.chunk], self.now)
+
+    def _dial(self, host: str, command: Dial) -> None:
+        links = self.nodes[host].links
+        target = self.nodes.get(command.host)
+        if target is None or command.host in self.refused:
+            links.dial_failed(command.link, self.now)
+            return
+        link = target.links.accepted(host, self.now)
+        if link is None:
+            links.dialed(command.link, self.now)
+            links.lost(command.link, self.now)
+            return
+        self.ends[host, command.link] = (command.host, link)
+        self.ends[command.host, link] = (host, command.link)
+        links.dialed(command.link, self.now)
+
+    def _close(self, end: tuple[str, int]) -> None:
+        other = self.ends.pop(end, None)
+        if other is not None:
+            self.ends.pop(other, None)
+            self.nodes[other[0]].links.lost(other[1], self.now)
+
+
+def pair(**options: object) -> tuple[Node, Node, Wire]:
+    """Two nodes that know each other."""
+    wall = FakeWallClock()
+    alice = Node("alice", "127.0.0.2", wall, **options)
+    bob = Node("bob", "127.0.0.3", wall, **options)
+    return alice, bob, Wire(alice, bob)
+
+
+def message(number: int, size: int = 100, expires_s: int = 2_000_000_000) -> bytes:
+    """A short-form message with recognisable content."""
+    header = bytes((20,)) + number.to_bytes(4, "big") + expires_s.to_bytes(4, "big")
+    return header + bytes((number & 0xFF,)) * size
