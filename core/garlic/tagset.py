@@ -16,8 +16,6 @@ never outlives its tag set; message numbers stay below ``MESSAGES_MAX``.
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
 from core.base.errors import LocalError
 from core.crypto.hkdf import hkdf
 
@@ -29,8 +27,6 @@ MESSAGES_MAX = 65534
 SLOTS_MAX = 1 << 20
 _EXTEND_STEP = 16
 """Tags are made this many at a time at least: less bookkeeping for each message."""
-
-Owner = TypeVar("Owner")
 
 
 def start_chains(root_key: bytes, key: bytes) -> tuple[bytes, bytes, bytes, bytes]:
@@ -76,7 +72,7 @@ class SendTagSet:
         return tags[32:40]
 
 
-class TagTable(Generic[Owner]):
+class TagTable:
     """Every tag that one local destination waits for."""
 
     __slots__ = ("_free", "_sets", "entries")
@@ -84,13 +80,13 @@ class TagTable(Generic[Owner]):
     def __init__(self) -> None:
         self.entries: dict[bytes, int] = {}
         """Tag -> ``slot << 16 | number``; read directly by the hot path."""
-        self._sets: list[ReceiveTagSet[Owner] | None] = []
+        self._sets: list[ReceiveTagSet | None] = []
         self._free: list[int] = []
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    def find(self, tag: bytes) -> tuple[ReceiveTagSet[Owner], int] | None:
+    def find(self, tag: bytes) -> tuple[ReceiveTagSet, int] | None:
         """The tag set and message number behind a tag, or None."""
         entry = self.entries.get(tag)
         if entry is None:
@@ -98,7 +94,7 @@ class TagTable(Generic[Owner]):
         tag_set = self._sets[entry >> 16]
         return None if tag_set is None else (tag_set, entry & 0xFFFF)
 
-    def claim_slot(self, tag_set: ReceiveTagSet[Owner]) -> int:
+    def claim_slot(self, tag_set: ReceiveTagSet) -> int:
         """A slot for a new tag set. LocalError past ``SLOTS_MAX`` (the owner limits sessions)."""
         if self._free:
             slot = self._free.pop()
@@ -115,7 +111,7 @@ class TagTable(Generic[Owner]):
         self._free.append(slot)
 
 
-class ReceiveTagSet(Generic[Owner]):
+class ReceiveTagSet:
     """Our inbound chain with its look-ahead window; ``owner`` is what its messages belong to.
 
     The window starts with ``window`` tags and, once messages arrive, reaches
@@ -144,8 +140,8 @@ class ReceiveTagSet(Generic[Owner]):
 
     def __init__(
         self,
-        table: TagTable[Owner],
-        owner: Owner,
+        table: TagTable,
+        owner: object,
         root_key: bytes,
         key: bytes,
         *,

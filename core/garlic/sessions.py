@@ -1,0 +1,501 @@
+"""All ratchet sessions of one local destination: choosing, starting, finding and forgetting them.
+
+Spec: ECIES-X25519-AEAD-Ratchet, sections 4a, 5 and "Implementation considerations".
+
+``seal`` picks the message kind by itself:
+
+* a *new session* if there is nothing else, each time with a new ephemeral key, until a reply comes;
+* a *new session reply* if the remote asked for a session and has not used it yet;
+* an *existing session* message otherwise.
+
+``open`` finds the session by the first 8 bytes, or takes the message for a new session. A remote
+can have several sessions at once: both may start one at the same time, or one side restarts. We
+receive on all of them and send on one, the one that the remote was last seen to use.
+
+The bytes made and read here are the garlic body *without* its 4-byte length field
+(``core.i2np.Garlic.data``). Remotes are known by their X25519 static key only; which destination
+that is, and how to route to it, is the owner's business. So is the lease set of the first message:
+ask :meth:`RatchetSessions.next_kind` and put it in front as a LOCAL DatabaseStore clove. i2pd and
+Java: without it the other side cannot answer.
+
+Always holds: a new session message is taken once (replay filter on its ephemeral key) and only with
+a fresh date; sessions, handshakes and tags are bounded, and what is oldest and unused goes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.base.errors import DecodeError, LocalError
+from core.base.filters import DuplicateFilter
+from core.base.ports import Entropy, WallClock
+from core.crypto.x25519 import X25519Key
+from core.garlic import handshake
+from core.garlic.cloves import (
+    PAYLOAD_BYTES_MAX,
+    Clove,
+    Payload,
+    parse_payload,
+    write_cloves,
+    write_date_time,
+    write_termination,
+)
+from core.garlic.opened import MessageKind, Opened, RatchetCounters
+from core.garlic.padding import Padder
+from core.garlic.remote import (
+    REPLIES_PER_HANDSHAKE_MAX,
+    Incoming,
+    Outgoing,
+    Remote,
+)
+from core.garlic.router import REPLAY_PERIOD_S, check_date_time
+from core.garlic.session import (
+    EXISTING_BYTES_OVERHEAD,
+    NEXT_KEY_AFTER,
+    RECEIVE_WINDOW,
+    RatchetSession,
+)
+from core.garlic.tagset import ReceiveTagSet, TagTable
+
+REPLY_TAGS = 24
+"""Reply tags we wait for after a new session message (spec: 12; i2pd may send more)."""
+
+REPLY_DELAY_S = 1.0
+"""Spec: after this time an owed reply is sent empty. i2pd: forgets us 3 s after its new session."""
+
+NEW_SESSION_INTERVAL_S = 0.25
+"""i2pd: drops a new session message within 200 ms of the previous one."""
+
+SUSPECT_INTERVAL_S = 5.0
+"""While a session gives no answer, a new session message is tried this often beside it."""
+
+REMOTES_MAX = 4096
+TAGS_MAX = 262_144
+_TAGS_CROWDED = TAGS_MAX // 2
+_CROWDED_WINDOW = 96
+_SWEEP_S = 10.0
+_REPLAY_MAX = 50_000
+NEW_SESSIONS_PER_S = 100.0
+NEW_SESSIONS_BURST = 200.0
+
+
+class RatchetSessions:
+    """See the module. ``static`` is the key pair that the local lease set publishes."""
+
+    def __init__(
+        self,
+        static: X25519Key,
+        wall: WallClock,
+        entropy: Entropy,
+        *,
+        next_key_after: int = NEXT_KEY_AFTER,
+        receive_window: int = RECEIVE_WINDOW,
+    ) -> None:
+        self.static = static
+        self.counters = RatchetCounters()
+        self._wall = wall
+        self._entropy = entropy
+        self._next_key_after = next_key_after
+        self._receive_window = receive_window
+        self._start = handshake.responder_state(static.public)
+        self._padder = Padder(entropy)
+        self._table = TagTable()
+        self._remotes: dict[bytes, Remote] = {}
+        self._owed: dict[bytes, float] = {}
+        self._replays = DuplicateFilter(REPLAY_PERIOD_S, _REPLAY_MAX)
+        self._next_sweep: float | None = None
+        self._tokens = NEW_SESSIONS_BURST
+        self._tokens_at: float | None = None
+
+    def __len__(self) -> int:
+        """Remotes with a session or a handshake."""
+        return len(self._remotes)
+
+    @property
+    def tag_count(self) -> int:
+        """Tags waited for, over all sessions."""
+        return len(self._table)
+
+    # ---- sending
+
+    def next_kind(self, remote_static: bytes, now: float) -> MessageKind:
+        """What :meth:`seal` would make for this remote right now."""
+        remote = self._remotes.get(remote_static)
+        chosen = None if remote is None else remote.choose(now, SUSPECT_INTERVAL_S)
+        if chosen is None:
+            return MessageKind.NEW_SESSION
+        return MessageKind.EXISTING if isinstance(chosen, RatchetSession) else MessageKind.REPLY
+
+    def seal(
+        self,
+        remote_static: bytes,
+        cloves: Sequence[Clove],
+        now: float,
+        *,
+        ack_request: bool = False,
+        ack_key: int | None = None,
+    ) -> bytes:
+        """A garlic body for the holder of ``remote_static`` (32 bytes); ``cloves`` may be empty.
+
+        ``ack_key`` asks for an acknowledgement and is what ``Opened.acks`` will hold; with
+        ``ack_request`` alone it is 0. For a new session the reply counts as one, for a reply the
+        first message of the session. DecodeError if the key is unusable, LocalError if the cloves
+        do not fit one message.
+        """
+        if ack_request and ack_key is None:
+            ack_key = 0
+        blocks = write_cloves(cloves)
+        if len(blocks) > PAYLOAD_BYTES_MAX - 512:
+            raise LocalError(f"{len(blocks)} bytes of cloves do not fit one garlic message")
+        remote = self._remotes.get(remote_static)
+        if remote is None:
+            return self._seal_new_session(None, remote_static, blocks, now, ack_key)
+        chosen = remote.choose(now, SUSPECT_INTERVAL_S)
+        if isinstance(chosen, RatchetSession):
+            message = chosen.seal(blocks, now, ack_key)
+        elif chosen is not None:
+            message = self._seal_reply(remote, chosen, blocks, now, ack_key)
+        else:
+            return self._seal_new_session(remote, remote_static, blocks, now, ack_key)
+        if self._owed:
+            self._settle(remote_static, chosen, now)
+        return message
+
+    def _settle(self, remote_static: bytes, chosen: RatchetSession | Incoming, now: float) -> None:
+        """Something was sent: nothing is owed any more, unless it had no room for all."""
+        self._owed.pop(remote_static, None)
+        if isinstance(chosen, RatchetSession) and chosen.has_acks_left:
+            self._owed[remote_static] = now + REPLY_DELAY_S
+
+    def seal_batch(
+        self, remote_static: bytes, batch: Sequence[Sequence[Clove]], now: float
+    ) -> list[bytes]:
+        """One garlic body for each list of cloves, like ``seal`` for each but cheaper.
+
+        The owner keeps the batch within :meth:`can_send`.
+        """
+        remote = self._remotes.get(remote_static)
+        chosen = None if remote is None else remote.choose(now, SUSPECT_INTERVAL_S)
+        if not isinstance(chosen, RatchetSession) or chosen.messages_left < len(batch):
+            return [self.seal(remote_static, cloves, now) for cloves in batch]
+        seal = chosen.seal
+        messages = [seal(write_cloves(cloves), now) for cloves in batch]
+        if self._owed:
+            self._settle(remote_static, chosen, now)
+        return messages
+
+    def seal_unbound(self, remote_static: bytes, cloves: Sequence[Clove]) -> bytes:
+        """An anonymous one-time message, for raw datagrams: no session, no reply."""
+        payload = self._handshake_payload(write_cloves(cloves), with_date=True, overhead=96)
+        return handshake.seal_unbound(remote_static, payload, self._entropy)
+
+    def terminate(self, remote_static: bytes, now: float) -> bytes | None:
+        """Close the session; the message that says so, or None if there is none to close."""
+        remote = self._remotes.get(remote_static)
+        if remote is None:
+            return None
+        session = remote.current
+        message = None
+        if session is not None and not session.is_dead(now):
+            message = session.seal(write_termination(), now)
+        self._drop(remote)
+        return message
+
+    def _handshake_payload(self, blocks: bytes, *, with_date: bool, overhead: int) -> bytes:
+        if with_date:
+            blocks = write_date_time(int(self._wall.now())) + blocks
+        return blocks + self._padder.block(len(blocks) + overhead)
+
+    def _seal_new_session(
+        self,
+        remote: Remote | None,
+        remote_static: bytes,
+        blocks: bytes,
+        now: float,
+        ack_key: int | None,
+    ) -> bytes:
+        payload = self._handshake_payload(blocks, with_date=True, overhead=96)
+        started, message = handshake.seal_new_session(
+            self.static, remote_static, payload, self._entropy
+        )
+        if remote is None:
+            remote = self._remote(remote_static, now)
+        outgoing = Outgoing(remote, started, now, ack_key)
+        outgoing.tag_set = ReceiveTagSet(
+            self._table,
+            outgoing,
+            *started.reply_tag_keys(),
+            window=REPLY_TAGS,
+            window_max=REPLY_TAGS,
+        )
+        remote.add_outgoing(outgoing)
+        self._owed.pop(remote_static, None)
+        self._arm_sweep(now)
+        self._enforce_limits(remote)
+        return message
+
+    def _seal_reply(
+        self, remote: Remote, incoming: Incoming, blocks: bytes, now: float, ack_key: int | None
+    ) -> bytes:
+        payload = self._handshake_payload(blocks, with_date=False, overhead=72)
+        message, keys = incoming.handshake.seal_reply(payload, self._entropy)
+        session = self._session(remote, keys, False, now)
+        session.origin = incoming
+        if ack_key is not None:
+            incoming.ack_keys.append(ack_key)
+        remote.candidates.append(session)
+        self._enforce_limits(remote)
+        return message
+
+    def _session(
+        self, remote: Remote, keys: handshake.SplitKeys, is_alice: bool, now: float
+    ) -> RatchetSession:
+        window = self._receive_window
+        if len(self._table) > _TAGS_CROWDED:
+            window = min(window, _CROWDED_WINDOW)
+        session = RatchetSession(
+            remote.static,
+            keys,
+            is_alice,
+            self._table,
+            self._padder,
+            self._entropy,
+            now,
+            receive_window=window,
+            next_key_after=self._next_key_after,
+        )
+        if remote.peer_window is not None:
+            session.on_peer_window(remote.peer_window)
+        return session
+
+    # ---- the peer's window
+
+    def can_send(self, remote_static: bytes, now: float) -> int:
+        """How many messages the remote surely takes now without an answer in between.
+
+        Without a session: 1 if a new session message is due, else 0 (see
+        :meth:`new_session_wait`). Advice for whoever keeps a window; ``seal`` does not enforce it.
+        """
+        remote = self._remotes.get(remote_static)
+        chosen = None if remote is None else remote.choose(now, SUSPECT_INTERVAL_S)
+        if isinstance(chosen, RatchetSession):
+            return chosen.can_send()
+        if chosen is not None:
+            return REPLIES_PER_HANDSHAKE_MAX - chosen.handshake.replies_sent
+        return 1 if self.new_session_wait(remote_static, now) <= 0 else 0
+
+    def new_session_wait(self, remote_static: bytes, now: float) -> float:
+        """Seconds until another new session message to this remote makes sense."""
+        remote = self._remotes.get(remote_static)
+        if remote is None or remote.last_new_session is None:
+            return 0.0
+        return max(0.0, remote.last_new_session + NEW_SESSION_INTERVAL_S - now)
+
+    def note_delivered(self, remote_static: bytes, count: int) -> None:
+        """A layer above learned that ``count`` more of our messages arrived."""
+        remote = self._remotes.get(remote_static)
+        if remote is not None and remote.current is not None:
+            remote.current.note_delivered(count)
+
+    # ---- receiving
+
+    def open(self, ciphertext: bytes, now: float) -> Opened | None:
+        """Open a garlic body; None if it is not for us or must be dropped (counted)."""
+        found = self._table.find(ciphertext[:8])
+        try:
+            if found is None:
+                return self._open_new_session(ciphertext, now)
+            tag_set, number = found
+            owner = tag_set.owner
+            if isinstance(owner, RatchetSession):
+                return self._open_existing(owner, tag_set, number, ciphertext, now)
+            if isinstance(owner, Outgoing):
+                return self._open_reply(owner, tag_set, number, ciphertext, now)
+            raise LocalError("a tag without an owner")
+        except DecodeError:
+            if found is None:
+                self.counters.not_ours += 1
+            else:
+                self.counters.forged += 1
+            return None
+
+    def _open_existing(
+        self,
+        session: RatchetSession,
+        tag_set: ReceiveTagSet,
+        number: int,
+        ciphertext: bytes,
+        now: float,
+    ) -> Opened | None:
+        payload = session.open(tag_set, number, ciphertext, now)
+        remote = self._remotes[session.remote_static]
+        acks: Sequence[int] = ()
+        if session is not remote.current or remote.prefers_reply:
+            acks = remote.on_session_used(session, now)
+        if session.acked:
+            acks = [*acks, *session.acked]
+            session.acked = []
+        if session.owes_reply and remote.static not in self._owed:
+            self._owed[remote.static] = now + REPLY_DELAY_S
+        self.counters.opened += 1
+        if payload.termination_reason is not None:
+            self._drop_session(remote, session)
+            return Opened(remote.static, payload.cloves, acks, False, True)
+        return Opened(remote.static, payload.cloves, acks, False)
+
+    def _open_reply(
+        self,
+        outgoing: Outgoing,
+        tag_set: ReceiveTagSet,
+        number: int,
+        ciphertext: bytes,
+        now: float,
+    ) -> Opened:
+        data, keys = outgoing.handshake.open_reply(ciphertext)
+        tag_set.consumed(ciphertext[:8], number)
+        remote = outgoing.remote
+        payload = parse_payload(data)
+        self._note_window(remote, payload)
+        if remote.wants_session_from(outgoing):
+            session = self._session(remote, keys, True, now)
+            remote.adopt(session, now)
+            self._owed.setdefault(remote.static, now + REPLY_DELAY_S)
+            self._enforce_limits(remote)
+        acks: Sequence[int] = ()
+        if outgoing.ack_key is not None:
+            acks = (outgoing.ack_key,)
+            outgoing.ack_key = None
+        self.counters.opened += 1
+        return Opened(remote.static, payload.cloves, acks, False)
+
+    def _open_new_session(self, ciphertext: bytes, now: float) -> Opened | None:
+        if len(ciphertext) < handshake.NEW_SESSION_BYTES_MIN:
+            raise DecodeError("garlic message too short for a new session")
+        if not self._take_token(now):
+            self.counters.over_rate += 1
+            return None
+        opened = handshake.open_new_session(self.static, self._start, ciphertext)
+        try:
+            payload = parse_payload(opened.payload)
+        except DecodeError:
+            self.counters.broken += 1
+            return None
+        try:
+            check_date_time(payload.date_time_s, self._wall)
+        except DecodeError:
+            self.counters.stale += 1
+            return None
+        if self._replays.is_duplicate(int.from_bytes(opened.ephemeral[:8], "little"), now):
+            self.counters.replayed += 1
+            return None
+        self.counters.opened += 1
+        self.counters.new_sessions += 1
+        if opened.handshake is None:
+            return Opened(None, payload.cloves, (), True)
+        remote = self._remote(opened.handshake.remote_static, now)
+        remote.add_incoming(Incoming(opened.handshake, now))
+        self._note_window(remote, payload)
+        self._owed.setdefault(remote.static, now + REPLY_DELAY_S)
+        self._arm_sweep(now)
+        self._enforce_limits(remote)
+        return Opened(remote.static, payload.cloves, (), True)
+
+    def _note_window(self, remote: Remote, payload: Payload) -> None:
+        if payload.receive_window is not None:
+            remote.peer_window = payload.receive_window
+
+    def _take_token(self, now: float) -> bool:
+        if self._tokens_at is not None:
+            grown = self._tokens + (now - self._tokens_at) * NEW_SESSIONS_PER_S
+            self._tokens = min(NEW_SESSIONS_BURST, grown)
+        self._tokens_at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    # ---- upkeep
+
+    def replies_due(self, now: float) -> list[bytes]:
+        """Remotes that we have owed an answer for a second: ``seal`` them a message, even empty.
+
+        Each is named again a second later as long as nothing was sealed for it. An owner that
+        cannot route to a remote just ignores it.
+        """
+        due = []
+        for static, deadline in list(self._owed.items()):
+            if deadline > now:
+                break
+            del self._owed[static]
+            remote = self._remotes.get(static)
+            if remote is not None and remote.is_waiting(now):
+                due.append(static)
+                self._owed[static] = now + REPLY_DELAY_S
+        return due
+
+    def next_timer(self) -> float | None:
+        """When :meth:`replies_due` or :meth:`handle_timer` has something to do."""
+        sweep = self._next_sweep
+        if self._owed:
+            first = next(iter(self._owed.values()))
+            return first if sweep is None else min(first, sweep)
+        return sweep
+
+    def handle_timer(self, now: float) -> None:
+        """Forget what has expired; early and spurious calls do nothing."""
+        if self._next_sweep is None or now < self._next_sweep:
+            return
+        for remote in list(self._remotes.values()):
+            if remote.expire(now):
+                self._drop(remote)
+        self._next_sweep = now + _SWEEP_S if self._remotes else None
+        self._enforce_limits(None)
+
+    def forget(self, remote_static: bytes) -> None:
+        """Drop everything about a remote without telling it."""
+        remote = self._remotes.get(remote_static)
+        if remote is not None:
+            self._drop(remote)
+
+    def _arm_sweep(self, now: float) -> None:
+        if self._next_sweep is None:
+            self._next_sweep = now + _SWEEP_S
+
+    def _remote(self, static: bytes, now: float) -> Remote:
+        remote = self._remotes.get(static)
+        if remote is None:
+            remote = self._remotes[static] = Remote(static, now)
+        return remote
+
+    def _drop_session(self, remote: Remote, session: RatchetSession) -> None:
+        remote.drop_session(session)
+        if remote.is_empty:
+            self._drop(remote)
+
+    def _drop(self, remote: Remote) -> None:
+        remote.close()
+        self._remotes.pop(remote.static, None)
+        self._owed.pop(remote.static, None)
+
+    def _enforce_limits(self, keep: Remote | None) -> None:
+        if len(self._remotes) <= REMOTES_MAX and len(self._table) <= TAGS_MAX:
+            return
+        victims = sorted(self._remotes.values(), key=Remote.worth)
+        for remote in victims:
+            if (
+                len(self._remotes) <= REMOTES_MAX - REMOTES_MAX // 16
+                and len(self._table) <= TAGS_MAX - TAGS_MAX // 16
+            ):
+                return
+            if remote is not keep:
+                self._drop(remote)
+                self.counters.evicted += 1
+
+
+__all__ = [
+    "EXISTING_BYTES_OVERHEAD",
+    "MessageKind",
+    "Opened",
+    "RatchetCounters",
+    "RatchetSessions",
+]
