@@ -34,6 +34,7 @@ class Node:
         self.entropy = SeededEntropy(name)
         self.wall = wall
         self.host = host
+        self.port = 1000
         self.keys = PrivateKeys.generate_router(self.entropy)
         self.static_key = X25519Key.generate(self.entropy)
         self.published_key = (static_key or self.static_key).public
@@ -66,7 +67,7 @@ class Node:
             "NTCP2",
             {
                 "host": self.host,
-                "port": "1000",
+                "port": str(self.port),
                 "s": b64encode(self.published_key),
                 "i": b64encode(self.iv),
                 "v": "2",

@@ -1,0 +1,413 @@
+"""The socket driver of the NTCP2 links: moves bytes, decides nothing.
+
+All sockets are non-blocking and watched by the event loop directly; there is no task, future or
+timer for a link. One wake-up of the loop may read many sockets; what they brought is fed to the
+:class:`~core.transport.links.Links` at once, and one pass afterwards lets the router drain its
+events (``on_wakeup``) and then writes to every link that has something, once.
+
+Nothing here is a coroutine but :meth:`TcpTransport.start` and :meth:`TcpTransport.stop`. ``now`` is
+the loop's clock. A timer that fires early is harmless, so a timer is only ever moved forward.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+import struct
+from collections.abc import Callable
+
+from core.transport.events import Close, Dial, LinkId
+from core.transport.links import Links
+
+logger = logging.getLogger("core.io.tcp")
+
+READ_BYTES = 64 * 1024
+WRITE_BYTES_HIGH = 256 * 1024
+WRITE_BYTES_LOW = 64 * 1024
+ACCEPTS_PER_WAKEUP = 32
+ACCEPT_PAUSE_S = 1.0
+LINGER_S = 3.0
+LISTEN_BACKLOG = 256
+FLUSH_ROUNDS_MAX = 64
+#: Linux: the local port is chosen at connect, so many peers can share one.
+_BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
+_RESET = struct.pack("ii", 1, 0)
+_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class _Socket:
+    """One TCP connection."""
+
+    __slots__ = ("buffer", "is_closing", "is_paused", "is_reading", "is_writing", "link", "socket")
+
+    def __init__(self, link: LinkId, sock: socket.socket) -> None:
+        self.link = link
+        self.socket = sock
+        #: bytes the kernel did not take yet
+        self.buffer = bytearray()
+        self.is_reading = False
+        self.is_writing = False
+        self.is_paused = False
+        self.is_closing = False
+
+
+class TcpTransport:
+    """Serves one :class:`Links`. ``on_wakeup`` is called after each batch of reads or timers.
+
+    ``source_hosts``: the addresses to connect from, at most one of each family; peers refuse a
+    router that calls from another address than the one it publishes.
+    """
+
+    def __init__(
+        self,
+        links: Links,
+        on_wakeup: Callable[[], None],
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        source_hosts: tuple[str, ...] = (),
+    ) -> None:
+        self._links = links
+        self._on_wakeup = on_wakeup
+        self._loop = loop or asyncio.get_running_loop()
+        self._source_hosts = {":" in host: host for host in source_hosts}
+        self._sockets: dict[LinkId, _Socket] = {}
+        self._dialing: dict[LinkId, socket.socket] = {}
+        self._listeners: list[socket.socket] = []
+        self._read_buffer = memoryview(bytearray(READ_BYTES))
+        self._reserve: int | None = None
+        self._is_scheduled = False
+        self._is_stopped = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._handles: set[asyncio.TimerHandle] = set()
+
+    @property
+    def socket_count(self) -> int:
+        """Open connections and dials."""
+        return len(self._sockets) + len(self._dialing)
+
+    async def start(self, host: str | None = None, port: int = 0) -> int:
+        """Listen on a numeric address; call again for another family. Returns the port.
+
+        Without ``host`` nothing is listened on; dialling works either way. OSError if the address
+        cannot be bound.
+        """
+        if self._reserve is None:
+            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        if host is None:
+            return 0
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.setblocking(False)
+            listener.bind((host, port))
+            listener.listen(LISTEN_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        self._listeners.append(listener)
+        self._loop.add_reader(listener.fileno(), self._on_acceptable, listener)
+        return int(listener.getsockname()[1])
+
+    async def stop(self, timeout_s: float = 1.0) -> None:
+        """Say goodbye to every peer, wait shortly for it to leave, and close everything."""
+        if self._is_stopped:
+            return
+        for listener in self._listeners:
+            self._loop.remove_reader(listener.fileno())
+            listener.close()
+        self._listeners.clear()
+        self._links.shutdown(self._loop.time())
+        self._wake()
+        deadline = self._loop.time() + timeout_s
+        while self._sockets and self._loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        self._is_stopped = True
+        for link in list(self._dialing):
+            self._abandon_dial(link)
+        for sock in list(self._sockets.values()):
+            self._drop(sock, is_abort=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        for handle in self._handles:
+            handle.cancel()
+        self._handles.clear()
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
+
+    def schedule(self) -> None:
+        """Run ``on_wakeup`` and flush soon; any number of calls in between cost one pass."""
+        if not self._is_scheduled and not self._is_stopped:
+            self._is_scheduled = True
+            self._loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._is_scheduled = False
+        if self._is_stopped:
+            return
+        self._on_wakeup()
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what the links have to say, obey their commands and set the timer."""
+        links = self._links
+        sockets = self._sockets
+        now = self._loop.time()
+        for _ in range(FLUSH_ROUNDS_MAX):
+            output = links.take_output(now)
+            for link, data in output:
+                sock = sockets.get(link)
+                if sock is not None:
+                    self._write(sock, data)
+            commands = links.take_commands()
+            for command in commands:
+                if isinstance(command, Dial):
+                    self._dial(command)
+                elif isinstance(command, Close):
+                    self._close(command)
+            if not output and not commands:
+                break
+        else:
+            # Others want the loop too: go on in its next turn.
+            self.schedule()
+        self._set_timer()
+
+    # Time
+
+    def _set_timer(self) -> None:
+        deadline = self._links.next_timer()
+        if deadline is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._links.handle_timer(self._loop.time())
+        self._wake()
+
+    def _later(self, delay_s: float, callback: Callable[[], None]) -> None:
+        def run() -> None:
+            self._handles.discard(handle)
+            callback()
+
+        handle = self._loop.call_later(delay_s, run)
+        self._handles.add(handle)
+
+    # Accepting
+
+    def _on_acceptable(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTS_PER_WAKEUP):
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                break
+            except OSError as error:
+                if error.errno not in _OUT_OF_RESOURCES:
+                    raise
+                self._shed_accept(listener)
+                break
+            link = self._links.accepted(address[0], self._loop.time())
+            if link is None:
+                sock.close()
+            else:
+                self._open(link, sock)
+        self.schedule()
+
+    def _shed_accept(self, listener: socket.socket) -> None:
+        """Out of descriptors: free the reserve, turn one caller away, and rest for a while.
+
+        Without this the listener would stay readable and the loop would spin.
+        """
+        logger.warning("out of file descriptors or memory for connections, pausing")
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
+            with contextlib.suppress(OSError):
+                listener.accept()[0].close()
+        self._loop.remove_reader(listener.fileno())
+        self._later(ACCEPT_PAUSE_S, lambda: self._rearm(listener))
+
+    def _rearm(self, listener: socket.socket) -> None:
+        if self._is_stopped or listener.fileno() < 0:
+            return
+        if self._reserve is None:
+            try:
+                self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                self._later(ACCEPT_PAUSE_S, lambda: self._rearm(listener))
+                return
+        self._loop.add_reader(listener.fileno(), self._on_acceptable, listener)
+
+    def _open(self, link: LinkId, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = _Socket(link, sock)
+        self._sockets[link] = connection
+        self._read_on(connection)
+
+    # Dialling
+
+    def _dial(self, command: Dial) -> None:
+        link = command.link
+        is_ipv6 = ":" in command.host
+        try:
+            sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+        except OSError as error:
+            is_local = error.errno in _OUT_OF_RESOURCES
+            self._links.dial_failed(link, self._loop.time(), is_local)
+            return
+        try:
+            sock.setblocking(False)
+            source = self._source_hosts.get(is_ipv6)
+            if source is not None:
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+                sock.bind((source, 0))
+            error_number = sock.connect_ex((command.host, command.port))
+        except OSError as error:
+            logger.debug("dial failed: %s", error)
+            sock.close()
+            self._links.dial_failed(link, self._loop.time(), error.errno == errno.EADDRNOTAVAIL)
+            return
+        if error_number not in (0, errno.EINPROGRESS):
+            sock.close()
+            self._links.dial_failed(link, self._loop.time())
+            return
+        self._dialing[link] = sock
+        self._loop.add_writer(sock.fileno(), self._on_dialed, link)
+
+    def _on_dialed(self, link: LinkId) -> None:
+        sock = self._dialing.pop(link)
+        self._loop.remove_writer(sock.fileno())
+        error_number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error_number:
+            sock.close()
+            self._links.dial_failed(link, self._loop.time())
+        else:
+            self._open(link, sock)
+            self._links.dialed(link, self._loop.time())
+        self.schedule()
+
+    def _abandon_dial(self, link: LinkId) -> None:
+        sock = self._dialing.pop(link)
+        self._loop.remove_writer(sock.fileno())
+        sock.close()
+
+    # Reading
+
+    def _read_on(self, sock: _Socket) -> None:
+        if not sock.is_reading and not sock.is_closing and sock.socket.fileno() >= 0:
+            sock.is_reading = True
+            self._loop.add_reader(sock.socket.fileno(), self._on_readable, sock)
+
+    def _read_off(self, sock: _Socket) -> None:
+        if sock.is_reading:
+            sock.is_reading = False
+            self._loop.remove_reader(sock.socket.fileno())
+
+    def _on_readable(self, sock: _Socket) -> None:
+        try:
+            count = sock.socket.recv_into(self._read_buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            count = 0
+        now = self._loop.time()
+        if not count:
+            self._drop(sock, is_abort=False)
+            self._links.lost(sock.link, now)
+        else:
+            self._links.receive_data(sock.link, self._read_buffer[:count], now)
+            pause_s = self._links.read_pause(now)
+            if pause_s > 0:
+                self._read_off(sock)
+                self._later(pause_s, lambda: self._read_on(sock))
+        self.schedule()
+
+    # Writing
+
+    def _write(self, sock: _Socket, data: bytes) -> None:
+        if not sock.buffer:
+            try:
+                sent = sock.socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                self._drop(sock, is_abort=False)
+                self._links.lost(sock.link, self._loop.time())
+                self.schedule()
+                return
+            if sent == len(data):
+                return
+            data = data[sent:]
+        sock.buffer += data
+        if not sock.is_writing:
+            sock.is_writing = True
+            self._loop.add_writer(sock.socket.fileno(), self._on_writable, sock)
+        if len(sock.buffer) > WRITE_BYTES_HIGH and not sock.is_paused:
+            sock.is_paused = True
+            self._links.pause_writing(sock.link)
+
+    def _on_writable(self, sock: _Socket) -> None:
+        try:
+            sent = sock.socket.send(sock.buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._drop(sock, is_abort=False)
+            self._links.lost(sock.link, self._loop.time())
+            self.schedule()
+            return
+        del sock.buffer[:sent]
+        if sock.is_paused and len(sock.buffer) <= WRITE_BYTES_LOW:
+            sock.is_paused = False
+            self._links.resume_writing(sock.link)
+            self.schedule()
+        if not sock.buffer:
+            sock.is_writing = False
+            self._loop.remove_writer(sock.socket.fileno())
+            if sock.is_closing:
+                self._drop(sock, is_abort=False)
+
+    # Closing
+
+    def _close(self, command: Close) -> None:
+        if command.link in self._dialing:
+            self._abandon_dial(command.link)
+            return
+        sock = self._sockets.get(command.link)
+        if sock is None:
+            return
+        if command.is_abort or not sock.buffer:
+            self._drop(sock, command.is_abort)
+            return
+        self._read_off(sock)
+        sock.is_closing = True
+        self._later(LINGER_S, lambda: self._drop(sock, is_abort=True))
+
+    def _drop(self, sock: _Socket, is_abort: bool) -> None:
+        """Close the socket; harmless the second time."""
+        if sock.socket.fileno() < 0:
+            return
+        self._read_off(sock)
+        if sock.is_writing:
+            sock.is_writing = False
+            self._loop.remove_writer(sock.socket.fileno())
+        if is_abort:
+            with contextlib.suppress(OSError):
+                sock.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        sock.socket.close()
+        if self._sockets.get(sock.link) is sock:
+            del self._sockets[sock.link]
