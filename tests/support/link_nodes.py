@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from core.base.ports import WallClock
 from core.crypto.x25519 import X25519Key
 from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
@@ -24,7 +25,7 @@ class Node:
         self,
         name: str,
         host: str,
-        wall: FakeWallClock,
+        wall: WallClock,
         *,
         network_id: int = NETWORK_ID,
         published_network_id: int | None = None,
