@@ -14,6 +14,7 @@ import hashlib
 import heapq
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 
 DAY_S = 86_400
 NEXT_DAY_ROUTER_S = 45 * 60
@@ -25,6 +26,7 @@ def day_number(wall_now: float) -> int:
     return int(wall_now) // DAY_S
 
 
+@lru_cache(maxsize=4)
 def day_text(day: int) -> bytes:
     """``yyyymmdd`` of a day number."""
     return time.strftime("%Y%m%d", time.gmtime(day * DAY_S)).encode()

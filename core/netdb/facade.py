@@ -1,0 +1,425 @@
+"""The network database of one router: the one object its owner talks to.
+
+Feed it the netDb messages that arrive and the intents of other rooms, then drain ``next_event``.
+All calls return at once and never raise on what peers send: it is dropped and counted.
+
+How a message came decides what it may do:
+
+* over a link, or as a clove sealed for this router (``via_tunnel`` False): stores may be
+  unsolicited, reply fields are honoured;
+* through an inbound tunnel (``via_tunnel`` True, ``owner`` as in ReplyPaths, None for exploratory
+  tunnels): only what was asked for is taken, reply fields are ignored. Sealed answers (key and tag
+  of a RegisterReplyKey event) belong to the owner named in that event.
+
+Lookups (``receive_lookup``) must never be fed from tunnels in the clear.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from core.base.errors import DecodeError
+from core.base.ports import Entropy, WallClock
+from core.data.lease_set_variants import AnyLeaseSet
+from core.data.router_info import RouterInfo
+from core.i2np.database import DatabaseLookup, DatabaseSearchReply, DatabaseStore
+from core.netdb.courier import Courier
+from core.netdb.events import (
+    Event,
+    LeaseSetStored,
+    LookupFinished,
+    LookupKind,
+    Owner,
+    RouterInfoStored,
+)
+from core.netdb.explore import Explorer
+from core.netdb.floodfill import Responder
+from core.netdb.floodfills import Floodfills
+from core.netdb.leases import LeaseSets, LeaseVerdict
+from core.netdb.lookup import Lookups
+from core.netdb.ports import NetDbConfig, PeerView, ReplyPaths
+from core.netdb.publish import Publisher
+from core.netdb.routing_key import day_number
+from core.netdb.store import IMPORT_AGE_MAX_MS, Changes, RouterStore, Verdict
+
+HOUSEKEEPING_S = 60.0
+
+
+@dataclass(slots=True)
+class NetDbStats:
+    """What was dropped, by reason."""
+
+    malformed: int = 0
+    unsolicited: int = 0
+    refused: int = 0
+
+
+class NetDb:
+    """See the module. ``own_hash`` is this router; ``now`` is monotonic seconds everywhere."""
+
+    def __init__(
+        self,
+        own_hash: bytes,
+        config: NetDbConfig,
+        wall: WallClock,
+        entropy: Entropy,
+        peers: PeerView,
+        paths: ReplyPaths,
+    ) -> None:
+        self.config = config
+        self.stats = NetDbStats()
+        self._own_hash = own_hash
+        self._wall = wall
+        self._entropy = entropy
+        self._peers = peers
+        self._events: deque[Event] = deque()
+        self._store = RouterStore(own_hash, config, entropy)
+        self._lease_sets = LeaseSets(config.lease_sets_max, config.client_lease_sets_max)
+        self._floodfills = Floodfills(self._store, peers, wall)
+        courier = Courier(own_hash, self._store, peers, paths, entropy, self._events)
+        self._lookups = Lookups(self._store, self._floodfills, courier, self._events)
+        self._publisher = Publisher(
+            self._floodfills, courier, self._lookups, wall, entropy, self._events
+        )
+        self._explorer = Explorer(self._store, self._floodfills, courier, entropy, wall)
+        self._responder = Responder(
+            own_hash,
+            config.is_floodfill,
+            self._store,
+            self._lease_sets,
+            self._floodfills,
+            wall,
+            self._events,
+        )
+        self._requests = 0
+        self._started_at: float | None = None
+        self._next_housekeeping: float | None = None
+        self._day = day_number(wall.now())
+
+    # --- what the owner asks -------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        """Begin exploring and forgetting. RouterInfos from the disk should be there by now."""
+        self._started_at = now
+        self._next_housekeeping = now + HOUSEKEEPING_S
+        self._day = day_number(self._wall.now())
+        if self.config.is_exploring:
+            self._explorer.start(now)
+
+    def load_routers(self, infos: Iterable[RouterInfo]) -> int:
+        """Take back what ``take_changes`` had given out; returns how many."""
+        return self._store.load(infos, self._wall.now())
+
+    def import_routers(self, infos: Iterable[RouterInfo]) -> int:
+        """Take RouterInfos of unknown origin (reseed, files), up to 30 days old."""
+        return sum(self._add(info, age_max_ms=IMPORT_AGE_MAX_MS).is_stored for info in infos)
+
+    def set_own_router_info(self, info: RouterInfo) -> None:
+        """What is answered to those who ask for this router."""
+        self._responder.own_info = info
+
+    def get_router(self, router_hash: bytes) -> RouterInfo | None:
+        """The RouterInfo of another router, or None."""
+        return self._store.get(router_hash)
+
+    def routers(self) -> Iterable[RouterInfo]:
+        """Every known RouterInfo. Do not feed the database while iterating."""
+        return self._store.routers()
+
+    def random_routers(
+        self, count: int, accept: Callable[[RouterInfo], bool] | None = None
+    ) -> list[RouterInfo]:
+        """Up to ``count`` different routers that ``accept`` likes, uniformly chosen."""
+        return self._store.random_routers(count, accept)
+
+    @property
+    def router_count(self) -> int:
+        return len(self._store)
+
+    @property
+    def floodfill_count(self) -> int:
+        return self._store.floodfill_count
+
+    @property
+    def served_lease_set_count(self) -> int:
+        return len(self._lease_sets.served)
+
+    @property
+    def active_lookups(self) -> int:
+        return len(self._lookups)
+
+    def closest_floodfills(
+        self, key: bytes, count: int, exclude: Collection[bytes], now: float
+    ) -> list[RouterInfo]:
+        """The floodfills responsible for ``key`` today, nearest first, banned ones left out."""
+        return self._floodfills.choose(key, count, {*exclude, self._own_hash}, now)
+
+    def is_dialable(self, info: RouterInfo) -> bool:
+        """Whether ``info`` has a published NTCP2 host that this network allows to dial."""
+        return self._store.is_dialable(info)
+
+    def get_lease_set(self, key: bytes, owner: Owner) -> AnyLeaseSet | None:
+        """A usable lease set that ``owner`` knows, or None."""
+        return self._lease_sets.get_client(key, owner, self._wall_ms())
+
+    def lookup_router(
+        self, router_hash: bytes, now: float, *, is_direct: bool = True, published_min_ms: int = 0
+    ) -> int:
+        """Find a RouterInfo; LookupFinished with the returned number follows, perhaps at once.
+
+        A known one is the answer unless it is older than ``published_min_ms``. ``is_direct``: ask
+        over links where possible, else through exploratory tunnels.
+        """
+        request = self._next_request()
+        kind = LookupKind.ROUTER
+        known = self._store.get(router_hash)
+        if known is not None and known.published_ms >= published_min_ms:
+            self._events.append(LookupFinished(request, kind, router_hash, None, known))
+        elif router_hash == self._own_hash:
+            own = self._responder.own_info
+            self._events.append(LookupFinished(request, kind, router_hash, None, own))
+        else:
+            self._lookups.start(
+                kind,
+                router_hash,
+                None,
+                request,
+                now,
+                is_direct=is_direct,
+                published_min_ms=published_min_ms,
+            )
+        return request
+
+    def lookup_lease_set(self, key: bytes, owner: Owner, now: float, *, fresh: bool = False) -> int:
+        """Find a lease set for ``owner``, through its tunnels; LookupFinished follows.
+
+        ``fresh``: do not answer from what is known (its tunnels turned out to be dead).
+        """
+        request = self._next_request()
+        kind = LookupKind.LEASE_SET
+        known = None if fresh else self._lease_sets.get_client(key, owner, self._wall_ms())
+        if known is not None:
+            self._events.append(LookupFinished(request, kind, key, owner, known))
+        else:
+            self._lookups.start(kind, key, owner, request, now)
+        return request
+
+    def remember_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> bool:
+        """A correspondent of ``owner`` sent its lease set along; True if it is believed."""
+        return self._take_client_lease_set(lease_set, owner, now)
+
+    def publish_router_info(self, info: RouterInfo, now: float) -> None:
+        """Publish our RouterInfo now; RepublishDue says when to sign the next one."""
+        self._responder.own_info = info
+        self._publisher.publish_router(info, now)
+
+    def publish_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> None:
+        """Publish a lease set of ``owner``; call again whenever its leases change."""
+        self._publisher.publish_lease_set(lease_set, owner, now)
+
+    def close_owner(self, owner: Owner) -> None:
+        """The owner is gone: stop publishing for it, forget what it knew and looked for."""
+        self._publisher.withdraw_owner(owner)
+        self._lookups.cancel_owner(owner)
+        self._lease_sets.forget_owner(owner)
+
+    def router_connected(self, router_hash: bytes) -> None:
+        """A link to the router is up: it exists."""
+        self._store.prove(router_hash)
+
+    def router_failed(self, router_hash: bytes, now: float) -> None:
+        """A SendDirect to the router failed (not dialled, not delivered)."""
+        self._lookups.router_failed(router_hash, now)
+        self._publisher.router_failed(router_hash, now)
+        self._after(now)
+
+    def take_changes(self) -> Changes:
+        """RouterInfos stored and removed since the last call, for the disk."""
+        return self._store.take_changes()
+
+    # --- what arrives --------------------------------------------------------------------------
+
+    def receive_router_info(
+        self, info: RouterInfo, sender: bytes | None, now: float, *, flood: bool = False
+    ) -> Verdict:
+        """A RouterInfo a transport was given; ``flood`` is the sender's wish to spread it."""
+        verdict = self._add(info)
+        known = self._store.get(info.hash)
+        if verdict.is_stored or (verdict is Verdict.KNOWN and known is not None):
+            self._lookups.arrived(known or info, None, sender, now)
+        if flood and verdict.is_stored and sender == info.hash:
+            store = DatabaseStore.of_router_info(info)
+            self._responder.flood(store, info.published_ms, sender, now)
+        self._after(now)
+        return verdict
+
+    def receive_store(
+        self,
+        store: DatabaseStore,
+        sender: bytes | None,
+        now: float,
+        *,
+        via_tunnel: bool = False,
+        owner: Owner = None,
+    ) -> None:
+        """A DatabaseStore came: an answer to us, or something to keep."""
+        try:
+            if store.is_router_info:
+                self._receive_router_store(store, sender, now, via_tunnel, owner)
+            elif via_tunnel:
+                self._receive_lease_set_answer(store, owner, now)
+            else:
+                self._receive_lease_set_store(store, sender, now)
+        except DecodeError:
+            self.stats.malformed += 1
+        self._after(now)
+
+    def receive_lookup(self, lookup: DatabaseLookup, sender: bytes | None, now: float) -> None:
+        """A DatabaseLookup came over a link (``sender``) or sealed for this router (None)."""
+        self._responder.answer(lookup, sender, now)
+
+    def receive_search_reply(
+        self, reply: DatabaseSearchReply, now: float, *, owner: Owner = None
+    ) -> None:
+        """A DatabaseSearchReply came over a link, or through a tunnel of ``owner``."""
+        is_ours = self._lookups.denied(reply, owner, now)
+        if owner is None and self._explorer.answered(reply, now):
+            is_ours = True
+        if not is_ours:
+            self.stats.unsolicited += 1
+        self._after(now)
+
+    def receive_delivery_status(self, token: int, now: float) -> bool:
+        """A DeliveryStatus came; False if it does not belong to a store of ours."""
+        is_ours = self._publisher.confirmed(token, now)
+        self._after(now)
+        return is_ours
+
+    # --- time and events -----------------------------------------------------------------------
+
+    def next_event(self) -> Event | None:
+        """The next thing to do or to know, or None."""
+        return self._events.popleft() if self._events else None
+
+    def next_timer(self) -> float | None:
+        """When ``handle_timer`` should be called; earlier or later does no harm."""
+        times = (
+            self._lookups.next_timer(),
+            self._publisher.next_timer(),
+            self._explorer.next_timer(),
+            self._next_housekeeping,
+        )
+        return min((time for time in times if time is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Do whatever is due."""
+        self._lookups.handle_timer(now)
+        self._publisher.handle_timer(now)
+        self._explorer.handle_timer(now)
+        if self._next_housekeeping is not None and now >= self._next_housekeeping:
+            self._next_housekeeping = now + HOUSEKEEPING_S
+            self._keep_house(now)
+        self._after(now)
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _wall_ms(self) -> int:
+        return int(self._wall.now() * 1000)
+
+    def _next_request(self) -> int:
+        self._requests += 1
+        return self._requests
+
+    def _after(self, now: float) -> None:
+        """Carry what one part has for another."""
+        for router_hash, named_by in self._explorer.take_fetches(now):
+            self._lookups.fetch(router_hash, named_by, now, is_direct=True)
+        while self._lookups.verified:
+            self._publisher.verified(self._lookups.verified.pop(0), now)
+
+    def _add(self, info: RouterInfo, *, age_max_ms: int | None = None) -> Verdict:
+        verdict = self._store.add(info, self._wall.now(), age_max_ms=age_max_ms)
+        if verdict.is_stored:
+            self._events.append(RouterInfoStored(info, verdict is Verdict.NEW))
+        return verdict
+
+    def _receive_router_store(
+        self,
+        store: DatabaseStore,
+        sender: bytes | None,
+        now: float,
+        via_tunnel: bool,
+        owner: Owner,
+    ) -> None:
+        is_expected = self._lookups.is_router_expected(store.key)
+        if via_tunnel and (owner is not None or not is_expected):
+            self.stats.unsolicited += 1
+            return
+        if not is_expected and not self._responder.takes_store_of(sender, now):
+            return
+        if store.key == self._own_hash:
+            # Ours, from a floodfill: proof that it was stored. It never replaces what we have.
+            own = self._responder.own_info
+            if is_expected and own is not None and (info := store.router_info()).verify():
+                self._lookups.arrived(info, None, sender, now)
+            return
+        info = store.router_info()
+        verdict = self._add(info)
+        known = self._store.get(store.key)
+        if known is None or not (verdict.is_stored or verdict is Verdict.KNOWN):
+            self.stats.refused += 1
+            return
+        self._lookups.arrived(known, None, sender, now)
+        if not via_tunnel:
+            self._responder.acknowledge(store)
+            if store.reply_token and verdict.is_stored:
+                self._responder.flood(store, info.published_ms, sender, now)
+
+    def _receive_lease_set_answer(self, store: DatabaseStore, owner: Owner, now: float) -> None:
+        if not self._lookups.is_expected(store.key, owner, now):
+            self.stats.unsolicited += 1
+            return
+        self._take_client_lease_set(store.lease_set(), owner, now)
+
+    def _take_client_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> bool:
+        verdict = self._lease_sets.add_client(lease_set, owner, self._wall_ms())
+        known = self._lease_sets.get_client(lease_set.hash, owner, self._wall_ms())
+        if verdict.is_stored:
+            self._events.append(LeaseSetStored(owner, lease_set))
+        elif verdict is not LeaseVerdict.KNOWN:
+            self.stats.refused += 1
+        if known is not None and (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
+            self._lookups.arrived(known, owner, None, now)
+            return True
+        return False
+
+    def _receive_lease_set_store(
+        self, store: DatabaseStore, sender: bytes | None, now: float
+    ) -> None:
+        if not self.config.is_floodfill:
+            self.stats.unsolicited += 1
+            return
+        if not self._responder.takes_store_of(sender, now):
+            return
+        lease_set = store.lease_set()
+        verdict = self._lease_sets.add_served(lease_set, self._wall_ms())
+        if not (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
+            self.stats.refused += 1
+            return
+        self._responder.acknowledge(store)
+        if verdict.is_stored:
+            self._events.append(LeaseSetStored(None, lease_set))
+            if store.reply_token:
+                self._responder.flood(store, lease_set.published_ms, sender, now)
+
+    def _keep_house(self, now: float) -> None:
+        wall_now = self._wall.now()
+        uptime_s = now - self._started_at if self._started_at is not None else 0.0
+        self._store.expire(wall_now, uptime_s, self._peers.is_connected)
+        self._lease_sets.expire(int(wall_now * 1000))
+        day = day_number(wall_now)
+        if day != self._day:
+            self._day = day
+            self._publisher.keyspace_moved(now)

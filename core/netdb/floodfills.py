@@ -1,0 +1,91 @@
+"""How floodfills have behaved towards us, and which one to ask next.
+
+A floodfill that left several questions unanswered is asked last for a while; how long answers take
+decides when the next floodfill is asked in parallel.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from core.base.ports import WallClock
+from core.data.router_info import RouterInfo
+from core.netdb.ports import PeerView
+from core.netdb.store import RouterStore
+
+RECORDS_MAX = 4096
+FAILURES_SHUNNED = 3
+SHUN_S = 300.0
+HEDGE_MIN_S = 0.35
+HEDGE_MAX_S = 1.4
+_HEDGE_START_S = 0.8
+
+
+@dataclass(slots=True)
+class _Record:
+    failures: int = 0
+    failed_at: float = 0.0
+
+
+class Floodfills:
+    """Chooses floodfills by closeness and conduct."""
+
+    def __init__(self, store: RouterStore, peers: PeerView, wall: WallClock) -> None:
+        self._store = store
+        self._peers = peers
+        self._wall = wall
+        self._records: OrderedDict[bytes, _Record] = OrderedDict()
+        self._answer_s = 0.0
+        self._deviation_s = 0.0
+
+    def choose(
+        self, key: bytes, count: int, exclude: Collection[bytes], now: float, days_ahead: int = 0
+    ) -> list[RouterInfo]:
+        """Up to ``count`` floodfills near ``key``, the best first; banned ones never."""
+        wall_now = self._wall.now()
+        wanted = count + 6
+        near = self._store.closest_floodfills(key, wanted, exclude, wall_now, days_ahead)
+        allowed = [info for info in near if not self._peers.is_banned(info.hash)]
+        if len(allowed) < count and len(near) == wanted:
+            near = self._store.closest_floodfills(key, wanted * 4, exclude, wall_now, days_ahead)
+            allowed = [info for info in near if not self._peers.is_banned(info.hash)]
+        good = [info for info in allowed if not self._is_shunned(info.hash, now)]
+        if len(good) < count:
+            good += [info for info in allowed if self._is_shunned(info.hash, now)]
+        return good[:count]
+
+    def answered(self, floodfill: bytes, seconds: float) -> None:
+        """``floodfill`` answered after ``seconds``."""
+        self._records.pop(floodfill, None)
+        if self._answer_s:
+            error = seconds - self._answer_s
+            self._answer_s += error / 8
+            self._deviation_s += (abs(error) - self._deviation_s) / 4
+        else:
+            self._answer_s, self._deviation_s = seconds, seconds / 2
+
+    def failed(self, floodfill: bytes, now: float) -> None:
+        """``floodfill`` could not be reached or did not answer."""
+        record = self._records.pop(floodfill, None) or _Record()
+        record.failures += 1
+        record.failed_at = now
+        self._records[floodfill] = record
+        if len(self._records) > RECORDS_MAX:
+            self._records.popitem(last=False)
+
+    @property
+    def hedge_s(self) -> float:
+        """How long to wait for one answer before asking another floodfill as well."""
+        if not self._answer_s:
+            return _HEDGE_START_S
+        return min(max(self._answer_s + 3 * self._deviation_s, HEDGE_MIN_S), HEDGE_MAX_S)
+
+    def _is_shunned(self, floodfill: bytes, now: float) -> bool:
+        record = self._records.get(floodfill)
+        return (
+            record is not None
+            and record.failures >= FAILURES_SHUNNED
+            and now < record.failed_at + SHUN_S
+        )

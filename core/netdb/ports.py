@@ -1,0 +1,51 @@
+"""What the network database needs to know about links and tunnels, and its own settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.netdb.events import Owner
+
+
+class PeerView(Protocol):
+    """What the link room knows of other routers."""
+
+    def is_connected(self, router_hash: bytes) -> bool:
+        """Whether a link to the router is up."""
+        ...
+
+    def is_banned(self, router_hash: bytes) -> bool:
+        """Whether the router must not be contacted now (banned, or dialling it just failed)."""
+        ...
+
+
+class ReplyPaths(Protocol):
+    """What the tunnel room knows of tunnels."""
+
+    def inbound(self, owner: Owner) -> tuple[bytes, int] | None:
+        """Gateway hash and gateway tunnel id of a live inbound tunnel, or None.
+
+        Should rotate: Java answers at most 14 lookups in two minutes for one gateway and id.
+        """
+        ...
+
+    def has_outbound(self, owner: Owner) -> bool:
+        """Whether a message could leave through a tunnel of ``owner`` now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NetDbConfig:
+    """Settings of one router's network database."""
+
+    network_id: int = 2
+    is_floodfill: bool = False
+    allow_private_addresses: bool = False
+    """Private test networks: loopback and private hosts may be dialled."""
+    routers_max: int = 20_000
+    lease_sets_max: int = 20_000
+    """Lease sets kept for others, as a floodfill."""
+    client_lease_sets_max: int = 1_000
+    """Lease sets kept for each local owner."""
+    is_exploring: bool = True

@@ -1,0 +1,297 @@
+"""RouterInfos: which are believed, which are kept, and quick questions about them.
+
+A RouterInfo gets in if it is newer than the known one, of our network, not from the future, not too
+old and signed by its router; the signature is checked last because it costs the most. Limits:
+``routers_max`` entries (an old one makes room), and at most ``FLOODFILLS_PROVEN_MIN`` floodfills
+are used before proof that they are alive (i2pd: floods of invented floodfills; the same number).
+
+What changed since the last ``take_changes`` is remembered for the disk.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from core.base.ports import Entropy
+from core.data.router_info import RouterInfo
+from core.netdb.ports import NetDbConfig
+from core.netdb.routing_key import closest, day_number, routing_key
+
+#: i2pd and Java: two minutes of clock difference are tolerated.
+FUTURE_MAX_MS = 120_000
+AGE_MAX_MS = 27 * 3600_000
+FLOODFILL_AGE_MAX_MS = 3600_000
+"""A floodfill hears of every living router near its key again and again, so it forgets sooner."""
+EXPIRY_MIN_MS = 90 * 60_000
+IMPORT_AGE_MAX_MS = 30 * 86_400_000
+"""Java: reseed data up to 30 days old is taken."""
+EXPIRY_GRACE_S = 600.0
+"""After the start nothing expires: what comes from the disk may be the only way in."""
+ROUTERS_KEPT_MIN = 90
+FLOODFILLS_PROVEN_MIN = 1800
+FLOODFILL_VERSION_MIN = (0, 9, 59)
+_EVICTION_SAMPLE = 48
+
+
+class Verdict(Enum):
+    """What became of an offered RouterInfo."""
+
+    NEW = "new"
+    NEWER = "newer"
+    KNOWN = "known"
+    """The same or a newer one is there already."""
+    FOREIGN_NETWORK = "foreign network"
+    FROM_FUTURE = "from the future"
+    TOO_OLD = "too old"
+    BAD_SIGNATURE = "bad signature"
+    OWN = "our own"
+
+    @property
+    def is_stored(self) -> bool:
+        return self in (Verdict.NEW, Verdict.NEWER)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the disk does not know yet."""
+
+    stored: list[RouterInfo]
+    removed: list[bytes]
+
+
+def is_public_host(host: str) -> bool:
+    """Whether an IP literal is reachable from anywhere (Yggdrasil counts as not)."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+class RouterStore:
+    """All known RouterInfos except our own."""
+
+    def __init__(self, own_hash: bytes, config: NetDbConfig, entropy: Entropy) -> None:
+        self._own_hash = own_hash
+        self._config = config
+        self._entropy = entropy
+        self._routers: dict[bytes, RouterInfo] = {}
+        # The same hashes in a list: a random one is found in constant time.
+        self._order: list[bytes] = []
+        self._index: dict[bytes, int] = {}
+        self._floodfills: set[bytes] = set()
+        self._proven: set[bytes] = set()
+        self._changed: set[bytes] = set()
+        self._removed: set[bytes] = set()
+        self.counts: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
+        self.evicted = 0
+
+    def __len__(self) -> int:
+        return len(self._routers)
+
+    def __contains__(self, router_hash: object) -> bool:
+        return router_hash in self._routers
+
+    @property
+    def floodfill_count(self) -> int:
+        return len(self._floodfills)
+
+    @property
+    def is_small(self) -> bool:
+        """Too few routers to be choosy."""
+        return len(self._routers) < ROUTERS_KEPT_MIN
+
+    def get(self, router_hash: bytes) -> RouterInfo | None:
+        return self._routers.get(router_hash)
+
+    def routers(self) -> Iterable[RouterInfo]:
+        """Every known RouterInfo, in no particular order; do not add while iterating."""
+        return self._routers.values()
+
+    def add(self, info: RouterInfo, wall_now: float, *, age_max_ms: int | None = None) -> Verdict:
+        """Offer one; counted by verdict. ``age_max_ms`` replaces the usual limit (imports)."""
+        verdict = self._judge(info, int(wall_now * 1000), age_max_ms)
+        self.counts[verdict] += 1
+        if verdict.is_stored:
+            self._put(info)
+        return verdict
+
+    def load(self, infos: Iterable[RouterInfo], wall_now: float) -> int:
+        """Take back what this router itself had stored, without checking signatures again."""
+        loaded = 0
+        oldest = int(wall_now * 1000) - IMPORT_AGE_MAX_MS
+        for info in infos:
+            if (
+                info.hash != self._own_hash
+                and info.hash not in self._routers
+                and info.network_id == self._config.network_id
+                and info.published_ms > oldest
+            ):
+                self._put(info)
+                self._changed.discard(info.hash)
+                loaded += 1
+        return loaded
+
+    def remove(self, router_hash: bytes) -> None:
+        if self._routers.pop(router_hash, None) is None:
+            return
+        position = self._index.pop(router_hash)
+        last = self._order.pop()
+        if last != router_hash:
+            self._order[position] = last
+            self._index[last] = position
+        self._floodfills.discard(router_hash)
+        self._proven.discard(router_hash)
+        self._changed.discard(router_hash)
+        self._removed.add(router_hash)
+
+    def prove(self, router_hash: bytes) -> None:
+        """The router was talked to: if it is a floodfill, it exists."""
+        info = self._routers.get(router_hash)
+        if info is not None and router_hash not in self._proven:
+            self._proven.add(router_hash)
+            if self._is_usable_floodfill(info):
+                self._floodfills.add(router_hash)
+
+    def closest_floodfills(
+        self, key: bytes, count: int, exclude: Iterable[bytes], wall_now: float, days_ahead: int = 0
+    ) -> list[RouterInfo]:
+        """The floodfills nearest to ``key`` (a search key, not a routing key), nearest first."""
+        day = day_number(wall_now) + days_ahead
+        hashes: Iterable[bytes] = self._floodfills
+        excluded = set(exclude)
+        if excluded:
+            hashes = self._floodfills - excluded
+        return [self._routers[h] for h in closest(routing_key(key, day), hashes, count)]
+
+    def closest_others(
+        self, key: bytes, count: int, exclude: Iterable[bytes], wall_now: float
+    ) -> list[bytes]:
+        """Hashes of routers near ``key`` that are not floodfills, from a random sample of 500."""
+        excluded = set(exclude)
+        sample = self.random_routers(
+            500, lambda r: not r.is_floodfill and r.is_reachable and r.hash not in excluded
+        )
+        target = routing_key(key, day_number(wall_now))
+        return closest(target, [info.hash for info in sample], count)
+
+    def random_routers(
+        self, count: int, accept: Callable[[RouterInfo], bool] | None = None
+    ) -> list[RouterInfo]:
+        """Up to ``count`` different routers, chosen uniformly among those ``accept`` likes."""
+        order, routers = self._order, self._routers
+        total = len(order)
+        if not total or count <= 0:
+            return []
+        chosen: list[RouterInfo] = []
+        if count >= total:
+            indexes: Iterable[int] = range(total)
+        else:
+            indexes = self._shuffled(total)
+        for index in indexes:
+            info = routers[order[index]]
+            if accept is None or accept(info):
+                chosen.append(info)
+                if len(chosen) >= count:
+                    break
+        return chosen
+
+    def is_dialable(self, info: RouterInfo) -> bool:
+        """Whether we could open a link to it: a published NTCP2 host that is not private."""
+        allow_private = self._config.allow_private_addresses
+        return any(
+            address.is_published and (allow_private or is_public_host(address.host))
+            for address in info.ntcp2_addresses()
+        )
+
+    def expire(self, wall_now: float, uptime_s: float, keep: Callable[[bytes], bool]) -> int:
+        """Forget routers that were not heard of for long; ``keep`` protects (connected ones).
+
+        Not in the first ten minutes, and never below 90 routers. The more are known, the sooner:
+        27 hours at 90 routers, towards 90 minutes (i2pd: the same curve). Returns how many went.
+        """
+        total = len(self._routers)
+        spare = total - ROUTERS_KEPT_MIN
+        if uptime_s < EXPIRY_GRACE_S or spare <= 0:
+            return 0
+        if self._config.is_floodfill and uptime_s > FLOODFILL_AGE_MAX_MS / 1000:
+            lifetime_ms = FLOODFILL_AGE_MAX_MS
+        else:
+            lifetime_ms = EXPIRY_MIN_MS + (AGE_MAX_MS - EXPIRY_MIN_MS) * ROUTERS_KEPT_MIN // total
+        oldest = int(wall_now * 1000) - lifetime_ms
+        old = [r for r in self._routers.values() if r.published_ms < oldest and not keep(r.hash)]
+        old.sort(key=lambda r: r.published_ms)
+        for info in old[:spare]:
+            self.remove(info.hash)
+        return min(len(old), spare)
+
+    def take_changes(self) -> Changes:
+        """Everything since the last call."""
+        stored = [self._routers[h] for h in self._changed]
+        removed = list(self._removed)
+        self._changed.clear()
+        self._removed.clear()
+        return Changes(stored, removed)
+
+    def _judge(self, info: RouterInfo, wall_ms: int, age_max_ms: int | None) -> Verdict:
+        if info.hash == self._own_hash:
+            return Verdict.OWN
+        known = self._routers.get(info.hash)
+        if known is not None and info.published_ms <= known.published_ms:
+            return Verdict.KNOWN
+        if info.network_id != self._config.network_id:
+            return Verdict.FOREIGN_NETWORK
+        if info.published_ms > wall_ms + FUTURE_MAX_MS:
+            return Verdict.FROM_FUTURE
+        if age_max_ms is None:
+            age_max_ms = AGE_MAX_MS
+            if self._config.is_floodfill and not self.is_small:
+                age_max_ms = FLOODFILL_AGE_MAX_MS
+        if info.published_ms < wall_ms - age_max_ms:
+            return Verdict.TOO_OLD
+        if not info.verify():
+            return Verdict.BAD_SIGNATURE
+        return Verdict.NEW if known is None else Verdict.NEWER
+
+    def _put(self, info: RouterInfo) -> None:
+        router_hash = info.hash
+        if router_hash not in self._routers:
+            if len(self._routers) >= self._config.routers_max:
+                self._evict()
+            self._index[router_hash] = len(self._order)
+            self._order.append(router_hash)
+        self._routers[router_hash] = info
+        self._changed.add(router_hash)
+        self._removed.discard(router_hash)
+        if not self._is_usable_floodfill(info):
+            self._floodfills.discard(router_hash)
+        elif len(self._floodfills) < FLOODFILLS_PROVEN_MIN or router_hash in self._proven:
+            self._floodfills.add(router_hash)
+
+    def _evict(self) -> None:
+        """Make room: the oldest of a random sample goes, floodfills only if there is no other."""
+        sample = self.random_routers(_EVICTION_SAMPLE)
+        victim = min(sample, key=lambda r: (r.hash in self._floodfills, r.published_ms))
+        self.remove(victim.hash)
+        self.evicted += 1
+
+    def _is_usable_floodfill(self, info: RouterInfo) -> bool:
+        # i2pd: floodfills need X25519, version 0.9.59, a reachable address and no DSA signature.
+        return (
+            info.is_floodfill
+            and info.is_reachable
+            and info.encryption_key is not None
+            and info.version >= FLOODFILL_VERSION_MIN
+            and info.identity.signing_type != 0
+        )
+
+    def _shuffled(self, total: int) -> Iterable[int]:
+        """Every index below ``total`` once, in random order, made as far as it is read."""
+        swapped: dict[int, int] = {}
+        for position in range(total):
+            other = position + self._entropy.randbelow(total - position)
+            value = swapped.get(other, other)
+            swapped[other] = swapped.get(position, position)
+            yield value
