@@ -169,7 +169,7 @@ class RatchetSession:
             raise LocalError(f"a garlic payload of {len(payload)} bytes is too big")
         tag, number, key = send.take()
         self.last_sent = now
-        self.owes_reply = False
+        self.owes_reply = bool(self._acks_owed)  # more than one message has room for
         if self._unanswered_since is None:
             self._unanswered_since = now
         if number >= self._next_key_after and not self._send_ratchet.block:
@@ -336,11 +336,6 @@ class RatchetSession:
         self._refresh_upkeep()
 
     # ---- life
-
-    @property
-    def has_acks_left(self) -> bool:
-        """More acknowledgements are owed than the last message had room for."""
-        return bool(self._acks_owed)
 
     @property
     def messages_left(self) -> int:

@@ -164,7 +164,7 @@ class RatchetSessions:
     def _settle(self, remote_static: bytes, chosen: RatchetSession | Incoming, now: float) -> None:
         """Something was sent: nothing is owed any more, unless it had no room for all."""
         self._owed.pop(remote_static, None)
-        if isinstance(chosen, RatchetSession) and chosen.has_acks_left:
+        if isinstance(chosen, RatchetSession) and chosen.owes_reply:
             self._owed[remote_static] = now + REPLY_DELAY_S
 
     def seal_batch(
