@@ -1,0 +1,191 @@
+"""The tunnels that serve one owner: how many there are, which are good, when to replace them.
+
+A pool holds state and takes decisions; :class:`core.tunnel.manager.TunnelManager` carries them out.
+Each tunnel gets its own moment of replacement, drawn when it is made, so tunnels that were built
+together do not end together, and a replacement is up a minute or more before its predecessor ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Generic, TypeVar
+
+from core.base.ports import Entropy
+from core.tunnel.shape import HOPS_MAX, TunnelShape
+from core.tunnel.tunnels import InboundTunnel, OutboundTunnel, OwnTunnel
+
+QUANTITY_MAX = 16
+"""More leases do not fit a lease set."""
+LEASE_MARGIN_S = 45.0
+"""A lease with less than this left is not worth publishing (i2pd: 51 s, Java: 37 s)."""
+OUTBOUND_MARGIN_S = 25.0
+_RENEW_MIN_S = 75.0
+_RENEW_SPREAD_S = 75
+_HEDGE_AFTER_S = 2.5
+_BACKOFF_MIN_S = 0.2
+_BACKOFF_MAX_S = 10.0
+_BUILDS_AT_ONCE = 4
+FAILURES_MAX = 2
+
+TunnelT = TypeVar("TunnelT", bound=OwnTunnel)
+
+
+class PoolSide(Generic[TunnelT]):
+    """One direction of a pool."""
+
+    def __init__(self, shape: TunnelShape, is_inbound: bool, entropy: Entropy) -> None:
+        self.shape = shape
+        self.is_inbound = is_inbound
+        self.tunnels: list[TunnelT] = []
+        self._entropy = entropy
+        self._renew_at: dict[TunnelT, float] = {}
+        self._pending: dict[int, float] = {}
+        self._failed_builds = 0
+        self._build_at = 0.0
+
+    @property
+    def wanted(self) -> int:
+        """Tunnels to keep."""
+        return max(0, min(self.shape.quantity + self.shape.backup_quantity, QUANTITY_MAX))
+
+    @property
+    def margin_s(self) -> float:
+        return LEASE_MARGIN_S if self.is_inbound else OUTBOUND_MARGIN_S
+
+    def draw_length(self) -> int:
+        """Hops of the next tunnel: the length, varied as the shape says, 0 to 7."""
+        length, variance = self.shape.length, self.shape.length_variance
+        if variance > 0:
+            length += self._entropy.randbelow(variance + 1)
+        elif variance < 0:
+            length += self._entropy.randbelow(1 - 2 * variance) + variance
+            if self.shape.length > 0:
+                # Only an owner who asked for zero hops gets them.
+                length = max(1, length)
+        return max(0, min(length, HOPS_MAX))
+
+    def add(self, tunnel: TunnelT) -> None:
+        spread = self._entropy.randbelow(_RENEW_SPREAD_S * 10) / 10
+        self._renew_at[tunnel] = tunnel.expires_at - _RENEW_MIN_S - spread
+        self.tunnels.append(tunnel)
+        self._failed_builds = 0
+
+    def remove(self, tunnel: TunnelT) -> None:
+        self.tunnels.remove(tunnel)
+        self._renew_at.pop(tunnel, None)
+
+    def live(self, now: float) -> list[TunnelT]:
+        """Tunnels to use, working ones before suspected ones, then those that last longest."""
+        live = [t for t in self.tunnels if t.expires_at - now > self.margin_s]
+        return sorted(live, key=lambda t: (t.failures > 0, -t.expires_at))
+
+    def expired(self, now: float) -> list[TunnelT]:
+        return [t for t in self.tunnels if t.expires_at <= now]
+
+    def pick(self, now: float, avoid: Collection[TunnelT] = ()) -> TunnelT | None:
+        """One to use: working, of two random ones the faster; one to avoid only if alone."""
+        live = self.live(now)
+        if not live:
+            return None
+        good = [t for t in live if not t.failures and t not in avoid]
+        group = good or [t for t in live if t not in avoid] or live
+        first = group[self._entropy.randbelow(len(group))]
+        second = group[self._entropy.randbelow(len(group))]
+        return min(first, second, key=lambda t: t.rtt_s if t.rtt_s is not None else 1.0)
+
+    # Builds
+
+    def note_build(self, build_id: int, now: float) -> None:
+        self._pending[build_id] = now
+
+    def note_build_end(self, build_id: int, succeeded: bool, now: float) -> None:
+        """A build ended; after failures the next ones wait longer."""
+        self._pending.pop(build_id, None)
+        if succeeded:
+            self._failed_builds = 0
+            self._build_at = now
+            return
+        self._failed_builds += 1
+        # The first failures are normal (a hop declined, another is gone): retry at once.
+        exponent = max(0, self._failed_builds - 2 * max(1, self.wanted))
+        if exponent:
+            delay = min(_BACKOFF_MIN_S * 2 ** min(exponent, 8), _BACKOFF_MAX_S)
+            self._build_at = max(self._build_at, now + delay)
+
+    def note_no_routers(self, now: float) -> None:
+        """There was nobody to build through; look again soon."""
+        self._build_at = now + 0.5
+
+    def missing(self, now: float) -> int:
+        """How many builds to start now."""
+        if now < self._build_at:
+            return 0
+        good = sum(1 for t in self.tunnels if self._renew_at[t] > now and t.failures < FAILURES_MAX)
+        young = sum(1 for started in self._pending.values() if now - started < _HEDGE_AFTER_S)
+        missing = self.wanted - good - young
+        if missing > 0 and not self.live(now) and not self._pending:
+            # Nothing works: one more than needed, the slowest will not be waited for.
+            missing += 1
+        room = self.wanted + _BUILDS_AT_ONCE - len(self._pending)
+        return max(0, min(missing, room, _BUILDS_AT_ONCE))
+
+    def next_check(self, now: float) -> float:
+        """When :meth:`missing` may give another answer, if nothing else happens."""
+        times = [now + 5.0]
+        if self._build_at > now:
+            times.append(self._build_at)
+        times += [at for at in self._renew_at.values() if at > now]
+        times += [t.expires_at for t in self.tunnels]
+        times += [t.expires_at - self.margin_s for t in self.tunnels]
+        times += [started + _HEDGE_AFTER_S for started in self._pending.values()]
+        return min(at for at in times if at > now)
+
+
+class TunnelPool:
+    """Both directions for one owner. Made by ``TunnelManager.add_pool``."""
+
+    def __init__(
+        self,
+        owner: object,
+        inbound: TunnelShape,
+        outbound: TunnelShape,
+        entropy: Entropy,
+        *,
+        is_exploratory: bool = False,
+    ) -> None:
+        self.owner = owner
+        self.is_exploratory = is_exploratory
+        self.inbound: PoolSide[InboundTunnel] = PoolSide(inbound, True, entropy)
+        self.outbound: PoolSide[OutboundTunnel] = PoolSide(outbound, False, entropy)
+        self.order_key = entropy.random_bytes(32)
+        self.leases: tuple[int, ...] = ()
+        """Tunnel ids of the last LeasesChanged."""
+        self.is_closed = False
+
+    def live_inbound(self, now: float) -> list[InboundTunnel]:
+        """Tunnels to publish as leases, best first, at most ``quantity`` of them."""
+        return self.inbound.live(now)[: max(1, min(self.inbound.shape.quantity, QUANTITY_MAX))]
+
+    def live_outbound(self, now: float) -> list[OutboundTunnel]:
+        """Tunnels to send through, best first."""
+        return self.outbound.live(now)
+
+    def is_ready(self, now: float) -> bool:
+        """True if there is a tunnel in each direction."""
+        return bool(self.inbound.live(now)) and bool(self.outbound.live(now))
+
+    def pick_outbound(
+        self, now: float, avoid: Collection[OutboundTunnel] = ()
+    ) -> OutboundTunnel | None:
+        """A tunnel to send through; None if there is none."""
+        return self.outbound.pick(now, avoid)
+
+    def pick_inbound(
+        self, now: float, avoid: Collection[InboundTunnel] = ()
+    ) -> InboundTunnel | None:
+        """A tunnel for replies; None if there is none."""
+        return self.inbound.pick(now, avoid)
+
+    def __repr__(self) -> str:
+        kind = "exploratory" if self.is_exploratory else "client"
+        return f"TunnelPool({kind}, {len(self.inbound.tunnels)}, {len(self.outbound.tunnels)})"
