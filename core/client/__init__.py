@@ -1,0 +1,1 @@
+"""Client sessions: one local destination with its tunnels, lease set, ratchet and streams."""

@@ -1,0 +1,81 @@
+"""What a client session knows of one remote destination: how to reach it, what it knows of us."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from core.base.ports import Entropy
+from core.data.lease_set import Lease
+from core.data.lease_set_variants import AnyLeaseSet
+from core.streaming.events import OutgoingPacket
+from core.tunnel.tunnels import OutboundTunnel
+
+#: A lease that ends sooner is not used for what has just been sent.
+LEASE_MARGIN_MS = 15_000
+#: With less left on the last lease a newer lease set is asked for.
+LEASE_REFRESH_MS = 60_000
+WAITING_PACKETS_MAX = 64
+
+
+@dataclass(slots=True, eq=False)
+class Remote:
+    """One correspondent. ``static`` is the X25519 key of its lease set."""
+
+    hash: bytes
+    static: bytes | None = None
+    lease_set: AnyLeaseSet | None = None
+    lease: Lease | None = None
+    outbound: OutboundTunnel | None = None
+    avoid_gateway: bytes | None = None
+    lookup: int | None = None
+    """Request number of a lookup under way."""
+    waiting: deque[OutgoingPacket] = field(
+        default_factory=lambda: deque(maxlen=WAITING_PACKETS_MAX)
+    )
+    known_lease_set_s: int = 0
+    """Published second of our newest lease set that it acknowledged."""
+    offered_lease_set_s: int = 0
+    offered_at: float = 0.0
+    offers: int = 0
+    """How often the newest lease set went out without an acknowledgement."""
+    heard_at: float = 0.0
+    sent_at: float = 0.0
+
+    def adopt(self, lease_set: AnyLeaseSet, static: bytes) -> None:
+        """Use a newer lease set; the lease in use stays if it is still in there."""
+        self.lease_set = lease_set
+        self.static = static
+        if self.lease is not None and self.lease not in _leases(lease_set):
+            self.lease = None
+
+    def choose_lease(self, wall_ms: int, entropy: Entropy) -> Lease | None:
+        """The lease in use while it lasts, else a random one of those that last longest."""
+        if self.lease is not None and self.lease.end_ms > wall_ms + LEASE_MARGIN_MS:
+            return self.lease
+        alive = [
+            lease
+            for lease in (() if self.lease_set is None else _leases(self.lease_set))
+            if lease.end_ms > wall_ms + LEASE_MARGIN_MS
+        ]
+        trusted = [lease for lease in alive if lease.gateway != self.avoid_gateway] or alive
+        lasting = [lease for lease in trusted if lease.end_ms > wall_ms + LEASE_REFRESH_MS]
+        candidates = lasting or trusted
+        self.lease = candidates[entropy.randbelow(len(candidates))] if candidates else None
+        return self.lease
+
+    def is_lease_set_old(self, wall_ms: int) -> bool:
+        """True if the lease set ends so soon that a newer one should be asked for."""
+        if self.lease_set is None:
+            return True
+        latest = max((lease.end_ms for lease in _leases(self.lease_set)), default=0)
+        return latest < wall_ms + LEASE_REFRESH_MS
+
+    def suspect_path(self) -> None:
+        """What was sent lately did not arrive: another lease, and the owner picks a tunnel."""
+        self.avoid_gateway = None if self.lease is None else self.lease.gateway
+        self.lease = None
+
+
+def _leases(lease_set: AnyLeaseSet) -> tuple[Lease, ...]:
+    return getattr(lease_set, "leases", ())

@@ -1,0 +1,533 @@
+"""One local destination: its lease set, ratchet sessions, streams and datagrams.
+
+The owner (the router engine) feeds what comes out of this session's inbound tunnels, calls
+``run`` once after each batch, and drains ``next_event`` and ``control``. Outgoing messages leave
+through the session's tunnel pool by themselves.
+
+A packet's way out: stream packet, gzip header with ports, Data message, clove for the remote
+destination, ratchet, Garlic message, outbound tunnel, gateway of one of the remote's leases.
+Our lease set rides along until the remote has acknowledged it, and again after each change: a
+remote that never saw it cannot answer (i2pd forgets such sessions after 3 seconds).
+
+What always holds: a stream packet is believed to come from a destination only if the ratchet
+session's key stands in a lease set signed by it; what cannot be sent is dropped and counted, the
+stream layer sends it again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.base.errors import DecodeError, LocalError
+from core.base.ports import Entropy, WallClock
+from core.client.config import SessionConfig
+from core.client.own_lease_set import OwnLeaseSet
+from core.client.remote import Remote
+from core.crypto.x25519 import X25519Key
+from core.data.identity import Destination
+from core.data.lease_set import LeaseSet2
+from core.data.lease_set_variants import AnyLeaseSet
+from core.data.payload import PROTOCOL_STREAMING, unwrap, wrap
+from core.data.private_keys import PrivateKeys
+from core.garlic.cloves import Clove, Delivery
+from core.garlic.sessions import MessageKind, RatchetSessions
+from core.i2np.database import DatabaseStore
+from core.i2np.message import MessageType, make_standard
+from core.netdb.facade import NetDb
+from core.streaming.events import Event as StreamEvent
+from core.streaming.events import OutgoingPacket, PathSuspect
+from core.streaming.manager import StreamManager
+from core.tunnel.delivery import DeliveryKind
+from core.tunnel.pool import TunnelPool
+from core.tunnel.tunnels import OutboundTunnel
+
+REMOTES_MAX = 4096
+MESSAGE_LIFE_S = 30
+#: How long a remote counts as active: it is told about new leases.
+ACTIVE_S = 180.0
+OFFER_RETRY_S = 3.0
+OFFERS_MAX = 6
+LOOKUP_RETRY_S = 2.0
+DATAGRAMS_WAITING_MAX = 256
+_HOUSEKEEPING_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSetFound:
+    """A lookup that the application asked for ended; ``lease_set`` None: nothing found."""
+
+    destination_hash: bytes
+    lease_set: AnyLeaseSet | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyChanged:
+    """The session became able, or unable, to carry traffic."""
+
+    is_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramReceived:
+    """A datagram for this destination, still in its wire format (see core.datagram)."""
+
+    protocol: int
+    from_port: int
+    to_port: int
+    payload: bytes
+
+
+Event = StreamEvent | LeaseSetFound | ReadyChanged | DatagramReceived
+
+
+@dataclass(slots=True)
+class ClientStats:
+    """What was dropped, by reason, and what passed."""
+
+    malformed: int = 0
+    no_path: int = 0
+    no_lease_set: int = 0
+    foreign_lease_set: int = 0
+    messages_in: int = 0
+    messages_out: int = 0
+
+
+class ClientEngine:
+    """See the module. ``owner`` names this session to the tunnel pool and the netDb."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        keys: PrivateKeys,
+        pool: TunnelPool,
+        netdb: NetDb,
+        wall: WallClock,
+        entropy: Entropy,
+    ) -> None:
+        static = X25519Key.generate(entropy)
+        self.config = config
+        self.keys = keys
+        self.owner = keys.hash
+        self.pool = pool
+        self.stats = ClientStats()
+        self.streams = StreamManager(keys, config.streaming, wall, entropy)
+        self.ratchet = RatchetSessions(static, wall, entropy)
+        self.control: list[Clove] = []
+        """Messages for this session that are the router's business (netDb answers, tests)."""
+        self.suspects: list[OutboundTunnel] = []
+        """Tunnels through which something seems to have been lost; the router tests them."""
+        self.is_ready = False
+        self._netdb = netdb
+        self._wall = wall
+        self._entropy = entropy
+        self._own = OwnLeaseSet(keys, static, config.publish, wall)
+        self._is_publish_confirmed = not config.publish
+        self._remotes: dict[bytes, Remote] = {}
+        self._by_static: dict[bytes, Remote] = {}
+        self._lookups: dict[int, Remote] = {}
+        self._wanted: set[bytes] = set()
+        self._arrived: list[tuple[object, int, int, bytes]] = []
+        self._events: deque[Event] = deque()
+        self._housekeeping_at = 0.0
+        self._retry_at: float | None = None
+
+    @property
+    def destination(self) -> Destination:
+        return self.keys.destination
+
+    # What the application asks
+
+    def lookup(self, destination_hash: bytes, now: float) -> None:
+        """Find a lease set; LeaseSetFound follows, at once if a usable one is known."""
+        remote = self._remote(destination_hash, now)
+        wall_ms = self._wall_ms()
+        if remote.static is not None and not remote.is_lease_set_old(wall_ms):
+            self._events.append(LeaseSetFound(destination_hash, remote.lease_set))
+            return
+        self._wanted.add(destination_hash)
+        self._look_up(remote, now)
+
+    def send_datagram(
+        self,
+        destination_hash: bytes,
+        payload: bytes,
+        protocol: int,
+        from_port: int,
+        to_port: int,
+        now: float,
+    ) -> None:
+        """Send one datagram (already in its wire format); it may get lost."""
+        remote = self._remote(destination_hash, now)
+        wrapped = wrap(protocol, from_port, to_port, payload)
+        if not self._is_reachable(remote, now):
+            self.stats.no_lease_set += 1
+            return
+        self._send(remote, [wrapped], now)
+
+    # What arrives
+
+    def receive_garlic(self, data: bytes, now: float) -> None:
+        """The data of a Garlic message that came through one of our inbound tunnels."""
+        opened = self.ratchet.open(data, now)
+        if opened is None:
+            return
+        self.stats.messages_in += 1
+        static = opened.remote_static
+        for clove in opened.cloves:
+            if clove.kind == Delivery.LOCAL and clove.message_type == MessageType.DATABASE_STORE:
+                self._receive_store(clove, static, now)
+        remote = None if static is None else self._by_static.get(static)
+        if remote is not None:
+            remote.heard_at = now
+            for acknowledged in opened.acks:
+                remote.known_lease_set_s = max(remote.known_lease_set_s, acknowledged)
+        for clove in opened.cloves:
+            kind = clove.message_type
+            if kind == MessageType.DATA:
+                if clove.kind != Delivery.DESTINATION or clove.to_hash == self.owner:
+                    self._receive_data(clove.body, remote, now)
+            elif clove.kind == Delivery.LOCAL and kind != MessageType.DATABASE_STORE:
+                self.control.append(clove)
+
+    def lookup_finished(self, request: int, result: object, now: float) -> None:
+        """The netDb's answer to a lookup of ours."""
+        remote = self._lookups.pop(request, None)
+        if remote is None:
+            return
+        remote.lookup = None
+        if result is not None:
+            self._adopt(remote, result)
+        found = remote.lease_set if remote.static is not None else None
+        if remote.hash in self._wanted:
+            self._wanted.discard(remote.hash)
+            self._events.append(LeaseSetFound(remote.hash, found))
+        if found is None:
+            self.stats.no_lease_set += len(remote.waiting)
+            remote.waiting.clear()
+
+    def tunnels_changed(self, now: float) -> None:
+        """Our inbound tunnels are others than before."""
+        self._own.tunnels_changed(now)
+
+    def publish_confirmed(self) -> None:
+        """A floodfill holds our lease set."""
+        self._is_publish_confirmed = True
+
+    def republish(self, now: float) -> None:
+        """The published lease set gets old."""
+        self._own.due_at = now
+
+    # The engine's turn
+
+    def run(self, now: float) -> None:
+        """Handle what arrived and what is due, then send what there is to send."""
+        if self._arrived:
+            batch, self._arrived = self._arrived, []
+            self.streams.receive_packets(batch, now)
+        deadline = self.streams.next_timer()
+        if deadline is not None and deadline <= now:
+            self.streams.handle_timer(now)
+        self.ratchet.handle_timer(now)
+        if self._own.due_at is not None and self._own.due_at <= now:
+            self._renew_lease_set(now)
+        self._drain_streams(now)
+        self._send_packets(now)
+        self._send_due_replies(now)
+        if now >= self._housekeeping_at:
+            self._housekeeping_at = now + _HOUSEKEEPING_S
+            self._keep_house(now)
+        if self._own.current is not None:
+            self._offer_lease_set(now)
+        self._update_ready(now)
+
+    def next_event(self) -> Event | None:
+        """The next thing the application should know."""
+        return self._events.popleft() if self._events else None
+
+    def next_timer(self) -> float:
+        """When :meth:`run` has something to do without new input."""
+        times = (
+            self.streams.next_timer(),
+            self.ratchet.next_timer(),
+            self._own.due_at,
+            self._retry_at,
+            self._housekeeping_at,
+        )
+        return min(time for time in times if time is not None)
+
+    # Inside: receiving
+
+    def _receive_store(self, clove: Clove, static: bytes | None, now: float) -> None:
+        """A lease set that came along binds the session's key to a destination."""
+        try:
+            store = DatabaseStore.parse(clove.body)
+            if store.is_router_info:
+                self.control.append(clove)
+                return
+            lease_set = store.lease_set()
+        except DecodeError:
+            self.stats.malformed += 1
+            return
+        if static is None or getattr(lease_set, "x25519_key", None) != static:
+            self.stats.foreign_lease_set += 1
+            return
+        if self._netdb.remember_lease_set(lease_set, self.owner, now):
+            self._adopt(self._remote(lease_set.hash, now), lease_set)
+
+    def _receive_data(self, body: bytes, remote: Remote | None, now: float) -> None:
+        end = 4 + int.from_bytes(body[:4], "big")
+        try:
+            if len(body) < end:
+                raise DecodeError("truncated data message")
+            protocol, from_port, to_port, payload = unwrap(body[4:end])
+        except DecodeError:
+            self.stats.malformed += 1
+            return
+        if protocol == PROTOCOL_STREAMING:
+            source = None if remote is None else remote.hash
+            self._arrived.append((source, from_port, to_port, payload))
+        elif len(self._events) < DATAGRAMS_WAITING_MAX:
+            self._events.append(DatagramReceived(protocol, from_port, to_port, payload))
+
+    # Inside: remotes
+
+    def _remote(self, destination_hash: bytes, now: float) -> Remote:
+        remote = self._remotes.get(destination_hash)
+        if remote is None:
+            if len(self._remotes) >= REMOTES_MAX:
+                oldest = min(self._remotes.values(), key=lambda one: max(one.heard_at, one.sent_at))
+                self._forget(oldest)
+            remote = self._remotes[destination_hash] = Remote(destination_hash, heard_at=now)
+            known = self._netdb.get_lease_set(destination_hash, self.owner)
+            if known is not None:
+                self._adopt(remote, known)
+        return remote
+
+    def _forget(self, remote: Remote) -> None:
+        self._remotes.pop(remote.hash, None)
+        if remote.static is not None:
+            self._by_static.pop(remote.static, None)
+        if remote.lookup is not None:
+            self._lookups.pop(remote.lookup, None)
+
+    def _adopt(self, remote: Remote, lease_set: object) -> None:
+        static = getattr(lease_set, "x25519_key", None)
+        if static is None or not isinstance(lease_set, LeaseSet2):
+            return  # only ElGamal, or an encrypted lease set we cannot read
+        if remote.static is not None and remote.static != static:
+            self._by_static.pop(remote.static, None)
+            remote.known_lease_set_s = remote.offered_lease_set_s = 0
+        remote.adopt(lease_set, static)
+        self._by_static[static] = remote
+
+    def _is_reachable(self, remote: Remote, now: float) -> bool:
+        """True if a message could be sent to it; asks for its lease set otherwise."""
+        wall_ms = self._wall_ms()
+        if remote.is_lease_set_old(wall_ms):
+            self._look_up(remote, now)
+        return remote.static is not None and remote.choose_lease(wall_ms, self._entropy) is not None
+
+    def _look_up(self, remote: Remote, now: float) -> None:
+        if remote.lookup is None:
+            remote.lookup = self._netdb.lookup_lease_set(
+                remote.hash, self.owner, now, fresh=remote.lease_set is not None
+            )
+            self._lookups[remote.lookup] = remote
+
+    # Inside: sending
+
+    def _drain_streams(self, now: float) -> None:
+        while (event := self.streams.next_event()) is not None:
+            if isinstance(event, PathSuspect):
+                remote = self._remotes.get(event.stream.remote_hash)
+                if remote is not None:
+                    self._change_path(remote, event.timeouts, now)
+                continue
+            self._events.append(event)
+
+    def _change_path(self, remote: Remote, timeouts: int, now: float) -> None:
+        remote.suspect_path()
+        if remote.outbound is not None:
+            self.suspects.append(remote.outbound)
+            remote.outbound = self.pool.pick_outbound(now, (remote.outbound,))
+        if timeouts >= 2 and remote.static is not None:
+            self._look_up(remote, now)
+
+    def _send_packets(self, now: float) -> None:
+        self._retry_at = None
+        for remote in self._remotes.values():
+            if remote.static is not None:
+                self.streams.set_budget(remote.hash, self.ratchet.can_send(remote.static, now))
+        groups: dict[bytes, list[OutgoingPacket]] = {}
+        for packet in self.streams.packets_to_send(now):
+            groups.setdefault(packet.remote_hash, []).append(packet)
+        for destination_hash, packets in groups.items():
+            remote = self._remote(destination_hash, now)
+            if not self._is_reachable(remote, now):
+                remote.waiting.extend(packets)
+                continue
+            self._send(remote, [_wrap_packet(packet) for packet in packets], now)
+        for remote in self._remotes.values():
+            if remote.waiting and self._is_reachable(remote, now):
+                packets = list(remote.waiting)
+                remote.waiting.clear()
+                self._send(remote, [_wrap_packet(packet) for packet in packets], now)
+
+    def _send(self, remote: Remote, payloads: Sequence[bytes], now: float) -> None:
+        """Seal and send; the remote is reachable. An empty list sends what the ratchet owes."""
+        static = remote.static
+        lease = remote.lease
+        tunnel = self._outbound(remote, now)
+        if tunnel is None or lease is None or static is None:
+            self.stats.no_path += len(payloads)
+            return
+        expires_s = int(self._wall.now()) + MESSAGE_LIFE_S
+        message_ids = self._entropy.random_bytes(8 * max(1, len(payloads)))
+        bodies = [
+            [
+                Clove(
+                    Delivery.DESTINATION,
+                    remote.hash,
+                    None,
+                    MessageType.DATA,
+                    int.from_bytes(message_ids[8 * index : 8 * index + 4], "big"),
+                    expires_s,
+                    len(payload).to_bytes(4, "big") + payload,
+                )
+            ]
+            for index, payload in enumerate(payloads)
+        ] or [[]]
+        try:
+            sealed = self._seal(remote, static, bodies, expires_s, now)
+        except (DecodeError, LocalError):
+            self.stats.malformed += 1
+            return
+        deliveries = [
+            (
+                DeliveryKind.TUNNEL,
+                lease.gateway,
+                lease.tunnel_id,
+                make_standard(
+                    MessageType.GARLIC,
+                    int.from_bytes(message_ids[8 * index + 4 : 8 * index + 8], "big"),
+                    expires_s * 1000,
+                    len(data).to_bytes(4, "big") + data,
+                ),
+            )
+            for index, data in enumerate(sealed)
+        ]
+        self.stats.messages_out += len(deliveries)
+        remote.sent_at = now
+        tunnel.send(deliveries, now)
+
+    def _seal(
+        self, remote: Remote, static: bytes, bodies: list[list[Clove]], expires_s: int, now: float
+    ) -> list[bytes]:
+        """Ratchet messages for ``bodies``; the first carries our lease set where it is due."""
+        ratchet = self.ratchet
+        sealed: list[bytes] = []
+        start = 0
+        while start < len(bodies):
+            is_new = ratchet.next_kind(static, now) == MessageKind.NEW_SESSION
+            if not is_new and not self._should_offer(remote, now):
+                break
+            own = self._own.current
+            cloves = bodies[start]
+            ack_key = None
+            if own is not None:
+                cloves = [self._store_clove(own, expires_s), *cloves]
+                ack_key = self._own.published_s
+                self._note_offer(remote, now)
+            sealed.append(ratchet.seal(static, cloves, now, ack_key=ack_key))
+            start += 1
+        if start < len(bodies):
+            sealed += ratchet.seal_batch(static, bodies[start:], now)
+        return sealed
+
+    def _store_clove(self, own: LeaseSet2, expires_s: int) -> Clove:
+        return Clove(
+            Delivery.LOCAL,
+            None,
+            None,
+            MessageType.DATABASE_STORE,
+            int.from_bytes(self._entropy.random_bytes(4), "big"),
+            expires_s,
+            DatabaseStore.of_lease_set(own).write(),
+        )
+
+    def _outbound(self, remote: Remote, now: float) -> OutboundTunnel | None:
+        if remote.outbound not in self.pool.live_outbound(now):
+            remote.outbound = self.pool.pick_outbound(now)
+        return remote.outbound
+
+    def _send_due_replies(self, now: float) -> None:
+        for static in self.ratchet.replies_due(now):
+            remote = self._by_static.get(static)
+            if remote is not None and self._is_reachable(remote, now):
+                self._send(remote, [], now)
+
+    # Inside: our lease set
+
+    def _renew_lease_set(self, now: float) -> None:
+        lease_set = self._own.build(self.pool.live_inbound(now))
+        if lease_set is None:
+            return
+        for remote in self._remotes.values():
+            remote.offers = 0
+        if self.config.publish:
+            self._netdb.publish_lease_set(lease_set, self.owner, now)
+
+    def _should_offer(self, remote: Remote, now: float) -> bool:
+        current = self._own.published_s
+        if current == 0 or remote.known_lease_set_s >= current:
+            return False
+        if remote.offered_lease_set_s < current:
+            return True
+        return remote.offers < OFFERS_MAX and now - remote.offered_at >= OFFER_RETRY_S
+
+    def _note_offer(self, remote: Remote, now: float) -> None:
+        current = self._own.published_s
+        remote.offers = remote.offers + 1 if remote.offered_lease_set_s == current else 1
+        remote.offered_lease_set_s = current
+        remote.offered_at = now
+
+    def _offer_lease_set(self, now: float) -> None:
+        """Tell active remotes about new leases even if there is nothing else to say."""
+        for remote in self._remotes.values():
+            if (
+                remote.static is not None
+                and remote.sent_at
+                and now - remote.heard_at < ACTIVE_S
+                and self._should_offer(remote, now)
+                and self.ratchet.next_kind(remote.static, now) == MessageKind.EXISTING
+                and self._is_reachable(remote, now)
+            ):
+                self._send(remote, [], now)
+
+    def _keep_house(self, now: float) -> None:
+        for remote in list(self._remotes.values()):
+            if now - max(remote.heard_at, remote.sent_at) > 2 * ACTIVE_S and not remote.waiting:
+                self._forget(remote)
+
+    def _update_ready(self, now: float) -> None:
+        is_ready = (
+            self._own.current is not None and self._is_publish_confirmed and self.pool.is_ready(now)
+        )
+        if is_ready != self.is_ready:
+            self.is_ready = is_ready
+            self._events.append(ReadyChanged(is_ready))
+
+    def _wall_ms(self) -> int:
+        return int(self._wall.now() * 1000)
+
+
+def _wrap_packet(packet: OutgoingPacket) -> bytes:
+    return wrap(
+        PROTOCOL_STREAMING,
+        packet.from_port,
+        packet.to_port,
+        packet.packet,
+        compress=packet.compress,
+    )

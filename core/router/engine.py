@@ -1,0 +1,598 @@
+"""The router as one pure object: it owns every machine and carries their events.
+
+The socket driver feeds :class:`~core.transport.links.Links` and then calls :meth:`RouterEngine.run`
+once, which works until nothing is left to do: messages from links go to the room that understands
+them, tunnels hand over what came through them, client sessions send, and everything for other
+routers ends up in the links again, to be written in one go.
+
+Who may say what:
+
+* over a link: everything; the sender is known;
+* sealed for this router (Noise N), from a link or a stranger's tunnel: netDb messages and build
+  requests, sender unknown;
+* through a tunnel of ours: build replies, tests and answers to what its owner asked, nothing else.
+  What is sealed for an owner's one-shot keys or ratchet is opened only if it came through a tunnel
+  of that owner, so no tunnel's behaviour can be tied to another owner.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.base.errors import DecodeError, LocalError
+from core.base.ports import Entropy, WallClock
+from core.client.config import SessionConfig
+from core.client.session import ClientEngine
+from core.data.private_keys import PrivateKeys
+from core.data.router_info import RouterInfo
+from core.garlic.cloves import Clove, Delivery
+from core.garlic.one_shot import OneShotKeys, seal_one_shot
+from core.garlic.router import RouterGarlic, seal_to_router
+from core.i2np.database import (
+    DatabaseLookup,
+    DatabaseSearchReply,
+    DatabaseStore,
+    DeliveryStatus,
+)
+from core.i2np.message import (
+    SHORT_HEADER_BYTES,
+    Message,
+    MessageType,
+    is_expired,
+    make_short,
+    make_standard,
+)
+from core.netdb import events as netdb_events
+from core.netdb.facade import NetDb
+from core.netdb.ports import NetDbConfig
+from core.peers.records import PeerRecords
+from core.router.config import RouterConfig
+from core.router.identity import RouterKeys, build_router_info
+from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, local_clove, pool_name
+from core.transport import events as link_events
+from core.transport.links import Links
+from core.transport.local import LocalRouter
+from core.tunnel import events as tunnel_events
+from core.tunnel.delivery import DeliveryKind
+from core.tunnel.dispatch import TunnelDispatcher
+from core.tunnel.manager import TunnelManager
+from core.tunnel.records import HopIdentity
+from core.tunnel.selection import HopSelector
+from core.tunnel.transit import TransitHops, TransitLimits
+
+logger = logging.getLogger("core.router")
+
+MESSAGE_LIFE_MS = 20_000
+ROUNDS_MAX = 100
+ROUTERS_AWAITED_MAX = 256
+MESSAGES_PER_AWAITED_MAX = 64
+#: i2pd: a router info must be younger than 90 minutes in a handshake; Java wants 60.
+REPUBLISH_S = 35 * 60.0
+SKEW_SAMPLES = 15
+
+
+@dataclass(slots=True)
+class RouterStats:
+    """What the engine dropped, by reason."""
+
+    malformed: int = 0
+    expired: int = 0
+    unknown_type: int = 0
+    forbidden: int = 0
+    unroutable: int = 0
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """Messages for a router whose RouterInfo is being looked up."""
+
+    messages: list[bytes] = field(default_factory=list)
+
+
+class RouterEngine:
+    """See the module. ``port``: where NTCP2 listens, 0 if it does not."""
+
+    def __init__(
+        self,
+        config: RouterConfig,
+        keys: RouterKeys,
+        port: int,
+        wall: WallClock,
+        entropy: Entropy,
+        now: float,
+    ) -> None:
+        self.config = config
+        self.keys = keys
+        self.stats = RouterStats()
+        self.clients: dict[bytes, ClientEngine] = {}
+        self.skews: deque[float] = deque(maxlen=SKEW_SAMPLES)
+        self._port = port
+        self._wall = wall
+        self._entropy = entropy
+        self._now = now
+        self._one_shots: dict[object, OneShotKeys] = {EXPLORATORY: OneShotKeys()}
+        self._garlic = RouterGarlic(keys.crypto, wall)
+        self._awaited: dict[bytes, _Awaited] = {}
+        self._lookups: dict[int, bytes] = {}
+        self._dirty: set[ClientEngine] = set()
+        self._is_published = False
+        self.router_info = build_router_info(keys, config, port, int(wall.now() * 1000))
+        self._republish_at = now + REPUBLISH_S
+        self.links = Links(
+            LocalRouter(keys.hash, keys.ntcp2_static, keys.ntcp2_iv, lambda: self.router_info.raw),
+            wall,
+            entropy,
+            config.network_id,
+            self._find_router,
+            private_addresses=config.allow_private_addresses,
+            outbound_bytes_s=float(config.outbound_bytes_s),
+            inbound_bytes_s=float(config.inbound_bytes_s),
+        )
+        sealer = Sealer(wall, entropy)
+        tunnel_view = TunnelView(lambda: self._now)
+        self.netdb = NetDb(
+            keys.hash,
+            NetDbConfig(
+                network_id=config.network_id,
+                is_floodfill=config.floodfill,
+                allow_private_addresses=config.allow_private_addresses,
+            ),
+            wall,
+            entropy,
+            LinkView(self.links, lambda: self._now),
+            tunnel_view,
+        )
+        self.netdb.set_own_router_info(self.router_info)
+        self.peers = PeerRecords(self.links.is_connected)
+        dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
+        limits = TransitLimits(
+            accepts=config.transit,
+            tunnels_max=config.transit_tunnels_max,
+            bytes_s=min(config.inbound_bytes_s, config.outbound_bytes_s) * config.share,
+        )
+        self.transit = TransitHops(
+            HopIdentity(keys.hash, keys.crypto),
+            dispatcher,
+            sealer,
+            wall,
+            entropy,
+            limits,
+            is_banned=lambda router: self.links.bans.reason(router, self._now) is not None,
+        )
+        selector = HopSelector(
+            keys.hash,
+            self.netdb,
+            self.peers,
+            entropy,
+            allow_private=config.allow_private_addresses,
+        )
+        self.tunnels = TunnelManager(dispatcher, self.transit, selector, sealer, wall, entropy)
+        tunnel_view.tunnels = self.tunnels
+
+    # What the owner asks
+
+    def start(self, now: float) -> None:
+        """Begin to build tunnels and to publish; stored RouterInfos should be loaded by now."""
+        self._now = now
+        self.netdb.start(now)
+        self.tunnels.add_pool(
+            EXPLORATORY,
+            self.config.exploratory_inbound,
+            self.config.exploratory_outbound,
+            now,
+            is_exploratory=True,
+        )
+
+    def open_client(self, config: SessionConfig, keys: PrivateKeys, now: float) -> ClientEngine:
+        """A new client session; LocalError if its destination is open already."""
+        if keys.hash in self.clients:
+            raise LocalError("this destination is open already")
+        pool = self.tunnels.add_pool(keys.hash, config.inbound, config.outbound, now)
+        client = ClientEngine(config, keys, pool, self.netdb, self._wall, self._entropy)
+        self.clients[keys.hash] = client
+        self._one_shots[keys.hash] = OneShotKeys()
+        self._dirty.add(client)
+        return client
+
+    def close_client(self, client: ClientEngine, now: float) -> None:
+        """Drop the session and its tunnels; closing twice does no harm."""
+        if self.clients.pop(client.owner, None) is None:
+            return
+        self._dirty.discard(client)
+        del self._one_shots[client.owner]
+        self.tunnels.remove_pool(client.owner, now)
+        self.netdb.close_owner(client.owner)
+
+    def touch(self, client: ClientEngine) -> None:
+        """The application asked something of the client: it gets a turn in the next run."""
+        self._dirty.add(client)
+
+    def stop_transit(self) -> None:
+        """Decline new transit tunnels from now on."""
+        self.transit.limits.accepts = False
+
+    # The turn
+
+    def run(self, now: float) -> None:
+        """Carry everything as far as it goes."""
+        self._now = now
+        self._handle_timers(now)
+        for _ in range(ROUNDS_MAX):
+            is_busy = self._drain_links(now)
+            is_busy |= self._run_clients(now)
+            self.tunnels.flush(now)
+            is_busy |= self._drain_deliveries(now)
+            is_busy |= self._drain_tunnel_events(now)
+            is_busy |= self._drain_netdb_events(now)
+            self._send_outgoing(now)
+            if not is_busy:
+                return
+
+    def next_timer(self) -> float | None:
+        """When :meth:`run` has something to do without new input."""
+        times = [self._republish_at, self.tunnels.next_timer(), self.netdb.next_timer()]
+        times += [client.next_timer() for client in self.clients.values()]
+        return min(time for time in times if time is not None)
+
+    def _handle_timers(self, now: float) -> None:
+        due = self.tunnels.next_timer()
+        if due is not None and due <= now:
+            self.tunnels.handle_timer(now)
+        due = self.netdb.next_timer()
+        if due is not None and due <= now:
+            self.netdb.handle_timer(now)
+        if self._republish_at <= now:
+            self.publish(now)
+        for client in self.clients.values():
+            if client.next_timer() <= now:
+                self._dirty.add(client)
+
+    def publish(self, now: float) -> None:
+        """Sign a new RouterInfo and give it to the floodfills."""
+        published_ms = max(int(self._wall.now() * 1000), self.router_info.published_ms + 1000)
+        self.router_info = build_router_info(self.keys, self.config, self._port, published_ms)
+        self._republish_at = now + REPUBLISH_S
+        self.netdb.publish_router_info(self.router_info, now)
+
+    def _run_clients(self, now: float) -> bool:
+        if not self._dirty:
+            return False
+        dirty, self._dirty = self._dirty, set()
+        for client in dirty:
+            client.run(now)
+            for tunnel in client.suspects:
+                self.tunnels.note_suspect(tunnel, now)
+            client.suspects.clear()
+            if client.control:
+                control, client.control = client.control, []
+                for clove in control:
+                    self._on_local_clove(clove, client.owner, now)
+        return True
+
+    # Links
+
+    def _find_router(self, router_hash: bytes) -> RouterInfo | None:
+        return self.netdb.get_router(router_hash)
+
+    def _drain_links(self, now: float) -> bool:
+        is_busy = False
+        while (event := self.links.next_event()) is not None:
+            is_busy = True
+            match event:
+                case link_events.MessagesReceived(router_hash, messages):
+                    self._on_link_messages(messages, router_hash, now)
+                case link_events.RouterInfoReceived(info, flood):
+                    self.netdb.receive_router_info(info, info.hash, now, flood=flood)
+                case link_events.PeerConnected(router_hash):
+                    self.netdb.router_connected(router_hash)
+                    self.peers.note_connected(router_hash, now)
+                    if not self._is_published:
+                        self._is_published = True
+                        self.publish(now)
+                case link_events.PeerDisconnected(router_hash, reason):
+                    if reason != "idle_timeout":
+                        self.tunnels.note_peer_failed(router_hash, now)
+                case link_events.PeerFailed(router_hash, reason, dropped):
+                    logger.debug("peer failed: %s, %d messages dropped", reason, dropped)
+                    self.peers.note_unreachable(router_hash, now)
+                    self.netdb.router_failed(router_hash, now)
+                    self.tunnels.note_peer_failed(router_hash, now)
+                case link_events.SkewMeasured(seconds):
+                    self.skews.append(seconds)
+        return is_busy
+
+    def _on_link_messages(self, messages: Sequence[bytes], from_router: bytes, now: float) -> None:
+        tunnel_data: list[bytes] = []
+        for message in messages:
+            if message[:1] == b"\x12":
+                tunnel_data.append(message)
+            else:
+                self._on_link_message(message, from_router, now)
+        if tunnel_data:
+            self.tunnels.dispatcher.receive_tunnel_data(tunnel_data, from_router, now)
+
+    def _on_link_message(self, data: bytes, from_router: bytes, now: float) -> None:
+        if len(data) < SHORT_HEADER_BYTES:
+            self.stats.malformed += 1
+            return
+        message = Message.parse_short(data)
+        if is_expired(message, self._wall.now()):
+            self.stats.expired += 1
+            return
+        kind = message.type
+        if kind == MessageType.TUNNEL_GATEWAY:
+            self.tunnels.dispatcher.receive_tunnel_gateway(message.body, now)
+        elif kind == MessageType.GARLIC:
+            self._on_router_garlic(message.body, now)
+        elif MessageType.TUNNEL_BUILD <= kind <= MessageType.SHORT_TUNNEL_BUILD_REPLY:
+            self.tunnels.receive_build_message(
+                kind, message.message_id, message.body, from_router, now
+            )
+        else:
+            self._on_netdb_message(kind, message.body, from_router, now)
+
+    def _on_router_garlic(self, body: bytes, now: float) -> None:
+        """Sealed for this router; who sealed it is unknown."""
+        for clove in self._garlic.open(body[4:], now) or ():
+            if clove.kind != Delivery.LOCAL:
+                self.stats.forbidden += 1
+            elif (
+                MessageType.TUNNEL_BUILD
+                <= clove.message_type
+                <= MessageType.SHORT_TUNNEL_BUILD_REPLY
+            ):
+                self.tunnels.receive_build_message(
+                    clove.message_type, clove.message_id, clove.body, None, now
+                )
+            else:
+                self._on_netdb_message(clove.message_type, clove.body, None, now)
+
+    def _on_netdb_message(
+        self, kind: int, body: bytes, from_router: bytes | None, now: float
+    ) -> None:
+        try:
+            if kind == MessageType.DATABASE_STORE:
+                self.netdb.receive_store(DatabaseStore.parse(body), from_router, now)
+            elif kind == MessageType.DATABASE_LOOKUP:
+                self.netdb.receive_lookup(DatabaseLookup.parse(body), from_router, now)
+            elif kind == MessageType.DATABASE_SEARCH_REPLY:
+                self.netdb.receive_search_reply(DatabaseSearchReply.parse(body), now)
+            elif kind == MessageType.DELIVERY_STATUS:
+                self._on_delivery_status(body, now)
+            else:
+                self.stats.unknown_type += 1
+        except DecodeError:
+            self.stats.malformed += 1
+
+    def _on_delivery_status(self, body: bytes, now: float) -> None:
+        token = DeliveryStatus.parse(body).message_id
+        if not self.tunnels.receive_delivery_status(token, now):
+            self.netdb.receive_delivery_status(token, now)
+
+    def _send(
+        self, router_hash: bytes, messages: list[bytes], now: float, *, droppable: bool
+    ) -> None:
+        if router_hash == self.keys.hash:
+            self._on_link_messages(messages, router_hash, now)
+            return
+        if self.links.is_connected(router_hash) or self.netdb.get_router(router_hash) is not None:
+            self.links.send(router_hash, messages, now, droppable)
+            return
+        awaited = self._awaited.get(router_hash)
+        if awaited is None:
+            if len(self._awaited) >= ROUTERS_AWAITED_MAX:
+                self.stats.unroutable += len(messages)
+                return
+            awaited = self._awaited[router_hash] = _Awaited()
+            request = self.netdb.lookup_router(router_hash, now)
+            self._lookups[request] = router_hash
+        awaited.messages += messages
+        excess = len(awaited.messages) - MESSAGES_PER_AWAITED_MAX
+        if excess > 0:
+            del awaited.messages[:excess]
+            self.stats.unroutable += excess
+
+    def _router_looked_up(self, request: int, is_found: bool, now: float) -> None:
+        router_hash = self._lookups.pop(request, None)
+        awaited = None if router_hash is None else self._awaited.pop(router_hash, None)
+        if router_hash is None or awaited is None:
+            return
+        if is_found:
+            self.links.send(router_hash, awaited.messages, now)
+        else:
+            self.stats.unroutable += len(awaited.messages)
+            self.tunnels.note_peer_failed(router_hash, now)
+
+    def _send_outgoing(self, now: float) -> None:
+        dispatcher = self.tunnels.dispatcher
+        if dispatcher.outgoing:
+            outgoing, dispatcher.outgoing = dispatcher.outgoing, {}
+            for router_hash, messages in outgoing.items():
+                self._send(router_hash, messages, now, droppable=False)
+        if dispatcher.transit_outgoing:
+            transit, dispatcher.transit_outgoing = dispatcher.transit_outgoing, {}
+            for router_hash, messages in transit.items():
+                self._send(router_hash, messages, now, droppable=True)
+
+    # Tunnels
+
+    def _drain_deliveries(self, now: float) -> bool:
+        dispatcher = self.tunnels.dispatcher
+        if not dispatcher.delivered:
+            return False
+        delivered, dispatcher.delivered = dispatcher.delivered, []
+        wall_now = self._wall.now()
+        for owner, _, data in delivered:
+            try:
+                message = Message.parse_standard(data)
+            except DecodeError:
+                self.stats.malformed += 1
+                continue
+            if is_expired(message, wall_now):
+                self.stats.expired += 1
+            elif owner is None:
+                if message.type == MessageType.GARLIC:
+                    self._on_router_garlic(message.body, now)
+                else:
+                    self.stats.forbidden += 1
+            else:
+                self._on_own_tunnel(message, owner, now)
+        return True
+
+    def _on_own_tunnel(self, message: Message, owner: object, now: float) -> None:
+        if message.type != MessageType.GARLIC:
+            self._on_tunnel_message(message.type, message.message_id, message.body, owner, now)
+            return
+        data = message.body[4 : 4 + int.from_bytes(message.body[:4], "big")]
+        one_shots = self._one_shots.get(owner)
+        cloves = None if one_shots is None else one_shots.open(data, now)
+        if cloves is not None:
+            for clove in cloves:
+                self._on_local_clove(clove, owner, now)
+            return
+        client = self.clients.get(owner) if isinstance(owner, bytes) else None
+        if client is not None:
+            client.receive_garlic(data, now)
+            self._dirty.add(client)
+
+    def _on_local_clove(self, clove: Clove, owner: object, now: float) -> None:
+        if clove.kind != Delivery.LOCAL:
+            self.stats.forbidden += 1
+            return
+        self._on_tunnel_message(clove.message_type, clove.message_id, clove.body, owner, now)
+
+    def _on_tunnel_message(
+        self, kind: int, message_id: int, body: bytes, owner: object, now: float
+    ) -> None:
+        """A message that came through a tunnel of ``owner``: an answer, or not wanted."""
+        netdb_owner = None if owner == EXPLORATORY else owner
+        try:
+            if kind == MessageType.DATABASE_STORE:
+                self.netdb.receive_store(
+                    DatabaseStore.parse(body), None, now, via_tunnel=True, owner=netdb_owner
+                )
+            elif kind == MessageType.DATABASE_SEARCH_REPLY:
+                self.netdb.receive_search_reply(
+                    DatabaseSearchReply.parse(body), now, owner=netdb_owner
+                )
+            elif kind == MessageType.DELIVERY_STATUS:
+                self._on_delivery_status(body, now)
+            elif MessageType.TUNNEL_BUILD <= kind <= MessageType.SHORT_TUNNEL_BUILD_REPLY:
+                self.tunnels.receive_build_message(kind, message_id, body, None, now)
+            else:
+                self.stats.forbidden += 1
+        except DecodeError:
+            self.stats.malformed += 1
+
+    def _drain_tunnel_events(self, now: float) -> bool:
+        is_busy = False
+        while (event := self.tunnels.next_event()) is not None:
+            is_busy = True
+            match event:
+                case tunnel_events.RegisterReplyKey(owner, tag, key):
+                    self._register_reply_key(owner, tag, key, now)
+                case tunnel_events.LeasesChanged(owner):
+                    self._on_leases_changed(owner, now)
+                case tunnel_events.TunnelReady(owner) | tunnel_events.TunnelLost(owner):
+                    self._touch_owner(owner)
+                case tunnel_events.BuildFinished():
+                    self.peers.note_build(event.hops, event.codes, event.elapsed_s, now)
+                case tunnel_events.TunnelTested(_, hops, rtt_s):
+                    self.peers.note_test(hops, rtt_s, now)
+        return is_busy
+
+    def _register_reply_key(self, owner: object, tag: bytes, key: bytes, now: float) -> None:
+        one_shots = self._one_shots.get(owner)
+        if one_shots is not None:
+            one_shots.register(tag, key, now)
+
+    def _touch_owner(self, owner: object) -> None:
+        client = self.clients.get(owner) if isinstance(owner, bytes) else None
+        if client is not None:
+            self._dirty.add(client)
+
+    def _on_leases_changed(self, owner: object, now: float) -> None:
+        client = self.clients.get(owner) if isinstance(owner, bytes) else None
+        if client is not None:
+            client.tunnels_changed(now)
+            self._dirty.add(client)
+
+    # The network database
+
+    def _drain_netdb_events(self, now: float) -> bool:
+        is_busy = False
+        while (event := self.netdb.next_event()) is not None:
+            is_busy = True
+            match event:
+                case netdb_events.SendDirect(router, kind, body):
+                    message = make_short(kind, self._message_id(), self._expires_ms(), body)
+                    self._send(router, [message], now, droppable=False)
+                case netdb_events.SendThroughTunnel():
+                    self._send_through_tunnel(event, now)
+                case netdb_events.SendToGateway():
+                    self._send_to_gateway(event, now)
+                case netdb_events.RegisterReplyKey(owner, tag, key):
+                    self._register_reply_key(pool_name(owner), tag, key, now)
+                case netdb_events.LookupFinished(request, _, _, owner, result):
+                    client = self.clients.get(owner) if isinstance(owner, bytes) else None
+                    if client is not None:
+                        client.lookup_finished(request, result, now)
+                        self._dirty.add(client)
+                    else:
+                        self._router_looked_up(request, result is not None, now)
+                case netdb_events.PublishConfirmed(_, owner, _):
+                    client = self.clients.get(owner) if isinstance(owner, bytes) else None
+                    if client is not None:
+                        client.publish_confirmed()
+                        self._dirty.add(client)
+                case netdb_events.RepublishDue(_, owner):
+                    client = self.clients.get(owner) if isinstance(owner, bytes) else None
+                    if client is not None:
+                        client.republish(now)
+                        self._dirty.add(client)
+                    elif owner is None:
+                        self.publish(now)
+                case netdb_events.PublishFailed(_, owner, attempts):
+                    logger.debug("publishing failed after %d floodfills", attempts)
+        return is_busy
+
+    def _send_through_tunnel(self, event: netdb_events.SendThroughTunnel, now: float) -> None:
+        pool = self.tunnels.pool(pool_name(event.owner))
+        tunnel = None if pool is None else pool.pick_outbound(now)
+        if tunnel is None:
+            self.stats.unroutable += 1
+            return
+        expires_ms = self._expires_ms()
+        clove = local_clove(event.message_type, self._message_id(), expires_ms // 1000, event.body)
+        try:
+            data = seal_to_router(event.router_key, [clove], self._entropy, self._wall)
+        except (DecodeError, LocalError):
+            self.stats.malformed += 1
+            return
+        message = self._garlic_message(data, expires_ms)
+        tunnel.send([(DeliveryKind.ROUTER, event.router, None, message)], now)
+
+    def _send_to_gateway(self, event: netdb_events.SendToGateway, now: float) -> None:
+        expires_ms = self._expires_ms()
+        if event.reply_key is not None and event.reply_tag is not None:
+            clove = local_clove(
+                event.message_type, self._message_id(), expires_ms // 1000, event.body
+            )
+            data = seal_one_shot(event.reply_tag, event.reply_key, [clove], self._entropy)
+            message = self._garlic_message(data, expires_ms)
+        else:
+            message = make_standard(event.message_type, self._message_id(), expires_ms, event.body)
+        self.tunnels.dispatcher.send_to_gateway(event.gateway, event.tunnel_id, message, now)
+
+    def _garlic_message(self, data: bytes, expires_ms: int) -> bytes:
+        body = len(data).to_bytes(4, "big") + data
+        return make_standard(MessageType.GARLIC, self._message_id(), expires_ms, body)
+
+    def _message_id(self) -> int:
+        return int.from_bytes(self._entropy.random_bytes(4), "big")
+
+    def _expires_ms(self) -> int:
+        return int(self._wall.now() * 1000) + MESSAGE_LIFE_MS
