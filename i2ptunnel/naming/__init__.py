@@ -1,0 +1,1 @@
+"""From the names people use to destination hashes."""

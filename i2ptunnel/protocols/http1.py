@@ -1,0 +1,447 @@
+"""HTTP/1.0 and 1.1 messages, read strictly (RFC 9110, 9112) so that nobody downstream disagrees.
+
+The head is read here: a proxy that forwards what it only half understands is how requests get
+smuggled. A request with anything ambiguous is refused: bare CR or LF, NUL, space before a colon,
+folded lines, two ``Host``, two lengths, a length and a coding, an unknown coding, too many or too
+long lines. Responses are read a little more kindly (line ends, folds), because the origin has been
+chosen already, but their framing is held to the same rules. Bodies are framed by h11, which sees
+only heads that were written here.
+
+One input, then drain :meth:`next_event` until it says :data:`NEED_DATA`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+import h11
+
+from core.base.errors import I2PError
+
+
+class HttpFault(I2PError):
+    """A message that is refused; ``status`` is what to answer the one who sent a request."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Signal(Enum):
+    """Events without content."""
+
+    NEED_DATA = "need data"
+    END = "end of message"
+    CLOSED = "closed between messages"
+
+
+NEED_DATA = Signal.NEED_DATA
+END = Signal.END
+CLOSED = Signal.CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a head."""
+
+    line_bytes: int
+    head_bytes: int
+    fields: int
+
+
+REQUEST_LIMITS = Limits(8192, 32768, 100)
+RESPONSE_LIMITS = Limits(16384, 65536, 200)
+
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TARGET = re.compile(rb"[!-~]+")
+_VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
+_BAD_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+class Headers:
+    """Header fields in their order; names compare without regard to case."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: list[tuple[str, str]] | None = None) -> None:
+        self.fields = fields if fields is not None else []
+
+    def get(self, name: str) -> str | None:
+        """The first value, or None."""
+        return next((value for key, value in self.fields if key.lower() == name.lower()), None)
+
+    def get_all(self, name: str) -> list[str]:
+        return [value for key, value in self.fields if key.lower() == name.lower()]
+
+    def words(self, name: str) -> set[str]:
+        """The lower-case members of a comma list over all its fields."""
+        joined = ",".join(self.get_all(name))
+        return {word.strip().lower() for word in joined.split(",") if word.strip()}
+
+    def add(self, name: str, value: str) -> None:
+        self.fields.append((name, value))
+
+    def remove(self, name: str) -> None:
+        self.fields = [(key, value) for key, value in self.fields if key.lower() != name.lower()]
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """``version_minor`` is the x of HTTP/1.x."""
+
+    method: str
+    target: str
+    version_minor: int = 1
+    headers: Headers = field(default_factory=Headers)
+
+    def write(self) -> bytes:
+        return _write(f"{self.method} {self.target} HTTP/1.1", self.headers)
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether it asks to switch protocols (WebSocket)."""
+        return "upgrade" in self.headers.words("connection") and "upgrade" in self.headers
+
+    @property
+    def has_body(self) -> bool:
+        length = self.headers.get("content-length")
+        return "transfer-encoding" in self.headers or (length is not None and int(length) > 0)
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """A status line and its fields; 1xx responses too."""
+
+    status: int
+    reason: str
+    version_minor: int = 1
+    headers: Headers = field(default_factory=Headers)
+
+    def write(self) -> bytes:
+        return _write(f"HTTP/1.1 {self.status} {self.reason}", self.headers)
+
+    @property
+    def is_interim(self) -> bool:
+        return self.status < 200 and self.status != 101
+
+
+Event: TypeAlias = RequestHead | ResponseHead | bytes | Signal
+
+
+def _write(first: str, headers: Headers) -> bytes:
+    lines = [first, *(f"{name}: {value}" for name, value in headers.fields), "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+class _HeadGate:
+    """Splits a head into lines, within limits, as the bytes arrive."""
+
+    def __init__(self, limits: Limits, is_strict: bool) -> None:
+        self._limits = limits
+        self._is_strict = is_strict
+        self._buffer = bytearray()
+        self._lines: list[bytes] = []
+        self._used = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._buffer and not self._lines
+
+    def feed(self, data: bytes) -> None:
+        self._buffer += data
+
+    def rest(self) -> bytes:
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        return data
+
+    def take_lines(self) -> list[bytes] | None:
+        """The lines of a complete head, without their ends, or None."""
+        start = 0
+        try:
+            while (end := self._buffer.find(b"\n", start)) >= 0:
+                line = bytes(self._buffer[start:end])
+                start = end + 1
+                if self._add(line):
+                    lines, self._lines, self._used = self._lines, [], 0
+                    return lines
+            self._check_partial(len(self._buffer) - start)
+        finally:
+            del self._buffer[:start]
+        return None
+
+    def _add(self, line: bytes) -> bool:
+        """True at the end of the head."""
+        if line.endswith(b"\r"):
+            line = line[:-1]
+        elif self._is_strict:
+            raise HttpFault(400, "a line ends without CR LF")
+        self._used += len(line) + 2
+        self._check_partial(len(line), is_complete=True)
+        if not line:
+            return bool(self._lines)  # an empty line before the first one is skipped
+        if _BAD_IN_VALUE.search(line):
+            raise HttpFault(400, "a control character in the head")
+        if line[:1] in (b" ", b"\t"):
+            if self._is_strict or len(self._lines) < 2:
+                raise HttpFault(400, "a folded header line")
+            self._lines[-1] += b" " + line.strip(b" \t")
+            return False
+        self._lines.append(line)
+        if len(self._lines) > self._limits.fields + 1:
+            raise HttpFault(431, "too many header lines")
+        return False
+
+    def _check_partial(self, line_bytes: int, is_complete: bool = False) -> None:
+        if line_bytes > self._limits.line_bytes:
+            is_first = not self._lines
+            raise HttpFault(414 if is_first else 431, "a line of the head is too long")
+        total = self._used + (0 if is_complete else line_bytes)
+        if total > self._limits.head_bytes:
+            raise HttpFault(431, "the head is too long")
+
+
+def _parse_fields(lines: list[bytes]) -> Headers:
+    headers = Headers()
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not _TOKEN.fullmatch(name):
+            raise HttpFault(400, "a header line without a proper name")
+        headers.add(name.decode("ascii"), value.strip(b" \t").decode("latin-1"))
+    return headers
+
+
+def _check_framing(headers: Headers, version_minor: int, *, is_request: bool) -> None:
+    """One unambiguous way to find the end of the body, or HttpFault."""
+    lengths = headers.get_all("content-length")
+    codings = headers.get_all("transfer-encoding")
+    if lengths and codings:
+        raise HttpFault(400, "both Content-Length and Transfer-Encoding")
+    if len(lengths) > 1:
+        if is_request or len(set(lengths)) > 1:
+            raise HttpFault(400, "more than one Content-Length")
+        headers.remove("content-length")
+        headers.add("Content-Length", lengths[0])
+    if lengths and not _LENGTH.fullmatch(lengths[0]):
+        raise HttpFault(400, "a Content-Length that is no number")
+    if codings:
+        if version_minor == 0:
+            raise HttpFault(400, "Transfer-Encoding in HTTP/1.0")
+        if len(codings) > 1 or codings[0].lower() != "chunked":
+            raise HttpFault(501, "a Transfer-Encoding other than chunked")
+
+
+def parse_request(lines: list[bytes]) -> RequestHead:
+    """A request head from its lines; raises HttpFault."""
+    parts = lines[0].split(b" ")
+    if len(parts) != 3 or not _TOKEN.fullmatch(parts[0]) or not _TARGET.fullmatch(parts[1]):
+        raise HttpFault(400, "not an HTTP request line")
+    version = _VERSION.fullmatch(parts[2])
+    if not version:
+        raise HttpFault(400, "not an HTTP request line")
+    if version[1] != b"1" or version[2] not in b"01":
+        raise HttpFault(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+    minor = int(version[2])
+    headers = _parse_fields(lines[1:])
+    hosts = headers.get_all("host")
+    if len(hosts) > 1:
+        raise HttpFault(400, "more than one Host")
+    if not hosts and minor == 1:
+        raise HttpFault(400, "Host is missing")
+    if hosts and not re.fullmatch(r"[!-~]*", hosts[0]):
+        raise HttpFault(400, "a Host that is no host")
+    _check_framing(headers, minor, is_request=True)
+    expected = headers.words("expect")
+    if expected - {"100-continue"}:
+        raise HttpFault(417, "an Expect other than 100-continue")
+    return RequestHead(parts[0].decode(), parts[1].decode(), minor, headers)
+
+
+def parse_response(lines: list[bytes]) -> ResponseHead:
+    """A response head from its lines; raises HttpFault."""
+    match = _STATUS_LINE.fullmatch(lines[0])
+    if not match:
+        raise HttpFault(502, "not an HTTP status line")
+    headers = _parse_fields(lines[1:])
+    minor = int(match[1])
+    _check_framing(headers, minor, is_request=False)
+    return ResponseHead(int(match[2]), (match[3] or b"").decode("latin-1"), minor, headers)
+
+
+def _framing_of(headers: Headers) -> list[tuple[str, str]]:
+    return [
+        (name, value)
+        for name, value in headers.fields
+        if name.lower() in ("content-length", "transfer-encoding")
+    ]
+
+
+class _BodyReader:
+    """Finds the end of a body, through h11."""
+
+    def __init__(self, connection: h11.Connection, head: bytes) -> None:
+        self._connection = connection
+        connection.receive_data(head)
+        first = connection.next_event()
+        assert isinstance(first, h11.Request | h11.Response)
+
+    @classmethod
+    def of_request(cls, head: RequestHead) -> _BodyReader:
+        framing = Headers([("Host", "x"), *_framing_of(head.headers)])
+        return cls(h11.Connection(h11.SERVER), RequestHead("POST", "/", 1, framing).write())
+
+    @classmethod
+    def of_response(cls, head: ResponseHead, method: str) -> _BodyReader:
+        connection = h11.Connection(h11.CLIENT)
+        sent = "HEAD" if method == "HEAD" else "POST"
+        connection.send(h11.Request(method=sent, target="/", headers=[("Host", "x")]))
+        connection.send(h11.EndOfMessage())
+        canonical = ResponseHead(head.status, "", 1, Headers(_framing_of(head.headers)))
+        return cls(connection, canonical.write())
+
+    def receive_data(self, data: bytes) -> None:
+        self._connection.receive_data(data)
+
+    def next_event(self) -> bytes | Signal:
+        event = self._connection.next_event()
+        if isinstance(event, h11.Data):
+            return bytes(event.data)
+        if event is h11.NEED_DATA:
+            return NEED_DATA
+        if isinstance(event, h11.EndOfMessage):
+            return END
+        raise HttpFault(400, "unexpected end of the message")
+
+    def rest(self) -> bytes:
+        return self._connection.trailing_data[0]
+
+
+class _MessageReader:
+    """What requests and responses have in common."""
+
+    def __init__(self, limits: Limits, is_strict: bool) -> None:
+        self._gate = _HeadGate(limits, is_strict)
+        self._body: _BodyReader | None = None
+        self._is_eof = False
+
+    def receive_data(self, data: bytes) -> None:
+        """Feed what arrived; empty at the end of the stream."""
+        if not data:
+            self._is_eof = True
+        try:
+            if self._body is not None:
+                self._body.receive_data(data)
+            elif data:
+                self._gate.feed(data)
+        except (h11.RemoteProtocolError, RuntimeError) as error:
+            raise HttpFault(400, str(error)) from None
+
+    def take_rest(self) -> bytes:
+        """What follows the head, unread: for CONNECT and after a switch of protocols."""
+        if self._body is not None:
+            return self._body.rest() + self._gate.rest()
+        return self._gate.rest()
+
+    def _start_body(self, body: _BodyReader) -> None:
+        self._body = body
+        rest = self._gate.rest()
+        if rest:
+            body.receive_data(rest)
+        if self._is_eof:
+            body.receive_data(b"")
+
+    def _next_body_event(self) -> bytes | Signal:
+        assert self._body is not None
+        try:
+            event = self._body.next_event()
+        except h11.RemoteProtocolError as error:
+            raise HttpFault(400, f"broken body: {error}") from None
+        if event is END:
+            self._gate.feed(self._body.rest())
+            self._body = None
+        return event
+
+
+class RequestReader(_MessageReader):
+    """Reads the requests of one connection, one after the other."""
+
+    def __init__(self, limits: Limits = REQUEST_LIMITS) -> None:
+        super().__init__(limits, is_strict=True)
+
+    @property
+    def is_idle(self) -> bool:
+        """Between two requests, with nothing of the next one here."""
+        return self._body is None and self._gate.is_empty
+
+    def next_event(self) -> RequestHead | bytes | Signal:
+        """A head, then its body's pieces, then END. CONNECT has a head only."""
+        if self._body is not None:
+            return self._next_body_event()
+        lines = self._gate.take_lines()
+        if lines is None:
+            if not self._is_eof:
+                return NEED_DATA
+            if self._gate.is_empty:
+                return CLOSED
+            raise HttpFault(400, "the request ends early")
+        head = parse_request(lines)
+        if head.method != "CONNECT":
+            self._start_body(_BodyReader.of_request(head))
+        elif head.has_body:
+            raise HttpFault(400, "CONNECT with a body")
+        return head
+
+
+class ResponseReader(_MessageReader):
+    """Reads the responses to one request: interim ones, then the final one."""
+
+    def __init__(self, method: str, limits: Limits = RESPONSE_LIMITS) -> None:
+        super().__init__(limits, is_strict=False)
+        self._method = method
+
+    def next_event(self) -> ResponseHead | bytes | Signal:
+        """Heads (1xx first), the body's pieces, END. After 101 use :meth:`take_rest`."""
+        try:
+            return self._next()
+        except HttpFault as fault:
+            raise HttpFault(502, str(fault)) from None
+
+    def _next(self) -> ResponseHead | bytes | Signal:
+        if self._body is not None:
+            return self._next_body_event()
+        lines = self._gate.take_lines()
+        if lines is None:
+            if self._is_eof:
+                raise HttpFault(502, "the response ends early")
+            return NEED_DATA
+        head = parse_response(lines)
+        if not head.is_interim and head.status != 101:
+            if self._method == "CONNECT" and 200 <= head.status < 300:
+                return head
+            self._start_body(_BodyReader.of_response(head, self._method))
+        return head
+
+
+class BodyWriter:
+    """Writes a body in the framing that ``headers`` announce."""
+
+    __slots__ = ("_is_chunked",)
+
+    def __init__(self, headers: Headers) -> None:
+        self._is_chunked = "transfer-encoding" in headers
+
+    def data(self, piece: bytes) -> bytes:
+        if not self._is_chunked or not piece:
+            return piece
+        return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+    def end(self) -> bytes:
+        return b"0\r\n\r\n" if self._is_chunked else b""

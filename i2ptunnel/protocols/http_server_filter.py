@@ -1,0 +1,82 @@
+"""The filter of an eepsite: who the visitor is goes in, what the web server runs stays in.
+
+To the web server: the visitor's destination in ``X-I2P-*`` headers, whatever it sent under such
+names itself removed (also spelt with underscores, which CGI cannot tell apart), and no header that
+pretends to come from a reverse proxy. From the web server: nothing that tells clock or software.
+"""
+
+from __future__ import annotations
+
+import re
+
+from i2ptunnel.protocols.end_to_end import end_to_end, finish_request, finish_response
+from i2ptunnel.protocols.http1 import Headers, HttpFault, RequestHead, ResponseHead
+
+_FORGED = re.compile(
+    r"x-i2p.*|x-forwarded-.*|forwarded|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip"
+    r"|cf-connecting-ip|via|client-ip|x-original-.*|x-rewrite-url"
+)
+_TELLTALE = frozenset(
+    (
+        "date",
+        "server",
+        "x-powered-by",
+        "x-runtime",
+        "x-aspnet-version",
+        "x-aspnetmvc-version",
+        "x-generator",
+        "x-served-by",
+        "x-backend-server",
+        "x-cache",
+        "x-varnish",
+        "via",
+        "alt-svc",
+        "strict-transport-security",
+        "server-timing",
+    )
+)
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*([^#]*)(?:#.*)?")
+
+
+def _origin_form(head: RequestHead) -> str:
+    if head.target.startswith("/") or (head.target == "*" and head.method == "OPTIONS"):
+        return head.target
+    match = _ABSOLUTE.fullmatch(head.target)
+    if not match:
+        raise HttpFault(400, "not a path")
+    return match[1] if match[1].startswith("/") else "/" + match[1]
+
+
+def filter_request(
+    head: RequestHead, *, visitor: dict[str, str], hostname: str | None
+) -> RequestHead:
+    """The request for the web server; ``visitor`` is what :func:`visitor_headers` returns."""
+    if head.method in ("CONNECT", "TRACE"):
+        raise HttpFault(405, "this method is not offered")
+    result = Headers([("Host", hostname or head.headers.get("host") or "")])
+    for name, key, value in end_to_end(head.headers):
+        if key != "host" and not _FORGED.fullmatch(key.replace("_", "-")):
+            result.add(name, value)
+    for name, value in visitor.items():
+        result.add(name, value)
+    finish_request(result, head)
+    return RequestHead(head.method, _origin_form(head), 1, result)
+
+
+def visitor_headers(hash_base64: str, b32: str, destination_base64: str) -> dict[str, str]:
+    """The headers that tell a web server who visits."""
+    return {
+        "X-I2P-DestHash": hash_base64,
+        "X-I2P-DestB32": b32,
+        "X-I2P-DestB64": destination_base64,
+    }
+
+
+def filter_response(head: ResponseHead, *, keep_alive: bool) -> ResponseHead:
+    """The response for the visitor."""
+    result = Headers()
+    for name, key, value in end_to_end(head.headers):
+        if key not in _TELLTALE:
+            result.add(name, value)
+    finish_response(result, head, keep_alive=keep_alive)
+    return ResponseHead(head.status, head.reason, 1, result)

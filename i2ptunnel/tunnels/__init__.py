@@ -1,0 +1,1 @@
+"""The tunnel types, one file each, and the table of all."""
