@@ -295,6 +295,7 @@ class Lookups:
             return
         if lookup.waits and now >= lookup.hedge_at and lookup.width < lookup.limits.width_max:
             lookup.width += 1
+            lookup.hedge_at = now + self._floodfills.hedge_s
         wake_at = self._ask_next(lookup, now)
         if wake_at is None and not lookup.waits and not lookup.fetching:
             if not lookup.silent:
