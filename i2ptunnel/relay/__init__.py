@@ -1,1 +1,1 @@
-"""Bytes between local sockets and I2P streams: listener, sockets, pump, HTTP relay."""
+"""Moves bytes between local sockets and I2P streams: listeners, the pump, HTTP exchanges."""
