@@ -17,7 +17,6 @@ takes over, so that a crossing never leaves the pair without a link.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from core.base.errors import DecodeError, LocalError
@@ -34,9 +33,7 @@ from core.transport.dialer import (
 )
 from core.transport.events import (
     Close,
-    Command,
     Dial,
-    Event,
     LinkId,
     MessagesReceived,
     PeerConnected,
@@ -56,25 +53,26 @@ from core.transport.ntcp2.connection import (
     Ended,
     Established,
     RouterInfoBlock,
-    Skew,
     State,
 )
 from core.transport.outbox import Outbox
-from core.transport.outqueue import OutQueue
 from core.transport.records import Link, LinkLimits, Peer
-from core.transport.stats import LinkStats
+from core.transport.table import LinkTable
 
 logger = logging.getLogger("core.transport")
 
 TICK_BUSY_S = 1.0
 TICK_IDLE_S = 10.0
+CROWDED_IDLE_S = 30.0
+#: Java and i2pd answer a message 3 they refuse at once.
+UNPROVEN_S = 15.0
 SPARE_IDLE_S = 20.0
 SPARE_IDLE_VARIANCE_S = 10
 #: Java: a Termination with reason 17 means two hours.
 BANNED_BY_PEER_S = 2 * 3600.0
 
 
-class Links:
+class Links(LinkTable):
     """See the module. One instance for each router."""
 
     def __init__(
@@ -95,12 +93,10 @@ class Links:
         """``find_router`` answers from the netdb. ``private_addresses``: dial addresses that are
         not global; by default on every network but the public one. Rates: None is no limit.
         """
-        self.stats = LinkStats()
+        super().__init__(limits or LinkLimits())
         self.bans = BanList()
         self._identity = identity
-        self._wall = wall
         self._entropy = entropy
-        self._limits = limits or LinkLimits()
         self._dialer = Dialer(
             network_id,
             find_router,
@@ -115,11 +111,6 @@ class Links:
         self._outbox = Outbox(wall, self.stats, bucket)
         self._inbound = TokenBucket(inbound_bytes_s) if inbound_bytes_s else None
         self._context = Context(identity, network_id, wall, entropy, find_router, self.stats)
-        self._peers: dict[bytes, Peer] = {}
-        self._links: dict[LinkId, Link] = {}
-        self._next_link_id = 1
-        self._events: deque[Event] = deque()
-        self._commands: list[Command] = []
         self._tick_at: float | None = None
         self._is_closing = False
         self._now = 0.0
@@ -148,29 +139,10 @@ class Links:
         else:
             peer.is_stale = True
 
-    def is_connected(self, router_hash: bytes) -> bool:
-        """True if a session with this router is up."""
-        peer = self._peers.get(router_hash)
-        return peer is not None and peer.link is not None
-
-    def connected_routers(self) -> list[bytes]:
-        """Hashes of all routers with a session."""
-        return [peer.hash for peer in self._peers.values() if peer.link is not None]
-
-    @property
-    def connected_count(self) -> int:
-        """How many routers have a session."""
-        return sum(peer.link is not None for peer in self._peers.values())
-
     @property
     def pending_count(self) -> int:
         """Dials and handshakes under way."""
         return len(self._dialer.active) + self._gate.pending_count
-
-    def queued_bytes(self, router_hash: bytes) -> int:
-        """Bytes that wait for this router, for back-pressure."""
-        peer = self._peers.get(router_hash)
-        return peer.queue.bytes if peer is not None else 0
 
     def can_try(self, router_hash: bytes, now: float) -> bool:
         """False while the router is banned or backed off from."""
@@ -218,21 +190,13 @@ class Links:
         for peer in list(self._peers.values()):
             self._give_up(peer, "closed")
 
-    def next_event(self) -> Event | None:
-        """The oldest event for the router, or None."""
-        return self._events.popleft() if self._events else None
-
     # For the socket driver
 
     def accepted(self, remote_address: str, now: float) -> LinkId | None:
         """A TCP connection came in from this numeric address; None means close it at once."""
         self._now = now
         host_key = source_key(remote_address)
-        if (
-            self._is_closing
-            or len(self._links) >= self._limits.links_max
-            or not self._gate.may_accept(host_key, now)
-        ):
+        if self._is_closing or self.is_full or not self._gate.may_accept(host_key, now):
             self.stats.accepts_refused += 1
             return None
         link = self._new_link(host_key, False, now)
@@ -293,6 +257,10 @@ class Links:
             self._outbox.mark(link)
         if connection.state is State.DRAINING and link.peer is not None:
             self._detach(link, "aead_failure", now)
+        if not link.is_proven and connection.frames_received and connection.is_established:
+            link.is_proven = True
+            if link.peer is not None:
+                self._dialer.backoff.succeeded(link.peer.hash)
 
     def lost(self, link_id: LinkId, now: float) -> None:
         """The peer closed the socket, or it broke."""
@@ -301,6 +269,9 @@ class Links:
         if link is None:
             return
         connection = link.connection
+        if connection is not None and connection.pending_end is not None:
+            self._on_ended(link, connection.pending_end, now)
+            return
         if connection is None or connection.state is State.HANDSHAKE:
             if link.is_outbound:
                 self.stats.handshakes_out_failed += 1
@@ -333,11 +304,6 @@ class Links:
             return 0.0
         return self._inbound.ready_at(now) - now
 
-    def take_commands(self) -> list[Command]:
-        """What to do with sockets. Write :meth:`take_output` before obeying a Close."""
-        commands, self._commands = self._commands, []
-        return commands
-
     def take_output(self, now: float | None = None) -> list[tuple[LinkId, bytes]]:
         """What to write now, one entry for each link. Call again until it is empty."""
         return self._outbox.take(self._now if now is None else now)
@@ -357,8 +323,9 @@ class Links:
         if self._tick_at is None or now < self._tick_at:
             return
         is_busy = False
+        is_crowded = self.is_crowded
         for link in list(self._links.values()):
-            is_busy |= self._check_link(link, now)
+            is_busy |= self._check_link(link, now, is_crowded)
         for peer in self._dialer.expired(now):
             self._give_up(peer, "busy")
         self._start_dials(now)
@@ -370,7 +337,7 @@ class Links:
             is_busy |= self._dialer.has_waiting
             self._tick_at = now + (TICK_BUSY_S if is_busy else TICK_IDLE_S)
 
-    def _check_link(self, link: Link, now: float) -> bool:
+    def _check_link(self, link: Link, now: float, is_crowded: bool) -> bool:
         """Handle the deadlines of one link; True if it needs the short tick."""
         connection = link.connection
         if connection is None:
@@ -388,6 +355,8 @@ class Links:
                 connection.close(TerminationReason.NORMAL, now)
         else:
             connection.handle_timer(now)
+            if is_crowded and now - connection.last_active >= CROWDED_IDLE_S:
+                connection.close(TerminationReason.IDLE_TIMEOUT, now)
         if connection.notices:
             self._handle_notices(link, now)
         elif connection.output:
@@ -407,7 +376,7 @@ class Links:
             raise LocalError("a router has no link to itself")
         if self._is_closing:
             failure: str | None = "closed"
-        elif len(self._links) >= self._limits.links_max:
+        elif self.is_full:
             failure = "busy"
         else:
             failure = self._dialer.refusal(router_hash, now)
@@ -417,12 +386,6 @@ class Links:
             return None
         peer = self._add_peer(router_hash)
         self._enqueue_dial(peer, now)
-        return peer
-
-    def _add_peer(self, router_hash: bytes) -> Peer:
-        size = self._limits.dial_queue_bytes_max
-        peer = Peer(router_hash, OutQueue(size, size, self.stats))
-        self._peers[router_hash] = peer
         return peer
 
     def _enqueue_dial(self, peer: Peer, now: float) -> None:
@@ -443,11 +406,8 @@ class Links:
             self._commands.append(Dial(link.id, address.host, address.port))
 
     def _new_link(self, host_key: str, is_outbound: bool, now: float) -> Link:
-        link = Link(self._next_link_id, host_key, is_outbound, now + DIAL_TIMEOUT_S)
-        self._next_link_id += 1
-        self._links[link.id] = link
         self._arm(now)
-        return link
+        return self._add_link(host_key, is_outbound, now + DIAL_TIMEOUT_S)
 
     def _fail_dial(self, link: Link, reason: str, backoff_s: float, now: float) -> None:
         """A dial or its handshake failed: the peer's messages are lost."""
@@ -476,9 +436,6 @@ class Links:
         self.stats.dropped_unreachable += count
         self._events.append(PeerFailed(peer.hash, reason, count))
 
-    def _drop_queue(self, peer: Peer) -> None:
-        self.stats.dropped_unreachable += peer.queue.clear()
-
     # What connections report
 
     def _handle_notices(self, link: Link, now: float, until_established: bool = False) -> None:
@@ -502,15 +459,11 @@ class Links:
                     peer.router_info = notice.router_info
                 self._events.append(RouterInfoReceived(notice.router_info, notice.flood))
             else:
-                self._on_skew(link, notice)
-
-    def _on_skew(self, link: Link, notice: Skew) -> None:
-        peer = link.peer
-        router_info = link.connection.remote_router_info if link.connection else None
-        if peer is not None:
-            self._events.append(SkewMeasured(notice.seconds, peer.hash))
-        elif router_info is not None:
-            self._events.append(SkewMeasured(notice.seconds, router_info.hash))
+                shown = connection.remote_router_info
+                if link.peer is not None:
+                    self._events.append(SkewMeasured(notice.seconds, link.peer.hash))
+                elif shown is not None:
+                    self._events.append(SkewMeasured(notice.seconds, shown.hash))
 
     def _on_established(self, link: Link, notice: Established, now: float) -> None:
         if link.is_outbound:
@@ -531,7 +484,8 @@ class Links:
             peer.router_info = notice.router_info
             self.stats.handshakes_in += 1
             self._events.append(RouterInfoReceived(notice.router_info, notice.flood))
-        self._dialer.backoff.succeeded(peer.hash)
+            self._dialer.backoff.succeeded(peer.hash)
+            link.is_proven = True
         limits = self._limits
         peer.queue.set_bounds(limits.queue_bytes_shed, limits.queue_bytes_max)
         link.peer = peer
@@ -628,11 +582,17 @@ class Links:
             peer.link, peer.spare = peer.spare, None
             self._outbox.mark(peer.link)
             return
+        failure = "backoff"
+        if link.is_outbound and not link.is_proven and now < link.deadline + UNPROVEN_S:
+            # Bob did not like our message 3, or we would have had a frame from him by now.
+            self.stats.handshakes_out_failed += 1
+            self._dialer.backoff.failed(peer.hash, HANDSHAKE_BACKOFF_S, now)
+            failure = "handshake_failed"
         self._events.append(PeerDisconnected(peer.hash, reason))
-        if len(peer.queue) and self.can_try(peer.hash, now) and not self._is_closing:
+        if not len(peer.queue):
+            del self._peers[peer.hash]
+        elif self.can_try(peer.hash, now) and not self._is_closing:
             peer.is_stale = True
             self._enqueue_dial(peer, now)
-        elif len(peer.queue):
-            self._give_up(peer, "backoff")
         else:
-            del self._peers[peer.hash]
+            self._give_up(peer, failure)

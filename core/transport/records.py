@@ -31,7 +31,8 @@ class Link:
     """One socket. ``connection`` is None while TCP is being connected.
 
     ``deadline``: when the dial is given up; for a spare the seconds of silence it may live.
-    ``is_pending``: counted by the inbound gate until its handshake is over.
+    ``is_pending``: counted by the inbound gate until its handshake is over. ``is_proven``: the
+    peer has shown that it accepted the handshake; Alice only learns that from Bob's first frame.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Link:
         "is_outbound",
         "is_paused",
         "is_pending",
+        "is_proven",
         "peer",
         "was_established",
     )
@@ -54,6 +56,7 @@ class Link:
         self.deadline = deadline
         self.is_paused = False
         self.is_pending = not is_outbound
+        self.is_proven = False
         self.was_established = False
         self.address: Ntcp2Address | None = None
         self.connection: Connection | None = None

@@ -7,6 +7,7 @@ import errno
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 
@@ -47,7 +48,7 @@ async def until(check: Callable[[], object], timeout_s: float = 5.0) -> None:
         await asyncio.sleep(0.002)
 
 
-async def started(*names: str, **options: object) -> list[Running]:
+async def started(*names: str, **options: Any) -> list[Running]:
     wall = FakeWallClock()
     running = []
     for index, name in enumerate(names):
@@ -201,8 +202,9 @@ def test_the_listener_rests_when_descriptors_run_out(monkeypatch: pytest.MonkeyP
         tcp = bob.tcp
         exhausted = Exhausted(tcp._listeners[0])
         tcp._loop.remove_reader(exhausted.fileno())
-        tcp._listeners[0] = exhausted  # type: ignore[call-overload]
-        tcp._loop.add_reader(exhausted.fileno(), tcp._on_acceptable, exhausted)
+        listener = cast(socket.socket, exhausted)
+        tcp._listeners[0] = listener
+        tcp._loop.add_reader(exhausted.fileno(), lambda: tcp._on_acceptable(listener))
         alice.send(bob, message(1))
         await until(lambda: alice.of(PeerFailed))
         assert exhausted.calls == 2 and tcp._reserve is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from core.base.ports import WallClock
 from core.crypto.x25519 import X25519Key
@@ -30,7 +31,7 @@ class Node:
         network_id: int = NETWORK_ID,
         published_network_id: int | None = None,
         static_key: X25519Key | None = None,
-        **options: object,
+        **options: Any,
     ) -> None:
         self.entropy = SeededEntropy(name)
         self.wall = wall
@@ -53,7 +54,7 @@ class Node:
             self.entropy,
             network_id,
             self.known.get,
-            **options,  # type: ignore[arg-type]
+            **options,
         )
 
     @property
@@ -165,7 +166,7 @@ class Wire:
             self.nodes[other[0]].links.lost(other[1], self.now)
 
 
-def pair(**options: object) -> tuple[Node, Node, Wire]:
+def pair(**options: Any) -> tuple[Node, Node, Wire]:
     """Two nodes that know each other."""
     wall = FakeWallClock()
     alice = Node("alice", "127.0.0.2", wall, **options)

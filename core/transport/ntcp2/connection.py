@@ -127,7 +127,8 @@ class Connection:
         self._buffer = b""
         self._sealer: FrameSealer | None = None
         self._opener: FrameOpener | None = None
-        self._pending_end: Ended | None = None
+        #: while draining: how it will end
+        self.pending_end: Ended | None = None
         self._drain_bytes = 0
         self._sent_at = now
         self._skew_s = 0.0
@@ -179,6 +180,16 @@ class Connection:
     def is_established(self) -> bool:
         """True in the data phase."""
         return self.state is State.ESTABLISHED
+
+    @property
+    def last_active(self) -> float:
+        """When something was last read or written."""
+        return max(self.last_received, self.last_sent)
+
+    @property
+    def frames_received(self) -> int:
+        """Valid data-phase frames so far."""
+        return self._opener.frames if self._opener is not None else 0
 
     # Receiving
 
@@ -392,16 +403,16 @@ class Connection:
         """Read a random number of bytes, or wait a random time, before ``end``."""
         entropy = self._context.entropy
         self._drain_bytes = minimum + entropy.randbelow(DRAIN_BYTES_MAX - minimum)
-        self._pending_end = end
+        self.pending_end = end
         self.state = State.DRAINING
         self._deadline = now + 1.0 + entropy.randbelow(1024) / 1024 * (DRAIN_TIMEOUT_S - 1.0)
         if self._drain_bytes == 0:
             self._finish_drain()
 
     def _finish_drain(self) -> None:
-        end = self._pending_end
+        end = self.pending_end
         assert end is not None
-        self._pending_end = None
+        self.pending_end = None
         if not end.is_abort:
             self._seal_termination(end.code)
         self._end(end)
@@ -498,7 +509,7 @@ class Connection:
         if state is State.ESTABLISHED:
             opener = self._opener
             assert opener is not None
-            if now - max(self.last_received, self.last_sent) >= self._idle_timeout_s:
+            if now - self.last_active >= self._idle_timeout_s:
                 self.close(TerminationReason.IDLE_TIMEOUT, now)
             elif opener.is_inside_frame and now - self.last_received >= INTRA_FRAME_TIMEOUT_S:
                 self.close(TerminationReason.INTRA_FRAME_TIMEOUT, now, Blame.PEER)

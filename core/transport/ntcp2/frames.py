@@ -14,6 +14,7 @@ from core.transport.ntcp2.blocks import TerminationReason
 from core.transport.ntcp2.handshake import TAG_BYTES, DirectionKeys
 
 FRAME_BYTES_MAX = 65535
+CARRY_PIECES_MAX = 64
 PAYLOAD_BYTES_MAX = FRAME_BYTES_MAX - TAG_BYTES
 
 
@@ -64,6 +65,9 @@ class FrameOpener:
             self._carry.append(bytes(data))
             self._carry_bytes += len(data)
             if self._carry_bytes < self._length or self._carry_bytes < 2:
+                if len(self._carry) >= CARRY_PIECES_MAX:
+                    # A peer that sends single bytes must not cost an object for each.
+                    self._carry = [b"".join(self._carry)]
                 return
             data = b"".join(self._carry)
             self._carry = []
