@@ -131,7 +131,6 @@ class ClientEngine:
         self._arrived: list[tuple[object, int, int, bytes]] = []
         self._events: deque[Event] = deque()
         self._housekeeping_at = 0.0
-        self._retry_at: float | None = None
 
     @property
     def destination(self) -> Destination:
@@ -252,7 +251,6 @@ class ClientEngine:
             self.streams.next_timer(),
             self.ratchet.next_timer(),
             self._own.due_at,
-            self._retry_at,
             self._housekeeping_at,
         )
         return min(time for time in times if time is not None)
@@ -356,7 +354,10 @@ class ClientEngine:
             self._look_up(remote, now)
 
     def _send_packets(self, now: float) -> None:
-        self._retry_at = None
+        for destination_hash, count in self.streams.take_delivered().items():
+            known = self._remotes.get(destination_hash)
+            if known is not None and known.static is not None:
+                self.ratchet.note_delivered(known.static, count)
         for remote in self._remotes.values():
             if remote.static is not None:
                 self.streams.set_budget(remote.hash, self.ratchet.can_send(remote.static, now))

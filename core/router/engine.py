@@ -48,7 +48,7 @@ from core.i2np.message import (
 from core.netdb import events as netdb_events
 from core.netdb.facade import NetDb
 from core.netdb.ports import NetDbConfig
-from core.peers.records import PeerRecords
+from core.peers.book import PeerBook
 from core.router.config import RouterConfig
 from core.router.identity import RouterKeys, build_router_info
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, local_clove, pool_name
@@ -146,7 +146,7 @@ class RouterEngine:
             tunnel_view,
         )
         self.netdb.set_own_router_info(self.router_info)
-        self.peers = PeerRecords(self.links.is_connected)
+        self.peers = PeerBook()
         dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
         limits = TransitLimits(
             accepts=config.transit,
@@ -293,11 +293,12 @@ class RouterEngine:
                         self._is_published = True
                         self.publish(now)
                 case link_events.PeerDisconnected(router_hash, reason):
+                    self.peers.note_disconnected(router_hash)
                     if reason != "idle_timeout":
                         self.tunnels.note_peer_failed(router_hash, now)
                 case link_events.PeerFailed(router_hash, reason, dropped):
                     logger.debug("peer failed: %s, %d messages dropped", reason, dropped)
-                    self.peers.note_unreachable(router_hash, now)
+                    self.peers.note_connect_failed(router_hash, now)
                     self.netdb.router_failed(router_hash, now)
                     self.tunnels.note_peer_failed(router_hash, now)
                 case link_events.SkewMeasured(seconds):
@@ -499,7 +500,7 @@ class RouterEngine:
                 case tunnel_events.TunnelReady(owner) | tunnel_events.TunnelLost(owner):
                     self._touch_owner(owner)
                 case tunnel_events.BuildFinished():
-                    self.peers.note_build(event.hops, event.codes, event.elapsed_s, now)
+                    self.peers.note_build(event.hops, event.codes, now)
                 case tunnel_events.TunnelTested(_, hops, rtt_s):
                     self.peers.note_test(hops, rtt_s, now)
         return is_busy

@@ -1,0 +1,51 @@
+"""The one door to the router: what applications may use.
+
+A program makes a :class:`RouterConfig`, starts a :class:`Router` in its event loop, and opens a
+:class:`ClientSession` for each destination it wants to be. Sessions connect and accept
+:class:`Stream` objects. Everything runs in that one loop; nothing here is thread-safe.
+
+Errors: :class:`core.base.errors.Unavailable` with a ``code`` (``tunnels_not_ready``,
+``lease_set_not_found``, ``connect_timeout``, ``stream_reset``, ``closed``, ``too_many_streams``);
+:class:`StreamReset` is one of them. :class:`FileFault` names a file and what to do about it.
+"""
+
+from core.client.config import SessionConfig
+from core.io.files import (
+    AlreadyRunning,
+    DataDirectoryLock,
+    FileFault,
+    create_key_file,
+    make_directory,
+    read_key_file,
+    read_limited,
+    read_router_files,
+    write_atomic,
+)
+from core.io.router import Router, RouterStatus
+from core.io.session import ClientSession, Stream, StreamReset
+from core.io.system import SystemEntropy
+from core.router.config import RouterConfig
+from core.streaming.options import StreamingOptions
+from core.tunnel.shape import TunnelShape
+
+__all__ = [
+    "AlreadyRunning",
+    "ClientSession",
+    "DataDirectoryLock",
+    "FileFault",
+    "Router",
+    "RouterConfig",
+    "RouterStatus",
+    "SessionConfig",
+    "Stream",
+    "StreamReset",
+    "StreamingOptions",
+    "SystemEntropy",
+    "TunnelShape",
+    "create_key_file",
+    "make_directory",
+    "read_key_file",
+    "read_limited",
+    "read_router_files",
+    "write_atomic",
+]

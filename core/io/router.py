@@ -1,0 +1,310 @@
+"""The router as a service: engine, sockets, files and timers in one asyncio loop.
+
+One turn of the loop: the socket driver has fed a batch, the engine runs until nothing is left, the
+client sessions wake whoever waits, and the driver writes each link once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.base.errors import DecodeError, LocalError
+from core.client.config import SessionConfig
+from core.client.session import ClientEngine
+from core.data.private_keys import PrivateKeys
+from core.data.router_info import RouterInfo
+from core.io.database import Database
+from core.io.files import (
+    DataDirectoryLock,
+    FileFault,
+    create_key_file,
+    make_directory,
+    read_key_file,
+    write_atomic,
+)
+from core.io.session import ClientSession
+from core.io.system import SystemEntropy, SystemWallClock
+from core.io.tcp import TcpTransport
+from core.router.config import RouterConfig
+from core.router.engine import RouterEngine
+from core.router.identity import RouterKeys
+
+logger = logging.getLogger("core.io.router")
+
+KEY_FILE = "router.keys"
+INFO_FILE = "router.info"
+DATABASE_FILE = "state.sqlite"
+SAVE_INTERVAL_S = 5.0
+_KEY_FILE_BYTES = (400, 2000)
+_PORT_FIRST, _PORT_COUNT = 9000, 22000
+_PORT_SPACE, _PORT_NAME = "router", b"port"
+_GC_THRESHOLD = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class RouterStatus:
+    """A snapshot for people and programs; rates in bytes per second, hashes shortened by users."""
+
+    router_hash: bytes
+    is_published: bool
+    uptime_s: float
+    routers: int
+    floodfills: int
+    links: int
+    exploratory_inbound: int
+    exploratory_outbound: int
+    builds_started: int
+    builds_succeeded: int
+    transit_tunnels: int
+    transit_accepted: int
+    bytes_received: int
+    bytes_sent: int
+    clock_skew_s: float
+
+
+class Router:
+    """One I2P router. ``start`` it, open sessions, ``stop`` it; all from one event loop."""
+
+    def __init__(self, config: RouterConfig) -> None:
+        self.config = config
+        self._lock = DataDirectoryLock(config.data_dir)
+        self._sessions: dict[ClientEngine, ClientSession] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._saver: asyncio.TimerHandle | None = None
+        self._written_info: bytes = b""
+        self._started_at = 0.0
+        self._is_running = False
+
+    # Life
+
+    async def start(self) -> None:
+        """Load or create the identity, listen, and begin to build tunnels.
+
+        Raises FileFault (a damaged key file, a data directory in use) or OSError (the address).
+        Nothing is left open then.
+        """
+        config = self.config
+        self._loop = asyncio.get_running_loop()
+        make_directory(config.data_dir)
+        self._lock.acquire()
+        try:
+            self._entropy = SystemEntropy()
+            self._wall = SystemWallClock()
+            keys = _load_keys(config.data_dir / KEY_FILE, self._entropy)
+            self._database = Database(config.data_dir / DATABASE_FILE)
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
+            self._started_at = self.now()
+            port = self._choose_port()
+            self._engine = RouterEngine(
+                config, keys, port, self._wall, self._entropy, self._started_at
+            )
+            self._engine.netdb.load_routers(self._stored_routers())
+            is_any = config.bind in ("0.0.0.0", "::")
+            self._tcp = TcpTransport(
+                self._engine.links,
+                self._turn,
+                source_hosts=() if is_any else (config.bind,),
+            )
+            await self._tcp.start(config.bind, port)
+        except BaseException:
+            self._database.close()
+            self._lock.release()
+            raise
+        self._is_running = True
+        self._write_info()
+        self._engine.start(self.now())
+        self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)
+        self._tcp.schedule()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD, 20, 20)
+
+    async def stop(self) -> None:
+        """Close sessions, tell peers, flush the database. Safe to call twice."""
+        if not self._is_running:
+            return
+        for session in list(self._sessions.values()):
+            await session.close()
+        self._is_running = False
+        self._engine.stop_transit()
+        for timer in (self._timer, self._saver):
+            if timer is not None:
+                timer.cancel()
+        await self._tcp.stop()
+        self._save_changes()
+        self._database.close()
+        self._lock.release()
+
+    # What applications use
+
+    def now(self) -> float:
+        """The loop's clock, which every engine call takes."""
+        return self._loop.time()
+
+    @property
+    def hash(self) -> bytes:
+        """Our router hash."""
+        return self._engine.keys.hash
+
+    @property
+    def router_info(self) -> RouterInfo:
+        """What we publish at present."""
+        return self._engine.router_info
+
+    async def open_session(self, config: SessionConfig) -> ClientSession:
+        """A client session; its tunnels are built from now on. LocalError if it is open already."""
+        if not self._is_running:
+            raise LocalError("the router is not running")
+        keys = config.keys or PrivateKeys.generate_destination(self._entropy)
+        engine = self._engine.open_client(config, keys, self.now())
+        session = ClientSession(self, engine)
+        self._sessions[engine] = session
+        self._tcp.schedule()
+        return session
+
+    def import_routers(self, infos: Iterable[RouterInfo]) -> int:
+        """Add RouterInfos from files to the netDb; returns how many were taken."""
+        count = self._engine.netdb.import_routers(infos)
+        self._tcp.schedule()
+        return count
+
+    def routers(self) -> list[RouterInfo]:
+        """Every RouterInfo we know."""
+        return list(self._engine.netdb.routers())
+
+    def tunnel_paths(self) -> list[tuple[str, bool, tuple[bytes, ...]]]:
+        """(session name, is inbound, hops) of every live client tunnel, for display."""
+        now = self.now()
+        paths: list[tuple[str, bool, tuple[bytes, ...]]] = []
+        for engine in self._sessions:
+            name = engine.config.name
+            paths += [(name, True, t.hops) for t in engine.pool.live_inbound(now)]
+            paths += [(name, False, t.hops) for t in engine.pool.live_outbound(now)]
+        return paths
+
+    def status(self) -> RouterStatus:
+        """How the router is."""
+        engine, now = self._engine, self.now()
+        exploratory = engine.tunnels.exploratory
+        skews = sorted(engine.skews)
+        return RouterStatus(
+            router_hash=engine.keys.hash,
+            is_published=self.config.host is not None,
+            uptime_s=now - self._started_at,
+            routers=engine.netdb.router_count,
+            floodfills=engine.netdb.floodfill_count,
+            links=engine.links.connected_count,
+            exploratory_inbound=len(exploratory.live_inbound(now)) if exploratory else 0,
+            exploratory_outbound=len(exploratory.live_outbound(now)) if exploratory else 0,
+            builds_started=engine.tunnels.builder.started,
+            builds_succeeded=engine.tunnels.builder.succeeded,
+            transit_tunnels=len(engine.transit),
+            transit_accepted=engine.transit.accepted,
+            bytes_received=engine.links.stats.bytes_received,
+            bytes_sent=engine.links.stats.bytes_sent,
+            clock_skew_s=skews[len(skews) // 2] if skews else 0.0,
+        )
+
+    # What sessions use
+
+    def touch(self, engine: ClientEngine) -> None:
+        """Give a session's engine a turn in this loop iteration."""
+        if self._is_running:
+            self._engine.touch(engine)
+            self._tcp.schedule()
+
+    def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
+        """Called by ``ClientSession.close``."""
+        self._sessions.pop(engine, None)
+        self._engine.close_client(engine, self.now())
+        self._tcp.schedule()
+
+    # The turn
+
+    def _turn(self) -> None:
+        engine = self._engine
+        engine.run(self.now())
+        for session in list(self._sessions.values()):
+            session._drain()
+        if engine.router_info.raw is not self._written_info:
+            self._write_info()
+        self._arm_timer()
+
+    def _arm_timer(self) -> None:
+        deadline = self._engine.next_timer()
+        if deadline is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._tcp.schedule()
+
+    # Disk
+
+    def _choose_port(self) -> int:
+        """The configured port, or one drawn once at random and kept."""
+        if self.config.port:
+            return self.config.port
+        stored = self._database.get(_PORT_SPACE, _PORT_NAME)
+        if stored is not None and stored.isdigit():
+            return int(stored)
+        port = _PORT_FIRST + self._entropy.randbelow(_PORT_COUNT)
+        self._database.save_space(_PORT_SPACE, {_PORT_NAME: str(port).encode()})
+        return port
+
+    def _stored_routers(self) -> list[RouterInfo]:
+        infos = []
+        for _, _, raw in self._database.load_routers():
+            try:
+                infos.append(RouterInfo.parse(raw))
+            except DecodeError:
+                logger.warning("dropped a damaged router info from the database")
+        return infos
+
+    def _write_info(self) -> None:
+        self._written_info = self._engine.router_info.raw
+        try:
+            write_atomic(self.config.data_dir / INFO_FILE, self._written_info)
+        except FileFault as fault:
+            logger.error("%s", fault)
+
+    def _save(self) -> None:
+        self._save_changes()
+        self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)
+
+    def _save_changes(self) -> None:
+        changes = self._engine.netdb.take_changes()
+        self._database.save_routers(
+            [(info.hash, info.published_ms, info.raw) for info in changes.stored],
+            changes.removed,
+        )
+
+
+def _load_keys(path: Path, entropy: SystemEntropy) -> RouterKeys:
+    """The identity, created when there is none. A damaged file is an error, never replaced."""
+    data = read_key_file(path, *_KEY_FILE_BYTES)
+    if data is None:
+        keys = RouterKeys.generate(entropy)
+        create_key_file(path, keys.write())
+        return keys
+    try:
+        return RouterKeys.parse(data)
+    except DecodeError as error:
+        raise FileFault(
+            path,
+            f"the key file is damaged ({error}); restore it from a backup, "
+            "or move it away to start with a new identity",
+        ) from error

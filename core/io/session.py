@@ -1,0 +1,367 @@
+"""Client sessions and streams for asyncio programs: thin handles on the engine's objects.
+
+A handle never keeps data: reads and writes go straight to the stream's own bounded buffers, and
+waiting is one future for each direction. After each use the router gets a turn in the same loop
+iteration, so what many handles did is sent in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from core.base.errors import LocalError, Retry, Unavailable
+from core.client import session as client_events
+from core.client.session import ClientEngine
+from core.data.identity import Destination
+from core.data.lease_set import LeaseSet2
+from core.streaming import events as stream_events
+from core.streaming.connection import Stream as StreamEngine
+
+if TYPE_CHECKING:
+    from core.io.router import Router
+
+ACCEPT_BACKLOG_MAX = 512
+
+
+class StreamReset(Unavailable):
+    """The stream is dead: the peer reset it, or it no longer answers."""
+
+    def __init__(self, why: str) -> None:
+        code = "connect_timeout" if why == "connect_timeout" else "stream_reset"
+        super().__init__(_RESET_TEXTS.get(why, f"stream reset ({why})"), code, Retry.NOW)
+        self.why = why
+
+
+_RESET_TEXTS = {
+    "peer": "the other side reset the stream",
+    "connect_timeout": "the destination did not answer",
+    "timeout": "the other side no longer answers",
+    "local": "the stream was reset here",
+}
+
+
+class Stream:
+    """One connection to a remote destination. Use it from the router's event loop only."""
+
+    def __init__(self, stream: StreamEngine, now: Callable[[], float], touch: Callable[[], None]):
+        self._stream = stream
+        self._now = now
+        self._touch = touch
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._connector: asyncio.Future[None] | None = None
+        self._failure: StreamReset | None = None
+        stream.owner = self
+
+    @property
+    def remote(self) -> Destination:
+        """The other side's destination."""
+        return self._stream.remote
+
+    @property
+    def local_port(self) -> int:
+        return self._stream.local_port
+
+    @property
+    def remote_port(self) -> int:
+        return self._stream.remote_port
+
+    @property
+    def bytes_sent(self) -> int:
+        return self._stream.stats.bytes_sent
+
+    @property
+    def bytes_received(self) -> int:
+        return self._stream.stats.bytes_received
+
+    async def read(self, limit: int = 65536) -> bytes:
+        """Up to ``limit`` bytes as soon as there are any; empty: the remote closed its direction.
+
+        Raises StreamReset. One reader at a time.
+        """
+        stream = self._stream
+        while True:
+            data = stream.read(limit)
+            if data:
+                self._touch()
+                return data
+            if self._failure is not None:
+                raise self._failure
+            if stream.at_eof:
+                return b""
+            self._reader = _new_waiter(self._reader)
+            await self._reader
+
+    async def write(self, data: bytes) -> None:
+        """Hand over all of ``data``; waits while the stream's buffer is full.
+
+        Raises StreamReset. One writer at a time.
+        """
+        stream = self._stream
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                taken = stream.write(data)
+            except LocalError as error:
+                raise StreamReset("local") from error
+            if taken:
+                self._touch()
+            if taken == len(data):
+                return
+            data = data[taken:]
+            self._writer = _new_waiter(self._writer)
+            await self._writer
+
+    async def close_write(self) -> None:
+        """End our direction after everything written; reading goes on."""
+        self._stream.close(self._now())
+        self._touch()
+
+    async def close(self) -> None:
+        """End both directions: what was written is still sent, what comes is dropped."""
+        self._stream.close(self._now(), reading=False)
+        self._touch()
+
+    def reset(self) -> None:
+        """Drop everything and tell the other side."""
+        self._stream.reset(self._now())
+        self._touch()
+
+    async def _connected(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._connector = _new_waiter(self._connector)
+        await self._connector
+
+    def _on_event(self, event: stream_events.Event) -> None:
+        match event:
+            case stream_events.Connected():
+                _wake(self._connector)
+            case stream_events.Readable() | stream_events.RemoteClosed():
+                _wake(self._reader)
+            case stream_events.Writable():
+                _wake(self._writer)
+            case stream_events.Closed():
+                _wake(self._connector)
+                _wake(self._reader)
+                _wake(self._writer)
+            case stream_events.Reset(_, why):
+                self._failure = StreamReset(why)
+                _fail(self._connector, self._failure)
+                _wake(self._reader)
+                _wake(self._writer)
+
+
+def _new_waiter(waiter: asyncio.Future[None] | None) -> asyncio.Future[None]:
+    if waiter is not None and not waiter.done():
+        raise LocalError("two tasks wait for the same direction of a stream")
+    return asyncio.get_running_loop().create_future()
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+
+
+def _fail(waiter: asyncio.Future[None] | None, error: Exception) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_exception(error)
+
+
+class ClientSession:
+    """One local destination with its tunnels. Made by ``Router.open_session``."""
+
+    def __init__(self, router: Router, engine: ClientEngine) -> None:
+        self._router = router
+        self._engine = engine
+        self._accepted: deque[Stream] = deque()
+        self._acceptors: deque[asyncio.Future[None]] = deque()
+        self._lookups: dict[bytes, list[asyncio.Future[LeaseSet2]]] = {}
+        self._readiness = asyncio.Event()
+        self._is_closed = False
+
+    @property
+    def destination(self) -> Destination:
+        """Our own destination."""
+        return self._engine.destination
+
+    @property
+    def name(self) -> str:
+        return self._engine.config.name
+
+    @property
+    def is_ready(self) -> bool:
+        """True while there are tunnels both ways and, for servers, a published lease set."""
+        return self._engine.is_ready and not self._is_closed
+
+    @property
+    def inbound_tunnels(self) -> int:
+        return len(self._engine.pool.live_inbound(self._router.now()))
+
+    @property
+    def outbound_tunnels(self) -> int:
+        return len(self._engine.pool.live_outbound(self._router.now()))
+
+    @property
+    def stream_count(self) -> int:
+        return len(self._engine.streams.streams)
+
+    async def wait_ready(self, timeout_s: float | None = None) -> None:
+        """Wait until :attr:`is_ready`. Raises Unavailable ("tunnels_not_ready", "closed")."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self.is_ready:
+                    self._check_open()
+                    await self._readiness.wait()
+        except TimeoutError:
+            raise Unavailable(
+                "no tunnels yet: the router is still building them", "tunnels_not_ready"
+            ) from None
+
+    async def lookup(self, destination_hash: bytes, timeout_s: float = 20.0) -> Destination:
+        """Find who is behind a hash. Raises Unavailable ("lease_set_not_found", ...)."""
+        return (await self._find(destination_hash, timeout_s)).destination
+
+    async def connect(
+        self,
+        destination_hash: bytes,
+        *,
+        port: int = 0,
+        from_port: int = 0,
+        timeout_s: float = 60.0,
+        initial: bytes = b"",
+    ) -> Stream:
+        """Open a stream; returns when the destination has answered.
+
+        ``initial`` travels with the first packet. Raises Unavailable ("tunnels_not_ready",
+        "lease_set_not_found", "connect_timeout", "stream_reset").
+        """
+        deadline = self._router.now() + timeout_s
+        await self.wait_ready(timeout_s)
+        left_s = max(0.1, deadline - self._router.now())
+        lease_set = await self._find(destination_hash, left_s)
+        engine_stream = self._engine.streams.connect(
+            lease_set.destination,
+            to_port=port,
+            from_port=from_port,
+            now=self._router.now(),
+            initial=initial,
+        )
+        stream = self._wrap(engine_stream)
+        self._touch()
+        try:
+            async with asyncio.timeout(max(0.1, deadline - self._router.now())):
+                await stream._connected()
+        except TimeoutError:
+            stream.reset()
+            raise StreamReset("connect_timeout") from None
+        except asyncio.CancelledError:
+            stream.reset()
+            raise
+        return stream
+
+    async def accept(self) -> Stream:
+        """The next stream that a peer opened to us. Raises Unavailable ("closed")."""
+        while not self._accepted:
+            self._check_open()
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._acceptors.append(waiter)
+            await waiter
+        return self._accepted.popleft()
+
+    async def close(self) -> None:
+        """End the session and its tunnels; streams that are open are reset."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        now = self._router.now()
+        self._engine.streams.shutdown(now)
+        self._engine.run(now)
+        self._router.close_session(self, self._engine)
+        self._drain()
+        self._readiness.set()
+        closed = Unavailable("the session is closed", "closed", Retry.NEVER)
+        for waiter in self._acceptors:
+            _wake(waiter)
+        for waiters in self._lookups.values():
+            for lookup in waiters:
+                if not lookup.done():
+                    lookup.set_exception(closed)
+
+    # Inside
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Unavailable("the session is closed", "closed", Retry.NEVER)
+
+    def _touch(self) -> None:
+        self._router.touch(self._engine)
+
+    def _wrap(self, engine_stream: StreamEngine) -> Stream:
+        return Stream(engine_stream, self._router.now, self._touch)
+
+    async def _find(self, destination_hash: bytes, timeout_s: float) -> LeaseSet2:
+        self._check_open()
+        waiter: asyncio.Future[LeaseSet2] = asyncio.get_running_loop().create_future()
+        waiters = self._lookups.setdefault(destination_hash, [])
+        waiters.append(waiter)
+        self._engine.lookup(destination_hash, self._router.now())
+        self._touch()
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await waiter
+        except TimeoutError:
+            raise _not_found() from None
+        finally:
+            if waiter in waiters:
+                waiters.remove(waiter)
+            if not waiters and self._lookups.get(destination_hash) is waiters:
+                del self._lookups[destination_hash]
+
+    def _drain(self) -> None:
+        """Carry the engine's events to whoever waits; called by the router after each run."""
+        while (event := self._engine.next_event()) is not None:
+            match event:
+                case stream_events.StreamOpened(engine_stream):
+                    self._on_opened(engine_stream)
+                case client_events.LeaseSetFound(destination_hash, lease_set):
+                    self._on_found(destination_hash, lease_set)
+                case client_events.ReadyChanged(is_ready):
+                    if is_ready:
+                        self._readiness.set()
+                    else:
+                        self._readiness.clear()
+                case client_events.DatagramReceived() | stream_events.Pong():
+                    pass
+                case _:
+                    owner = event.stream.owner
+                    if isinstance(owner, Stream):
+                        owner._on_event(event)
+
+    def _on_opened(self, engine_stream: StreamEngine) -> None:
+        if self._is_closed or len(self._accepted) >= ACCEPT_BACKLOG_MAX:
+            engine_stream.reset(self._router.now())
+            return
+        self._accepted.append(self._wrap(engine_stream))
+        while self._acceptors:
+            waiter = self._acceptors.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                break
+
+    def _on_found(self, destination_hash: bytes, lease_set: object) -> None:
+        for waiter in self._lookups.pop(destination_hash, ()):
+            if waiter.done():
+                continue
+            if isinstance(lease_set, LeaseSet2):
+                waiter.set_result(lease_set)
+            else:
+                waiter.set_exception(_not_found())
+
+
+def _not_found() -> Unavailable:
+    return Unavailable("no lease set found: the destination may be offline", "lease_set_not_found")
