@@ -34,6 +34,8 @@ ROUTERS_KEPT_MIN = 90
 FLOODFILLS_PROVEN_MIN = 1800
 FLOODFILL_VERSION_MIN = (0, 9, 59)
 _EVICTION_SAMPLE = 48
+_SAMPLE_COUNT = 500
+_SAMPLE_S = 60.0
 
 
 class Verdict(Enum):
@@ -85,6 +87,8 @@ class RouterStore:
         self._proven: set[bytes] = set()
         self._changed: set[bytes] = set()
         self._removed: set[bytes] = set()
+        self._sample: set[bytes] = set()
+        self._sampled_at = 0.0
         self.counts: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
         self.evicted = 0
 
@@ -169,13 +173,19 @@ class RouterStore:
     def closest_others(
         self, key: bytes, count: int, exclude: Iterable[bytes], wall_now: float
     ) -> list[bytes]:
-        """Hashes of routers near ``key`` that are not floodfills, from a random sample of 500."""
-        excluded = set(exclude)
-        sample = self.random_routers(
-            500, lambda r: not r.is_floodfill and r.is_reachable and r.hash not in excluded
-        )
-        target = routing_key(key, day_number(wall_now))
-        return closest(target, [info.hash for info in sample], count)
+        """Hashes of routers near ``key`` that are not floodfills, from a random sample.
+
+        The sample (500 routers) is drawn once in a while: answers may be approximate, and strangers
+        cannot make this router sort its whole database over and over (i2pd: the same).
+        """
+        if len(self) <= _SAMPLE_COUNT or not 0 <= wall_now - self._sampled_at < _SAMPLE_S:
+            self._sampled_at = wall_now
+            infos = self.random_routers(
+                _SAMPLE_COUNT, lambda info: not info.is_floodfill and info.is_reachable
+            )
+            self._sample = {info.hash for info in infos}
+        candidates = self._sample.difference(exclude)
+        return closest(routing_key(key, day_number(wall_now)), candidates, count)
 
     def random_routers(
         self, count: int, accept: Callable[[RouterInfo], bool] | None = None

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import LocalError
+from core.data.router_info import RouterInfo
 from core.io.database import Database
 from core.io.files import FileFault
+from tests.support.netdb_network import Network
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +37,25 @@ def test_routers_and_spaces_survive_reopening(tmp_path: Path) -> None:
     assert again.load_space("none") == {}
     again.close()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_routers_of_a_netdb_survive_a_restart(tmp_path: Path) -> None:
+    network = Network()
+    known = [network.add(floodfill=number % 2 == 0) for number in range(6)]
+    node = network.add()
+    network.introduce(node, *known)
+    changes = node.netdb.take_changes()
+    database = Database(tmp_path / "router.db")
+    database.save_routers([(i.hash, i.published_ms, i.raw) for i in changes.stored])
+    database.save_routers([], removed=[known[0].hash])
+    database.close()
+    database = Database(tmp_path / "router.db")
+    newcomer = network.add()
+    rows = database.load_routers()
+    assert newcomer.netdb.load_routers(RouterInfo.parse(raw) for _, _, raw in rows) == 5
+    assert newcomer.netdb.floodfill_count == 2
+    assert newcomer.netdb.take_changes().stored == []
+    database.close()
 
 
 def test_writing_after_close_is_our_fault(tmp_path: Path) -> None:
@@ -104,6 +125,7 @@ def test_directory_in_the_way(tmp_path: Path) -> None:
 _WRITER = """
 import sys, itertools
 from pathlib import Path
+from core.data.router_info import RouterInfo
 from core.io.database import Database
 database = Database(Path(sys.argv[1]))
 start = len(database.load_routers())
