@@ -85,7 +85,6 @@ class TunnelDispatcher:
         self.dropped: dict[Drop, int] = dict.fromkeys(Drop, 0)
         self.meter = TransitMeter()
         self._wall = wall
-        self._wall_now = int(wall.now())
         self._receivers: dict[int, _Receiver] = {}
         self._transit_ids: set[int] = set()
         self._accepters: dict[int, _Accepter] = {}
@@ -98,7 +97,7 @@ class TunnelDispatcher:
 
     def receive_tunnel_data(self, messages: list[bytes], from_router: bytes, now: float) -> None:
         """Short-form TunnelData messages that one link brought."""
-        wall_now = self._wall_now = int(self._wall.now())
+        wall_now = int(self._wall.now())
         oldest, newest = wall_now - MESSAGE_PAST_S, wall_now + MESSAGE_FUTURE_S
         groups: dict[int, list[bytes]] = {}
         unpack = _HEAD.unpack_from
@@ -136,7 +135,6 @@ class TunnelDispatcher:
 
     def receive_tunnel_gateway(self, body: bytes, now: float) -> None:
         """The body of a TunnelGateway message: tunnel id, length, standard-form message."""
-        self._wall_now = int(self._wall.now())
         end = 6 + int.from_bytes(body[4:6], "big")
         if len(body) < 6 or len(body) < end:
             self.dropped[Drop.MALFORMED] += 1
@@ -160,7 +158,6 @@ class TunnelDispatcher:
 
     def flush(self, now: float) -> None:
         """Finish what the batch touched: gateways pack and encrypt, own deliveries loop back."""
-        self._wall_now = int(self._wall.now())
         budget = _LOOPBACK_MAX
         while self._touched or self._loopback:
             touched, self._touched = self._touched, {}
@@ -179,7 +176,7 @@ class TunnelDispatcher:
     # What tunnels see (participant.Sink)
 
     def wall_now(self) -> int:
-        return self._wall_now
+        return int(self._wall.now())
 
     def queue(self, router_hash: bytes, is_transit: bool) -> list[bytes]:
         outgoing = self.transit_outgoing if is_transit else self.outgoing
@@ -210,7 +207,7 @@ class TunnelDispatcher:
         elif router_hash == self.router_hash:
             self._loopback.append((target_id, message))
         else:
-            expires = self._wall_now + FORWARD_EXPIRATION_S
+            expires = int(self._wall.now()) + FORWARD_EXPIRATION_S
             gateway = make_gateway(random_id(self.entropy), expires, target_id, message)
             self.queue(router_hash, is_transit).append(gateway)
 
@@ -218,7 +215,6 @@ class TunnelDispatcher:
         self, router_hash: bytes, tunnel_id: int, message: bytes, now: float
     ) -> None:
         """Send a standard-form message into someone's inbound tunnel, as a control message."""
-        self._wall_now = int(self._wall.now())
         self.forward(Delivery(DeliveryKind.TUNNEL, router_hash, tunnel_id, message), False, 0)
 
     # Tunnels

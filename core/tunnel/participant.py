@@ -45,7 +45,7 @@ class Sink(Protocol):
     delivered: list[tuple[object, int, bytes]]
 
     def wall_now(self) -> int:
-        """Unix seconds, read once for each batch."""
+        """Unix seconds."""
         ...
 
     def queue(self, router_hash: bytes, is_transit: bool) -> list[bytes]:

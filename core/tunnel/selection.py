@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from core.base.ports import Entropy
 from core.data.router_info import RouterInfo
@@ -55,15 +55,23 @@ class Candidate:
     client_weight: float
 
 
-def digest(info: RouterInfo) -> Candidate | None:
-    """The candidate, or None if the router must not be a hop."""
+def digest(
+    info: RouterInfo, allow_private: bool = False, has_ipv6: bool = False
+) -> Candidate | None:
+    """The candidate, or None if the router must not be a hop.
+
+    ``has_ipv6``: we can connect to IPv6 addresses.
+    """
     key = info.encryption_key
     caps = info.caps
     if key is None or info.version < VERSION_MIN or "G" in caps or not info.is_reachable:
         return None
-    ntcp2 = [a.host for a in info.ntcp2_addresses() if a.is_published]
-    hosts = ntcp2 + [a.host for a in info.ssu2_addresses() if a.is_published]
-    if not hosts:
+    ntcp2 = _public([a.host for a in info.ntcp2_addresses() if a.is_published], allow_private)
+    hosts = ntcp2 + _public(
+        [a.host for a in info.ssu2_addresses() if a.is_published], allow_private
+    )
+    if not any(address.version == 4 for address in hosts):
+        # Its neighbours could be anyone, and not everyone has IPv6 (Java: the same rule).
         return None
     weight = _CLASS_WEIGHT.get(info.bandwidth_class, 0.5)
     if "D" in caps:
@@ -73,20 +81,25 @@ def digest(info: RouterInfo) -> Candidate | None:
     return Candidate(
         info.hash,
         key,
-        frozenset(group for host in hosts for group in _group(host)),
+        frozenset(a.packed[:2] if a.version == 4 else a.packed[:4] for a in hosts),
         info.family,
-        bool(ntcp2),
+        any(address.version == 4 or has_ipv6 for address in ntcp2),
         "E" in caps or info.bandwidth_class in ("", "K"),
         weight,
     )
 
 
-def _group(host: str) -> list[bytes]:
-    try:
-        packed = ip_address(host).packed
-    except ValueError:
-        return []
-    return [packed[:2] if len(packed) == 4 else packed[:4]]
+def _public(hosts: list[str], allow_private: bool) -> list[IPv4Address | IPv6Address]:
+    """Addresses that anyone can reach; names and other networks are left out."""
+    addresses: list[IPv4Address | IPv6Address] = []
+    for host in hosts:
+        try:
+            address = ip_address(host)
+        except ValueError:
+            continue
+        if allow_private or (address.is_global and not address.is_multicast):
+            addresses.append(address)
+    return addresses
 
 
 class BuildBudget:
@@ -130,12 +143,14 @@ class HopSelector:
         entropy: Entropy,
         *,
         allow_private: bool = False,
+        has_ipv6: bool = False,
     ) -> None:
         self._own_hash = own_hash
         self._directory = directory
         self._peers = peers
         self._entropy = entropy
         self._allow_private = allow_private
+        self._has_ipv6 = has_ipv6
         self._digests: dict[bytes, tuple[int, Candidate | None]] = {}
         self._candidates: list[Candidate] = []
         self._refresh_at: float | None = None
@@ -255,7 +270,10 @@ class HopSelector:
             router_hash = info.hash
             known = old.get(router_hash)
             if known is None or known[0] != info.published_ms:
-                known = (info.published_ms, digest(info))
+                known = (
+                    info.published_ms,
+                    digest(info, self._allow_private, self._has_ipv6),
+                )
             digests[router_hash] = known
         digests.pop(self._own_hash, None)
         self._digests = digests

@@ -8,11 +8,18 @@ tunnel that proved itself after the test was sent is not blamed.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TypeVar
 
-from core.base.ports import Entropy
+from core.base.ports import Entropy, WallClock
+from core.i2np.message import MessageType, make_short, make_standard
+from core.tunnel.build import random_id
+from core.tunnel.constants import FORWARD_EXPIRATION_S
+from core.tunnel.delivery import DeliveryKind
+from core.tunnel.events import RegisterReplyKey, TunnelEvent, TunnelTested
 from core.tunnel.pool import FAILURES_MAX, TunnelPool
+from core.tunnel.ports import GarlicSealer
 from core.tunnel.tunnels import InboundTunnel, OutboundTunnel, OwnTunnel
 
 TEST_INTERVAL_S = 15.0
@@ -94,3 +101,75 @@ def blame(test: PendingTest) -> list[OwnTunnel]:
 def is_failed(tunnel: OwnTunnel, alone: bool) -> bool:
     """True if the tunnel should go; the last one of its direction gets one more chance."""
     return tunnel.failures >= FAILURES_MAX + alone
+
+
+class Tester:
+    """The tests under way. Events go to ``events``; failed tunnels are the manager's to drop."""
+
+    def __init__(
+        self,
+        sealer: GarlicSealer,
+        wall: WallClock,
+        entropy: Entropy,
+        events: deque[TunnelEvent],
+    ) -> None:
+        self._sealer = sealer
+        self._wall = wall
+        self._entropy = entropy
+        self._events = events
+        self._tests: dict[int, PendingTest] = {}
+
+    def start(self, pool: TunnelPool, now: float) -> None:
+        """Send the tests that are due."""
+        for outbound, inbound in choose_pairs(pool, now, self._entropy):
+            test_id = random_id(self._entropy)
+            outbound.tested_at = inbound.tested_at = now
+            self._tests[test_id] = PendingTest(pool, outbound, inbound, now)
+            target = (inbound.gateway_hash, inbound.gateway_tunnel_id)
+            message = self._message(test_id, inbound.owner)
+            outbound.send([(DeliveryKind.TUNNEL, *target, message)], now)
+
+    def _message(self, test_id: int, owner: object) -> bytes:
+        """A garlic message in standard form that only we can open."""
+        wall_now = self._wall.now()
+        expires_ms = int((wall_now + FORWARD_EXPIRATION_S) * 1000)
+        secret = self._entropy.random_bytes(40)
+        tag, key = secret[:8], secret[8:]
+        self._events.append(RegisterReplyKey(owner, tag, key))
+        body = test_id.to_bytes(4, "big") + int(wall_now * 1000).to_bytes(8, "big")
+        status_id, garlic_id = random_id(self._entropy), random_id(self._entropy)
+        status = make_short(MessageType.DELIVERY_STATUS, status_id, expires_ms, body)
+        data = self._sealer.seal_one_shot(tag, key, status)
+        body = len(data).to_bytes(4, "big") + data
+        return make_standard(MessageType.GARLIC, garlic_id, expires_ms, body)
+
+    def receive(self, test_id: int, now: float) -> bool:
+        """A DeliveryStatus arrived; True if it was one of our tests."""
+        test = self._tests.pop(test_id, None)
+        if test is None:
+            return False
+        rtt_s = now - test.sent_at
+        test.outbound.note_good(now, rtt_s)
+        test.inbound.note_good(now, rtt_s)
+        self._events.append(TunnelTested(test.pool.owner, test.hops, rtt_s))
+        return True
+
+    def expire(self, now: float) -> list[PendingTest]:
+        """Tests that were lost; the blame is assigned."""
+        lost: list[PendingTest] = []
+        for test_id, test in list(self._tests.items()):
+            if now - test.sent_at >= TEST_TIMEOUT_S:
+                del self._tests[test_id]
+                blame(test)
+                self._events.append(TunnelTested(test.pool.owner, test.hops, None))
+                lost.append(test)
+        return lost
+
+    def forget(self, pool: TunnelPool) -> None:
+        """A pool is gone."""
+        for test_id in [key for key, test in self._tests.items() if test.pool is pool]:
+            del self._tests[test_id]
+
+    def deadlines(self) -> list[float]:
+        """When :meth:`expire` has something to do."""
+        return [test.sent_at + TEST_TIMEOUT_S for test in self._tests.values()]

@@ -159,7 +159,7 @@ def test_unanswered_builds_are_hedged_and_time_out() -> None:
     assert mesh.now < 20
     mesh.run(40)
     manager = mesh.routers[0].manager
-    assert manager.builds_timed_out > 0
+    assert manager.builder.timed_out > 0
     ended = [e for _, e in mesh.routers[0].seen(BuildFinished)]
     assert any(isinstance(e, BuildFinished) and e.codes is None for e in ended)
 
@@ -184,7 +184,7 @@ def test_nobody_there_costs_next_to_nothing() -> None:
     start(mesh)
     mesh.run(60)
     assert mesh.timer_calls < 300
-    assert mesh.routers[0].manager.builds_started == 0
+    assert mesh.routers[0].manager.builder.started == 0
 
 
 def test_an_idle_pool_costs_about_one_timer_a_second() -> None:

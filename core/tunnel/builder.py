@@ -1,0 +1,348 @@
+"""Builds under way: requests out, answers in, tunnels made (tunnel-implementation.md "Building").
+
+An outbound request goes straight to its first hop and the answer comes through an inbound tunnel of
+the pool, else of the exploratory pool; an inbound request goes through an outbound tunnel, sealed
+for its gateway. Only the exploratory pool, and only while it has no tunnel, uses a reply tunnel of
+zero hops or sends an inbound request directly: that is how a cold start begins.
+
+An answer that comes after the timeout is still taken: the tunnel exists at its hops anyway.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from core.base.errors import DecodeError
+from core.base.ports import Entropy, WallClock
+from core.i2np.message import MessageType, make_short, short_to_standard
+from core.tunnel.build import BuildHop, TunnelBuild, random_id
+from core.tunnel.constants import FORWARD_EXPIRATION_S
+from core.tunnel.delivery import DeliveryKind
+from core.tunnel.dispatch import TunnelDispatcher
+from core.tunnel.events import BuildFinished, RegisterReplyKey, TunnelEvent, TunnelReady
+from core.tunnel.pool import TunnelPool
+from core.tunnel.ports import GarlicSealer
+from core.tunnel.records import RecordFormat
+from core.tunnel.selection import HopSelector
+from core.tunnel.tunnels import InboundTunnel, OutboundTunnel, ZeroHopInbound, ZeroHopOutbound
+
+BUILD_TIMEOUT_S = 8.0
+"""Java: 5 to 10 s, i2pd: 30 s. Later answers are still taken, see LATE_S."""
+LATE_S = 20.0
+BUILDS_MAX = 48
+"""Builds under way over all pools."""
+
+
+@dataclass(slots=True)
+class _PendingBuild:
+    pool: TunnelPool
+    build: TunnelBuild
+    is_inbound: bool
+    receive_id: int
+    started_at: float
+    is_direct: bool
+    is_late: bool = False
+
+    @property
+    def hops(self) -> tuple[bytes, ...]:
+        return tuple(hop.router_hash for hop in self.build.hops)
+
+
+class Builder:
+    """All builds of one router. Events go to ``events``, tunnels into their pools."""
+
+    def __init__(
+        self,
+        dispatcher: TunnelDispatcher,
+        selector: HopSelector,
+        sealer: GarlicSealer,
+        wall: WallClock,
+        entropy: Entropy,
+        record_format: RecordFormat,
+        events: deque[TunnelEvent],
+    ) -> None:
+        self.dispatcher = dispatcher
+        self.selector = selector
+        self._sealer = sealer
+        self._wall = wall
+        self._entropy = entropy
+        self._format = record_format
+        self._events = events
+        self._builds: dict[int, _PendingBuild] = {}
+        self._bootstrap: ZeroHopInbound | None = None
+        self.started = 0
+        self.succeeded = 0
+        self.declined = 0
+        self.timed_out = 0
+
+    def receive(
+        self,
+        message_type: int,
+        message_id: int,
+        body: bytes,
+        from_router: bytes | None,
+        now: float,
+    ) -> bool:
+        """True if the message answers a build of ours."""
+        pending = self._builds.get(message_id)
+        if pending is None or not _is_answer(pending, message_type, from_router):
+            return False
+        self._finish(message_id, pending, body, now)
+        return True
+
+    def forget(self, pool: TunnelPool) -> None:
+        """A pool is gone: its builds do not matter any more."""
+        for build_id in [key for key, pending in self._builds.items() if pending.pool is pool]:
+            del self._builds[build_id]
+        if self._bootstrap is not None and pool.is_exploratory:
+            self.dispatcher.remove_inbound(self._bootstrap)
+            self._bootstrap = None
+
+    def note_peer_failed(self, router_hash: bytes, now: float) -> None:
+        """A link could not be made or broke: requests given to it will not come back."""
+        for build_id, pending in list(self._builds.items()):
+            if pending.is_direct and pending.hops[0] == router_hash and not pending.is_late:
+                del self._builds[build_id]
+                self._end(build_id, pending, None, (router_hash,), now)
+
+    def expire(self, now: float) -> None:
+        """Declare builds lost that took too long, and forget them after a while."""
+        for build_id, pending in list(self._builds.items()):
+            age = now - pending.started_at
+            if age >= LATE_S:
+                del self._builds[build_id]
+            elif age >= BUILD_TIMEOUT_S and not pending.is_late:
+                pending.is_late = True
+                self.timed_out += 1
+                self._end(build_id, pending, None, pending.hops, now)
+
+    def deadlines(self) -> list[float]:
+        """When :meth:`expire` has something to do."""
+        return [
+            pending.started_at + (LATE_S if pending.is_late else BUILD_TIMEOUT_S)
+            for pending in self._builds.values()
+        ]
+
+    def start(
+        self, pool: TunnelPool, exploratory: TunnelPool | None, is_inbound: bool, now: float
+    ) -> bool:
+        """Start one build, or make a tunnel without hops. False if that is impossible now."""
+        side = pool.inbound if is_inbound else pool.outbound
+        length = side.draw_length()
+        if not length:
+            self._make_zero_hop(pool, is_inbound, now)
+            return True
+        if len(self._builds) >= BUILDS_MAX:
+            return False
+        via = reply = None
+        if is_inbound:
+            via = _find_outbound(pool, exploratory, now)
+            if via is None and not pool.is_exploratory:
+                return False
+        else:
+            reply = self._find_inbound(pool, exploratory, now)
+            if reply is None:
+                return False
+        hops = self.selector.select(
+            length,
+            now,
+            is_inbound=is_inbound,
+            is_client=not pool.is_exploratory,
+            order_key=pool.order_key,
+            discouraged=self._near_hops(pool, is_inbound),
+            may_shorten=pool.is_exploratory,
+        )
+        if hops is None:
+            side.note_no_routers(now)
+            return False
+        if reply is not None:
+            self._build_outbound(pool, hops, reply, now)
+        else:
+            self._build_inbound(pool, hops, via, now)
+        self.selector.budget.note([hop.router_hash for hop in hops], now)
+        self.started += 1
+        return True
+
+    def _build_outbound(
+        self, pool: TunnelPool, hops: list[BuildHop], reply: InboundTunnel, now: float
+    ) -> None:
+        build = self._make_build(hops, False, reply.gateway_hash, reply.gateway_tunnel_id)
+        keys = build.hops[-1].keys
+        if keys.garlic_tag and reply.gateway_hash != hops[-1].router_hash:
+            self._events.append(RegisterReplyKey(reply.owner, keys.garlic_tag, keys.garlic_key))
+        self._builds[build.reply_message_id] = _PendingBuild(pool, build, False, 0, now, True)
+        pool.outbound.note_build(build.reply_message_id, now)
+        self.dispatcher.queue(hops[0].router_hash, False).append(self._request(build))
+
+    def _build_inbound(
+        self, pool: TunnelPool, hops: list[BuildHop], via: OutboundTunnel | None, now: float
+    ) -> None:
+        receive_id = self.dispatcher.unused_id()
+        build = self._make_build(hops, True, self.dispatcher.router_hash, receive_id)
+        self._builds[build.reply_message_id] = _PendingBuild(
+            pool, build, True, receive_id, now, via is None
+        )
+        pool.inbound.note_build(build.reply_message_id, now)
+        message = self._request(build)
+        gateway = hops[0]
+        if via is None:
+            self.dispatcher.queue(gateway.router_hash, False).append(message)
+            return
+        if build.is_short and via.endpoint_hash != gateway.router_hash:
+            # Otherwise the endpoint of `via` would read that a tunnel begins at the gateway.
+            message = self._garlic(self._sealer.seal_to_router(gateway.public_key, message))
+        standard = short_to_standard(message)
+        via.send([(DeliveryKind.ROUTER, gateway.router_hash, None, standard)], now)
+
+    def _make_build(
+        self, hops: list[BuildHop], is_inbound: bool, end_hash: bytes, end_tunnel_id: int
+    ) -> TunnelBuild:
+        return TunnelBuild(
+            hops,
+            is_inbound=is_inbound,
+            end_hash=end_hash,
+            end_tunnel_id=end_tunnel_id,
+            fmt=self._format,
+            reply_message_id=random_id(self._entropy),
+            wall_now_s=self._wall.now(),
+            entropy=self._entropy,
+            own_hash=self.dispatcher.router_hash,
+        )
+
+    def _expires_ms(self) -> int:
+        return int((self._wall.now() + FORWARD_EXPIRATION_S) * 1000)
+
+    def _request(self, build: TunnelBuild) -> bytes:
+        message_id = random_id(self._entropy)
+        return make_short(build.message_type, message_id, self._expires_ms(), build.body)
+
+    def _garlic(self, data: bytes) -> bytes:
+        body = len(data).to_bytes(4, "big") + data
+        message_id = random_id(self._entropy)
+        return make_short(MessageType.GARLIC, message_id, self._expires_ms(), body)
+
+    def _find_inbound(
+        self, pool: TunnelPool, exploratory: TunnelPool | None, now: float
+    ) -> InboundTunnel | None:
+        tunnel = pool.pick_inbound(now)
+        if tunnel is None and exploratory is not None:
+            tunnel = exploratory.pick_inbound(now)
+        if tunnel is None and pool.is_exploratory:
+            if self._bootstrap is None or self._bootstrap.expires_at - now < LATE_S:
+                if self._bootstrap is not None:
+                    self.dispatcher.remove_inbound(self._bootstrap)
+                self._bootstrap = self._new_zero_hop_inbound(pool.owner, now)
+            tunnel = self._bootstrap
+        return tunnel
+
+    def _new_zero_hop_inbound(self, owner: object, now: float) -> ZeroHopInbound:
+        tunnel = ZeroHopInbound(owner, self.dispatcher.unused_id(), self.dispatcher, now)
+        self.dispatcher.add_inbound(tunnel)
+        return tunnel
+
+    def _make_zero_hop(self, pool: TunnelPool, is_inbound: bool, now: float) -> None:
+        if is_inbound:
+            inbound = self._new_zero_hop_inbound(pool.owner, now)
+            pool.inbound.add(inbound)
+            self._events.append(TunnelReady(pool.owner, inbound, True))
+            return
+        outbound = ZeroHopOutbound(pool.owner, random_id(self._entropy), self.dispatcher, now)
+        pool.outbound.add(outbound)
+        self._events.append(TunnelReady(pool.owner, outbound, False))
+
+    def _near_hops(self, pool: TunnelPool, is_inbound: bool) -> frozenset[bytes]:
+        """Routers that already are our neighbours in this direction of the pool."""
+        if is_inbound:
+            near = {t.hops[-1] for t in pool.inbound.tunnels if t.hops}
+        else:
+            near = {t.hops[0] for t in pool.outbound.tunnels if t.hops}
+        for pending in self._builds.values():
+            if pending.pool is pool and pending.is_inbound == is_inbound:
+                near.add(pending.hops[-1 if is_inbound else 0])
+        return frozenset(near)
+
+    def _finish(self, build_id: int, pending: _PendingBuild, body: bytes, now: float) -> None:
+        try:
+            reply = pending.build.open_reply(body)
+        except DecodeError:
+            # Anyone can send something with our id; the true answer may still come.
+            return
+        del self._builds[build_id]
+        accepted = reply.is_accepted
+        if accepted and pending.is_inbound and self.dispatcher.is_taken(pending.receive_id):
+            accepted = False
+        self._end(build_id, pending, reply.codes, pending.hops, now)
+        if not accepted:
+            self.declined += 1
+            return
+        self.succeeded += 1
+        self._add_tunnel(pending, now)
+
+    def _end(
+        self,
+        build_id: int,
+        pending: _PendingBuild,
+        codes: tuple[int, ...] | None,
+        hops: tuple[bytes, ...],
+        now: float,
+    ) -> None:
+        pool = pending.pool
+        side = pool.inbound if pending.is_inbound else pool.outbound
+        side.note_build_end(build_id, codes is not None and not any(codes), now)
+        elapsed = now - pending.started_at
+        self._events.append(BuildFinished(pool.owner, pending.is_inbound, hops, codes, elapsed))
+
+    def _add_tunnel(self, pending: _PendingBuild, now: float) -> None:
+        pool, build = pending.pool, pending.build
+        if pending.is_inbound:
+            inbound = InboundTunnel(
+                pool.owner,
+                pending.receive_id,
+                pending.hops,
+                build.hops[0].receive_tunnel_id,
+                build.layer_keys(),
+                self.dispatcher,
+                now,
+            )
+            self._set_age(inbound, pending.started_at)
+            self.dispatcher.add_inbound(inbound)
+            pool.inbound.add(inbound)
+            self._events.append(TunnelReady(pool.owner, inbound, True))
+            return
+        outbound = OutboundTunnel(
+            pool.owner,
+            build.hops[0].receive_tunnel_id,
+            pending.hops,
+            build.layer_keys(),
+            self.dispatcher,
+            now,
+        )
+        self._set_age(outbound, pending.started_at)
+        pool.outbound.add(outbound)
+        self._events.append(TunnelReady(pool.owner, outbound, False))
+
+    @staticmethod
+    def _set_age(tunnel: InboundTunnel | OutboundTunnel, started_at: float) -> None:
+        """The hops count from when the request passed them, so we count from when it left."""
+        early = tunnel.created_at - started_at
+        tunnel.expires_at -= early
+        if isinstance(tunnel, InboundTunnel):
+            tunnel.expires_ms -= int(early * 1000)
+
+
+def _find_outbound(
+    pool: TunnelPool, exploratory: TunnelPool | None, now: float
+) -> OutboundTunnel | None:
+    tunnel = pool.pick_outbound(now)
+    if tunnel is None and exploratory is not None:
+        tunnel = exploratory.pick_outbound(now)
+    return tunnel
+
+
+def _is_answer(pending: _PendingBuild, message_type: int, from_router: bytes | None) -> bool:
+    """An inbound build comes back as a request from its last hop, an outbound one as a reply."""
+    if pending.is_inbound:
+        last = pending.build.hops[-1].router_hash
+        return message_type == pending.build.message_type and from_router == last
+    return message_type == pending.build.message_type + 1
