@@ -75,26 +75,21 @@ class NextKey(NamedTuple):
 
 
 class Payload:
-    """What one message said. ``acks`` holds (tag set id, message number) pairs."""
+    """What one message said. ``acks`` holds (tag set id, message number) pairs.
 
-    __slots__ = (
-        "ack_requested",
-        "acks",
-        "cloves",
-        "date_time_s",
-        "next_keys",
-        "receive_window",
-        "termination_reason",
-    )
+    Defaults live in the class: most messages set nothing but ``cloves``.
+    """
+
+    cloves: list[Clove]
+    date_time_s: int | None = None
+    acks: Sequence[tuple[int, int]] = ()
+    ack_requested = False
+    next_keys: list[NextKey] | None = None
+    termination_reason: int | None = None
+    receive_window: int | None = None
 
     def __init__(self) -> None:
-        self.cloves: list[Clove] = []
-        self.date_time_s: int | None = None
-        self.acks: Sequence[tuple[int, int]] = ()
-        self.ack_requested = False
-        self.next_keys: list[NextKey] | None = None
-        self.termination_reason: int | None = None
-        self.receive_window: int | None = None
+        self.cloves = []
 
 
 _BLOCK = Struct(">BH")

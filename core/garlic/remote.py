@@ -93,8 +93,11 @@ class Remote:
     def choose(self, now: float, suspect_interval_s: float) -> RatchetSession | Incoming | None:
         """What the next message goes out on: a session, an open handshake, or None (start one)."""
         session = self.current
-        if session is not None and session.is_dead(now):
-            session = None
+        if session is not None:
+            if now < session.sure_until and not self.prefers_reply:
+                return session
+            if session.is_dead(now):
+                session = None
         if self.incoming and (session is None or self.prefers_reply):
             newest = self.incoming[-1]
             if (

@@ -11,6 +11,9 @@ The peer finds our messages only within its look-ahead window, which moves when 
 this layer, which the session asks for by itself when much is in flight, and the owner's
 :meth:`RatchetSession.note_delivered`.
 
+i2pd: loses the key of message 0 of a tag set when a later message of the set arrives first. Nothing
+to be done here; what carried the message is retransmitted above.
+
 Always holds: a message number is used once; a message that fails to authenticate changes nothing.
 """
 
@@ -96,6 +99,7 @@ class RatchetSession:
         "owes_reply",
         "remote_static",
         "send_window_max",
+        "sure_until",
     )
 
     def __init__(
@@ -139,6 +143,8 @@ class RatchetSession:
         self.created_at = now
         self.last_received = now
         self.last_sent = now
+        self.sure_until = now + SUSPECT_FULL_S
+        """Until then the session is neither dead nor suspect; saves the hot path the question."""
         self._unanswered_since: float | None = None
         self._has_upkeep = False
         self._acks_owed: list[tuple[int, int]] = []
@@ -175,6 +181,8 @@ class RatchetSession:
         if number >= self._next_key_after and not self._send_ratchet.block:
             self._send_ratchet.start(send.set_id + 1, self._entropy)
             self._has_upkeep = True
+        if number + 1 >= MESSAGES_MAX:
+            self.sure_until = 0.0
         return tag + ChaChaPoly(key).raw_seal((number << 32).to_bytes(12, "little"), payload, tag)
 
     def _upkeep_blocks(self, number: int, ack_key: int | None) -> bytes:
@@ -247,6 +255,7 @@ class RatchetSession:
         tag_set.consumed(tag, number)
         self.last_received = now
         self._unanswered_since = None
+        self.sure_until = now + SUSPECT_FULL_S if self.messages_left else 0.0
         if self._older and tag_set is self._receive:
             self._on_new_set_used(now)
         payload = parse_payload(data)

@@ -291,6 +291,14 @@ class RatchetSessions:
             return 0.0
         return max(0.0, remote.last_new_session + NEW_SESSION_INTERVAL_S - now)
 
+    def set_window_max(self, remote_static: bytes, window: int) -> None:
+        """The owner knows how far this remote looks ahead at most (i2pd 800; we assume 320)."""
+        remote = self._remotes.get(remote_static)
+        if remote is not None:
+            remote.peer_window = window
+            for session in (*remote.sessions, *remote.candidates):
+                session.on_peer_window(window)
+
     def note_delivered(self, remote_static: bytes, count: int) -> None:
         """A layer above learned that ``count`` more of our messages arrived."""
         remote = self._remotes.get(remote_static)

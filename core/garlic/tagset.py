@@ -115,7 +115,7 @@ class ReceiveTagSet:
     """Our inbound chain with its look-ahead window; ``owner`` is what its messages belong to.
 
     The window starts with ``window`` tags and, once messages arrive, reaches
-    ``min(window_max, window + number / 2)`` past the highest number received and as far behind.
+    ``min(window_max, window + number / 4)`` past the highest number received and as far behind.
     """
 
     __slots__ = (
@@ -214,7 +214,7 @@ class ReceiveTagSet:
         if number <= self.highest:
             return
         self.highest = number
-        window = self.window + (number >> 1)
+        window = self.window + (number >> 2)
         if window > self._window_max:
             window = self._window_max
         end = number + 1 + window

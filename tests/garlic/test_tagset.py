@@ -90,7 +90,7 @@ def test_window_grows_and_trims() -> None:
         receiver.key(number)
         receiver.consumed(entries[number][0], number)
         ahead = receiver.next_number - number - 1
-        assert min(24 + number // 2, 64) - 16 <= ahead <= 64
+        assert min(24 + number // 4, 64) - 16 <= ahead <= 64
         assert len(table) <= 64 + 64 + 2 * 16
     assert table.find(entries[1][0]) is None  # far behind: gone
     assert receiver.key(1) is None
