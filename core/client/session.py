@@ -38,7 +38,7 @@ from core.i2np.message import MessageType, make_standard
 from core.netdb.facade import NetDb
 from core.streaming.events import Event as StreamEvent
 from core.streaming.events import OutgoingPacket, PathSuspect
-from core.streaming.manager import StreamManager
+from core.streaming.manager import ACK_RESERVE, StreamManager
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
@@ -131,6 +131,7 @@ class ClientEngine:
         self._arrived: list[tuple[object, int, int, bytes]] = []
         self._events: deque[Event] = deque()
         self._housekeeping_at = 0.0
+        self._retry_at: float | None = None
 
     @property
     def destination(self) -> Destination:
@@ -251,6 +252,7 @@ class ClientEngine:
             self.streams.next_timer(),
             self.ratchet.next_timer(),
             self._own.due_at,
+            self._retry_at,
             self._housekeeping_at,
         )
         return min(time for time in times if time is not None)
@@ -360,7 +362,8 @@ class ClientEngine:
                 self.ratchet.note_delivered(known.static, count)
         for remote in self._remotes.values():
             if remote.static is not None:
-                self.streams.set_budget(remote.hash, self.ratchet.can_send(remote.static, now))
+                self.streams.set_budget(remote.hash, self._budget(remote.static, now))
+        self._retry_at = None
         groups: dict[bytes, list[OutgoingPacket]] = {}
         for packet in self.streams.packets_to_send(now):
             groups.setdefault(packet.remote_hash, []).append(packet)
@@ -375,6 +378,18 @@ class ClientEngine:
                 packets = list(remote.waiting)
                 remote.waiting.clear()
                 self._send(remote, [_wrap_packet(packet) for packet in packets], now)
+            if remote.static is not None and self.streams.is_starved(remote.hash):
+                wait_s = self.ratchet.new_session_wait(remote.static, now)
+                if wait_s > 0:
+                    retry_at = now + wait_s
+                    self._retry_at = min(retry_at, self._retry_at or retry_at)
+
+    def _budget(self, static: bytes, now: float) -> int:
+        """Stream packets that the ratchet session takes; its start has no room for bare acks."""
+        room = self.ratchet.can_send(static, now)
+        if room and self.ratchet.next_kind(static, now) != MessageKind.EXISTING:
+            return room + ACK_RESERVE
+        return room
 
     def _send(self, remote: Remote, payloads: Sequence[bytes], now: float) -> None:
         """Seal and send; the remote is reachable. An empty list sends what the ratchet owes."""

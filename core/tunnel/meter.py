@@ -17,7 +17,7 @@ class TransitMeter:
         self.bytes_s = bytes_s
         """Limit; None: unlimited."""
         self.total_bytes = 0
-        self._tokens = (bytes_s or 0.0) * _BURST_S
+        self._tokens = 0.0
         self._tokens_at: float | None = None
         self._rate = 0.0
         self._rate_at: float | None = None
@@ -27,7 +27,9 @@ class TransitMeter:
         """How many of ``count`` messages may pass now; they count as passed."""
         limit = self.bytes_s
         if limit is not None:
-            if self._tokens_at is not None:
+            if self._tokens_at is None:
+                self._tokens = limit * _BURST_S
+            else:
                 gained = (now - self._tokens_at) * limit
                 self._tokens = min(limit * _BURST_S, self._tokens + gained)
             self._tokens_at = now
