@@ -92,6 +92,7 @@ class Payload:
         self.cloves = []
 
 
+_new_tuple = tuple.__new__  # half the time of the constructor of a named tuple
 _BLOCK = Struct(">BH")
 _U32 = Struct(">I")
 _ACK = Struct(">HH")
@@ -104,6 +105,7 @@ _NEXT_KEY = Struct(">BHBH")
 _OPTIONS_HEAD = Struct(">BBBHHH")
 
 _KINDS = (Delivery.LOCAL, Delivery.DESTINATION, Delivery.ROUTER, Delivery.TUNNEL)
+_DESTINATION = Delivery.DESTINATION
 _UNSUPPORTED_FLAGS = 0x90
 _KEY_PRESENT = 0x01
 _REVERSE_KEY = 0x02
@@ -213,14 +215,10 @@ def _parse_clove(data: bytes, start: int, end: int) -> Clove:
         if start + 42 > end:
             raise DecodeError("truncated garlic clove")
         message_type, message_id, expiration_s = _INNER.unpack_from(data, start + 33)
-        return Clove(
-            Delivery.DESTINATION,
-            data[start + 1 : start + 33],
-            None,
-            message_type,
-            message_id,
-            expiration_s,
-            data[start + 42 : end],
+        to_hash = data[start + 1 : start + 33]
+        body = data[start + 42 : end]
+        return _new_tuple(
+            Clove, (_DESTINATION, to_hash, None, message_type, message_id, expiration_s, body)
         )
     if flags & _UNSUPPORTED_FLAGS:
         raise DecodeError("garlic clove with a session key or a delay")

@@ -242,6 +242,7 @@ class ReceiveTagSet:
             entries.pop(tag, None)
         self._tags = []
         self._keys.clear()
+        self.owner = None  # breaks the cycle with a session
         if self._slot >= 0:
             self._table.release_slot(self._slot)
             self._slot = -1
