@@ -117,6 +117,19 @@ CONNECT_TIMEOUT = Page(
 PROXY_IS_UP = Page(200, "OK", "The I2P proxy works", "Open a .i2p address to see for yourself.")
 NOT_FOUND = Page(404, "Not Found", "There is no such page", "")
 
+# What went wrong, as Unavailable.code has it -> the page for it.
+PAGE_OF_CODE = {
+    "bad_address": BAD_ADDRESS,
+    "closed": NOT_READY,
+    "connect_timeout": CONNECT_TIMEOUT,
+    "encrypted_address": ENCRYPTED_ADDRESS,
+    "lease_set_not_found": NO_LEASE_SET,
+    "stream_reset": RESET,
+    "target_unreachable": BACKEND_DOWN,
+    "tunnels_not_ready": NOT_READY,
+    "unknown_name": UNKNOWN_NAME,
+}
+
 _REASONS = {
     400: "Bad Request",
     405: "Method Not Allowed",
@@ -146,7 +159,7 @@ def render(page: Page, *, subject: str = "", method: str = "GET", realm: str = "
         '<meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(page.title)}</title><style>{_STYLE}</style></head>"
         f"<body><main><h1>{html.escape(page.title)}</h1>{about}{text}"
-        f"<p><small>I2P proxy · {page.status}</small></p></main></body></html>\n"
+        f"<p><small>I2P · {page.status}</small></p></main></body></html>\n"
     ).encode()
     headers = Headers(
         [

@@ -33,6 +33,20 @@ class SocksReply(IntEnum):
     ADDRESS_TYPE_NOT_SUPPORTED = 8
 
 
+# What went wrong, as Unavailable.code has it -> the reply for it.
+REPLY_OF_CODE = {
+    "bad_address": SocksReply.HOST_UNREACHABLE,
+    "closed": SocksReply.GENERAL_FAILURE,
+    "connect_timeout": SocksReply.TTL_EXPIRED,
+    "encrypted_address": SocksReply.HOST_UNREACHABLE,
+    "not_allowed": SocksReply.NOT_ALLOWED,
+    "lease_set_not_found": SocksReply.HOST_UNREACHABLE,
+    "stream_reset": SocksReply.CONNECTION_REFUSED,
+    "tunnels_not_ready": SocksReply.GENERAL_FAILURE,
+    "unknown_name": SocksReply.HOST_UNREACHABLE,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectRequest:
     """Where the client wants to go. ``host``: a name or an address literal."""

@@ -26,6 +26,7 @@ from i2ptunnel.protocols.http1 import (
 )
 from i2ptunnel.relay.channel import READ_BYTES, Channel, LocalChannel
 from i2ptunnel.relay.pump import pump
+from i2ptunnel.relay.rewound import Rewound
 
 ResponseFilter = Callable[[ResponseHead, bool], ResponseHead]
 
@@ -46,32 +47,6 @@ class Front:
 
 class ResponseNotStarted(Unavailable):
     """The back side failed before any of its response was passed on: an error page can be sent."""
-
-
-class Rewound:
-    """A channel that first gives back what was read too far."""
-
-    def __init__(self, first: bytes, channel: Channel) -> None:
-        self._first = first
-        self._channel = channel
-
-    async def read(self, limit: int = READ_BYTES) -> bytes:
-        if self._first:
-            data, self._first = self._first[:limit], self._first[limit:]
-            return data
-        return await self._channel.read(limit)
-
-    async def write(self, data: bytes) -> None:
-        await self._channel.write(data)
-
-    async def close_write(self) -> None:
-        await self._channel.close_write()
-
-    async def close(self) -> None:
-        await self._channel.close()
-
-    def reset(self) -> None:
-        self._channel.reset()
 
 
 class Exchange:

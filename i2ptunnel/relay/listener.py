@@ -46,6 +46,10 @@ class Accepted:
         """Say that the client has made a proper request."""
         self.is_established = True
 
+    def relax(self) -> None:
+        """Say that it is idle again, and may make room for others."""
+        self.is_established = False
+
 
 Handler = Callable[[Accepted], Awaitable[None]]
 
