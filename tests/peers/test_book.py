@@ -1,0 +1,147 @@
+"""Peer records: fading, pauses, tiers, bounds, persistence."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.base.errors import DecodeError
+from core.peers.book import PeerBook, Tier
+
+A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
+
+
+def test_an_unknown_router_is_usable_and_weighs_one() -> None:
+    book = PeerBook()
+    assert book.is_usable(A, 0)
+    assert book.weight(A, 0) == 1.0
+    assert book.tier(A, 0) is Tier.UNKNOWN
+
+
+def test_a_decline_pauses_and_repeated_declines_pause_longer() -> None:
+    book = PeerBook()
+    book.note_build([A, B], [30, 0], 100)
+    assert not book.is_usable(A, 119)
+    assert book.is_usable(A, 120)
+    assert book.is_usable(B, 100)
+    for _ in range(6):
+        book.note_build([A], [30], 200)
+    assert not book.is_usable(A, 529)
+    assert book.is_usable(A, 531)
+    assert book.weight(A, 531) < 0.2 < book.weight(B, 531)
+    book.note_build([A], [0], 540)
+    assert book.is_usable(A, 540)
+
+
+def test_lost_builds_are_shared_among_the_hops() -> None:
+    book = PeerBook()
+    for i in range(2):
+        book.note_build([A, B, C], None, i)
+    assert book.is_usable(A, 5)
+    for i in range(3):
+        book.note_build([A], None, 10 + i)
+    assert not book.is_usable(A, 20)
+    assert book.is_usable(B, 20)
+    assert book.weight(A, 20) < book.weight(B, 20)
+    assert book.is_usable(A, 10_000)
+
+
+def test_what_happened_yesterday_is_forgotten() -> None:
+    book = PeerBook()
+    for i in range(30):
+        book.note_build([A], [30], i)
+    assert book.weight(A, 1000) < 0.05
+    assert book.weight(A, 86_400) > 0.95
+
+
+def test_links() -> None:
+    book = PeerBook()
+    book.note_connect_failed(A, 0)
+    assert not book.is_usable(A, 59)
+    assert book.is_usable(A, 60)
+    book.note_connect_failed(A, 100)
+    assert not book.is_usable(A, 219)
+    book.note_connected(A, 150, 0.1)
+    assert book.is_usable(A, 151)
+    assert book.is_connected(A)
+    assert book.connected == {A}
+    book.note_disconnected(A)
+    assert not book.is_connected(A)
+    book.note_disconnected(B)
+
+
+def test_bans_end_and_longer_ones_win() -> None:
+    book = PeerBook()
+    book.ban(A, 100, "test")
+    book.ban(A, 50, "shorter")
+    assert book.is_banned(A, 99)
+    assert book.tier(A, 99) is Tier.BANNED
+    assert not book.is_usable(A, 99)
+    assert not book.is_banned(A, 100)
+    book.ban(B, 100, "test")
+    book.unban(B)
+    assert not book.is_banned(B, 1)
+
+
+def test_fast_routers_weigh_more() -> None:
+    book = PeerBook()
+    for router, rtt in ((A, 0.3), (B, 6.0)):
+        for i in range(5):
+            book.note_build([router], [0], i)
+            book.note_test([router, C], rtt, i)
+    assert book.tier(A, 10) is Tier.FAST
+    assert book.tier(B, 10) is Tier.STANDARD
+    assert book.weight(A, 10) > 2 * book.weight(B, 10)
+    record = book.record(A)
+    assert record is not None
+    assert record.hop_rtt_s == pytest.approx(0.15)
+
+
+def test_lost_tests_count_a_little() -> None:
+    book = PeerBook()
+    book.note_test([A, B], None, 0)
+    book.note_test([], None, 0)
+    assert 0.7 < book.weight(A, 0) < 1
+
+
+def test_records_are_bounded_and_idle_ones_go_first() -> None:
+    book = PeerBook(records_max=10)
+    for i in range(10):
+        book.note_build([i.to_bytes(32, "big")], [0], i)
+    book.note_build([bytes(32)], [0], 10)
+    book.note_build([A], [0], 11)
+    assert len(book) == 10
+    assert book.record(bytes(32)) is not None
+    assert book.record((1).to_bytes(32, "big")) is None
+    book.forget([A])
+    assert book.record(A) is None
+
+
+def test_bans_are_bounded() -> None:
+    book = PeerBook()
+    for i in range(10_050):
+        book.ban(i.to_bytes(32, "big"), i, "flood")
+    assert len(book._bans) == 10_000
+
+
+def test_records_survive_a_restart() -> None:
+    book = PeerBook()
+    for i in range(4):
+        book.note_build([A, B], [0, 30], i)
+    book.note_test([A], 0.2, 5)
+    data = book.dump(10)
+    restored = PeerBook()
+    assert restored.load(data, 1_000_000) == 2
+    assert restored.weight(A, 1_000_000) == pytest.approx(book.weight(A, 10), rel=0.01)
+    assert restored.weight(B, 1_000_000) == pytest.approx(book.weight(B, 10), rel=0.01)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=200))
+def test_junk_files(data: bytes) -> None:
+    book = PeerBook()
+    try:
+        book.load(data, 0)
+    except DecodeError:
+        assert len(book) == 0

@@ -1,0 +1,182 @@
+"""Hop choice: hard rules, diversity, preference for good and connected routers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from core.data.private_keys import PrivateKeys
+from core.data.router_info import RouterInfo
+from core.tunnel.selection import BuildBudget, HopSelector, digest
+from tests.support.deterministic import SeededEntropy
+from tests.tunnel.mesh import Directory, Opinions, make_info
+
+KEYS = [PrivateKeys.generate_router(SeededEntropy(f"selection {i}")) for i in range(40)]
+
+
+def info(i: int, host: str | None = None, caps: str = "OR", **options: str) -> RouterInfo:
+    return make_info(KEYS[i], host or f"{20 + i}.1.1.1", caps, **options)
+
+
+def selector(
+    infos: list[RouterInfo], opinions: Opinions | None = None, **flags: bool
+) -> HopSelector:
+    return HopSelector(
+        b"\0" * 32, Directory(infos), opinions or Opinions(), SeededEntropy(5), **flags
+    )
+
+
+def path(chooser: HopSelector, length: int, now: float = 0.0, **flags: object) -> list[bytes]:
+    fields: dict[str, object] = {"is_inbound": False, "is_client": True, **flags}
+    hops = chooser.select(length, now, **fields)  # type: ignore[arg-type]
+    assert hops is not None
+    return [hop.router_hash for hop in hops]
+
+
+@pytest.mark.parametrize(
+    ("caps", "version"),
+    [("OG", "0.9.66"), ("ORG", "0.9.66"), ("OU", "0.9.66"), ("OH", "0.9.66"), ("OR", "0.9.57")],
+)
+def test_routers_that_are_never_hops(caps: str, version: str) -> None:
+    assert digest(info(0, caps=caps, **{"router.version": version})) is None
+    assert digest(info(0)) is not None
+
+
+def test_only_public_addresses_count_outside_of_private_networks() -> None:
+    for host in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.1.1", "fd00::1", "2a00::1"):
+        assert digest(info(0, host)) is None
+    assert digest(info(0, "127.0.0.1"), allow_private=True) is not None
+
+
+def test_nobody_is_in_a_path_twice() -> None:
+    chooser = selector([info(i) for i in range(8)])
+    for _ in range(50):
+        hops = path(chooser, 7)
+        assert len(set(hops)) == 7
+    assert chooser.select(9, 0, is_inbound=False, is_client=True) is None
+    assert len(path(chooser, 9, may_shorten=True)) == 8
+
+
+def test_we_are_not_a_hop() -> None:
+    infos = [info(i) for i in range(3)]
+    chooser = HopSelector(infos[0].hash, Directory(infos), Opinions(), SeededEntropy(1))
+    assert all(infos[0].hash not in path(chooser, 2) for _ in range(20))
+    assert chooser.candidate_count(0) == 2
+
+
+def test_no_two_hops_share_a_subnet_or_a_family() -> None:
+    infos = [info(0, "5.5.1.1"), info(1, "5.5.2.2"), info(2, "5.6.1.1"), info(3, "5.6.7.8")]
+    chooser = selector(infos)
+    for _ in range(30):
+        hosts = set(path(chooser, 2))
+        assert len(hosts & {infos[0].hash, infos[1].hash}) == 1
+    assert chooser.select(3, 0, is_inbound=False, is_client=True) is None
+    family = [info(0, family="us"), info(1, family="us"), info(2)]
+    assert selector(family).select(3, 0, is_inbound=False, is_client=True) is None
+    private = selector([info(i, f"127.0.0.{i + 1}") for i in range(3)], allow_private=True)
+    assert len(path(private, 3)) == 3
+
+
+@pytest.mark.parametrize("inbound", [False, True])
+def test_our_neighbour_is_connected_if_possible(inbound: bool) -> None:
+    infos = [info(i) for i in range(20)]
+    opinions = Opinions()
+    opinions.connected = {i.hash for i in infos[:5]}
+    chooser = selector(infos, opinions)
+    near = [path(chooser, 3, is_inbound=inbound)[-1 if inbound else 0] for _ in range(100)]
+    assert sum(h in opinions.connected for h in near) > 50
+
+
+def test_unusable_and_second_choice_routers_only_in_need() -> None:
+    infos = [info(i, caps="KR" if i < 3 else "OR") for i in range(8)]
+    opinions = Opinions()
+    opinions.unusable = {infos[7].hash}
+    chooser = selector(infos, opinions)
+    avoided = {i.hash for i in infos[:3]} | opinions.unusable
+    assert all(not set(path(chooser, 3)) & avoided for _ in range(40))
+    assert len(set(path(chooser, 7)) & avoided) == 3
+    assert len(path(chooser, 8)) == 8
+
+
+def test_weights_and_classes_matter_for_clients() -> None:
+    infos = [info(i, caps="XR" if i == 0 else "LR") for i in range(6)]
+    opinions = Opinions()
+    opinions.weights = {infos[1].hash: 0.02}
+    chooser = selector(infos, opinions)
+    count = Counter(h for _ in range(300) for h in path(chooser, 1))
+    assert count[infos[0].hash] > 2 * count[infos[2].hash] > 0
+    assert count[infos[1].hash] < 20
+
+
+def test_builds_spread_over_routers() -> None:
+    infos = [info(i) for i in range(10)]
+    opinions = Opinions()
+    opinions.connected = {infos[0].hash}
+    chooser = selector(infos, opinions)
+    for i in range(100):
+        chooser.budget.note(path(chooser, 1, now=i * 0.1), i * 0.1)
+    assert chooser.budget.count(infos[0].hash) < 40
+    assert sum(chooser.budget.count(i.hash) for i in infos) == 100
+
+
+def test_the_budget_forgets() -> None:
+    budget = BuildBudget()
+    budget.note([b"a", b"b"], 0)
+    budget.note([b"a"], 100)
+    assert budget.count(b"a") == 2
+    budget.expire(221)
+    assert (budget.count(b"a"), budget.count(b"b")) == (1, 0)
+
+
+def test_inner_hops_keep_their_order_within_a_pool() -> None:
+    infos = [info(i) for i in range(6)]
+    chooser = selector(infos)
+    orders = {}
+    for key in (b"pool one", b"pool two"):
+        pairs = set()
+        for _ in range(80):
+            inner = path(chooser, 5, order_key=key)[1:]
+            pairs |= {(a, b) for i, a in enumerate(inner) for b in inner[i + 1 :]}
+        assert not any((b, a) in pairs for a, b in pairs)
+        orders[key] = pairs
+    assert orders[b"pool one"] != orders[b"pool two"]
+
+
+def test_new_router_infos_are_seen() -> None:
+    infos = [info(i) for i in range(2)]
+    directory = Directory(infos)
+    chooser = HopSelector(b"\0" * 32, directory, Opinions(), SeededEntropy(1))
+    assert chooser.candidate_count(0) == 2
+    new = info(2)
+    directory.infos[new.hash] = new
+    assert chooser.candidate_count(0.5) == 2
+    assert chooser.candidate_count(1.5) == 3
+    del directory.infos[new.hash]
+    assert chooser.candidate_count(3) == 2
+
+
+def test_a_large_network_costs_a_sample() -> None:
+    class Many(Opinions):
+        asked = 0
+
+        def is_usable(self, router_hash: bytes, now: float) -> bool:
+            self.asked += 1
+            return True
+
+    opinions = Many()
+    chooser = selector([info(0)], opinions)
+    chooser._refresh(0)
+    template = chooser._candidates[0]
+    from dataclasses import replace
+
+    chooser._candidates = [
+        replace(
+            template,
+            router_hash=i.to_bytes(32, "big"),
+            groups=frozenset([i.to_bytes(2, "big")]),
+        )
+        for i in range(5000)
+    ]
+    assert len(path(chooser, 3, now=0.5)) == 3
+    assert opinions.asked < 250
