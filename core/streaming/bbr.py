@@ -1,0 +1,229 @@
+"""BBR: send at the measured bottleneck rate instead of filling queues until something is dropped.
+
+Follows the published model (draft-cardwell-iccrg-bbr-congestion-control): bandwidth is the largest
+delivery rate of the last ten round trips, propagation delay the smallest round trip of the last
+ten seconds, the window two products of both. Tunnels drop packets at random, so loss alone is no
+signal. Changes against the model, each for a property of I2P paths:
+
+* acks come in bursts (they are batched by the receiver and at every hop): the largest burst beyond
+  the measured rate is added to the window, else a low measured delay would starve the stream;
+* with random loss the probing gain is raised by the loss rate, else it could not grow at 20 %;
+* a round that loses more than ``LOSS_EXCESSIVE`` of its packets caps the window at what got
+  through; the cap grows back by a twentieth per round;
+* the delay probe drains to half a window, not to four packets.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from core.streaming.congestion import WINDOW_MIN, AckSample
+
+STARTUP_GAIN = 2.885
+WINDOW_GAIN = 2.0
+CYCLE = (1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+BANDWIDTH_ROUNDS = 10
+DELAY_WINDOW_S = 10.0
+DELAY_PROBE_S = 0.2
+FULL_PIPE_GROWTH = 1.25
+FULL_PIPE_ROUNDS = 3
+LOSS_EXCESSIVE = 0.35
+#: rounds an aggregation estimate lasts (at least half of this)
+EXTRA_ROUNDS = 10
+
+_STARTUP, _DRAIN, _PROBE_BANDWIDTH, _PROBE_DELAY = range(4)
+
+
+class Bbr:
+    """See the module. ``rtt_s`` and ``window_initial`` may come from an earlier stream."""
+
+    def __init__(self, window_initial: float, window_max: int, rtt_s: float = 0.0) -> None:
+        self.window = float(window_initial)
+        self.pacing_rate = STARTUP_GAIN * window_initial / rtt_s if rtt_s else 0.0
+        self._window_initial = float(window_initial)
+        self._window_max = float(window_max)
+        self._mode = _STARTUP
+        self._pacing_gain = STARTUP_GAIN
+        self._window_gain = STARTUP_GAIN
+        self._rates: deque[tuple[int, float]] = deque()
+        self.bandwidth = 0.0
+        self._delay = rtt_s
+        self._delay_at = 0.0
+        self._round = 0
+        self._round_end = 0
+        self._is_round_start = False
+        self._full_bandwidth = 0.0
+        self._full_rounds = 0
+        self._is_pipe_full = False
+        self._cycle_index = 0
+        self._cycle_at = 0.0
+        self._probe_until = 0.0
+        self._window_saved = 0.0
+        self._round_acked = 0
+        self._round_lost = 0
+        self._loss_rate = 0.0
+        self._cap = float(window_max)
+        self._epoch_at = 0.0
+        self._epoch_acked = 0.0
+        self._extra = [0.0, 0.0]
+        self._extra_round = 0
+
+    def on_ack(self, sample: AckSample) -> None:
+        self._update_round(sample)
+        self._update_bandwidth(sample)
+        self._update_extra(sample)
+        if self._is_round_start:
+            self._update_full_pipe(sample)
+        product = self.bandwidth * self._delay
+        if self._mode == _STARTUP and self._is_pipe_full:
+            self._enter(_DRAIN, 1 / STARTUP_GAIN, STARTUP_GAIN)
+        if self._mode == _DRAIN and sample.in_flight <= product:
+            self._enter_probe_bandwidth(sample.now)
+        if self._mode == _PROBE_BANDWIDTH:
+            self._update_cycle(sample, product)
+        self._update_delay(sample)
+        self._set_rate(sample)
+        self._set_window(sample)
+
+    def _update_round(self, sample: AckSample) -> None:
+        self._is_round_start = sample.delivered_before >= self._round_end
+        if self._is_round_start:
+            self._round_end = sample.delivered
+            self._round += 1
+            total = self._round_acked + self._round_lost
+            if total >= 8:
+                loss = self._round_lost / total
+                self._loss_rate += (loss - self._loss_rate) * 0.2
+                if loss > LOSS_EXCESSIVE:
+                    self._cap = max(WINDOW_MIN, min(self._cap, self.window) * (1 - loss / 2))
+                    if self._mode == _STARTUP:
+                        self._is_pipe_full = True
+                else:
+                    self._cap = min(self._cap * 1.05 + 1, self._window_max)
+                self._round_acked = self._round_lost = 0
+        self._round_acked += sample.acked
+        self._round_lost += sample.lost
+
+    def _update_bandwidth(self, sample: AckSample) -> None:
+        rate = sample.rate
+        if not rate or (sample.is_app_limited and rate < self.bandwidth):
+            return
+        rates = self._rates
+        while rates and rates[-1][1] <= rate:
+            rates.pop()
+        rates.append((self._round, rate))
+        while rates[0][0] < self._round - BANDWIDTH_ROUNDS:
+            rates.popleft()
+        self.bandwidth = rates[0][1]
+
+    def _update_extra(self, sample: AckSample) -> None:
+        """How much more than the measured rate arrived in one burst of acks."""
+        expected = self.bandwidth * (sample.now - self._epoch_at)
+        if self._epoch_acked <= expected:
+            self._epoch_at = sample.now
+            self._epoch_acked = 0.0
+            expected = 0.0
+        self._epoch_acked += sample.acked
+        extra = min(self._epoch_acked - expected, self.window)
+        if self._round - self._extra_round >= EXTRA_ROUNDS // 2:
+            self._extra_round = self._round
+            self._extra = [0.0, self._extra[0]]
+        if extra > self._extra[0]:
+            self._extra[0] = extra
+
+    def _update_full_pipe(self, sample: AckSample) -> None:
+        if self._is_pipe_full or sample.is_app_limited:
+            return
+        if self.bandwidth >= self._full_bandwidth * FULL_PIPE_GROWTH:
+            self._full_bandwidth = self.bandwidth
+            self._full_rounds = 0
+            return
+        self._full_rounds += 1
+        self._is_pipe_full = self._full_rounds >= FULL_PIPE_ROUNDS
+
+    def _enter(self, mode: int, pacing_gain: float, window_gain: float) -> None:
+        self._mode = mode
+        self._pacing_gain = pacing_gain
+        self._window_gain = window_gain
+
+    def _enter_probe_bandwidth(self, now: float) -> None:
+        # Start anywhere but in the draining phase; a fixed choice keeps runs reproducible.
+        self._cycle_index = 2 + self._round % 6
+        self._cycle_at = now
+        self._enter(_PROBE_BANDWIDTH, 1.0, WINDOW_GAIN)
+
+    def _update_cycle(self, sample: AckSample, product: float) -> None:
+        elapsed = sample.now - self._cycle_at > self._delay
+        gain = self._pacing_gain
+        if gain > 1:
+            done = elapsed and (
+                sample.in_flight >= gain * product or sample.lost or sample.is_app_limited
+            )
+        elif gain < 1:
+            done = elapsed or sample.in_flight <= product
+        else:
+            done = elapsed
+        if done:
+            self._cycle_index = (self._cycle_index + 1) % len(CYCLE)
+            self._cycle_at = sample.now
+            self._pacing_gain = CYCLE[self._cycle_index]
+            if self._pacing_gain > 1:
+                self._pacing_gain /= 1 - min(self._loss_rate, 0.3)
+
+    def _update_delay(self, sample: AckSample) -> None:
+        now = sample.now
+        is_stale = self._delay_at > 0 and now > self._delay_at + DELAY_WINDOW_S
+        if sample.rtt_s and (sample.rtt_s <= self._delay or not self._delay_at or is_stale):
+            self._delay = sample.rtt_s
+            self._delay_at = now
+        if is_stale and self._mode != _PROBE_DELAY:
+            self._window_saved = max(self._window_saved, self.window)
+            self._enter(_PROBE_DELAY, 1.0, 0.5)
+            self._probe_until = 0.0
+        if self._mode != _PROBE_DELAY:
+            return
+        if not self._probe_until:
+            if sample.in_flight <= max(WINDOW_MIN, 0.5 * self.bandwidth * self._delay) + 1:
+                self._probe_until = now + DELAY_PROBE_S
+        elif now >= self._probe_until:
+            self._delay_at = now
+            self.window = max(self.window, self._window_saved)
+            self._window_saved = 0.0
+            if self._is_pipe_full:
+                self._enter_probe_bandwidth(now)
+            else:
+                self._enter(_STARTUP, STARTUP_GAIN, STARTUP_GAIN)
+
+    def _set_rate(self, sample: AckSample) -> None:
+        if self.bandwidth:
+            rate = self._pacing_gain * self.bandwidth
+            if self._is_pipe_full or rate > self.pacing_rate:
+                self.pacing_rate = rate
+        elif sample.rtt_s and not self.pacing_rate:
+            self.pacing_rate = STARTUP_GAIN * self._window_initial / sample.rtt_s
+
+    def _set_window(self, sample: AckSample) -> None:
+        product = self.bandwidth * self._delay
+        limit = min(self._window_max, self._cap)
+        if self._mode == _PROBE_DELAY:
+            self.window = max(WINDOW_MIN, min(self.window, 0.5 * product, limit))
+            return
+        target = self._window_gain * product
+        if self._is_pipe_full:
+            target += max(self._extra)
+            self.window = min(self.window + sample.acked, target)
+        elif self.window < target or sample.delivered < self._window_initial:
+            self.window += sample.acked
+        self.window = max(WINDOW_MIN, min(self.window, limit))
+
+    def on_timeout(self, now: float) -> None:
+        self.window = WINDOW_MIN
+        if self._mode == _PROBE_DELAY:
+            self._window_saved = 0.0
+
+    def on_spurious_loss(self, count: int) -> None:
+        self._round_lost = max(0, self._round_lost - count)
+
+    def limit(self, window_max: int) -> None:
+        self._window_max = max(float(window_max), WINDOW_MIN)
+        self.window = min(self.window, self._window_max)

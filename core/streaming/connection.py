@@ -1,0 +1,569 @@
+"""One stream: handshake, both halves, closing, and its single timer.
+
+Sequence 0 is the SYN (initiator) or the SYN reply (responder), both signed; data, keepalives and
+CLOSE take the following numbers; plain acks have sequence 0 and are never resent. Packets are made
+only in :meth:`Stream.collect`, so that everything that became known in one batch goes out together.
+
+i2pd: answers a CLOSE with its own CLOSE at once, sends nothing more, forgets the stream and never
+resends; so a CLOSE that nobody acknowledges is given up early, and that counts as closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from core.base.errors import LocalError
+from core.data.identity import Destination
+from core.data.offline import OfflineSignature
+from core.data.private_keys import PrivateKeys
+from core.streaming.events import (
+    Closed,
+    Connected,
+    Event,
+    OutgoingPacket,
+    PathSuspect,
+    Readable,
+    RemoteClosed,
+    Reset,
+    Writable,
+)
+from core.streaming.options import MTU_MIN, StreamingOptions
+from core.streaming.packet import CLOSE, DELAY_CHOKE_MIN, RESET, SYNCHRONIZE, Packet, build_packet
+from core.streaming.receiver import Receiver
+from core.streaming.recovery import RoundTrip
+from core.streaming.sender import SEQUENCE_MAX, Sender
+
+CLOSE_TIMEOUTS_MAX = 5
+#: timeouts after which a SYN reply that was never acknowledged is given up
+UNANSWERED_TIMEOUTS_MAX = 5
+#: how long a peer that acknowledged our CLOSE may take to close when nobody reads any more
+FIN_WAIT_S = 60.0
+#: a choked peer that says nothing at all for so long is gone
+CHOKED_SILENCE_S = 300.0
+WINDOW_REMEMBERED_MAX = 64.0
+#: how old the unanswered SYN reply must be before a repeated SYN fetches it again
+SYN_REPLY_AGAIN_S = 1.0
+_ROUNDING_S = 1e-6
+
+
+class StreamState(Enum):
+    """Where a stream stands."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    CLOSED = "closed"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    """Times in seconds, windows and counters in packets, rate in packets per second."""
+
+    rtt: float
+    rtt_minimum: float
+    window: float
+    pacing_rate: float
+    in_flight: int
+    sent: int
+    received: int
+    resent: int
+    lost: int
+    spurious: int
+    duplicates: int
+    refused: int
+    bytes_sent: int
+    bytes_received: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathMemory:
+    """What an earlier stream to the same peer measured; ``at`` is monotonic time."""
+
+    at: float
+    smoothed: float
+    variance: float
+    window: float
+
+
+class StreamHost(Protocol):
+    """What a stream needs from its manager."""
+
+    keys: PrivateKeys
+    options: StreamingOptions
+
+    def wake(self, stream: Stream) -> None:
+        """``stream`` may have something to send, or another deadline."""
+
+    def emit(self, event: Event) -> None: ...
+
+    def account(self, change: int) -> bool:
+        """Held received bytes changed; True if all streams together hold too much."""
+
+
+class Stream:
+    """Both directions of one connection; every method returns at once.
+
+    ``remote`` is the peer's destination. ``write`` and ``read`` take and give what is possible;
+    events of the manager tell when more is. ``owner`` is for the application's use.
+    """
+
+    def __init__(
+        self,
+        host: StreamHost,
+        remote: Destination,
+        local_id: int,
+        local_port: int,
+        remote_port: int,
+        is_inbound: bool,
+        now: float,
+        memory: PathMemory | None = None,
+    ) -> None:
+        options = host.options
+        self._host = host
+        self.remote = remote
+        self.remote_hash = remote.hash
+        self.local_id = local_id
+        self.local_port = local_port
+        self.remote_port = remote_port
+        self.is_inbound = is_inbound
+        self.state = StreamState.OPEN if is_inbound else StreamState.CONNECTING
+        #: the peer's transient key, from its SYN
+        self.remote_offline: OfflineSignature | None = None
+        self.owner: object = None
+        window = float(options.window_initial)
+        round_trip = RoundTrip()
+        if memory is not None:
+            window = max(window, min(memory.window * 0.75, WINDOW_REMEMBERED_MAX))
+            round_trip = RoundTrip(memory.smoothed, memory.variance)
+        self._receiver = Receiver(options)
+        self._buffer = self._receiver.buffer
+        self._sender = Sender(
+            self,
+            host.keys,
+            options,
+            remote,
+            local_id,
+            is_inbound,
+            self._receiver,
+            window,
+            round_trip,
+            now,
+        )
+        self._recovery = self._sender.recovery
+        self._is_write_blocked = False
+        self._is_remote_closed = False
+        self._accounted = 0
+        self._readable_before = 0
+        self._opened_at = now
+        self._last_activity = now
+        self._last_received = now
+        self._close_acked_at = 0.0
+        self._sent = self._received = self._bytes_received = 0
+        #: kept by the manager: the time its table holds for this stream, and whether it is queued
+        self.scheduled = 0.0
+        self.is_awake = False
+        self._delivered_reported = 0
+
+    def __repr__(self) -> str:
+        return f"Stream({self.local_id:08x}, {self.state.value})"
+
+    # -- what the application does
+
+    @property
+    def remote_id(self) -> int:
+        """The peer's number for this stream; 0 until it answered."""
+        return self._sender.remote_id
+
+    @property
+    def readable_bytes(self) -> int:
+        return self._buffer.readable
+
+    @property
+    def writable_bytes(self) -> int:
+        """How much :meth:`write` would take now."""
+        if self._sender.is_close_wanted or self.is_dead:
+            return 0
+        return max(0, self._host.options.send_bytes_max - self._sender.unsent)
+
+    @property
+    def is_dead(self) -> bool:
+        """True once closed in both directions or reset."""
+        return self.state is StreamState.CLOSED or self.state is StreamState.RESET
+
+    @property
+    def is_remote_closed(self) -> bool:
+        """True once the peer's CLOSE and everything before it was received."""
+        return self._is_remote_closed
+
+    @property
+    def at_eof(self) -> bool:
+        """True if nothing is left to read and nothing will come."""
+        return not self._buffer.readable and (self._is_remote_closed or self.is_dead)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Written, but not yet in a packet."""
+        return self._sender.unsent
+
+    @property
+    def is_flushed(self) -> bool:
+        """True if the peer has acknowledged everything written."""
+        return not self._sender.unsent and self._recovery.is_idle
+
+    @property
+    def mtu(self) -> int:
+        """Largest payload of one packet, after negotiation."""
+        return self._sender.mtu
+
+    @property
+    def stats(self) -> StreamStats:
+        recovery = self._recovery
+        return StreamStats(
+            recovery.round_trip.smoothed,
+            recovery.round_trip.minimum,
+            recovery.congestion.window,
+            recovery.congestion.pacing_rate,
+            len(recovery.in_flight),
+            self._sent,
+            self._received,
+            self._sender.resent,
+            recovery.lost_total,
+            recovery.spurious_total,
+            self._receiver.duplicates,
+            self._receiver.refused,
+            self._sender.bytes_sent,
+            self._bytes_received,
+        )
+
+    def write(self, data: bytes) -> int:
+        """Queue as much of ``data`` as fits; returns how many bytes that is.
+
+        LocalError after :meth:`close` or on a dead stream. After a short write a ``Writable``
+        event follows.
+        """
+        if self._sender.is_close_wanted or self.is_dead:
+            raise LocalError("write on a stream that is closed")
+        taken = self._sender.write(data)
+        if taken < len(data):
+            self._is_write_blocked = True
+        if taken:
+            self._host.wake(self)
+        return taken
+
+    def read(self, limit: int = 65536) -> bytes:
+        """Up to ``limit`` bytes; empty if nothing is there (see :attr:`at_eof`)."""
+        data = self._buffer.read(limit)
+        if data:
+            self._readable_before = self._buffer.readable
+            self._account()
+            if self._receiver.note_read() and not self.is_dead:
+                self._host.wake(self)
+        return data
+
+    def close(self, now: float, *, reading: bool = True) -> None:
+        """End our direction after everything written was sent; the other one goes on.
+
+        With ``reading`` False nothing more is wanted from the peer either: what arrives is dropped
+        and a peer that does not close in time is reset. i2pd: closes its direction as soon as it
+        sees ours closed, even if it had more to send.
+        """
+        if self.is_dead:
+            return
+        if not reading:
+            self._receiver.is_reading = False
+            self._buffer.discard()
+            self._account()
+            self._receiver.note_read()
+        self._sender.is_close_wanted = True
+        self._check_finished(now)
+        self._host.wake(self)
+
+    def reset(self, now: float, why: str = "local") -> None:
+        """Drop everything and tell the peer."""
+        if not self.is_dead:
+            self._die(StreamState.RESET)
+            self._host.emit(Reset(self, why))
+
+    # -- what arrives (called by the manager)
+
+    def on_syn(self, packet: Packet) -> None:
+        """The first SYN, or the reply to ours. The manager has checked who signed it."""
+        sender = self._sender
+        sender.remote_id = packet.receive_id
+        self.remote_offline = packet.offline
+        if packet.payload_max is not None:
+            sender.mtu = max(MTU_MIN, min(sender.mtu, packet.payload_max))
+        if self.state is StreamState.CONNECTING:
+            sender.is_connecting = False
+            self.state = StreamState.OPEN
+            self._host.emit(Connected(self))
+
+    def on_syn_again(self, now: float) -> None:
+        """The peer did not get our reply: give it once more if it is old enough."""
+        recovery = self._recovery
+        slot = recovery.in_flight.get(0) or recovery.lost.get(0)
+        if slot is None:
+            self._receiver.ack_soon(now)
+        elif now - slot[1][0] >= SYN_REPLY_AGAIN_S:
+            self._sender.probe(0)
+        self._host.wake(self)
+
+    def on_close(self, sequence: int) -> None:
+        """A verified CLOSE; the data before it may still be missing."""
+        if self._buffer.end is None and sequence >= self._buffer.next_sequence:
+            self._buffer.end = sequence
+
+    def on_peer_reset(self) -> None:
+        """A verified RESET."""
+        if not self.is_dead:
+            self._die(StreamState.RESET)
+            self._host.emit(Reset(self, "peer"))
+
+    def on_packet(
+        self,
+        sequence: int,
+        ack_through: int,
+        nacks: tuple[int, ...],
+        delay_ms: int,
+        payload: bytes,
+        now: float,
+    ) -> None:
+        """Any packet of this stream; ``ack_through`` and ``delay_ms`` are -1 if absent.
+
+        After the SYN, sequence 0 is a plain ack. :meth:`end_batch` must follow.
+        """
+        self._received += 1
+        recovery = self._recovery
+        sender = self._sender
+        is_progress = False
+        if ack_through > recovery.highest_acked or nacks or recovery.has_holes:
+            is_progress = ack_through >= 0 and sender.on_ack(ack_through, nacks, now)
+        if delay_ms >= 0:
+            if delay_ms >= DELAY_CHOKE_MIN:
+                sender.choke(delay_ms, now)
+            else:
+                sender.unchoke(now)
+                if delay_ms == 0:
+                    self._receiver.ack_now(now)
+        elif is_progress and sender.is_choked:
+            sender.unchoke(now)
+        if sequence or not self._buffer.next_sequence:
+            self._bytes_received += len(payload)
+            self._receiver.add(sequence, payload, now, recovery.round_trip.smoothed)
+
+    def end_batch(self, now: float) -> None:
+        """After the last packet of a batch: events, then a wake-up."""
+        self._last_activity = self._last_received = now
+        if self.is_dead:
+            return
+        buffer = self._buffer
+        if buffer.readable > self._readable_before:
+            self._host.emit(Readable(self))
+        self._readable_before = buffer.readable
+        self._account()
+        if buffer.is_ended and not self._is_remote_closed:
+            self._is_remote_closed = True
+            self._receiver.ack_now(now)
+            self._host.emit(RemoteClosed(self))
+        self._check_finished(now)
+        self._host.wake(self)
+
+    def _account(self) -> None:
+        held = self._buffer.buffered
+        if held != self._accounted:
+            self._receiver.is_crowded = self._host.account(held - self._accounted)
+            self._accounted = held
+
+    # -- what is sent
+
+    def collect(self, now: float, limit: int, out: list[OutgoingPacket]) -> bool:
+        """Append at most ``limit`` packets, and one more if an ack or a probe is due.
+
+        True if more could go out now.
+        """
+        if self.is_dead:
+            return False
+        before = len(out)
+        sender = self._sender
+        more = sender.collect(now, limit, out)
+        if len(out) > before:
+            self._last_activity = now
+            if self._is_write_blocked and sender.unsent * 2 <= self._host.options.send_bytes_max:
+                self._is_write_blocked = False
+                if not sender.is_close_wanted:
+                    self._host.emit(Writable(self))
+            if self._recovery.next_sequence > SEQUENCE_MAX:
+                self.reset(now)
+                return False
+        receiver = self._receiver
+        if receiver.is_ack_due(now):
+            smoothed = self._recovery.round_trip.smoothed
+            packet = receiver.build_ack(sender.remote_id, self.local_id, now, smoothed)
+            out.append(
+                OutgoingPacket(
+                    self.remote_hash,
+                    self.local_port,
+                    self.remote_port,
+                    packet,
+                    self,
+                    False,
+                    False,
+                )
+            )
+        self._sent += len(out) - before
+        return more
+
+    def note_budget_limited(self) -> None:
+        """The owner's budget, not the path, limits this stream: what it measures says little."""
+        self._recovery.note_app_limited()
+
+    def take_delivered(self) -> int:
+        """How many packets were acknowledged since the last call."""
+        delivered = self._recovery.delivered
+        count = delivered - self._delivered_reported
+        self._delivered_reported = delivered
+        return count
+
+    def build_reset(self, sequence: int) -> bytes:
+        """A signed RESET. i2pd: obeys it only as the next packet in order, hence ``sequence``."""
+        return build_packet(
+            self._sender.remote_id,
+            self.local_id,
+            sequence,
+            max(0, self._receiver.received_through),
+            flags=RESET,
+            signer=self._host.keys,
+        )
+
+    @property
+    def next_sequence(self) -> int:
+        """What the next packet would be numbered."""
+        return self._recovery.next_sequence
+
+    @property
+    def received_through(self) -> int:
+        """The highest sequence received with nothing missing below it; -1 before the SYN."""
+        return self._receiver.received_through
+
+    # -- time
+
+    def deadline(self) -> float:
+        """When :meth:`on_timer` or :meth:`collect` has something to do; 0 if never."""
+        if self.is_dead:
+            return 0.0
+        sender = self._sender
+        options = self._host.options
+        earliest = float("inf")
+        if self._receiver.ack_at and self._buffer.next_sequence:
+            earliest = self._receiver.ack_at
+        other = sender.deadline()
+        if other and other < earliest:
+            earliest = other
+        if not sender.is_choked:
+            other = self._recovery.deadline
+            if other and other < earliest:
+                earliest = other
+        other = 0.0
+        if self.state is StreamState.CONNECTING:
+            other = self._opened_at + options.connect_timeout_s
+        elif sender.close_sequence < 0:
+            if options.keepalive_s:
+                other = self._last_activity + options.keepalive_s
+        elif self._is_fin_wait:
+            other = self._close_acked_at + FIN_WAIT_S
+        if other and other < earliest:
+            earliest = other
+        return earliest if earliest != float("inf") else 0.0
+
+    @property
+    def _is_fin_wait(self) -> bool:
+        return self._close_acked_at > 0 and not self._receiver.is_reading
+
+    def on_timer(self, now: float) -> None:
+        """Handle what is due; too early or late calls do no harm."""
+        if self.is_dead:
+            return
+        now += _ROUNDING_S
+        sender = self._sender
+        options = self._host.options
+        if self.state is StreamState.CONNECTING:
+            if now >= self._opened_at + options.connect_timeout_s:
+                self.reset(now, "connect_timeout")
+        elif sender.close_sequence < 0:
+            if options.keepalive_s and now >= self._last_activity + options.keepalive_s:
+                self._last_activity = now
+                # An empty data packet: unlike a plain ack it must be acknowledged.
+                sender.is_keepalive_due = self.is_flushed
+        elif self._is_fin_wait and now >= self._close_acked_at + FIN_WAIT_S:
+            self.reset(now)
+        if sender.is_choked:
+            if now >= sender.persist_at:
+                sender.persist(now)
+            if now >= self._last_received + CHOKED_SILENCE_S:
+                self._give_up()
+        elif self._recovery.deadline and now >= self._recovery.deadline:
+            self._on_recovery_timer(now)
+        if not self.is_dead:
+            self._host.wake(self)
+
+    def _on_recovery_timer(self, now: float) -> None:
+        recovery = self._recovery
+        probe = recovery.on_timer(now)
+        if probe is None:
+            return
+        timeouts = recovery.timeouts
+        sender = self._sender
+        is_ending = self._is_remote_closed or recovery.lowest_unacked == sender.close_sequence
+        if is_ending and timeouts > CLOSE_TIMEOUTS_MAX:
+            self._finish()
+        elif timeouts > self._host.options.resend_max or (
+            self.is_inbound and recovery.highest_acked < 0 and timeouts > UNANSWERED_TIMEOUTS_MAX
+        ):
+            self._give_up()
+        else:
+            sender.probe(0 if sender.is_connecting else probe)
+            if timeouts >= 2:
+                self._host.emit(PathSuspect(self, timeouts))
+
+    # -- the end
+
+    def _check_finished(self, now: float) -> None:
+        sequence = self._sender.close_sequence
+        if sequence < 0 or self.is_dead or self._recovery.lowest_unacked <= sequence:
+            return
+        if not self._close_acked_at:
+            self._close_acked_at = now
+        if self._is_remote_closed:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._die(StreamState.CLOSED)
+        self._host.emit(Closed(self))
+
+    def _give_up(self) -> None:
+        self._die(StreamState.RESET)
+        self._host.emit(Reset(self, "timeout"))
+
+    def _die(self, state: StreamState) -> None:
+        self.state = state
+        self._sender.drop()
+        self._buffer.drop_early()
+        if state is StreamState.RESET or not self._receiver.is_reading:
+            self._buffer.discard()
+        self._account()
+        self._host.wake(self)
+
+    def path_memory(self, now: float) -> PathMemory | None:
+        """What a later stream to the same peer can start from."""
+        round_trip = self._recovery.round_trip
+        if not round_trip.smoothed:
+            return None
+        window = self._recovery.congestion.window
+        return PathMemory(now, round_trip.smoothed, round_trip.variance, window)
+
+
+def is_close(packet: Packet) -> bool:
+    """CLOSE on a packet that has a place in the order (Java: repeats it on plain acks)."""
+    return bool(packet.flags & CLOSE and (packet.sequence or packet.flags & SYNCHRONIZE))

@@ -1,0 +1,42 @@
+"""What an application may choose about its streams. Sizes in bytes, windows in packets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: payload of a packet that fills two tunnel messages through a ratchet session, and through ElGamal
+MTU_RATCHET = 1812
+MTU_ELGAMAL = 1730
+#: Java: MIN_MESSAGE_SIZE; a peer that announces less is given this much
+MTU_MIN = 512
+
+
+@dataclass(frozen=True, slots=True)
+class StreamingOptions:
+    """Defaults suit web and bulk transfers through two or three hops.
+
+    ``max_streams`` counts both directions. ``keepalive_s`` of 0 turns keepalives off.
+    ``peer_streams_per_minute`` of 0 means unlimited. ``congestion`` is ``"bbr"`` (tolerates the
+    random loss of tunnels) or ``"cubic"``.
+    """
+
+    answer_pings: bool = True
+    max_streams: int = 2048
+    connect_timeout_s: float = 60.0
+    mtu: int = MTU_RATCHET
+    window_initial: int = 12
+    window_max: int = 512
+    #: packets in flight until the peer has answered a SYN: each may open a ratchet session
+    window_unanswered: int = 3
+    congestion: str = "bbr"
+    send_bytes_max: int = 512 * 1024
+    receive_bytes_max: int = 4 * 1024 * 1024
+    receive_total_bytes_max: int = 64 * 1024 * 1024
+    ack_every: int = 10
+    ack_delay_s: float = 0.010
+    ack_delay_max_s: float = 0.100
+    keepalive_s: float = 90.0
+    resend_max: int = 12
+    new_streams_per_second: float = 50.0
+    new_streams_burst: int = 200
+    peer_streams_per_minute: int = 0

@@ -1,0 +1,155 @@
+"""The receiving half of a stream: what is kept, when to acknowledge, when to choke the peer.
+
+Acks go out after ``ack_every`` packets or a short delay, at once when a gap opens or the peer asks.
+The protocol has no receive window: a receiver short of room puts a delay above 60000 ms into its
+acks, and repeats an unchoke because nobody acknowledges it. i2pd: gives a stream up after 90 s
+without any progress, so a full buffer still takes one packet every ``FULL_TRICKLE_S``.
+"""
+
+from __future__ import annotations
+
+from core.streaming.options import StreamingOptions
+from core.streaming.packet import DELAY_CHOKE_SENT, NACKS_MAX, PLAIN_HEADER, build_packet
+from core.streaming.receive_buffer import Arrival, ReceiveBuffer
+
+FULL_TRICKLE_S = 20.0
+#: packets that may still arrive after a choke was sent: room kept free for them
+CHOKE_RESERVE_BYTES = 1024 * 1024
+#: what one stream may hold while all streams of the session hold too much
+CROWDED_BYTES = 256 * 1024
+UNCHOKES = 3
+UNCHOKE_INTERVAL_S = 0.1
+
+_pack_plain = PLAIN_HEADER.pack
+
+
+class Receiver:
+    """``ack_at`` is when an ack is due, 0 if none is."""
+
+    __slots__ = (
+        "_trickle_at",
+        "_unacked",
+        "ack_at",
+        "buffer",
+        "duplicates",
+        "is_choking",
+        "is_crowded",
+        "is_reading",
+        "options",
+        "refused",
+        "unchokes",
+    )
+
+    def __init__(self, options: StreamingOptions) -> None:
+        self.options = options
+        self.buffer = ReceiveBuffer()
+        self.ack_at = 0.0
+        self.is_choking = False
+        #: set by the owner while all streams together hold too much
+        self.is_crowded = False
+        #: False if the application wants no more data: payload is dropped, not kept
+        self.is_reading = True
+        self.unchokes = 0
+        self.duplicates = 0
+        self.refused = 0
+        self._unacked = 0
+        self._trickle_at = 0.0
+
+    def add(self, sequence: int, payload: bytes, now: float, round_trip_s: float) -> None:
+        """Take a data packet (or SYN, or CLOSE) and decide when to acknowledge it."""
+        if payload:
+            if not self.is_reading:
+                payload = b""
+            elif not self._has_room(sequence, len(payload), now):
+                self.refused += 1
+                self.ack_soon(now)
+                return
+        buffer = self.buffer
+        arrival = buffer.add(sequence, payload)
+        if arrival is Arrival.IN_ORDER or (arrival is Arrival.EARLY and len(buffer.early) > 1):
+            self.unchokes = 0
+            self._unacked += 1
+            if self._unacked >= self.options.ack_every:
+                self.ack_at = now
+            elif not self.ack_at:
+                delay = max(round_trip_s / 10, self.options.ack_delay_s)
+                self.ack_at = now + min(delay, self.options.ack_delay_max_s)
+        elif arrival is Arrival.EARLY:
+            # A gap has opened: the peer should hear of it at once, of its growth with the others.
+            self.ack_at = now
+        else:
+            self.duplicates += 1
+            self.ack_soon(now)
+
+    def ack_now(self, now: float) -> None:
+        """The peer asked for it, or the stream has ended."""
+        self.ack_at = now
+
+    def ack_soon(self, now: float) -> None:
+        """Acknowledge again, but not once for each packet of a burst."""
+        if not self.ack_at:
+            self.ack_at = now + self.options.ack_delay_s
+
+    def ack_was_carried(self) -> None:
+        """A data packet took the cumulative ack along."""
+        if not self.buffer.early and not self.is_choking and not self.unchokes:
+            self._unacked = 0
+            self.ack_at = 0.0
+
+    @property
+    def received_through(self) -> int:
+        """The highest sequence with nothing missing below; -1 before the SYN."""
+        return self.buffer.next_sequence - 1
+
+    def _has_room(self, sequence: int, size: int, now: float) -> bool:
+        limit = self.options.receive_bytes_max
+        if self.is_crowded:
+            limit = min(limit, CROWDED_BYTES)
+        buffer = self.buffer
+        held = buffer.buffered + size
+        reserve = min(CHOKE_RESERVE_BYTES, limit // 2)
+        if held <= limit - reserve:
+            return True
+        if not self.is_choking:
+            self.is_choking = True
+            self._trickle_at = now + FULL_TRICKLE_S
+            self.ack_at = now
+        is_next = sequence == buffer.next_sequence
+        # Early packets stop first: the gap below them must always be able to close.
+        if held <= (limit if is_next else limit - reserve // 2):
+            return True
+        if is_next and now >= self._trickle_at and held <= 2 * limit:
+            self._trickle_at = now + FULL_TRICKLE_S
+            return True
+        return False
+
+    def note_read(self) -> bool:
+        """After a read; True if the peer must be told that there is room again."""
+        if not self.is_choking or self.buffer.buffered * 2 > self.options.receive_bytes_max:
+            return False
+        if self.is_crowded and self.buffer.buffered > CROWDED_BYTES // 2:
+            return False
+        self.is_choking = False
+        self.unchokes = UNCHOKES
+        return True
+
+    def is_ack_due(self, now: float) -> bool:
+        if not self.buffer.next_sequence:
+            return False
+        return (self.ack_at > 0 and now >= self.ack_at) or (self.unchokes > 0 and not self.ack_at)
+
+    def build_ack(self, remote_id: int, local_id: int, now: float, round_trip_s: float) -> bytes:
+        """A plain ack of everything received so far, with the gaps."""
+        delay_ms = None
+        if self.is_choking:
+            delay_ms = DELAY_CHOKE_SENT
+        elif self.unchokes:
+            self.unchokes -= 1
+            delay_ms = 0
+        self._unacked = 0
+        self.ack_at = now + max(UNCHOKE_INTERVAL_S, round_trip_s) if self.unchokes else 0.0
+        buffer = self.buffer
+        if delay_ms is None and not buffer.early:
+            return _pack_plain(remote_id, local_id, 0, buffer.next_sequence - 1, 0, 0, 0, 0)
+        through, nacks = buffer.missing(NACKS_MAX)
+        return build_packet(remote_id, local_id, 0, through, nacks=nacks, delay_ms=delay_ms)

@@ -1,0 +1,332 @@
+"""Which packets are in flight, which are acknowledged, which are lost, and when to ask again.
+
+An ack says: everything up to ``ack_through`` arrived, except the NACKs. Loss is found by time, as
+in RACK (RFC 8985): a packet is lost when one sent later has arrived and it is overdue by a
+reordering window. If no ack comes at all, a probe timeout resends one packet; several in a row give
+up everything in flight. i2pd: takes a needless duplicate as a sign of a bad path and changes its
+tunnels, so probes wait for the ack delay of the peer, too.
+
+Invariants: ``in_flight`` is a dict in order of transmission; ``lost`` waits for retransmission;
+a sequence is in at most one of them; ``_holes`` are the unacknowledged ones below
+``highest_acked``. One tuple per packet, one shared tuple per burst, no timer per packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.streaming.congestion import AckSample, CongestionController
+
+#: sent at, delivered then, time of the last delivery then, start of the rate sample, app limited
+Snapshot = tuple[float, int, float, float, bool]
+#: payload, snapshot of the burst it went with, how often it was sent
+Slot = tuple[bytes, Snapshot, int]
+
+TIMEOUT_INITIAL_S = 3.0
+TIMEOUT_MAX_S = 20.0
+VARIANCE_MIN_S = 0.010
+#: i2pd acks after min(RTT/10, 200 ms), Java after at most 120 ms if asked to hurry
+PEER_ACK_DELAY_S = 0.200
+#: timeouts in a row after which all in flight is given up
+TIMEOUTS_PERSISTENT = 3
+DUPLICATE_THRESHOLD = 3
+_MINIMUM_WINDOW_S = 60.0
+_ROUNDING_S = 1e-6
+
+
+class RoundTrip:
+    """Smoothed round trip as in RFC 6298; all in seconds, 0 before the first sample."""
+
+    __slots__ = ("_minimum_at", "latest", "minimum", "smoothed", "variance")
+
+    def __init__(self, smoothed: float = 0.0, variance: float = 0.0) -> None:
+        self.latest = smoothed
+        self.smoothed = smoothed
+        self.variance = variance
+        self.minimum = smoothed
+        self._minimum_at = 0.0
+
+    def update(self, sample: float, now: float) -> None:
+        self.latest = sample
+        if self.smoothed:
+            self.variance += (abs(self.smoothed - sample) - self.variance) * 0.25
+            self.smoothed += (sample - self.smoothed) * 0.125
+        else:
+            self.smoothed = sample
+            self.variance = sample / 2
+        if sample <= self.minimum or not self.minimum or now - self._minimum_at > _MINIMUM_WINDOW_S:
+            self.minimum = sample
+            self._minimum_at = now
+
+    @property
+    def timeout(self) -> float:
+        """How long to wait for an ack before probing."""
+        if not self.smoothed:
+            return TIMEOUT_INITIAL_S
+        return self.smoothed + max(4 * self.variance, VARIANCE_MIN_S) + PEER_ACK_DELAY_S
+
+
+class Recovery:
+    """The sending half's memory."""
+
+    __slots__ = (
+        "_app_limited_until",
+        "_delivered_at",
+        "_first_sent_at",
+        "_holes",
+        "_last_progress",
+        "_newest_rtt",
+        "_newest_sent",
+        "_newest_sequence",
+        "_reorder_deadline",
+        "_reorder_steps",
+        "_sample",
+        "congestion",
+        "delivered",
+        "highest_acked",
+        "in_flight",
+        "is_reordering_seen",
+        "lost",
+        "lost_total",
+        "next_sequence",
+        "round_trip",
+        "spurious_total",
+        "timeouts",
+    )
+
+    def __init__(self, congestion: CongestionController, round_trip: RoundTrip) -> None:
+        self.congestion = congestion
+        self.round_trip = round_trip
+        self.in_flight: dict[int, Slot] = {}
+        self.lost: dict[int, Slot] = {}
+        self.next_sequence = 0
+        self.highest_acked = -1
+        self.delivered = 0
+        self.timeouts = 0
+        self.lost_total = 0
+        self.spurious_total = 0
+        self.is_reordering_seen = False
+        self._holes: set[int] = set()
+        self._delivered_at = 0.0
+        self._first_sent_at = 0.0
+        self._last_progress = 0.0
+        self._app_limited_until = 0
+        self._newest_sent = -1.0
+        self._newest_sequence = -1
+        self._newest_rtt = 0.0
+        self._reorder_deadline = 0.0
+        self._reorder_steps = 1
+        self._sample = AckSample()
+
+    @property
+    def is_idle(self) -> bool:
+        """True if everything sent was acknowledged."""
+        return not self.in_flight and not self.lost
+
+    @property
+    def has_holes(self) -> bool:
+        return bool(self._holes)
+
+    @property
+    def lowest_unacked(self) -> int:
+        """The next sequence if nothing is outstanding."""
+        if self._holes:
+            return min(self._holes)
+        return self.highest_acked + 1
+
+    def begin_burst(self, now: float) -> Snapshot:
+        """The snapshot that the slots of all packets sent now share."""
+        if not self.in_flight:
+            self._first_sent_at = now
+            self._delivered_at = now
+        self._last_progress = now
+        return (
+            now,
+            self.delivered,
+            self._delivered_at,
+            self._first_sent_at,
+            self._app_limited_until > self.delivered,
+        )
+
+    def restart_timer(self, now: float) -> None:
+        """Count the timeout from now on: sending was suspended."""
+        self.timeouts = 0
+        self._last_progress = now
+
+    def note_app_limited(self) -> None:
+        """The window was not full but there was nothing to send."""
+        self._app_limited_until = self.delivered + len(self.in_flight) + 1
+
+    def resend(self, sequence: int, snapshot: Snapshot) -> bytes:
+        """Move a lost or outstanding packet to the end of what is in flight; its payload."""
+        slot = self.lost.pop(sequence, None) or self.in_flight.pop(sequence)
+        self.in_flight[sequence] = (slot[0], snapshot, slot[2] + 1)
+        return slot[0]
+
+    def on_ack(self, through: int, nacks: Sequence[int], now: float) -> int:
+        """Process an ack; returns how many packets it newly acknowledged.
+
+        Acks of what was never sent are ignored as a whole.
+        """
+        if through >= self.next_sequence:
+            return 0
+        acked = self._newly_acked(through, nacks)
+        if not acked:
+            return 0
+        in_flight = self.in_flight
+        lost = self.lost
+        round_trip = self.round_trip
+        newest: Snapshot | None = None
+        count = spurious = 0
+        rtt_sample = 0.0
+        for sequence in acked:
+            slot = in_flight.pop(sequence, None)
+            if slot is None:
+                slot = lost.pop(sequence, None)
+                if slot is None:
+                    continue
+                spurious += 1
+            count += 1
+            snapshot = slot[1]
+            sent = snapshot[0]
+            if slot[2] > 1 and now - sent < round_trip.minimum * 0.8:
+                # Too soon for the copy: this acknowledges the first transmission.
+                spurious += 1
+                continue
+            if slot[2] == 1:
+                rtt_sample = now - sent if not rtt_sample else min(rtt_sample, now - sent)
+            if newest is None or sent >= newest[0]:
+                newest = snapshot
+            if sent > self._newest_sent or (
+                sent == self._newest_sent and sequence > self._newest_sequence
+            ):
+                self._newest_sent = sent
+                self._newest_sequence = sequence
+                self._newest_rtt = now - sent
+        if not count:
+            return 0
+        self._holes.difference_update(acked)
+        if rtt_sample > 0:
+            round_trip.update(rtt_sample, now)
+        if spurious:
+            self.spurious_total += spurious
+            self._reorder_steps = min(self._reorder_steps + 1, 8)
+            self.congestion.on_spurious_loss(spurious)
+        self.timeouts = 0
+        self._last_progress = now
+        self.delivered += count
+        self._delivered_at = now
+        sample = self._sample
+        sample.rate = 0.0
+        sample.is_app_limited = False
+        sample.delivered_before = self.delivered - count
+        if newest is not None:
+            self._first_sent_at = newest[0]
+            sample.delivered_before = newest[1]
+            sample.is_app_limited = newest[4]
+            interval = max(newest[0] - newest[3], now - newest[2])
+            if interval > 0 and interval >= round_trip.minimum * 0.9:
+                sample.rate = (self.delivered - newest[1]) / interval
+        sample.now = now
+        sample.acked = count
+        sample.lost = self.detect_lost(now)
+        sample.rtt_s = rtt_sample
+        sample.delivered = self.delivered
+        sample.in_flight = len(in_flight)
+        self.congestion.on_ack(sample)
+        return count
+
+    def _newly_acked(self, through: int, nacks: Sequence[int]) -> list[int]:
+        holes = self._holes
+        first = self.highest_acked + 1
+        if not nacks:
+            acked = [sequence for sequence in holes if sequence <= through] if holes else []
+            if acked and through < self.highest_acked:
+                self._note_reordering(acked)
+            if through >= first:
+                acked.extend(range(first, through + 1))
+                self.highest_acked = through
+            return acked
+        refused = set(nacks)
+        acked = [sequence for sequence in holes if sequence <= through and sequence not in refused]
+        if acked:
+            self._note_reordering(acked)
+        for sequence in range(first, through + 1):
+            if sequence in refused:
+                holes.add(sequence)
+            else:
+                acked.append(sequence)
+        self.highest_acked = max(self.highest_acked, through)
+        return acked
+
+    def _note_reordering(self, acked: list[int]) -> None:
+        if not self.is_reordering_seen:
+            for sequence in acked:
+                slot = self.in_flight.get(sequence)
+                if slot is not None and slot[2] == 1:
+                    self.is_reordering_seen = True
+                    return
+
+    def detect_lost(self, now: float) -> int:
+        """Move overdue packets to ``lost``; returns how many."""
+        self._reorder_deadline = 0.0
+        in_flight = self.in_flight
+        newest = self._newest_sent
+        overdue: list[int] = []
+        window: float | None = None
+        for sequence, slot in in_flight.items():
+            sent = slot[1][0]
+            if sent > newest or (sent == newest and sequence > self._newest_sequence):
+                break
+            if window is None:
+                window = self._reorder_window()
+            due = sent + self._newest_rtt + window
+            if due > now + _ROUNDING_S:
+                self._reorder_deadline = due
+                break
+            overdue.append(sequence)
+        for sequence in overdue:
+            self.lost[sequence] = in_flight.pop(sequence)
+        self.lost_total += len(overdue)
+        return len(overdue)
+
+    def _reorder_window(self) -> float:
+        if not self.is_reordering_seen and self._holes:
+            span = self.highest_acked - min(self._holes) + 1
+            if span - len(self._holes) >= DUPLICATE_THRESHOLD:
+                return 0.0
+        round_trip = self.round_trip
+        window = max(round_trip.minimum / 4, 0.002) * self._reorder_steps
+        return min(window, round_trip.smoothed)
+
+    @property
+    def deadline(self) -> float:
+        """When :meth:`on_timer` has something to do; 0 if never."""
+        if self._reorder_deadline:
+            return self._reorder_deadline
+        if not self.in_flight:
+            return 0.0
+        return self._timeout_at()
+
+    def _timeout_at(self) -> float:
+        timeout = self.round_trip.timeout * (1 << min(self.timeouts, 8))
+        return self._last_progress + min(timeout, TIMEOUT_MAX_S)
+
+    def on_timer(self, now: float) -> int | None:
+        """Handle a passed deadline; returns the sequence to resend as a probe, if any."""
+        if self._reorder_deadline and now >= self._reorder_deadline - _ROUNDING_S:
+            self.detect_lost(now)
+        if not self.in_flight or now < self._timeout_at() - _ROUNDING_S:
+            return None
+        self.timeouts += 1
+        self._last_progress = now
+        if self.timeouts >= TIMEOUTS_PERSISTENT:
+            self.lost.update(self.in_flight)
+            self.lost_total += len(self.in_flight)
+            self.in_flight.clear()
+            self._reorder_deadline = 0.0
+            self.congestion.on_timeout(now)
+            return min(self.lost)
+        # The first probe is the newest packet: its ack lists every gap below it. If even that is
+        # lost the oldest one is what the peer waits for.
+        return max(self.in_flight) if self.timeouts == 1 else min(self.in_flight)
