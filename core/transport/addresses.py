@@ -39,5 +39,5 @@ def source_key(host: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
-        return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
+        return f"{ipaddress.IPv6Address(int(parsed) >> 64 << 64)}/64"
     return str(parsed)

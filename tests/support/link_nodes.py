@@ -41,7 +41,10 @@ class Node:
         self.static_key = X25519Key.generate(self.entropy)
         self.published_key = (static_key or self.static_key).public
         self.iv = self.entropy.random_bytes(16)
-        self.network_id = network_id if published_network_id is None else published_network_id
+        self.network_id = network_id
+        self.published_network_id = (
+            network_id if published_network_id is None else published_network_id
+        )
         self.known: dict[bytes, RouterInfo] = {}
         self.events: list[Event] = []
         self.publish()
@@ -79,7 +82,7 @@ class Node:
             self.keys,
             int((self.wall.now() - age_s) * 1000),
             [address],
-            {"netId": str(self.network_id), "router.version": "0.9.67", "caps": "LR"},
+            {"netId": str(self.published_network_id), "router.version": "0.9.67", "caps": "LR"},
         )
         return self.router_info
 

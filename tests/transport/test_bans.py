@@ -1,0 +1,112 @@
+"""Bans, back-off, suspects, the token bucket and addresses."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.transport import bans
+from core.transport.addresses import choose_address, source_key
+from core.transport.bans import Backoff, BanList, SuspectCounter
+from core.transport.limiter import TokenBucket
+from tests.support.deterministic import FakeWallClock
+from tests.support.link_nodes import Node
+
+A, B, C = bytes(32), bytes([1]) * 32, bytes([2]) * 32
+
+
+def test_bans_expire_are_prolonged_and_bounded() -> None:
+    table = BanList(2)
+    assert table.ban(A, 10, "one")
+    assert not table.ban(A, 5, "shorter")
+    assert table.reason(A, 9.9) == "one"
+    assert not table.ban(A, 20, "longer")
+    assert table.reason(A, 15) == "longer" and table.reason(A, 20) is None
+    table.ban(A, 30, "x")
+    table.ban(B, 40, "y")
+    table.ban(C, 50, "z")
+    assert len(table) == 2 and table.reason(A, 0) is None
+    table.expire(45)
+    assert len(table) == 1
+    table.lift(C)
+    assert table.reason(C, 0) is None
+
+
+def test_backoff_doubles_up_to_ten_minutes_and_forgets() -> None:
+    table = Backoff()
+    now = 0.0
+    pauses = []
+    for _ in range(9):
+        pauses.append(table.failed(A, 10, now))
+        until = table.until(A, now)
+        assert until is not None
+        now = until
+        assert table.until(A, now) is None
+    assert pauses == [10, 20, 40, 80, 160, 320, 600, 600, 600]
+    table.succeeded(A)
+    assert table.failed(A, 10, now) == 10
+    table.hold(A, now + 7200)
+    assert table.until(A, now + 7199) == now + 7200
+    table.expire(now + 7200 + 601)
+    assert len(table) == 0
+
+
+def test_suspects_are_counted_in_a_window() -> None:
+    table = SuspectCounter(window_s=100)
+    assert [table.note("x", t) for t in (0, 50, 99, 101)] == [1, 2, 3, 1]
+    table.forget("x")
+    assert table.note("x", 102) == 1
+
+
+def test_tables_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bans, "BACKOFFS_MAX", 3)
+    monkeypatch.setattr(bans, "SUSPECTS_MAX", 3)
+    backoff, suspects = Backoff(), SuspectCounter()
+    for number in range(10):
+        backoff.failed(bytes([number]), 10, 0)
+        backoff.hold(bytes([number, 1]), 10)
+        suspects.note(str(number), 0)
+    assert len(backoff) == len(suspects) == 3
+
+
+def test_token_bucket_refills_to_its_burst_and_knows_debt() -> None:
+    bucket = TokenBucket(100, 200)
+    assert bucket.balance(0) == 200
+    bucket.spend(500, 0)
+    assert bucket.balance(1) == -200
+    ready_at = bucket.ready_at(1)
+    assert bucket.balance(ready_at - 0.02) <= 0 < bucket.balance(ready_at)
+    assert bucket.balance(100) == 200
+    assert bucket.balance(50) == 200  # a clock that goes back earns nothing
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [
+        ("10.1.2.3", "10.1.2.3"),
+        ("::ffff:10.1.2.3", "10.1.2.3"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("not an address", "not an address"),
+    ],
+)
+def test_source_keys(host: str, key: str) -> None:
+    assert source_key(host) == key
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "is_dialable"),
+    [
+        ("8.8.8.8", {}, True),
+        ("8.8.8.8", {"ipv4": False}, False),
+        ("192.168.1.1", {}, False),
+        ("192.168.1.1", {"private": True}, True),
+        ("2600::1", {}, False),
+        ("2600::1", {"ipv6": True}, True),
+        ("example.org", {"private": True}, False),
+    ],
+)
+def test_addresses_that_are_dialled(host: str, options: dict[str, bool], is_dialable: bool) -> None:
+    router_info = Node("x", host, FakeWallClock()).router_info
+    wanted = {"ipv4": True, "ipv6": False, "private": False} | options
+    chosen = choose_address(router_info, **wanted)
+    assert (chosen is not None) == is_dialable

@@ -1,0 +1,510 @@
+"""Whole link tables joined in memory, in virtual time."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.base.errors import LocalError
+from core.transport.events import (
+    Close,
+    Dial,
+    MessagesReceived,
+    PeerConnected,
+    PeerDisconnected,
+    PeerFailed,
+    RouterInfoReceived,
+    SkewMeasured,
+)
+from core.transport.ntcp2.blocks import TerminationReason
+from core.transport.records import LinkLimits
+from tests.support.deterministic import FakeWallClock, SeededEntropy
+from tests.support.link_nodes import Node, Wire, message, pair
+
+
+def kinds(node: Node) -> list[type]:
+    return [type(event) for event in node.take_events()]
+
+
+def received(node: Node) -> list[bytes]:
+    return [
+        one
+        for event in node.take_events()
+        if isinstance(event, MessagesReceived)
+        for one in event.messages
+    ]
+
+
+def connected() -> tuple[Node, Node, Wire]:
+    alice, bob, wire = pair()
+    alice.links.send(bob.hash, [], wire.now)
+    wire.run()
+    alice.take_events()
+    bob.take_events()
+    assert alice.links.is_connected(bob.hash) and bob.links.is_connected(alice.hash)
+    return alice, bob, wire
+
+
+def test_messages_wait_for_the_dial_and_arrive_in_order() -> None:
+    alice, bob, wire = pair()
+    alice.links.send(bob.hash, [message(1), message(2)], wire.now)
+    alice.links.send(bob.hash, [message(3)], wire.now, droppable=True)
+    wire.run()
+    events = bob.take_events()
+    assert [type(event) for event in events] == [
+        SkewMeasured,
+        RouterInfoReceived,
+        PeerConnected,
+        MessagesReceived,
+    ]
+    assert events[2] == PeerConnected(alice.hash, alice.router_info, is_outbound=False)
+    assert events[3] == MessagesReceived(alice.hash, [message(1), message(2), message(3)])
+    assert PeerConnected(bob.hash, bob.router_info, is_outbound=True) in alice.take_events()
+    bob.links.send(alice.hash, [message(4)], wire.now)
+    wire.run()
+    assert received(alice) == [message(4)]
+    assert alice.links.connected_routers() == [bob.hash]
+    assert alice.links.pending_count == bob.links.pending_count == 0
+    assert bob.links.stats.handshakes_in == alice.links.stats.handshakes_out == 1
+    assert alice.links.stats.bytes_sent == bob.links.stats.bytes_received
+
+
+def test_one_write_carries_everything_queued() -> None:
+    alice, bob, wire = connected()
+    for number in range(20):
+        alice.links.send(bob.hash, [message(number)], wire.now)
+    assert len(alice.links.take_output()) == 1
+    assert not alice.links.take_output()
+
+
+def test_unknown_unreachable_and_impossible_routers() -> None:
+    alice, bob, wire = pair()
+    stranger = bytes(32)
+    alice.links.send(stranger, [message(1)], wire.now)
+    assert alice.take_events() == [PeerFailed(stranger, "no_router_info", 1)]
+    with pytest.raises(LocalError):
+        alice.links.send(alice.hash, [message(1)], wire.now)
+    wire.refused.add(bob.host)
+    alice.links.send(bob.hash, [message(1), message(2)], wire.now)
+    wire.run()
+    assert alice.take_events() == [PeerFailed(bob.hash, "dial_failed", 2)]
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    assert alice.take_events() == [PeerFailed(bob.hash, "backoff", 1)]
+    assert not alice.links.can_try(bob.hash, wire.now)
+    assert alice.links.stats.dropped_unreachable == 4
+    wire.refused.clear()
+    wire.now += 11
+    assert alice.links.can_try(bob.hash, wire.now)
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    wire.run()
+    assert alice.links.is_connected(bob.hash)
+
+
+def test_private_addresses_are_not_dialled_on_the_public_network() -> None:
+    wall = FakeWallClock()
+    alice = Node("alice", "127.0.0.2", wall, network_id=2)
+    bob = Node("bob", "127.0.0.3", wall, network_id=2)
+    wire = Wire(alice, bob)
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    assert alice.take_events() == [PeerFailed(bob.hash, "no_address", 1)]
+
+
+def test_foreign_router_infos_are_not_dialled() -> None:
+    wall = FakeWallClock()
+    alice = Node("alice", "127.0.0.2", wall)
+    bob = Node("bob", "127.0.0.3", wall, network_id=5)
+    wire = Wire(alice, bob)
+    alice.links.send(bob.hash, [], wire.now)
+    assert alice.take_events() == [PeerFailed(bob.hash, "no_address", 0)]
+
+
+def test_a_dial_without_answer_times_out() -> None:
+    alice, bob, wire = pair()
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    (dial,) = alice.links.take_commands()
+    assert dial == Dial(1, bob.host, 1000)
+    alice.links.handle_timer(wire.now + 9)
+    assert not alice.take_events()
+    alice.links.handle_timer(wire.now + 11)
+    assert alice.take_events() == [PeerFailed(bob.hash, "timeout", 1)]
+    assert alice.links.take_commands() == [Close(1, True)]
+    alice.links.dialed(1, wire.now + 11)
+    assert alice.links.take_commands() == [Close(1, True)]
+
+
+def test_a_handshake_without_answer_times_out_on_both_sides() -> None:
+    alice, bob, wire = pair()
+    wire.cut = lambda data, host: data if host == alice.host else b""
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    wire.run()
+    assert (alice.links.pending_count, bob.links.pending_count) == (1, 1)
+    wire.advance(12)
+    assert alice.take_events() == [PeerFailed(bob.hash, "timeout", 1)]
+    assert not bob.take_events()
+    assert (alice.links.pending_count, bob.links.pending_count) == (0, 0)
+    assert alice.links.next_timer() is None or alice.links.next_timer()
+
+
+def test_skewed_clocks_are_measured_and_backed_off_from() -> None:
+    alice = Node("alice", "127.0.0.2", FakeWallClock())
+    bob = Node("bob", "127.0.0.3", FakeWallClock(1_700_000_500.0))
+    wire = Wire(alice, bob)
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    wire.run()
+    assert alice.take_events() == [
+        SkewMeasured(500.0, bob.hash),
+        PeerFailed(bob.hash, "clock_skew", 1),
+    ]
+    assert not alice.links.can_try(bob.hash, wire.now + 100)
+    assert bob.take_events() == []
+
+
+# Two routers, several links
+
+
+def test_a_new_inbound_link_replaces_the_old_one_without_a_word() -> None:
+    alice, bob, wire = connected()
+    # Bob lost his state and dials; Alice has not noticed yet.
+    fresh = Node("bob", bob.host, bob.wall)
+    assert fresh.hash == bob.hash
+    wire.nodes[bob.host] = fresh
+    fresh.known[alice.hash] = alice.router_info
+    fresh.links.send(alice.hash, [message(1)], wire.now)
+    wire.run()
+    events = alice.take_events()
+    assert MessagesReceived(bob.hash, [message(1)]) in events
+    assert not any(isinstance(event, PeerConnected | PeerDisconnected) for event in events)
+    assert alice.links.stats.links_replaced == 1
+    alice.links.send(bob.hash, [message(2)], wire.now)
+    wire.run()
+    assert received(fresh) == [message(2)]
+    wire.advance(40)
+    assert len(alice.links._links) == 1
+
+
+@pytest.mark.parametrize("steps", range(1, 6))
+def test_crossing_dials_leave_one_link_and_lose_nothing(steps: int) -> None:
+    alice, bob, wire = pair()
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    for _ in range(steps):
+        wire.step()
+    bob.links.send(alice.hash, [message(2)], wire.now)
+    wire.run()
+    got_bob, got_alice = bob.take_events(), alice.take_events()
+    assert MessagesReceived(alice.hash, [message(1)]) in got_bob
+    assert MessagesReceived(bob.hash, [message(2)]) in got_alice
+    for events in (got_alice, got_bob):
+        assert [type(e) for e in events].count(PeerConnected) == 1
+    wire.advance(60)
+    assert len(alice.links._links) == len(bob.links._links) == 1
+    assert not kinds(alice) and not kinds(bob)
+    alice.links.send(bob.hash, [message(3)], wire.now)
+    wire.run()
+    assert received(bob) == [message(3)]
+
+
+def test_simultaneous_dials_that_both_complete() -> None:
+    """Both message 3 are under way when the other's arrives: two links, none may be lost."""
+    alice, bob, wire = pair()
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    bob.links.send(alice.hash, [message(2)], wire.now)
+    held: list[tuple[str, int, bytes]] = []
+    for node in (alice, bob):
+        for command in node.links.take_commands():
+            assert isinstance(command, Dial)
+            wire._dial(node.host, command)
+    # Run the two handshakes in lock step, so that both Alices send message 3 before reading one.
+    for _ in range(6):
+        held = [(n.host, link, data) for n in (alice, bob) for link, data in n.links.take_output()]
+        for host, link, data in held:
+            wire._carry((host, link), data)
+    wire.run()
+    assert alice.links.stats.links_replaced == bob.links.stats.links_replaced == 1
+    wire.advance(60)
+    assert len(alice.links._links) == len(bob.links._links) == 1
+    assert alice.links.is_connected(bob.hash) and bob.links.is_connected(alice.hash)
+    alice.links.send(bob.hash, [message(3)], wire.now)
+    bob.links.send(alice.hash, [message(4)], wire.now)
+    wire.run()
+    assert message(3) in received(bob) and message(4) in received(alice)
+
+
+def test_the_spare_takes_over_when_the_peer_closes_the_new_link() -> None:
+    """i2pd decides a crossing the other way round than we do."""
+    alice, bob, wire = connected()
+    fresh = Node("bob", bob.host, bob.wall)
+    fresh.known[alice.hash] = alice.router_info
+    wire.nodes["second"] = fresh
+    fresh.links.send(alice.hash, [], wire.now)
+    (command,) = fresh.links.take_commands()
+    assert isinstance(command, Dial)
+    fresh.host = "second"
+    wire._dial("second", command)
+    wire.run()
+    assert alice.links.stats.links_replaced == 1
+    wire._close(("second", command.link))
+    assert alice.links.is_connected(bob.hash)
+    alice.links.send(bob.hash, [message(7)], wire.now)
+    wire.run()
+    assert message(7) in received(bob)
+
+
+def test_one_dial_per_address_at_a_time() -> None:
+    wall = FakeWallClock()
+    alice = Node("alice", "127.0.0.2", wall)
+    twins = [Node(f"twin{n}", "127.0.0.9", wall) for n in range(4)]
+    for twin in twins:
+        alice.known[twin.hash] = twin.router_info
+        alice.links.send(twin.hash, [message(1)], 0.0)
+    (first,) = alice.links.take_commands()
+    assert isinstance(first, Dial)
+    alice.links.dial_failed(first.link, 1.0)
+    (second,) = alice.links.take_commands()
+    assert isinstance(second, Dial)
+    alice.links.handle_timer(11.5)
+    close, third = alice.links.take_commands()
+    assert isinstance(third, Dial) and close == Close(second.link, True)
+    # The fourth waited long enough.
+    alice.links.handle_timer(20.5)
+    assert not alice.links.take_commands()
+    failed = [e.reason for e in alice.take_events() if isinstance(e, PeerFailed)]
+    assert failed == ["dial_failed", "timeout", "busy"]
+    alice.links.handle_timer(22.0)
+    assert not alice.links._peers and not alice.links._links
+
+
+# Endings
+
+
+def test_disconnect_shutdown_and_what_the_other_side_hears() -> None:
+    alice, bob, wire = connected()
+    alice.links.disconnect(bob.hash, wire.now)
+    wire.run()
+    assert alice.take_events() == [PeerDisconnected(bob.hash, "normal")]
+    assert bob.take_events() == [PeerDisconnected(alice.hash, "normal")]
+    alice, bob, wire = connected()
+    bob.links.send(alice.hash, [message(1)], wire.now)
+    wire.run()
+    alice.links.shutdown(wire.now)
+    wire.run()
+    assert PeerDisconnected(alice.hash, "router_shutdown") in bob.take_events()
+    alice.take_events()
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    assert alice.take_events() == [PeerFailed(bob.hash, "closed", 1)]
+    assert alice.links.accepted("127.0.0.9", wire.now) is None
+    alice.links.disconnect(bob.hash, wire.now)
+
+
+def test_queued_messages_are_sent_over_a_new_link_after_a_loss() -> None:
+    alice, bob, wire = connected()
+    (link,) = alice.links._links
+    alice.links.pause_writing(link)
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    wire._close((bob.host, next(iter(bob.links._links))))
+    alice.links.lost(link, wire.now)
+    bob.links.lost(next(iter(bob.links._links)), wire.now)
+    wire.run()
+    assert message(1) in received(bob)
+    assert kinds(alice)[:1] == [PeerDisconnected]
+
+
+def test_a_bob_who_refuses_message_3_is_not_dialled_in_a_circle() -> None:
+    alice, bob, wire = pair()
+    bob.links.bans.ban(alice.hash, wire.now + 1000, "test")
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    wire.run()
+    for _ in range(5):
+        alice.links.send(bob.hash, [message(2)], wire.now)
+        wire.run()
+    assert alice.links.stats.handshakes_out == 1
+    assert PeerFailed(bob.hash, "backoff", 1) in alice.take_events()
+    assert not alice.links.can_try(bob.hash, wire.now + 39)
+    assert bob.links.stats.handshakes_in_failed == 1
+    assert kinds(bob) == [SkewMeasured]
+
+
+def test_a_peer_that_says_banned_is_left_alone_for_two_hours() -> None:
+    alice, bob, wire = connected()
+    bob.links.disconnect(alice.hash, wire.now, TerminationReason.BANNED)
+    wire.run()
+    assert alice.take_events() == [PeerDisconnected(bob.hash, "banned")]
+    assert not alice.links.can_try(bob.hash, wire.now + 7000)
+    assert alice.links.can_try(bob.hash, wire.now + 7201)
+
+
+def test_bans_close_links_and_hold_both_ways() -> None:
+    alice, bob, wire = connected()
+    alice.links.ban(bob.hash, wire.now, 600, "test")
+    wire.run()
+    assert not bob.links.is_connected(alice.hash)
+    alice.take_events()
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    assert alice.take_events() == [PeerFailed(bob.hash, "banned", 1)]
+    bob.links.send(alice.hash, [], wire.now)
+    wire.run()
+    assert not alice.links.is_connected(bob.hash)
+
+
+def test_idle_links_go_and_busy_ones_stay() -> None:
+    alice, bob, wire = connected()
+    for number in range(20):
+        wire.advance(60, every=10)
+        alice.links.send(bob.hash, [message(number)], wire.now)
+        wire.run()
+    assert len(received(bob)) == 20
+    wire.advance(170, every=10)
+    assert PeerDisconnected(bob.hash, "idle_timeout") in alice.take_events()
+    assert alice.links.next_timer() is None or not alice.links._links
+
+
+def test_a_crowded_table_closes_idle_links_earlier() -> None:
+    alice, _, wire = pair(limits=LinkLimits(links_max=1))
+    (bob,) = [node for node in wire.nodes.values() if node is not alice]
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    wire.run()
+    assert alice.links.accepted("127.0.0.77", wire.now) is None
+    alice.links.send(Node("carol", "127.0.0.4", alice.wall).hash, [message(1)], wire.now)
+    assert [e.reason for e in alice.take_events() if isinstance(e, PeerFailed)] == ["busy"]
+    wire.advance(45, every=10)
+    assert not alice.links.is_connected(bob.hash)
+
+
+# Bounds
+
+
+def test_queues_are_bounded_by_bytes_and_droppable_goes_first() -> None:
+    alice, bob, wire = connected()
+    (link,) = alice.links._links
+    alice.links.pause_writing(link)
+    kilobyte = message(1, 1024 - 9)
+    alice.links.send(bob.hash, [kilobyte] * 512, wire.now, droppable=True)
+    alice.links.send(bob.hash, [kilobyte] * 3, wire.now, droppable=True)
+    stats = alice.links.stats
+    assert (stats.dropped_shed, stats.dropped_queue_full) == (3, 0)
+    alice.links.send(bob.hash, [kilobyte] * 1540, wire.now)
+    assert (stats.dropped_shed, stats.dropped_queue_full) == (3, 4)
+    assert alice.links.queued_bytes(bob.hash) == 2 * 1024 * 1024
+    alice.links.send(bob.hash, [bytes(8), bytes(65517)], wire.now)
+    assert stats.dropped_malformed == 2
+    alice.links.resume_writing(link)
+    wire.run()
+    assert len(received(bob)) == 2048
+
+
+def test_expired_messages_are_not_sent_after_a_pause() -> None:
+    alice, bob, wire = connected()
+    (link,) = alice.links._links
+    alice.links.pause_writing(link)
+    soon = int(alice.wall.now()) + 8
+    alice.links.send(bob.hash, [message(1, expires_s=soon), message(2)], wire.now)
+    assert isinstance(alice.wall, FakeWallClock)
+    alice.wall.advance(9)
+    alice.links.resume_writing(link)
+    wire.run()
+    assert received(bob) == [message(2)]
+    assert alice.links.stats.dropped_expired == 1
+
+
+def test_bandwidth_is_spent_not_exceeded() -> None:
+    alice, bob, wire = pair(outbound_bytes_s=100_000)
+    alice.links.send(bob.hash, [], wire.now)
+    wire.run()
+    alice.links.send(bob.hash, [message(n, 10_000) for n in range(50)], wire.now)
+    wire.run()
+    begin = wire.now
+    while alice.links.queued_bytes(bob.hash):
+        deadline = alice.links.next_timer()
+        assert deadline is not None
+        wire.now = max(wire.now, deadline)
+        alice.links.handle_timer(wire.now)
+        wire.run()
+    # 0.5 MB: one second's worth at once, the rest at the rate.
+    assert 3.8 < wire.now - begin < 4.5
+    assert len(received(bob)) == 50
+
+
+def test_inbound_bandwidth_asks_the_driver_to_pause() -> None:
+    alice, bob, wire = pair(inbound_bytes_s=10_000)
+    alice.links.send(bob.hash, [message(n, 5_000) for n in range(6)], wire.now)
+    wire.run()
+    assert 2.0 < bob.links.read_pause(wire.now) < 2.5
+    assert bob.links.read_pause(wire.now + 3) == 0.0
+    assert pair()[0].links.read_pause(0.0) == 0.0
+
+
+def test_sources_with_many_handshakes_are_refused() -> None:
+    alice, _, wire = pair()
+    links = [alice.links.accepted("10.0.0.1", wire.now) for _ in range(9)]
+    assert links.count(None) == 1 and links[-1] is None
+    assert alice.links.accepted("10.0.0.2", wire.now) is not None
+    six = [alice.links.accepted(f"2001:db8::{n}", wire.now) for n in range(9)]
+    assert six[-1] is None
+    wire.advance(15)
+    assert alice.links.pending_count == 0 and alice.links.stats.accepts_refused == 2
+    assert alice.links.accepted("10.0.0.1", wire.now) is not None
+
+
+def test_probing_sources_are_banned_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    alice, _, wire = pair()
+    caplog.set_level(logging.INFO, "core.transport")
+    for number in range(12):
+        link = alice.links.accepted("10.0.0.1", wire.now)
+        if link is None:
+            break
+        alice.links.receive_data(link, SeededEntropy(number).random_bytes(64), wire.now)
+        alice.links.lost(link, wire.now)
+    assert number == 10
+    assert len(caplog.records) == 1 and "10.0.0.1" not in caplog.text
+    assert alice.links.accepted("10.0.0.1", wire.now + 599) is None
+    assert alice.links.accepted("10.0.0.1", wire.now + 601) is not None
+
+
+def test_another_network_is_one_log_line_and_a_ban(caplog: pytest.LogCaptureFixture) -> None:
+    wall = FakeWallClock()
+    alice, bob = Node("alice", "127.0.0.2", wall), Node("bob", "127.0.0.3", wall)
+    foreign = Node("foreign", "127.0.0.4", wall, network_id=3, published_network_id=3)
+    wire = Wire(alice, bob, foreign)
+    # It believes that we are in its network.
+    bob.published_network_id = 3
+    foreign.known[bob.hash] = bob.publish()
+    caplog.set_level(logging.INFO, "core.transport")
+    foreign.links.send(bob.hash, [message(1)], wire.now)
+    wire.run()
+    wire.advance(15)
+    assert bob.links.accepted(foreign.host, wire.now) is None
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert "network id 3" in caplog.text
+    assert foreign.take_events()[-1] == PeerFailed(bob.hash, "handshake_failed", 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 400), st.integers(0, 255))
+def test_corrupted_streams_never_raise_and_leave_nothing_behind(
+    seed: int, position: int, value: int
+) -> None:
+    alice, bob, wire = pair()
+    seen = 0
+
+    def corrupt(data: bytes, host: str) -> bytes:
+        nonlocal seen
+        start, seen = seen, seen + len(data)
+        if start <= position * 7 < seen and data:
+            index = position * 7 - start
+            return data[:index] + bytes((value,)) + data[index + 1 :]
+        return data
+
+    wire.cut = corrupt
+    wire.chunk = seed % 300 + 1
+    alice.links.send(bob.hash, [message(n) for n in range(4)], wire.now)
+    wire.run()
+    bob.links.send(alice.hash, [message(n) for n in range(4)], wire.now)
+    wire.run()
+    wire.advance(200, every=10)
+    for node in (alice, bob):
+        assert not node.links._links and not node.links._peers
+        assert node.links.pending_count == 0
+    sent = alice.links.stats
+    assert sent.messages_sent + sent.dropped_unreachable + sent.dropped_expired == 4
