@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from i2ptunnel.naming import hosts_file
-from i2ptunnel.naming.address import NameFault, read_address
+from i2ptunnel.naming.address import Address, NameFault, read_address
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
 _CHECK_EVERY_S = 2.0
@@ -20,8 +20,8 @@ _CHECK_EVERY_S = 2.0
 class Resolver(Protocol):
     """What tunnels ask."""
 
-    async def resolve(self, name: str) -> bytes:
-        """The destination hash of a name, b32 address or base64 destination.
+    async def resolve(self, name: str) -> Address:
+        """The address behind a name, b32 address or base64 destination.
 
         Raises NameFault; its message does not repeat the name.
         """
@@ -43,15 +43,15 @@ class FileResolver:
     def __len__(self) -> int:
         return len(self._hosts)
 
-    async def resolve(self, name: str) -> bytes:
+    async def resolve(self, name: str) -> Address:
         address = read_address(name)
         if address is not None:
-            return address.hash
+            return address
         self._refresh()
         destination_hash = self._hosts.get(name.lower())
         if destination_hash is None:
             raise NameFault("the name is in no address book", "unknown_name")
-        return destination_hash
+        return Address(destination_hash)
 
     def _refresh(self) -> None:
         now = self._monotonic()
