@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import time
 from collections.abc import Iterable
+from datetime import date
 from functools import lru_cache
 
 DAY_S = 86_400
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 NEXT_DAY_ROUTER_S = 45 * 60
 NEXT_DAY_LEASE_SET_S = 10 * 60
 
@@ -29,7 +30,7 @@ def day_number(wall_now: float) -> int:
 @lru_cache(maxsize=4)
 def day_text(day: int) -> bytes:
     """``yyyymmdd`` of a day number."""
-    return time.strftime("%Y%m%d", time.gmtime(day * DAY_S)).encode()
+    return f"{date.fromordinal(_EPOCH_ORDINAL + day):%Y%m%d}".encode()
 
 
 def routing_key(key: bytes, day: int) -> bytes:
