@@ -6,7 +6,9 @@ its batch is through, and swaps out:
 * ``outgoing``: router hash to short-form messages: our own traffic and control messages;
 * ``transit_outgoing``: the same for traffic of others, which may be shed first;
 * ``delivered``: (owner, tunnel id, standard-form message) from our own inbound tunnels. Owner None:
-  the message reached us as a router, through a tunnel of someone unknown.
+  the message reached us as a router, through a tunnel of someone unknown;
+* ``build_requests``: standard-form build requests that reached us in that way: an outbound tunnel
+  ends here and the new inbound tunnel begins here. Its manager takes them.
 
 What always holds: nothing a peer sends raises; what is dropped is counted in ``dropped``. Tunnel
 data is taken only from the hop before us (as in Java), once, unexpired, and exactly 1037 bytes
@@ -47,6 +49,7 @@ _TICK_S = 5.0
 _REPLAY_PERIOD_S = 600.0
 _REPLAY_MAX = 200_000
 _LOOPBACK_MAX = 4096
+_BUILD_REQUESTS = (23, 25)
 
 
 class Drop(Enum):
@@ -82,6 +85,7 @@ class TunnelDispatcher:
         self.outgoing: dict[bytes, list[bytes]] = {}
         self.transit_outgoing: dict[bytes, list[bytes]] = {}
         self.delivered: list[tuple[object, int, bytes]] = []
+        self.build_requests: list[bytes] = []
         self.dropped: dict[Drop, int] = dict.fromkeys(Drop, 0)
         self.meter = TransitMeter()
         self._wall = wall
@@ -194,7 +198,11 @@ class TunnelDispatcher:
             self.delivered.append((None, tunnel_id, message))
         elif kind == DeliveryKind.ROUTER:
             if router_hash == self.router_hash:
-                self.delivered.append((None, tunnel_id, message))
+                if message[0] in _BUILD_REQUESTS:
+                    # i2pd: not sealed if endpoint and gateway are the same router.
+                    self.build_requests.append(message)
+                else:
+                    self.delivered.append((None, tunnel_id, message))
                 return
             try:
                 short = standard_to_short(message)

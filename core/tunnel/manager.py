@@ -166,7 +166,14 @@ class TunnelManager:
 
     def flush(self, now: float) -> None:
         """Finish the batch; see :meth:`TunnelDispatcher.flush`."""
-        self.dispatcher.flush(now)
+        dispatcher = self.dispatcher
+        dispatcher.flush(now)
+        if dispatcher.build_requests:
+            requests, dispatcher.build_requests = dispatcher.build_requests, []
+            for message in requests:
+                message_id = int.from_bytes(message[1:5], "big")
+                self.receive_build_message(message[0], message_id, message[16:], None, now)
+            dispatcher.flush(now)
 
     # Time
 
@@ -197,7 +204,7 @@ class TunnelManager:
         for pool in order:
             self._check_leases(pool, now)
         self._schedule(now)
-        self.dispatcher.flush(now)
+        self.flush(now)
 
     def _wake(self, now: float) -> None:
         self._work_at = now if self._work_at is None else min(self._work_at, now)

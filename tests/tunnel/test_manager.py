@@ -263,3 +263,13 @@ def test_a_lossy_network_keeps_its_tunnels() -> None:
     assert ready(mesh)
     lost = [e for _, e in mesh.routers[0].seen(TunnelLost, "client")]
     assert len(lost) <= 2
+
+
+@pytest.mark.parametrize("fmt", [SHORT, LONG], ids=["short", "long"])
+def test_a_build_whose_gateway_is_the_endpoint_that_delivers_it(fmt: RecordFormat) -> None:
+    mesh = Mesh(2, fmt)
+    start(mesh, client=TunnelShape(1, 1))
+    mesh.run(3)
+    # There is only one other router, so every request after the first meets this case.
+    assert ready(mesh)
+    assert len(mesh.routers[1].transit) >= 4
