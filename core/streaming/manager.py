@@ -6,10 +6,6 @@ Use: ``receive_packets`` or ``handle_timer`` or a call on a stream, then drain `
 Who sent a packet is known in two ways: the ratchet session it came through (``source``, a
 destination hash) or a signature. SYN, CLOSE, RESET and pings need one of them; where both are there
 they must agree. i2pd: peers with "dontSign" leave the signature out of packets in ratchet sessions.
-
-A stream that ended leaves remains for a while: they repeat the last ack, or the RESET, for a peer
-that missed it. i2pd: obeys RESET only with the next sequence it expects, so remains read that from
-the peer's own packets.
 """
 
 from __future__ import annotations
@@ -17,16 +13,16 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from core.base.errors import DecodeError, Unavailable
+from core.base.errors import DecodeError, LocalError, Unavailable
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
 from core.data.identity import Destination
 from core.data.offline import OfflineSignature
 from core.data.private_keys import PrivateKeys
 from core.streaming.connection import PathMemory, Stream, StreamState, is_close
-from core.streaming.events import Closed, Event, OutgoingPacket, Pong, Reset, StreamOpened
+from core.streaming.events import Closed, Event, OutgoingPacket, Reset, StreamOpened
+from core.streaming.limits import Bucket, PeerRates
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import (
     CLOSE,
@@ -34,33 +30,24 @@ from core.streaming.packet import (
     ECHO,
     HEADER_BYTES,
     NO_ACK,
-    PING_PAYLOAD_BYTES_MAX,
     PLAIN_HEADER,
     RESET,
     SYNCHRONIZE,
     Packet,
     build_packet,
 )
+from core.streaming.ping import Pings
+from core.streaming.remains import EarlyPackets, Remains, answer
 
 #: packets of one call, and of one stream before the next one has its turn
 BATCH_PACKETS_MAX = 1024
 QUANTUM_PACKETS = 16
 #: of a finite budget, what data leaves to acks
 ACK_RESERVE = 2
-#: data that overtook its SYN (i2pd keeps it 10 s)
-EARLY_SECONDS = 10.0
-EARLY_PEERS_MAX = 64
-EARLY_PACKETS_MAX = 16
-REMAINS_SECONDS = 30.0
-REMAINS_MAX = 4096
-REMAINS_REPLIES = 8
 MEMORY_SECONDS = 300.0
 MEMORY_MAX = 1024
-PEER_RATES_MAX = 4096
 SYN_MEMORY_SECONDS = 600.0
 SYN_MEMORY_MAX = 65536
-PINGS_MAX = 64
-PING_SECONDS = 60.0
 #: answers to strangers: pongs, and RESETs for streams nobody knows
 ANSWERS_PER_SECOND = 10.0
 ANSWERS_BURST = 30
@@ -68,41 +55,6 @@ ANSWERS_MAX = 256
 SWEEP_SECONDS = 5.0
 
 _unpack_plain = PLAIN_HEADER.unpack_from
-
-
-@dataclass(slots=True)
-class _Remains:
-    """What a stream that ended leaves behind, under its local id."""
-
-    expires: float
-    remote_hash: bytes
-    local_id: int
-    remote_id: int
-    local_port: int
-    remote_port: int
-    is_reset: bool
-    received_through: int
-    replies: int = REMAINS_REPLIES
-
-
-class _Bucket:
-    """So many actions per second, and a burst."""
-
-    __slots__ = ("_at", "_burst", "_rate", "_tokens")
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self._rate = rate
-        self._burst = float(burst)
-        self._tokens = float(burst)
-        self._at = 0.0
-
-    def take(self, now: float) -> bool:
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
 
 class StreamManager:
@@ -121,15 +73,15 @@ class StreamManager:
         self._streams: dict[int, Stream] = {}
         #: streams opened by peers: the peer's stream id, then its hash
         self._inbound: dict[int, dict[bytes, Stream]] = {}
-        self._remains: dict[int, _Remains] = {}
-        self._early: dict[tuple[bytes | None, int], tuple[float, list[tuple[int, int, bytes]]]] = {}
         self._memory: dict[bytes, PathMemory] = {}
-        self._peer_rates: dict[bytes, tuple[float, int]] = {}
         self._syns = DuplicateFilter(SYN_MEMORY_SECONDS, SYN_MEMORY_MAX)
-        self._new_streams = _Bucket(options.new_streams_per_second, options.new_streams_burst)
-        self._answer_rate = _Bucket(ANSWERS_PER_SECOND, ANSWERS_BURST)
+        self._new_streams = Bucket(options.new_streams_per_second, options.new_streams_burst)
+        self._peer_rates = PeerRates(options.peer_streams_per_minute)
+        self._answer_rate = Bucket(ANSWERS_PER_SECOND, ANSWERS_BURST)
         self._answers: list[OutgoingPacket] = []
-        self._pings: dict[int, tuple[bytes, float]] = {}
+        self._remains = Remains(keys, self._answer_rate)
+        self._early = EarlyPackets()
+        self._pings = Pings(keys, self._answer_rate, options.answer_pings)
         self._events: deque[Event] = deque()
         self._awake: list[Stream] = []
         self._starved: dict[bytes, set[Stream]] = {}
@@ -153,10 +105,12 @@ class StreamManager:
     ) -> Stream:
         """Open a stream; ``Connected`` or ``Reset`` follows.
 
-        ``initial`` travels with the SYN as far as it fits; what does not fit into the send buffer
-        raises nothing and is left to :meth:`Stream.write`. Unavailable if there are too many.
+        ``initial`` travels with the SYN as far as it fits, LocalError if it is longer than the
+        send buffer. Unavailable if there are too many streams.
         """
         self._now = now
+        if len(initial) > self.options.send_bytes_max:
+            raise LocalError("more initial data than the send buffer takes")
         if len(self._streams) >= self.options.max_streams:
             raise Unavailable("too many streams", code="too_many_streams")
         stream = Stream(
@@ -185,24 +139,8 @@ class StreamManager:
         from_port: int = 0,
     ) -> None:
         """Send an echo request; a ``Pong`` event follows, or nothing. At most 32 bytes return."""
-        if len(self._pings) >= PINGS_MAX:
-            del self._pings[next(iter(self._pings))]
         ping_id = self._new_id()
-        self._pings[ping_id] = (remote_hash, now)
-        packet = build_packet(
-            ping_id,
-            0,
-            0,
-            0,
-            flags=ECHO,
-            sender=self.keys.destination,
-            signer=self.keys,
-            payload=payload,
-        )
-        answer = OutgoingPacket(
-            remote_hash, from_port, to_port, packet, None, False, False, compress=True
-        )
-        self._answers.append(answer)
+        self._answer(self._pings.send(ping_id, remote_hash, from_port, to_port, payload, now))
         self._arm_sweep(now)
 
     @property
@@ -250,9 +188,9 @@ class StreamManager:
         self._now = now
         out, self._answers = self._answers, []
         budgets = self._budgets
-        for answer in out:
-            if answer.remote_hash in budgets:
-                budgets[answer.remote_hash] = max(0, budgets[answer.remote_hash] - 1)
+        for packet in out:
+            if packet.remote_hash in budgets:
+                budgets[packet.remote_hash] = max(0, budgets[packet.remote_hash] - 1)
         turn = self._awake
         self._awake = []
         while turn:
@@ -331,10 +269,10 @@ class StreamManager:
             self._sweep_at = now + SWEEP_SECONDS
 
     def _sweep(self, now: float) -> None:
-        self._remains = {k: r for k, r in self._remains.items() if r.expires > now}
-        self._early = {k: e for k, e in self._early.items() if e[0] > now}
-        self._pings = {k: p for k, p in self._pings.items() if p[1] + PING_SECONDS > now}
-        is_needed = bool(self._remains or self._early or self._pings)
+        self._remains.sweep(now)
+        self._early.sweep(now)
+        self._pings.sweep(now)
+        is_needed = len(self._remains) + len(self._early) + len(self._pings) > 0
         self._sweep_at = now + SWEEP_SECONDS if is_needed else 0.0
 
     # -- what streams call (StreamHost)
@@ -363,9 +301,9 @@ class StreamManager:
         if self._streams.pop(stream.local_id, None) is None:
             return
         self._forget_inbound(stream)
-        for starved in (self._starved.get(stream.remote_hash),):
-            if starved is not None:
-                starved.discard(stream)
+        starved = self._starved.get(stream.remote_hash)
+        if starved is not None:
+            starved.discard(stream)
         memory = stream.path_memory(now)
         if memory is not None and stream.state is StreamState.CLOSED:
             self._memory.pop(stream.remote_hash, None)
@@ -374,24 +312,11 @@ class StreamManager:
                 del self._memory[next(iter(self._memory))]
         if stream.next_sequence or stream.is_inbound:
             if is_reset:
+                packet = stream.build_reset(stream.next_sequence)
                 self._answer(
-                    stream.remote_hash,
-                    stream.local_port,
-                    stream.remote_port,
-                    stream.build_reset(stream.next_sequence),
+                    answer(stream.remote_hash, stream.local_port, stream.remote_port, packet)
                 )
-            if len(self._remains) >= REMAINS_MAX:
-                del self._remains[next(iter(self._remains))]
-            self._remains[stream.local_id] = _Remains(
-                now + REMAINS_SECONDS,
-                stream.remote_hash,
-                stream.local_id,
-                stream.remote_id,
-                stream.local_port,
-                stream.remote_port,
-                is_reset,
-                stream.received_through,
-            )
+            self._remains.leave(stream, is_reset, now)
             self._arm_sweep(now)
 
     def _forget_inbound(self, stream: Stream) -> None:
@@ -480,11 +405,15 @@ class StreamManager:
         if stream is not None:
             self._receive_known(source, stream, packet, now, touched)
         elif packet.send_id:
-            self._receive_late(source, from_port, to_port, packet, now)
+            late, cause = self._remains.receive(source, from_port, to_port, packet, now)
+            self._count(cause)
+            self._answer(late)
         elif packet.flags & SYNCHRONIZE and packet.sequence == 0:
             self._receive_syn(source, from_port, to_port, packet, now, touched)
         elif not packet.flags & RESET:
-            self._keep_early(source, from_port, to_port, packet, now)
+            self._arm_sweep(now)
+            if not self._early.keep(source, packet, now):
+                self._count("early")
 
     def _receive_known(
         self,
@@ -567,7 +496,7 @@ class StreamManager:
         if remote is None or not packet.receive_id or packet.flags & RESET:
             self._count("malformed")
             return
-        if not self._new_streams.take(now) or not self._is_peer_rate_allowed(remote.hash, now):
+        if not self._new_streams.take(now) or not self._peer_rates.take(remote.hash, now):
             self._count("flood")
             return
         nack_hash = packet.nack_hash
@@ -587,7 +516,7 @@ class StreamManager:
                 reset = build_packet(
                     packet.receive_id, 0, 0, 0, flags=RESET | NO_ACK, signer=self.keys
                 )
-                self._answer(remote.hash, to_port, from_port, reset)
+                self._answer(answer(remote.hash, to_port, from_port, reset))
             return
         stream = Stream(
             self,
@@ -607,118 +536,34 @@ class StreamManager:
         stream.on_packet(0, -1, (), -1, packet.payload, now)
         self._events.append(StreamOpened(stream))
         touched[stream] = None
-        for key in ((source if isinstance(source, bytes) else None, packet.receive_id),):
-            _, early = self._early.pop(key, (0.0, ()))
-            for _, _, raw in early:
-                self._receive_known(source, stream, Packet.parse(raw), now, touched)
-
-    def _is_peer_rate_allowed(self, remote_hash: bytes, now: float) -> bool:
-        limit = self.options.peer_streams_per_minute
-        if not limit:
-            return True
-        start, count = self._peer_rates.pop(remote_hash, (now, 0))
-        if now - start >= 60:
-            start, count = now, 0
-        self._peer_rates[remote_hash] = (start, count + 1)
-        if len(self._peer_rates) > PEER_RATES_MAX:
-            del self._peer_rates[next(iter(self._peer_rates))]
-        return count < limit
-
-    def _keep_early(
-        self, source: object, from_port: int, to_port: int, packet: Packet, now: float
-    ) -> None:
-        """Data that overtook its SYN."""
-        key = (source if isinstance(source, bytes) else None, packet.receive_id)
-        entry = self._early.get(key)
-        if entry is None:
-            if len(self._early) >= EARLY_PEERS_MAX:
-                del self._early[next(iter(self._early))]
-            entry = self._early[key] = (now + EARLY_SECONDS, [])
-            self._arm_sweep(now)
-        if len(entry[1]) < EARLY_PACKETS_MAX:
-            entry[1].append((from_port, to_port, packet.raw))
-        else:
-            self._count("early")
-
-    def _receive_late(
-        self, source: object, from_port: int, to_port: int, packet: Packet, now: float
-    ) -> None:
-        """A packet for a stream that ended, or that never was."""
-        remains = self._remains.get(packet.send_id)
-        if remains is None:
-            self._count("unknown")
-            is_answerable = isinstance(source, bytes) and not packet.flags & RESET
-            if is_answerable and packet.sequence and self._answer_rate.take(now):
-                assert isinstance(source, bytes)
-                reset = build_packet(
-                    packet.receive_id,
-                    packet.send_id,
-                    self._expected_by(packet),
-                    packet.sequence,
-                    flags=RESET,
-                    signer=self.keys,
-                )
-                self._answer(source, to_port, from_port, reset)
-            return
-        if source is not None and source != remains.remote_hash:
-            self._count("foreign")
-            return
-        if packet.flags & RESET or remains.replies <= 0:
-            return
-        if remains.is_reset:
-            answer = build_packet(
-                remains.remote_id or packet.receive_id,
-                remains.local_id,
-                self._expected_by(packet),
-                max(0, remains.received_through),
-                flags=RESET,
-                signer=self.keys,
-            )
-        elif packet.sequence:
-            answer = build_packet(
-                remains.remote_id, remains.local_id, 0, max(0, remains.received_through)
-            )
-        else:
-            return
-        remains.replies -= 1
-        self._answer(remains.remote_hash, remains.local_port, remains.remote_port, answer)
-
-    @staticmethod
-    def _expected_by(packet: Packet) -> int:
-        """The sequence the sender of ``packet`` waits for."""
-        if packet.flags & NO_ACK:
-            return 0
-        return min(packet.nacks, default=packet.ack_through + 1) & 0xFFFFFFFF
+        for early in self._early.take(source, packet.receive_id):
+            self._receive_known(source, stream, early, now, touched)
 
     def _receive_echo(
         self, source: object, from_port: int, to_port: int, packet: Packet, now: float
     ) -> None:
         if not packet.send_id:
-            ping = self._pings.get(packet.receive_id)
-            if ping is not None and source in (None, ping[0]):
-                del self._pings[packet.receive_id]
-                self._events.append(Pong(ping[0], packet.payload, now - ping[1]))
+            pong = self._pings.receive_pong(source, packet, now)
+            if pong is not None:
+                self._events.append(pong)
             return
-        sender = packet.sender
-        if sender is None or not self.options.answer_pings or not self._answer_rate.take(now):
-            self._count("pings_ignored")
-            return
-        if not self._is_authentic(source, sender, None, packet):
-            self._count("unauthentic")
-            return
-        payload = packet.payload[:PING_PAYLOAD_BYTES_MAX]
-        pong = build_packet(0, packet.send_id, 0, 0, flags=ECHO, payload=payload)
-        self._answer(sender.hash, to_port, from_port, pong)
+
+        def is_authentic(ping: Packet) -> bool:
+            sender = ping.sender
+            return sender is not None and self._is_authentic(source, sender, None, ping)
+
+        reply, cause = self._pings.receive_ping(from_port, to_port, packet, now, is_authentic)
+        self._count(cause)
+        self._answer(reply)
 
     # -- small things
 
-    def _answer(self, remote_hash: bytes, from_port: int, to_port: int, packet: bytes) -> None:
-        if len(self._answers) >= ANSWERS_MAX:
-            self._count("answers")
-            return
-        self._answers.append(
-            OutgoingPacket(remote_hash, from_port, to_port, packet, None, False, False)
-        )
+    def _answer(self, packet: OutgoingPacket | None) -> None:
+        if packet is not None:
+            if len(self._answers) < ANSWERS_MAX:
+                self._answers.append(packet)
+            else:
+                self._count("answers")
 
     def _recall(self, remote_hash: bytes, now: float) -> PathMemory | None:
         memory = self._memory.get(remote_hash)

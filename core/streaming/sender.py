@@ -38,6 +38,8 @@ COALESCE_S = 0.005
 BURST_S = 0.025
 BURST_PACKETS = 16
 QUANTUM_S = 0.004
+#: rounding of the clock must not make a timer fire just too early, again and again
+TOKEN_SLACK = 0.01
 PERSIST_MIN_S = 0.5
 PERSIST_MAX_S = 10.0
 CHOKED_WINDOW_MIN = 16
@@ -233,7 +235,11 @@ class Sender:
         if not (self.unsent or has_lost or self.is_keepalive_due or self._is_close_ready):
             return 0.0
         rate = self.congestion.pacing_rate
-        if not rate or self._tokens >= 1 or len(self.recovery.in_flight) >= self._window():
+        if (
+            not rate
+            or self._tokens + TOKEN_SLACK >= 1
+            or len(self.recovery.in_flight) >= self._window()
+        ):
             return 0.0
         quantum = min(max(1.0, rate * QUANTUM_S), BURST_PACKETS)
         return self._tokens_at + (quantum - self._tokens) / rate
@@ -281,7 +287,7 @@ class Sender:
             return False
         if not has_more:
             recovery.note_app_limited()
-        return has_more and not self._hold_until and self._tokens >= 1
+        return has_more and not self._hold_until and self._tokens + TOKEN_SLACK >= 1
 
     def _allowance(self, now: float) -> int:
         """How many packets pacing allows now."""
@@ -291,7 +297,7 @@ class Sender:
         burst = max(BURST_PACKETS, rate * BURST_S)
         self._tokens = min(burst, self._tokens + (now - self._tokens_at) * rate)
         self._tokens_at = now
-        return int(self._tokens)
+        return int(self._tokens + TOKEN_SLACK)
 
     def _send_syn(self, now: float, out: list[OutgoingPacket]) -> None:
         self._is_syn_sent = True

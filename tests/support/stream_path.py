@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ class Path:
     duplicate: float = 0.0
     rate: float = 0.0
     queue: int = 10_000
+    #: arrivals happen only at multiples of this: batching hops
+    tick: float = 0.0
     #: return True to drop: (direction, packet bytes)
     drop: Callable[[bytes], bool] | None = None
     free_at: float = 0.0
@@ -113,6 +116,8 @@ class Network:
                 path.free_at = max(path.free_at, at) + 1 / path.rate
                 at = path.free_at
             at += path.delay + (rand() * path.jitter if path.jitter else 0.0)
+            if path.tick:
+                at = math.ceil(at / path.tick) * path.tick
             source = end.manager.keys.hash if self.authenticated else None
             for _ in range(2 if path.duplicate and rand() < path.duplicate else 1):
                 self._number += 1
@@ -183,7 +188,7 @@ class Transfer:
     def __init__(self, network: Network, total: int, *, close: bool = True) -> None:
         self.network = network
         self.total = total
-        self.block = bytes(range(251)) * 261
+        self.block = bytes(range(251)) * 600
         self.written = 0
         self.read = 0
         self.close = close
