@@ -63,6 +63,20 @@ class _Checker:
         router = self._configuration.router
         if not router.ntcp2.enabled and not router.ssu2.enabled:
             self.fault(("router", "ntcp2"), "no transport is enabled", "enable ntcp2 or ssu2")
+        if router.host is not None and not (
+            router.host.is_global or router.allow_private_addresses
+        ):
+            self.fault(
+                ("router", "host"),
+                f"other routers cannot reach {router.host}",
+                "write the public address, or set allow_private_addresses on a test network",
+            )
+        if len(router.bind) > 1:
+            self.fault(
+                ("router", "bind"),
+                "more than one address is not yet available",
+                "write one address",
+            )
         self._check_listeners()
         self._check_keys()
         for name, tunnel in self._configuration.tunnels.items():

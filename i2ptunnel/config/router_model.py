@@ -18,18 +18,11 @@ from i2ptunnel.config.kinds import (
     Number,
     Percent,
     Rate,
-    Text,
 )
 from i2ptunnel.config.network_kinds import AddressKind, Endpoint, EndpointKind, IpAddress, UrlKind
 from i2ptunnel.config.options import Section, option
 
 _PROXY = Maybe(UrlKind("socks5", "http", bare=True))
-_HOST = Maybe(
-    Text(
-        "write the public address or host name of this router",
-        r"[0-9A-Fa-f:.]{2,45}|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +103,19 @@ class ReseedSection:
 
     enabled: bool = option(Flag(), "reseed when too few routers are known", default=True)
     urls: tuple[str, ...] = option(
-        ListOf(UrlKind("https", "http")), "reseed servers; empty: the built-in list", default=()
+        ListOf(UrlKind("https", "http")),
+        "reseed servers; empty: the built-in list",
+        default=(),
+        available=False,
     )
     files: tuple[Path, ...] = option(
         ListOf(FilePath()),
-        "directories of routerInfo-*.dat, .zip or .su3 files that are read at the start",
+        "directories of routerInfo-*.dat files that are read at the start",
         default=(),
     )
-    proxy: str | None = option(_PROXY, "proxy to reach reseed servers through", default=None)
+    proxy: str | None = option(
+        _PROXY, "proxy to reach reseed servers through", default=None, available=False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +137,8 @@ class RouterSection:
     network_id: int = option(
         Number(0, 254), "2 is the public network; a private one takes another", default=2
     )
-    host: str | None = option(
-        _HOST, "published address; null: learned from other routers", default=None
+    host: IpAddress | None = option(
+        Maybe(AddressKind()), "published address; null: not published", default=None
     )
     port: int | None = option(
         Maybe(Number(1, 65535)),

@@ -41,7 +41,7 @@ CASES = [
     ("router: !!python/object:os.system {}\n", 1, 9, "router", "tag"),
     ("router: {? [a] : 1}\n", 1, 12, "router", "as a key"),
     ("a: " + "[" * 40 + "]" * 40, 1, 19, "a" + "[0]" * 15, "nested too deeply"),
-    ('router: {host: "a\\0b"}\n', 1, 16, "router.host", "only printable"),
+    ('router: {data_dir: "a\\0b"}\n', 1, 20, "router.data_dir", "write a path"),
     ("router: \x01\n", 1, 9, "", "control character"),
     # unknown keys
     ("roter: {}\n", 1, 1, "roter", 'did you mean "router"'),
@@ -109,6 +109,16 @@ CASES = [
         18,
         "tunnels.a.destination",
         "1 to 65535",
+    ),
+    ("router: {host: myhost}\n", 1, 16, "router.host", "IPv4 or IPv6 address"),
+    ("router: {host: 10.0.0.1}\n", 1, 16, "router.host", "cannot reach 10.0.0.1"),
+    ("router: {bind: [127.0.0.1, 127.0.0.2]}\n", 1, 16, "router.bind", "not yet available"),
+    (
+        "router: {reseed: {proxy: socks5://a:1}}\n",
+        1,
+        19,
+        "router.reseed.proxy",
+        "not yet available",
     ),
     # tunnel types
     ("tunnels: {a: {listen: 127.0.0.1:1}}\n", 1, 14, "tunnels.a", "type is missing"),

@@ -1,0 +1,266 @@
+"""Runs every tunnel on its own: one that cannot start is tried again and never stops another.
+
+Each tunnel has one task that starts it, waits until it can carry traffic, watches it, and starts it
+again after a failure, later each time. What is logged is the change, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from core.base.errors import I2PError, Unavailable
+from i2ptunnel.config.tunnel_models import TunnelSection
+from i2ptunnel.naming.resolver import Resolver
+from i2ptunnel.sessions import SessionPool
+from i2ptunnel.tunnels.base import Tunnel, TunnelContext
+
+TunnelClasses = Mapping[str, type[Tunnel[Any]]]
+
+_RETRY_FIRST_S = 1.0
+_RETRY_MAX_S = 60.0
+_READY_POLL_S = 30.0
+_WATCH_S = 0.5
+_SETTLE_S = 0.02
+_STOP_TIMEOUT_S = 1.5
+
+_log = logging.getLogger("i2ptunnel.manager")
+
+
+class TunnelState(Enum):
+    """What a tunnel is doing."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    BUILDING = "building"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A tunnel of the configuration and its task."""
+
+    name: str
+    section: TunnelSection
+    state: TunnelState = TunnelState.STOPPED
+    tunnel: Tunnel[Any] | None = None
+    task: asyncio.Task[None] | None = None
+    last_error: str | None = None
+    retries: int = 0
+    retry_at: float | None = None
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def current_state(self) -> TunnelState:
+        """The state, with a tunnel that lost its router tunnels seen as building."""
+        is_down = self.state is TunnelState.READY and not (self.tunnel and self.tunnel.is_ready)
+        return TunnelState.BUILDING if is_down else self.state
+
+
+class Manager:
+    """Owns all tunnels. Use it as ``async with``; :meth:`apply` gives it the tunnels to run."""
+
+    def __init__(
+        self,
+        classes: TunnelClasses,
+        sessions: SessionPool,
+        resolver: Resolver,
+        data_dir: Path,
+        retry_first_s: float = _RETRY_FIRST_S,
+    ) -> None:
+        self._classes = classes
+        self._sessions = sessions
+        self._resolver = resolver
+        self._data_dir = data_dir
+        self._retry_first_s = retry_first_s
+        self._entries: dict[str, _Entry] = {}
+        self._observers: list[Callable[[], None]] = []
+
+    async def __aenter__(self) -> Manager:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop_all()
+
+    def on_change(self, observer: Callable[[], None]) -> None:
+        """Call ``observer`` after each change of a tunnel's state."""
+        self._observers.append(observer)
+
+    async def apply(self, sections: Mapping[str, TunnelSection]) -> None:
+        """Run exactly these tunnels: unchanged ones go on, others stop, start or start anew."""
+        gone = [
+            entry for name, entry in self._entries.items() if sections.get(name) != entry.section
+        ]
+        await asyncio.gather(*(self._stop(entry) for entry in gone))
+        for entry in gone:
+            del self._entries[entry.name]
+        for name, section in sections.items():
+            if name not in self._entries:
+                entry = self._entries[name] = _Entry(name, section)
+                if section.enabled:
+                    self._start(entry)
+        self._entries = {name: self._entries[name] for name in sections}
+        self._changed()
+
+    async def stop_all(self) -> None:
+        """Stop every tunnel; each gets a moment for its connections."""
+        await asyncio.gather(*(self._stop(entry) for entry in self._entries.values()))
+
+    async def start_one(self, name: str) -> None:
+        """Start a stopped tunnel, or try a failed one at once; KeyError if there is none."""
+        entry = self._entries[name]
+        await self._stop(entry)
+        self._start(entry)
+
+    async def stop_one(self, name: str) -> None:
+        """Stop a tunnel until it is started again; KeyError if there is none."""
+        await self._stop(self._entries[name])
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every tunnel that should run can carry traffic."""
+        return all(
+            entry.current_state is TunnelState.READY
+            for entry in self._entries.values()
+            if entry.task is not None
+        )
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """(tunnels that are ready, tunnels that should run)."""
+        running = [entry for entry in self._entries.values() if entry.task is not None]
+        ready = [entry for entry in running if entry.current_state is TunnelState.READY]
+        return len(ready), len(running)
+
+    def status(self) -> list[dict[str, Any]]:
+        """One dictionary for each tunnel, in the order of the configuration."""
+        now = time.monotonic()
+        result = []
+        for entry in self._entries.values():
+            known = entry.tunnel.status() if entry.tunnel is not None else {}
+            known.update(
+                name=entry.name,
+                type=entry.section.TYPE,
+                state=entry.current_state.value,
+                ready=entry.current_state is TunnelState.READY,
+                since_s=round(now - entry.since, 1),
+                retries=entry.retries,
+                retry_in_s=round(max(0.0, entry.retry_at - now), 1) if entry.retry_at else None,
+            )
+            known["last_error"] = entry.last_error or known.get("last_error")
+            result.append(known)
+        return result
+
+    def _changed(self) -> None:
+        for observer in self._observers:
+            observer()
+
+    def _set(self, entry: _Entry, state: TunnelState) -> None:
+        if entry.state is not state:
+            entry.state = state
+            entry.since = time.monotonic()
+            self._changed()
+
+    def _start(self, entry: _Entry) -> None:
+        entry.task = asyncio.create_task(self._supervise(entry), name=f"tunnel {entry.name}")
+
+    async def _stop(self, entry: _Entry) -> None:
+        task, entry.task = entry.task, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.wait([task])
+        self._set(entry, TunnelState.STOPPED)
+
+    async def _supervise(self, entry: _Entry) -> None:
+        delay_s = self._retry_first_s
+        while True:
+            began = time.monotonic()
+            self._set(entry, TunnelState.STARTING)
+            error: Exception
+            try:
+                await self._run(entry)
+            except (I2PError, OSError) as fault:
+                error = fault
+            except Exception as fault:
+                _log.exception("tunnel %s ended with an error of ours", entry.name)
+                error = fault
+            self._report(entry, error)
+            if time.monotonic() - began > _RETRY_MAX_S:
+                delay_s = self._retry_first_s
+            entry.retry_at = time.monotonic() + delay_s
+            entry.retries += 1
+            self._set(entry, TunnelState.FAILED)
+            await asyncio.sleep(delay_s)
+            entry.retry_at = None
+            delay_s = min(delay_s * 2, _RETRY_MAX_S)
+
+    def _report(self, entry: _Entry, error: Exception) -> None:
+        text = str(error) or type(error).__name__
+        if text != entry.last_error:
+            _log.error("tunnel %s failed: %s; it is tried again", entry.name, text)
+        entry.last_error = text
+
+    async def _run(self, entry: _Entry) -> None:
+        """One life of a tunnel; raises when it is over."""
+        context = TunnelContext(
+            name=entry.name,
+            data_dir=self._data_dir,
+            open_session=self._sessions.open,
+            resolver=self._resolver,
+            logger=logging.getLogger(f"i2ptunnel.tunnel.{entry.name}"),
+            release_session=self._sessions.release,
+        )
+        tunnel = self._classes[entry.section.TYPE](entry.section, context)
+        entry.tunnel = tunnel
+        try:
+            await tunnel.start()
+            self._set(entry, TunnelState.BUILDING)
+            await self._watch(entry, tunnel)
+        finally:
+            entry.tunnel = None
+            await self._stop_tunnel(entry, tunnel)
+
+    async def _watch(self, entry: _Entry, tunnel: Tunnel[Any]) -> None:
+        """Follow a started tunnel's readiness; raises Unavailable when its session has ended."""
+        while True:
+            await _until_ready(tunnel)
+            entry.last_error = None
+            self._set(entry, TunnelState.READY)
+            _log.info("tunnel %s ready (%s)", entry.name, entry.section.TYPE)
+            await _until_lost(tunnel)
+            self._set(entry, TunnelState.BUILDING)
+            _log.warning("tunnel %s lost its router tunnels; building new ones", entry.name)
+
+    @staticmethod
+    async def _stop_tunnel(entry: _Entry, tunnel: Tunnel[Any]) -> None:
+        try:
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                await tunnel.stop()
+        except TimeoutError:
+            _log.warning("tunnel %s took too long to stop", entry.name)
+        except (I2PError, OSError) as error:
+            _log.warning("tunnel %s did not stop cleanly: %s", entry.name, error)
+
+
+async def _until_ready(tunnel: Tunnel[Any]) -> None:
+    while not tunnel.is_ready:
+        try:
+            await tunnel.wait_ready(_READY_POLL_S)
+        except Unavailable as error:
+            if error.code != "tunnels_not_ready":
+                raise
+        # A tunnel may need more than its session: look again soon, without spinning.
+        await asyncio.sleep(_SETTLE_S)
+
+
+async def _until_lost(tunnel: Tunnel[Any]) -> None:
+    while tunnel.is_ready:
+        await asyncio.sleep(_WATCH_S)
