@@ -114,6 +114,22 @@ CONNECT_TIMEOUT = Page(
     "The site does not answer",
     "It may be offline, or the way to it is congested. Try again later.",
 )
+HELPER_NEW = Page(
+    409,
+    "New Address",
+    "This name is not in the address book",
+    "The link tells an address for it. Whether it is the right one cannot be checked; "
+    "the site can be opened by that address:",
+)
+HELPER_CONFLICT = Page(
+    409,
+    "Conflict",
+    "The link tells another address than the address book",
+    "One of the two may be an attempt to deceive you. The link's address is:",
+)
+HELPER_BAD = Page(
+    409, "Bad Helper", "The address in this link is damaged", "Remove it and open the name alone."
+)
 PROXY_IS_UP = Page(200, "OK", "The I2P proxy works", "Open a .i2p address to see for yourself.")
 NOT_FOUND = Page(404, "Not Found", "There is no such page", "")
 
@@ -147,13 +163,17 @@ def bad_request(status: int, text: str) -> Page:
     return Page(status, reason, BAD_REQUEST.title, text[:1].upper() + text[1:] + ".")
 
 
-def render(page: Page, *, subject: str = "", method: str = "GET", realm: str = "") -> bytes:
-    """The whole response. ``subject``: the address it is about; shown escaped."""
+def render(
+    page: Page, *, subject: str = "", method: str = "GET", realm: str = "", link: str = ""
+) -> bytes:
+    """The whole response. ``subject``: the address it is about; ``link``: one to go to instead."""
     refresh = ""
     if page.retry_after_s:
         refresh = f'<meta http-equiv="refresh" content="{page.retry_after_s}">'
     about = f"<p><code>{html.escape(subject[:300])}</code></p>" if subject else ""
     text = f"<p>{html.escape(page.text)}</p>" if page.text else ""
+    if link:
+        text += f'<p><a href="{html.escape(link)}">{html.escape(link)}</a></p>'
     body = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">{refresh}'
         '<meta name="viewport" content="width=device-width">'

@@ -33,7 +33,6 @@ _PASSED = frozenset(
         "content-type",
         "cookie",
         "depth",
-        "destination",
         "digest",
         "expect",
         "git-protocol",
@@ -107,8 +106,8 @@ def _normal_accept(value: str) -> str:
     return value
 
 
-def _same_site_referer(value: str, authority: str) -> str | None:
-    """The path of a Referer within the same site, else None."""
+def _same_site_path(value: str, authority: str) -> str | None:
+    """The path and query of an address within the same site, else None."""
     try:
         parts = urlsplit(value)
     except ValueError:
@@ -124,7 +123,7 @@ def _passed_value(key: str, value: str, authority: str) -> str | None:
     if key == "accept":
         return _normal_accept(value)
     if key == "referer":
-        return _same_site_referer(value, authority)
+        return _same_site_path(value, authority)
     if key == "authorization" and value.split(" ")[0].lower() in ("ntlm", "negotiate"):
         return None
     if key == "x-requested-with" and value != "XMLHttpRequest":
@@ -148,6 +147,12 @@ def filter_request(
     """
     result = Headers([("Host", host)])
     for name, key, value in end_to_end(head.headers):
+        if key == "destination" and key not in extra_passed:
+            # WebDAV: where to copy or move to, an address within the same site.
+            path = _same_site_path(value, authority)
+            if path is not None:
+                result.add(name, f"http://{host}{path}")
+            continue
         passed = value if key in extra_passed else _passed_value(key, value, authority)
         if passed is not None:
             result.add(name, passed)

@@ -7,19 +7,12 @@ off, ``target_unreachable`` when it could not be reached.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import struct
 from typing import Protocol
 
 from core.base.errors import Unavailable
 from core.data.identity import Destination
-from i2ptunnel.config.network_kinds import Endpoint
 
 READ_BYTES = 65536
-_BUFFER_BYTES_MAX = 262144
-_FLUSH_TIMEOUT_S = 30.0
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Channel(Protocol):
@@ -68,112 +61,17 @@ class I2pSession(Protocol):
     async def wait_ready(self, timeout_s: float) -> None: ...
 
     async def connect(
-        self, destination_hash: bytes, *, port: int = 0, timeout_s: float = 60.0
+        self,
+        destination_hash: bytes,
+        *,
+        port: int = 0,
+        timeout_s: float = 60.0,
+        initial: bytes = b"",
     ) -> I2pStream: ...
 
     async def accept(self) -> I2pStream: ...
 
     async def close(self) -> None: ...
-
-
-def _reset_error(error: Exception) -> Unavailable:
-    return Unavailable(f"the local connection broke off: {error}", code="stream_reset")
-
-
-class _Protocol(asyncio.StreamReaderProtocol):
-    """Also tells, without being read from, when the connection is gone."""
-
-    def __init__(self, reader: asyncio.StreamReader) -> None:
-        super().__init__(reader)
-        self.lost = asyncio.Event()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self.lost.set()
-
-
-class LocalChannel:
-    """A TCP or Unix socket of this machine."""
-
-    __slots__ = ("_lost", "_reader", "_writer")
-
-    def __init__(
-        self, transport: asyncio.Transport, protocol: _Protocol, reader: asyncio.StreamReader
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        self._reader = reader
-        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        self._lost = protocol.lost
-        transport.set_write_buffer_limits(high=_BUFFER_BYTES_MAX)
-
-    @classmethod
-    async def of_socket(cls, sock: socket.socket) -> LocalChannel:
-        """Take over a connected socket."""
-        reader = asyncio.StreamReader(limit=_BUFFER_BYTES_MAX)
-        loop = asyncio.get_running_loop()
-        transport, protocol = await loop.create_connection(lambda: _Protocol(reader), sock=sock)
-        return cls(transport, protocol, reader)
-
-    @classmethod
-    async def connect(cls, endpoint: Endpoint, timeout_s: float) -> LocalChannel:
-        """Connect to a local service; raises Unavailable ``target_unreachable``."""
-        reader = asyncio.StreamReader(limit=_BUFFER_BYTES_MAX)
-        loop = asyncio.get_running_loop()
-
-        def factory() -> _Protocol:
-            return _Protocol(reader)
-
-        try:
-            async with asyncio.timeout(timeout_s):
-                if endpoint.is_unix:
-                    pair = await loop.create_unix_connection(factory, endpoint.path)
-                else:
-                    pair = await loop.create_connection(factory, endpoint.host, endpoint.port)
-        except OSError as error:  # TimeoutError too
-            reason = error.strerror or "no answer"
-            raise Unavailable(
-                f"the target cannot be reached: {reason}", code="target_unreachable"
-            ) from None
-        return cls(*pair, reader)
-
-    async def read(self, limit: int = READ_BYTES) -> bytes:
-        try:
-            return await self._reader.read(limit)
-        except OSError as error:
-            raise _reset_error(error) from None
-
-    async def write(self, data: bytes) -> None:
-        try:
-            self._writer.write(data)
-            await self._writer.drain()
-        except OSError as error:
-            raise _reset_error(error) from None
-
-    async def close_write(self) -> None:
-        try:
-            if self._writer.can_write_eof() and not self._writer.is_closing():
-                self._writer.write_eof()
-        except OSError as error:
-            raise _reset_error(error) from None
-
-    async def close(self) -> None:
-        self._writer.close()
-        try:
-            async with asyncio.timeout(_FLUSH_TIMEOUT_S):
-                await self._lost.wait()
-        except TimeoutError:
-            self.reset()
-
-    def reset(self) -> None:
-        sock = self._writer.get_extra_info("socket")
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self._writer.transport.abort()
-
-    async def wait_lost(self) -> None:
-        """Return when the connection is gone, also while nobody reads."""
-        await self._lost.wait()
 
 
 class Traffic:

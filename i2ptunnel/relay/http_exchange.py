@@ -8,7 +8,7 @@ never made to look whole.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from core.base.errors import Unavailable
@@ -24,11 +24,16 @@ from i2ptunnel.protocols.http1 import (
     ResponseReader,
     Signal,
 )
-from i2ptunnel.relay.channel import READ_BYTES, Channel, LocalChannel
+from i2ptunnel.relay.channel import READ_BYTES, Channel
+from i2ptunnel.relay.local import LocalChannel, unless_lost
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
 
+#: a body whose sender is silent for longer is given up
+BODY_TIMEOUT_S = 300.0
+
 ResponseFilter = Callable[[ResponseHead, bool], ResponseHead]
+OpenBack = Callable[[bytes], Awaitable[Channel]]
 
 
 @dataclass(slots=True)
@@ -37,11 +42,30 @@ class Front:
 
     channel: Channel
     reader: RequestReader
+    #: the local connection below ``channel``, if there is one: its end is noticed at once
+    local: LocalChannel | None = None
 
     async def next_event(self) -> RequestHead | bytes | Signal:
         """The next event of the request; waits for data. Raises HttpFault, Unavailable."""
         while (event := self.reader.next_event()) is NEED_DATA:
             self.reader.receive_data(await self.channel.read())
+        return event
+
+    async def next_head(self, idle_s: float, head_s: float) -> RequestHead | Signal:
+        """The next request head, or CLOSED.
+
+        ``idle_s``: for its first byte; ``head_s``: from then on. Raises TimeoutError, HttpFault,
+        Unavailable.
+        """
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(idle_s) as timer:
+            is_idle = self.reader.is_idle
+            while (event := self.reader.next_event()) is NEED_DATA:
+                self.reader.receive_data(await self.channel.read())
+                if is_idle and not self.reader.is_idle:
+                    is_idle = False
+                    timer.reschedule(loop.time() + head_s)
+        assert not isinstance(event, bytes)
         return event
 
 
@@ -50,22 +74,27 @@ class ResponseNotStarted(Unavailable):
 
 
 class Exchange:
-    """Runs one exchange; ``request`` is already filtered for the back side."""
+    """Runs one exchange; ``request`` is already filtered for the back side.
+
+    ``open_back`` gets the first bytes to send (head and the part of the body that is here already)
+    and returns the back's channel after handing them over; it raises Unavailable.
+    """
 
     def __init__(
         self,
         front: Front,
         asked: RequestHead,
         request: RequestHead,
-        back: Channel,
+        open_back: OpenBack,
         response_filter: ResponseFilter,
     ) -> None:
         self._front = front
         self._asked = asked
         self._request = request
-        self._back = back
+        self._open_back = open_back
         self._filter = response_filter
         self._responses = ResponseReader(asked.method)
+        self._writer = BodyWriter(request.headers)
         self._is_request_done = False
         self._is_response_started = False
         self._is_switched = False
@@ -78,24 +107,50 @@ class Exchange:
         broken request body before a response, Unavailable when the front has to be reset. The back
         is closed or reset in any case.
         """
+        back = await self._open()
         try:
-            await self._carry()
+            await self._carry(back)
         except BaseExceptionGroup as group:
-            self._back.reset()
+            back.reset()
             raise self._first_error(group) from None
         except BaseException:
-            self._back.reset()
+            back.reset()
             raise
         if self._is_switched:
             front = Rewound(self._front.reader.take_rest(), self._front.channel)
-            back = Rewound(self._responses.take_rest(), self._back)
-            await pump(front, back, idle_timeout_s=idle_timeout_s)
+            await pump(
+                front, Rewound(self._responses.take_rest(), back), idle_timeout_s=idle_timeout_s
+            )
             return False
         if not self._is_request_done:
-            self._back.reset()
+            back.reset()
             return False
-        await self._back.close()
+        await back.close()
         return self._keep_alive
+
+    async def _open(self) -> Channel:
+        first = self._take_first()
+        try:
+            opening = _as_coroutine(self._open_back(first))
+            if self._front.local is not None:
+                return await unless_lost(self._front.local, opening)
+            return await opening
+        except Unavailable as error:
+            raise ResponseNotStarted(str(error), error.code) from None
+
+    def _take_first(self) -> bytes:
+        """The head and as much of the body as is here; what is broken is found later."""
+        first = self._request.write()
+        while len(first) < READ_BYTES:
+            event = self._front.reader.next_event()
+            if isinstance(event, bytes):
+                first += self._writer.data(event)
+            elif event is END:
+                self._is_request_done = True
+                return first + self._writer.end()
+            else:
+                break
+        return first
 
     def _first_error(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
         unexpected = group.split((Unavailable, HttpFault))[1]
@@ -104,79 +159,77 @@ class Exchange:
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        if isinstance(error, HttpFault):
-            if not self._is_response_started:
-                return error
-            return Unavailable(str(error), code="stream_reset")
+        if isinstance(error, HttpFault) and self._is_response_started:
+            return Unavailable(str(error), "stream_reset")
         return error
 
-    async def _carry(self) -> None:
+    async def _carry(self, back: Channel) -> None:
         async with asyncio.TaskGroup() as group:
-            sending = group.create_task(self._send_request())
-            watching = None
-            if isinstance(self._front.channel, LocalChannel):
-                watching = group.create_task(self._watch_front(self._front.channel))
-            await self._receive_response()
-            sending.cancel()
-            if watching is not None:
-                watching.cancel()
+            helpers = []
+            if not self._is_request_done:
+                helpers.append(group.create_task(self._send_body(back)))
+            if self._front.local is not None:
+                helpers.append(group.create_task(self._watch(self._front.local)))
+            await self._receive_response(back)
+            for helper in helpers:
+                helper.cancel()
 
-    async def _watch_front(self, channel: LocalChannel) -> None:
-        await channel.wait_lost()
-        raise Unavailable("the asking side is gone", code="stream_reset")
+    @staticmethod
+    async def _watch(local: LocalChannel) -> None:
+        await local.wait_lost()
+        raise Unavailable("the asking side is gone", "stream_reset")
 
-    async def _send_request(self) -> None:
-        writer = BodyWriter(self._request.headers)
-        pending = self._request.write()
+    async def _send_body(self, back: Channel) -> None:
         reader = self._front.reader
         while (event := reader.next_event()) is not END:
             if isinstance(event, bytes):
-                pending += writer.data(event)
-                if len(pending) < READ_BYTES:
-                    continue
-            if pending and not await self._send(pending):
-                return
-            pending = b""
-            if event is NEED_DATA:
-                reader.receive_data(await self._front.channel.read())
-        pending += writer.end()
-        self._is_request_done = not pending or await self._send(pending)
+                if not await self._send(back, self._writer.data(event)):
+                    return
+            else:
+                try:
+                    async with asyncio.timeout(BODY_TIMEOUT_S):
+                        data = await self._front.channel.read()
+                except TimeoutError:
+                    raise HttpFault(408, "the request does not go on") from None
+                reader.receive_data(data)
+        last = self._writer.end()
+        self._is_request_done = not last or await self._send(back, last)
 
-    async def _send(self, data: bytes) -> bool:
+    async def _send(self, back: Channel, data: bytes) -> bool:
         """False if the back takes no more: it may still say why, and the other task hears it."""
         try:
-            await self._back.write(data)
+            await back.write(data)
         except Unavailable:
             return False
         return True
 
-    async def _next_response_event(self) -> ResponseHead | bytes | Signal:
+    async def _next_head(self, back: Channel) -> ResponseHead:
+        """The next response head; raises ResponseNotStarted."""
         while (event := self._responses.next_event()) is NEED_DATA:
             try:
-                self._responses.receive_data(await self._back.read())
+                self._responses.receive_data(await back.read())
             except Unavailable as error:
-                if self._is_response_started:
-                    raise
-                raise ResponseNotStarted(str(error), code=error.code) from None
+                raise ResponseNotStarted(str(error), error.code) from None
+        assert isinstance(event, ResponseHead)
         return event
 
-    async def _receive_response(self) -> None:
-        head = await self._next_response_event()
-        while isinstance(head, ResponseHead) and head.is_interim:
+    async def _receive_response(self, back: Channel) -> None:
+        channel = self._front.channel
+        head = await self._next_head(back)
+        while head.is_interim:
             if self._asked.version_minor >= 1:
-                await self._front.channel.write(self._filter(head, True).write())
-            head = await self._next_response_event()
-        assert isinstance(head, ResponseHead)
+                await channel.write(self._filter(head, True).write())
+            head = await self._next_head(back)
         if head.status == 101:
             if not self._request.is_upgrade:
                 raise HttpFault(502, "a switch of protocols nobody asked for")
             self._is_switched = True
             self._is_response_started = True
-            await self._front.channel.write(self._filter(head, False).write())
+            await channel.write(self._filter(head, False).write())
             return
-        await self._pass_body(head)
+        await self._pass_body(head, back)
 
-    async def _pass_body(self, head: ResponseHead) -> None:
+    async def _pass_body(self, head: ResponseHead, back: Channel) -> None:
         response = self._prepare(head)
         self._is_response_started = True
         writer = BodyWriter(Headers() if self._is_bodyless(head) else response.headers)
@@ -184,14 +237,14 @@ class Exchange:
         pending = response.write()
         while (event := self._responses.next_event()) is not END:
             if isinstance(event, bytes):
-                pending += writer.data(event)
-                if len(pending) < READ_BYTES:
-                    continue
-            if pending:
-                await channel.write(pending)
+                data = writer.data(event)
+                await channel.write(pending + data if pending else data)
                 pending = b""
-            if event is NEED_DATA:
-                self._responses.receive_data(await self._back.read())
+            else:
+                if pending:
+                    await channel.write(pending)
+                    pending = b""
+                self._responses.receive_data(await back.read())
         pending += writer.end()
         if pending:
             await channel.write(pending)
@@ -215,3 +268,7 @@ class Exchange:
 
     def _is_bodyless(self, head: ResponseHead) -> bool:
         return self._asked.method == "HEAD" or head.status in (204, 304)
+
+
+async def _as_coroutine(work: Awaitable[Channel]) -> Channel:
+    return await work

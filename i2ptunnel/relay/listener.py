@@ -22,10 +22,11 @@ from dataclasses import dataclass
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
-from i2ptunnel.relay.channel import LocalChannel
+from i2ptunnel.relay.local import LocalChannel
 
 _BACKLOG = 1024
 _PAUSE_S = 0.1
+_WARN_EVERY_S = 60.0
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 _log = logging.getLogger("i2ptunnel.listener")
@@ -73,7 +74,10 @@ class ListenerCounters:
 
 
 class Listener:
-    """Accepts on one endpoint and runs ``handler`` for each connection."""
+    """Accepts on one endpoint and runs ``handler`` for each connection.
+
+    ``busy_answer`` is what a connection gets to read that is turned away for want of room.
+    """
 
     def __init__(
         self,
@@ -81,11 +85,14 @@ class Listener:
         handler: Handler,
         limits: ListenerLimits,
         allow: Sequence[IpNetwork] = (),
+        busy_answer: bytes = b"",
     ) -> None:
         self._endpoint = endpoint
         self._handler = handler
         self._limits = limits
         self._allow = tuple(allow)
+        self._busy_answer = busy_answer
+        self._warned_at = float("-inf")
         self._socket: socket.socket | None = None
         self._reserve = -1
         self._open: dict[Accepted, None] = {}
@@ -176,9 +183,13 @@ class Listener:
             return None
         self.counters.accepted += 1
         client = "" if self._endpoint.is_unix else str(address[0]).partition("%")[0]
-        if not self._is_allowed(client) or not self._make_room(client):
+        if not self._is_allowed(client):
             self.counters.refused += 1
             sock.close()
+            return None
+        if not self._make_room(client):
+            self.counters.refused += 1
+            self._turn_away(sock)
             return None
         try:
             return Accepted(await LocalChannel.of_socket(sock), client)
@@ -189,7 +200,10 @@ class Listener:
     async def _survive_exhaustion(self) -> None:
         assert self._socket is not None
         self.counters.exhausted += 1
-        _log.warning("out of file descriptors; connections are turned away until some are free")
+        now = asyncio.get_running_loop().time()
+        if now - self._warned_at >= _WARN_EVERY_S:
+            self._warned_at = now
+            _log.warning("out of file descriptors; connections are turned away until some are free")
         if self._reserve >= 0:
             os.close(self._reserve)
             self._reserve = -1
@@ -198,6 +212,16 @@ class Listener:
         with contextlib.suppress(OSError):
             self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         await asyncio.sleep(_PAUSE_S)
+
+    def _turn_away(self, sock: socket.socket) -> None:
+        """Close with a word of why, as far as that goes without waiting."""
+        with contextlib.suppress(OSError):
+            if self._busy_answer:
+                sock.send(self._busy_answer)
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(65536):  # unread input would turn the close into a reset
+                    pass
+        sock.close()
 
     def _is_allowed(self, client: str) -> bool:
         if not self._allow or not client:
@@ -232,8 +256,10 @@ class Listener:
             await self._handler(accepted)
         except Unavailable:
             accepted.channel.reset()
-        except Exception:
-            _log.exception("a connection ended with an error of ours")
+        except Exception as error:
+            # A bug of ours ends this connection only.
+            _log.error("internal error: %s", type(error).__name__)
+            _log.debug("internal error", exc_info=True)
             accepted.channel.reset()
         except BaseException:
             accepted.channel.reset()

@@ -1,26 +1,40 @@
 """A client or server tunnel as its manager sees it, and what it is given to work with.
 
 A tunnel is made from its model (``i2ptunnel.config.tunnel_models``) and a :class:`TunnelContext`.
-``start()`` returns when the tunnel accepts local connections (client types) or serves (server
-types) as soon as its session allows; it raises when that cannot work, and may then be called again.
+``start()`` returns when the tunnel accepts local connections (client types) or serves as soon as
+its session is ready (server types); it raises when that cannot work. A tunnel that cannot go on
+sets ``failed`` and never restarts itself: the manager stops it and starts it again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from core.base.errors import LocalError
+from core.base.errors import I2PError, LocalError, Unavailable
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_models import ClientSection, ServerSection, TunnelSection
+from i2ptunnel.config.tunnel_models import (
+    AuthSection,
+    ClientSection,
+    ServerSection,
+    TunnelSection,
+)
 from i2ptunnel.naming.resolver import Resolver
-from i2ptunnel.relay.ports import I2pSession
+from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession, Traffic
 
 ModelT = TypeVar("ModelT", bound=TunnelSection)
+
+_PASSWORD_BYTES_MAX = 1024
+
+
+class TunnelFault(I2PError):
+    """A tunnel cannot start with what it was given. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,45 +75,20 @@ class TunnelContext:
     release_session: Callable[[I2pSession], Awaitable[None]] = close_own_session
 
 
-@dataclass(slots=True)
-class Counters:
-    """Figures of one tunnel since it was made."""
-
-    connections: int = 0
-    connections_open: int = 0
-    connections_refused: int = 0
-    connections_failed: int = 0
-    bytes_to_i2p: int = 0
-    bytes_from_i2p: int = 0
-    extra: dict[str, int] = field(default_factory=dict)
-
-    def count(self, what: str) -> None:
-        """Add one to a figure only some types have."""
-        self.extra[what] = self.extra.get(what, 0) + 1
-
-    def as_dict(self) -> dict[str, int]:
-        """For ``status`` and metrics."""
-        return {
-            "connections": self.connections,
-            "connections_open": self.connections_open,
-            "connections_refused": self.connections_refused,
-            "connections_failed": self.connections_failed,
-            "bytes_to_i2p": self.bytes_to_i2p,
-            "bytes_from_i2p": self.bytes_from_i2p,
-            **self.extra,
-        }
-
-
 class Tunnel(ABC, Generic[ModelT]):
     """Base of all tunnel types."""
 
     def __init__(self, model: ModelT, context: TunnelContext) -> None:
         self.model = model
         self.context = context
-        self.counters = Counters()
+        self.session: I2pSession | None = None
+        self.traffic = Traffic()
+        #: figures since the tunnel was made: connections, connections_refused, …
+        self.counts: Counter[str] = Counter()
         #: in words for the user, without hosts or addresses; None: nothing is wrong
         self.last_error: str | None = None
-        self.session: I2pSession | None = None
+        #: set when a started tunnel cannot go on; cleared by ``start``
+        self.failed = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -115,22 +104,45 @@ class Tunnel(ABC, Generic[ModelT]):
         """Whether traffic can flow now."""
 
     @property
+    @abstractmethod
+    def connections_open(self) -> int:
+        """Connections at this moment."""
+
+    @property
+    @abstractmethod
+    def local_end(self) -> str:
+        """The listener or the target, for ``status``."""
+
+    @property
     def b32(self) -> str | None:
         """Our own address in I2P, while there is a session."""
         return self.session.destination.b32 if self.session is not None else None
 
     @abstractmethod
     async def start(self) -> None:
-        """Raises I2PError or OSError with a sentence for the user."""
+        """Raises I2PError or OSError with a sentence for the user; nothing is left open then."""
 
     @abstractmethod
     async def stop(self) -> None:
         """End all connections and give everything back; may be called in any state."""
 
     async def wait_ready(self, timeout_s: float) -> None:
-        """Until :attr:`is_ready`, at most ``timeout_s``; raises Unavailable."""
-        if self.session is not None:
-            await self.session.wait_ready(timeout_s)
+        """Until the session of a started tunnel is ready; raises Unavailable."""
+        if self.session is None:
+            raise Unavailable("the tunnel is not started", "closed")
+        await self.session.wait_ready(timeout_s)
+
+    def counters(self) -> dict[str, int]:
+        """Figures for ``status`` and metrics."""
+        fixed = {
+            "connections": self.counts["connections"],
+            "connections_open": self.connections_open,
+            "connections_refused": self.counts["connections_refused"],
+            "connections_failed": self.counts["connections_failed"],
+            "bytes_to_i2p": self.traffic.sent,
+            "bytes_from_i2p": self.traffic.received,
+        }
+        return {**fixed, **{name: n for name, n in self.counts.items() if name not in fixed}}
 
     def status(self) -> dict[str, Any]:
         """What ``status --json`` shows."""
@@ -138,12 +150,22 @@ class Tunnel(ABC, Generic[ModelT]):
             "name": self.name,
             "type": self.type,
             "ready": self.is_ready,
+            "local": self.local_end,
             "b32": self.b32,
             "last_error": self.last_error,
-            **self.counters.as_dict(),
+            **self.counters(),
         }
 
-    def _session_request(self) -> SessionRequest:
+    def counted(self, stream: Channel) -> CountedChannel:
+        """The stream, with its bytes counted for this tunnel."""
+        return CountedChannel(stream, self.traffic)
+
+    def note_failure(self, error: Unavailable) -> None:
+        """A connection did not come about."""
+        self.counts["connections_failed"] += 1
+        self.last_error = str(error)
+
+    def session_request(self) -> SessionRequest:
         """Servers are published under their own keys; clients share unless told otherwise."""
         model = self.model
         keys: str | None
@@ -157,10 +179,40 @@ class Tunnel(ABC, Generic[ModelT]):
 
     async def _open_session(self) -> I2pSession:
         if self.session is None:
-            self.session = await self.context.open_session(self._session_request())
+            self.session = await self.context.open_session(self.session_request())
         return self.session
 
     async def _release_session(self) -> None:
         session, self.session = self.session, None
         if session is not None:
             await self.context.release_session(session)
+
+
+def read_users(auth: tuple[AuthSection, ...]) -> dict[str, str]:
+    """User name -> password, with the passwords in files read; raises TunnelFault."""
+    users = {}
+    for user in auth:
+        password = user.password
+        if user.password_file is not None:
+            password = _first_line(user.password_file)
+        users[user.username] = password or ""
+    return users
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            line = file.read(_PASSWORD_BYTES_MAX).split(b"\n")[0].strip().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise TunnelFault(f"password_file {path}: {reason.lower()}") from None
+    if not line:
+        raise TunnelFault(f"password_file {path}: the first line is empty")
+    return line
+
+
+async def end_task(task: asyncio.Task[Any] | None) -> None:
+    """Cancel a task and wait for its end, whatever it ends with."""
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,212 @@
+"""A local TCP or Unix connection as a :class:`~i2ptunnel.relay.channel.Channel`.
+
+Straight on transport callbacks: received pieces are handed on whole, reading pauses while much
+waits, ``write`` waits while the transport's buffer is full. ``StreamReader`` would copy everything
+twice more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from core.base.errors import Unavailable
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.relay.channel import READ_BYTES
+
+_RECEIVED_BYTES_MAX = 262_144
+_WRITE_BYTES_HIGH = 524_288
+_WRITE_BYTES_LOW = 131_072
+_FLUSH_TIMEOUT_S = 30.0
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+T = TypeVar("T")
+
+
+def _broken(error: Exception | None = None) -> Unavailable:
+    reason = f": {error}" if error is not None else ""
+    return Unavailable(f"the local connection broke off{reason}", "stream_reset")
+
+
+class LocalChannel(asyncio.Protocol):
+    """One connection. One task may read and one may write at a time."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._received: deque[bytes] = deque()
+        self._received_bytes = 0
+        self._is_paused = False
+        self._is_eof = False
+        self._is_full = False
+        self._has_ended_writing = False
+        self._error: Unavailable | None = None
+        self._data_waiter: asyncio.Future[None] | None = None
+        self._room_waiter: asyncio.Future[None] | None = None
+        self._lost = asyncio.Event()
+
+    @classmethod
+    async def of_socket(cls, sock: socket.socket) -> LocalChannel:
+        """Take over a connected socket."""
+        loop = asyncio.get_running_loop()
+        _, channel = await loop.connect_accepted_socket(cls, sock)
+        return channel
+
+    @classmethod
+    async def connect(cls, endpoint: Endpoint, timeout_s: float) -> LocalChannel:
+        """Connect to a local service; raises Unavailable ``target_unreachable``."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout_s):
+                if endpoint.is_unix:
+                    _, channel = await loop.create_unix_connection(cls, endpoint.path)
+                else:
+                    _, channel = await loop.create_connection(cls, endpoint.host, endpoint.port)
+        except OSError as error:  # TimeoutError too
+            reason = (error.strerror or "no answer").partition(":")[0].lower()
+            if error.errno is not None:
+                reason = _os_reason(error.errno, reason)
+            raise Unavailable(
+                f"the target cannot be reached: {reason}", "target_unreachable"
+            ) from None
+        return channel
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(_WRITE_BYTES_HIGH, _WRITE_BYTES_LOW)
+
+    def data_received(self, data: bytes) -> None:
+        self._received.append(data)
+        self._received_bytes += len(data)
+        if self._received_bytes >= _RECEIVED_BYTES_MAX and not self._is_paused:
+            assert self._transport is not None
+            self._is_paused = True
+            self._transport.pause_reading()
+        _wake(self._data_waiter)
+
+    def eof_received(self) -> bool:
+        self._is_eof = True
+        _wake(self._data_waiter)
+        return True  # the other direction stays open
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if error is not None or not self._is_eof:
+            self._error = self._error or _broken(error)
+        self._is_eof = True
+        self._is_full = False
+        self._lost.set()
+        _wake(self._data_waiter)
+        _wake(self._room_waiter)
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        _wake(self._room_waiter)
+
+    # What the relay calls.
+
+    async def read(self, limit: int = READ_BYTES) -> bytes:
+        """Some bytes, ``b""`` at the end; a cancelled call loses nothing."""
+        while not self._received:
+            if self._error is not None:
+                raise self._error
+            if self._is_eof:
+                return b""
+            self._data_waiter = asyncio.get_running_loop().create_future()
+            await self._data_waiter
+        data = self._received.popleft()
+        if len(data) > limit:
+            self._received.appendleft(data[limit:])
+            data = data[:limit]
+        self._received_bytes -= len(data)
+        if self._is_paused and self._received_bytes <= _RECEIVED_BYTES_MAX // 2:
+            self._is_paused = False
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.resume_reading()
+        return data
+
+    async def write(self, data: bytes) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._transport is None or self._transport.is_closing() or self._has_ended_writing:
+            raise _broken()
+        self._transport.write(data)
+        while self._is_full:
+            self._room_waiter = asyncio.get_running_loop().create_future()
+            await self._room_waiter
+        if self._error is not None:
+            raise self._error
+
+    async def close_write(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._has_ended_writing:
+            return
+        self._has_ended_writing = True
+        try:
+            transport.write_eof()
+        except OSError as error:
+            raise _broken(error) from None
+
+    async def close(self) -> None:
+        """Close after everything was sent; a peer that does not take it is cut off in the end."""
+        if self._transport is None or self._lost.is_set():
+            return
+        self._transport.close()
+        try:
+            async with asyncio.timeout(_FLUSH_TIMEOUT_S):
+                await self._lost.wait()
+        except TimeoutError:
+            self.reset()
+
+    def reset(self) -> None:
+        transport = self._transport
+        if transport is None or self._lost.is_set():
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.abort()
+
+    async def wait_lost(self) -> None:
+        """Return when the connection is gone, also while nobody reads."""
+        await self._lost.wait()
+
+
+async def unless_lost(channel: LocalChannel, work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``, which is given up when the local program goes away meanwhile.
+
+    Raises Unavailable then, and whatever ``work`` raises.
+    """
+    doing = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(channel.wait_lost())
+    try:
+        await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise _broken()
+        return doing.result()
+    finally:
+        waiting.cancel()
+        if not doing.done():
+            doing.cancel()
+            await asyncio.gather(doing, return_exceptions=True)
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+
+
+def _os_reason(number: int, otherwise: str) -> str:
+    """The system's words for an error, without the address that asyncio adds."""
+    return os.strerror(number).lower() if number > 0 else otherwise

@@ -1,0 +1,117 @@
+"""The half of a tunnel that listens locally and connects into I2P.
+
+The listener is open from the start: programs that come early wait a little, and are then told that
+it does not work yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from typing import TypeVar
+
+from core.base.errors import Unavailable
+from i2ptunnel.config.tunnel_models import ListeningSection
+from i2ptunnel.naming.address import Address
+from i2ptunnel.relay.channel import CountedChannel
+from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
+from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
+
+HEADER_TIMEOUT_S = 15.0
+READY_WAIT_S = 20.0
+
+ListeningT = TypeVar("ListeningT", bound=ListeningSection)
+
+
+class ClientTunnel(Tunnel[ListeningT]):
+    """Base of ``client``, ``httpclient`` and ``sockstunnel``."""
+
+    #: what a connection beyond the limits gets to read
+    BUSY_ANSWER = b""
+
+    def __init__(self, model: ListeningT, context: TunnelContext) -> None:
+        super().__init__(model, context)
+        limits = ListenerLimits(model.max_connections, model.max_connections_per_client)
+        self.listener = Listener(
+            model.listen, self._on_accepted, limits, model.allow, self.BUSY_ANSWER
+        )
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        is_up = self._serving is not None and not self._serving.done()
+        return is_up and self.session is not None and self.session.is_ready
+
+    @property
+    def connections_open(self) -> int:
+        return self.listener.open_connections
+
+    @property
+    def local_end(self) -> str:
+        return str(self.model.listen)
+
+    async def start(self) -> None:
+        self.failed.clear()
+        self.last_error = None
+        self.prepare()
+        self.listener.bind()
+        self._serving = asyncio.create_task(self.listener.serve())
+        self._serving.add_done_callback(self._on_serving_done)
+        try:
+            await self._open_session()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        serving, self._serving = self._serving, None
+        await end_task(serving)
+        self.listener.close()
+        await self._release_session()
+
+    def prepare(self) -> None:
+        """Read what is needed besides the model; raises TunnelFault."""
+
+    def counters(self) -> dict[str, int]:
+        seen = self.listener.counters
+        self.counts["connections_refused"] = seen.refused
+        self.counts["connections_evicted"] = seen.evicted
+        self.counts["out_of_descriptors"] = seen.exhausted
+        return super().counters()
+
+    @abstractmethod
+    async def serve(self, accepted: Accepted) -> None:
+        """Serve one local connection to its end; Unavailable resets it."""
+
+    async def connect(self, address: Address, port: int, initial: bytes = b"") -> CountedChannel:
+        """A stream to a destination; raises Unavailable.
+
+        ``initial`` travels with the first packet, which saves the time of a round trip.
+        """
+        session = self.session
+        timeout_s = self.model.connect_timeout
+        try:
+            if session is None:
+                raise Unavailable("the I2P session is not open yet", "tunnels_not_ready")
+            if not session.is_ready:
+                await session.wait_ready(min(READY_WAIT_S, timeout_s))
+            stream = await session.connect(
+                address.hash, port=port, timeout_s=timeout_s, initial=initial
+            )
+        except Unavailable as error:
+            self.note_failure(error)
+            if error.code == "closed":
+                self.failed.set()
+            raise
+        self.last_error = None
+        self.traffic.sent += len(initial)
+        return self.counted(stream)
+
+    async def _on_accepted(self, accepted: Accepted) -> None:
+        self.counts["connections"] += 1
+        await self.serve(accepted)
+
+    def _on_serving_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.last_error = "the listener ended"
+            self.failed.set()

@@ -1,0 +1,20 @@
+"""``server``: a local TCP service in I2P."""
+
+from __future__ import annotations
+
+from i2ptunnel.config.tunnel_models import ServerTunnelSection
+from i2ptunnel.relay.channel import I2pStream
+from i2ptunnel.relay.pump import pump
+from i2ptunnel.tunnels.server_base import ServerTunnel
+
+
+class PlainServer(ServerTunnel[ServerTunnelSection]):
+    """Carries bytes as they are."""
+
+    @property
+    def local_end(self) -> str:
+        return str(self.model.target)
+
+    async def serve(self, stream: I2pStream) -> None:
+        target = await self.connect_target(self.model.target)
+        await pump(target, self.counted(stream), idle_timeout_s=self.model.idle_timeout)
