@@ -32,6 +32,9 @@ VERSION_MIN = (0, 9, 58)
 
 _REFRESH_S = 10.0
 _REFRESH_SMALL_S = 1.0
+_REFRESH_MORE_S = 0.2
+_DIGESTS_AT_ONCE = 400
+"""At a start with thousands of stored routers the rest waits, so that nothing stalls."""
 _SMALL_NETWORK = 200
 _SAMPLE = 64
 _BUDGET_PERIOD_S = 220.0
@@ -266,17 +269,23 @@ class HopSelector:
             return
         old = self._digests
         digests: dict[bytes, tuple[int, Candidate | None]] = {}
+        budget = _DIGESTS_AT_ONCE
         for info in self._directory.routers():
             router_hash = info.hash
             known = old.get(router_hash)
             if known is None or known[0] != info.published_ms:
-                known = (
-                    info.published_ms,
-                    digest(info, self._allow_private, self._has_ipv6),
-                )
+                if not budget:
+                    continue
+                budget -= 1
+                candidate = digest(info, self._allow_private, self._has_ipv6)
+                known = (info.published_ms, candidate)
             digests[router_hash] = known
         digests.pop(self._own_hash, None)
         self._digests = digests
         self._candidates = [c for _, c in digests.values() if c is not None]
-        small = len(self._candidates) < _SMALL_NETWORK
-        self._refresh_at = now + (_REFRESH_SMALL_S if small else _REFRESH_S)
+        if not budget:
+            self._refresh_at = now + _REFRESH_MORE_S
+        elif len(self._candidates) < _SMALL_NETWORK:
+            self._refresh_at = now + _REFRESH_SMALL_S
+        else:
+            self._refresh_at = now + _REFRESH_S

@@ -180,3 +180,11 @@ def test_a_large_network_costs_a_sample() -> None:
     ]
     assert len(path(chooser, 3, now=0.5)) == 3
     assert opinions.asked < 250
+
+
+def test_thousands_of_new_routers_are_digested_in_portions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.tunnel.selection._DIGESTS_AT_ONCE", 10)
+    chooser = selector([info(i) for i in range(25)])
+    assert [chooser.candidate_count(now) for now in (0, 0.1, 0.3, 0.6, 2)] == [10, 10, 20, 25, 25]
