@@ -83,15 +83,16 @@ def _is_split_better(target: bytes, length: int, room: int) -> bool:
 
 
 class _Partial:
-    """A message whose fragments are not all here."""
+    """A message whose fragments are not all here. ``pieces`` are those from 0 on without a gap,
+    ``ahead`` the others by number, with their last-fragment flag."""
 
-    __slots__ = ("deadline", "first", "last_number", "pieces", "size")
+    __slots__ = ("ahead", "deadline", "first", "pieces", "size")
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.first: Fragment | None = None
-        self.last_number = -1
-        self.pieces: dict[int, bytes] = {}
+        self.pieces: list[bytes] = []
+        self.ahead: dict[int, tuple[bytes, bool]] = {}
         self.size = 0
 
 
@@ -117,49 +118,49 @@ class Reassembler:
 
     def add(self, fragment: Fragment, now: float) -> Delivery | None:
         """The message that ``fragment`` completes, or None."""
-        message_id = fragment.message_id
+        number, is_last, message_id, kind, router_hash, tunnel_id, data = fragment
         if message_id is None:
-            return Delivery(fragment.kind, fragment.router_hash, fragment.tunnel_id, fragment.data)
+            return Delivery(kind, router_hash, tunnel_id, data)
         partial = self._partials.get(message_id)
         if partial is None:
             partial = self._partials[message_id] = _Partial(now + self._period_s)
-        number = fragment.number
-        if number in partial.pieces:
-            return None
-        if number == 0:
-            partial.first = fragment
-        elif fragment.is_last:
-            partial.last_number = number
-        partial.pieces[number] = fragment.data
-        partial.size += len(fragment.data)
-        self._bytes += len(fragment.data)
+        pieces = partial.pieces
+        size = len(data)
+        if number != len(pieces):
+            if number < len(pieces) or number in partial.ahead:
+                return None
+            partial.ahead[number] = (data, is_last)
+            is_last = False
+        else:
+            pieces.append(data)
+            if not number:
+                partial.first = fragment
+            while partial.ahead and not is_last:
+                following = partial.ahead.pop(len(pieces), None)
+                if following is None:
+                    break
+                pieces.append(following[0])
+                is_last = following[1]
+        partial.size += size
+        self._bytes += size
+        first = partial.first
         if partial.size > MESSAGE_BYTES_MAX:
             self._drop(message_id)
-            return None
-        pieces = partial.pieces
-        first = partial.first
-        if first is None or len(pieces) != partial.last_number + 1:
-            self._enforce_limits()
-            return None
-        del self._partials[message_id]
-        self._bytes -= partial.size
-        try:
-            message = b"".join([pieces[i] for i in range(len(pieces))])
-        except KeyError:
-            # A fragment numbered past the last one: the sender is broken.
-            self.dropped += 1
-            return None
-        return Delivery(first.kind, first.router_hash, first.tunnel_id, message)
+        elif is_last and first is not None:
+            del self._partials[message_id]
+            self._bytes -= partial.size
+            message = b"".join(pieces)
+            return Delivery(first.kind, first.router_hash, first.tunnel_id, message)
+        else:
+            while self._bytes > self._bytes_max or len(self._partials) > self._partials_max:
+                self._drop(next(iter(self._partials)))
+        return None
 
     def expire(self, now: float) -> None:
         """Give up what waited too long."""
         due = [key for key, partial in self._partials.items() if partial.deadline <= now]
         for key in due:
             self._drop(key)
-
-    def _enforce_limits(self) -> None:
-        while self._bytes > self._bytes_max or len(self._partials) > self._partials_max:
-            self._drop(next(iter(self._partials)))
 
     def _drop(self, message_id: int) -> None:
         self._bytes -= self._partials.pop(message_id).size
