@@ -16,7 +16,7 @@ from core.api import SessionConfig, TunnelShape
 from core.base.errors import Unavailable
 from i2ptunnel.config.router_model import ExploratoryShapeSection, ShapeSection
 from i2ptunnel.keyfiles import load_or_create_keys
-from i2ptunnel.relay.ports import I2pSession
+from i2ptunnel.relay.channel import I2pSession
 from i2ptunnel.tunnels.base import SessionRequest
 
 OpenSession = Callable[[SessionConfig], Awaitable[I2pSession]]

@@ -1,0 +1,284 @@
+"""The appliance as a whole: router, tunnels, control socket and systemd, started and stopped.
+
+Start: the router first (it holds the data directory's lock), then the control socket, then the
+tunnels, each on its own. A reload changes the tunnels only, and only if the whole new
+configuration is valid. Stop: tunnels, then the router; never longer than a few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from core.api import FileFault, Router, RouterConfig
+from core.base.errors import DecodeError
+from core.data.encoding import b32encode
+from core.data.router_info import RouterInfo
+from i2ptunnel.config.faults import ConfigError
+from i2ptunnel.config.loader import Loaded
+from i2ptunnel.config.router_model import RouterSection
+from i2ptunnel.control import ControlFault, ControlServer
+from i2ptunnel.manager import Manager, TunnelClasses
+from i2ptunnel.naming.resolver import FileResolver
+from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
+from i2ptunnel.notify import ServiceNotifier
+from i2ptunnel.sessions import SessionPool, tunnel_shape
+from i2ptunnel.tunnels.table import TUNNEL_CLASSES
+
+CONTROL_SOCKET = "control.sock"
+HOSTS_FILE = "hosts.txt"
+_STOP_TIMEOUT_S = 2.0
+_STATUS_INTERVAL_S = 5.0
+
+_log = logging.getLogger("i2ptunnel.app")
+
+
+def router_config(section: RouterSection) -> RouterConfig:
+    """What the router is told, from its section."""
+    assert section.data_dir is not None
+    return RouterConfig(
+        data_dir=section.data_dir,
+        network_id=section.network_id,
+        host=str(section.host) if section.host is not None else None,
+        port=section.port or 0,
+        bind=str(section.bind[0]) if section.bind else "0.0.0.0",
+        allow_private_addresses=section.allow_private_addresses,
+        inbound_bytes_s=section.bandwidth.inbound,
+        outbound_bytes_s=section.bandwidth.outbound,
+        share=section.bandwidth.share,
+        transit=section.transit.enabled,
+        transit_tunnels_max=section.transit.max_tunnels,
+        floodfill=section.floodfill == "true",
+        exploratory_inbound=tunnel_shape(section.exploratory.inbound),
+        exploratory_outbound=tunnel_shape(section.exploratory.outbound),
+    )
+
+
+class App:
+    """One running appliance. ``reread`` loads the configuration again for a reload."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        reread: Callable[[], Loaded],
+        classes: TunnelClasses = TUNNEL_CLASSES,
+    ) -> None:
+        self._loaded = loaded
+        self._reread = reread
+        self._router = Router(router_config(loaded.configuration.router))
+        data_dir = loaded.data_dir
+        self._manager = Manager(
+            classes,
+            SessionPool(self._router.open_session, data_dir),
+            FileResolver(data_dir / HOSTS_FILE),
+            data_dir,
+        )
+        self._control = ControlServer(data_dir / CONTROL_SOCKET, self._commands())
+        self._notifier = ServiceNotifier(dict(os.environ))
+        self._started_at = time.monotonic()
+        self._stop = asyncio.Event()
+        self._reloading: asyncio.Task[None] | None = None
+
+    # Life
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. Raises FileFault or OSError when the start fails."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        await self._router.start()
+        try:
+            self._import_files()
+            await self._control.start()
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+            self._manager.on_change(self._tell_systemd)
+            await self._manager.apply(self._loaded.configuration.tunnels)
+            self._notifier.ready(self._status_line())
+            _log.info("i2ptunnel is up, process %d", os.getpid())
+            await self._until_stopped()
+        finally:
+            self._notifier.stopping()
+            await self._shut_down()
+
+    def request_stop(self) -> None:
+        """End :meth:`run`."""
+        self._stop.set()
+
+    async def _until_stopped(self) -> None:
+        interval_s = self._notifier.watchdog_interval_s or _STATUS_INTERVAL_S
+        while not self._stop.is_set():
+            self._notifier.watchdog()
+            self._tell_systemd()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(interval_s, _STATUS_INTERVAL_S)):
+                    await self._stop.wait()
+
+    async def _shut_down(self) -> None:
+        for what, stopping in (
+            ("control socket", self._control.stop()),
+            ("tunnels", self._manager.stop_all()),
+            ("router", self._router.stop()),
+        ):
+            try:
+                async with asyncio.timeout(_STOP_TIMEOUT_S):
+                    await stopping
+            except TimeoutError:
+                _log.warning("the %s took too long to stop", what)
+            except Exception:
+                _log.exception("the %s did not stop cleanly", what)
+
+    def _import_files(self) -> None:
+        data_dir = self._loaded.data_dir
+        self._router.import_routers(take_pending(data_dir))
+        forget_pending(data_dir)
+        for path in self._loaded.configuration.router.reseed.files:
+            try:
+                count = self._router.import_routers(read_infos(path)[0])
+                _log.info("%d routers imported from reseed.files", count)
+            except FileFault as fault:
+                _log.error("reseed.files: %s", fault)
+        if not self._router.routers():
+            _log.warning("no other router is known; see i2ptunnel netdb import")
+
+    # State
+
+    @property
+    def is_ready(self) -> bool:
+        return self._manager.is_ready
+
+    def _state(self) -> str:
+        ready, running = self._manager.counts
+        if ready == running:
+            return "ready"
+        if not self._router.routers():
+            return "no routers known"
+        if any(tunnel["state"] == "failed" for tunnel in self._manager.status()):
+            return "degraded"
+        return "building"
+
+    def _status_line(self) -> str:
+        ready, running = self._manager.counts
+        return f"{self._state()}, {ready} of {running} tunnels ready"
+
+    def _tell_systemd(self) -> None:
+        if self._notifier.is_active:
+            self._notifier.status(self._status_line())
+
+    def status(self) -> dict[str, Any]:
+        """What ``status --json`` prints."""
+        router = asdict(self._router.status())
+        router["router_hash"] = b32encode(router["router_hash"])
+        return {
+            "state": self._state(),
+            "ready": self.is_ready,
+            "pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self._started_at, 1),
+            "router": router,
+            "tunnels": self._manager.status(),
+        }
+
+    # Reload
+
+    def _on_hangup(self) -> None:
+        try:
+            loaded = self._reread()
+        except ConfigError as error:
+            self._notifier.status(f"reload refused: {len(error.faults)} faults")
+            for fault in error.faults[:20]:
+                _log.error("reload refused: %s", fault)
+            return
+        self._reloading = asyncio.create_task(self._apply(loaded))
+
+    async def _apply(self, loaded: Loaded) -> None:
+        self._notifier.reloading()
+        if loaded.configuration.router != self._loaded.configuration.router:
+            _log.warning("changes of router: need a restart; the tunnels are reloaded")
+        self._loaded = loaded
+        await self._manager.apply(loaded.configuration.tunnels)
+        self._notifier.ready(self._status_line())
+        _log.info("reloaded")
+
+    def plan(self, loaded: Loaded) -> dict[str, list[str]]:
+        """What a reload would add, restart, keep and remove."""
+        old, new = self._loaded.configuration.tunnels, loaded.configuration.tunnels
+        both = [name for name in new if name in old]
+        return {
+            "add": [name for name in new if name not in old],
+            "restart": [name for name in both if new[name] != old[name]],
+            "keep": [name for name in both if new[name] == old[name]],
+            "remove": [name for name in old if name not in new],
+        }
+
+    # Control commands
+
+    def _commands(self) -> dict[str, Any]:
+        return {
+            "status": self._on_status,
+            "plan": self._on_plan,
+            "reload": self._on_reload,
+            "tunnel": self._on_tunnel,
+            "netdb-list": self._on_netdb_list,
+            "netdb-export": self._on_netdb_export,
+            "netdb-import": self._on_netdb_import,
+        }
+
+    async def _on_status(self, _: dict[str, Any]) -> Any:
+        return self.status()
+
+    def _reread_or_refuse(self) -> Loaded:
+        try:
+            return self._reread()
+        except ConfigError as error:
+            raise ControlFault(str(error)) from None
+
+    async def _on_plan(self, _: dict[str, Any]) -> Any:
+        return self.plan(self._reread_or_refuse())
+
+    async def _on_reload(self, _: dict[str, Any]) -> Any:
+        loaded = self._reread_or_refuse()
+        plan = self.plan(loaded)
+        await self._apply(loaded)
+        return plan
+
+    async def _on_tunnel(self, request: dict[str, Any]) -> Any:
+        name, action = str(request.get("name")), request.get("action")
+        try:
+            if action in ("start", "restart"):
+                await self._manager.start_one(name)
+            elif action == "stop":
+                await self._manager.stop_one(name)
+            else:
+                raise ControlFault("unknown action")
+        except KeyError:
+            raise ControlFault(f"there is no tunnel {name!r}") from None
+        return None
+
+    async def _on_netdb_list(self, _: dict[str, Any]) -> Any:
+        return [
+            {
+                "hash": b32encode(info.hash),
+                "caps": info.caps,
+                "version": ".".join(str(part) for part in info.version),
+                "published": info.published_ms // 1000,
+                "transports": sorted({address.style for address in info.addresses}),
+            }
+            for info in self._router.routers()
+        ]
+
+    async def _on_netdb_export(self, _: dict[str, Any]) -> Any:
+        return [b64encode(info.raw).decode() for info in self._router.routers()]
+
+    async def _on_netdb_import(self, request: dict[str, Any]) -> Any:
+        infos = []
+        for text in request.get("routers", ()):
+            with contextlib.suppress(DecodeError, ValueError, TypeError):
+                infos.append(RouterInfo.parse(b64decode(text)))
+        return self._router.import_routers(infos)

@@ -1,0 +1,93 @@
+"""``demo``: a private I2P network on this machine in one command."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+import tempfile
+from pathlib import Path
+
+from i2ptunnel.cli.exits import CommandFault, Exit
+from i2ptunnel.logs import LEVELS, configure_logging
+
+_ATTEMPTS = 10
+
+
+def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "demo", help="a private I2P network on this machine", description=_demo.__doc__
+    )
+    parser.add_argument("--once", action="store_true", help="end after the page was fetched")
+    parser.add_argument("--log-level", choices=LEVELS, default="error", metavar="L")
+    parser.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    """Start routers, an eepsite and an HTTP proxy on loopback, fetch the page through them."""
+    configure_logging(arguments.log_level, "text", dict(os.environ))
+    with tempfile.TemporaryDirectory(prefix="i2ptunnel-demo-") as root:
+        asyncio.run(_run(Path(root), arguments.once))
+    return Exit.OK
+
+
+async def _run(root: Path, once: bool) -> None:
+    # Imported late: --help needs no router.
+    from i2ptunnel.demo import ROUTERS, SAMPLE_BYTES, Demo, demo_network
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    async def show(demo: Demo) -> None:
+        print(f"{ROUTERS} routers, an eepsite and a proxy are ready after {demo.ready_s:.1f} s")
+        for _ in range(_ATTEMPTS):
+            page = await demo.fetch()
+            if page.status == 200:
+                break
+            await asyncio.sleep(1)
+        else:
+            raise CommandFault(f"the proxy answered {page.status}")
+        print(f"fetched {demo.url}")
+        print(f"  {page.status}, {page.body_bytes} bytes: {_title(page.body)!r}")
+        print(
+            f"  first byte after {page.first_byte_s * 1000:.0f} ms, through {_arrow(demo.path())}"
+        )
+        sample = await demo.fetch("/sample.bin", keep=0)
+        if sample.status != 200 or sample.body_bytes != SAMPLE_BYTES:
+            raise CommandFault(f"the sample file came back incomplete: {sample.body_bytes} bytes")
+        speed = sample.body_bytes / sample.seconds / 1e6
+        print(f"  {sample.body_bytes / 1e6:.0f} MB in {sample.seconds:.1f} s: {speed:.1f} MB/s")
+
+    async def run() -> None:
+        async with demo_network(root) as demo:
+            await show(demo)
+            if once:
+                return
+            print(f"\nSet {demo.proxy} as HTTP proxy in a browser and open\n  {demo.url}\nor run")
+            print(f"  curl -x http://{demo.proxy} {demo.url}\nCtrl-C ends it.", flush=True)
+            await stop.wait()
+
+    running = asyncio.create_task(run())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not running.done():
+        # Before it is up, a signal ends the start; afterwards run() ends by itself.
+        await asyncio.wait((running,), timeout=0.5)
+        running.cancel()
+        await asyncio.wait((running,), timeout=5)
+    if not running.cancelled():
+        running.result()
+
+
+def _title(page: bytes) -> str:
+    found = re.search(rb"<h1>(.*?)</h1>", page)
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
+def _arrow(names: list[str]) -> str:
+    return " > ".join(names) if names else "its tunnels"

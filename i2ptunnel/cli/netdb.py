@@ -1,0 +1,81 @@
+"""``netdb``: what the router knows of other routers, listed, exported and imported."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+from core.data.router_info import RouterInfo
+from i2ptunnel.cli.exits import CommandFault, Exit
+from i2ptunnel.cli.sources import add_source_options
+from i2ptunnel.cli.status import control_socket
+from i2ptunnel.config.units import show_duration
+from i2ptunnel.control import NotRunning, ask
+from i2ptunnel.netdb_files import export_infos, keep_for_next_start, read_infos
+
+_BATCH = 500
+
+
+def add_netdb(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("netdb", help="the network database", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the routers that are known")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.set_defaults(run=_list)
+    export = actions.add_parser("export", help="write routerInfo-*.dat files")
+    export.add_argument("directory", type=Path)
+    export.set_defaults(run=_export)
+    imported = actions.add_parser("import", help="read a directory of routerInfo-*.dat, or one")
+    imported.add_argument("path", type=Path)
+    imported.set_defaults(run=_import)
+    for action in (listing, export, imported):
+        add_source_options(action)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    routers = ask(control_socket(arguments), "netdb-list")
+    if arguments.json:
+        print(json.dumps(routers, indent=2))
+        return Exit.OK
+    now = time.time()
+    for router in routers:
+        age = show_duration(max(1, round((now - router["published"]) / 60) * 60))
+        transports = ",".join(router["transports"])
+        line = (router["hash"][:16], f"{router['caps']:6}", f"{router['version']:8}", f"{age:>8}")
+        print("  ".join((*line, transports)))
+    print(f"{len(routers)} routers")
+    return Exit.OK
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    texts = ask(control_socket(arguments), "netdb-export", timeout_s=60)
+    try:
+        count = export_infos(
+            arguments.directory, (RouterInfo.parse(b64decode(text)) for text in texts)
+        )
+    except OSError as error:
+        raise CommandFault(f"{arguments.directory}: {error.strerror}") from None
+    print(f"{count} routers exported")
+    return Exit.OK
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    infos, rejected = read_infos(arguments.path)
+    path = control_socket(arguments)
+    note = f", {rejected} files were no RouterInfos" if rejected else ""
+    if not infos:
+        raise CommandFault(f"{arguments.path}: no RouterInfo found{note}")
+    taken = 0
+    try:
+        for start in range(0, len(infos), _BATCH):
+            batch = [b64encode(info.raw).decode() for info in infos[start : start + _BATCH]]
+            taken += ask(path, "netdb-import", routers=batch, timeout_s=60)
+    except NotRunning:
+        keep_for_next_start(path.parent, infos)
+        print(f"{len(infos)} routers kept for the next start{note}")
+        return Exit.OK
+    print(f"{taken} of {len(infos)} routers taken{note}")
+    return Exit.OK

@@ -1,0 +1,94 @@
+"""``run``, ``check`` and ``schema``: a configuration brought to life, tested, described."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+
+from i2ptunnel.cli.exits import Exit, complain
+from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.config.faults import ConfigError
+from i2ptunnel.config.model import json_schema
+from i2ptunnel.logs import LEVELS, configure_logging
+
+
+def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "run", help="run router and tunnels in the foreground", description=_run.__doc__
+    )
+    add_source_options(parser)
+    parser.add_argument("--log-level", choices=LEVELS, default="info", metavar="L")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads. Without a file, the browser profile is run."""
+    loaded = load_sources(arguments)
+    configure_logging(arguments.log_level, arguments.log_format, dict(os.environ))
+    # Imported late: check, schema and --help need neither the router nor its libraries.
+    from i2ptunnel.app import App
+
+    async def main() -> None:
+        await App(loaded, lambda: load_sources(arguments)).run()
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main())
+    return Exit.OK
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's event loops where it is installed: several times as many packets per second."""
+    try:
+        import uvloop  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "check", help="validate a configuration without starting", description=_check.__doc__
+    )
+    add_source_options(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    """Say everything that is wrong, each on a line FILE:LINE:COL: option: what, what instead."""
+    try:
+        loaded = load_sources(arguments, files=True)
+    except ConfigError as error:
+        if arguments.json:
+            faults = [fault.as_dict() for fault in error.faults]
+            print(json.dumps({"valid": False, "faults": faults}, indent=2))
+        else:
+            for fault in error.faults:
+                complain(str(fault))
+        return Exit.INVALID
+    tunnels = loaded.configuration.tunnels
+    if arguments.json:
+        print(json.dumps({"valid": True, "faults": [], "tunnels": list(tunnels)}, indent=2))
+    else:
+        print(f"valid: {len(tunnels)} tunnel{'' if len(tunnels) == 1 else 's'}")
+    return Exit.OK
+
+
+def add_schema(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "schema", help="the JSON Schema of the YAML, for editors", description=_schema.__doc__
+    )
+    parser.set_defaults(run=_schema)
+
+
+def _schema(_: argparse.Namespace) -> int:
+    """Print the JSON Schema of the YAML file."""
+    json.dump(json_schema(), sys.stdout, indent=2)
+    print()
+    return Exit.OK

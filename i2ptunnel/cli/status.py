@@ -1,0 +1,146 @@
+"""``status``, ``plan``, ``reload`` and ``tunnels``: questions and orders to a running appliance."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from i2ptunnel.cli.exits import Exit
+from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.config.units import show_duration
+from i2ptunnel.control import ask
+
+_CONTROL_SOCKET = "control.sock"
+_WATCH_S = 2.0
+
+
+def control_socket(arguments: argparse.Namespace) -> Path:
+    """The socket of the appliance that the options mean."""
+    if arguments.data_dir is not None and arguments.config is None:
+        return Path(arguments.data_dir) / _CONTROL_SOCKET
+    return load_sources(arguments).data_dir / _CONTROL_SOCKET
+
+
+def add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "status", help="state of the running appliance", description=_status.__doc__
+    )
+    add_source_options(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--watch", action="store_true", help="again and again, until interrupted")
+    parser.add_argument(
+        "--check",
+        choices=("live", "ready"),
+        help="print nothing; status 0 if it runs (live) or can carry traffic (ready)",
+    )
+    parser.set_defaults(run=_status)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    """Show the running appliance; exit status 4 if it does not run."""
+    path = control_socket(arguments)
+    while True:
+        status = ask(path, "status")
+        if arguments.check:
+            is_good = arguments.check == "live" or status["ready"]
+            return Exit.OK if is_good else Exit.NOT_READY
+        if arguments.watch and sys.stdout.isatty():
+            print("\033[H\033[2J", end="")
+        print(json.dumps(status, indent=2) if arguments.json else _as_text(status), flush=True)
+        if not arguments.watch:
+            return Exit.OK
+        time.sleep(_WATCH_S)
+
+
+def _count(number: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    raise AssertionError
+
+
+def _as_text(status: dict[str, Any]) -> str:
+    router = status["router"]
+    success = "-"
+    if router["builds_started"]:
+        success = f"{100 * router['builds_succeeded'] // router['builds_started']} %"
+    lines = [
+        f"{status['state']}, up {show_duration(max(1, status['uptime_s']))}, "
+        f"process {status['pid']}",
+        f"router   {router['routers']} known, {router['floodfills']} floodfill, "
+        f"{router['links']} connected",
+        f"tunnels  {success} of the builds succeeded, {router['transit_tunnels']} for others",
+        f"traffic  {_count(router['bytes_received'])} in, {_count(router['bytes_sent'])} out",
+    ]
+    if status["tunnels"]:
+        width = max(len(tunnel["name"]) for tunnel in status["tunnels"])
+        lines.append("")
+    for tunnel in status["tunnels"]:
+        details = [
+            f"{tunnel.get('connections_open', 0)} open, {tunnel.get('connections', 0)} in all",
+            f"{_count(tunnel.get('bytes_from_i2p', 0))} in, "
+            f"{_count(tunnel.get('bytes_to_i2p', 0))} out",
+        ]
+        if tunnel.get("b32") and tunnel["type"].endswith("server"):
+            details.append(tunnel["b32"])
+        if tunnel["last_error"]:
+            details.append(f"last error: {tunnel['last_error']}")
+        head = f"{tunnel['name']:{width}}  {tunnel['type']:12} {tunnel['state']:8}"
+        lines.append(f"{head}  {'; '.join(details)}")
+    return "\n".join(lines)
+
+
+def add_reload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    for name, text in (("plan", "what a reload would change"), ("reload", "read the file again")):
+        parser = commands.add_parser(name, help=text, description=_reload.__doc__)
+        add_source_options(parser)
+        parser.add_argument("--json", action="store_true", help="for programs")
+        if name == "reload":
+            parser.add_argument(
+                "--wait", action="store_true", help="kept for unit files: always so"
+            )
+        parser.set_defaults(run=_reload, control_command=name)
+
+
+def _reload(arguments: argparse.Namespace) -> int:
+    """Reload the tunnels of the running appliance: all or nothing. plan only says what would be."""
+    load_sources(arguments)
+    plan = ask(control_socket(arguments), arguments.control_command, timeout_s=30)
+    if arguments.json:
+        print(json.dumps(plan, indent=2))
+        return Exit.OK
+    signs = {"add": "+", "restart": "~", "keep": "=", "remove": "-"}
+    for change, names in plan.items():
+        for name in names:
+            print(f"{signs[change]} {change:8} {name}")
+    return Exit.OK
+
+
+def add_tunnels(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "tunnels", help="list, start, stop, restart tunnels", description=_tunnels.__doc__
+    )
+    parser.add_argument(
+        "action", nargs="?", default="list", choices=("list", "start", "stop", "restart")
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME")
+    add_source_options(parser)
+    parser.set_defaults(run=_tunnels, usage_error=parser.error)
+
+
+def _tunnels(arguments: argparse.Namespace) -> int:
+    """List the tunnels of the running appliance, or start, stop or restart one of them."""
+    if (arguments.action == "list") != (arguments.name is None):
+        arguments.usage_error("start, stop and restart need a NAME; list has none")
+    path = control_socket(arguments)
+    if arguments.action != "list":
+        ask(path, "tunnel", action=arguments.action, name=arguments.name, timeout_s=30)
+        return Exit.OK
+    for tunnel in ask(path, "status")["tunnels"]:
+        print(f"{tunnel['name']}\t{tunnel['type']}\t{tunnel['state']}")
+    return Exit.OK

@@ -1,0 +1,144 @@
+"""The control socket: JSON lines over a Unix socket in the data directory, mode 0600.
+
+A request is one line ``{"command": …, …}``, the answer one line ``{"ok": true, "result": …}`` or
+``{"ok": false, "error": …}``. A connection may carry several requests, one after the other. Only
+the owner of the data directory can connect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from core.base.errors import I2PError, Unavailable
+
+LINE_BYTES_MAX = 8 << 20
+CONNECTIONS_MAX = 32
+_PATH_BYTES_MAX = 107
+_IDLE_TIMEOUT_S = 60.0
+
+Command = Callable[[dict[str, Any]], Awaitable[Any]]
+
+
+class ControlFault(I2PError):
+    """A request that cannot be carried out; the message goes to the user."""
+
+
+class NotRunning(Unavailable):
+    """Nobody answers at the control socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"i2ptunnel is not running (no answer at {path})", code="not_running")
+
+
+@contextlib.contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """A name for a socket path that fits into an address, however deep the directory is."""
+    if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
+        yield str(path)
+        return
+    handle = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{handle}/{path.name}"
+    finally:
+        os.close(handle)
+
+
+class ControlServer:
+    """Answers requests with the commands it is given."""
+
+    def __init__(self, path: Path, commands: dict[str, Command]) -> None:
+        self._path = path
+        self._commands = commands
+        self._server: asyncio.Server | None = None
+        self._open = 0
+
+    async def start(self) -> None:
+        """Listen; raises OSError. The caller holds the data directory's lock."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        old_mask = os.umask(0o177)
+        try:
+            with _reachable(self._path) as name:
+                sock.bind(name)
+        except OSError:
+            sock.close()
+            raise
+        finally:
+            os.umask(old_mask)
+        self._server = await asyncio.start_unix_server(self._serve, sock=sock, limit=LINE_BYTES_MAX)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        try:
+            while self._open <= CONNECTIONS_MAX:
+                async with asyncio.timeout(_IDLE_TIMEOUT_S):
+                    line = await reader.readline()
+                if not line:
+                    break
+                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
+                await writer.drain()
+        except (OSError, ValueError):  # gone, idle too long, or a line without end
+            pass
+        finally:
+            self._open -= 1
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            command = self._commands.get(request["command"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return {"ok": False, "error": "not a request"}
+        if command is None:
+            return {"ok": False, "error": "unknown command"}
+        try:
+            return {"ok": True, "result": await command(request)}
+        except (I2PError, OSError) as error:
+            return {"ok": False, "error": str(error)}
+
+
+def ask(path: Path, command: str, timeout_s: float = 10.0, **arguments: Any) -> Any:
+    """Send one request and wait for its result; for the command line, blocking.
+
+    Raises NotRunning, or ControlFault with what the program answered.
+    """
+    request = json.dumps({"command": command, **arguments}).encode() + b"\n"
+    answer = bytearray()
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(timeout_s)
+            with _reachable(path) as name:
+                sock.connect(name)
+            sock.sendall(request)
+            while not answer.endswith(b"\n") and (data := sock.recv(1 << 16)):
+                answer += data
+                if len(answer) > LINE_BYTES_MAX * 4:
+                    raise ControlFault("the answer is too long")
+    except PermissionError:
+        raise ControlFault(f"{path} belongs to another user") from None
+    except TimeoutError:
+        raise ControlFault("i2ptunnel runs but does not answer") from None
+    except OSError:
+        raise NotRunning(path) from None
+    try:
+        reply = json.loads(answer)
+        if reply["ok"]:
+            return reply["result"]
+        raise ControlFault(str(reply["error"]))
+    except (ValueError, KeyError, TypeError):
+        raise ControlFault("the answer cannot be read") from None

@@ -1,0 +1,139 @@
+"""What is logged, how it looks, and how much: at most about a megabyte an hour.
+
+Messages never hold keys, payload, or visited hosts. A line that repeats is written once and then
+counted; beyond the budget lines are counted only. Errors of any kind obey the same budget.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import TextIO
+
+LEVELS = ("debug", "info", "warning", "error")
+BUDGET_BYTES_PER_S = 280.0
+BUDGET_BURST_BYTES = 64 * 1024.0
+REPEAT_WINDOW_S = 60.0
+_REPEATS_MAX = 512
+_LINE_CHARACTERS_MAX = 4000
+_TRACE_CHARACTERS_MAX = 3000
+
+_SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
+
+
+def _printable(text: str) -> str:
+    """One line, without control characters."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LINE_CHARACTERS_MAX])
+
+
+class TextFormatter(logging.Formatter):
+    """``2026-11-21 07:00:00 info    message``; in the journal ``<6>message``."""
+
+    def __init__(self, is_journal: bool = False) -> None:
+        super().__init__()
+        self._is_journal = is_journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = _printable(record.getMessage())
+        if record.exc_info and record.exc_info[1] is not None:
+            message += "\n" + self.formatException(record.exc_info)[-_TRACE_CHARACTERS_MAX:]
+        if self._is_journal:
+            return f"<{_SYSLOG.get(record.levelno, 5)}>{message}"
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        return f"{stamp} {record.levelname.lower():7} {message}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _printable(record.getMessage()),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            entry["trace"] = self.formatException(record.exc_info)[-_TRACE_CHARACTERS_MAX:]
+        return json.dumps(entry)
+
+
+class BudgetHandler(logging.Handler):
+    """Writes lines within a budget; what it leaves out it counts and says later."""
+
+    def __init__(self, stream: TextIO, budget_burst: float = BUDGET_BURST_BYTES) -> None:
+        super().__init__()
+        self._stream = stream
+        self._burst = budget_burst
+        self._tokens = budget_burst
+        self._filled_at: float | None = None
+        self._dropped = 0
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._emit(record)
+        except (OSError, ValueError):
+            pass  # nobody reads the log any more; the service goes on
+        except Exception:
+            self.handleError(record)
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        now = record.created
+        if self._is_repeat(record, now):
+            return
+        line = self.format(record) + "\n"
+        if not self._take(len(line.encode("utf-8", "replace")), now):
+            self._dropped += 1
+            return
+        if self._dropped:
+            count, self._dropped = self._dropped, 0
+            self._write(record, logging.WARNING, f"{count} log lines were left out")
+        self._stream.write(line)
+        self._stream.flush()
+
+    def _write(self, model: logging.LogRecord, level: int, message: str) -> None:
+        record = logging.LogRecord("i2ptunnel.logs", level, "", 0, message, (), None)
+        record.created = model.created
+        self._stream.write(self.format(record) + "\n")
+
+    def _is_repeat(self, record: logging.LogRecord, now: float) -> bool:
+        """Whether the same line was written in the last minute. Debug lines always are."""
+        if record.levelno < logging.INFO:
+            return False
+        key = (record.name, record.getMessage())
+        seen = self._seen.get(key)
+        if seen is not None and 0 <= now - seen[0] < REPEAT_WINDOW_S:
+            self._seen[key] = (seen[0], seen[1] + 1)
+            return True
+        if len(self._seen) >= _REPEATS_MAX:
+            self._seen.clear()
+        self._seen[key] = (now, 0)
+        if seen is not None and seen[1]:
+            record.msg, record.args = f"{key[1]} (… {seen[1]} times more since)", ()
+        return False
+
+    def _take(self, count: int, now: float) -> bool:
+        passed = now - self._filled_at if self._filled_at is not None else 0.0
+        self._filled_at = now
+        self._tokens = min(self._burst, self._tokens + max(0.0, passed) * BUDGET_BYTES_PER_S)
+        if self._tokens < count:
+            return False
+        self._tokens -= count
+        return True
+
+
+def configure_logging(level: str, log_format: str, environment: dict[str, str]) -> None:
+    """Send all logging to standard error in the wanted form."""
+    handler = BudgetHandler(sys.stderr)
+    if log_format == "json":
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(TextFormatter(is_journal="JOURNAL_STREAM" in environment))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("asyncio").setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(True)
