@@ -163,7 +163,12 @@ class I2pdRouter:
             return re.sub(r"<[^>]+>", " ", response.read().decode("utf-8", "replace"))
 
     def tunnel_success_percent(self) -> int:
-        found = re.search(r"Tunnel creation success rate:\s*(\d+)%", self.page())
+        """As the console says; 0 while it does not answer."""
+        try:
+            page = self.page()
+        except OSError:
+            return 0
+        found = re.search(r"Tunnel creation success rate:\s*(\d+)%", page)
         return int(found.group(1)) if found else 0
 
     def local_b32(self, tunnel_name: str) -> str:

@@ -1,0 +1,158 @@
+"""The network of the interop tests: six real i2pd routers (2.59 and 2.56) and three of ours.
+
+i2pd's first three are floodfills. One i2pd serves an eepsite, another is an HTTP proxy. Ours:
+``ours`` has the proxies and an eepsite, ``other`` has both too (for our end to our end), and
+``relay`` only carries other people's tunnels. ``ours`` and ``other`` refuse transit, so that their
+traffic crosses i2pd hops and ``relay`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.data.encoding import b64encode
+from core.data.router_info import RouterInfo
+from tests.support.appliance import Appliance, run_command
+from tests.support.fetch_i2pd import RELEASES, installed
+from tests.support.i2pd_net import I2pdNet, I2pdRouter, wait_until
+from tests.support.namespace import enter_private_network
+from tests.support.origin import Origin
+
+enter_private_network()
+
+TWO_HOPS: dict[str, Any] = {
+    "inbound": {"length": 2, "quantity": 3},
+    "outbound": {"length": 2, "quantity": 3},
+}
+
+
+def own_tunnels(address: str, origin_port: int) -> dict[str, Any]:
+    """The YAML tunnels of one of our routers: HTTP proxy, SOCKS proxy and an eepsite."""
+    return {
+        "web": {
+            "type": "httpclient",
+            "listen": f"{address}:4444",
+            "allow": ["127.0.0.0/8"],
+            **TWO_HOPS,
+        },
+        "socks": {
+            "type": "sockstunnel",
+            "listen": f"{address}:4447",
+            "allow": ["127.0.0.0/8"],
+            **TWO_HOPS,
+        },
+        "site": {
+            "type": "httpserver",
+            "target": f"127.0.0.1:{origin_port}",
+            "keys": "site.dat",
+            **TWO_HOPS,
+        },
+    }
+
+
+@dataclass
+class Network:
+    """Everything that runs, and the names of the eepsites in it."""
+
+    i2pd: I2pdNet
+    ours: Appliance
+    other: Appliance
+    relay: Appliance
+    i2pd_server: I2pdRouter
+    i2pd_proxy: I2pdRouter
+    i2pd_site: str
+    relayed_site: str
+    our_site: str
+    other_site: str
+    origin: Origin
+
+
+def router_name(raw: bytes) -> str:
+    """The hash of a RouterInfo as i2pd's configuration writes it."""
+    return b64encode(RouterInfo.parse(raw).hash)
+
+
+def site_name(appliance: Appliance, keys: str = "site.dat") -> str:
+    """The b32 name of one of our server tunnels, as ``keys show`` prints it."""
+    done = run_command("keys", "show", str(appliance.data_dir / keys))
+    name = next((word for word in done.stdout.split() if word.endswith(".b32.i2p")), None)
+    assert name, f"keys show: {done.stdout}{done.stderr}"
+    return name
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    root: Path = tmp_path_factory.mktemp("net")
+    new, old = (installed(release) for release in reversed(list(RELEASES)))
+    with Origin() as origin:
+        net = I2pdNet(root, [new, old, new, new, old, new])
+        server, proxy = net.routers[4], net.routers[5]
+        server.tunnels = (
+            f"[site]\ntype = http\nhost = 127.0.0.1\nport = {origin.port}\nkeys = site.dat\n"
+            "inbound.length = 2\noutbound.length = 2\ninbound.quantity = 3\noutbound.quantity = 3\n"
+        )
+        proxy.http_proxy = True
+        no_transit = {"transit": {"enabled": False}}
+        ours = Appliance(
+            root / "ours", "127.21.0.1", 20021, own_tunnels("127.21.0.1", origin.port), **no_transit
+        )
+        other = Appliance(
+            root / "other",
+            "127.22.0.1",
+            20022,
+            own_tunnels("127.22.0.1", origin.port),
+            **no_transit,
+        )
+        relay = Appliance(root / "relay", "127.23.0.1", 20023)
+        appliances = [ours, other, relay]
+        own_infos = [appliance.write_router_info_once() for appliance in appliances]
+        net.prepare(foreign=own_infos)
+        relay_hash = router_name(own_infos[2])
+        hops = [router_name(raw) for raw in net.router_infos()]
+        # Outbound and inbound paths that begin, pass and end at our relay.
+        net.routers[3].tunnels = (
+            f"[relayed]\ntype = http\nhost = 127.0.0.1\nport = {origin.port}\n"
+            "keys = relayed.dat\ninbound.length = 2\noutbound.length = 2\n"
+            f"explicitPeers = {relay_hash},{hops[0]}\n"
+        )
+        proxy.tunnels = (
+            f"[relayed]\ntype = httpproxy\naddress = {proxy.address}\nport = 4445\n"
+            "keys = transient-relayed\ninbound.length = 2\noutbound.length = 2\n"
+            f"explicitPeers = {hops[1]},{relay_hash}\n"
+        )
+        for appliance in appliances:
+            appliance.import_router_infos(net.router_infos() + own_infos)
+        try:
+            net.start()
+            wait_until(
+                "i2pd's own tunnels",
+                lambda: all(router.tunnel_success_percent() >= 80 for router in net.routers),
+                90,
+                0.5,
+            )
+            for appliance in appliances:
+                appliance.start()
+            ours.wait_ready("web", "socks", "site")
+            other.wait_ready("web", "socks", "site")
+            yield Network(
+                net,
+                ours,
+                other,
+                relay,
+                server,
+                proxy,
+                server.local_b32("site"),
+                net.routers[3].local_b32("relayed"),
+                site_name(ours),
+                site_name(other),
+                origin,
+            )
+        finally:
+            for appliance in appliances:
+                appliance.stop(kill=True)
+            net.stop()
