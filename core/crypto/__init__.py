@@ -12,6 +12,7 @@ siphash         SipHash-2-4 and the NTCP2 frame length mask
 noise           the symmetric state of every Noise handshake I2P has
 signing         signature types of I2P: one ``verify`` and one ``SigningKey`` for all
 reddsa          scalars, blinding and signatures of Red25519 (type 11)
+blinding        the signing key of a destination, blinded for one UTC day
 dsa             DSA-SHA1 in I2P's group (type 0, legacy destinations)
 ==============  ==================================================================================
 

@@ -1,7 +1,7 @@
 """Encrypted lease set (store type 5), meta lease set (7), and parsing by store type.
 
 common-structures: "EncryptedLeaseSet", "MetaLeaseSet". Of the encrypted one only the outer layer is
-read here: enough for a floodfill to check and store it.
+read here: enough for a floodfill to check and store it; :mod:`core.data.lease_set_layers` opens it.
 """
 
 from __future__ import annotations

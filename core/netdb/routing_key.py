@@ -13,34 +13,27 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterable
-from datetime import date
-from functools import lru_cache
 
-DAY_S = 86_400
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+from core.base.calendar import DAY_S, day_number, day_text, seconds_to_midnight
+
+__all__ = [
+    "DAY_S",
+    "closest",
+    "day_number",
+    "day_text",
+    "distance",
+    "is_next_day_near",
+    "routing_key",
+    "seconds_to_midnight",
+]
+
 NEXT_DAY_ROUTER_S = 45 * 60
 NEXT_DAY_LEASE_SET_S = 10 * 60
-
-
-def day_number(wall_now: float) -> int:
-    """Days since the epoch, UTC."""
-    return int(wall_now) // DAY_S
-
-
-@lru_cache(maxsize=4)
-def day_text(day: int) -> bytes:
-    """``yyyymmdd`` of a day number."""
-    return f"{date.fromordinal(_EPOCH_ORDINAL + day):%Y%m%d}".encode()
 
 
 def routing_key(key: bytes, day: int) -> bytes:
     """The 32-byte routing key of ``key`` on ``day`` (see :func:`day_number`)."""
     return hashlib.sha256(key + day_text(day)).digest()
-
-
-def seconds_to_midnight(wall_now: float) -> float:
-    """Seconds until the keyspace moves; in ``(0, 86400]``."""
-    return DAY_S - wall_now % DAY_S
 
 
 def is_next_day_near(wall_now: float, *, is_lease_set: bool) -> bool:
