@@ -426,6 +426,12 @@ class Stream:
         self._delivered_reported = delivered
         return count
 
+    def last_ack(self, now: float) -> bytes | None:
+        """The ack that a stream which just ended still owes."""
+        if not self._receiver.is_ack_due(now):
+            return None
+        return self._receiver.build_ack(self._sender.remote_id, self.local_id, now, 0.0)
+
     def build_reset(self, sequence: int) -> bytes:
         """A signed RESET. i2pd: obeys it only as the next packet in order, hence ``sequence``."""
         return build_packet(

@@ -311,8 +311,8 @@ class StreamManager:
             if len(self._memory) > MEMORY_MAX:
                 del self._memory[next(iter(self._memory))]
         if stream.next_sequence or stream.is_inbound:
-            if is_reset:
-                packet = stream.build_reset(stream.next_sequence)
+            packet = stream.build_reset(stream.next_sequence) if is_reset else stream.last_ack(now)
+            if packet is not None:
                 self._answer(
                     answer(stream.remote_hash, stream.local_port, stream.remote_port, packet)
                 )
@@ -401,7 +401,10 @@ class StreamManager:
         if packet.send_id:
             stream = self._streams.get(packet.send_id)
         else:
-            stream = self._find_inbound(source, packet.receive_id)
+            owner = source
+            if owner is None and packet.sender is not None:
+                owner = packet.sender.hash
+            stream = self._find_inbound(owner, packet.receive_id)
         if stream is not None:
             self._receive_known(source, stream, packet, now, touched)
         elif packet.send_id:
@@ -474,12 +477,13 @@ class StreamManager:
             return source == remote.hash
         return packet.is_signed_by(remote, offline)
 
-    def _find_inbound(self, source: object, remote_id: int) -> Stream | None:
+    def _find_inbound(self, owner: object, remote_id: int) -> Stream | None:
+        """The stream that ``owner`` opened; if unknown who that is, the only one of that number."""
         peers = self._inbound.get(remote_id)
         if not peers:
             return None
-        if source is not None:
-            return peers.get(source) if isinstance(source, bytes) else None
+        if owner is not None:
+            return peers.get(owner) if isinstance(owner, bytes) else None
         return next(iter(peers.values())) if len(peers) == 1 else None
 
     def _receive_syn(

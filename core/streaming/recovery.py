@@ -241,7 +241,7 @@ class Recovery:
         first = self.highest_acked + 1
         if not nacks:
             acked = [sequence for sequence in holes if sequence <= through] if holes else []
-            if acked and through < self.highest_acked:
+            if acked:
                 self._note_reordering(acked)
             if through >= first:
                 acked.extend(range(first, through + 1))

@@ -1,0 +1,254 @@
+"""How other implementations behave, as scripted peers."""
+
+from __future__ import annotations
+
+from core.streaming import packet as p
+from core.streaming.connection import Stream, StreamState
+from core.streaming.events import Closed, RemoteClosed, StreamOpened
+from core.streaming.manager import StreamManager
+from core.streaming.options import StreamingOptions
+from core.streaming.packet import Packet, build_packet
+from tests.support.deterministic import FakeWallClock, SeededEntropy
+from tests.support.stream_path import KEYS
+
+OURS, PEER = KEYS[0], KEYS[1]
+
+
+class Script:
+    """Our manager on one side, hand-made packets on the other."""
+
+    def __init__(self, options: StreamingOptions | None = None) -> None:
+        self.manager = StreamManager(
+            OURS, options or StreamingOptions(), FakeWallClock(), SeededEntropy(3)
+        )
+        self.now = 50.0
+        self.peer_id = 0x1111
+
+    def take(self) -> list[Packet]:
+        return [Packet.parse(out.packet) for out in self.manager.packets_to_send(self.now)]
+
+    def give(self, *packets: bytes, source: bytes | None = PEER.hash) -> None:
+        self.manager.receive_packets([(source, 0, 0, raw) for raw in packets], self.now)
+
+    def wait(self, seconds: float) -> list[Packet]:
+        end = self.now + seconds
+        taken = self.take()
+        while (at := self.manager.next_timer()) is not None and at <= end:
+            self.now = max(self.now, at)
+            self.manager.handle_timer(self.now)
+            taken += self.take()
+        self.now = end
+        return taken
+
+    def events(self) -> list[object]:
+        events: list[object] = []
+        while (event := self.manager.next_event()) is not None:
+            events.append(event)
+        return events
+
+    def syn(self, *, signed: bool = True, payload: bytes = b"") -> bytes:
+        return build_packet(
+            0,
+            self.peer_id,
+            0,
+            0,
+            recipient_hash=OURS.hash if signed else b"",
+            flags=p.SYNCHRONIZE | p.NO_ACK,
+            sender=PEER.destination,
+            payload_max=1812,
+            signer=PEER if signed else None,
+            payload=payload,
+        )
+
+    def accept(self, *, signed: bool = True) -> Stream:
+        self.give(self.syn(signed=signed))
+        opened = self.events()[0]
+        assert isinstance(opened, StreamOpened)
+        reply = self.take()[0]
+        assert reply.flags & p.SYNCHRONIZE
+        assert reply.send_id == self.peer_id
+        self.give(build_packet(opened.stream.local_id, self.peer_id, 0, 0))
+        return opened.stream
+
+    def connected(self) -> Stream:
+        stream = self.manager.connect(PEER.destination, now=self.now)
+        syn = self.take()[0]
+        assert syn.nack_hash == PEER.hash
+        self.give(
+            build_packet(
+                syn.receive_id,
+                self.peer_id,
+                0,
+                0,
+                flags=p.SYNCHRONIZE,
+                sender=PEER.destination,
+                payload_max=1812,
+                signer=PEER,
+            )
+        )
+        assert stream.state is StreamState.OPEN
+        assert [packet.ack_through for packet in self.wait(0.2)] == [0]
+        return stream
+
+
+def test_i2pd_without_signatures() -> None:
+    script = Script()
+    stream = script.accept(signed=False)
+    script.give(build_packet(stream.local_id, script.peer_id, 1, 0, flags=p.CLOSE))
+    assert any(isinstance(event, RemoteClosed) for event in script.events())
+
+
+def test_unsigned_syn_needs_the_ratchet_session() -> None:
+    for source in (None, KEYS[2].hash):
+        script = Script()
+        script.give(script.syn(signed=False), source=source)
+        assert not script.events()
+        assert script.manager.counters == {"unauthentic": 1}
+
+
+def test_our_syn_reply_asks_for_an_ack_so_that_i2pd_answers_a_repetition() -> None:
+    script = Script()
+    script.give(script.syn())
+    first = script.take()[0]
+    assert first.delay_ms == 0
+    assert first.is_signed_by(OURS.destination)
+    again = script.wait(4.0)
+    assert [packet.raw for packet in again] == [first.raw]
+
+
+def test_a_repeated_syn_fetches_the_reply_again_and_opens_nothing() -> None:
+    script = Script()
+    script.give(script.syn())
+    first = script.take()[0]
+    script.events()
+    script.now += 1.5
+    script.give(script.syn())
+    assert [packet.raw for packet in script.take()] == [first.raw]
+    assert not script.events()
+    assert len(script.manager.streams) == 1
+
+
+def test_a_repeated_syn_reply_is_acknowledged_again() -> None:
+    script = Script()
+    stream = script.connected()
+    reply = build_packet(
+        stream.local_id,
+        script.peer_id,
+        0,
+        0,
+        flags=p.SYNCHRONIZE,
+        sender=PEER.destination,
+        signer=PEER,
+    )
+    script.give(reply)
+    packets = script.wait(0.1)
+    assert [(packet.sequence, packet.ack_through) for packet in packets] == [(0, 0)]
+
+
+def test_i2pd_answers_close_with_close_and_is_gone() -> None:
+    script = Script()
+    stream = script.connected()
+    stream.write(b"request")
+    assert script.take()[0].payload == b"request"
+    stream.close(script.now)
+    close = script.take()[0]
+    assert close.flags & p.CLOSE
+    assert close.sequence == 2
+    script.give(build_packet(stream.local_id, script.peer_id, 1, 2, flags=p.CLOSE, signer=PEER))
+    assert any(isinstance(event, Closed) for event in script.events())
+    # Its CLOSE may come again; the ack is repeated for a while.
+    script.wait(1)
+    script.give(build_packet(stream.local_id, script.peer_id, 1, 2, flags=p.CLOSE, signer=PEER))
+    again = script.take()
+    assert [packet.ack_through for packet in again] == [1]
+
+
+def test_a_close_that_i2pd_never_acknowledges_counts_as_closed() -> None:
+    script = Script()
+    stream = script.connected()
+    script.give(build_packet(stream.local_id, script.peer_id, 1, 0, flags=p.CLOSE, signer=PEER))
+    script.take()
+    stream.close(script.now)
+    sent = script.wait(100)
+    closes = [packet for packet in sent if packet.flags & p.CLOSE]
+    assert 3 <= len(closes) <= 8
+    assert stream.state is StreamState.CLOSED
+
+
+def test_i2pd_close_with_offline_keys_is_understood_in_its_session() -> None:
+    script = Script()
+    stream = script.connected()
+    head = build_packet(stream.local_id, script.peer_id, 1, 0)[:18]
+    broken = head + (p.CLOSE | p.SIGNATURE_INCLUDED | p.OFFLINE_SIGNATURE).to_bytes(2, "big")
+    broken += bytes.fromhex("68900000") + bytes(98) + (64).to_bytes(2, "big") + bytes(64)
+    script.give(broken, source=None)
+    assert not stream.is_remote_closed
+    script.give(broken)
+    assert stream.is_remote_closed
+
+
+def test_acks_on_data_packets_are_cumulative_only() -> None:
+    script = Script()
+    stream = script.connected()
+    stream.write(bytes(1812 * 6))
+    sent = script.take()
+    assert [packet.sequence for packet in sent] == [1, 2, 3, 4, 5, 6]
+    # i2pd: NACKs in plain acks only; a data packet that follows says less.
+    script.give(
+        build_packet(stream.local_id, script.peer_id, 0, 6, nacks=(2,)),
+        build_packet(stream.local_id, script.peer_id, 1, 1, payload=b"data"),
+    )
+    again = script.take()
+    assert [packet.sequence for packet in again if packet.sequence] == [2]
+    script.give(build_packet(stream.local_id, script.peer_id, 2, 6, payload=b"data"))
+    assert stream.is_flushed
+
+
+def test_overflow_choke_of_i2pd_is_probed_at_once_and_ends_with_progress() -> None:
+    script = Script()
+    stream = script.connected()
+    stream.write(bytes(1812 * 12))
+    script.take()
+    stream.write(bytes(1812 * 12))
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 0, delay_ms=65535))
+    probes = script.wait(0.01)
+    assert [packet.sequence for packet in probes] == [1]
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 1))
+    more = script.wait(0.5)
+    assert [packet.sequence for packet in more[:2]] == [13, 14]
+
+
+def test_choke_of_java_limits_the_window_and_waits_for_unchoke() -> None:
+    script = Script()
+    stream = script.connected()
+    stream.write(bytes(1812 * 12))
+    script.take()
+    stream.write(bytes(1812 * 12))
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 12, delay_ms=61000))
+    assert not script.wait(0.4)
+    persists = script.wait(30)
+    assert 1 <= len(persists) <= 6
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 12, delay_ms=0))
+    assert len(script.wait(1.0)) >= 8
+
+
+def test_close_on_a_plain_ack_of_java_is_no_close() -> None:
+    script = Script()
+    stream = script.connected()
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 0, flags=p.CLOSE, signer=PEER))
+    assert not stream.is_remote_closed
+
+
+def test_offline_keys_on_both_sides() -> None:
+    entropy = SeededEntropy("offline")
+    wall = FakeWallClock()
+    for expires, is_good in ((wall.now() + 1000, True), (wall.now() - 1, False)):
+        keys = PEER.authorise_transient(entropy, int(expires))
+        manager = StreamManager(OURS, StreamingOptions(), wall, entropy)
+        other = StreamManager(keys, StreamingOptions(), wall, entropy)
+        stream = other.connect(OURS.destination, now=1.0, initial=b"hi")
+        stream.close(1.0)
+        for out in other.packets_to_send(1.0):
+            manager.receive_packets([(None, 0, 0, out.packet)], 1.0)
+        event = manager.next_event()
+        assert isinstance(event, StreamOpened) is is_good

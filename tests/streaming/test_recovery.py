@@ -1,0 +1,172 @@
+"""Acks, loss by time, probes: Recovery without any stream around it."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.streaming.bbr import Bbr
+from core.streaming.congestion import AckSample, Cubic
+from core.streaming.recovery import TIMEOUTS_PERSISTENT, Recovery, RoundTrip
+
+
+def sent(recovery: Recovery, count: int, now: float) -> None:
+    snapshot = recovery.begin_burst(now)
+    for _ in range(count):
+        recovery.in_flight[recovery.next_sequence] = (b"", snapshot, 1)
+        recovery.next_sequence += 1
+
+
+def new(smoothed: float = 0.1) -> Recovery:
+    return Recovery(Cubic(10, 512), RoundTrip(smoothed, 0.01))
+
+
+def test_cumulative_and_selective_acks() -> None:
+    recovery = new()
+    sent(recovery, 10, 0.0)
+    assert recovery.on_ack(2, (), 0.1) == 3
+    assert recovery.on_ack(7, (4, 6), 0.1) == 3
+    assert recovery.lowest_unacked == 4
+    assert sorted(recovery.in_flight) == [4, 6, 8, 9]
+    # A cumulative-only ack of an older state (as on data packets of i2pd) changes nothing.
+    assert recovery.on_ack(3, (), 0.1) == 0
+    assert recovery.on_ack(7, (6,), 0.11) == 1
+    assert recovery.on_ack(9, (), 0.12) == 3
+    assert recovery.is_idle
+    assert recovery.on_ack(9, (), 0.2) == 0
+
+
+def test_acks_of_what_was_never_sent_are_ignored() -> None:
+    recovery = new()
+    sent(recovery, 3, 0.0)
+    assert recovery.on_ack(3, (), 0.1) == 0
+    assert recovery.on_ack(0xFFFFFFFF, (0,), 0.1) == 0
+    assert len(recovery.in_flight) == 3
+
+
+def test_three_later_packets_show_a_loss_at_once() -> None:
+    recovery = new()
+    sent(recovery, 5, 0.0)
+    recovery.on_ack(4, (1,), 0.1)
+    assert list(recovery.lost) == [1]
+
+
+def test_fewer_wait_for_the_reordering_window() -> None:
+    recovery = new()
+    sent(recovery, 3, 0.0)
+    recovery.on_ack(2, (1,), 0.1)
+    assert not recovery.lost
+    assert 0.1 < recovery.deadline < 0.2
+    assert recovery.on_timer(recovery.deadline) is None
+    assert list(recovery.lost) == [1]
+
+
+def test_reordering_widens_the_window() -> None:
+    recovery = new()
+    sent(recovery, 8, 0.0)
+    recovery.on_ack(3, (1, 2), 0.1)
+    recovery.on_ack(3, (), 0.101)
+    assert recovery.is_reordering_seen
+    recovery.on_ack(7, (4,), 0.102)
+    assert not recovery.lost
+
+
+def test_spurious_losses_are_noticed() -> None:
+    recovery = new()
+    sent(recovery, 8, 0.0)
+    recovery.on_ack(7, (2,), 0.1)
+    assert 2 in recovery.lost
+    recovery.on_ack(7, (), 0.105)
+    assert recovery.spurious_total == 1
+    assert recovery.is_idle
+
+
+def test_probes_then_everything_is_given_up() -> None:
+    recovery = new()
+    sent(recovery, 5, 0.0)
+    times = []
+    probes = []
+    for _ in range(TIMEOUTS_PERSISTENT):
+        times.append(recovery.deadline)
+        probe = recovery.on_timer(recovery.deadline)
+        assert probe is not None
+        probes.append(probe)
+        if probe in recovery.in_flight:
+            recovery.resend(probe, recovery.begin_burst(times[-1]))
+    assert probes == [4, 0, 0]
+    assert times[1] - times[0] < times[2] - times[1]
+    assert sorted(recovery.lost) == [0, 1, 2, 3, 4]
+    assert recovery.congestion.window == 4
+
+
+def test_resent_packets_give_no_round_trip() -> None:
+    recovery = Recovery(Cubic(10, 512), RoundTrip())
+    sent(recovery, 1, 0.0)
+    recovery.resend(0, recovery.begin_burst(3.0))
+    recovery.on_ack(0, (), 3.2)
+    assert recovery.round_trip.smoothed == 0.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 70), st.lists(st.integers(0, 70), max_size=8), st.booleans()),
+        max_size=40,
+    )
+)
+def test_any_acks_keep_the_books(acks: list[tuple[int, list[int], bool]]) -> None:
+    recovery = Recovery(Bbr(12, 512), RoundTrip())
+    now = 0.0
+    for through, nacks, is_timer in acks:
+        now += 0.01
+        sent(recovery, 3, now)
+        for sequence in sorted(recovery.lost)[:2]:
+            recovery.resend(sequence, recovery.begin_burst(now))
+        recovery.on_ack(through, nacks, now + 0.005)
+        if is_timer and recovery.deadline:
+            recovery.on_timer(max(now, recovery.deadline))
+        assert not set(recovery.in_flight) & set(recovery.lost)
+        outstanding = len(recovery.in_flight) + len(recovery.lost)
+        assert recovery.delivered + outstanding == recovery.next_sequence
+        assert recovery.lowest_unacked <= recovery.next_sequence
+
+
+def test_bbr_learns_rate_and_delay() -> None:
+    bbr = Bbr(12, 512)
+    sample = AckSample()
+    delivered = 0
+    for step in range(400):
+        sample.now = step * 0.01
+        sample.acked = 5
+        delivered += 5
+        sample.delivered = delivered
+        sample.delivered_before = max(0, delivered - 50)
+        sample.rtt_s = 0.1
+        sample.rate = 500.0
+        sample.in_flight = 50
+        bbr.on_ack(sample)
+    assert bbr.bandwidth == 500.0
+    assert 100 <= bbr.window <= 160
+    bbr.limit(64)
+    assert bbr.window == 64
+
+
+def test_cubic_backs_off_and_returns() -> None:
+    cubic = Cubic(10, 512)
+    sample = AckSample(now=0.0, acked=10, rtt_s=0.1, delivered=10, delivered_before=0)
+    for step in range(6):
+        sample.now = step * 0.1
+        sample.acked = int(cubic.window)
+        sample.delivered_before = sample.delivered
+        sample.delivered += sample.acked
+        cubic.on_ack(sample)
+    top = cubic.window
+    assert top >= 300
+    sample.lost = 1
+    sample.delivered_before = sample.delivered
+    cubic.on_ack(sample)
+    assert cubic.window == top * Cubic.BETA
+    cubic.on_spurious_loss(1)
+    assert cubic.window == top
+    cubic.on_timeout(1.0)
+    assert cubic.window == 4
