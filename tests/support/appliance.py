@@ -18,6 +18,13 @@ from tests.support.i2pd_net import NETWORK_ID, wait_until
 _COMMAND = [sys.executable, "-m", "i2ptunnel"]
 
 
+class _PlainDumper(yaml.SafeDumper):
+    """Writes shared values out: the program reads no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def run_command(*arguments: str, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
     """Run one short ``i2ptunnel`` command."""
     return subprocess.run(
@@ -65,7 +72,7 @@ class Appliance:
 
     def write_config(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
-        self.config_file.write_text(yaml.safe_dump(self.config))
+        self.config_file.write_text(yaml.dump(self.config, Dumper=_PlainDumper))
 
     def start(self) -> None:
         self.write_config()
@@ -103,8 +110,10 @@ class Appliance:
     def write_router_info_once(self) -> bytes:
         """Start and stop so that identity and RouterInfo exist; returns the RouterInfo."""
         self.start()
-        wait_until(f"router.info of {self.address}", (self.data_dir / "router.info").exists, 20)
-        self.stop()
+        try:
+            wait_until(f"router.info of {self.address}", (self.data_dir / "router.info").exists, 20)
+        finally:
+            self.stop()
         return self.router_info
 
     def import_router_infos(self, infos: list[bytes]) -> None:
