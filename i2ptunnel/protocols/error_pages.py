@@ -142,6 +142,7 @@ PAGE_OF_CODE = {
     "lease_set_not_found": NO_LEASE_SET,
     "stream_reset": RESET,
     "target_unreachable": BACKEND_DOWN,
+    "too_many_streams": BUSY,
     "tunnels_not_ready": NOT_READY,
     "unknown_name": UNKNOWN_NAME,
 }

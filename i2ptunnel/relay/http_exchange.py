@@ -31,6 +31,8 @@ from i2ptunnel.relay.rewound import Rewound
 
 #: a body whose sender is silent for longer is given up
 BODY_TIMEOUT_S = 300.0
+#: how long a front that has ended its direction is still taken to wait for the response
+LEFT_GRACE_S = 20.0
 
 ResponseFilter = Callable[[ResponseHead, bool], ResponseHead]
 OpenBack = Callable[[bytes], Awaitable[Channel]]
@@ -133,7 +135,7 @@ class Exchange:
         try:
             opening = _as_coroutine(self._open_back(first))
             if self._front.local is not None:
-                return await unless_lost(self._front.local, opening)
+                return await unless_lost(self._front.local, opening, LEFT_GRACE_S)
             return await opening
         except Unavailable as error:
             raise ResponseNotStarted(str(error), error.code) from None
@@ -174,9 +176,10 @@ class Exchange:
             for helper in helpers:
                 helper.cancel()
 
-    @staticmethod
-    async def _watch(local: LocalChannel) -> None:
-        await local.wait_lost()
+    async def _watch(self, local: LocalChannel) -> None:
+        await local.wait_lost(LEFT_GRACE_S)
+        if self._is_response_started:
+            await local.wait_lost()
         raise Unavailable("the asking side is gone", "stream_reset")
 
     async def _send_body(self, back: Channel) -> None:

@@ -48,6 +48,7 @@ class LocalChannel(asyncio.Protocol):
         self._error: Unavailable | None = None
         self._data_waiter: asyncio.Future[None] | None = None
         self._room_waiter: asyncio.Future[None] | None = None
+        self._ended = asyncio.Event()
         self._lost = asyncio.Event()
 
     @classmethod
@@ -94,6 +95,7 @@ class LocalChannel(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._is_eof = True
+        self._ended.set()
         _wake(self._data_waiter)
         return True  # the other direction stays open
 
@@ -102,6 +104,7 @@ class LocalChannel(asyncio.Protocol):
             self._error = self._error or _broken(error)
         self._is_eof = True
         self._is_full = False
+        self._ended.set()
         self._lost.set()
         _wake(self._data_waiter)
         _wake(self._room_waiter)
@@ -178,18 +181,32 @@ class LocalChannel(asyncio.Protocol):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         transport.abort()
 
-    async def wait_lost(self) -> None:
-        """Return when the connection is gone, also while nobody reads."""
-        await self._lost.wait()
+    async def wait_lost(self, grace_s: float | None = None) -> None:
+        """Return when the connection is gone, also while nobody reads.
+
+        With ``grace_s``, also so long after the peer has ended its direction: a program that has
+        closed its socket looks just like one that only has nothing more to say.
+        """
+        if grace_s is None:
+            await self._lost.wait()
+            return
+        await self._ended.wait()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._lost.wait()
+        except TimeoutError:
+            pass
 
 
-async def unless_lost(channel: LocalChannel, work: Coroutine[Any, Any, T]) -> T:
+async def unless_lost(
+    channel: LocalChannel, work: Coroutine[Any, Any, T], grace_s: float | None = None
+) -> T:
     """The result of ``work``, which is given up when the local program goes away meanwhile.
 
-    Raises Unavailable then, and whatever ``work`` raises.
+    Raises Unavailable then, and whatever ``work`` raises. ``grace_s`` as in ``wait_lost``.
     """
     doing = asyncio.ensure_future(work)
-    waiting = asyncio.ensure_future(channel.wait_lost())
+    waiting = asyncio.ensure_future(channel.wait_lost(grace_s))
     try:
         await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not doing.done():

@@ -30,7 +30,13 @@ from i2ptunnel.protocols.http_filter import USER_AGENT_OUTSIDE, filter_request, 
 from i2ptunnel.protocols.proxy_target import ProxyTarget, read_target
 from i2ptunnel.protocols.users import is_authorised
 from i2ptunnel.relay.channel import Channel, CountedChannel, finish_politely
-from i2ptunnel.relay.http_exchange import Exchange, Front, OpenBack, ResponseNotStarted
+from i2ptunnel.relay.http_exchange import (
+    LEFT_GRACE_S,
+    Exchange,
+    Front,
+    OpenBack,
+    ResponseNotStarted,
+)
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.local import unless_lost
 from i2ptunnel.relay.pump import pump
@@ -61,6 +67,7 @@ class HttpProxy(ClientTunnel[HttpClientSection]):
 
     def __init__(self, model: HttpClientSection, context: TunnelContext) -> None:
         super().__init__(model, context)
+        self.counts.update(requests=0, requests_refused=0)
         self._users: dict[str, str] = {}
         self._extra_passed = frozenset(header.lower() for header in model.pass_headers)
         self._outproxies = OutproxyChoice(model.outproxies)
@@ -209,7 +216,9 @@ class HttpProxy(ClientTunnel[HttpClientSection]):
             user_agent=USER_AGENT_OUTSIDE,
             extra_passed=self._extra_passed,
         )
-        outproxy, stream = await unless_lost(front.local, self._reach_outproxy(target.host))
+        outproxy, stream = await unless_lost(
+            front.local, self._reach_outproxy(target.host), LEFT_GRACE_S
+        )
         if outproxy.authorization is not None:
             request.headers.add("Proxy-Authorization", outproxy.authorization)
 

@@ -30,6 +30,7 @@ class HttpServer(ServerTunnel[HttpServerSection]):
 
     def __init__(self, model: HttpServerSection, context: TunnelContext) -> None:
         super().__init__(model, context)
+        self.counts.update(requests=0, requests_refused=0)
         self._site = FileSite(model.docroot) if model.docroot is not None else None
 
     @property

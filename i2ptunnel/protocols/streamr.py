@@ -1,0 +1,109 @@
+"""Streamr: one producer of UDP packets, and subscribers in I2P who each get a copy.
+
+Wire (Java I2P, package streamr): a subscriber sends repliable datagrams of one byte, 0 to subscribe
+or stay subscribed and 1 to leave; it asks 5 times at intervals of 2 s and then every 10 s. The
+producer sends every packet raw to all who asked within the last 60 s, with their ports swapped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+
+SUBSCRIBE = b"\x00"
+UNSUBSCRIBE = b"\x01"
+#: Java: reads at most this much of a packet
+PACKET_BYTES_MAX = 15_360
+EXPIRES_S = 60.0
+_FIRST_PINGS = 5
+_FIRST_INTERVAL_S = 2.0
+_INTERVAL_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Where packets go: ``from_port`` is ours, ``to_port`` the subscriber's."""
+
+    destination_hash: bytes
+    from_port: int
+    to_port: int
+
+
+class StreamrProducer:
+    """Who is subscribed. At most ``subscribers_max``; nobody can push another one out."""
+
+    def __init__(self, subscribers_max: int, per_destination_max: int) -> None:
+        self._subscribers_max = subscribers_max
+        self._per_destination_max = per_destination_max
+        # the one that asked longest ago comes first
+        self._asked_at: OrderedDict[Subscriber, float] = OrderedDict()
+        self.counters: Counter[str] = Counter()
+
+    @property
+    def subscribers(self) -> tuple[Subscriber, ...]:
+        """Those who get packets, as of the last call."""
+        return tuple(self._asked_at)
+
+    def receive(
+        self, sender_hash: bytes, payload: bytes, from_port: int, to_port: int, now: float
+    ) -> None:
+        """An authenticated datagram from I2P; ``from_port`` is the sender's."""
+        self.expire(now)
+        subscriber = Subscriber(sender_hash, to_port, from_port)
+        if payload[:1] == SUBSCRIBE:
+            self._subscribe(subscriber, now)
+        elif payload[:1] == UNSUBSCRIBE:
+            if self._asked_at.pop(subscriber, None) is not None:
+                self.counters["unsubscribed"] += 1
+        else:
+            self.counters["datagrams_dropped"] += 1
+
+    def expire(self, now: float) -> None:
+        """Forget who did not ask again."""
+        while self._asked_at:
+            subscriber, asked_at = next(iter(self._asked_at.items()))
+            if now - asked_at < EXPIRES_S:
+                return
+            del self._asked_at[subscriber]
+            self.counters["expired"] += 1
+
+    def _subscribe(self, subscriber: Subscriber, now: float) -> None:
+        if subscriber in self._asked_at:
+            self._asked_at.move_to_end(subscriber)
+        else:
+            same = sum(s.destination_hash == subscriber.destination_hash for s in self._asked_at)
+            if len(self._asked_at) >= self._subscribers_max or same >= self._per_destination_max:
+                self.counters["subscribers_refused"] += 1
+                return
+            self.counters["subscribed"] += 1
+        self._asked_at[subscriber] = now
+
+
+class StreamrSubscription:
+    """A subscriber's side: when to ask, and which datagrams belong to it.
+
+    ``own_port`` should be drawn at random: raw datagrams say nothing of their sender, so the port
+    is what a stranger would have to guess to put packets into the stream.
+    """
+
+    def __init__(self, producer_hash: bytes, producer_port: int, own_port: int) -> None:
+        self._producer_hash = producer_hash
+        self._producer_port = producer_port
+        self._own_port = own_port
+        self._pings = 0
+        self.next_ping_at = 0.0
+
+    def ping_due(self, now: float) -> bool:
+        """True when it is time to ask; then counts as asked."""
+        if now < self.next_ping_at:
+            return False
+        self._pings += 1
+        interval_s = _FIRST_INTERVAL_S if self._pings < _FIRST_PINGS else _INTERVAL_S
+        self.next_ping_at = now + interval_s
+        return True
+
+    def is_ours(self, sender_hash: bytes | None, from_port: int, to_port: int) -> bool:
+        """Whether a datagram is part of the stream. ``sender_hash`` None: it is raw."""
+        if sender_hash is not None and sender_hash != self._producer_hash:
+            return False
+        return from_port == self._producer_port and to_port == self._own_port

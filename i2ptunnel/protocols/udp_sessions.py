@@ -1,0 +1,193 @@
+"""UDP through I2P: sessions by port, and which datagram format each packet takes.
+
+i2pd (udpclient, udpserver): a local program's source port is the I2P port it sends from. The first
+packet is repliable, so that the server learns who is there; those that follow soon go raw, which is
+smaller, and are known by their ports alone. Sessions end after 2 minutes without traffic.
+i2pd: its format 3 packets carry options: ``seqn`` (number of the packet) and ``flags``, of which 2
+asks for ``acked`` (the highest number that came). It sends nothing more when 500 stay without such
+an answer, so they are always answered; we ask for none, the router watches its paths itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+RAW = 0
+IDLE_TIMEOUT_S = 120.0
+#: i2pd: 64 KiB; longer ones than this do not fit the datagram formats with their headers
+PACKET_BYTES_MAX = 31_744
+#: before anything came back a lost first packet would block the session
+REPLIABLE_INTERVAL_UNANSWERED_S = 0.1
+REPLIABLE_INTERVAL_S = 1.0
+_FLAG_ACK_REQUESTED = 2
+_NUMBER_MAX = (1 << 32) - 1
+
+OwnerT = TypeVar("OwnerT")
+
+
+@dataclass(slots=True)
+class UdpSession(Generic[OwnerT]):
+    """One conversation. ``owner`` is whatever the tunnel needs to know of its local side."""
+
+    remote_hash: bytes
+    local_port: int
+    remote_port: int
+    owner: OwnerT
+    last_active: float
+    is_answered: bool = False
+    _last_repliable: float | None = None
+    _highest_number: int = 0
+
+    def choose(self, version: int, now: float) -> int:
+        """The format of the next packet to the other side: ``version`` or RAW."""
+        self.last_active = now
+        interval_s = REPLIABLE_INTERVAL_S if self.is_answered else REPLIABLE_INTERVAL_UNANSWERED_S
+        if self._last_repliable is not None and now - self._last_repliable < interval_s:
+            return RAW
+        self._last_repliable = now
+        return version
+
+    def receive(self, options: Mapping[str, str], now: float) -> dict[str, str] | None:
+        """Note a packet that came; the options of an empty format 3 packet to answer with, if any."""
+        self.last_active = now
+        self.is_answered = True
+        self._highest_number = max(self._highest_number, _number(options.get("seqn")))
+        if _number(options.get("flags")) & _FLAG_ACK_REQUESTED:
+            return {"acked": str(self._highest_number)}
+        return None
+
+
+def _number(text: str | None) -> int:
+    if text is None or not (text.isascii() and text.isdigit()) or len(text) > 10:
+        return 0
+    return min(int(text), _NUMBER_MAX)
+
+
+class UdpClientSessions(Generic[OwnerT]):
+    """The sessions of a client tunnel: by the local program's address, and by I2P port.
+
+    ``random_below(n)`` is for the rare case that two programs on different hosts use one port.
+    """
+
+    def __init__(self, sessions_max: int, random_below: Callable[[int], int]) -> None:
+        self._sessions_max = sessions_max
+        self._random_below = random_below
+        self._by_owner: dict[OwnerT, UdpSession[OwnerT]] = {}
+        self._by_port: dict[int, UdpSession[OwnerT]] = {}
+        self.counters: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._by_owner)
+
+    def obtain(
+        self, owner: OwnerT, source_port: int, remote_hash: bytes, remote_port: int, now: float
+    ) -> UdpSession[OwnerT] | None:
+        """The session of a local program, made when there is none; None when there are too many."""
+        session = self._by_owner.get(owner)
+        if session is None:
+            self.expire(now)
+            if len(self._by_owner) >= self._sessions_max:
+                self.counters["sessions_refused"] += 1
+                return None
+            port = source_port
+            while port in self._by_port or not port:
+                port = 1024 + self._random_below(65536 - 1024)
+            session = UdpSession(remote_hash, port, remote_port, owner, now)
+            self._by_port[port] = session
+            self._by_owner[owner] = session
+            self.counters["sessions"] += 1
+        return session
+
+    def find(self, from_port: int, to_port: int) -> UdpSession[OwnerT] | None:
+        """Whose a packet from I2P is."""
+        session = self._by_port.get(to_port)
+        if session is None or session.remote_port != from_port:
+            return None
+        return session
+
+    def expire(self, now: float) -> None:
+        """Forget sessions without traffic."""
+        for owner, session in list(self._by_owner.items()):
+            if now - session.last_active >= IDLE_TIMEOUT_S:
+                del self._by_owner[owner]
+                del self._by_port[session.local_port]
+
+
+class UdpServerSessions(Generic[OwnerT]):
+    """The sessions of a server tunnel: by destination and ports, and raw packets by ports.
+
+    Two destinations may use the same ports: each has its session, and a raw packet belongs to the
+    one that sent a repliable one last (i2pd keeps only that one).
+    """
+
+    def __init__(self, sessions_max: int, per_destination_max: int) -> None:
+        self._sessions_max = sessions_max
+        self._per_destination_max = per_destination_max
+        self._sessions: dict[tuple[bytes, int, int], UdpSession[OwnerT]] = {}
+        self._by_ports: dict[tuple[int, int], UdpSession[OwnerT]] = {}
+        self._per_destination: Counter[bytes] = Counter()
+        self.counters: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def has_room(self, remote_hash: bytes) -> bool:
+        """Whether one more session may be made for a destination."""
+        return (
+            len(self._sessions) < self._sessions_max
+            and self._per_destination[remote_hash] < self._per_destination_max
+        )
+
+    def find(self, remote_hash: bytes, from_port: int, to_port: int) -> UdpSession[OwnerT] | None:
+        """The session of a repliable packet; raw ones of these ports belong to it from now on."""
+        session = self._sessions.get((remote_hash, from_port, to_port))
+        if session is not None:
+            self._by_ports[from_port, to_port] = session
+        return session
+
+    def find_raw(
+        self, source_hash: bytes | None, from_port: int, to_port: int
+    ) -> UdpSession[OwnerT] | None:
+        """The session of a raw packet; ``source_hash`` if the core knows its sender."""
+        if source_hash is not None:
+            return self._sessions.get((source_hash, from_port, to_port))
+        return self._by_ports.get((from_port, to_port))
+
+    def add(
+        self, remote_hash: bytes, from_port: int, to_port: int, owner: OwnerT, now: float
+    ) -> UdpSession[OwnerT]:
+        """A new session; ask :meth:`has_room` first."""
+        session = UdpSession(remote_hash, to_port, from_port, owner, now)
+        self._sessions[remote_hash, from_port, to_port] = session
+        self._by_ports[from_port, to_port] = session
+        self._per_destination[remote_hash] += 1
+        self.counters["sessions"] += 1
+        return session
+
+    def expire(self, now: float) -> list[OwnerT]:
+        """Forget sessions without traffic; their owners, to be closed."""
+        gone = []
+        for key, session in list(self._sessions.items()):
+            if now - session.last_active >= IDLE_TIMEOUT_S:
+                gone.append(session.owner)
+                self._remove(key, session)
+        return gone
+
+    def clear(self) -> list[OwnerT]:
+        """Forget all sessions; their owners, to be closed."""
+        owners = [session.owner for session in self._sessions.values()]
+        self._sessions.clear()
+        self._by_ports.clear()
+        self._per_destination.clear()
+        return owners
+
+    def _remove(self, key: tuple[bytes, int, int], session: UdpSession[OwnerT]) -> None:
+        del self._sessions[key]
+        if self._by_ports.get(key[1:]) is session:
+            del self._by_ports[key[1:]]
+        self._per_destination[key[0]] -= 1
+        if self._per_destination[key[0]] <= 0:
+            del self._per_destination[key[0]]
