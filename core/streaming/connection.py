@@ -35,7 +35,9 @@ from core.streaming.receiver import Receiver
 from core.streaming.recovery import RoundTrip
 from core.streaming.sender import SEQUENCE_MAX, Sender
 
+#: timeouts until an unanswered CLOSE counts as answered; the second, if the peer closed before us
 CLOSE_TIMEOUTS_MAX = 5
+LAST_TIMEOUTS_MAX = 3
 #: timeouts after which a SYN reply that was never acknowledged is given up
 UNANSWERED_TIMEOUTS_MAX = 5
 #: how long a peer that acknowledged our CLOSE may take to close when nobody reads any more
@@ -346,7 +348,7 @@ class Stream:
             else:
                 sender.unchoke(now)
                 if delay_ms == 0:
-                    self._receiver.ack_now(now)
+                    self._receiver.ack_on_request(now, recovery.round_trip.smoothed)
         elif is_progress and sender.is_choked:
             sender.unchoke(now)
         if sequence or not self._buffer.next_sequence:
@@ -365,7 +367,7 @@ class Stream:
         self._account()
         if buffer.is_ended and not self._is_remote_closed:
             self._is_remote_closed = True
-            self._receiver.ack_now(now)
+            self._receiver.ack_close(now)
             self._host.emit(RemoteClosed(self))
         self._check_finished(now)
         self._host.wake(self)
@@ -428,7 +430,7 @@ class Stream:
 
     def last_ack(self, now: float) -> bytes | None:
         """The ack that a stream which just ended still owes."""
-        if not self._receiver.is_ack_due(now):
+        if not self._receiver.ack_at:
             return None
         return self._receiver.build_ack(self._sender.remote_id, self.local_id, now, 0.0)
 
@@ -521,8 +523,13 @@ class Stream:
             return
         timeouts = recovery.timeouts
         sender = self._sender
-        is_ending = self._is_remote_closed or recovery.lowest_unacked == sender.close_sequence
-        if is_ending and timeouts > CLOSE_TIMEOUTS_MAX:
+        # i2pd: a peer that has closed, or that was sent CLOSE, is likely gone without a word.
+        is_last = recovery.lowest_unacked == sender.close_sequence
+        is_ending = self._is_remote_closed or is_last
+        limit = CLOSE_TIMEOUTS_MAX
+        if self._is_remote_closed and is_last:
+            limit = LAST_TIMEOUTS_MAX
+        if is_ending and timeouts > limit:
             self._finish()
         elif timeouts > self._host.options.resend_max or (
             self.is_inbound and recovery.highest_acked < 0 and timeouts > UNANSWERED_TIMEOUTS_MAX
@@ -530,7 +537,7 @@ class Stream:
             self._give_up()
         else:
             sender.probe(0 if sender.is_connecting else probe)
-            if timeouts >= 2:
+            if timeouts >= 2 and not is_ending:
                 self._host.emit(PathSuspect(self, timeouts))
 
     # -- the end

@@ -18,6 +18,9 @@ CHOKE_RESERVE_BYTES = 1024 * 1024
 #: what one stream may hold while all streams of the session hold too much
 CROWDED_BYTES = 256 * 1024
 UNCHOKES = 3
+#: i2pd: forgets a stream with the first ack after its CLOSE, and then never acknowledges ours; if
+#: our CLOSE is that ack, it answers
+CLOSE_ACK_DELAY_S = 0.050
 UNCHOKE_INTERVAL_S = 0.1
 
 _pack_plain = PLAIN_HEADER.pack
@@ -81,9 +84,15 @@ class Receiver:
             self.duplicates += 1
             self.ack_soon(now)
 
-    def ack_now(self, now: float) -> None:
-        """The peer asked for it, or the stream has ended."""
-        self.ack_at = now
+    def ack_on_request(self, now: float, round_trip_s: float) -> None:
+        """The peer asked for an ack at once: an answer that comes right now may carry it."""
+        at = now + min(round_trip_s / 16, self.options.ack_delay_s)
+        if not self.ack_at or at < self.ack_at:
+            self.ack_at = at
+
+    def ack_close(self, now: float) -> None:
+        """The peer has closed: leave the application a moment to close as well."""
+        self.ack_at = now + CLOSE_ACK_DELAY_S
 
     def ack_soon(self, now: float) -> None:
         """Acknowledge again, but not once for each packet of a burst."""

@@ -38,6 +38,8 @@ COALESCE_S = 0.005
 BURST_S = 0.025
 BURST_PACKETS = 16
 QUANTUM_S = 0.004
+#: an ack is asked for eight times per round trip, but not more often than this
+ACK_REQUEST_INTERVAL_S = 0.004
 #: rounding of the clock must not make a timer fire just too early, again and again
 TOKEN_SLACK = 0.01
 PERSIST_MIN_S = 0.5
@@ -402,7 +404,8 @@ class Sender:
         recovery.next_sequence = sequence
         if sequence == first or flags:
             return
-        if now - self._ack_request_at >= recovery.round_trip.smoothed / 8:
+        interval = max(recovery.round_trip.smoothed / 8, ACK_REQUEST_INTERVAL_S)
+        if now - self._ack_request_at >= interval:
             # i2pd and Java delay acks by fractions of a second unless asked not to.
             self._ack_request_at = now
             head = _pack_plain(remote_id, local_id, sequence - 1, ack, 0, 0, DELAY_REQUESTED, 2)

@@ -43,7 +43,7 @@ def test_other_paths_are_filled(name: str, path: Path, total: float, share: floa
 
 
 @pytest.mark.parametrize("authenticated", [True, False])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_everything_that_can_happen_on_a_path(seed: int, authenticated: bool) -> None:
     network = Network(
         lambda: Path(delay=0.1, loss=0.08, jitter=0.15, duplicate=0.05, rate=400, queue=60),
@@ -94,10 +94,10 @@ def test_streams_share_a_path_fairly() -> None:
             job.step(stream, accepted.get(stream.local_id))
 
     network.on_step = step
-    network.run(lambda: False, seconds=20)
+    network.run(lambda: False, seconds=12)
     shares = [job.read for _, job in jobs]
     total = sum(shares)
-    assert total > 0.85 * 20 * 600 * MTU
+    assert total > 0.8 * 12 * 600 * MTU
     fairness = total**2 / (8 * sum(share**2 for share in shares))
     assert fairness > 0.8
     assert min(shares) > total / 8 / 4
