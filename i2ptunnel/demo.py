@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import socket
 import time
@@ -39,18 +40,19 @@ _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Hello from I2P</title>
 <style>body{font:18px/1.5 system-ui,sans-serif;max-width:36rem;margin:15vh auto;padding:0 1rem}
 </style></head><body><h1>Hello from I2P</h1>
-<p>This page came through four routers of a private I2P network on this machine.</p>
+<p>This page came through four hops of a private I2P network on this machine.</p>
 <p><a href="/sample.bin">5 MB to measure the speed</a></p></body></html>
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What one GET through the proxy brought. ``body_bytes``: bytes of the body."""
+    """What one GET through the proxy brought: the start of the body, its length and SHA-256."""
 
     status: int
     body: bytes
     body_bytes: int
+    digest: bytes
     first_byte_s: float
     seconds: float
 
@@ -64,6 +66,7 @@ class Demo:
     site_router: Router
     proxy: Endpoint
     site: str
+    sample_digest: bytes
     ready_s: float
 
     @property
@@ -71,19 +74,13 @@ class Demo:
         return f"http://{self.site}/"
 
     def path(self) -> list[str]:
-        """The routers between proxy and site, by their numbers; one way of several."""
+        """The hops from proxy to site, by the routers' numbers: one way of several."""
         names = {router.hash: f"r{number}" for number, router in enumerate(self.routers, 1)}
         out = [hops for _, is_in, hops in self.proxy_router.tunnel_paths() if not is_in]
         into = [hops for _, is_in, hops in self.site_router.tunnel_paths() if is_in]
         if not out or not into:
             return []
-        hops = [hop for hop in (*out[0], *into[0]) if hop in names]
-        inner = [names[hop] for hop in hops if hop not in self._ends]
-        return ["proxy", *inner, "site"]
-
-    @property
-    def _ends(self) -> set[bytes]:
-        return {self.proxy_router.hash, self.site_router.hash}
+        return ["proxy", *(names.get(hop, "?") for hop in (*out[0], *into[0])), "site"]
 
     async def fetch(self, path: str = "/", keep: int = 65536) -> Fetched:
         """GET a page of the site through the proxy; at most ``keep`` bytes of the body are kept.
@@ -106,13 +103,16 @@ async def _fetch(proxy: Endpoint, url: str, keep: int) -> Fetched:
         writer.write(request.encode())
         head = await reader.readuntil(b"\r\n\r\n")
         first_byte_s = time.monotonic() - began
-        body, count = bytearray(), 0
+        body, count, digest = bytearray(), 0, hashlib.sha256()
         while data := await reader.read(1 << 18):
             count += len(data)
+            digest.update(data)
             body += data[: keep - len(body)]
     finally:
         writer.close()
-    return Fetched(int(head.split()[1]), bytes(body), count, first_byte_s, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    status = int(head.split()[1])
+    return Fetched(status, bytes(body), count, digest.digest(), first_byte_s, seconds)
 
 
 def free_port(host: str, preferred: int) -> int:
@@ -128,12 +128,14 @@ def free_port(host: str, preferred: int) -> int:
     raise Unavailable("no free port on this machine", code="cannot_listen")
 
 
-def _write_site(root: Path) -> Path:
+def _write_site(root: Path) -> tuple[Path, bytes]:
+    """The directory of the site, and the SHA-256 of its sample file."""
     site = root / "site"
     site.mkdir()
+    sample = os.urandom(SAMPLE_BYTES)
     (site / "index.html").write_text(_PAGE)
-    (site / "sample.bin").write_bytes(os.urandom(SAMPLE_BYTES))
-    return site
+    (site / "sample.bin").write_bytes(sample)
+    return site, hashlib.sha256(sample).digest()
 
 
 def _make_routers(root: Path, count: int) -> list[Router]:
@@ -151,6 +153,8 @@ def _make_routers(root: Path, count: int) -> list[Router]:
                 inbound_bytes_s=1_000_000_000,
                 outbound_bytes_s=1_000_000_000,
                 floodfill=number <= FLOODFILLS,
+                # The two ends carry nothing for others, so that every hop is another router.
+                transit=number <= count - 2,
                 exploratory_inbound=shape,
                 exploratory_outbound=shape,
             )
@@ -195,7 +199,8 @@ async def demo_network(root: Path, routers: int = ROUTERS) -> AsyncIterator[Demo
     began = time.monotonic()
     shape = ShapeSection(length=_HOPS, quantity=2)
     proxy = Endpoint("127.0.0.1", free_port("127.0.0.1", PROXY_PORT))
-    site = HttpServerSection(docroot=_write_site(root), inbound=shape, outbound=shape)
+    docroot, digest = _write_site(root)
+    site = HttpServerSection(docroot=docroot, inbound=shape, outbound=shape)
     client = HttpClientSection(listen=proxy, inbound=shape, outbound=shape)
     async with contextlib.AsyncExitStack() as stack:
         running = _make_routers(root, routers)
@@ -210,4 +215,5 @@ async def demo_network(root: Path, routers: int = ROUTERS) -> AsyncIterator[Demo
         browsing = await stack.enter_async_context(_tunnel(proxy_router, "proxy", client))
         await _until_ready(serving, browsing)
         name = str(serving.status()[0]["b32"])
-        yield Demo(running, proxy_router, site_router, proxy, name, time.monotonic() - began)
+        ready_s = time.monotonic() - began
+        yield Demo(running, proxy_router, site_router, proxy, name, digest, ready_s)

@@ -70,6 +70,7 @@ class BudgetHandler(logging.Handler):
         self._tokens = budget_burst
         self._filled_at: float | None = None
         self._dropped = 0
+        self._tell_after = 0.0
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -88,16 +89,21 @@ class BudgetHandler(logging.Handler):
         if not self._take(len(line.encode("utf-8", "replace")), now):
             self._dropped += 1
             return
-        if self._dropped:
-            count, self._dropped = self._dropped, 0
-            self._write(record, logging.WARNING, f"{count} log lines were left out")
+        if self._dropped and now >= self._tell_after:
+            note = self._tell_dropped(now)
+            self._tokens -= len(note)  # below zero if need be: the lines after it pay
+            line = note + line
         self._stream.write(line)
         self._stream.flush()
 
-    def _write(self, model: logging.LogRecord, level: int, message: str) -> None:
-        record = logging.LogRecord("i2ptunnel.logs", level, "", 0, message, (), None)
-        record.created = model.created
-        self._stream.write(self.format(record) + "\n")
+    def _tell_dropped(self, now: float) -> str:
+        """A line about the lines that were left out, once a minute at most."""
+        self._tell_after = now + REPEAT_WINDOW_S
+        count, self._dropped = self._dropped, 0
+        message = f"{count} log lines were left out"
+        record = logging.LogRecord("i2ptunnel.logs", logging.WARNING, "", 0, message, (), None)
+        record.created = now
+        return self.format(record) + "\n"
 
     def _is_repeat(self, record: logging.LogRecord, now: float) -> bool:
         """Whether the same line was written in the last minute. Debug lines always are."""

@@ -257,10 +257,17 @@ async def _until_ready(tunnel: Tunnel[Any]) -> None:
         except Unavailable as error:
             if error.code != "tunnels_not_ready":
                 raise
+        _check_alive(tunnel)
         # A tunnel may need more than its session: look again soon, without spinning.
         await asyncio.sleep(_SETTLE_S)
 
 
 async def _until_lost(tunnel: Tunnel[Any]) -> None:
-    while tunnel.is_ready:
+    while tunnel.is_ready and not tunnel.failed.is_set():
         await asyncio.sleep(_WATCH_S)
+    _check_alive(tunnel)
+
+
+def _check_alive(tunnel: Tunnel[Any]) -> None:
+    if tunnel.failed.is_set():
+        raise Unavailable(tunnel.last_error or "the I2P session ended", code="closed")

@@ -15,8 +15,8 @@ from i2ptunnel.keyfiles import KEY_FILE_BYTES_MAX, generate_keys, read_keys, wri
 SIGNING_TYPES = {"ed25519": 7, "ecdsa-p256": 1, "ecdsa-p384": 2, "ecdsa-p521": 3, "reddsa": 11}
 
 
-def add_keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("keys", help="destination key files", description=__doc__)
+def add_keys(parser: argparse.ArgumentParser) -> None:
+    parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     generate = actions.add_parser("generate", help="make a new key file")
     generate.add_argument("file", type=Path)

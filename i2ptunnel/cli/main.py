@@ -6,6 +6,7 @@ Exit status: 0 ok, 1 failed, 2 wrong usage, 3 configuration invalid, 4 not runni
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -14,36 +15,44 @@ from core.base.errors import I2PError
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.config.faults import ConfigError
 
+# command: (module, function that declares it, help). Only the module of the command that is wanted
+# is imported: starting a router's worth of code for `check` takes longer than the check.
+# fmt: off
+_COMMANDS = {
+    "run":     ("run",    "add_run",     "run router and tunnels in the foreground"),
+    "check":   ("run",    "add_check",   "validate a configuration without starting"),
+    "plan":    ("status", "add_plan",    "what a reload would change"),
+    "reload":  ("status", "add_reload",  "read the configuration again: all or nothing"),
+    "status":  ("status", "add_status",  "state of the running appliance"),
+    "tunnels": ("status", "add_tunnels", "list, start, stop, restart tunnels"),
+    "keys":    ("keys",   "add_keys",    "destination key files"),
+    "netdb":   ("netdb",  "add_netdb",   "the network database"),
+    "schema":  ("run",    "add_schema",  "the JSON Schema of the YAML, for editors"),
+    "demo":    ("demo",   "add_demo",    "a private I2P network on this machine"),
+}
+# fmt: on
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    from i2ptunnel.cli.demo import add_demo
-    from i2ptunnel.cli.keys import add_keys
-    from i2ptunnel.cli.netdb import add_netdb
-    from i2ptunnel.cli.run import add_check, add_run, add_schema
-    from i2ptunnel.cli.status import add_reload, add_status, add_tunnels
 
+def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
+    """The command line; with ``wanted``, only that command has its arguments declared."""
     parser = argparse.ArgumentParser(
         prog="i2ptunnel",
         description="An I2P router with its proxies and servers, declared in one YAML file.",
         epilog=__doc__.splitlines()[-1] if __doc__ else None,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add_run(commands)
-    add_check(commands)
-    add_status(commands)
-    add_tunnels(commands)
-    add_reload(commands)
-    add_keys(commands)
-    add_netdb(commands)
-    add_schema(commands)
-    add_demo(commands)
+    for name, (module, function, text) in _COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if wanted in (None, name):
+            declare = getattr(importlib.import_module(f"i2ptunnel.cli.{module}"), function)
+            declare(command)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    arguments = build_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser(words[0] if words else "").parse_args(words)
     try:
         return int(arguments.run(arguments))
     except ConfigError as error:

@@ -19,8 +19,8 @@ from i2ptunnel.netdb_files import export_infos, keep_for_next_start, read_infos
 _BATCH = 500
 
 
-def add_netdb(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("netdb", help="the network database", description=__doc__)
+def add_netdb(parser: argparse.ArgumentParser) -> None:
+    parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the routers that are known")
     listing.add_argument("--json", action="store_true", help="for programs")

@@ -16,10 +16,8 @@ from i2ptunnel.config.model import json_schema
 from i2ptunnel.logs import LEVELS, configure_logging
 
 
-def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "run", help="run router and tunnels in the foreground", description=_run.__doc__
-    )
+def add_run(parser: argparse.ArgumentParser) -> None:
+    parser.description = _run.__doc__
     add_source_options(parser)
     parser.add_argument("--log-level", choices=LEVELS, default="info", metavar="L")
     parser.add_argument("--log-format", choices=("text", "json"), default="text")
@@ -51,10 +49,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "check", help="validate a configuration without starting", description=_check.__doc__
-    )
+def add_check(parser: argparse.ArgumentParser) -> None:
+    parser.description = _check.__doc__
     add_source_options(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=_check)
@@ -80,10 +76,8 @@ def _check(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def add_schema(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "schema", help="the JSON Schema of the YAML, for editors", description=_schema.__doc__
-    )
+def add_schema(parser: argparse.ArgumentParser) -> None:
+    parser.description = _schema.__doc__
     parser.set_defaults(run=_schema)
 
 

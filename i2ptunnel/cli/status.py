@@ -25,10 +25,8 @@ def control_socket(arguments: argparse.Namespace) -> Path:
     return load_sources(arguments).data_dir / _CONTROL_SOCKET
 
 
-def add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "status", help="state of the running appliance", description=_status.__doc__
-    )
+def add_status(parser: argparse.ArgumentParser) -> None:
+    parser.description = _status.__doc__
     add_source_options(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--watch", action="store_true", help="again and again, until interrupted")
@@ -95,22 +93,22 @@ def _as_text(status: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def add_reload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    for name, text in (("plan", "what a reload would change"), ("reload", "read the file again")):
-        parser = commands.add_parser(name, help=text, description=_reload.__doc__)
-        add_source_options(parser)
-        parser.add_argument("--json", action="store_true", help="for programs")
-        if name == "reload":
-            parser.add_argument(
-                "--wait", action="store_true", help="kept for unit files: always so"
-            )
-        parser.set_defaults(run=_reload, control_command=name)
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.description = _reload.__doc__
+    add_source_options(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=_reload)
+
+
+def add_reload(parser: argparse.ArgumentParser) -> None:
+    add_plan(parser)
+    parser.add_argument("--wait", action="store_true", help="for unit files; it always waits")
 
 
 def _reload(arguments: argparse.Namespace) -> int:
     """Reload the tunnels of the running appliance: all or nothing. plan only says what would be."""
     load_sources(arguments)
-    plan = ask(control_socket(arguments), arguments.control_command, timeout_s=30)
+    plan = ask(control_socket(arguments), arguments.command, timeout_s=30)
     if arguments.json:
         print(json.dumps(plan, indent=2))
         return Exit.OK
@@ -121,10 +119,8 @@ def _reload(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def add_tunnels(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "tunnels", help="list, start, stop, restart tunnels", description=_tunnels.__doc__
-    )
+def add_tunnels(parser: argparse.ArgumentParser) -> None:
+    parser.description = _tunnels.__doc__
     parser.add_argument(
         "action", nargs="?", default="list", choices=("list", "start", "stop", "restart")
     )

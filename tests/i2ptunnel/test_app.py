@@ -1,0 +1,183 @@
+"""The program as a process: start, control, reload, stop; and the demo network."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.data.router_info import RouterInfo
+from i2ptunnel.cli.main import main
+
+COMMAND = [sys.executable, "-m", "i2ptunnel"]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def wait_for(what: Callable[[], Any], timeout_s: float = 20) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while not (value := what()):
+        assert time.monotonic() < deadline, "timeout"
+        time.sleep(0.02)
+    return value
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class Program:
+    """``i2ptunnel run`` in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.config = directory / "i.yaml"
+        self.data = directory / "data"
+        self.log = directory / "log"
+        self.router = (
+            f"router: {{data_dir: data, network_id: 78, host: 127.78.2.1, bind: 127.78.2.1, "
+            f"port: {free_port()}, allow_private_addresses: true}}\n"
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def write(self, tunnels: str) -> None:
+        self.config.write_text(self.router + tunnels)
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "run", "-c", str(self.config)], stdout=log, stderr=log
+            )
+        wait_for(lambda: "is up" in self.log.read_text() or self.process.poll() is not None)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command in this process: no interpreter to start."""
+        words = [*arguments, "-c", str(self.config)]
+        with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+            status = main(words)
+        return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    made = Program(tmp_path)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        made.process.wait(10)
+
+
+def test_life_of_the_program(program: Program) -> None:
+    port, taken = free_port(), socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    with taken:
+        program.write(
+            f"tunnels:\n  web: {{type: httpclient, listen: '127.0.0.1:{port}'}}\n"
+            f"  bad: {{type: sockstunnel, listen: '127.0.0.1:{taken.getsockname()[1]}'}}\n"
+        )
+        program.start()
+        status = json.loads(program.command("status", "--json").stdout)
+        states = {tunnel["name"]: tunnel["state"] for tunnel in status["tunnels"]}
+        assert states["bad"] == "failed" and states["web"] != "failed"
+        assert "in use" in next(t["last_error"] for t in status["tunnels"] if t["name"] == "bad")
+        assert program.command("status", "--check", "live").returncode == 0
+        assert program.command("status", "--check", "ready").returncode == 5
+        assert "web" in program.command("status").stdout
+
+        # a second one in the same data directory is refused
+        second = run("run", "-c", str(program.config))
+        assert second.returncode == 1 and "in use" in second.stderr
+
+        # a broken file changes nothing, a good one only what it says
+        good = program.config.read_text()
+        program.write("tunnels: {web: {type: httpclent}}\n")
+        refused = program.command("reload")
+        assert refused.returncode == 3 and "did you mean" in refused.stderr
+        assert program.process is not None
+        program.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "reload refused" in program.log.read_text())
+        program.config.write_text(good.replace("  bad:", "  new:"))
+        assert program.command("plan").stdout.split() == [
+            *("+", "add", "new", "=", "keep", "web", "-", "remove", "bad")
+        ]
+        assert program.command("reload").returncode == 0
+        names = [line.split("\t")[0] for line in program.command("tunnels").stdout.splitlines()]
+        assert names == ["web", "new"]
+        assert program.command("tunnels", "stop", "web").returncode == 0
+        assert "web\thttpclient\tstopped" in program.command("tunnels").stdout
+        assert program.command("tunnels", "stop", "nope").returncode == 1
+
+        began = time.monotonic()
+        assert program.stop() == 0
+        assert time.monotonic() - began < 3
+    assert program.command("status").returncode == 4
+    modes = {path.name: path.stat().st_mode & 0o777 for path in program.data.iterdir()}
+    assert modes["router.keys"] == 0o600
+    assert "control.sock" not in modes
+    assert "Traceback" not in program.log.read_text()
+
+
+def test_netdb_import_while_down_and_up(program: Program, tmp_path: Path) -> None:
+    other = Program(tmp_path / "other")
+    other.config.parent.mkdir()
+    other.router = other.router.replace("127.78.2.1", "127.78.3.1")
+    other.write("")
+    other.start()
+    try:
+        raw = (other.data / "router.info").read_bytes()
+    finally:
+        other.stop()
+    name = RouterInfo.parse(raw).hash
+    folder = tmp_path / "infos"
+    folder.mkdir()
+    (folder / "routerInfo-a.dat").write_bytes(raw)
+    program.write("")
+    done = program.command("netdb", "import", str(folder))
+    assert done.returncode == 0 and "kept for the next start" in done.stdout
+    program.start()
+    listed = json.loads(program.command("netdb", "list", "--json").stdout)
+    assert len(listed) == 1
+    assert not (program.data / "imported").exists()
+    done = program.command("netdb", "import", str(folder / "routerInfo-a.dat"))
+    assert done.returncode == 0, done.stderr
+    assert program.command("netdb", "export", str(tmp_path / "out")).returncode == 0
+    (exported,) = (tmp_path / "out").iterdir()
+    assert RouterInfo.parse(exported.read_bytes()).hash == name
+    assert program.stop() == 0
+
+
+def test_start_faults_are_one_line(program: Program) -> None:
+    program.data.mkdir()
+    (program.data / "router.keys").write_bytes(b"x" * 100)
+    program.write("")
+    done = run("run", "-c", str(program.config))
+    assert done.returncode == 1
+    assert "router.keys" in done.stderr and "Traceback" not in done.stderr
+    assert (program.data / "router.keys").read_bytes() == b"x" * 100
+
+
+def test_demo() -> None:
+    done = run("demo", "--once")
+    assert done.returncode == 0, done.stderr
+    assert "Hello from I2P" in done.stdout and "MB/s" in done.stdout

@@ -1,0 +1,130 @@
+"""Who shares a session with whom, and what happens to key files."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.api import FileFault, SessionConfig
+from core.base.errors import Unavailable
+from core.data.identity import Destination
+from i2ptunnel.config.router_model import ShapeSection
+from i2ptunnel.keyfiles import generate_keys, load_or_create_keys, read_keys, write_new_keys
+from i2ptunnel.sessions import SessionPool
+from i2ptunnel.tunnels.base import SessionRequest
+
+SHAPE = ShapeSection()
+
+
+class FakeSession:
+    """Counts; can be closed from outside."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self.config = config
+        self.is_closed = False
+
+    @property
+    def is_ready(self) -> bool:
+        return not self.is_closed
+
+    @property
+    def destination(self) -> Destination:
+        raise NotImplementedError
+
+    async def wait_ready(self, timeout_s: float) -> None:
+        if self.is_closed:
+            raise Unavailable("closed", code="closed")
+
+    async def connect(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    async def accept(self) -> Any:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+async def open_fake(config: SessionConfig) -> Any:
+    return FakeSession(config)
+
+
+def request(
+    name: str, keys: str | None = None, shared: bool = True, length: int = 3
+) -> SessionRequest:
+    return SessionRequest(
+        name=name,
+        inbound=ShapeSection(length=length),
+        outbound=SHAPE,
+        keys_file=keys,
+        is_shared=shared,
+        publish=False,
+    )
+
+
+def test_sharing(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path)
+        a, b = await asyncio.gather(pool.open(request("a")), pool.open(request("b")))
+        other_shape = await pool.open(request("c", length=2))
+        own = await pool.open(request("d", shared=False))
+        assert a is b
+        assert len({id(s) for s in (a, other_shape, own)}) == 3
+        assert pool.count == 3
+        await pool.release(a)
+        assert a.is_ready
+        await pool.release(b)
+        assert not a.is_ready and pool.count == 2
+        again = await pool.open(request("a"))
+        assert again is not a
+
+    asyncio.run(main())
+
+
+def test_a_session_that_ended_is_not_handed_out_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path)
+        first = await pool.open(request("a"))
+        await first.close()
+        second = await pool.open(request("b"))
+        assert second is not first and second.is_ready
+        await pool.release(first)
+        assert second.is_ready and pool.count == 1
+
+    asyncio.run(main())
+
+
+def test_keys_are_made_once_and_private(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path)
+        one: Any = await pool.open(request("a", keys="a.dat", shared=False))
+        await pool.release(one)
+        two: Any = await pool.open(request("a", keys="a.dat", shared=False))
+        assert one.config.keys.hash == two.config.keys.hash
+        assert stat.S_IMODE((tmp_path / "a.dat").stat().st_mode) == 0o600
+
+    asyncio.run(main())
+
+
+def test_damaged_or_open_key_files_are_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.dat"
+    write_new_keys(path, generate_keys())
+    whole = path.read_bytes()
+    for data in (b"", whole[:100], whole[:500], b"\xff" * 700, whole[:-1]):
+        path.write_bytes(data)
+        with pytest.raises(FileFault):
+            load_or_create_keys(path)
+        assert path.read_bytes() == data
+    path.write_bytes(whole)
+    path.chmod(0o640)
+    with pytest.raises(FileFault, match="chmod 600"):
+        load_or_create_keys(path)
+    path.chmod(0o600)
+    assert load_or_create_keys(path).write() == whole
+    with pytest.raises(FileFault, match="exists already"):
+        write_new_keys(path, generate_keys())
+    assert read_keys(tmp_path / "none.dat") is None
