@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from core.data.lease_set_layers import ClientAuthorisation, DailyKey
 from core.data.private_keys import PrivateKeys
 from core.streaming.options import StreamingOptions
 from core.tunnel.shape import TunnelShape
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedLeaseSetOptions:
+    """Publish the lease set encrypted: only who has the b33 address can read it.
+
+    The destination's signing type must be Ed25519 or Red25519 (11, recommended for new ones).
+    """
+
+    secret: str = field(default="", repr=False)
+    """Clients must know it besides the address. i2pd clients cannot use one."""
+    authorisation: ClientAuthorisation | None = None
+    """The clients that may read it; None: everybody with the address. Changed at run time by
+    ``ClientSession.authorise``."""
+    daily_keys: tuple[DailyKey, ...] = field(default=(), repr=False)
+    """For a destination whose signing key is offline: made by
+    ``core.data.lease_set_layers.authorise_days`` where that key is, one for each day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +38,5 @@ class SessionConfig:
     publish: bool = False
     """Publish the lease set in the netDb (servers); clients bundle it to whom they talk to."""
     streaming: StreamingOptions = field(default_factory=StreamingOptions)
+    encrypted: EncryptedLeaseSetOptions | None = None
+    """How a published lease set is encrypted; None: it is readable for everybody."""

@@ -1,35 +1,103 @@
-"""Our own lease set: built from the live inbound tunnels whenever they change."""
+"""Our own lease set: built from the live inbound tunnels whenever they change.
+
+An encrypted one has two forms: the inner one goes along with messages to whom we talk, the outer
+one is published, and moves to another key at UTC midnight (encryptedleaseset.md).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.base.ports import WallClock
+from core.base.calendar import day_number, seconds_to_midnight
+from core.base.errors import LocalError
+from core.base.ports import Entropy, WallClock
+from core.client.config import EncryptedLeaseSetOptions
+from core.crypto.blinding import Blinding
 from core.crypto.x25519 import X25519Key
 from core.data.certificate import CryptoType
 from core.data.lease_set import LEASES_MAX, Lease, LeaseSet2
+from core.data.lease_set_layers import ClientAuthorisation, DailyKey, daily_key, seal_lease_set
+from core.data.lease_set_variants import EncryptedLeaseSet
 from core.data.private_keys import PrivateKeys
 from core.tunnel.tunnels import InboundTunnel
 
 #: Tunnels built within this time go into one lease set.
 SETTLE_S = 0.5
+#: The day must have changed for sure when the lease set of the new day is built.
+MIDNIGHT_MARGIN_S = 0.25
 
 
 class OwnLeaseSet:
-    """Builds lease sets with growing publication dates (peers keep the newest by its second)."""
+    """Builds lease sets with growing publication dates (peers keep the newest by its second).
 
-    __slots__ = ("_is_published", "_keys", "_static", "_wall", "current", "due_at")
+    LocalError if it is to be encrypted and ``keys`` cannot be blinded.
+    """
+
+    __slots__ = (
+        "_blinding",
+        "_daily_key",
+        "_daily_keys",
+        "_encrypted",
+        "_entropy",
+        "_is_published",
+        "_keys",
+        "_static",
+        "_wall",
+        "authorisation",
+        "current",
+        "due_at",
+    )
 
     def __init__(
-        self, keys: PrivateKeys, static: X25519Key, is_published: bool, wall: WallClock
+        self,
+        keys: PrivateKeys,
+        static: X25519Key,
+        is_published: bool,
+        wall: WallClock,
+        entropy: Entropy,
+        options: EncryptedLeaseSetOptions | None = None,
     ) -> None:
         self._keys = keys
         self._static = static
         self._is_published = is_published
         self._wall = wall
+        self._entropy = entropy
         self.current: LeaseSet2 | None = None
+        self._encrypted: EncryptedLeaseSet | None = None
         self.due_at: float | None = None
         """Monotonic time at which a new one should be built."""
+        self.authorisation: ClientAuthorisation | None = None
+        self._blinding: Blinding | None = None
+        self._daily_key: DailyKey | None = None
+        self._daily_keys: dict[int, DailyKey] = {}
+        if options is not None and is_published:
+            destination = keys.destination
+            self._blinding = Blinding(
+                destination.signing_type, destination.signing_key, options.secret
+            )
+            self.authorisation = options.authorisation
+            self._daily_keys = {key.day: key for key in options.daily_keys}
+            if keys.offline is not None and not self._daily_keys:
+                raise LocalError("an offline destination needs blinded keys made in advance")
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self._blinding is not None
+
+    @property
+    def published(self) -> LeaseSet2 | EncryptedLeaseSet | None:
+        """What to store in the netDb for ``current``.
+
+        None on a day for which no blinded key was made in advance: nothing can be published then.
+        """
+        return self._encrypted if self.is_encrypted else self.current
+
+    def authorise(self, authorisation: ClientAuthorisation | None, now: float) -> None:
+        """Encrypt for others, at once. LocalError if it is not published encrypted."""
+        if not self.is_encrypted:
+            raise LocalError("the lease set of this session is not encrypted")
+        self.authorisation = authorisation
+        self.due_at = now
 
     @property
     def published_s(self) -> int:
@@ -41,7 +109,7 @@ class OwnLeaseSet:
         due = now if self.current is None else now + SETTLE_S
         self.due_at = due if self.due_at is None else min(self.due_at, due)
 
-    def build(self, tunnels: Iterable[InboundTunnel]) -> LeaseSet2 | None:
+    def build(self, tunnels: Iterable[InboundTunnel], now: float) -> LeaseSet2 | None:
         """A new one over ``tunnels``; None if none of them is alive."""
         self.due_at = None
         wall_s = self._wall.now()
@@ -53,6 +121,8 @@ class OwnLeaseSet:
             ),
             key=lambda lease: -lease.end_ms,
         )[:LEASES_MAX]
+        if self.is_encrypted:
+            self.due_at = now + seconds_to_midnight(wall_s) + MIDNIGHT_MARGIN_S
         if not leases:
             return None
         published_s = max(int(wall_s), self.published_s + 1)
@@ -63,5 +133,23 @@ class OwnLeaseSet:
             published_s * 1000,
             leases[0].end_ms,
             unpublished=not self._is_published,
+            blinded=self.is_encrypted,
         )
+        self._encrypted = self._encrypt(self.current)
         return self.current
+
+    def _encrypt(self, lease_set: LeaseSet2) -> EncryptedLeaseSet | None:
+        if self._blinding is None:
+            return None
+        key = self._key_of(day_number(lease_set.published_ms // 1000))
+        if key is None:
+            return None
+        return seal_lease_set(lease_set, self._blinding, key, self._entropy, self.authorisation)
+
+    def _key_of(self, day: int) -> DailyKey | None:
+        if self._keys.offline is not None:
+            return self._daily_keys.get(day)
+        if self._daily_key is None or self._daily_key.day != day:
+            assert self._blinding is not None
+            self._daily_key = daily_key(self._keys, self._blinding, day)
+        return self._daily_key

@@ -6,8 +6,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from core.base.ports import Entropy
+from core.data.blinded_address import BlindedTarget
 from core.data.lease_set import Lease
 from core.data.lease_set_variants import AnyLeaseSet
+from core.data.payload import PROTOCOL_STREAMING, wrap
 from core.streaming.events import OutgoingPacket
 from core.tunnel.tunnels import OutboundTunnel
 
@@ -29,7 +31,12 @@ class Remote:
     outbound: OutboundTunnel | None = None
     avoid_gateway: bytes | None = None
     lookup: int | None = None
-    """Request number of a lookup under way."""
+    """Request number of a lookup under way; 0 for one of an encrypted lease set."""
+    blinded: BlindedTarget | None = None
+    """How its encrypted lease set was opened, and will be again."""
+    is_caller: bool = False
+    """It came to us; the application never asked for it."""
+    since: float = 0.0
     waiting: deque[OutgoingPacket] = field(
         default_factory=lambda: deque(maxlen=WAITING_PACKETS_MAX)
     )
@@ -79,3 +86,14 @@ class Remote:
 
 def _leases(lease_set: AnyLeaseSet) -> tuple[Lease, ...]:
     return getattr(lease_set, "leases", ())
+
+
+def wrap_packet(packet: OutgoingPacket) -> bytes:
+    """The payload of the Data message that carries a stream packet."""
+    return wrap(
+        PROTOCOL_STREAMING,
+        packet.from_port,
+        packet.to_port,
+        packet.packet,
+        compress=packet.compress,
+    )

@@ -18,16 +18,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
+from core.client.blinded import NOT_FOUND, BlindedLookups, BlindedOutcome, target_of
 from core.client.config import SessionConfig
+from core.client.events import (
+    ClientStats,
+    DatagramReceived,
+    Event,
+    LeaseSetFound,
+    ReadyChanged,
+)
 from core.client.own_lease_set import OwnLeaseSet
-from core.client.remote import Remote
+from core.client.remote import Remote, wrap_packet
 from core.crypto.x25519 import X25519Key
+from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
+from core.data.lease_set_layers import ClientAuthorisation
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.payload import PROTOCOL_STREAMING, unwrap, wrap
 from core.data.private_keys import PrivateKeys
@@ -36,7 +45,6 @@ from core.garlic.sessions import MessageKind, RatchetSessions
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType, make_standard
 from core.netdb.facade import NetDb
-from core.streaming.events import Event as StreamEvent
 from core.streaming.events import OutgoingPacket, PathSuspect
 from core.streaming.manager import ACK_RESERVE, StreamManager
 from core.tunnel.delivery import DeliveryKind
@@ -51,47 +59,9 @@ OFFER_RETRY_S = 3.0
 OFFERS_MAX = 6
 LOOKUP_RETRY_S = 2.0
 DATAGRAMS_WAITING_MAX = 256
+#: A lease set of ours is of no use after this time, to whoever still has it.
+LEASE_SET_LIFE_S = 660.0
 _HOUSEKEEPING_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseSetFound:
-    """A lookup that the application asked for ended; ``lease_set`` None: nothing found."""
-
-    destination_hash: bytes
-    lease_set: AnyLeaseSet | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyChanged:
-    """The session became able, or unable, to carry traffic."""
-
-    is_ready: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DatagramReceived:
-    """A datagram for this destination, still in its wire format (see core.datagram)."""
-
-    protocol: int
-    from_port: int
-    to_port: int
-    payload: bytes
-
-
-Event = StreamEvent | LeaseSetFound | ReadyChanged | DatagramReceived
-
-
-@dataclass(slots=True)
-class ClientStats:
-    """What was dropped, by reason, and what passed."""
-
-    malformed: int = 0
-    no_path: int = 0
-    no_lease_set: int = 0
-    foreign_lease_set: int = 0
-    messages_in: int = 0
-    messages_out: int = 0
 
 
 class ClientEngine:
@@ -122,12 +92,15 @@ class ClientEngine:
         self._netdb = netdb
         self._wall = wall
         self._entropy = entropy
-        self._own = OwnLeaseSet(keys, static, config.publish, wall)
+        self.own = OwnLeaseSet(keys, static, config.publish, wall, entropy, config.encrypted)
+        self._published_key: bytes | None = None
+        self._callers_cut_at = 0.0
         self._is_publish_confirmed = not config.publish
         self._remotes: dict[bytes, Remote] = {}
         self._by_static: dict[bytes, Remote] = {}
         self._lookups: dict[int, Remote] = {}
-        self._wanted: set[bytes] = set()
+        self._blinded = BlindedLookups(netdb, self.owner, wall)
+        self._wanted: set[bytes | BlindedTarget] = set()
         self._arrived: list[tuple[object, int, int, bytes]] = []
         self._events: deque[Event] = deque()
         self._housekeeping_at = 0.0
@@ -139,15 +112,26 @@ class ClientEngine:
 
     # What the application asks
 
-    def lookup(self, destination_hash: bytes, now: float) -> None:
-        """Find a lease set; LeaseSetFound follows, at once if a usable one is known."""
-        remote = self._remote(destination_hash, now)
-        wall_ms = self._wall_ms()
-        if remote.static is not None and not remote.is_lease_set_old(wall_ms):
-            self._events.append(LeaseSetFound(destination_hash, remote.lease_set))
-            return
-        self._wanted.add(destination_hash)
-        self._look_up(remote, now)
+    def lookup(self, target: bytes | BlindedTarget, now: float) -> None:
+        """Find the lease set of a destination hash, or one that is published encrypted.
+
+        LeaseSetFound follows, at once if a usable one is known.
+        """
+        if isinstance(target, bytes):
+            destination_hash: bytes | None = target
+        else:
+            destination_hash = self._blinded.destination_of(target)
+        remote = None if destination_hash is None else self._remote(destination_hash, now)
+        if remote is not None:
+            remote.is_caller = False
+            if remote.static is not None and not remote.is_lease_set_old(self._wall_ms()):
+                self._events.append(LeaseSetFound(target, remote.lease_set))
+                return
+        self._wanted.add(target)
+        if isinstance(target, BlindedTarget):
+            self._search(target, now)
+        elif remote is not None:
+            self._look_up(remote, now)
 
     def send_datagram(
         self,
@@ -193,23 +177,31 @@ class ClientEngine:
 
     def lookup_finished(self, request: int, result: object, now: float) -> None:
         """The netDb's answer to a lookup of ours."""
+        if request in self._blinded:
+            outcome = self._blinded.finished(request, result)
+            if outcome is not None:
+                self._search_ended(outcome, now)
+            return
         remote = self._lookups.pop(request, None)
         if remote is None:
             return
-        remote.lookup = None
         if result is not None:
             self._adopt(remote, result)
-        found = remote.lease_set if remote.static is not None else None
-        if remote.hash in self._wanted:
-            self._wanted.discard(remote.hash)
-            self._events.append(LeaseSetFound(remote.hash, found))
-        if found is None:
-            self.stats.no_lease_set += len(remote.waiting)
-            remote.waiting.clear()
+        self._lookup_ended(remote, remote.hash, NOT_FOUND)
 
     def tunnels_changed(self, now: float) -> None:
         """Our inbound tunnels are others than before."""
-        self._own.tunnels_changed(now)
+        self.own.tunnels_changed(now)
+
+    def authorise(self, authorisation: ClientAuthorisation | None, now: float) -> None:
+        """Change who may read our encrypted lease set, and publish it anew.
+
+        Who was revoked is out as soon as the leases it knows have ended: destinations that came to
+        us until then are told no new ones, they have to look for them like everybody else.
+        LocalError if the lease set is not encrypted.
+        """
+        self.own.authorise(authorisation, now)
+        self._callers_cut_at = now + LEASE_SET_LIFE_S
 
     def publish_confirmed(self) -> None:
         """A floodfill holds our lease set."""
@@ -217,7 +209,7 @@ class ClientEngine:
 
     def republish(self, now: float) -> None:
         """The published lease set gets old."""
-        self._own.due_at = now
+        self.own.due_at = now
 
     # The engine's turn
 
@@ -230,7 +222,7 @@ class ClientEngine:
         if deadline is not None and deadline <= now:
             self.streams.handle_timer(now)
         self.ratchet.handle_timer(now)
-        if self._own.due_at is not None and self._own.due_at <= now:
+        if self.own.due_at is not None and self.own.due_at <= now:
             self._renew_lease_set(now)
         self._drain_streams(now)
         self._send_packets(now)
@@ -238,7 +230,7 @@ class ClientEngine:
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING_S
             self._keep_house(now)
-        if self._own.current is not None:
+        if self.own.current is not None:
             self._offer_lease_set(now)
         self._update_ready(now)
 
@@ -251,7 +243,7 @@ class ClientEngine:
         times = (
             self.streams.next_timer(),
             self.ratchet.next_timer(),
-            self._own.due_at,
+            self.own.due_at,
             self._retry_at,
             self._housekeeping_at,
         )
@@ -274,7 +266,10 @@ class ClientEngine:
             self.stats.foreign_lease_set += 1
             return
         if self._netdb.remember_lease_set(lease_set, self.owner, now):
-            self._adopt(self._remote(lease_set.hash, now), lease_set)
+            is_caller = lease_set.hash not in self._remotes
+            remote = self._remote(lease_set.hash, now)
+            remote.is_caller |= is_caller
+            self._adopt(remote, lease_set)
 
     def _receive_data(self, body: bytes, remote: Remote | None, now: float) -> None:
         end = 4 + int.from_bytes(body[:4], "big")
@@ -299,7 +294,8 @@ class ClientEngine:
             if len(self._remotes) >= REMOTES_MAX:
                 oldest = min(self._remotes.values(), key=lambda one: max(one.heard_at, one.sent_at))
                 self._forget(oldest)
-            remote = self._remotes[destination_hash] = Remote(destination_hash, heard_at=now)
+            remote = Remote(destination_hash, heard_at=now, since=now)
+            self._remotes[destination_hash] = remote
             known = self._netdb.get_lease_set(destination_hash, self.owner)
             if known is not None:
                 self._adopt(remote, known)
@@ -330,11 +326,57 @@ class ClientEngine:
         return remote.static is not None and remote.choose_lease(wall_ms, self._entropy) is not None
 
     def _look_up(self, remote: Remote, now: float) -> None:
-        if remote.lookup is None:
-            remote.lookup = self._netdb.lookup_lease_set(
-                remote.hash, self.owner, now, fresh=remote.lease_set is not None
-            )
-            self._lookups[remote.lookup] = remote
+        if remote.lookup is not None:
+            return
+        target = remote.blinded or target_of(remote.lease_set)
+        if target is not None:
+            remote.lookup = 0
+            remote.blinded = target
+            self._blinded.remember(target, remote.hash)
+            self._search(target, now)
+            return
+        remote.lookup = self._netdb.lookup_lease_set(
+            remote.hash, self.owner, now, fresh=remote.lease_set is not None
+        )
+        self._lookups[remote.lookup] = remote
+
+    def _search(self, target: BlindedTarget, now: float) -> None:
+        if not self._blinded.start(target, now):
+            self._search_ended(BlindedOutcome(target, None, NOT_FOUND), now)
+
+    def _search_ended(self, outcome: BlindedOutcome, now: float) -> None:
+        """A search for an encrypted lease set ended; the destination may be new to us."""
+        target, lease_set = outcome.target, outcome.lease_set
+        if lease_set is not None and self._netdb.remember_lease_set(lease_set, self.owner, now):
+            remote = self._remote(lease_set.hash, now)
+            remote.blinded = target
+            # A correspondent may have sent a newer one along in the meantime.
+            newest = self._netdb.get_lease_set(lease_set.hash, self.owner)
+            self._adopt(remote, newest or lease_set)
+        destination_hash = self._blinded.destination_of(target)
+        known = None if destination_hash is None else self._remotes.get(destination_hash)
+        if known is not None:
+            self._lookup_ended(known, target, outcome.why or NOT_FOUND)
+        else:
+            self._tell(target, None, outcome.why or NOT_FOUND)
+
+    def _lookup_ended(self, remote: Remote, target: bytes | BlindedTarget, why: str) -> None:
+        remote.lookup = None
+        is_usable = (
+            remote.static is not None
+            and remote.choose_lease(self._wall_ms(), self._entropy) is not None
+        )
+        found = remote.lease_set if is_usable else None
+        for wanted in {remote.hash, target}:
+            self._tell(wanted, found, "" if is_usable else why)
+        if found is None:
+            self.stats.no_lease_set += len(remote.waiting)
+            remote.waiting.clear()
+
+    def _tell(self, target: bytes | BlindedTarget, found: AnyLeaseSet | None, why: str) -> None:
+        if target in self._wanted:
+            self._wanted.discard(target)
+            self._events.append(LeaseSetFound(target, found, why))
 
     # Inside: sending
 
@@ -372,12 +414,12 @@ class ClientEngine:
             if not self._is_reachable(remote, now):
                 remote.waiting.extend(packets)
                 continue
-            self._send(remote, [_wrap_packet(packet) for packet in packets], now)
+            self._send(remote, [wrap_packet(packet) for packet in packets], now)
         for remote in self._remotes.values():
             if remote.waiting and self._is_reachable(remote, now):
                 packets = list(remote.waiting)
                 remote.waiting.clear()
-                self._send(remote, [_wrap_packet(packet) for packet in packets], now)
+                self._send(remote, [wrap_packet(packet) for packet in packets], now)
             if remote.static is not None and self.streams.is_starved(remote.hash):
                 wait_s = self.ratchet.new_session_wait(remote.static, now)
                 if wait_s > 0:
@@ -449,12 +491,12 @@ class ClientEngine:
             is_new = ratchet.next_kind(static, now) == MessageKind.NEW_SESSION
             if not is_new and not self._should_offer(remote, now):
                 break
-            own = self._own.current
+            own = self.own.current
             cloves = bodies[start]
             ack_key = None
-            if own is not None:
+            if own is not None and not self._is_cut_off(remote):
                 cloves = [self._store_clove(own, expires_s), *cloves]
-                ack_key = self._own.published_s
+                ack_key = self.own.published_s
                 self._note_offer(remote, now)
             sealed.append(ratchet.seal(static, cloves, now, ack_key=ack_key))
             start += 1
@@ -487,24 +529,34 @@ class ClientEngine:
     # Inside: our lease set
 
     def _renew_lease_set(self, now: float) -> None:
-        lease_set = self._own.build(self.pool.live_inbound(now))
+        lease_set = self.own.build(self.pool.live_inbound(now), now)
         if lease_set is None:
             return
         for remote in self._remotes.values():
             remote.offers = 0
-        if self.config.publish:
-            self._netdb.publish_lease_set(lease_set, self.owner, now)
+        if not self.config.publish:
+            return
+        outer = self.own.published
+        key, self._published_key = self._published_key, outer.hash if outer else None
+        if key is not None and key != self._published_key:
+            self._netdb.withdraw_lease_set(key)
+        if outer is not None:
+            self._netdb.publish_lease_set(outer, self.owner, now)
 
     def _should_offer(self, remote: Remote, now: float) -> bool:
-        current = self._own.published_s
-        if current == 0 or remote.known_lease_set_s >= current:
+        current = self.own.published_s
+        if current == 0 or remote.known_lease_set_s >= current or self._is_cut_off(remote):
             return False
         if remote.offered_lease_set_s < current:
             return True
         return remote.offers < OFFERS_MAX and now - remote.offered_at >= OFFER_RETRY_S
 
+    def _is_cut_off(self, remote: Remote) -> bool:
+        """True if it may have been revoked: it came to us before a change of authorisation."""
+        return remote.is_caller and remote.since < self._callers_cut_at
+
     def _note_offer(self, remote: Remote, now: float) -> None:
-        current = self._own.published_s
+        current = self.own.published_s
         remote.offers = remote.offers + 1 if remote.offered_lease_set_s == current else 1
         remote.offered_lease_set_s = current
         remote.offered_at = now
@@ -529,7 +581,7 @@ class ClientEngine:
 
     def _update_ready(self, now: float) -> None:
         is_ready = (
-            self._own.current is not None and self._is_publish_confirmed and self.pool.is_ready(now)
+            self.own.current is not None and self._is_publish_confirmed and self.pool.is_ready(now)
         )
         if is_ready != self.is_ready:
             self.is_ready = is_ready
@@ -537,13 +589,3 @@ class ClientEngine:
 
     def _wall_ms(self) -> int:
         return int(self._wall.now() * 1000)
-
-
-def _wrap_packet(packet: OutgoingPacket) -> bytes:
-    return wrap(
-        PROTOCOL_STREAMING,
-        packet.from_port,
-        packet.to_port,
-        packet.packet,
-        compress=packet.compress,
-    )

@@ -16,6 +16,7 @@ from pathlib import Path
 from core.base.errors import DecodeError, LocalError
 from core.client.config import SessionConfig
 from core.client.session import ClientEngine
+from core.crypto.signing import SigningType
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.io.database import Database
@@ -163,7 +164,9 @@ class Router:
         """A client session; its tunnels are built from now on. LocalError if it is open already."""
         if not self._is_running:
             raise LocalError("the router is not running")
-        keys = config.keys or PrivateKeys.generate_destination(self._entropy)
+        # Blinding hides a Red25519 key completely, an Ed25519 key nearly (red25519.md).
+        kind = SigningType.ED25519 if config.encrypted is None else SigningType.REDDSA
+        keys = config.keys or PrivateKeys.generate_destination(self._entropy, kind)
         engine = self._engine.open_client(config, keys, self.now())
         session = ClientSession(self, engine)
         self._sessions[engine] = session
@@ -175,6 +178,11 @@ class Router:
         count = self._engine.netdb.import_routers(infos)
         self._tcp.schedule()
         return count
+
+    async def save(self) -> None:
+        """Return when everything learned so far is on the disk."""
+        self._save_changes()
+        await asyncio.to_thread(self._database.flush)
 
     def routers(self) -> list[RouterInfo]:
         """Every RouterInfo we know."""

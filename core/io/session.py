@@ -13,10 +13,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.base.errors import LocalError, Retry, Unavailable
-from core.client import session as client_events
+from core.client import events as client_events
 from core.client.session import ClientEngine
+from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
+from core.data.lease_set_layers import ClientAuthorisation
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
 
@@ -180,7 +182,7 @@ class ClientSession:
         self._engine = engine
         self._accepted: deque[Stream] = deque()
         self._acceptors: deque[asyncio.Future[None]] = deque()
-        self._lookups: dict[bytes, list[asyncio.Future[LeaseSet2]]] = {}
+        self._lookups: dict[bytes | BlindedTarget, list[asyncio.Future[LeaseSet2]]] = {}
         self._readiness = asyncio.Event()
         self._is_closed = False
 
@@ -188,6 +190,27 @@ class ClientSession:
     def destination(self) -> Destination:
         """Our own destination."""
         return self._engine.destination
+
+    @property
+    def blinded_address(self) -> BlindedAddress | None:
+        """Our b33 address, if our lease set is published encrypted."""
+        own, options = self._engine.own, self._engine.config.encrypted
+        if options is None or not own.is_encrypted:
+            return None
+        return BlindedAddress.of(
+            self.destination,
+            needs_secret=bool(options.secret),
+            needs_client_key=own.authorisation is not None,
+        )
+
+    def authorise(self, authorisation: ClientAuthorisation | None) -> None:
+        """Change who may read our encrypted lease set; None: everybody with the address.
+
+        Who was revoked is out for good when the leases it knows have ended, after 10 minutes at
+        most. LocalError if the lease set is not encrypted.
+        """
+        self._engine.authorise(authorisation, self._router.now())
+        self._touch()
 
     @property
     def name(self) -> str:
@@ -222,13 +245,17 @@ class ClientSession:
                 "no tunnels yet: the router is still building them", "tunnels_not_ready"
             ) from None
 
-    async def lookup(self, destination_hash: bytes, timeout_s: float = 20.0) -> Destination:
-        """Find who is behind a hash. Raises Unavailable ("lease_set_not_found", ...)."""
-        return (await self._find(destination_hash, timeout_s)).destination
+    async def lookup(self, target: bytes | BlindedTarget, timeout_s: float = 20.0) -> Destination:
+        """Find who is behind a hash or a b33 address.
+
+        Raises Unavailable ("lease_set_not_found", for a b33 address also "secret_required",
+        "client_key_required", "client_key_refused").
+        """
+        return (await self._find(target, timeout_s)).destination
 
     async def connect(
         self,
-        destination_hash: bytes,
+        target: bytes | BlindedTarget,
         *,
         port: int = 0,
         from_port: int = 0,
@@ -237,13 +264,14 @@ class ClientSession:
     ) -> Stream:
         """Open a stream; returns when the destination has answered.
 
-        ``initial`` travels with the first packet. Raises Unavailable ("tunnels_not_ready",
-        "lease_set_not_found", "connect_timeout", "stream_reset").
+        ``target`` is a destination hash, or a b33 address with its keys. ``initial`` travels with
+        the first packet. Raises Unavailable ("tunnels_not_ready", "connect_timeout",
+        "stream_reset", and what :meth:`lookup` raises).
         """
         deadline = self._router.now() + timeout_s
         await self.wait_ready(timeout_s)
         left_s = max(0.1, deadline - self._router.now())
-        lease_set = await self._find(destination_hash, left_s)
+        lease_set = await self._find(target, left_s)
         engine_stream = self._engine.streams.connect(
             lease_set.destination,
             to_port=port,
@@ -304,12 +332,17 @@ class ClientSession:
     def _wrap(self, engine_stream: StreamEngine) -> Stream:
         return Stream(engine_stream, self._router.now, self._touch)
 
-    async def _find(self, destination_hash: bytes, timeout_s: float) -> LeaseSet2:
+    async def _find(self, target: bytes | BlindedTarget, timeout_s: float) -> LeaseSet2:
         self._check_open()
+        if isinstance(target, BlindedTarget):
+            if target.address.needs_secret and not target.secret:
+                raise _not_found("secret_required")
+            if target.address.needs_client_key and target.client_key is None:
+                raise _not_found("client_key_required")
         waiter: asyncio.Future[LeaseSet2] = asyncio.get_running_loop().create_future()
-        waiters = self._lookups.setdefault(destination_hash, [])
+        waiters = self._lookups.setdefault(target, [])
         waiters.append(waiter)
-        self._engine.lookup(destination_hash, self._router.now())
+        self._engine.lookup(target, self._router.now())
         self._touch()
         try:
             async with asyncio.timeout(timeout_s):
@@ -319,8 +352,8 @@ class ClientSession:
         finally:
             if waiter in waiters:
                 waiters.remove(waiter)
-            if not waiters and self._lookups.get(destination_hash) is waiters:
-                del self._lookups[destination_hash]
+            if not waiters and self._lookups.get(target) is waiters:
+                del self._lookups[target]
 
     def _drain(self) -> None:
         """Carry the engine's events to whoever waits; called by the router after each run."""
@@ -328,8 +361,8 @@ class ClientSession:
             match event:
                 case stream_events.StreamOpened(engine_stream):
                     self._on_opened(engine_stream)
-                case client_events.LeaseSetFound(destination_hash, lease_set):
-                    self._on_found(destination_hash, lease_set)
+                case client_events.LeaseSetFound():
+                    self._on_found(event)
                 case client_events.ReadyChanged(is_ready):
                     if is_ready:
                         self._readiness.set()
@@ -353,15 +386,25 @@ class ClientSession:
                 waiter.set_result(None)
                 break
 
-    def _on_found(self, destination_hash: bytes, lease_set: object) -> None:
-        for waiter in self._lookups.pop(destination_hash, ()):
+    def _on_found(self, event: client_events.LeaseSetFound) -> None:
+        for waiter in self._lookups.pop(event.target, ()):
             if waiter.done():
                 continue
-            if isinstance(lease_set, LeaseSet2):
-                waiter.set_result(lease_set)
+            if isinstance(event.lease_set, LeaseSet2):
+                waiter.set_result(event.lease_set)
             else:
-                waiter.set_exception(_not_found())
+                waiter.set_exception(_not_found(event.why))
 
 
-def _not_found() -> Unavailable:
-    return Unavailable("no lease set found: the destination may be offline", "lease_set_not_found")
+_NOT_FOUND_TEXTS = {
+    "lease_set_not_found": "no lease set found: the destination may be offline",
+    "secret_required": "this address needs a secret, and none is given",
+    "client_key_required": "this address is for authorised clients, and no client key is given",
+    "client_key_refused": "the destination does not let this client key in",
+}
+
+
+def _not_found(why: str = "") -> Unavailable:
+    code = why if why in _NOT_FOUND_TEXTS else "lease_set_not_found"
+    retry = Retry.AFTER if code == "lease_set_not_found" else Retry.NEVER
+    return Unavailable(_NOT_FOUND_TEXTS[code], code, retry)

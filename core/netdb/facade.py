@@ -219,6 +219,10 @@ class NetDb:
         """Publish a lease set of ``owner``; call again whenever its leases change."""
         self._publisher.publish_lease_set(lease_set, owner, now)
 
+    def withdraw_lease_set(self, key: bytes) -> None:
+        """Stop publishing what is stored under ``key``; floodfills keep it until it ends."""
+        self._publisher.withdraw(key)
+
     def close_owner(self, owner: Owner) -> None:
         """The owner is gone: stop publishing for it, forget what it knew and looked for."""
         self._publisher.withdraw_owner(owner)
