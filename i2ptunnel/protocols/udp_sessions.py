@@ -51,7 +51,7 @@ class UdpSession(Generic[OwnerT]):
         return version
 
     def receive(self, options: Mapping[str, str], now: float) -> dict[str, str] | None:
-        """Note a packet that came; the options of an empty format 3 packet to answer with, if any."""
+        """Note a packet that came; options to send back at once in an empty format 3 packet."""
         self.last_active = now
         self.is_answered = True
         self._highest_number = max(self._highest_number, _number(options.get("seqn")))
