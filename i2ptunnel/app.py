@@ -96,7 +96,7 @@ class App:
             loop.add_signal_handler(number, self._stop.set)
         await self._router.start()
         try:
-            self._import_files()
+            await self._import_files()
             await self._control.start()
             loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
             self._manager.on_change(self._tell_systemd)
@@ -135,9 +135,12 @@ class App:
             except Exception:
                 _log.exception("the %s did not stop cleanly", what)
 
-    def _import_files(self) -> None:
+    async def _import_files(self) -> None:
         data_dir = self._loaded.data_dir
-        self._router.import_routers(take_pending(data_dir))
+        pending = list(take_pending(data_dir))
+        if pending:
+            self._router.import_routers(pending)
+            await self._router.save()
         forget_pending(data_dir)
         for path in self._loaded.configuration.router.reseed.files:
             try:
@@ -183,6 +186,10 @@ class App:
             "uptime_s": round(time.monotonic() - self._started_at, 1),
             "router": router,
             "tunnels": self._manager.status(),
+            "paths": [
+                {"session": name, "inbound": is_inbound, "hops": [b32encode(hop) for hop in hops]}
+                for name, is_inbound, hops in self._router.tunnel_paths()
+            ],
         }
 
     # Reload

@@ -49,6 +49,7 @@ class Appliance:
         self.config_file = root / "i2ptunnel.yaml"
         self.log_file = root / "log"
         self.process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
         self.config: dict[str, Any] = {
             "router": {
                 "data_dir": str(self.data_dir),
@@ -76,6 +77,7 @@ class Appliance:
 
     def start(self) -> None:
         self.write_config()
+        self._log_start = len(self.log)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [*_COMMAND, "run", "-c", str(self.config_file), "--log-level", "info"],
@@ -141,7 +143,7 @@ class Appliance:
         def all_ready() -> bool:
             if self.process is not None and self.process.poll() is not None:
                 raise RuntimeError(f"i2ptunnel ended:\n{self.log[-3000:]}")
-            text = self.log
+            text = self.log[self._log_start :]
             return all(f"tunnel {name} ready" in text for name in names)
 
         try:
