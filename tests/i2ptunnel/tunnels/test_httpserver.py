@@ -1,0 +1,377 @@
+"""The eepsite tunnel: what visitors can claim, what the web server gives away, files, limits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.base.errors import Unavailable
+from core.data.encoding import b64encode
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.tunnel_models import HttpServerSection
+from i2ptunnel.tunnels import httpserver
+from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, LoopbackStream
+from tests.support.tunnel_bench import RecordingOrigin, TableResolver, context, running
+
+
+class Visitor:
+    """Somebody in I2P who speaks raw bytes to the site."""
+
+    def __init__(self, session: LoopbackSession, site: Any, origin: RecordingOrigin) -> None:
+        self.session = session
+        self.site = site
+        self.origin = origin
+
+    async def open(self, raw: bytes) -> LoopbackStream:
+        stream = await self.session.connect(self.site.session.destination.hash, port=80)
+        await stream.write(raw)
+        return stream
+
+    async def ask(self, raw: bytes) -> bytes:
+        """Everything that comes back until the site closes."""
+        stream = await self.open(raw)
+        answer = b""
+        async with asyncio.timeout(5):
+            while data := await stream.read():
+                answer += data
+        return answer
+
+    async def get(self, path: str, *headers: str) -> bytes:
+        lines = [f"GET {path} HTTP/1.1", "Host: site.i2p", *headers, "Connection: close", "", ""]
+        return await self.ask("\r\n".join(lines).encode("latin-1"))
+
+
+def run(case: Callable[[Visitor], Awaitable[Any]], **options: Any) -> Any:
+    async def main() -> Any:
+        network = LoopbackNetwork()
+        async with RecordingOrigin() as origin:
+            options.setdefault("target", Endpoint("127.0.0.1", origin.port))
+            if "docroot" in options:
+                options["target"] = None
+            model = HttpServerSection(**options)
+            async with running("site", model, network, TableResolver({})) as site:
+                return await case(Visitor(network.session("visitor"), site, origin))
+
+    return asyncio.run(main())
+
+
+def test_the_web_server_learns_who_visits_and_cannot_be_lied_to() -> None:
+    async def case(visitor: Visitor) -> None:
+        forged = (
+            "X-I2P-DestHash: forged",
+            "x-i2p-destb32:forged",
+            "X_I2P_DestB64: forged",
+            "X-I2P-Anything: forged",
+            "X-Forwarded-For: forged",
+            "X-Real-IP: forged",
+            "Forwarded: for=forged",
+            "Via: 1.1 forged",
+            "Proxy-Connection: forged",
+            "Proxy: forged",
+        )
+        answer = await visitor.get("/", *forged, "User-Agent: MYOB", "Cookie: a=b")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        (head,) = visitor.origin.heads
+        me = visitor.session.destination
+        assert f"X-I2P-DestHash: {b64encode(me.hash)}" in head
+        assert f"X-I2P-DestB32: {me.b32}" in head
+        assert f"X-I2P-DestB64: {me.b64}" in head
+        assert b"forged" not in visitor.origin.everything
+        assert "Cookie: a=b" in head
+        assert "Connection: close" in head
+
+    run(case)
+
+
+def test_the_headers_can_be_left_out_and_the_host_set() -> None:
+    async def case(visitor: Visitor) -> None:
+        await visitor.get("http://site.i2p/a?b", "X-I2P-DestB32: forged")
+        (head,) = visitor.origin.heads
+        assert head[0] == "GET /a?b HTTP/1.1"
+        assert [line for line in head if line.startswith("Host:")] == ["Host: mysite.i2p"]
+        assert b"I2P" not in visitor.origin.everything.replace(b".i2p", b"")
+
+    run(case, i2p_headers=False, hostname="mysite.i2p")
+
+
+def test_responses_do_not_tell_clock_or_software() -> None:
+    async def answer(
+        got: bytearray, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nserver: secret\r\nDATE: secret\r\nX-Powered-By: secret\r\n"
+            b"X-Runtime: secret\r\nProxy-Authenticate: secret\r\nX-AspNet-Version: secret\r\n"
+            b"ETag: mine\r\nContent-Length: 2\r\n\r\nok"
+        )
+
+    async def case(visitor: Visitor) -> None:
+        visitor.origin.answer = answer
+        got = await visitor.get("/")
+        assert b"secret" not in got
+        assert b"ETag: mine" in got
+
+    run(case)
+
+
+REFUSED = {
+    "not HTTP": (b"SSH-2.0-x\r\n\r\n", 400),
+    "CONNECT": (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    "TRACE": (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    "authority as target": (b"GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "two hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", 400),
+    "length and coding": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n",
+        400,
+    ),
+    "many headers": (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
+    "long line": (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    "bare LF": (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_clear_does_not_reach_the_web_server(name: str) -> None:
+    raw, status = REFUSED[name]
+
+    async def case(visitor: Visitor) -> None:
+        answer = await visitor.ask(raw)
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert visitor.origin.received == []
+        assert visitor.site.counters()["requests_refused"] == 1
+
+    run(case)
+
+
+def test_several_requests_on_one_stream() -> None:
+    async def case(visitor: Visitor) -> None:
+        raw = b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % n for n in range(3))
+        answer = await visitor.ask(raw + b"GET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert answer.count(b"HTTP/1.1 200 OK") == 4
+        assert len(visitor.origin.received) == 4
+        assert visitor.site.counters()["connections"] == 1
+
+    run(case)
+
+
+def test_a_web_server_that_is_down_gives_503_and_shows_in_the_status() -> None:
+    async def case(visitor: Visitor) -> None:
+        answer = await visitor.get("/")
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert visitor.site.last_error == "the target cannot be reached: connection refused"
+        assert visitor.site.counters()["connections_failed"] == 1
+
+    run(case, target=Endpoint("127.0.0.1", 1))
+
+
+def test_a_visitor_who_resets_ends_the_backend_connection() -> None:
+    ended = asyncio.Event()
+
+    async def answer(
+        got: bytearray, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        try:
+            while True:
+                writer.write(bytes(10_000))
+                await writer.drain()
+        except OSError:
+            ended.set()
+            raise
+
+    async def case(visitor: Visitor) -> None:
+        visitor.origin.answer = answer
+        stream = await visitor.open(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await stream.read()
+        stream.reset()
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+    run(case)
+
+
+def test_a_visitor_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpserver, "_FIRST_BYTE_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(httpserver, "_HEADER_TIMEOUT_S", 0.02)
+
+    async def case(visitor: Visitor) -> None:
+        assert await visitor.ask(b"") == b""
+        assert (await visitor.ask(b"GET / HT")).startswith(b"HTTP/1.1 408 ")
+
+    run(case)
+
+
+def test_limits_of_connections() -> None:
+    async def case(visitor: Visitor) -> None:
+        open_streams = [await visitor.open(b"GET / HTTP/1.1\r\n") for _ in range(2)]
+        while visitor.site.connections_open < 2:
+            await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="reset"):
+            await visitor.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert visitor.site.counters()["connections_refused"] == 1
+        open_streams[0].reset()
+        while visitor.site.connections_open > 1:
+            await asyncio.sleep(0)
+        assert (await visitor.get("/")).startswith(b"HTTP/1.1 200 ")
+
+    run(case, max_connections_per_client=2)
+    run(case, max_connections=2)
+
+
+def test_a_server_asks_for_its_own_published_session() -> None:
+    async def main() -> None:
+        network = LoopbackNetwork()
+        model = HttpServerSection(target=Endpoint("127.0.0.1", 1))
+        async with running("blog", model, network, TableResolver({})) as site:
+            (request,) = network.requests
+            assert (request.keys_file, request.publish, request.is_shared) == (
+                "blog.dat",
+                True,
+                False,
+            )
+            assert site.is_ready
+            assert not site.failed.is_set()
+            assert site.status()["b32"] == site.b32
+            await site.session.close()  # type: ignore[union-attr]
+            async with asyncio.timeout(5):
+                await site.failed.wait()
+            assert not site.is_ready
+            assert site.last_error == "the session is closed"
+
+    asyncio.run(main())
+
+
+def test_stop_resets_the_streams() -> None:
+    async def main() -> None:
+        network = LoopbackNetwork()
+        model = HttpServerSection(target=Endpoint("127.0.0.1", 1))
+        site = httpserver.HttpServer(model, context("s", network, TableResolver({})))
+        await site.start()
+        assert site.session is not None
+        stream = await network.session("visitor").connect(site.session.destination.hash)
+        while not site.connections_open:
+            await asyncio.sleep(0)
+        await site.stop()
+        with pytest.raises(Unavailable):
+            await stream.read()
+        assert site.connections_open == 0
+        await site.stop()
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def docroot(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    (root / "sub").mkdir(parents=True)
+    (root / "index.html").write_text("<p>home</p>")
+    (root / "sub" / "index.html").write_text("<p>sub</p>")
+    (root / "data.bin").write_bytes(bytes(range(256)) * 4000)
+    (root / "a b.txt").write_text("space")
+    (root / ".hidden").write_text("secret")
+    (tmp_path / "outside.txt").write_text("secret")
+    (root / "out").symlink_to(tmp_path / "outside.txt")
+    os.mkfifo(root / "pipe")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        ("/", b"<p>home</p>", b"text/html; charset=utf-8"),
+        ("/index.html?x", b"<p>home</p>", b"text/html; charset=utf-8"),
+        ("/sub/", b"<p>sub</p>", b"text/html; charset=utf-8"),
+        ("/a%20b.txt", b"space", b"text/plain; charset=utf-8"),
+        ("/data.bin", bytes(range(256)) * 4000, b"application/octet-stream"),
+    ],
+)
+def test_files(docroot: Path, path: str, body: bytes, kind: bytes) -> None:
+    async def case(visitor: Visitor) -> None:
+        head, _, got = (await visitor.get(path)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK")
+        assert b"Content-Type: " + kind in head
+        assert got == body
+        assert b"\r\nDate:" not in head
+        assert b"\r\nServer:" not in head
+
+    run(case, docroot=docroot)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/none",
+        "/.hidden",
+        "/out",
+        "/pipe",
+        "/../outside.txt",
+        "/%2e%2e/outside.txt",
+        "/sub/..%2f..%2foutside.txt",
+        "/%00",
+        "/%ff",
+        "//etc/passwd",
+        "/sub/none/",
+    ],
+)
+def test_paths_that_are_not_files(docroot: Path, path: str) -> None:
+    async def case(visitor: Visitor) -> None:
+        answer = await visitor.get(path)
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        assert b"secret" not in answer
+
+    run(case, docroot=docroot)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "start", "stop"),
+    [
+        ("bytes=0-9", 206, 0, 10),
+        ("bytes=1000-", 206, 1000, 1_024_000),
+        ("bytes=-5", 206, 1_023_995, 1_024_000),
+        ("bytes=0-99999999999", 206, 0, 1_024_000),
+        ("bytes=5-2", 416, 0, 0),
+        ("bytes=2000000-", 416, 0, 0),
+        ("bytes=0-1,5-6", 200, 0, 1_024_000),
+        ("lines=1-2", 200, 0, 1_024_000),
+    ],
+)
+def test_ranges(docroot: Path, wanted: str, status: int, start: int, stop: int) -> None:
+    async def case(visitor: Visitor) -> None:
+        answer = await visitor.get("/data.bin", f"Range: {wanted}")
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert body == (bytes(range(256)) * 4000)[start:stop]
+        if status == 206:
+            assert b"Content-Range: bytes %d-%d/1024000" % (start, stop - 1) in head
+
+    run(case, docroot=docroot)
+
+
+def test_files_that_did_not_change_are_not_sent_again(docroot: Path) -> None:
+    async def case(visitor: Visitor) -> None:
+        head = (await visitor.get("/")).partition(b"\r\n\r\n")[0].decode()
+        (tag,) = [line[6:] for line in head.split("\r\n") if line.startswith("ETag: ")]
+        again = await visitor.get("/", f"If-None-Match: {tag}")
+        assert again.startswith(b"HTTP/1.1 304 ")
+        assert again.endswith(b"\r\n\r\n")
+        assert (await visitor.get("/", 'If-None-Match: "other"')).startswith(b"HTTP/1.1 200 ")
+
+    run(case, docroot=docroot)
+
+
+def test_only_reading_is_offered(docroot: Path) -> None:
+    async def case(visitor: Visitor) -> None:
+        raw = b"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+        assert (await visitor.ask(raw)).startswith(b"HTTP/1.1 405 ")
+        assert not (docroot / "x").exists()
+        head = b"HEAD /data.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        answer = await visitor.ask(head)
+        assert b"Content-Length: 1024000" in answer
+        assert answer.endswith(b"\r\n\r\n")
+
+    run(case, docroot=docroot)

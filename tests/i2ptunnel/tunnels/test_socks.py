@@ -1,0 +1,233 @@
+"""The SOCKS proxy from a raw socket to a destination."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from i2ptunnel.config.tunnel_models import AuthSection, SocksSection
+from i2ptunnel.tunnels import sockstunnel
+from tests.support.loopback_session import LoopbackNetwork
+from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
+
+GREETING = b"\x05\x01\x00"
+NONE = b"\0" * 6
+
+
+def request_5(host: str, port: int = 80, command: int = 1) -> bytes:
+    return bytes((5, command, 0, 3, len(host))) + host.encode() + port.to_bytes(2, "big")
+
+
+def request_4(host: str, port: int = 80, command: int = 1) -> bytes:
+    return bytes((4, command)) + port.to_bytes(2, "big") + b"\0\0\0\1user\0" + host.encode() + b"\0"
+
+
+class Bench:
+    def __init__(self, network: LoopbackNetwork, proxy: Any, name: str) -> None:
+        self.network = network
+        self.proxy = proxy
+        self.name = name
+
+    async def ask(self, raw: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(self.proxy))
+        try:
+            writer.write(raw)
+            writer.write_eof()
+            async with asyncio.timeout(5):
+                return await reader.read()
+        except ConnectionResetError:
+            return b"reset"
+        finally:
+            writer.close()
+
+
+def run(case: Callable[[Bench], Awaitable[Any]], **options: Any) -> Any:
+    """``echo.i2p`` sends back what it gets, in upper case."""
+
+    async def main() -> Any:
+        network = LoopbackNetwork()
+        echo = network.session("echo")
+        resolver = TableResolver({"echo.i2p": echo.destination.hash})
+
+        async def serve() -> None:
+            while True:
+                stream = await echo.accept()
+                while data := await stream.read():
+                    await stream.write(data.upper())
+                await stream.close_write()
+
+        serving = asyncio.create_task(serve())
+        model = SocksSection(listen=ANY_PORT, **options)
+        async with running("socks", model, network, resolver) as proxy:
+            try:
+                return await case(Bench(network, proxy, echo.destination.b32))
+            finally:
+                serving.cancel()
+
+    return asyncio.run(main())
+
+
+def test_socks_5_by_name_and_by_b32() -> None:
+    async def case(bench: Bench) -> None:
+        for host in ("echo.i2p", "ECHO.I2P", "echo.i2p.", bench.name):
+            answer = await bench.ask(GREETING + request_5(host, 7000) + b"hello")
+            assert answer == b"\x05\x00\x05\x00\x00\x01" + NONE + b"HELLO"
+        assert {port for _, port in bench.proxy.session.connects} == {7000}
+
+    run(case)
+
+
+def test_socks_4a() -> None:
+    async def case(bench: Bench) -> None:
+        answer = await bench.ask(request_4("echo.i2p") + b"hello")
+        assert answer == b"\x00\x5a" + NONE + b"HELLO"
+
+    run(case)
+
+
+REFUSED_5 = {
+    "clearnet name": (request_5("example.com"), 2),
+    "localhost": (request_5("localhost"), 2),
+    "onion": (request_5("a.onion"), 2),
+    "address as name": (request_5("127.0.0.1"), 2),
+    "IPv4": (b"\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x50", 2),
+    "IPv6": (b"\x05\x01\x00\x04" + bytes(15) + b"\x01\x00\x50", 2),
+    "unknown": (request_5("unknown.i2p"), 4),
+    "damaged b32": (request_5("abc.b32.i2p"), 4),
+    "nobody there": (request_5("a" * 52 + ".b32.i2p"), 4),
+    "port zero": (request_5("echo.i2p", 0), 2),
+    "BIND": (request_5("echo.i2p", command=2), 7),
+    "UDP ASSOCIATE": (request_5("echo.i2p", command=3), 7),
+    "unknown command": (request_5("echo.i2p", command=9), 7),
+    "unknown address type": (b"\x05\x01\x00\x09\x05hello\x00\x50", 8),
+    "empty name": (request_5(""), 4),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_5)
+def test_socks_5_refusals(name: str) -> None:
+    raw, reply = REFUSED_5[name]
+
+    async def case(bench: Bench) -> None:
+        answer = await bench.ask(GREETING + raw)
+        assert answer == b"\x05\x00" + bytes((5, reply, 0, 1)) + NONE
+
+    run(case)
+
+
+@pytest.mark.parametrize(
+    ("code", "reply"),
+    [
+        ("connect_timeout", 6),
+        ("stream_reset", 5),
+        ("tunnels_not_ready", 1),
+        ("lease_set_not_found", 4),
+        ("never heard of", 1),
+    ],
+)
+def test_failures_to_connect(code: str, reply: int) -> None:
+    async def case(bench: Bench) -> None:
+        bench.network.failures = dict.fromkeys(bench.network.sessions, code)
+        answer = await bench.ask(GREETING + request_5("echo.i2p"))
+        assert answer == b"\x05\x00" + bytes((5, reply, 0, 1)) + NONE
+        assert await bench.ask(request_4("echo.i2p")) == b"\x00\x5b" + NONE
+
+    run(case)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        request_4("example.com"),
+        request_4("127.0.0.1"),
+        b"\x04\x01\x00\x50\x7f\x00\x00\x01user\0",
+        request_4("echo.i2p", command=2),
+    ],
+)
+def test_socks_4_refusals(raw: bytes) -> None:
+    async def case(bench: Bench) -> None:
+        assert await bench.ask(raw) == b"\x00\x5b" + NONE
+
+    run(case)
+
+
+USERS = {"auth": (AuthSection(username="ann", password="secret"),)}
+LOGIN = b"\x01\x03ann\x06secret"
+
+
+@pytest.mark.parametrize(
+    ("raw", "answer"),
+    [
+        (b"\x05\x01\x02" + LOGIN + request_5("echo.i2p") + b"hi", b"\x05\x02\x01\x00\x05\x00"),
+        (b"\x05\x02\x00\x02" + LOGIN + request_5("echo.i2p"), b"\x05\x02\x01\x00\x05\x00"),
+        (b"\x05\x01\x00" + request_5("echo.i2p"), b"\x05\xff"),
+        (b"\x05\x01\x02\x01\x03ann\x05wrong" + request_5("echo.i2p"), b"\x05\x02\x01\x01"),
+        (b"\x05\x01\x02\x01\x03bob\x06secret" + request_5("echo.i2p"), b"\x05\x02\x01\x01"),
+        (b"\x05\x01\x02\x02\x03ann\x06secret" + request_5("echo.i2p"), b"\x05\x02\x01\x01"),
+        (request_4("echo.i2p"), b"\x00\x5b"),
+    ],
+)
+def test_users(raw: bytes, answer: bytes) -> None:
+    async def case(bench: Bench) -> None:
+        got = await bench.ask(raw)
+        assert got.startswith(answer)
+        if answer[-2:] != b"\x05\x00":
+            assert len(got) in (len(answer), len(answer) + 6)
+            assert bench.proxy.session.connects == []
+
+    run(case, **USERS)
+
+
+def test_users_are_welcome_where_none_are_needed() -> None:
+    async def case(bench: Bench) -> None:
+        got = await bench.ask(b"\x05\x01\x02" + LOGIN + request_5("echo.i2p") + b"hi")
+        assert got.startswith(b"\x05\x02\x01\x00\x05\x00")
+        assert got.endswith(b"HI")
+
+    run(case)
+
+
+def test_browsers_that_take_it_for_an_http_proxy_are_told() -> None:
+    async def case(bench: Bench) -> None:
+        answer = await bench.ask(b"GET http://echo.i2p/ HTTP/1.1\r\nHost: echo.i2p\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 403 ")
+        assert b"SOCKS" in answer
+
+    run(case)
+
+
+def test_junk_and_silence_end_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockstunnel, "HEADER_TIMEOUT_S", 0.02)
+
+    async def case(bench: Bench) -> None:
+        for raw in (b"", b"\x99junk", GREETING, b"\x04\x01" + b"a" * 400):
+            assert await bench.ask(raw) in (b"", b"\x05\x00", b"reset")
+        _, writer = await asyncio.open_connection("127.0.0.1", port_of(bench.proxy))
+        writer.write(b"\x05")
+        while not bench.proxy.connections_open:
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            while bench.proxy.connections_open:
+                await asyncio.sleep(0.005)
+        writer.close()
+        assert bench.proxy.session.connects == []
+
+    run(case)
+
+
+def test_a_destination_that_resets_resets_the_local_end() -> None:
+    async def case(bench: Bench) -> None:
+        other = bench.network.session("other")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(bench.proxy))
+        writer.write(GREETING + request_5(other.destination.b32))
+        stream = await other.accept()
+        assert await reader.readexactly(12) == b"\x05\x00\x05\x00\x00\x01" + NONE
+        stream.reset()
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+    run(case)
