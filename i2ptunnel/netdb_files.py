@@ -6,7 +6,7 @@ them from there. What is taken is still checked by the router: signature, networ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.api import FileFault, make_directory, read_limited, read_router_files, write_atomic
@@ -50,11 +50,10 @@ def keep_for_next_start(data_dir: Path, infos: Iterable[RouterInfo]) -> None:
         write_atomic(directory / file_name(info), info.raw)
 
 
-def take_pending(data_dir: Path) -> Iterator[RouterInfo]:
+def take_pending(data_dir: Path) -> list[RouterInfo]:
     """The RouterInfos kept for this start; call :func:`forget_pending` once they are taken."""
     directory = data_dir / PENDING_DIRECTORY
-    if directory.is_dir():
-        yield from read_infos(directory)[0]
+    return read_infos(directory)[0] if directory.is_dir() else []
 
 
 def forget_pending(data_dir: Path) -> None:
