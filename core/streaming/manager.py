@@ -159,8 +159,8 @@ class StreamManager:
     def set_budget(self, remote_hash: bytes, packets: int | None) -> None:
         """How many packets the ratchet session to that peer still takes; None = no limit.
 
-        Every packet made counts it down. Data leaves the last ones to acks; a probe after a timeout
-        is made in any case, one per timeout.
+        Every packet made counts it down. Data leaves the last ``ACK_RESERVE`` ones to acks; acks,
+        and one probe per timeout, are made even beyond it.
         """
         if packets is None:
             self._budgets.pop(remote_hash, None)
