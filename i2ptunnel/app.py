@@ -19,7 +19,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.api import FileFault, Router, RouterConfig
-from core.base.errors import DecodeError
+from core.base.errors import DecodeError, Unavailable
 from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
 from i2ptunnel.config.faults import ConfigError
@@ -90,15 +90,15 @@ class App:
     # Life
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises FileFault or OSError when the start fails."""
+        """Until SIGTERM or SIGINT. Raises FileFault, Unavailable or OSError if the start fails."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        await self._router.start()
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        await self._start_router()
         try:
             await self._import_files()
             await self._control.start()
-            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
             self._manager.on_change(self._tell_systemd)
             await self._manager.apply(self._loaded.configuration.tunnels)
             self._notifier.ready(self._status_line())
@@ -107,6 +107,17 @@ class App:
         finally:
             self._notifier.stopping()
             await self._shut_down()
+
+    async def _start_router(self) -> None:
+        try:
+            await self._router.start()
+        except OSError as error:
+            config = self._router.config
+            where = f"{config.bind}:{config.port}" if config.port else config.bind
+            reason = (error.strerror or str(error)).lower()
+            raise Unavailable(
+                f"the router cannot listen on {where}: {reason}", code="cannot_listen"
+            ) from None
 
     def request_stop(self) -> None:
         """End :meth:`run`."""

@@ -16,6 +16,7 @@ class ServiceNotifier:
             self._address = "\0" + self._address[1:]
         self.watchdog_interval_s = _watchdog_interval_s(environment)
         self._last_status = ""
+        self._is_stopping = False
 
     @property
     def is_active(self) -> bool:
@@ -26,7 +27,7 @@ class ServiceNotifier:
 
     def status(self, status: str) -> None:
         """One line for ``systemctl status``; sent only when it changed."""
-        if status != self._last_status:
+        if status != self._last_status and not self._is_stopping:
             self._last_status = status
             self._send(f"STATUS={status}")
 
@@ -34,6 +35,7 @@ class ServiceNotifier:
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
+        self._is_stopping = True
         self._send("STOPPING=1\nSTATUS=stopping")
 
     def watchdog(self) -> None:

@@ -28,6 +28,24 @@ from i2ptunnel.config.tunnel_models import (
 _RESERVED_FILES = frozenset(
     ("router.info", "router.keys", "state.sqlite", "control.sock", "hosts.txt", "lock")
 )
+# Nobody on the internet can have a connection to one of these.
+_UNREACHABLE = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "224.0.0.0/3",
+        "::/127",
+        "fc00::/7",
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
 
 
 def mark_of(root: Node, *keys: str | int) -> Mark:
@@ -63,8 +81,10 @@ class _Checker:
         router = self._configuration.router
         if not router.ntcp2.enabled and not router.ssu2.enabled:
             self.fault(("router", "ntcp2"), "no transport is enabled", "enable ntcp2 or ssu2")
-        if router.host is not None and not (
-            router.host.is_global or router.allow_private_addresses
+        if (
+            router.host is not None
+            and not router.allow_private_addresses
+            and any(router.host in network for network in _UNREACHABLE)
         ):
             self.fault(
                 ("router", "host"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -165,6 +166,18 @@ def test_netdb_import_while_down_and_up(program: Program, tmp_path: Path) -> Non
     (exported,) = (tmp_path / "out").iterdir()
     assert RouterInfo.parse(exported.read_bytes()).hash == name
     assert program.stop() == 0
+
+
+def test_a_taken_port_is_named(program: Program) -> None:
+    program.write("")
+    with socket.socket() as taken:
+        taken.bind(("127.78.2.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        program.config.write_text(re.sub(r"port: \d+", f"port: {port}", program.router))
+        done = run("run", "-c", str(program.config))
+    assert done.returncode == 1
+    assert f"cannot listen on 127.78.2.1:{port}: address already in use" in done.stderr
 
 
 def test_start_faults_are_one_line(program: Program) -> None:

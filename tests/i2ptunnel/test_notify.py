@@ -6,6 +6,8 @@ import os
 import socket
 from pathlib import Path
 
+import pytest
+
 from i2ptunnel.notify import ServiceNotifier
 
 
@@ -27,7 +29,11 @@ def test_messages(tmp_path: Path) -> None:
         notifier.status("one")
         notifier.watchdog()
         notifier.stopping()
+        notifier.status("too late")
+        server.setblocking(False)
         got = [server.recv(200).decode() for _ in range(4)]
+        with pytest.raises(BlockingIOError):
+            server.recv(200)
     assert got == ["READY=1\nSTATUS=up", "STATUS=one", "WATCHDOG=1", "STOPPING=1\nSTATUS=stopping"]
 
 

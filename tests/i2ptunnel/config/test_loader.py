@@ -171,3 +171,10 @@ def test_schema_names_every_type_and_option() -> None:
 def test_option_reference_is_up_to_date() -> None:
     written = Path(__file__).parents[3] / "docs" / "OPTIONS.md"
     assert written.read_text() == option_reference()
+
+
+def test_the_example_of_the_readme_is_valid() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    text = readme.split("```yaml\n")[1].split("```")[0]
+    loaded = load_text(text.replace("….b32", "a" * 52 + ".b32"))
+    assert len(loaded.configuration.tunnels) == 5
