@@ -12,20 +12,16 @@ import sys
 import time
 from typing import TextIO
 
+from i2ptunnel.printable import printable
+
 LEVELS = ("debug", "info", "warning", "error")
 BUDGET_BYTES_PER_S = 280.0
 BUDGET_BURST_BYTES = 64 * 1024.0
 REPEAT_WINDOW_S = 60.0
 _REPEATS_MAX = 512
-_LINE_CHARACTERS_MAX = 4000
 _TRACE_CHARACTERS_MAX = 3000
 
 _SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
-
-
-def _printable(text: str) -> str:
-    """One line, without control characters."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LINE_CHARACTERS_MAX])
 
 
 class TextFormatter(logging.Formatter):
@@ -36,7 +32,7 @@ class TextFormatter(logging.Formatter):
         self._is_journal = is_journal
 
     def format(self, record: logging.LogRecord) -> str:
-        message = _printable(record.getMessage())
+        message = printable(record.getMessage())
         if record.exc_info and record.exc_info[1] is not None:
             message += "\n" + self.formatException(record.exc_info)[-_TRACE_CHARACTERS_MAX:]
         if self._is_journal:
@@ -53,7 +49,7 @@ class JsonFormatter(logging.Formatter):
             "time": round(record.created, 3),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _printable(record.getMessage()),
+            "message": printable(record.getMessage()),
         }
         if record.exc_info and record.exc_info[1] is not None:
             entry["trace"] = self.formatException(record.exc_info)[-_TRACE_CHARACTERS_MAX:]

@@ -28,7 +28,7 @@ _RETRY_MAX_S = 60.0
 _READY_POLL_S = 30.0
 _WATCH_S = 0.5
 _SETTLE_S = 0.02
-_STOP_TIMEOUT_S = 1.5
+_STOP_TIMEOUT_S = 1.2
 
 _log = logging.getLogger("i2ptunnel.manager")
 

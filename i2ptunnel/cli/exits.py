@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from enum import IntEnum
 
+from i2ptunnel.printable import printable
+
 
 class Exit(IntEnum):
     """What a command ends with."""
@@ -27,5 +29,4 @@ class CommandFault(Exception):
 
 def complain(message: str) -> None:
     """A line for the user on standard error, without control characters."""
-    lines = ("".join(c if c.isprintable() else "?" for c in line) for line in message.splitlines())
-    print("\n".join(lines), file=sys.stderr)
+    print("\n".join(printable(line) for line in message.splitlines()), file=sys.stderr)

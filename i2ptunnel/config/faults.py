@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from core.base.errors import I2PError
+from i2ptunnel.printable import printable
 
 _SHOWN_CHARACTERS_MAX = 60
 FAULTS_MAX = 500
@@ -47,7 +48,8 @@ class Fault:
     def __str__(self) -> str:
         text = f"{self.wrong}, {self.right}" if self.right else self.wrong
         path = self.path or "configuration"
-        return f"{self.mark.source.name}:{self.mark.line}:{self.mark.column}: {path}: {text}"
+        where = f"{self.mark.source.name}:{self.mark.line}:{self.mark.column}"
+        return printable(f"{where}: {path}: {text}")
 
     def as_dict(self) -> dict[str, object]:
         """For programs (``check --json``)."""
@@ -119,20 +121,15 @@ class Faults:
 
 def shown(text: str) -> str:
     """``text`` from a file, quoted, escaped and shortened, fit for a terminal."""
-    if len(text) > _SHOWN_CHARACTERS_MAX:
-        text = text[: _SHOWN_CHARACTERS_MAX - 1] + "…"
-    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return f'"{escaped}"'
+    return f'"{printable(text, _SHOWN_CHARACTERS_MAX)}"'
 
 
 def join(path: str, key: str | int) -> str:
     """The path of a child: ``a.b`` for keys, ``a[0]`` for list positions."""
     if isinstance(key, int):
         return f"{path}[{key}]"
-    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)
-    if len(escaped) > _SHOWN_CHARACTERS_MAX:
-        escaped = escaped[: _SHOWN_CHARACTERS_MAX - 1] + "…"
-    return f"{path}.{escaped}" if path else escaped
+    name = printable(key, _SHOWN_CHARACTERS_MAX)
+    return f"{path}.{name}" if path else name
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from i2ptunnel.config.kinds import (
     Choice,
-    Duration,
     FilePath,
     Flag,
     ListOf,
@@ -208,7 +207,4 @@ class ControlSection:
     )
     metrics: MetricsSection | None = option(
         Maybe(Section(MetricsSection)), "metrics; null: off", default=None, available=False
-    )
-    shutdown_grace: float = option(
-        Duration(0, 60), "time that open connections get when the program stops", default=1.0
     )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from i2ptunnel.config.faults import ConfigError, Fault
 from i2ptunnel.config.loader import load_text
+from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
 
 
 def faults_of(text: str) -> list[Fault]:
@@ -125,7 +126,7 @@ CASES = [
     ("tunnels: {a: {type: htpclient}}\n", 1, 21, "tunnels.a.type", 'did you mean "httpclient"'),
     ("tunnels: {a: {type: socks}}\n", 1, 21, "tunnels.a.type", 'did you mean "sockstunnel"'),
     ("tunnels: {a: {type: [client]}}\n", 1, 21, "tunnels.a.type", "is no type"),
-    (tunnel(CLIENT, "ircclient"), 3, 11, "tunnels.a.type", "not yet available"),
+    ("tunnels: {a: {type: 1}}\n", 1, 21, "tunnels.a.type", "unknown tunnel type"),
     ("control: {metrics: {listen: 127.0.0.1:1}}\n", 1, 11, "control.metrics", "not yet available"),
     (tunnel("listen: 127.0.0.1:1"), 3, 5, "tunnels.a", "destination is missing"),
     (tunnel("keys: a.dat", "httpserver"), 3, 5, "tunnels.a", "target is missing"),
@@ -266,6 +267,13 @@ def test_all_mistakes_at_once_in_the_order_of_the_file() -> None:
     assert [f.mark.line for f in found] == [1, 1, 1, 3, 4, 4, 5]
 
 
+@pytest.mark.parametrize("name", TUNNEL_MODELS)
+def test_a_type_that_does_not_exist_yet_says_so(name: str) -> None:
+    found = [str(fault) for fault in faults_of(f"tunnels: {{a: {{type: {name}}}}}")]
+    is_refused = any("not yet available" in fault for fault in found)
+    assert is_refused is not TUNNEL_MODELS[name].IS_AVAILABLE
+
+
 def test_faults_look_as_documented() -> None:
     (fault,) = faults_of("router: {port: 0}\n")
     assert str(fault) == (
@@ -290,7 +298,12 @@ def test_bytes_that_are_not_text_and_huge_files() -> None:
 
 
 def test_control_characters_never_reach_the_message() -> None:
-    for fault in faults_of('tunnels: {a: {type: "\\e[31m\\n"}, "\\e[1m": {type: x}}\n'):
+    text = (
+        'tunnels: {a: {type: "\\e[31m\\n"}, "\\e[1m": {type: x}, '
+        'b: {type: sockstunnel, listen: "[::1]\\t:1"}}\n'
+    )
+    assert len(faults_of(text)) >= 3
+    for fault in faults_of(text):
         assert str(fault).isprintable()
 
 

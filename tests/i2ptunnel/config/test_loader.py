@@ -170,7 +170,9 @@ def test_schema_names_every_type_and_option() -> None:
 
 def test_option_reference_is_up_to_date() -> None:
     written = Path(__file__).parents[3] / "docs" / "OPTIONS.md"
-    assert written.read_text() == option_reference()
+    assert written.read_text() == option_reference(), (
+        "run: python -m i2ptunnel.config.reference > docs/OPTIONS.md"
+    )
 
 
 def test_the_example_of_the_readme_is_valid() -> None:
