@@ -49,7 +49,7 @@ class _Search:
 
 
 class BlindedLookups:
-    """The searches of one client session; ``known`` maps what was found to destination hashes."""
+    """The searches of one client session, and which target is which destination."""
 
     def __init__(self, netdb: NetDb, owner: Owner, wall: WallClock) -> None:
         self._netdb = netdb
@@ -57,7 +57,8 @@ class BlindedLookups:
         self._wall = wall
         self._searches: dict[BlindedTarget, _Search] = {}
         self._requests: dict[int, _Search] = {}
-        self._known: dict[BlindedTarget, bytes] = {}
+        self._destinations: dict[BlindedTarget, bytes] = {}
+        self._targets: dict[bytes, BlindedTarget] = {}
 
     def __contains__(self, request: int) -> bool:
         """Whether the netDb's answer number ``request`` belongs here."""
@@ -65,13 +66,20 @@ class BlindedLookups:
 
     def destination_of(self, target: BlindedTarget) -> bytes | None:
         """The destination hash, if this target was found before."""
-        return self._known.get(target)
+        return self._destinations.get(target)
 
-    def remember(self, target: BlindedTarget, destination_hash: bytes) -> None:
-        """The target turned out to be this destination."""
-        while len(self._known) >= KNOWN_MAX and target not in self._known:
-            del self._known[next(iter(self._known))]
-        self._known[target] = destination_hash
+    def target_of(self, destination_hash: bytes) -> BlindedTarget | None:
+        """How this destination was found before: a stream to it may outlast all we know of it."""
+        return self._targets.get(destination_hash)
+
+    def _remember(self, target: BlindedTarget, destination_hash: bytes) -> None:
+        while len(self._destinations) >= KNOWN_MAX and target not in self._destinations:
+            oldest = next(iter(self._destinations))
+            forgotten = self._destinations.pop(oldest)
+            if self._targets.get(forgotten) == oldest:
+                del self._targets[forgotten]
+        self._destinations[target] = destination_hash
+        self._targets[destination_hash] = target
 
     def start(self, target: BlindedTarget, now: float) -> bool:
         """Search, unless a search is under way; False if nothing could ever be found."""
@@ -103,7 +111,7 @@ class BlindedLookups:
         del self._searches[search.target]
         if lease_set is None:
             return BlindedOutcome(search.target, None, search.why)
-        self.remember(search.target, lease_set.hash)
+        self._remember(search.target, lease_set.hash)
         return BlindedOutcome(search.target, lease_set)
 
     def _open(self, search: _Search, result: object) -> LeaseSet2 | None:
@@ -132,7 +140,7 @@ class BlindedLookups:
         return [today]
 
 
-def target_of(lease_set: object) -> BlindedTarget | None:
+def target_in(lease_set: object) -> BlindedTarget | None:
     """Where to look for the successor of a lease set that says it is published encrypted.
 
     Only what the lease set itself tells: without secret and client key.

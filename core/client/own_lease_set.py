@@ -6,6 +6,7 @@ one is published, and moves to another key at UTC midnight (encryptedleaseset.md
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from core.base.calendar import day_number, seconds_to_midnight
@@ -20,6 +21,8 @@ from core.data.lease_set_layers import ClientAuthorisation, DailyKey, daily_key,
 from core.data.lease_set_variants import EncryptedLeaseSet
 from core.data.private_keys import PrivateKeys
 from core.tunnel.tunnels import InboundTunnel
+
+logger = logging.getLogger("core.client")
 
 #: Tunnels built within this time go into one lease set.
 SETTLE_S = 0.5
@@ -143,6 +146,9 @@ class OwnLeaseSet:
             return None
         key = self._key_of(day_number(lease_set.published_ms // 1000))
         if key is None:
+            logger.warning(
+                "an encrypted destination is not published: no blinded key was made for today"
+            )
             return None
         return seal_lease_set(lease_set, self._blinding, key, self._entropy, self.authorisation)
 

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
-from core.client.blinded import NOT_FOUND, BlindedLookups, BlindedOutcome, target_of
+from core.client.blinded import NOT_FOUND, BlindedLookups, BlindedOutcome, target_in
 from core.client.config import SessionConfig
 from core.client.events import (
     ClientStats,
@@ -295,6 +295,7 @@ class ClientEngine:
                 oldest = min(self._remotes.values(), key=lambda one: max(one.heard_at, one.sent_at))
                 self._forget(oldest)
             remote = Remote(destination_hash, heard_at=now, since=now)
+            remote.blinded = self._blinded.target_of(destination_hash)
             self._remotes[destination_hash] = remote
             known = self._netdb.get_lease_set(destination_hash, self.owner)
             if known is not None:
@@ -328,11 +329,10 @@ class ClientEngine:
     def _look_up(self, remote: Remote, now: float) -> None:
         if remote.lookup is not None:
             return
-        target = remote.blinded or target_of(remote.lease_set)
+        target = remote.blinded or target_in(remote.lease_set)
         if target is not None:
             remote.lookup = 0
             remote.blinded = target
-            self._blinded.remember(target, remote.hash)
             self._search(target, now)
             return
         remote.lookup = self._netdb.lookup_lease_set(
@@ -353,12 +353,10 @@ class ClientEngine:
             # A correspondent may have sent a newer one along in the meantime.
             newest = self._netdb.get_lease_set(lease_set.hash, self.owner)
             self._adopt(remote, newest or lease_set)
-        destination_hash = self._blinded.destination_of(target)
-        known = None if destination_hash is None else self._remotes.get(destination_hash)
-        if known is not None:
-            self._lookup_ended(known, target, outcome.why or NOT_FOUND)
-        else:
-            self._tell(target, None, outcome.why or NOT_FOUND)
+        for remote in self._remotes.values():
+            if remote.blinded == target:
+                self._lookup_ended(remote, target, outcome.why or NOT_FOUND)
+        self._tell(target, None, outcome.why or NOT_FOUND)
 
     def _lookup_ended(self, remote: Remote, target: bytes | BlindedTarget, why: str) -> None:
         remote.lookup = None

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.base.calendar import DAY_S, day_number, day_text, seconds_to_midnight
 from core.base.errors import DecodeError, LocalError
 from core.crypto import reddsa
 from core.crypto.blinding import Blinding, store_key
@@ -14,15 +13,6 @@ from core.crypto.signing import SigningKey, verify
 from tests.support.deterministic import SeededEntropy
 
 DAY = 19_675
-
-
-def test_days() -> None:
-    assert day_text(0) == b"19700101"
-    assert day_text(day_number(1_709_164_800.5)) == b"20240229"
-    assert day_number(DAY_S - 0.001) == 0
-    assert day_number(DAY_S) == 1
-    assert seconds_to_midnight(DAY_S * 5) == DAY_S
-    assert seconds_to_midnight(DAY_S * 5 - 0.5) == 0.5
 
 
 @pytest.mark.parametrize("signing_type", [7, 11])
