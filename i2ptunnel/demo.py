@@ -79,7 +79,7 @@ class Demo:
         out = [hops for _, is_in, hops in self.proxy_router.tunnel_paths() if not is_in]
         into = [hops for _, is_in, hops in self.site_router.tunnel_paths() if is_in]
         if not out or not into:
-            return []
+            return ["?"]
         return ["proxy", *(names.get(hop, "?") for hop in (*out[0], *into[0])), "site"]
 
     async def fetch(self, path: str = "/", keep: int = 65536) -> Fetched:

@@ -9,11 +9,16 @@ import re
 import signal
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from i2ptunnel.cli.exits import CommandFault, Exit
 from i2ptunnel.logs import LEVELS, configure_logging
 
+if TYPE_CHECKING:
+    from i2ptunnel.demo import Demo
+
 _ATTEMPTS = 10
+_STOP_TIMEOUT_S = 2.0
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
@@ -32,61 +37,56 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 async def _run(root: Path, once: bool) -> None:
-    # Imported late: --help needs no router.
-    from i2ptunnel.demo import Demo, demo_network
-
+    """The demo, ended early by a signal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-
-    async def show(demo: Demo) -> None:
-        count = len(demo.routers)
-        print(f"{count} routers, an eepsite and a proxy are ready after {demo.ready_s:.1f} s")
-        for _ in range(_ATTEMPTS):
-            page = await demo.fetch()
-            if page.status == 200:
-                break
-            await asyncio.sleep(1)
-        else:
-            raise CommandFault(f"the proxy answered {page.status}")
-        print(f"fetched {demo.url}")
-        print(f"  {page.status}, {page.body_bytes} bytes: {_title(page.body)!r}")
-        print(
-            f"  first byte after {page.first_byte_s * 1000:.0f} ms, through {_arrow(demo.path())}"
-        )
-        sample = await demo.fetch("/sample.bin", keep=0)
-        if sample.status != 200 or sample.digest != demo.sample_digest:
-            raise CommandFault(f"the sample file came back wrong: {sample.body_bytes} bytes")
-        speed = sample.body_bytes / sample.seconds / 1e6
-        print(f"  {sample.body_bytes / 1e6:.0f} MB in {sample.seconds:.1f} s: {speed:.1f} MB/s")
-
-    async def run() -> None:
-        async with demo_network(root) as demo:
-            await show(demo)
-            if once:
-                return
-            print(f"\nSet {demo.proxy} as HTTP proxy in a browser and open\n  {demo.url}\nor run")
-            print(f"  curl -x http://{demo.proxy} {demo.url}\nCtrl-C ends it.", flush=True)
-            await stop.wait()
-
-    running = asyncio.create_task(run())
+    serving = asyncio.create_task(_serve(root, once))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if not running.done():
-        # Before it is up, a signal ends the start; afterwards run() ends by itself.
-        await asyncio.wait((running,), timeout=0.5)
-        running.cancel()
-        await asyncio.wait((running,), timeout=5)
-    if not running.cancelled():
-        running.result()
+    serving.cancel()
+    await asyncio.wait((serving,), timeout=_STOP_TIMEOUT_S)
+    if serving.done() and not serving.cancelled():
+        serving.result()
+
+
+async def _serve(root: Path, once: bool) -> None:
+    # Imported late: --help needs no router.
+    from i2ptunnel.demo import demo_network
+
+    async with demo_network(root) as demo:
+        await _show(demo)
+        if once:
+            return
+        print(f"\nSet {demo.proxy} as HTTP proxy in a browser and open\n  {demo.url}\nor run")
+        print(f"  curl -x http://{demo.proxy} {demo.url}\nCtrl-C ends it.", flush=True)
+        await asyncio.Event().wait()  # until cancelled
+
+
+async def _show(demo: Demo) -> None:
+    """Fetch the page and the sample file through the proxy, and tell about it."""
+    count = len(demo.routers)
+    print(f"{count} routers, an eepsite and a proxy are ready after {demo.ready_s:.1f} s")
+    for _ in range(_ATTEMPTS):
+        page = await demo.fetch()
+        if page.status == 200:
+            break
+        await asyncio.sleep(1)
+    else:
+        raise CommandFault(f"the proxy answered {page.status}")
+    print(f"fetched {demo.url}")
+    print(f"  {page.status}, {page.body_bytes} bytes: {_title(page.body)!r}")
+    print(f"  first byte after {page.first_byte_s * 1000:.0f} ms")
+    print(f"  hops, by one of its ways: {' > '.join(demo.path())}")
+    sample = await demo.fetch("/sample.bin", keep=0)
+    if sample.status != 200 or sample.digest != demo.sample_digest:
+        raise CommandFault(f"the sample file came back wrong: {sample.body_bytes} bytes")
+    speed = sample.body_bytes / sample.seconds / 1e6
+    print(f"  {sample.body_bytes / 1e6:.0f} MB in {sample.seconds:.1f} s: {speed:.1f} MB/s")
 
 
 def _title(page: bytes) -> str:
     found = re.search(rb"<h1>(.*?)</h1>", page)
     return found[1].decode("utf-8", "replace") if found else ""
-
-
-def _arrow(names: list[str]) -> str:
-    return " > ".join(names) if names else "its tunnels"
