@@ -186,7 +186,7 @@ class ClientEngine:
         if remote is None:
             return
         if result is not None:
-            self._adopt(remote, result)
+            self._adopt(remote, result, now)
         self._lookup_ended(remote, remote.hash, NOT_FOUND)
 
     def tunnels_changed(self, now: float) -> None:
@@ -269,7 +269,7 @@ class ClientEngine:
             is_caller = lease_set.hash not in self._remotes
             remote = self._remote(lease_set.hash, now)
             remote.is_caller |= is_caller
-            self._adopt(remote, lease_set)
+            self._adopt(remote, lease_set, now)
 
     def _receive_data(self, body: bytes, remote: Remote | None, now: float) -> None:
         end = 4 + int.from_bytes(body[:4], "big")
@@ -299,7 +299,7 @@ class ClientEngine:
             self._remotes[destination_hash] = remote
             known = self._netdb.get_lease_set(destination_hash, self.owner)
             if known is not None:
-                self._adopt(remote, known)
+                self._adopt(remote, known, now)
         return remote
 
     def _forget(self, remote: Remote) -> None:
@@ -309,15 +309,20 @@ class ClientEngine:
         if remote.lookup is not None:
             self._lookups.pop(remote.lookup, None)
 
-    def _adopt(self, remote: Remote, lease_set: object) -> None:
+    def _adopt(self, remote: Remote, lease_set: object, now: float) -> None:
         static = getattr(lease_set, "x25519_key", None)
         if static is None or not isinstance(lease_set, LeaseSet2):
             return  # only ElGamal, or an encrypted lease set we cannot read
+        known = remote.lease_set
+        if known is not None and lease_set.published_ms < known.published_ms:
+            return
         if remote.static is not None and remote.static != static:
             self._by_static.pop(remote.static, None)
             remote.known_lease_set_s = remote.offered_lease_set_s = 0
         remote.adopt(lease_set, static)
         self._by_static[static] = remote
+        if known is not None and lease_set.published_ms > known.published_ms:
+            self.streams.path_changed(remote.hash, now)
 
     def _is_reachable(self, remote: Remote, now: float) -> bool:
         """True if a message could be sent to it; asks for its lease set otherwise."""
@@ -352,7 +357,7 @@ class ClientEngine:
             remote.blinded = target
             # A correspondent may have sent a newer one along in the meantime.
             newest = self._netdb.get_lease_set(lease_set.hash, self.owner)
-            self._adopt(remote, newest or lease_set)
+            self._adopt(remote, newest or lease_set, now)
         for remote in self._remotes.values():
             if remote.blinded == target:
                 self._lookup_ended(remote, target, outcome.why or NOT_FOUND)
@@ -383,16 +388,16 @@ class ClientEngine:
             if isinstance(event, PathSuspect):
                 remote = self._remotes.get(event.stream.remote_hash)
                 if remote is not None:
-                    self._change_path(remote, event.timeouts, now)
+                    self._change_path(remote, now)
                 continue
             self._events.append(event)
 
-    def _change_path(self, remote: Remote, timeouts: int, now: float) -> None:
+    def _change_path(self, remote: Remote, now: float) -> None:
         remote.suspect_path()
         if remote.outbound is not None:
             self.suspects.append(remote.outbound)
             remote.outbound = self.pool.pick_outbound(now, (remote.outbound,))
-        if timeouts >= 2 and remote.static is not None:
+        if remote.static is not None:
             self._look_up(remote, now)
 
     def _send_packets(self, now: float) -> None:

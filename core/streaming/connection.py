@@ -537,8 +537,17 @@ class Stream:
             self._give_up()
         else:
             sender.probe(0 if sender.is_connecting else probe)
-            if timeouts >= 2 and not is_ending:
+            if (timeouts >= 2 or sender.is_connecting) and not is_ending:
                 self._host.emit(PathSuspect(self, timeouts))
+
+    def on_path_changed(self, now: float) -> None:
+        """Another path to the peer is in use: what went unanswered is tried again at once."""
+        if self.is_dead or not self._recovery.timeouts:
+            return
+        oldest = self._recovery.retry_now(now)
+        if oldest is not None:
+            self._sender.probe(0 if self._sender.is_connecting else oldest)
+        self._host.wake(self)
 
     # -- the end
 

@@ -174,6 +174,12 @@ class StreamManager:
         """True if a stream to that peer waits for a larger budget."""
         return bool(self._starved.get(remote_hash))
 
+    def path_changed(self, remote_hash: bytes, now: float) -> None:
+        """The peer is reached another way than before; streams that waited need not wait on."""
+        for stream in list(self._streams.values()):
+            if stream.remote_hash == remote_hash:
+                stream.on_path_changed(now)
+
     def take_delivered(self) -> dict[bytes, int]:
         """Packets the peers have acknowledged since the last call, by destination hash."""
         delivered, self._delivered = self._delivered, {}

@@ -153,6 +153,12 @@ class Recovery:
         self.timeouts = 0
         self._last_progress = now
 
+    def retry_now(self, now: float) -> int | None:
+        """There is hope again after timeouts: back off anew, and resend the sequence returned."""
+        self.timeouts = 1
+        self._last_progress = now
+        return min((*self.in_flight, *self.lost), default=None)
+
     def note_app_limited(self) -> None:
         """The window was not full but there was nothing to send."""
         self._app_limited_until = self.delivered + len(self.in_flight) + 1
