@@ -46,6 +46,13 @@ _TARGET = EndpointKind(is_listener=False)
 _UDP_LISTEN = EndpointKind(is_listener=True, unix=False)
 _UDP_TARGET = EndpointKind(is_listener=False, unix=False)
 _KEY_FILE = Text("write a file name like site.dat", r"[^/\0][^\0]{0,254}|/[^\0]{1,1023}")
+_SECRET = Text("write some text without spaces", r"[^\s:]\S{0,127}")
+# With its %f or %c filled in it has at most the 63 characters that IRC allows.
+_USER_HOSTNAME = Text(
+    "write a host name, in quotes if it begins with %f or %c",
+    r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}|[A-Za-z0-9-]{0,3}%f[A-Za-z0-9.-]{0,8}"
+    r"|[A-Za-z0-9-]{0,19}%c[A-Za-z0-9.-]{0,20}",
+)
 _HEADER_NAME = Text("write a header name like X-My-Header", r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 
 
@@ -174,11 +181,15 @@ class ConnectClientSection(ProxySection):
     """A proxy that knows CONNECT only."""
 
     TYPE: ClassVar[str] = "connectclient"
+    IS_AVAILABLE: ClassVar[bool] = True
 
     outproxies: tuple[str, ...] = option(
         ListOf(UrlKind("http", i2p_host=True, bare=True), count_max=16, allow_one=True),
-        "I2P proxies for addresses outside I2P",
+        "I2P proxies for addresses outside I2P; empty: such addresses are refused",
         default=(),
+    )
+    connect_ports: tuple[int, ...] = option(
+        ListOf(Number(1, 65535), count_max=64), "ports that may be reached; empty: all", default=()
     )
 
 
@@ -191,10 +202,11 @@ class SocksSection(ProxySection):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SocksIrcSection(ProxySection):
-    """A SOCKS proxy that filters IRC."""
+class SocksIrcSection(SocksSection):
+    """A SOCKS proxy for IRC programs, which hides what identifies the user."""
 
     TYPE: ClassVar[str] = "socksirctunnel"
+    IS_AVAILABLE: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,15 +214,22 @@ class IrcClientSection(ListeningSection):
     """A tunnel to an IRC server that hides what identifies the user."""
 
     TYPE: ClassVar[str] = "ircclient"
+    IS_AVAILABLE: ClassVar[bool] = True
 
     destination: tuple[DestinationName, ...] = option(
-        ListOf(DestinationKind(), count_max=16, allow_one=True), "the IRC server"
+        ListOf(DestinationKind(), count_max=16, allow_one=True),
+        "the IRC server; of several, the next is tried when one cannot be reached",
+    )
+    dcc: bool = option(
+        Flag(),
+        "carry files and chats (DCC) through I2P, with an address others can find; else refused",
+        default=False,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamrClientSection(ClientSection):
-    """Receives a UDP stream from a streamr server."""
+    """Receives a UDP stream from a streamr server. Never shares its I2P address."""
 
     TYPE: ClassVar[str] = "streamrclient"
 
@@ -220,7 +239,7 @@ class StreamrClientSection(ClientSection):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UdpClientSection(ClientSection):
-    """Carries UDP packets to one destination."""
+    """Carries UDP packets to one destination. Never shares its I2P address."""
 
     TYPE: ClassVar[str] = "udpclient"
 
@@ -229,6 +248,11 @@ class UdpClientSection(ClientSection):
         ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
     )
     destination: DestinationName = option(DestinationKind(), "the UDP server")
+    datagram_version: int = option(
+        Number(1, 3),
+        "format of datagrams that can be answered: 1 (every router knows it), 2 or 3",
+        default=1,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +317,7 @@ class HttpBidirServerSection(TcpServerSection):
     """A web site and an HTTP proxy with one destination."""
 
     TYPE: ClassVar[str] = "httpbidirserver"
+    IS_AVAILABLE: ClassVar[bool] = True
 
     target: Endpoint = option(_TARGET, "the local web server")
     listen: Endpoint = option(_LISTEN, "where browsers connect to")
@@ -307,8 +332,27 @@ class IrcServerSection(TcpServerSection):
     """An IRC server in I2P."""
 
     TYPE: ClassVar[str] = "ircserver"
+    IS_AVAILABLE: ClassVar[bool] = True
 
     target: Endpoint = option(_TARGET, "the local IRC server")
+    user_hostname: str = option(
+        _USER_HOSTNAME,
+        "host name that users get: %f is their b32 address, %c a cloaked form of it (in quotes)",
+        default="%f.b32.i2p",
+    )
+    cloak_key: str | None = option(
+        Maybe(_SECRET),
+        "what %c is computed with; null: a key in NAME.cloak, created when missing",
+        default=None,
+    )
+    webirc_password: str | None = option(
+        Maybe(_SECRET),
+        "tell the server each user's host name with WEBIRC; null: in the USER command",
+        default=None,
+    )
+
+    def __repr__(self) -> str:
+        return "IrcServerSection(…)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +364,9 @@ class StreamrServerSection(ServerSection):
     listen: Endpoint = option(_UDP_LISTEN, "where the stream is sent to by the local producer")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
+    )
+    max_subscribers: int = option(
+        Number(1, 1000), "subscribers at the same time; more are refused", default=10
     )
 
 

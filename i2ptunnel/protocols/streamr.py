@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 SUBSCRIBE = b"\x00"
 UNSUBSCRIBE = b"\x01"
-#: Java: reads at most this much of a packet
-PACKET_BYTES_MAX = 15_360
+#: what fits into one datagram; Java's producer cuts its packets at 15360
+PACKET_BYTES_MAX = 31_744
 EXPIRES_S = 60.0
 _FIRST_PINGS = 5
 _FIRST_INTERVAL_S = 2.0

@@ -1,0 +1,153 @@
+"""UDP sockets of this machine, and what tunnels of datagrams need from a client session."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from core.base.errors import Unavailable
+from core.data.identity import Destination
+from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
+from i2ptunnel.relay.channel import I2pSession
+
+UdpAddress = tuple[str, int]
+PacketHandler = Callable[[bytes, UdpAddress], None]
+
+
+class I2pDatagram(Protocol):
+    """A datagram from I2P. ``version`` 0 is raw, ``source`` is known for 1 and 2."""
+
+    @property
+    def source(self) -> Destination | None: ...
+
+    @property
+    def source_hash(self) -> bytes | None: ...
+
+    @property
+    def payload(self) -> bytes: ...
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def from_port(self) -> int: ...
+
+    @property
+    def to_port(self) -> int: ...
+
+    @property
+    def options(self) -> Mapping[str, str]: ...
+
+
+class DatagramSession(I2pSession, Protocol):
+    """A local destination that can send and receive datagrams."""
+
+    def send_datagram(
+        self,
+        destination_hash: bytes,
+        payload: bytes,
+        *,
+        version: int = 1,
+        from_port: int = 0,
+        to_port: int = 0,
+        options: Mapping[str, str] | None = None,
+    ) -> object: ...
+
+    async def receive_datagram(self) -> I2pDatagram: ...
+
+
+class UdpSocket(asyncio.DatagramProtocol):
+    """One socket; ``handler`` is called for each packet from a network in ``allow``."""
+
+    def __init__(self, handler: PacketHandler, allow: Sequence[IpNetwork] = ()) -> None:
+        self._handler = handler
+        self._allow = tuple(allow)
+        self._transport: asyncio.DatagramTransport | None = None
+        self._is_full = False
+        #: packets not taken: from strangers, or because the system did not keep up
+        self.refused = 0
+        self.dropped = 0
+
+    @classmethod
+    async def bind(
+        cls, endpoint: Endpoint, handler: PacketHandler, allow: Sequence[IpNetwork] = ()
+    ) -> UdpSocket:
+        """Take an address; raises Unavailable ``cannot_listen``."""
+        host = "127.0.0.1" if endpoint.host == "localhost" else endpoint.host
+        loop = asyncio.get_running_loop()
+        try:
+            _, udp = await loop.create_datagram_endpoint(
+                lambda: cls(handler, allow), local_addr=(host, endpoint.port)
+            )
+        except OSError as error:
+            raise Unavailable(
+                f"cannot listen on {endpoint}: {_reason(error)}", "cannot_listen"
+            ) from None
+        return udp
+
+    @classmethod
+    async def connect(
+        cls, target: Endpoint, handler: PacketHandler, local_host: str | None = None
+    ) -> UdpSocket:
+        """A socket that only talks to ``target``; raises Unavailable ``target_unreachable``."""
+        loop = asyncio.get_running_loop()
+        local = (local_host, 0) if local_host is not None else None
+        try:
+            _, udp = await loop.create_datagram_endpoint(
+                lambda: cls(handler), local_addr=local, remote_addr=(target.host, target.port)
+            )
+        except OSError as error:
+            raise Unavailable(
+                f"the target cannot be reached: {_reason(error)}", "target_unreachable"
+            ) from None
+        return udp
+
+    @property
+    def port(self) -> int:
+        """The local port."""
+        assert self._transport is not None
+        return int(self._transport.get_extra_info("sockname")[1])
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        host, port = address[0].partition("%")[0], int(address[1])
+        if self._allow:
+            source = ipaddress.ip_address(host)
+            if not any(source in network for network in self._allow):
+                self.refused += 1
+                return
+        self._handler(data, (host, port))
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+
+    def error_received(self, error: Exception) -> None:
+        """ICMP says that nobody listens there: not for long, perhaps."""
+
+    def send(self, data: bytes, address: UdpAddress | None = None) -> None:
+        """Send or drop; never waits."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._is_full:
+            self.dropped += 1
+            return
+        transport.sendto(data, address)
+
+    def close(self) -> None:
+        """Free the address."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "unknown host"

@@ -1,0 +1,156 @@
+"""What the tunnels of datagrams have in common: a session of their own and two loops.
+
+A session gives its datagrams to one reader, so these tunnels never share theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from core.base.errors import Unavailable
+from i2ptunnel.config.network_kinds import DestinationName
+from i2ptunnel.config.tunnel_models import TunnelSection
+from i2ptunnel.naming.address import Address
+from i2ptunnel.relay.udp import DatagramSession, I2pDatagram
+from i2ptunnel.tunnels.base import SessionRequest, Tunnel, TunnelContext, end_task
+
+_RESOLVE_EVERY_S = 5.0
+
+ModelT = TypeVar("ModelT", bound=TunnelSection)
+
+
+class DatagramTunnel(Tunnel[ModelT]):
+    """Base of ``streamrclient``, ``streamrserver``, ``udpclient`` and ``udpserver``."""
+
+    def __init__(self, model: ModelT, context: TunnelContext) -> None:
+        super().__init__(model, context)
+        self._working: asyncio.Task[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        is_up = self._working is not None and not self._working.done()
+        return is_up and self.session is not None and self.session.is_ready
+
+    def session_request(self) -> SessionRequest:
+        return replace(super().session_request(), is_shared=False)
+
+    async def start(self) -> None:
+        self.failed.clear()
+        self.last_error = None
+        try:
+            await self.open_local()
+            session = cast(DatagramSession, await self._open_session())
+        except BaseException:
+            await self.stop()
+            raise
+        self._working = asyncio.create_task(self._work(session))
+        self._working.add_done_callback(self._on_work_done)
+
+    async def stop(self) -> None:
+        working, self._working = self._working, None
+        await end_task(working)
+        await self.say_goodbye()
+        self.close_local()
+        await self._release_session()
+
+    @abstractmethod
+    async def open_local(self) -> None:
+        """Take the local sockets; raises I2PError."""
+
+    @abstractmethod
+    def close_local(self) -> None:
+        """Give them back; may be called twice."""
+
+    @abstractmethod
+    async def receive(self, datagram: I2pDatagram) -> None:
+        """One datagram from I2P."""
+
+    @abstractmethod
+    async def keep(self) -> None:
+        """What there is to do at times, until cancelled."""
+
+    async def say_goodbye(self) -> None:
+        """Last words to the other side, while the session is still open."""
+
+    def send(
+        self,
+        destination_hash: bytes,
+        payload: bytes,
+        *,
+        version: int,
+        from_port: int,
+        to_port: int,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Send a datagram, or drop it when that does not work now."""
+        session = self.session
+        if session is None or not session.is_ready:
+            self.counts["datagrams_dropped"] += 1
+            return
+        more: dict[str, Any] = {"options": options} if options else {}
+        try:
+            cast(DatagramSession, session).send_datagram(
+                destination_hash,
+                payload,
+                version=version,
+                from_port=from_port,
+                to_port=to_port,
+                **more,
+            )
+        except Unavailable:
+            self.counts["datagrams_dropped"] += 1
+            return
+        self.counts["datagrams_sent"] += 1
+        self.traffic.sent += len(payload)
+
+    async def resolve(self, destination: DestinationName) -> Address:
+        """The address of a destination; waits until the name is known."""
+        while True:
+            try:
+                address = await self.context.resolver.resolve(destination.name)
+            except Unavailable as error:
+                self.last_error = str(error)
+            else:
+                self.last_error = None
+                return address
+            await asyncio.sleep(_RESOLVE_EVERY_S)
+
+    async def _work(self, session: DatagramSession) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.keep())
+            while True:
+                datagram = await session.receive_datagram()
+                self.counts["datagrams_received"] += 1
+                self.traffic.received += len(datagram.payload)
+                try:
+                    await self.receive(datagram)
+                except Unavailable as error:
+                    self.note_failure(error)
+
+    def _on_work_done(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            return
+        _, other = _split(task.exception())
+        if other is not None:
+            self.context.logger.error("internal error: %s", type(other).__name__)
+            self.context.logger.debug("internal error", exc_info=other)
+        self.last_error = "the I2P session ended" if other is None else "an internal error"
+        self.failed.set()
+
+
+def _split(
+    error: BaseException | None,
+) -> tuple[BaseException | None, BaseException | None]:
+    """(what was Unavailable, what else) in an exception or group of them."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(Unavailable)
+    return (error, None) if isinstance(error, Unavailable) else (None, error)
+
+
+def sender_of(datagram: I2pDatagram) -> bytes | None:
+    """The hash of who sent a datagram, None if that is not known."""
+    return datagram.source.hash if datagram.source is not None else datagram.source_hash

@@ -1,0 +1,99 @@
+"""``ircclient``: a local port that is an IRC server in I2P, with what identifies the user left out.
+
+Names of this machine and its users are kept back where programs put them by themselves. DCC needs
+an address of our own that others can find, so with ``dcc: true`` the session is not shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+import secrets
+import socket
+from dataclasses import replace
+
+from core.base.errors import Unavailable
+from i2ptunnel.config.tunnel_models import IrcClientSection
+from i2ptunnel.protocols.irc_filter import IrcClientFilter
+from i2ptunnel.protocols.irc_server import error_line
+from i2ptunnel.relay.channel import finish_politely
+from i2ptunnel.relay.dcc import DccExchange
+from i2ptunnel.relay.irc import IrcClientStream
+from i2ptunnel.relay.listener import Accepted
+from i2ptunnel.relay.local import unless_lost
+from i2ptunnel.relay.pump import pump
+from i2ptunnel.tunnels.base import SessionRequest, TunnelContext, end_task
+from i2ptunnel.tunnels.client_base import ClientTunnel
+from i2ptunnel.tunnels.failover import connect_any
+
+_PEOPLE_FROM_ID = 1000
+_NOBODY_ID = 65534
+_WORD_CHARACTERS_MIN = 3
+# Names that most machines have say nothing.
+_COMMON = frozenset(("localhost", "user", "debian", "ubuntu", "root"))
+
+
+def machine_words() -> frozenset[str]:
+    """Lower-case names that tell whose machine this is: host, logins, people."""
+    words = {socket.gethostname(), socket.gethostname().partition(".")[0]}
+    for entry in pwd.getpwall():
+        if _PEOPLE_FROM_ID <= entry.pw_uid < _NOBODY_ID:
+            words.update((entry.pw_name, entry.pw_gecos, entry.pw_gecos.partition(",")[0]))
+    folded = {word.casefold() for word in words if len(word) >= _WORD_CHARACTERS_MIN}
+    return frozenset(folded - _COMMON)
+
+
+class IrcClient(ClientTunnel[IrcClientSection]):
+    """Filters every line in both directions."""
+
+    BUSY_ANSWER = error_line("too many connections")
+
+    def __init__(self, model: IrcClientSection, context: TunnelContext) -> None:
+        super().__init__(model, context)
+        self._private_words: frozenset[str] = frozenset()
+        self._dcc: DccExchange | None = None
+        self._exchanging: asyncio.Task[None] | None = None
+
+    def session_request(self) -> SessionRequest:
+        request = super().session_request()
+        return replace(request, is_shared=False, publish=True) if self.model.dcc else request
+
+    def prepare(self) -> None:
+        self._private_words = machine_words()
+
+    async def start(self) -> None:
+        await super().start()
+        if self.model.dcc and self.session is not None:
+            self._dcc = DccExchange(
+                self.counts, self.counted, self.context.logger, secrets.randbelow
+            )
+            self._exchanging = asyncio.create_task(self._dcc.serve(self.session))
+            self._exchanging.add_done_callback(self._on_exchange_done)
+
+    async def stop(self) -> None:
+        exchanging, self._exchanging = self._exchanging, None
+        await end_task(exchanging)
+        await super().stop()
+
+    async def serve(self, accepted: Accepted) -> None:
+        accepted.establish()
+        channel = accepted.channel
+        try:
+            stream = await unless_lost(channel, connect_any(self, self.model.destination))
+        except Unavailable as error:
+            await channel.write(error_line(str(error)))
+            await finish_politely(channel)
+            return
+        desk = self._dcc.desk(accepted.client, self.model.listen) if self._dcc else None
+        irc = IrcClientFilter(self._private_words, desk)
+        try:
+            await pump(
+                channel, IrcClientStream(stream, irc), idle_timeout_s=self.model.idle_timeout
+            )
+        finally:
+            self.counts.update(irc.counters)
+
+    def _on_exchange_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.last_error = "the I2P session ended"
+            self.failed.set()

@@ -1,0 +1,91 @@
+"""``streamrclient``: subscribes to a streamr server and hands its packets to a local program."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from i2ptunnel.config.tunnel_models import StreamrClientSection
+from i2ptunnel.protocols.streamr import SUBSCRIBE, UNSUBSCRIBE, StreamrSubscription
+from i2ptunnel.relay.udp import I2pDatagram, UdpAddress, UdpSocket
+from i2ptunnel.tunnels.base import TunnelContext
+from i2ptunnel.tunnels.datagram_base import DatagramTunnel, sender_of
+
+_READY_TIMEOUT_S = 600.0
+_GOODBYE_S = 0.05
+
+
+class StreamrClient(DatagramTunnel[StreamrClientSection]):
+    """Asks again and again while it runs, and says when it leaves."""
+
+    def __init__(self, model: StreamrClientSection, context: TunnelContext) -> None:
+        super().__init__(model, context)
+        self._socket: UdpSocket | None = None
+        self._subscription: StreamrSubscription | None = None
+        self._producer_hash = b""
+        self._own_port = 0
+
+    @property
+    def is_ready(self) -> bool:
+        return super().is_ready and self._subscription is not None
+
+    @property
+    def connections_open(self) -> int:
+        return int(self._subscription is not None)
+
+    @property
+    def local_end(self) -> str:
+        return str(self.model.target)
+
+    async def open_local(self) -> None:
+        self._socket = await UdpSocket.connect(self.model.target, self._on_packet)
+        self._own_port = 1024 + secrets.randbelow(65536 - 1024)
+
+    def close_local(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._subscription = None
+
+    async def keep(self) -> None:
+        address = await self.resolve(self.model.destination)
+        self._producer_hash = address.hash
+        subscription = StreamrSubscription(
+            address.hash, self.model.destination.port, self._own_port
+        )
+        self._subscription = subscription
+        now = asyncio.get_running_loop().time
+        while True:
+            assert self.session is not None
+            if not self.session.is_ready:
+                await self.session.wait_ready(_READY_TIMEOUT_S)
+            if subscription.ping_due(now()):
+                self._ask(SUBSCRIBE)
+            await asyncio.sleep(max(0.0, subscription.next_ping_at - now()))
+
+    async def say_goodbye(self) -> None:
+        if self._subscription is not None and self.session is not None and self.session.is_ready:
+            self._ask(UNSUBSCRIBE)
+            await asyncio.sleep(_GOODBYE_S)
+
+    def _ask(self, what: bytes) -> None:
+        self.send(
+            self._producer_hash,
+            what,
+            version=1,
+            from_port=self._own_port,
+            to_port=self.model.destination.port,
+        )
+
+    async def receive(self, datagram: I2pDatagram) -> None:
+        subscription = self._subscription
+        if subscription is None or not subscription.is_ours(
+            sender_of(datagram), datagram.from_port, datagram.to_port
+        ):
+            self.counts["datagrams_dropped"] += 1
+        elif self._socket is not None:
+            self._socket.send(datagram.payload)
+
+    def _on_packet(self, data: bytes, _: UdpAddress) -> None:
+        """Streams go one way only."""
+        self.counts["local_packets_dropped"] += 1

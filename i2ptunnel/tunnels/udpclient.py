@@ -1,0 +1,97 @@
+"""``udpclient``: local programs' UDP packets to one destination, as i2pd's tunnels carry them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from i2ptunnel.config.tunnel_models import UdpClientSection
+from i2ptunnel.naming.address import Address
+from i2ptunnel.protocols.udp_sessions import PACKET_BYTES_MAX, UdpClientSessions
+from i2ptunnel.relay.udp import I2pDatagram, UdpAddress, UdpSocket
+from i2ptunnel.tunnels.base import TunnelContext
+from i2ptunnel.tunnels.datagram_base import DatagramTunnel, sender_of
+
+_EXPIRE_EVERY_S = 17.0
+
+
+class UdpClient(DatagramTunnel[UdpClientSection]):
+    """Each local source address is a session with an I2P port of its own."""
+
+    def __init__(self, model: UdpClientSection, context: TunnelContext) -> None:
+        super().__init__(model, context)
+        self._socket: UdpSocket | None = None
+        self._address: Address | None = None
+        self._sessions: UdpClientSessions[UdpAddress] = UdpClientSessions(
+            model.max_connections, secrets.randbelow
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        return super().is_ready and self._address is not None
+
+    @property
+    def connections_open(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def local_end(self) -> str:
+        return str(self.model.listen)
+
+    def counters(self) -> dict[str, int]:
+        self.counts["connections"] = self._sessions.counters["sessions"]
+        self.counts["connections_refused"] = self._sessions.counters["sessions_refused"]
+        return super().counters()
+
+    async def open_local(self) -> None:
+        self._socket = await UdpSocket.bind(self.model.listen, self._on_packet, self.model.allow)
+
+    def close_local(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def keep(self) -> None:
+        self._address = await self.resolve(self.model.destination)
+        while True:
+            await asyncio.sleep(_EXPIRE_EVERY_S)
+            self._sessions.expire(asyncio.get_running_loop().time())
+
+    def _on_packet(self, data: bytes, source: UdpAddress) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._address is None or len(data) > PACKET_BYTES_MAX:
+            self.counts["datagrams_dropped"] += 1
+            return
+        session = self._sessions.obtain(
+            source, source[1], self._address.hash, self.model.destination.port, now
+        )
+        if session is None:
+            return
+        version = session.choose(self.model.datagram_version, now)
+        self.send(
+            session.remote_hash,
+            data,
+            version=version,
+            from_port=session.local_port,
+            to_port=session.remote_port,
+        )
+
+    async def receive(self, datagram: I2pDatagram) -> None:
+        sender = sender_of(datagram)
+        session = self._sessions.find(datagram.from_port, datagram.to_port)
+        is_theirs = session is not None and sender in (None, session.remote_hash)
+        if session is None or not is_theirs or (sender is None and datagram.version):
+            self.counts["datagrams_dropped"] += 1
+            return
+        answer = session.receive(datagram.options, asyncio.get_running_loop().time())
+        if answer is not None:
+            self.send(
+                session.remote_hash,
+                b"",
+                version=3,
+                from_port=session.local_port,
+                to_port=session.remote_port,
+                options=answer,
+            )
+        if datagram.payload and self._socket is not None:
+            self._socket.send(datagram.payload, session.owner)

@@ -1,0 +1,145 @@
+"""``udpserver``: a local UDP service in I2P, as i2pd's tunnels carry it.
+
+Every session has a socket of its own towards the service. If the service is on this machine, each
+destination comes from its own address in 127.0.0.0/8, so the service can tell users apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+
+from core.base.errors import Unavailable
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.tunnel_models import UdpServerSection
+from i2ptunnel.protocols.udp_sessions import (
+    PACKET_BYTES_MAX,
+    RAW,
+    UdpServerSessions,
+    UdpSession,
+)
+from i2ptunnel.relay.udp import I2pDatagram, PacketHandler, UdpAddress, UdpSocket
+from i2ptunnel.tunnels.base import TunnelContext
+from i2ptunnel.tunnels.datagram_base import DatagramTunnel, sender_of
+
+_EXPIRE_EVERY_S = 17.0
+
+
+class _Local:
+    """The local side of a session. ``version``: the format its destination last used."""
+
+    __slots__ = ("socket", "version")
+
+    def __init__(self, socket: UdpSocket, version: int) -> None:
+        self.socket = socket
+        self.version = version
+
+
+class UdpServer(DatagramTunnel[UdpServerSection]):
+    """One session for each destination and pair of ports."""
+
+    def __init__(self, model: UdpServerSection, context: TunnelContext) -> None:
+        super().__init__(model, context)
+        self._target = model.target
+        self._sessions: UdpServerSessions[_Local] = UdpServerSessions(
+            model.max_connections, model.max_connections_per_client
+        )
+
+    @property
+    def connections_open(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def local_end(self) -> str:
+        return str(self.model.target)
+
+    def counters(self) -> dict[str, int]:
+        self.counts["connections"] = self._sessions.counters["sessions"]
+        return super().counters()
+
+    async def open_local(self) -> None:
+        """Look up the service's address once: a packet must not wait for that."""
+        target = self.model.target
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
+        except OSError:
+            raise Unavailable("the target's host is unknown", "target_unreachable") from None
+        self._target = Endpoint(str(found[0][4][0]), target.port)
+
+    def close_local(self) -> None:
+        for local in self._sessions.clear():
+            local.socket.close()
+
+    async def keep(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRE_EVERY_S)
+            for local in self._sessions.expire(asyncio.get_running_loop().time()):
+                local.socket.close()
+
+    async def receive(self, datagram: I2pDatagram) -> None:
+        session = await self._session_of(datagram)
+        if session is None:
+            self.counts["datagrams_dropped"] += 1
+            return
+        if datagram.version != RAW:
+            session.owner.version = datagram.version
+        answer = session.receive(datagram.options, asyncio.get_running_loop().time())
+        if answer is not None:
+            self.send(
+                session.remote_hash,
+                b"",
+                version=3,
+                from_port=session.local_port,
+                to_port=session.remote_port,
+                options=answer,
+            )
+        if datagram.payload:
+            session.owner.socket.send(datagram.payload)
+
+    async def _session_of(self, datagram: I2pDatagram) -> UdpSession[_Local] | None:
+        sender, ports = sender_of(datagram), (datagram.from_port, datagram.to_port)
+        if datagram.version == RAW:
+            return self._sessions.find_raw(sender, *ports)
+        if sender is None:
+            return None
+        session = self._sessions.find(sender, *ports)
+        if session is not None:
+            return session
+        if not self._sessions.has_room(sender):
+            self.counts["connections_refused"] += 1
+            return None
+        local = _Local(await self._open_socket(sender, ports), datagram.version)
+        now = asyncio.get_running_loop().time()
+        return self._sessions.add(sender, *ports, local, now)
+
+    async def _open_socket(self, sender: bytes, ports: tuple[int, int]) -> UdpSocket:
+        handler = self._answers_to(sender, ports)
+        address = ipaddress.ip_address(self._target.host)
+        if address.version == 4 and address.is_loopback:
+            own = f"127.{sender[0]}.{sender[1]}.{1 + sender[2] % 254}"
+            try:
+                return await UdpSocket.connect(self._target, handler, own)
+            except Unavailable:
+                pass  # systems other than Linux have 127.0.0.1 only
+        return await UdpSocket.connect(self._target, handler)
+
+    def _answers_to(self, sender: bytes, ports: tuple[int, int]) -> PacketHandler:
+        def on_packet(data: bytes, _: UdpAddress) -> None:
+            session = self._sessions.find_raw(sender, *ports)
+            if session is None or len(data) > PACKET_BYTES_MAX:
+                self.counts["datagrams_dropped"] += 1
+                return
+            now = asyncio.get_running_loop().time()
+            self.send(
+                sender,
+                data,
+                version=session.choose(session.owner.version, now),
+                from_port=session.local_port,
+                to_port=session.remote_port,
+            )
+
+        handler: Callable[[bytes, UdpAddress], None] = on_packet
+        return handler
