@@ -442,28 +442,19 @@ def test_before_the_session_is_ready_browsers_wait_and_are_told(
     asyncio.run(main())
 
 
-def test_the_request_travels_with_the_first_packet() -> None:
+def test_head_and_small_body_are_sent_in_one_piece() -> None:
     async def main() -> None:
         network = LoopbackNetwork()
         site = network.session("site")
-        given: list[bytes] = []
-        async with running(
-            "proxy", HttpClientSection(listen=ANY_PORT), network, TableResolver({})
-        ) as proxy:
-            session: Any = proxy.session
-            connect = session.connect
-
-            async def spy(destination: bytes, *, initial: bytes = b"", **more: Any) -> Any:
-                given.append(initial)
-                return await connect(destination, initial=initial, **more)
-
-            session.connect = spy
+        model = HttpClientSection(listen=ANY_PORT)
+        async with running("proxy", model, network, TableResolver({})) as proxy:
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(proxy))
             head = f"POST http://{site.destination.b32}/ HTTP/1.1\r\nHost: s\r\n"
             writer.write(head.encode() + b"Content-Length: 5\r\n\r\nhello")
             stream = await site.accept()
-            assert given[0].startswith(b"POST / HTTP/1.1\r\n")
-            assert given[0].endswith(b"\r\n\r\nhello")
+            first = await stream.read()
+            assert first.startswith(b"POST / HTTP/1.1\r\n")
+            assert first.endswith(b"\r\n\r\nhello")
             stream.reset()
             assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
             writer.close()
