@@ -11,6 +11,7 @@ for encrypted lease sets also ``secret_required``, ``client_key_required``, ``cl
 """
 
 from core.client.config import EncryptedLeaseSetOptions, SessionConfig
+from core.io.datagrams import Datagram
 from core.io.files import (
     AlreadyRunning,
     DataDirectoryLock,
@@ -33,6 +34,7 @@ __all__ = [
     "AlreadyRunning",
     "ClientSession",
     "DataDirectoryLock",
+    "Datagram",
     "EncryptedLeaseSetOptions",
     "FileFault",
     "Router",

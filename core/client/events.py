@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.data.blinded_address import BlindedTarget
 from core.data.lease_set_variants import AnyLeaseSet
+from core.datagram.manager import Mailbox
 from core.streaming.events import Event as StreamEvent
 
 
@@ -26,16 +27,13 @@ class ReadyChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class DatagramReceived:
-    """A datagram for this destination, still in its wire format (see core.datagram)."""
+class DatagramsArrived:
+    """``mailbox`` has something new."""
 
-    protocol: int
-    from_port: int
-    to_port: int
-    payload: bytes
+    mailbox: Mailbox
 
 
-Event = StreamEvent | LeaseSetFound | ReadyChanged | DatagramReceived
+Event = StreamEvent | LeaseSetFound | ReadyChanged | DatagramsArrived
 
 
 @dataclass(slots=True)

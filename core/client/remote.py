@@ -9,15 +9,14 @@ from core.base.ports import Entropy
 from core.data.blinded_address import BlindedTarget
 from core.data.lease_set import Lease
 from core.data.lease_set_variants import AnyLeaseSet
-from core.data.payload import PROTOCOL_STREAMING, wrap
-from core.streaming.events import OutgoingPacket
 from core.tunnel.tunnels import OutboundTunnel
 
 #: A lease that ends sooner is not used for what has just been sent.
 LEASE_MARGIN_MS = 15_000
 #: With less left on the last lease a newer lease set is asked for.
 LEASE_REFRESH_MS = 60_000
-WAITING_PACKETS_MAX = 64
+#: Payloads kept while a lease set is looked up; the oldest go first.
+WAITING_MAX = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -37,9 +36,7 @@ class Remote:
     is_caller: bool = False
     """It came to us; the application never asked for it."""
     since: float = 0.0
-    waiting: deque[OutgoingPacket] = field(
-        default_factory=lambda: deque(maxlen=WAITING_PACKETS_MAX)
-    )
+    waiting: deque[bytes] = field(default_factory=lambda: deque(maxlen=WAITING_MAX))
     known_lease_set_s: int = 0
     """Published second of our newest lease set that it acknowledged."""
     offered_lease_set_s: int = 0
@@ -86,14 +83,3 @@ class Remote:
 
 def _leases(lease_set: AnyLeaseSet) -> tuple[Lease, ...]:
     return getattr(lease_set, "leases", ())
-
-
-def wrap_packet(packet: OutgoingPacket) -> bytes:
-    """The payload of the Data message that carries a stream packet."""
-    return wrap(
-        PROTOCOL_STREAMING,
-        packet.from_port,
-        packet.to_port,
-        packet.packet,
-        compress=packet.compress,
-    )

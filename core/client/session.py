@@ -25,27 +25,29 @@ from core.client.blinded import NOT_FOUND, BlindedLookups, BlindedOutcome, targe
 from core.client.config import SessionConfig
 from core.client.events import (
     ClientStats,
-    DatagramReceived,
+    DatagramsArrived,
     Event,
     LeaseSetFound,
     ReadyChanged,
 )
 from core.client.own_lease_set import OwnLeaseSet
-from core.client.remote import Remote, wrap_packet
+from core.client.payloads import wrap_datagram, wrap_packet
+from core.client.remote import Remote
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
 from core.data.lease_set_variants import AnyLeaseSet
-from core.data.payload import PROTOCOL_STREAMING, unwrap, wrap
+from core.data.payload import PROTOCOL_STREAMING, unwrap
 from core.data.private_keys import PrivateKeys
+from core.datagram.manager import DatagramManager
 from core.garlic.cloves import Clove, Delivery
 from core.garlic.sessions import MessageKind, RatchetSessions
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType, make_standard
 from core.netdb.facade import NetDb
-from core.streaming.events import OutgoingPacket, PathSuspect
+from core.streaming.events import PathSuspect
 from core.streaming.manager import ACK_RESERVE, StreamManager
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.pool import TunnelPool
@@ -58,7 +60,6 @@ ACTIVE_S = 180.0
 OFFER_RETRY_S = 3.0
 OFFERS_MAX = 6
 LOOKUP_RETRY_S = 2.0
-DATAGRAMS_WAITING_MAX = 256
 #: A lease set of ours is of no use after this time, to whoever still has it.
 LEASE_SET_LIFE_S = 660.0
 _HOUSEKEEPING_S = 10.0
@@ -83,6 +84,7 @@ class ClientEngine:
         self.pool = pool
         self.stats = ClientStats()
         self.streams = StreamManager(keys, config.streaming, wall, entropy)
+        self.datagrams = DatagramManager(keys, wall)
         self.ratchet = RatchetSessions(static, wall, entropy)
         self.control: list[Clove] = []
         """Messages for this session that are the router's business (netDb answers, tests)."""
@@ -102,6 +104,7 @@ class ClientEngine:
         self._blinded = BlindedLookups(netdb, self.owner, wall)
         self._wanted: set[bytes | BlindedTarget] = set()
         self._arrived: list[tuple[object, int, int, bytes]] = []
+        self._datagrams_in: list[tuple[bytes | None, int, int, int, bytes]] = []
         self._events: deque[Event] = deque()
         self._housekeeping_at = 0.0
         self._retry_at: float | None = None
@@ -132,23 +135,6 @@ class ClientEngine:
             self._search(target, now)
         elif remote is not None:
             self._look_up(remote, now)
-
-    def send_datagram(
-        self,
-        destination_hash: bytes,
-        payload: bytes,
-        protocol: int,
-        from_port: int,
-        to_port: int,
-        now: float,
-    ) -> None:
-        """Send one datagram (already in its wire format); it may get lost."""
-        remote = self._remote(destination_hash, now)
-        wrapped = wrap(protocol, from_port, to_port, payload)
-        if not self._is_reachable(remote, now):
-            self.stats.no_lease_set += 1
-            return
-        self._send(remote, [wrapped], now)
 
     # What arrives
 
@@ -215,6 +201,10 @@ class ClientEngine:
 
     def run(self, now: float) -> None:
         """Handle what arrived and what is due, then send what there is to send."""
+        if self._datagrams_in:
+            datagrams, self._datagrams_in = self._datagrams_in, []
+            for mailbox in self.datagrams.receive_datagrams(datagrams):
+                self._events.append(DatagramsArrived(mailbox))
         if self._arrived:
             batch, self._arrived = self._arrived, []
             self.streams.receive_packets(batch, now)
@@ -283,8 +273,9 @@ class ClientEngine:
         if protocol == PROTOCOL_STREAMING:
             source = None if remote is None else remote.hash
             self._arrived.append((source, from_port, to_port, payload))
-        elif len(self._events) < DATAGRAMS_WAITING_MAX:
-            self._events.append(DatagramReceived(protocol, from_port, to_port, payload))
+        else:
+            source = None if remote is None else remote.hash
+            self._datagrams_in.append((source, protocol, from_port, to_port, payload))
 
     # Inside: remotes
 
@@ -409,20 +400,22 @@ class ClientEngine:
             if remote.static is not None:
                 self.streams.set_budget(remote.hash, self._budget(remote.static, now))
         self._retry_at = None
-        groups: dict[bytes, list[OutgoingPacket]] = {}
+        groups: dict[bytes, list[bytes]] = {}
         for packet in self.streams.packets_to_send(now):
-            groups.setdefault(packet.remote_hash, []).append(packet)
-        for destination_hash, packets in groups.items():
+            groups.setdefault(packet.remote_hash, []).append(wrap_packet(packet))
+        for datagram in self.datagrams.datagrams_to_send():
+            groups.setdefault(datagram.remote_hash, []).append(wrap_datagram(datagram))
+        for destination_hash, payloads in groups.items():
             remote = self._remote(destination_hash, now)
-            if not self._is_reachable(remote, now):
-                remote.waiting.extend(packets)
-                continue
-            self._send(remote, [wrap_packet(packet) for packet in packets], now)
+            if self._is_reachable(remote, now):
+                self._send(remote, payloads, now)
+            else:
+                remote.waiting.extend(payloads)
         for remote in self._remotes.values():
             if remote.waiting and self._is_reachable(remote, now):
-                packets = list(remote.waiting)
+                payloads = list(remote.waiting)
                 remote.waiting.clear()
-                self._send(remote, [wrap_packet(packet) for packet in packets], now)
+                self._send(remote, payloads, now)
             if remote.static is not None and self.streams.is_starved(remote.hash):
                 wait_s = self.ratchet.new_session_wait(remote.static, now)
                 if wait_s > 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from core.base.errors import LocalError, Retry, Unavailable
@@ -19,6 +19,7 @@ from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
+from core.io.datagrams import Datagram, DatagramInbox
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
 
@@ -184,6 +185,7 @@ class ClientSession:
         self._acceptors: deque[asyncio.Future[None]] = deque()
         self._lookups: dict[bytes | BlindedTarget, list[asyncio.Future[LeaseSet2]]] = {}
         self._readiness = asyncio.Event()
+        self._inbox: DatagramInbox | None = None
         self._is_closed = False
 
     @property
@@ -301,11 +303,44 @@ class ClientSession:
             await waiter
         return self._accepted.popleft()
 
+    def send_datagram(
+        self,
+        destination_hash: bytes,
+        payload: bytes,
+        *,
+        version: int = 1,
+        from_port: int = 0,
+        to_port: int = 0,
+        options: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Send a datagram (``version`` 0 raw, 1, 2 or 3); it may get lost on the way.
+
+        False: dropped here, too many wait. Raises Unavailable ("closed", "bad_datagram").
+        """
+        self._check_open()
+        sent = self._datagrams().send(
+            destination_hash, payload, version, from_port, to_port, options
+        )
+        self._touch()
+        return sent
+
+    async def receive_datagram(self) -> Datagram:
+        """The next datagram for us, of any version and port. Raises Unavailable ("closed")."""
+        self._check_open()
+        return await self._datagrams().receive()
+
+    def _datagrams(self) -> DatagramInbox:
+        if self._inbox is None:
+            self._inbox = DatagramInbox(self._engine.datagrams)
+        return self._inbox
+
     async def close(self) -> None:
         """End the session and its tunnels; streams that are open are reset."""
         if self._is_closed:
             return
         self._is_closed = True
+        if self._inbox is not None:
+            self._inbox.close()
         now = self._router.now()
         self._engine.streams.shutdown(now)
         self._engine.run(now)
@@ -368,7 +403,10 @@ class ClientSession:
                         self._readiness.set()
                     else:
                         self._readiness.clear()
-                case client_events.DatagramReceived() | stream_events.Pong():
+                case client_events.DatagramsArrived():
+                    if self._inbox is not None:
+                        self._inbox.wake()
+                case stream_events.Pong():
                     pass
                 case _:
                     owner = event.stream.owner

@@ -1,0 +1,29 @@
+"""What a Data message carries: the gzip header with ports and protocol around packet or datagram."""
+
+from __future__ import annotations
+
+from core.data.payload import PROTOCOL_STREAMING, wrap
+from core.datagram.manager import OutgoingDatagram
+from core.streaming.events import OutgoingPacket
+
+
+def wrap_packet(packet: OutgoingPacket) -> bytes:
+    """A stream packet."""
+    return wrap(
+        PROTOCOL_STREAMING,
+        packet.from_port,
+        packet.to_port,
+        packet.packet,
+        compress=packet.compress,
+    )
+
+
+def wrap_datagram(datagram: OutgoingDatagram) -> bytes:
+    """A datagram of any format."""
+    return wrap(
+        datagram.protocol,
+        datagram.from_port,
+        datagram.to_port,
+        datagram.message,
+        compress=datagram.compress,
+    )
