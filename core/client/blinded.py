@@ -1,9 +1,11 @@
 """Finding lease sets that are published encrypted, under a key that changes every UTC day.
 
 A search asks the netDb for the key of today. Near midnight it asks for the other day too: clocks
-differ by a minute or so, and an owner may publish under the new key only when its tunnels change
-(i2pd: no own timer for midnight), while what it published before is good until its leases end.
-The first lease set that opens is the answer.
+differ by a minute or so, and an owner may need a while to publish under the new key, while what it
+published before is good until its leases end. The first lease set that opens is the answer.
+
+i2pd: as an owner it publishes under the new key only when its tunnels change, and lets the outer
+layer of the old one end at midnight; for those minutes nobody new can find it.
 """
 
 from __future__ import annotations

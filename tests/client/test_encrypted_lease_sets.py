@@ -7,12 +7,12 @@ import pytest
 from core.base.calendar import DAY_S, day_number
 from core.base.errors import LocalError
 from core.client.config import EncryptedLeaseSetOptions
-from core.client.events import DatagramReceived
 from core.crypto.blinding import Blinding
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation, authorise_days
+from core.data.payload import PROTOCOL_RAW
 from core.data.private_keys import PrivateKeys
 from tests.client.parties import Party, World
 from tests.support.deterministic import SeededEntropy
@@ -47,11 +47,16 @@ def site(world: World, options: EncryptedLeaseSetOptions, keys: PrivateKeys | No
 
 def say(world: World, sender: Party, receiver: Party, words: bytes) -> None:
     """Send a datagram to a destination that was found, and see it arrive."""
-    before = len(receiver.events)
-    sender.engine.send_datagram(receiver.keys.hash, words, 18, 1, 2, world.network.now)
+    mailbox = receiver.engine.datagrams.bind(PROTOCOL_RAW, 2)
+    sender.engine.datagrams.send(
+        receiver.keys.hash, words, protocol=PROTOCOL_RAW, from_port=1, to_port=2
+    )
+    sender.engine.run(world.network.now)
     world.run(0.5)
-    got = [event for event in receiver.events[before:] if isinstance(event, DatagramReceived)]
-    assert [event.payload for event in got] == [words]
+    receiver.engine.datagrams.unbind(mailbox)
+    got = mailbox.take()
+    assert got is not None
+    assert (got.content.payload, mailbox.take()) == (words, None)
 
 
 @pytest.mark.parametrize("signing_type", [7, 11])
@@ -185,7 +190,7 @@ def test_clocks_that_differ_at_midnight(clock_error_s: float, wait_s: float) -> 
 
 
 def test_an_owner_that_does_not_move_at_midnight() -> None:
-    """i2pd publishes under the new key when its tunnels change, minutes later."""
+    """What it published yesterday is found while its leases last."""
     world = World(MIDNIGHT - 100.0)
     owner = site(world, PLAIN)
     owner.is_frozen = True

@@ -8,8 +8,11 @@ for Diffie-Hellman keys (7); our router owns the same three, and one that also n
 from __future__ import annotations
 
 import asyncio
+import socket
+import socketserver
 import threading
-from collections.abc import Coroutine, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,9 +44,11 @@ from tests.support.origin import Origin, body_of, digest_of
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 T = TypeVar("T")
+Handler = Callable[[Stream], Coroutine[Any, Any, None]]
 ADDRESS = "127.60.1.1"
 SHAPE = TunnelShape(length=2, quantity=2)
 SIZE = 200_000
+LONG_S = 780.0
 ENTROPY = SystemEntropy()
 I2PD_SHAPE = (
     "inbound.length = 2\noutbound.length = 2\ninbound.quantity = 2\noutbound.quantity = 2\n"
@@ -70,10 +75,11 @@ def authorised(scheme: AuthScheme, *people: Person) -> ClientAuthorisation:
 
 @dataclass
 class OurSite:
-    """A destination of ours that answers every HTTP request with the same bytes."""
+    """A destination of ours that answers every HTTP request with the same bytes, or echoes."""
 
     name: str
     options: EncryptedLeaseSetOptions
+    echoes: bool = False
     keys: PrivateKeys = field(
         default_factory=lambda: PrivateKeys.generate_destination(ENTROPY, signing_type=11)
     )
@@ -117,19 +123,27 @@ class OurRouter:
                 encrypted=site.options,
             )
         )
-        self._spawn(self._accept(site.session))
+        self._spawn(self._accept(site.session, self._echo if site.echoes else self._answer))
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _accept(self, session: ClientSession) -> None:
+    async def _accept(self, session: ClientSession, handle: Handler) -> None:
         try:
             while True:
-                self._spawn(self._answer(await session.accept()))
+                self._spawn(handle(await session.accept()))
         except Unavailable:
             return
+
+    async def _echo(self, stream: Stream) -> None:
+        try:
+            while data := await stream.read():
+                await stream.write(data)
+            await stream.close()
+        except I2PError:
+            stream.reset()
 
     async def _answer(self, stream: Stream) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\nConnection: close\r\n\r\n"
@@ -186,10 +200,20 @@ class Network:
         return curl.fetch(url, proxy="", timeout_s=timeout_s)
 
 
-def i2pd_server(name: str, port: int, signing_type: int, *lines: str) -> str:
+class EchoHandler(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        while line := self.rfile.readline():
+            self.wfile.write(line)
+
+
+class EchoServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+def i2pd_server(name: str, port: int, signing_type: int, *lines: str, kind: str = "http") -> str:
     extra = "".join(f"{line}\n" for line in lines)
     return (
-        f"[{name}]\ntype = http\nhost = 127.0.0.1\nport = {port}\nkeys = {name}.dat\n"
+        f"[{name}]\ntype = {kind}\nhost = 127.0.0.1\nport = {port}\nkeys = {name}.dat\n"
         f"signaturetype = {signing_type}\ni2cp.leaseSetType = 5\n{I2PD_SHAPE}{extra}"
     )
 
@@ -220,6 +244,11 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             "dh", EncryptedLeaseSetOptions(authorisation=authorised(AuthScheme.DH, ALICE, BOB))
         ),
         "secret": OurSite("secret", EncryptedLeaseSetOptions(secret="open sesame")),
+        "echo": OurSite(
+            "echo",
+            EncryptedLeaseSetOptions(authorisation=authorised(AuthScheme.PSK, ALICE)),
+            echoes=True,
+        ),
     }
     plan: dict[str, tuple[str, Person | None]] = {
         "open": ("open", None),
@@ -229,13 +258,15 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         "dh-bob": ("dh", BOB),
         "dh-bob-again": ("dh", BOB),
         "dh-eve": ("dh", EVE),
+        "echo": ("echo", ALICE),
     }
     ports = {name: 6001 + index for index, name in enumerate(plan)}
     client.tunnels = "".join(
         i2pd_client(name, client.address, ports[name], sites[site], person)
         for name, (site, person) in plan.items()
     )
-    with Origin() as origin:
+    with Origin() as origin, EchoServer(("127.0.0.1", 0), EchoHandler) as echo:
+        threading.Thread(target=echo.serve_forever, daemon=True).start()
         psk = b64encode(ALICE.public(AuthScheme.PSK))
         dh = [b64encode(person.public(AuthScheme.DH)) for person in (BOB, ALICE)]
         owner.tunnels = (
@@ -246,6 +277,14 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
                 11,
                 "i2cp.leaseSetAuthType = 2",
                 f"i2cp.leaseSetClient.psk.1 = alice:{psk}",
+            )
+            + i2pd_server(
+                "echo",
+                echo.server_address[1],
+                7,
+                "i2cp.leaseSetAuthType = 2",
+                f"i2cp.leaseSetClient.psk.1 = alice:{psk}",
+                kind="server",
             )
             + i2pd_server(
                 "dh",
@@ -296,12 +335,13 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
                 name: BlindedAddress.of(
                     PrivateKeys.parse((owner.data_dir / f"{name}.dat").read_bytes()).destination
                 )
-                for name in ("open", "psk", "dh")
+                for name in ("open", "psk", "dh", "echo")
             }
             yield Network(net, ours, session, i2pd_sites, sites, client, ports)
         finally:
             ours.close()
             net.stop()
+            echo.shutdown()
 
 
 def test_the_console_of_i2pd_shows_the_same_address(network: Network) -> None:
@@ -370,6 +410,37 @@ def test_a_secret(network: Network) -> None:
     with pytest.raises(Unavailable) as caught:
         network.fetch(address, secret="open barley")
     assert caught.value.code == "lease_set_not_found"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_streams_outlive_the_leases_they_began_with(network: Network) -> None:
+    """One stream each way, used now and then for longer than any tunnel or lease set lives."""
+    ours = BlindedTarget(network.i2pd_sites["echo"], "", ALICE.key.private)
+    stream = network.ours.run(network.client.connect(ours))
+
+    async def ask(words: bytes) -> bytes:
+        await stream.write(words)
+        got = b""
+        while len(got) < len(words):
+            data = await stream.read()
+            assert data, "the stream ended"
+            got += data
+        return got
+
+    address = (network.i2pd_client.address, network.ports["echo"])
+    with socket.create_connection(address, 30) as theirs, theirs.makefile("rb") as lines:
+        theirs.settimeout(40)
+        end = time.monotonic() + LONG_S
+        number = 0
+        while time.monotonic() < end:
+            words = b"line %d\n" % number
+            assert network.ours.run(ask(words), 40) == words
+            theirs.sendall(words)
+            assert lines.readline() == words
+            number += 1
+            time.sleep(15)
+    network.ours.run(stream.close())
 
 
 # Revocation comes last: it changes a site
