@@ -1,4 +1,4 @@
-"""What a Data message carries: the gzip header with ports and protocol around packet or datagram."""
+"""The payload of a Data message: gzip header with ports and protocol around packet or datagram."""
 
 from __future__ import annotations
 
