@@ -68,6 +68,11 @@ class AuthScheme(Enum):
     """The owner shares a secret with each client."""
 
 
+def client_public_key(client_key: bytes) -> bytes:
+    """What a client gives the owner for DH; its own ``client_key`` is any 32 random bytes."""
+    return X25519Key(client_key).public
+
+
 @dataclass(frozen=True, slots=True)
 class ClientAuthorisation:
     """Who may read: public keys (DH) or pre-shared keys (PSK), 32 bytes each, at most 64.

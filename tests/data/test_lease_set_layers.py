@@ -23,6 +23,7 @@ from core.data.lease_set_layers import (
     ClientKeyRefused,
     ClientKeyRequired,
     authorise_days,
+    client_public_key,
     daily_key,
     open_lease_set,
     seal_lease_set,
@@ -137,6 +138,15 @@ def test_without_any_client_nobody_gets_in(scheme: AuthScheme) -> None:
     for client_key in (CLIENTS[0].private, CLIENTS[0].public, bytes(31) + b"\1"):
         with pytest.raises(ClientKeyRefused):
             open_lease_set(outer, target(client_key=client_key))
+
+
+def test_a_client_key_is_any_random_bytes() -> None:
+    client_key = SeededEntropy("a client").random_bytes(32)
+    dh = ClientAuthorisation(AuthScheme.DH, (client_public_key(client_key),))
+    psk = ClientAuthorisation(AuthScheme.PSK, (client_key,))
+    for authorisation in (dh, psk):
+        outer = sealed(authorisation=authorisation)
+        assert open_lease_set(outer, target(client_key=client_key)) == inner_of(OWNER)
 
 
 def test_the_number_of_clients_does_not_show() -> None:
