@@ -334,7 +334,8 @@ class Stream:
     ) -> None:
         """Any packet of this stream; ``ack_through`` and ``delay_ms`` are -1 if absent.
 
-        After the SYN, sequence 0 is a plain ack. :meth:`end_batch` must follow.
+        Sequence 0 is a plain ack but for the first SYN, which :meth:`on_syn` has seen: an ack may
+        overtake the reply to ours. :meth:`end_batch` must follow.
         """
         self._received += 1
         recovery = self._recovery
@@ -351,7 +352,7 @@ class Stream:
                     self._receiver.ack_on_request(now, recovery.round_trip.smoothed)
         elif is_progress and sender.is_choked:
             sender.unchoke(now)
-        if sequence or not self._buffer.next_sequence:
+        if sequence or (self.state is StreamState.OPEN and not self._buffer.next_sequence):
             self._bytes_received += len(payload)
             self._receiver.add(sequence, payload, now, recovery.round_trip.smoothed)
 

@@ -302,3 +302,19 @@ def test_destination_of_another_signing_type() -> None:
     manager = receiver()
     manager.receive_packets([(None, 0, 0, syn(keys, 5))], 1.0)
     assert manager.streams[0].remote == keys.destination
+
+
+def test_an_ack_that_overtakes_the_syn_reply_costs_no_data() -> None:
+    """Two inbound tunnels, two speeds: the server's plain ack arrives before its SYN reply."""
+    client = StreamManager(KEYS[0], StreamingOptions(), FakeWallClock(), SeededEntropy(3))
+    server = receiver()
+    stream = client.connect(KEYS[1].destination, now=1.0, initial=b"question")
+    asked = [(None, o.from_port, o.to_port, o.packet) for o in client.packets_to_send(1.0)]
+    server.receive_packets(asked, 1.0)
+    (served,) = server.streams
+    served.write(b"answer")
+    reply = [(None, o.from_port, o.to_port, o.packet) for o in server.packets_to_send(1.0)]
+    early_ack = build_packet(stream.local_id, served.local_id, 0, 0)
+    client.receive_packets([(None, 0, 0, early_ack)], 1.1)
+    client.receive_packets(reply, 1.2)
+    assert stream.read() == b"answer"
