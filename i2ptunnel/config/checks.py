@@ -22,7 +22,9 @@ from i2ptunnel.config.tunnel_models import (
     ListeningSection,
     ProxySection,
     ServerSection,
+    StreamrServerSection,
     TunnelSection,
+    UdpClientSection,
 )
 
 _RESERVED_FILES = frozenset(
@@ -114,7 +116,7 @@ class _Checker:
         for name, endpoint in self._listeners():
             keys = ("tunnels", name, "listen")
             for other, taken in seen:
-                if _overlap(endpoint, taken):
+                if self._is_udp(name) == self._is_udp(other) and _overlap(endpoint, taken):
                     line = mark_of(self._root, "tunnels", other, "listen").line
                     self.fault(
                         keys,
@@ -123,9 +125,14 @@ class _Checker:
                     )
                     break
             seen.append((name, endpoint))
-            if router.ntcp2.enabled and router.port == endpoint.port and not endpoint.is_unix:
+            transport = router.ssu2 if self._is_udp(name) else router.ntcp2
+            if transport.enabled and router.port == endpoint.port and not endpoint.is_unix:
                 self.fault(keys, f"port {router.port} is the router's own", "use another port")
             self._check_exposure(name, endpoint)
+
+    def _is_udp(self, name: str) -> bool:
+        tunnel = self._configuration.tunnels[name]
+        return isinstance(tunnel, StreamrServerSection | UdpClientSection)
 
     def _check_exposure(self, name: str, endpoint: Endpoint) -> None:
         tunnel = self._configuration.tunnels[name]

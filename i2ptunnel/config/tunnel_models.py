@@ -232,6 +232,7 @@ class StreamrClientSection(ClientSection):
     """Receives a UDP stream from a streamr server. Never shares its I2P address."""
 
     TYPE: ClassVar[str] = "streamrclient"
+    IS_AVAILABLE: ClassVar[bool] = True
 
     destination: DestinationName = option(DestinationKind(), "the streamr server")
     target: Endpoint = option(_UDP_TARGET, "where the stream is sent to")
@@ -242,6 +243,7 @@ class UdpClientSection(ClientSection):
     """Carries UDP packets to one destination. Never shares its I2P address."""
 
     TYPE: ClassVar[str] = "udpclient"
+    IS_AVAILABLE: ClassVar[bool] = True
 
     listen: Endpoint = option(_UDP_LISTEN, "where local programs send to")
     allow: tuple[IpNetwork, ...] = option(
@@ -360,6 +362,7 @@ class StreamrServerSection(ServerSection):
     """Sends a UDP stream to all subscribers."""
 
     TYPE: ClassVar[str] = "streamrserver"
+    IS_AVAILABLE: ClassVar[bool] = True
 
     listen: Endpoint = option(_UDP_LISTEN, "where the stream is sent to by the local producer")
     allow: tuple[IpNetwork, ...] = option(
@@ -375,6 +378,7 @@ class UdpServerSection(ServerSection):
     """A UDP service in I2P."""
 
     TYPE: ClassVar[str] = "udpserver"
+    IS_AVAILABLE: ClassVar[bool] = True
 
     target: Endpoint = option(_UDP_TARGET, "the local service")
 

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from core.base.errors import Unavailable
 from core.data.identity import Destination
@@ -18,7 +18,7 @@ PacketHandler = Callable[[bytes, UdpAddress], None]
 
 
 class I2pDatagram(Protocol):
-    """A datagram from I2P. ``version`` 0 is raw, ``source`` is known for 1 and 2."""
+    """A datagram from I2P, as ``core.api.Datagram``. ``version`` 0 is raw."""
 
     @property
     def source(self) -> Destination | None: ...
@@ -41,6 +41,9 @@ class I2pDatagram(Protocol):
     @property
     def options(self) -> Mapping[str, str]: ...
 
+    @property
+    def is_authentic(self) -> bool: ...
+
 
 class DatagramSession(I2pSession, Protocol):
     """A local destination that can send and receive datagrams."""
@@ -54,7 +57,7 @@ class DatagramSession(I2pSession, Protocol):
         from_port: int = 0,
         to_port: int = 0,
         options: Mapping[str, str] | None = None,
-    ) -> object: ...
+    ) -> bool: ...
 
     async def receive_datagram(self) -> I2pDatagram: ...
 
@@ -112,8 +115,8 @@ class UdpSocket(asyncio.DatagramProtocol):
         return int(self._transport.get_extra_info("sockname")[1])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # CPython 3.11: its transport is one in all but the class it names
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         host, port = address[0].partition("%")[0], int(address[1])

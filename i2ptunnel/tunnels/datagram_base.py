@@ -9,7 +9,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import DestinationName
@@ -91,17 +91,18 @@ class DatagramTunnel(Tunnel[ModelT]):
         if session is None or not session.is_ready:
             self.counts["datagrams_dropped"] += 1
             return
-        more: dict[str, Any] = {"options": options} if options else {}
         try:
-            cast(DatagramSession, session).send_datagram(
+            is_sent = cast(DatagramSession, session).send_datagram(
                 destination_hash,
                 payload,
                 version=version,
                 from_port=from_port,
                 to_port=to_port,
-                **more,
+                options=options,
             )
         except Unavailable:
+            is_sent = False
+        if not is_sent:
             self.counts["datagrams_dropped"] += 1
             return
         self.counts["datagrams_sent"] += 1
@@ -152,5 +153,5 @@ def _split(
 
 
 def sender_of(datagram: I2pDatagram) -> bytes | None:
-    """The hash of who sent a datagram, None if that is not known."""
-    return datagram.source.hash if datagram.source is not None else datagram.source_hash
+    """The hash of who sent a datagram, None if that is not known or not proven."""
+    return datagram.source_hash if datagram.is_authentic else None

@@ -15,6 +15,10 @@ from i2ptunnel.tunnels.ircserver import IrcServer
 from i2ptunnel.tunnels.server import PlainServer
 from i2ptunnel.tunnels.socksirctunnel import SocksIrcProxy
 from i2ptunnel.tunnels.sockstunnel import SocksProxy
+from i2ptunnel.tunnels.streamrclient import StreamrClient
+from i2ptunnel.tunnels.streamrserver import StreamrServer
+from i2ptunnel.tunnels.udpclient import UdpClient
+from i2ptunnel.tunnels.udpserver import UdpServer
 
 # fmt: off
 TUNNEL_CLASSES: dict[str, type[Tunnel[Any]]] = {
@@ -28,5 +32,9 @@ TUNNEL_CLASSES: dict[str, type[Tunnel[Any]]] = {
     "httpserver":      HttpServer,
     "httpbidirserver": HttpBidirServer,
     "ircserver":       IrcServer,
+    "streamrclient":   StreamrClient,
+    "streamrserver":   StreamrServer,
+    "udpclient":       UdpClient,
+    "udpserver":       UdpServer,
 }
 # fmt: on

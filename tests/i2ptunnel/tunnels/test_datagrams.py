@@ -1,0 +1,325 @@
+"""UDP and Streamr tunnels, from local socket to local socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from i2ptunnel.config.network_kinds import DestinationName, Endpoint
+from i2ptunnel.config.tunnel_models import (
+    StreamrClientSection,
+    StreamrServerSection,
+    UdpClientSection,
+    UdpServerSection,
+)
+from i2ptunnel.protocols.streamr import SUBSCRIBE, UNSUBSCRIBE
+from i2ptunnel.relay.udp import UdpSocket
+from i2ptunnel.tunnels import datagram_base
+from i2ptunnel.tunnels.streamrserver import StreamrServer
+from i2ptunnel.tunnels.udpclient import UdpClient
+from tests.support.loopback_datagrams import (
+    DatagramLoopbackSession,
+    DatagramNetwork,
+    LoopbackDatagram,
+)
+from tests.support.tunnel_bench import ANY_PORT, TableResolver, running
+
+FAR = DestinationName("far.i2p", 7)
+
+
+class Program:
+    """A local program with a UDP socket; ``echo`` sends everything back, in upper case."""
+
+    def __init__(self, echo: bool = False) -> None:
+        self.received: list[tuple[bytes, tuple[str, int]]] = []
+        self._echo = echo
+        self.socket: UdpSocket | None = None
+
+    async def open(self, host: str = "127.0.0.1") -> Program:
+        self.socket = await UdpSocket.bind(Endpoint(host, 0), self._on_packet)
+        return self
+
+    @property
+    def endpoint(self) -> Endpoint:
+        assert self.socket is not None
+        return Endpoint("127.0.0.1", self.socket.port)
+
+    def _on_packet(self, data: bytes, source: tuple[str, int]) -> None:
+        self.received.append((data, source))
+        if self._echo:
+            self.send(data.upper(), source)
+
+    def send(self, data: bytes, address: tuple[str, int]) -> None:
+        assert self.socket is not None
+        self.socket.send(data, address)
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [data for data, _ in self.received]
+
+    def close(self) -> None:
+        assert self.socket is not None
+        self.socket.close()
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def listening_at(tunnel: Any) -> tuple[str, int]:
+    assert isinstance(tunnel, UdpClient | StreamrServer)
+    assert tunnel._socket is not None
+    return "127.0.0.1", tunnel._socket.port
+
+
+@asynccontextmanager
+async def udp_pair(
+    client: dict[str, Any] | None = None, server: dict[str, Any] | None = None
+) -> AsyncIterator[tuple[Any, Any, Program, DatagramNetwork]]:
+    """A client tunnel, a server tunnel and an echo service behind it."""
+    network, resolver = DatagramNetwork(), TableResolver({})
+    service = await Program(echo=True).open()
+    far_section = UdpServerSection(target=service.endpoint, **(server or {}))
+    near_section = UdpClientSection(listen=ANY_PORT, destination=FAR, **(client or {}))
+    async with running("far", far_section, network, resolver) as far:
+        assert far.session is not None
+        resolver.hosts["far.i2p"] = far.session.destination.hash
+        async with running("near", near_section, network, resolver) as near:
+            await until(lambda: near.is_ready)
+            yield near, far, service, network
+    service.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_packets_go_there_and_back(version: int) -> None:
+    async def main() -> None:
+        async with udp_pair({"datagram_version": version}) as (near, far, service, network):
+            one, two = await Program().open(), await Program().open()
+            for number in range(3):
+                one.send(b"one %d" % number, listening_at(near))
+            two.send(b"two", listening_at(near))
+            await until(lambda: len(one.received) == 3 and two.received)
+            assert one.payloads == [b"ONE 0", b"ONE 1", b"ONE 2"]
+            assert two.payloads == [b"TWO"]
+            assert near.connections_open == far.connections_open == 2
+            assert {source[0] for _, source in service.received} != {"127.0.0.1"}
+            sent = [datagram for _, datagram in near.session.sent]
+            assert [d.version for d in sent if d.from_port == one.endpoint.port] == [version, 0, 0]
+            assert all(datagram.to_port == 7 for datagram in sent)
+            back = [datagram for _, datagram in far.session.sent]
+            assert back[0].version == version
+            assert {d.to_port for d in back} == {one.endpoint.port, two.endpoint.port}
+            assert near.counters()["bytes_to_i2p"] == far.counters()["bytes_from_i2p"] == 18
+            for request in network.requests:
+                assert not request.is_shared
+            one.close()
+            two.close()
+
+    asyncio.run(main())
+
+
+def test_requests_to_acknowledge_are_answered() -> None:
+    async def main() -> None:
+        async with udp_pair() as (_, far, service, network):
+            peer = network.session("i2pd")
+            peer.send_datagram(
+                far.session.destination.hash,
+                b"hello",
+                version=3,
+                from_port=5,
+                to_port=7,
+                options={"seqn": "9", "flags": "2"},
+            )
+            await until(lambda: len(far.session.sent) == 2)
+            (ack,) = [d for _, d in far.session.sent if not d.payload]
+            assert (ack.version, ack.from_port, ack.to_port) == (3, 7, 5)
+            assert ack.options == {"acked": "9"}
+            assert service.payloads == [b"hello"]
+
+    asyncio.run(main())
+
+
+def test_strangers_packets_are_dropped_on_both_sides() -> None:
+    async def main() -> None:
+        async with udp_pair() as (near, far, service, network):
+            program = await Program().open()
+            program.send(b"x", listening_at(near))
+            await until(lambda: program.received)
+            port = program.endpoint.port
+            stranger = network.session("stranger")
+            own = near.session.destination.hash
+            stranger.send_datagram(own, b"forged", version=1, from_port=7, to_port=port)
+            stranger.send_datagram(own, b"raw", version=0, from_port=8, to_port=port)
+            stranger.send_datagram(own, b"raw", version=0, from_port=7, to_port=port ^ 1)
+            await until(lambda: near.counts["datagrams_dropped"] == 3)
+            far_hash = far.session.destination.hash
+            stranger.send_datagram(far_hash, b"raw", version=0, from_port=99, to_port=7)
+            unproven = LoopbackDatagram(None, stranger.destination.hash, b"v3", 3, 99, 7)
+            far.session.deliver(unproven)
+            await until(lambda: far.counts["datagrams_dropped"] == 2)
+            assert program.payloads == [b"X"]
+            assert service.payloads == [b"x"]
+            program.close()
+
+    asyncio.run(main())
+
+
+def test_sessions_are_limited() -> None:
+    async def main() -> None:
+        limits = {"max_connections": 2}
+        per_client = {"max_connections_per_client": 1}
+        async with udp_pair(limits, per_client) as (near, far, service, _):
+            programs = [await Program().open() for _ in range(3)]
+            for program in programs:
+                program.send(b"x", listening_at(near))
+            await until(lambda: near.counters()["connections_refused"] == 1)
+            await until(lambda: far.counts["connections_refused"] == 1)
+            assert near.connections_open == 2
+            assert far.connections_open == 1
+            assert service.payloads == [b"x"]
+            for program in programs:
+                program.close()
+
+    asyncio.run(main())
+
+
+def test_only_allowed_networks_may_send() -> None:
+    async def main() -> None:
+        async with udp_pair({"allow": (ip_network("127.0.0.9/32"),)}) as (near, _, service, _):
+            other, right = await Program().open(), await Program().open("127.0.0.9")
+            other.send(b"no", listening_at(near))
+            right.send(b"yes", listening_at(near))
+            await until(lambda: service.received)
+            assert service.payloads == [b"yes"]
+            assert near._socket.refused == 1
+            other.close()
+            right.close()
+
+    asyncio.run(main())
+
+
+def test_an_unknown_name_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datagram_base, "_RESOLVE_EVERY_S", 0.01)
+
+    async def main() -> None:
+        network, resolver = DatagramNetwork(), TableResolver({})
+        section = UdpClientSection(listen=ANY_PORT, destination=FAR)
+        async with running("near", section, network, resolver) as near:
+            await until(lambda: near.last_error)
+            assert not near.is_ready
+            resolver.hosts["far.i2p"] = b"h" * 32
+            await until(lambda: near.is_ready)
+            assert near.last_error is None
+
+    asyncio.run(main())
+
+
+def test_the_end_of_the_session_is_a_failure() -> None:
+    async def main() -> None:
+        async with udp_pair() as (near, _, _, _):
+            await near.session.close()
+            async with asyncio.timeout(5):
+                await near.failed.wait()
+            assert near.last_error == "the I2P session ended"
+            assert not near.is_ready
+
+    asyncio.run(main())
+
+
+@asynccontextmanager
+async def streamr(
+    subscribers: int = 1, **server: Any
+) -> AsyncIterator[tuple[Any, list[Any], list[Program], DatagramNetwork]]:
+    """A producer's tunnel, and subscribers with a player each."""
+    network, resolver = DatagramNetwork(), TableResolver({})
+    section = StreamrServerSection(listen=ANY_PORT, **server)
+    async with running("cam", section, network, resolver) as cam:
+        assert cam.session is not None
+        resolver.hosts["far.i2p"] = cam.session.destination.hash
+        players = [await Program().open() for _ in range(subscribers)]
+        viewers = []
+        for number, player in enumerate(players):
+            client = StreamrClientSection(destination=FAR, target=player.endpoint)
+            context = running(f"tv{number}", client, network, resolver)
+            viewers.append((await context.__aenter__(), context))
+        try:
+            yield cam, [viewer for viewer, _ in viewers], players, network
+        finally:
+            for _, context in viewers:
+                await context.__aexit__(None, None, None)
+            for player in players:
+                player.close()
+
+
+def test_every_subscriber_gets_the_stream() -> None:
+    async def main() -> None:
+        async with streamr(3) as (cam, viewers, players, _):
+            await until(lambda: cam.connections_open == 3)
+            producer = await Program().open()
+            for number in range(5):
+                producer.send(b"frame %d" % number, listening_at(cam))
+            await until(lambda: all(len(player.received) == 5 for player in players))
+            assert players[0].payloads == [b"frame %d" % number for number in range(5)]
+            asked = viewers[0].session.sent[0][1]
+            assert (asked.payload, asked.version, asked.to_port) == (SUBSCRIBE, 1, 7)
+            media = [d for _, d in cam.session.sent]
+            assert {d.version for d in media} == {0}
+            assert {d.from_port for d in media} == {7}
+            assert asked.from_port in {d.to_port for d in media}
+            await viewers[0].stop()
+            assert (
+                cam.connections_open == 2 or await until(lambda: cam.connections_open == 2) is None
+            )
+            producer.close()
+
+    asyncio.run(main())
+
+
+def test_a_subscriber_that_stops_says_so() -> None:
+    async def main() -> None:
+        async with streamr() as (cam, (viewer,), _, _):
+            await until(lambda: cam.connections_open == 1)
+            session = viewer.session
+            await viewer.stop()
+            assert session.sent[-1][1].payload == UNSUBSCRIBE
+            await until(lambda: cam.connections_open == 0)
+
+    asyncio.run(main())
+
+
+def test_only_the_producer_fills_the_stream() -> None:
+    async def main() -> None:
+        async with streamr() as (cam, (viewer,), (player,), network):
+            await until(lambda: cam.connections_open == 1)
+            asked = viewer.session.sent[0][1]
+            stranger = network.session("stranger")
+            own = viewer.session.destination.hash
+            stranger.send_datagram(own, b"ad", version=1, from_port=7, to_port=asked.from_port)
+            stranger.send_datagram(own, b"ad", version=0, from_port=7, to_port=1)
+            await until(lambda: viewer.counts["datagrams_dropped"] == 2)
+            assert player.received == []
+
+    asyncio.run(main())
+
+
+def test_raw_datagrams_cannot_subscribe_and_places_are_limited() -> None:
+    async def main() -> None:
+        async with streamr(0, max_subscribers=2) as (cam, _, _, network):
+            hash_ = cam.session.destination.hash
+            raw = LoopbackDatagram(None, None, SUBSCRIBE, 0, 5, 0)
+            assert isinstance(cam.session, DatagramLoopbackSession)
+            cam.session.deliver(raw)
+            for name in ("a", "b", "c"):
+                network.session(name).send_datagram(hash_, SUBSCRIBE, from_port=5)
+            await until(lambda: cam.counters()["connections_refused"] == 1)
+            assert cam.connections_open == 2
+            assert cam.counts["datagrams_dropped"] == 1
+
+    asyncio.run(main())
