@@ -42,9 +42,7 @@ class Retry(Enum):
 class Unavailable(I2PError):
     """What was asked for cannot be had now. ``code`` is a stable word for programs."""
 
-    def __init__(
-        self, message: str, code: str = "unavailable", retry: Retry = Retry.AFTER
-    ) -> None:
+    def __init__(self, message: str, code: str = "unavailable", retry: Retry = Retry.AFTER) -> None:
         super().__init__(message)
         self.code = code
         self.retry = retry
