@@ -13,6 +13,8 @@ same time, so routes can be measured in turn within one run.
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import subprocess
 import sys
 import time
@@ -56,6 +58,24 @@ def memory_mb(pid: int, field: str = "VmRSS") -> float:
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024 / 1e6
     raise RuntimeError(f"no {field}")
+
+
+def wake_ups(pid: int) -> int:
+    """How often the threads of a process have waited and been woken so far."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            for line in (task / "status").read_text().splitlines():
+                if line.startswith("voluntary_ctxt_switches"):
+                    total += int(line.split()[1])
+    return total
+
+
+def machine_cpu_seconds() -> float:
+    """What all cores together have worked so far, for anyone."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    user, nice, system, _, _, irq, soft_irq, _ = (int(field) for field in fields)
+    return (user + nice + system + irq + soft_irq) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -154,16 +174,26 @@ class I2pdNode(I2pdRouter):
         return self.is_listening()
 
     def are_tunnels_ready(self, names: Iterable[str]) -> bool:
-        """Both directions of every destination have an established tunnel."""
+        """Every destination has a tunnel in each direction that is not being built."""
         try:
-            page = self.page("?page=local_destinations")
+            names_b32 = re.findall(
+                r"([a-z2-7]{52})\.b32\.i2p", self.page("?page=local_destinations")
+            )
+            pages = [self.page(f"?page=local_destination&b32={name}") for name in names_b32]
         except (OSError, urllib.error.URLError):
             return False
-        return page.count(".b32.i2p") >= len(list(names)) and self.tunnel_success_percent() > 0
+        return len(pages) >= len(list(names)) and all(map(_has_both_ways, pages))
 
     def learn(self, infos: Iterable[bytes]) -> None:
         for raw in infos:
             install_router_info(self.data_dir / "netDb", raw)
+
+
+def _has_both_ways(page: str) -> bool:
+    """i2pd lists tunnels under two headings, each with its state."""
+    _, _, inbound = page.partition("Inbound tunnels")
+    inbound, _, outbound = inbound.partition("Outbound tunnels")
+    return "established" in inbound and "established" in outbound
 
 
 Node = OurNode | I2pdNode
@@ -188,10 +218,16 @@ class Fabric:
         self.routes = routes
         self.hops = {
             kind: [self._make(kind, f"hop{i}", floodfill=i in (1, 2)) for i in range(HOPS)]
-            for kind in KINDS
+            for kind in _used(route.hops for route in routes)
         }
-        self.clients = {kind: self._make(kind, "client", transit=False) for kind in KINDS}
-        self.servers = {kind: self._make(kind, "server", transit=False) for kind in KINDS}
+        self.clients = {
+            kind: self._make(kind, "client", transit=False)
+            for kind in _used(route.client for route in routes)
+        }
+        self.servers = {
+            kind: self._make(kind, "server", transit=False)
+            for kind in _used(route.server for route in routes)
+        }
 
     def _make(self, kind: str, name: str, *, floodfill: bool = False, transit: bool = True) -> Node:
         address = f"127.{self._octet}.0.1"
@@ -228,9 +264,9 @@ class Fabric:
         for node, own in zip(nodes, infos, strict=True):
             node.learn(raw for raw in infos if raw is not own)
         entropy = SystemEntropy()
-        for kind in KINDS:
-            hops = [hashes[id(node)] for node in self.hops[kind]]
-            for end in KINDS:
+        for kind, nodes in self.hops.items():
+            hops = [hashes[id(node)] for node in nodes]
+            for end in self.servers:
                 served = [r for r in self.routes if r.server == end and r.hops == kind]
                 if not served:
                     continue
@@ -330,6 +366,11 @@ class Fabric:
             "participant in": near,
             "receiver": client,
         }
+
+
+def _used(kinds: Iterable[str]) -> list[str]:
+    named = set(kinds)
+    return [kind for kind in KINDS if kind in named]
 
 
 def _i2pd_pool(hops: list[bytes]) -> str:

@@ -184,9 +184,12 @@ class NetworkBench:
     def _groups(self) -> Iterable[tuple[str, str, list[Node]]]:
         fabric = self._fabric
         for kind in KINDS:
-            yield kind, "client end", [fabric.clients[kind]]
-            yield kind, "server end", [fabric.servers[kind]]
-            yield kind, "hop", fabric.hops[kind]
+            if kind in fabric.clients:
+                yield kind, "client end", [fabric.clients[kind]]
+            if kind in fabric.servers:
+                yield kind, "server end", [fabric.servers[kind]]
+            if kind in fabric.hops:
+                yield kind, "hop", fabric.hops[kind]
 
     def _memory(self, case: str, field_name: str) -> None:
         for kind, group, nodes in self._groups():

@@ -21,7 +21,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.api import ClientSession, Router, RouterConfig, SessionConfig, Stream, TunnelShape
+from core.api import (
+    ClientSession,
+    Router,
+    RouterConfig,
+    SessionConfig,
+    Stream,
+    StreamingOptions,
+    TunnelShape,
+)
 from core.base.errors import Unavailable
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
@@ -148,6 +156,8 @@ class Node:
                 inbound=shape,
                 outbound=shape,
                 publish=bool(tunnel.target),
+                # i2pd limits neither; the bench is about the router, not about its limits.
+                streaming=StreamingOptions(new_streams_per_second=10_000.0),
             )
         )
         if tunnel.hops:

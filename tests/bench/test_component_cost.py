@@ -1,0 +1,53 @@
+"""The hot path must not slip: each component against a bound relative to the calibration loop.
+
+The bounds are 1.6 times what was measured when they were set, so that noise and another machine
+pass and a slip to twice the cost does not. A component that is over its bound is measured again,
+several times, before the test fails: noise only ever adds.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.components import COMPONENTS, measure
+
+ROUNDS = 3
+ATTEMPTS = 6
+HEADROOM = 1.6
+
+#: measured cost of a message in calibration loops (CPython 3.11, cryptography 50, x86-64 with VAES)
+MEASURED = {
+    "NTCP2 out and in, 1 per frame": 3.75,
+    "NTCP2 out and in, 5 per frame": 1.18,
+    "NTCP2 out and in, 15 per frame": 0.72,
+    "hop cipher, participant": 0.95,
+    "hop cipher, creator, 2 hops": 0.78,
+    "hop cipher, creator, 3 hops": 1.05,
+    "participant": 1.41,
+    "outbound endpoint": 3.49,
+    "inbound gateway": 2.82,
+    "fragment": 1.25,
+    "reassemble": 1.70,
+    "own outbound tunnel, 2 hops": 2.42,
+    "own inbound tunnel, 2 hops": 2.76,
+    "ratchet seal": 5.10,
+    "ratchet open": 6.20,
+    "gzip wrap and unwrap": 0.75,
+    "stream sender": 0.64,
+    "stream receiver": 0.91,
+}
+
+
+def test_every_component_has_a_bound() -> None:
+    assert set(MEASURED) == set(COMPONENTS)
+
+
+@pytest.mark.parametrize("name", list(COMPONENTS))
+def test_cost(name: str) -> None:
+    bound = MEASURED[name] * HEADROOM
+    seen: list[float] = []
+    for _ in range(ATTEMPTS):
+        seen.append(measure([name], ROUNDS)[name].relative)
+        if seen[-1] <= bound:
+            return
+    pytest.fail(f"{name}: {min(seen):.2f} calibration loops, the bound is {bound:.2f}")
