@@ -11,6 +11,7 @@ for encrypted lease sets also ``secret_required``, ``client_key_required``, ``cl
 """
 
 from core.client.config import EncryptedLeaseSetOptions, SessionConfig
+from core.io.certificates import ensure_certificate
 from core.io.datagrams import Datagram
 from core.io.files import (
     AlreadyRunning,
@@ -47,6 +48,7 @@ __all__ = [
     "SystemEntropy",
     "TunnelShape",
     "create_key_file",
+    "ensure_certificate",
     "make_directory",
     "read_key_file",
     "read_limited",

@@ -34,6 +34,7 @@ from core.io.tcp import TcpTransport
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
+from core.tunnel.shape import TunnelShape
 
 logger = logging.getLogger("core.io.router")
 
@@ -228,6 +229,13 @@ class Router:
         if self._is_running:
             self._engine.touch(engine)
             self._tcp.schedule()
+
+    def reshape_session(
+        self, engine: ClientEngine, inbound: TunnelShape, outbound: TunnelShape
+    ) -> None:
+        """Called by ``ClientSession.reshape``."""
+        self._engine.tunnels.reshape(engine.owner, inbound, outbound, self.now())
+        self._tcp.schedule()
 
     def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
         """Called by ``ClientSession.close``."""

@@ -22,6 +22,7 @@ from core.data.lease_set_layers import ClientAuthorisation
 from core.io.datagrams import Datagram, DatagramInbox
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
+from core.tunnel.shape import TunnelShape
 
 if TYPE_CHECKING:
     from core.io.router import Router
@@ -213,6 +214,11 @@ class ClientSession:
         """
         self._engine.authorise(authorisation, self._router.now())
         self._touch()
+
+    def reshape(self, inbound: TunnelShape, outbound: TunnelShape) -> None:
+        """Keep other numbers and lengths of tunnels from now on, without touching any stream."""
+        if not self._is_closed:
+            self._router.reshape_session(self._engine, inbound, outbound)
 
     @property
     def name(self) -> str:

@@ -105,6 +105,22 @@ class TunnelManager:
         for outbound in list(pool.outbound.tunnels):
             self._lose_outbound(pool, outbound, "closed")
 
+    def reshape(
+        self, owner: object, inbound: TunnelShape, outbound: TunnelShape, now: float
+    ) -> None:
+        """Keep other numbers and lengths of tunnels from now on; unknown owners are ignored.
+
+        Surplus tunnels are no longer published nor replaced, and carry what comes to them until
+        they expire: whoever has our old lease set still reaches us.
+        """
+        pool = self._pools.get(owner)
+        if pool is None:
+            return
+        pool.inbound.reshape(inbound, now)
+        pool.outbound.reshape(outbound, now)
+        self._wake(now)
+        self._check_leases(pool, now)
+
     def pool(self, owner: object) -> TunnelPool | None:
         return self._pools.get(owner)
 

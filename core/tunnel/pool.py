@@ -52,6 +52,21 @@ class PoolSide(Generic[TunnelT]):
     def margin_s(self) -> float:
         return LEASE_MARGIN_S if self.is_inbound else OUTBOUND_MARGIN_S
 
+    def reshape(self, shape: TunnelShape, now: float) -> None:
+        """Take another shape; tunnels of a length that it does not allow are replaced soon."""
+        if shape == self.shape:
+            return
+        has_other_length = (shape.length, shape.length_variance) != (
+            self.shape.length,
+            self.shape.length_variance,
+        )
+        self.shape = shape
+        self._failed_builds = 0
+        self._build_at = min(self._build_at, now)
+        if has_other_length:
+            for tunnel in self._renew_at:
+                self._renew_at[tunnel] = min(self._renew_at[tunnel], now)
+
     def draw_length(self) -> int:
         """Hops of the next tunnel: the length, varied as the shape says, 0 to 7."""
         length, variance = self.shape.length, self.shape.length_variance

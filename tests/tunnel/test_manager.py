@@ -51,6 +51,26 @@ def test_everybody_starts_at_once_in_a_small_network() -> None:
     assert mesh.now < 2.0
 
 
+def test_a_pool_shrinks_and_grows_while_it_runs() -> None:
+    mesh = Mesh(8)
+    start(mesh, client=TunnelShape(2, 3))
+    mesh.run(5)
+    manager = mesh.routers[0].manager
+    pool = manager.pool("client")
+    assert pool is not None
+    manager.reshape("client", TunnelShape(2, 1), TunnelShape(2, 1), mesh.now)
+    assert len(pool.live_inbound(mesh.now)) == 1, "published at once"
+    assert len(pool.inbound.tunnels) >= 3, "others may still send to the old ones"
+    mesh.run(mesh.now + 700)
+    assert len(pool.inbound.tunnels) <= 2
+    manager.reshape("client", TunnelShape(3, 3), TunnelShape(2, 1), mesh.now)
+    mesh.run(mesh.now + 3)
+    live = pool.live_inbound(mesh.now)
+    assert len(live) == 3
+    assert all(len(tunnel.hops) == 3 for tunnel in live)
+    manager.reshape("nobody", TunnelShape(), TunnelShape(), mesh.now)
+
+
 def test_messages_pass_between_pools_for_half_an_hour_without_a_gap() -> None:
     mesh = Mesh(7)
     start(mesh, 0)

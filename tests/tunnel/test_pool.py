@@ -57,6 +57,24 @@ def test_quantity_has_a_roof_and_backups_count() -> None:
     assert side(TunnelShape(3, -5)).wanted == 0
 
 
+def test_a_pool_of_another_number_keeps_what_it_has() -> None:
+    pool = side(TunnelShape(2, 2))
+    for number in (1, 2):
+        pool.add(outbound(0, number))
+    pool.reshape(TunnelShape(2, 1), 10)
+    assert (pool.wanted, pool.missing(10), len(pool.live(10))) == (1, 0, 2)
+    pool.reshape(TunnelShape(2, 3), 20)
+    assert pool.missing(20) == 1
+
+
+def test_tunnels_of_another_length_are_replaced_but_used_until_then() -> None:
+    pool = side(TunnelShape(2, 2))
+    for number in (1, 2):
+        pool.add(outbound(0, number))
+    pool.reshape(TunnelShape(3, 2), 10)
+    assert (pool.missing(10), len(pool.live(10))) == (2, 2)
+
+
 def test_one_more_build_than_needed_while_nothing_works() -> None:
     pool = side(TunnelShape(3, 2))
     assert pool.missing(0) == 3
