@@ -1,21 +1,24 @@
-"""Names that carry their destination in themselves: ``.b32.i2p`` and base64 destinations."""
+"""Names that carry their destination in themselves: ``.b32.i2p`` and base64 destinations.
+
+A longer ``.b32.i2p`` address ("b33") is one of a destination that publishes its lease set encrypted.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
 from core.base.errors import DecodeError, Retry, Unavailable
-from core.data.encoding import b32decode
-from core.data.identity import Destination, b32_to_hash
+from core.data.blinded_address import LABEL_LENGTH_MIN, BlindedAddress, BlindedTarget
+from core.data.identity import Destination, b32_to_hash, hash_to_b32
 
 _B32_LENGTH = 52
-_B33_LENGTH_MIN = 56
 _BASE64 = re.compile(r"[A-Za-z0-9~-]{516,4096}={0,2}")
 
 
 class NameFault(Unavailable):
-    """A name that leads nowhere. ``code``: unknown_name, bad_address or encrypted_address."""
+    """A name that leads nowhere. ``code``: unknown_name or bad_address."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message, code, Retry.NEVER)
@@ -23,9 +26,30 @@ class NameFault(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a name stands for: the hash of a destination."""
+    """What a name stands for: the hash of a destination, or its ``blinded`` address.
+
+    With ``blinded`` the destination is not known: ``hash`` is one of the address then, which tells
+    such addresses apart and is good for nothing else.
+    """
 
     hash: bytes
+    blinded: BlindedAddress | None = None
+
+    @classmethod
+    def of_blinded(cls, blinded: BlindedAddress) -> Address:
+        """The address of a destination with an encrypted lease set."""
+        return cls(hashlib.sha256(blinded.host.encode()).digest(), blinded)
+
+    @property
+    def host(self) -> str:
+        """The ``….b32.i2p`` form."""
+        return hash_to_b32(self.hash) if self.blinded is None else self.blinded.host
+
+    def target(self, secret: str = "", client_key: bytes | None = None) -> bytes | BlindedTarget:
+        """What a session connects to; the credentials matter for blinded addresses only."""
+        if self.blinded is None:
+            return self.hash
+        return BlindedTarget(self.blinded, secret, client_key)
 
 
 def read_address(name: str) -> Address | None:
@@ -49,9 +73,8 @@ def _read_b32(name: str) -> Address:
     try:
         if len(label) == _B32_LENGTH:
             return Address(b32_to_hash(label))
-        if len(label) >= _B33_LENGTH_MIN:
-            b32decode(label)
-            raise NameFault("an encrypted address", "encrypted_address")
+        if len(label) >= LABEL_LENGTH_MIN:
+            return Address.of_blinded(BlindedAddress.parse(label))
     except DecodeError:
         pass
     raise NameFault("not a b32 address", "bad_address")

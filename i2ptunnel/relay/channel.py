@@ -10,6 +10,7 @@ import asyncio
 from typing import Protocol
 
 from core.base.errors import Unavailable
+from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
 
 READ_BYTES = 65536
@@ -62,7 +63,8 @@ class I2pSession(Protocol):
 
     async def connect(
         self,
-        destination_hash: bytes,
+        target: bytes | BlindedTarget,
+        /,
         *,
         port: int = 0,
         timeout_s: float = 60.0,

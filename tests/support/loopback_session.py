@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 
 from core.base.errors import Retry, Unavailable
+from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.tunnels.base import SessionRequest
@@ -147,13 +148,17 @@ class LoopbackSession:
 
     async def connect(
         self,
-        destination_hash: bytes,
+        target: bytes | BlindedTarget,
         *,
         port: int = 0,
         from_port: int = 0,
         timeout_s: float = 60.0,
         initial: bytes = b"",
     ) -> LoopbackStream:
+        if isinstance(target, BlindedTarget):
+            destination_hash = self._network.open_blinded(target)
+        else:
+            destination_hash = target
         self.connects.append((destination_hash, port))
         self._check_open()
         await self.wait_ready(timeout_s)
@@ -202,6 +207,8 @@ class LoopbackNetwork:
         self.sessions: dict[bytes, LoopbackSession] = {}
         #: destination hash -> code that connecting to it fails with
         self.failures: dict[bytes, str] = {}
+        #: destination hash -> what opens its encrypted lease set
+        self.blinded: dict[bytes, BlindedTarget] = {}
         self.starts_ready = True
         self.requests: list[SessionRequest] = []
         self._seed = 0
@@ -213,6 +220,15 @@ class LoopbackNetwork:
         session = LoopbackSession(self, keys)
         self.sessions[session.destination.hash] = session
         return session
+
+    def open_blinded(self, target: BlindedTarget) -> bytes:
+        """The destination behind a blinded address, if the credentials are those it wants."""
+        for destination_hash, session in self.sessions.items():
+            if target.address.is_of(session.destination):
+                if target == self.blinded.get(destination_hash):
+                    return destination_hash
+                raise Unavailable("the credentials are wrong", "client_key_refused")
+        raise Unavailable("no lease set found", "lease_set_not_found")
 
     async def open(self, request: SessionRequest) -> LoopbackSession:
         """What a tunnel's context does; no session is shared."""

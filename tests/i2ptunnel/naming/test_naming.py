@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.naming import hosts_file
-from i2ptunnel.naming.address import NameFault, read_address
+from i2ptunnel.naming.address import Address, NameFault, read_address
 from i2ptunnel.naming.resolver import FileResolver
 from tests.support.deterministic import SeededEntropy
 
@@ -39,13 +40,23 @@ def test_addresses_that_carry_their_destination(tmp_path: Path) -> None:
     assert resolve(resolver, ONE.b64) == ONE.hash
 
 
+def test_addresses_of_encrypted_lease_sets() -> None:
+    blinded = BlindedAddress.of(ONE, needs_secret=True)
+    address = read_address(blinded.host)
+    assert address is not None
+    assert (address.blinded, address.host) == (blinded, blinded.host)
+    assert address.target("word") == BlindedTarget(blinded, "word")
+    assert Address(ONE.hash).target("word") == ONE.hash
+    assert Address(ONE.hash).host == ONE.b32
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [
         ("unknown.i2p", "unknown_name"),
         ("a" * 51 + ".b32.i2p", "bad_address"),
         ("0" * 52 + ".b32.i2p", "bad_address"),
-        ("a" * 56 + ".b32.i2p", "encrypted_address"),
+        ("a" * 56 + ".b32.i2p", "bad_address"),
         ("b32.i2p", "unknown_name"),
         (".b32.i2p", "bad_address"),
         ("A" * 520, "bad_address"),
@@ -88,7 +99,7 @@ def test_junk_as_a_name(junk: str, suffix: str) -> None:
     try:
         read_address(junk + suffix)
     except NameFault as fault:
-        assert fault.code in ("bad_address", "encrypted_address")
+        assert fault.code == "bad_address"
 
 
 def test_the_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
