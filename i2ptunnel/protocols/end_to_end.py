@@ -34,13 +34,13 @@ def end_to_end(headers: Headers) -> Iterator[tuple[str, str, str]]:
             yield name, key, value
 
 
-def finish_request(headers: Headers, head: RequestHead) -> None:
-    """Add our own ``Connection``: an upgrade if ``head`` asks for one, else close."""
+def finish_request(headers: Headers, head: RequestHead, *, keep_alive: bool = False) -> None:
+    """Add our own ``Connection``: an upgrade if ``head`` asks for one, else whether it stays."""
     if head.is_upgrade:
         headers.add("Upgrade", head.headers.get("upgrade") or "")
         headers.add("Connection", "Upgrade")
     else:
-        headers.add("Connection", "close")
+        headers.add("Connection", "keep-alive" if keep_alive else "close")
 
 
 def finish_response(headers: Headers, head: ResponseHead, *, keep_alive: bool) -> None:

@@ -344,6 +344,11 @@ class _MessageReader:
         except (h11.RemoteProtocolError, RuntimeError) as error:
             raise HttpFault(400, str(error)) from None
 
+    @property
+    def is_idle(self) -> bool:
+        """Between two messages, with nothing of the next one here."""
+        return self._body is None and self._gate.is_empty
+
     def take_rest(self) -> bytes:
         """What follows the head, unread: for CONNECT and after a switch of protocols."""
         if self._body is not None:
@@ -375,11 +380,6 @@ class RequestReader(_MessageReader):
 
     def __init__(self, limits: Limits = REQUEST_LIMITS) -> None:
         super().__init__(limits, is_strict=True)
-
-    @property
-    def is_idle(self) -> bool:
-        """Between two requests, with nothing of the next one here."""
-        return self._body is None and self._gate.is_empty
 
     def next_event(self) -> RequestHead | bytes | Signal:
         """A head, then its body's pieces, then END. CONNECT has a head only."""

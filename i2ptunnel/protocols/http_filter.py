@@ -139,11 +139,13 @@ def filter_request(
     host: str,
     user_agent: str = USER_AGENT_I2P,
     extra_passed: frozenset[str] = frozenset(),
+    keep_alive: bool = False,
 ) -> RequestHead:
     """The request to send on.
 
     ``target`` is the new request target, ``authority`` the site as the browser knows it, ``host``
-    the value of the new Host header, ``extra_passed`` lower-case names that pass besides.
+    the value of the new Host header, ``extra_passed`` lower-case names that pass besides;
+    ``keep_alive``: whether the connection may carry another request afterwards.
     """
     result = Headers([("Host", host)])
     for name, key, value in end_to_end(head.headers):
@@ -160,7 +162,7 @@ def filter_request(
         result.add("User-Agent", user_agent)
     if head.is_upgrade and "origin" in head.headers and "origin" not in result:
         result.add("Origin", f"http://{host}")
-    finish_request(result, head)
+    finish_request(result, head, keep_alive=keep_alive)
     return RequestHead(head.method, target, 1, result)
 
 

@@ -3,6 +3,9 @@
 Request body and response flow at the same time, so a 100-continue, an early refusal and a body of
 any size work. Whoever breaks off breaks off the other side too: a response that was cut short is
 never made to look whole.
+
+With a pool, the back's channel is kept for the next exchange. Only requests that may be repeated
+and are here as a whole go out on a kept channel: if it turns out to be dead, they go out again.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from i2ptunnel.protocols.http1 import (
     Signal,
 )
 from i2ptunnel.relay.channel import READ_BYTES, Channel
+from i2ptunnel.relay.channel_pool import PooledPlace
 from i2ptunnel.relay.local import LocalChannel, unless_lost
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
@@ -33,6 +37,11 @@ from i2ptunnel.relay.rewound import Rewound
 BODY_TIMEOUT_S = 300.0
 #: how long a front that has ended its direction is still taken to wait for the response
 LEFT_GRACE_S = 20.0
+#: a kept channel that says nothing for so long is taken for dead, and the request goes out again
+KEPT_ANSWER_TIMEOUT_S = 30.0
+
+#: what may be sent twice without doing anything twice (RFC 9110 9.2.1)
+_REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
 
 ResponseFilter = Callable[[ResponseHead, bool], ResponseHead]
 OpenBack = Callable[[bytes], Awaitable[Channel]]
@@ -79,7 +88,8 @@ class Exchange:
     """Runs one exchange; ``request`` is already filtered for the back side.
 
     ``open_back`` gets the first bytes to send (head and the part of the body that is here already)
-    and returns the back's channel after handing them over; it raises Unavailable.
+    and returns the back's channel after handing them over; it raises Unavailable. ``pool``: where
+    the back's channels are kept; then ``request`` must ask for a connection that stays open.
     """
 
     def __init__(
@@ -89,18 +99,22 @@ class Exchange:
         request: RequestHead,
         open_back: OpenBack,
         response_filter: ResponseFilter,
+        pool: PooledPlace | None = None,
     ) -> None:
         self._front = front
         self._asked = asked
         self._request = request
         self._open_back = open_back
         self._filter = response_filter
+        self._pool = pool
         self._responses = ResponseReader(asked.method)
         self._writer = BodyWriter(request.headers)
         self._is_request_done = False
         self._is_response_started = False
         self._is_switched = False
         self._keep_alive = False
+        self._keep_back = False
+        self._is_kept = False
 
     async def run(self, idle_timeout_s: float = 0.0) -> bool:
         """True if the front's connection can take another request.
@@ -109,7 +123,18 @@ class Exchange:
         broken request body before a response, Unavailable when the front has to be reset. The back
         is closed or reset in any case.
         """
-        back = await self._open()
+        first = self._take_first()
+        back = await self._take_kept(first)
+        if back is not None:
+            self._is_kept = True
+            try:
+                return await self._run_on(back, idle_timeout_s)
+            except ResponseNotStarted:  # it was dead already, or died of this very request
+                self._is_kept = False
+                self._responses = ResponseReader(self._asked.method)
+        return await self._run_on(await self._open(first), idle_timeout_s)
+
+    async def _run_on(self, back: Channel, idle_timeout_s: float) -> bool:
         try:
             await self._carry(back)
         except BaseExceptionGroup as group:
@@ -127,11 +152,31 @@ class Exchange:
         if not self._is_request_done:
             back.reset()
             return False
-        await back.close()
+        if self._pool is not None and self._keep_back and not self._responses.take_rest():
+            self._pool.give(back)
+        else:
+            await back.close()
         return self._keep_alive
 
-    async def _open(self) -> Channel:
-        first = self._take_first()
+    async def _take_kept(self, first: bytes) -> Channel | None:
+        """A kept channel with the whole request sent, if there is one that takes it."""
+        if self._pool is None or not self._is_request_done:
+            return None
+        if self._request.method not in _REPEATABLE or self._request.is_upgrade:
+            return None
+        while (back := await self._pool.take()) is not None:
+            try:
+                await back.write(first)
+            except Unavailable:
+                back.reset()
+            except BaseException:
+                back.reset()
+                raise
+            else:
+                return back
+        return None
+
+    async def _open(self, first: bytes) -> Channel:
         try:
             opening = _as_coroutine(self._open_back(first))
             if self._front.local is not None:
@@ -209,10 +254,17 @@ class Exchange:
     async def _next_head(self, back: Channel) -> ResponseHead:
         """The next response head; raises ResponseNotStarted."""
         while (event := self._responses.next_event()) is NEED_DATA:
+            is_doubtful = self._is_kept and self._responses.is_idle
             try:
-                self._responses.receive_data(await back.read())
+                async with asyncio.timeout(KEPT_ANSWER_TIMEOUT_S if is_doubtful else None):
+                    data = await back.read()
+            except TimeoutError:
+                raise ResponseNotStarted("a kept connection is dead", "stream_reset") from None
             except Unavailable as error:
                 raise ResponseNotStarted(str(error), error.code) from None
+            if not data and is_doubtful:
+                raise ResponseNotStarted("a kept connection has ended", "stream_reset")
+            self._responses.receive_data(data)
         assert isinstance(event, ResponseHead)
         return event
 
@@ -261,6 +313,11 @@ class Exchange:
             self._asked.headers.words("connection") | self._asked.headers.words("proxy-connection")
         )
         self._keep_alive = not is_old and not wants_close
+        self._keep_back = (
+            is_framed
+            and head.version_minor >= 1
+            and "close" not in head.headers.words("connection")
+        )
         response = self._filter(head, self._keep_alive)
         if is_old:
             response.headers.remove("transfer-encoding")

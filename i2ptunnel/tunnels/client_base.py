@@ -13,7 +13,7 @@ from typing import TypeVar
 from core.base.errors import Unavailable
 from i2ptunnel.config.tunnel_models import ListeningSection
 from i2ptunnel.naming.address import Address
-from i2ptunnel.relay.channel import CountedChannel, I2pStream
+from i2ptunnel.relay.channel import CountedChannel
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
 
@@ -83,8 +83,19 @@ class ClientTunnel(Tunnel[ListeningT]):
     async def serve(self, accepted: Accepted) -> None:
         """Serve one local connection to its end; Unavailable resets it."""
 
-    async def connect(self, address: Address, port: int, initial: bytes = b"") -> CountedChannel:
-        """A stream to a destination, with ``initial`` sent; raises Unavailable."""
+    async def connect(
+        self,
+        address: Address,
+        port: int,
+        initial: bytes = b"",
+        *,
+        secret: str = "",
+        client_key: bytes | None = None,
+    ) -> CountedChannel:
+        """A stream to a destination; ``initial`` travels with its first packets.
+
+        ``secret`` and ``client_key`` open an encrypted lease set. Raises Unavailable.
+        """
         session = self.session
         timeout_s = self.model.connect_timeout
         try:
@@ -92,11 +103,12 @@ class ClientTunnel(Tunnel[ListeningT]):
                 raise Unavailable("the I2P session is not open yet", "tunnels_not_ready")
             if not session.is_ready:
                 await session.wait_ready(min(READY_WAIT_S, timeout_s))
-            stream = await session.connect(address.hash, port=port, timeout_s=timeout_s)
-            # Not with the first packet, although that would save a round trip: an ack that
-            # overtakes the answer to it would cost the answer's first bytes.
-            if initial:
-                await self._send_first(stream, initial)
+            stream = await session.connect(
+                address.target(secret, client_key),
+                port=port,
+                timeout_s=timeout_s,
+                initial=initial,
+            )
         except Unavailable as error:
             self.note_failure(error)
             if error.code == "closed":
@@ -105,14 +117,6 @@ class ClientTunnel(Tunnel[ListeningT]):
         self.last_error = None
         self.traffic.sent += len(initial)
         return self.counted(stream)
-
-    @staticmethod
-    async def _send_first(stream: I2pStream, initial: bytes) -> None:
-        try:
-            await stream.write(initial)
-        except BaseException:
-            stream.reset()
-            raise
 
     async def _on_accepted(self, accepted: Accepted) -> None:
         self.counts["connections"] += 1
