@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tests.bench import components
-from tests.bench.fabric import ALL_ROUTES, PLAIN_ROUTES, Fabric, running
+from tests.bench.fabric import ALL_ROUTES, KINDS, PLAIN_ROUTES, Fabric, loopback, running
 from tests.bench.network import Effort, NetworkBench
 from tests.bench.origin import OriginProcess
 from tests.bench.picture import draw
@@ -57,10 +57,10 @@ def main() -> int:
             Path(folder),
             program,
             routes=ALL_ROUTES if arguments.mixed else PLAIN_ROUTES,
-            first_octet=arguments.first_octet,
+            places=loopback(arguments.first_octet),
             i2pd_ssu2=arguments.ssu2,
         )
-        with running(fabric, origin.port):
+        with running(fabric, dict.fromkeys(KINDS, origin.port)):
             results = NetworkBench(fabric, effort, Path(folder), _say).run()
     about = {
         "python": platform.python_version(),

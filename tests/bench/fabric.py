@@ -19,9 +19,10 @@ import subprocess
 import sys
 import time
 import urllib.error
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.data.encoding import b64encode
@@ -58,6 +59,22 @@ def memory_mb(pid: int, field: str = "VmRSS") -> float:
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024 / 1e6
     raise RuntimeError(f"no {field}")
+
+
+class Place:
+    """Where a router runs: an address, and how a thread gets to where it can be reached."""
+
+    def __init__(
+        self, address: str, enter: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self.address = address
+        self.enter = enter
+
+
+def loopback(first_octet: int) -> Iterator[Place]:
+    """127.N.0.1 and so on: i2pd wants every router to have an address of its own."""
+    for octet in range(first_octet, 255):
+        yield Place(f"127.{octet}.0.1")
 
 
 def wake_ups(pid: int) -> int:
@@ -105,12 +122,13 @@ class OurNode:
 
     kind = "ours"
 
-    def __init__(self, root: Path, address: str, *, floodfill: bool, transit: bool) -> None:
+    def __init__(self, root: Path, place: Place, *, floodfill: bool, transit: bool) -> None:
         self.root = root
-        self.address = address
+        self.place = place
+        self.address = place.address
         self.file = NodeFile(
             str(root / "data"),
-            address,
+            place.address,
             _ROUTER_PORT,
             floodfill=floodfill,
             transit=transit,
@@ -121,7 +139,7 @@ class OurNode:
     def start(self) -> None:
         (self.root / "import").mkdir(parents=True, exist_ok=True)
         self.file.write(self.root / "node.json")
-        with (self.root / "log").open("wb") as log:
+        with (self.root / "log").open("wb") as log, self.place.enter():
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.bench.node", str(self.root / "node.json")],
                 stdout=log,
@@ -161,10 +179,24 @@ class OurNode:
             (self.root / "import" / f"{index}.dat").write_bytes(raw)
 
 
+@dataclass
 class I2pdNode(I2pdRouter):
     """i2pd without bandwidth limit and chatty log."""
 
     kind = "i2pd"
+    place: Place = field(default_factory=lambda: Place(""))
+
+    def start(self) -> None:
+        with self.place.enter():
+            super().start()
+
+    def is_listening(self) -> bool:
+        with self.place.enter():
+            return super().is_listening()
+
+    def page(self, query: str = "") -> str:
+        with self.place.enter():
+            return super().page(query)
 
     def _config(self) -> str:
         text = super()._config().replace("bandwidth = X", "bandwidth = 1000000")
@@ -208,12 +240,12 @@ class Fabric:
         program: I2pdProgram,
         *,
         routes: list[Route],
-        first_octet: int = 101,
+        places: Iterator[Place],
         i2pd_ssu2: bool = False,
     ) -> None:
         self._root = root
         self._program = program
-        self._octet = first_octet
+        self._places = places
         self._i2pd_ssu2 = i2pd_ssu2
         self.routes = routes
         self.hops = {
@@ -230,16 +262,16 @@ class Fabric:
         }
 
     def _make(self, kind: str, name: str, *, floodfill: bool = False, transit: bool = True) -> Node:
-        address = f"127.{self._octet}.0.1"
-        self._octet += 1
+        place = next(self._places)
         root = self._root / f"{kind}-{name}"
         if kind == "ours":
-            return OurNode(root, address, floodfill=floodfill, transit=transit)
+            return OurNode(root, place, floodfill=floodfill, transit=transit)
         return I2pdNode(
             self._program,
             root,
-            address,
+            place.address,
             _ROUTER_PORT,
+            place=place,
             floodfill=floodfill,
             transit=transit,
             options={} if self._i2pd_ssu2 else {"ssu2.enabled": "false"},
@@ -253,8 +285,11 @@ class Fabric:
     def nodes(self) -> list[Node]:
         return [*(node for hops in self.hops.values() for node in hops), *self.ends]
 
-    def prepare(self, origin_port: int) -> None:
-        """Identities, RouterInfos everywhere, and the tunnels of the ends."""
+    def prepare(self, origin_ports: Mapping[str, int]) -> None:
+        """Identities, RouterInfos everywhere, and the tunnels of the ends.
+
+        ``origin_ports``: for each kind, where its server end finds the origin on 127.0.0.1.
+        """
         nodes = self.nodes
         with ThreadPoolExecutor(len(nodes)) as pool:
             infos = list(pool.map(lambda node: node.write_router_info_once(), nodes))
@@ -271,7 +306,7 @@ class Fabric:
                 if not served:
                     continue
                 keys = PrivateKeys.generate_destination(entropy)
-                self._add_server(self.servers[end], kind, keys, hops[:1:-1], origin_port)
+                self._add_server(self.servers[end], kind, keys, hops[:1:-1], origin_ports[end])
                 for route in served:
                     self._add_client(route, keys, hops[:2], entropy)
 
@@ -398,9 +433,9 @@ class CpuMeter:
 
 
 @contextlib.contextmanager
-def running(fabric: Fabric, origin_port: int) -> Iterator[Fabric]:
+def running(fabric: Fabric, origin_ports: Mapping[str, int]) -> Iterator[Fabric]:
     """A prepared and started fabric, stopped at the end."""
-    fabric.prepare(origin_port)
+    fabric.prepare(origin_ports)
     try:
         fabric.start()
         yield fabric

@@ -7,6 +7,8 @@ processes, by role, divided by the payload that was carried.
 
 from __future__ import annotations
 
+import os
+import resource
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -22,8 +24,10 @@ from tests.bench.fabric import (
     Node,
     Route,
     cpu_seconds,
+    machine_cpu_seconds,
     memory_mb,
     pid_of,
+    wake_ups,
 )
 from tests.support.i2pd_net import wait_until
 
@@ -126,6 +130,8 @@ class NetworkBench:
     ) -> None:
         roles = self._fabric.roles(route, upload=upload is not None)
         meter = CpuMeter(roles.values())
+        strangers = _Strangers(self._fabric)
+        woken = sum(wake_ups(pid_of(node)) for node in roles.values())
         try:
             size, seconds = load.transfer(
                 self._fabric.address_of(route), path, streams=streams, upload=upload
@@ -133,13 +139,17 @@ class NetworkBench:
         except load.LoadFailed as error:
             self._fail(f"{case}, {route.name}: {error}")
             return
+        foreign = strangers.share()
         time.sleep(_SETTLE_S)
         spent = meter.read()
+        woken = sum(wake_ups(pid_of(node)) for node in roles.values()) - woken
         rate = size / seconds / 1e6
         for role, cpu_s in zip(roles, spent, strict=True):
             self.results.add(case, f"CPU {role}, ms/MB", route.name, cpu_s * 1e9 / size)
         total = sum(spent) * 1e9 / size
         self.results.add(case, "CPU all six, ms/MB", route.name, total)
+        self.results.add(case, "wake-ups of all six, per MB", route.name, woken * 1e6 / size)
+        self.results.add(case, "machine used by strangers, %", route.name, foreign)
         self.results.add(case, "MB/s", route.name, rate)
         self._say(f"  {case:22} {route.name:18} {rate:6.2f} MB/s {total:6.1f} ms/MB")
 
@@ -235,6 +245,28 @@ class NetworkBench:
     def _fail(self, text: str) -> None:
         self.results.failures.append(text)
         self._say(f"  FAILED {text}")
+
+
+class _Strangers:
+    """How much of the machine others used meanwhile: what to think of a slow sample."""
+
+    def __init__(self, fabric: Fabric) -> None:
+        self._fabric = fabric
+        self._began = time.perf_counter()
+        self._before = self._read()
+
+    def _read(self) -> float:
+        own = sum(cpu_seconds(pid_of(node)) for node in self._fabric.nodes)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        tools = resource.getrusage(resource.RUSAGE_CHILDREN)
+        own += used.ru_utime + used.ru_stime + tools.ru_utime + tools.ru_stime
+        return machine_cpu_seconds() - own
+
+    def share(self) -> float:
+        """Percent of all cores; the origin server counts as a stranger, too."""
+        cores = os.cpu_count() or 1
+        seconds = (time.perf_counter() - self._began) * cores
+        return max(0.0, 100.0 * (self._read() - self._before) / seconds)
 
 
 def _file(path: Path, size: int) -> Path:

@@ -21,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.bench import load
-from tests.bench.fabric import Fabric, Node, Route, pid_of, running
+from tests.bench.fabric import KINDS, Fabric, Node, Route, loopback, pid_of, running
 from tests.bench.origin import OriginProcess
 from tests.support.fetch_i2pd import installed
 
@@ -103,8 +103,10 @@ def main() -> int:
     route = Route("ours", "ours", arguments.hops)
     with tempfile.TemporaryDirectory(prefix="i2ptunnel-bench-") as name, OriginProcess() as origin:
         folder = Path(name)
-        fabric = Fabric(folder, installed("sid"), routes=[route], first_octet=arguments.first_octet)
-        with running(fabric, origin.port):
+        fabric = Fabric(
+            folder, installed("sid"), routes=[route], places=loopback(arguments.first_octet)
+        )
+        with running(fabric, dict.fromkeys(KINDS, origin.port)):
             load.wait_for_page(fabric.address_of(route))
             roles: dict[str, Node] = fabric.roles(route, upload=False)
             with _Load(fabric, route, arguments.streams, arguments.path):
