@@ -1,8 +1,8 @@
 """In front of an IRC server: what users in I2P may send it, and the host name each of them gets.
 
 Java: the host name is put into USER, which old servers believe, or told in advance with WEBIRC,
-which current ones do. Registration is watched: only what belongs to it passes before it is over,
-so a web browser or a scanner never reaches the server, and nobody can send a WEBIRC of his own.
+which current ones do. Registration is watched: it must begin as such, and be short, so a web
+browser or a scanner never reaches the server; and nobody can send a WEBIRC of his own.
 """
 
 from __future__ import annotations
@@ -23,10 +23,8 @@ HOST_NAME_CHARACTERS_MAX = 63
 _CLOAK_BYTES = 15
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
 
-# Before registration is over. PONG: servers check the connection with a PING first.
-_BEFORE = frozenset(
-    b"AUTHENTICATE CAP ERROR NICK PASS PING PONG PROTOCTL QUIT REGISTER SERVER USER VERIFY".split()
-)
+# What an IRC program begins with.
+_FIRST = frozenset(b"CAP NICK PASS PING PROTOCTL SERVER USER".split())
 # What only gateways and proxies in front of a server send.
 _NEVER = frozenset(b"CGIIRC HAPROXY PROXY WEBIRC".split())
 
@@ -123,7 +121,9 @@ class IrcServerFilter:
                 raise PeerError("this is an IRC server") from None
             self.counters["lines_dropped"] += 1
             return None
-        if line.command in _NEVER or (is_before and line.command not in _BEFORE):
+        # Only the first line: irssi sends a JOIN with its CAP LS, and servers answer such themselves.
+        is_first = self._lines == 1 and is_before
+        if line.command in _NEVER or (is_first and line.command not in _FIRST):
             if is_before:
                 raise PeerError("register first")
             self.counters["lines_dropped"] += 1

@@ -71,6 +71,10 @@ def test_a_modern_registration_passes_cut_anywhere() -> None:
     assert irc.data_to_send() == text.replace(b"USER bob 0 *", b"USER bob h.i2p *")
 
 
+def test_the_join_that_irssi_sends_with_its_cap_passes() -> None:
+    assert passed(b"CAP LS 302\r\nJOIN :\r\n") == b"CAP LS 302\r\nJOIN :\r\n"
+
+
 @pytest.mark.parametrize(
     "data",
     [
