@@ -44,6 +44,7 @@ check: lint unit
 
 peers: $(READY)
 	$(BIN)/python -m tests.support.fetch_i2pd
+	$(BIN)/python -m tests.support.fetch_irc
 
 interop: peers
 	$(BIN)/pytest -m 'interop and not slow' tests/interop

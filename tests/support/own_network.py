@@ -1,0 +1,93 @@
+"""A private network of our own routers in one process, with real sockets and tunnels on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from core.api import Router, RouterConfig, TunnelShape
+from i2ptunnel.config.router_model import ShapeSection
+from i2ptunnel.config.tunnel_models import TunnelSection
+from i2ptunnel.manager import Manager
+from i2ptunnel.naming.resolver import FileResolver
+from i2ptunnel.sessions import SessionPool
+from i2ptunnel.tunnels.table import TUNNEL_CLASSES
+
+NETWORK_ID = 78
+READY_TIMEOUT_S = 90.0
+#: what the tunnels of tests on this network should have
+TWO_HOPS: dict[str, Any] = {
+    "inbound": ShapeSection(length=2, quantity=2),
+    "outbound": ShapeSection(length=2, quantity=2),
+}
+
+
+class OwnNetwork:
+    """``routers`` that know each other; the last ``ends`` of them carry nothing for others."""
+
+    def __init__(self, routers: list[Router], stack: AsyncExitStack) -> None:
+        self.routers = routers
+        self._stack = stack
+
+    async def run(self, router: Router, tunnels: dict[str, TunnelSection]) -> Manager:
+        """Run tunnels on one of the routers until the network ends."""
+        data_dir = router.config.data_dir
+        sessions = SessionPool(router.open_session, data_dir)
+        resolver = FileResolver(data_dir / "hosts.txt")
+        manager = Manager(TUNNEL_CLASSES, sessions, resolver, data_dir)
+        await self._stack.enter_async_context(manager)
+        await manager.apply(tunnels)
+        return manager
+
+    @staticmethod
+    async def until_ready(*managers: Manager) -> None:
+        """Raises AssertionError with what the tunnels say."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                while not all(manager.is_ready for manager in managers):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError([manager.status() for manager in managers]) from None
+
+
+def b32_of(manager: Manager, name: str) -> str:
+    """The I2P address of a running tunnel."""
+    (status,) = [tunnel for tunnel in manager.status() if tunnel["name"] == name]
+    return str(status["b32"])
+
+
+@asynccontextmanager
+async def own_network(root: Path, count: int = 7, *, ends: int = 3) -> AsyncIterator[OwnNetwork]:
+    """Start ``count`` routers below ``root``; the first three are floodfills."""
+    shape = TunnelShape(2, 2)
+    async with AsyncExitStack() as stack:
+        routers = []
+        for number in range(1, count + 1):
+            address = f"127.78.{number}.1"
+            router = Router(
+                RouterConfig(
+                    data_dir=root / f"r{number}",
+                    network_id=NETWORK_ID,
+                    host=address,
+                    port=20078,
+                    bind=address,
+                    allow_private_addresses=True,
+                    inbound_bytes_s=1_000_000_000,
+                    outbound_bytes_s=1_000_000_000,
+                    floodfill=number <= 3,
+                    transit=number <= count - ends,
+                    exploratory_inbound=shape,
+                    exploratory_outbound=shape,
+                )
+            )
+            await router.start()
+            stack.push_async_callback(router.stop)
+            routers.append(router)
+        infos = [router.router_info for router in routers]
+        for router in routers:
+            router.import_routers(info for info in infos if info.hash != router.hash)
+        async with AsyncExitStack() as tunnels:
+            yield OwnNetwork(routers, tunnels)
