@@ -49,6 +49,7 @@ class OwnLeaseSet:
         "authorisation",
         "current",
         "due_at",
+        "is_urgent",
     )
 
     def __init__(
@@ -67,6 +68,8 @@ class OwnLeaseSet:
         self._entropy = entropy
         self.current: LeaseSet2 | None = None
         self._encrypted: EncryptedLeaseSet | None = None
+        self.is_urgent = False
+        """True if no lease of the one before is left: whoever has that one cannot reach us."""
         self.due_at: float | None = None
         """Monotonic time at which a new one should be built."""
         self.authorisation: ClientAuthorisation | None = None
@@ -129,6 +132,8 @@ class OwnLeaseSet:
         if not leases:
             return None
         published_s = max(int(wall_s), self.published_s + 1)
+        before = () if self.current is None else self.current.leases
+        self.is_urgent = not set(before) & set(leases)
         self.current = LeaseSet2.build(
             self._keys,
             [(CryptoType.X25519, self._static.public)],

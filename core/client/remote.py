@@ -17,6 +17,9 @@ LEASE_MARGIN_MS = 15_000
 LEASE_REFRESH_MS = 60_000
 #: Payloads kept while a lease set is looked up; the oldest go first.
 WAITING_MAX = 64
+#: Searches for the lease set of a remote that does not answer.
+SEARCH_FIRST_S = 2.0
+SEARCH_LAST_S = 15.0
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +48,10 @@ class Remote:
     """How often the newest lease set went out without an acknowledgement."""
     heard_at: float = 0.0
     sent_at: float = 0.0
+    is_suspect: bool = False
+    """Nothing came back since a path to it failed."""
+    searches: int = 0
+    search_at: float = 0.0
 
     def adopt(self, lease_set: AnyLeaseSet, static: bytes) -> None:
         """Use a newer lease set; the lease in use stays if it is still in there."""
@@ -75,8 +82,21 @@ class Remote:
         latest = max((lease.end_ms for lease in _leases(self.lease_set)), default=0)
         return latest < wall_ms + LEASE_REFRESH_MS
 
-    def suspect_path(self) -> None:
+    def heard(self, now: float) -> None:
+        """A message came from it: what we know of it works."""
+        self.heard_at = now
+        if self.is_suspect:
+            self.is_suspect = False
+            self.searches = 0
+
+    def next_search_s(self) -> float:
+        """Seconds to the next search for a newer lease set; they grow while none is found."""
+        self.searches += 1
+        return min(SEARCH_FIRST_S * self.searches, SEARCH_LAST_S)
+
+    def suspect_path(self, now: float) -> None:
         """What was sent lately did not arrive: another lease, and the owner picks a tunnel."""
+        self.is_suspect = True
         self.avoid_gateway = None if self.lease is None else self.lease.gateway
         self.lease = None
 

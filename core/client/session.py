@@ -150,7 +150,7 @@ class ClientEngine:
                 self._receive_store(clove, static, now)
         remote = None if static is None else self._by_static.get(static)
         if remote is not None:
-            remote.heard_at = now
+            remote.heard(now)
             for acknowledged in opened.acks:
                 remote.known_lease_set_s = max(remote.known_lease_set_s, acknowledged)
         for clove in opened.cloves:
@@ -384,11 +384,16 @@ class ClientEngine:
             self._events.append(event)
 
     def _change_path(self, remote: Remote, now: float) -> None:
-        remote.suspect_path()
+        remote.suspect_path(now)
         if remote.outbound is not None:
             self.suspects.append(remote.outbound)
             remote.outbound = self.pool.pick_outbound(now, (remote.outbound,))
-        if remote.static is not None:
+        self._search_again(remote, now)
+
+    def _search_again(self, remote: Remote, now: float) -> None:
+        """Both sides may have lost all their tunnels: keep asking until one newer is published."""
+        if remote.static is not None and now >= remote.search_at:
+            remote.search_at = now + remote.next_search_s()
             self._look_up(remote, now)
 
     def _send_packets(self, now: float) -> None:
@@ -416,6 +421,9 @@ class ClientEngine:
                 payloads = list(remote.waiting)
                 remote.waiting.clear()
                 self._send(remote, payloads, now)
+            if remote.is_suspect:
+                self._search_again(remote, now)
+                self._retry_at = min(remote.search_at, self._retry_at or remote.search_at)
             if remote.static is not None and self.streams.is_starved(remote.hash):
                 wait_s = self.ratchet.new_session_wait(remote.static, now)
                 if wait_s > 0:
@@ -537,7 +545,7 @@ class ClientEngine:
         if key is not None and key != self._published_key:
             self._netdb.withdraw_lease_set(key)
         if outer is not None:
-            self._netdb.publish_lease_set(outer, self.owner, now)
+            self._netdb.publish_lease_set(outer, self.owner, now, is_urgent=self.own.is_urgent)
 
     def _should_offer(self, remote: Remote, now: float) -> bool:
         current = self.own.published_s

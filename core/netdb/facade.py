@@ -215,9 +215,14 @@ class NetDb:
         self._responder.own_info = info
         self._publisher.publish_router(info, now)
 
-    def publish_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> None:
-        """Publish a lease set of ``owner``; call again whenever its leases change."""
-        self._publisher.publish_lease_set(lease_set, owner, now)
+    def publish_lease_set(
+        self, lease_set: AnyLeaseSet, owner: Owner, now: float, *, is_urgent: bool = False
+    ) -> None:
+        """Publish a lease set of ``owner``; call again whenever its leases change.
+
+        ``is_urgent``: no lease of the one before works any more, so it must not wait its turn.
+        """
+        self._publisher.publish_lease_set(lease_set, owner, now, is_urgent=is_urgent)
 
     def withdraw_lease_set(self, key: bytes) -> None:
         """Stop publishing what is stored under ``key``; floodfills keep it until it ends."""

@@ -52,6 +52,8 @@ VERIFY_SPREAD_S = 5.0
 VERIFY_FAILURES_MAX = 3
 PACE_BURST = 3
 PACE_S = 20.0
+#: Java: floods a key three times in 90 s at most, but stores and serves every newer one
+URGENT_S = 4.0
 ROUTER_LIFE_S = 38 * 60.0
 ROUTER_LIFE_SPREAD_S = 4 * 60.0
 LEASE_SET_DUE_S = 120.0
@@ -86,6 +88,7 @@ class _Publication:
     due_at: float
     ends_at: float
     copies: int
+    is_urgent: bool = False
     stage: _Stage = _Stage.SENDING
     generation: int = 0
     tried: set[bytes] = field(default_factory=set)
@@ -135,8 +138,13 @@ class Publisher:
         )
         self._begin(entry, now)
 
-    def publish_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> None:
-        """Publish a lease set of a local owner, replacing the one before."""
+    def publish_lease_set(
+        self, lease_set: AnyLeaseSet, owner: Owner, now: float, *, is_urgent: bool = False
+    ) -> None:
+        """Publish a lease set of a local owner, replacing the one before.
+
+        ``is_urgent``: nothing in the one before leads to us any more.
+        """
         left_s = end_ms(lease_set) / 1000 - self._wall.now()
         entry = _Publication(
             key=lease_set.hash,
@@ -147,6 +155,7 @@ class Publisher:
             due_at=now + max(left_s - LEASE_SET_DUE_S, 0.0),
             ends_at=now + left_s,
             copies=LEASE_SET_COPIES,
+            is_urgent=is_urgent,
         )
         self._begin(entry, now)
 
@@ -272,7 +281,11 @@ class Publisher:
         while paced and paced[0] <= now - PACE_BURST * PACE_S:
             paced.popleft()
         if len(paced) >= PACE_BURST:
-            return paced[0] + PACE_BURST * PACE_S
+            ready_at = paced[0] + PACE_BURST * PACE_S
+            if entry.is_urgent:
+                ready_at = min(ready_at, paced[-1] + URGENT_S)
+            if ready_at > now:
+                return ready_at
         paced.append(now)
         return now
 

@@ -191,7 +191,11 @@ class RouterEngine:
         if keys.hash in self.clients:
             raise LocalError("this destination is open already")
         pool = self.tunnels.add_pool(keys.hash, config.inbound, config.outbound, now)
-        client = ClientEngine(config, keys, pool, self.netdb, self._wall, self._entropy)
+        try:
+            client = ClientEngine(config, keys, pool, self.netdb, self._wall, self._entropy)
+        except BaseException:
+            self.tunnels.remove_pool(keys.hash, now)
+            raise
         self.clients[keys.hash] = client
         self._one_shots[keys.hash] = OneShotKeys()
         self._dirty.add(client)
