@@ -27,6 +27,7 @@ from core.io.files import (
 from core.io.router import Router, RouterStatus
 from core.io.session import ClientSession, Stream, StreamReset
 from core.io.system import SystemEntropy
+from core.netdb.imports import Imported, parse_zip
 from core.router.config import RouterConfig
 from core.streaming.options import StreamingOptions
 from core.tunnel.shape import TunnelShape
@@ -38,6 +39,7 @@ __all__ = [
     "Datagram",
     "EncryptedLeaseSetOptions",
     "FileFault",
+    "Imported",
     "Router",
     "RouterConfig",
     "RouterStatus",
@@ -50,6 +52,7 @@ __all__ = [
     "create_key_file",
     "ensure_certificate",
     "make_directory",
+    "parse_zip",
     "read_key_file",
     "read_limited",
     "read_router_files",
