@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,19 @@ class Fetched:
         return hashlib.sha256(self.body).hexdigest()
 
 
+@dataclass(frozen=True)
+class Running:
+    """A curl at work: its output is the body followed by one line of figures."""
+
+    process: subprocess.Popen[bytes]
+    out: IO[bytes]
+    err: IO[bytes]
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self.process.poll()
+
+
 def start(
     url: str,
     *,
@@ -32,18 +47,25 @@ def start(
     upload: Path | None = None,
     timeout_s: float = 120,
     extra: tuple[str, ...] = (),
-) -> subprocess.Popen[bytes]:
-    """Start curl; its standard output is the body followed by one line of figures."""
+) -> Running:
+    """Start curl; what it fetches goes to a file, so that nobody has to read along."""
     command = ["curl", "-sS", "--max-time", str(timeout_s), "-x", proxy, *extra]
     command += ["-w", "\n%{http_code} %{time_total} %{time_starttransfer}"]
     if upload is not None:
         command += ["--data-binary", f"@{upload}", "-H", "Expect:"]
-    return subprocess.Popen([*command, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    return Running(subprocess.Popen([*command, url], stdout=out, stderr=err), out, err)
 
 
-def finish(process: subprocess.Popen[bytes]) -> Fetched:
-    out, err = process.communicate()
-    body, _, figures = out.rpartition(b"\n")
+def finish(running: Running) -> Fetched:
+    """Wait for it, and what it brought."""
+    with running.out as out, running.err as errors:
+        process = running.process
+        process.wait()
+        out.seek(0)
+        errors.seek(0)
+        body, _, figures = out.read().rpartition(b"\n")
+        err = errors.read()
     status, total, first = [*figures.decode().split(), "0", "0", "0"][:3]
     return Fetched(
         process.returncode,
