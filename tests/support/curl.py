@@ -53,7 +53,8 @@ def start(
     command += ["-w", "\n%{http_code} %{time_total} %{time_starttransfer}"]
     if upload is not None:
         command += ["--data-binary", f"@{upload}", "-H", "Expect:"]
-    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    # closed by finish()
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
     return Running(subprocess.Popen([*command, url], stdout=out, stderr=err), out, err)
 
 
