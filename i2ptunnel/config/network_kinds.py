@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from i2ptunnel.config.kinds import ScalarKind, Schema
@@ -51,10 +52,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class DestinationName:
-    """An I2P host, ``x.b32.i2p`` or base64 destination as written, and the I2P port (0 = any)."""
+    """An I2P host, ``x.b32.i2p`` or base64 destination as written, and the I2P port (0 = any).
+
+    The others open an encrypted lease set: see ``core.data.blinded_address.BlindedTarget``.
+    """
 
     name: str
     port: int = 0
+    secret: str = field(default="", repr=False)
+    client_key: bytes | None = field(default=None, repr=False)
+    client_key_file: Path | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.name}:{self.port}" if self.port else self.name

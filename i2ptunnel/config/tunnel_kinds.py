@@ -1,0 +1,187 @@
+"""Kinds of values that only tunnels have: keys, hashes, services, credentials, port maps."""
+
+# option() is dataclasses.field() by another name, which the rule cannot know.
+# ruff: noqa: RUF009
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from core.base.errors import DecodeError
+from core.data.encoding import b64decode
+from core.data.identity import Destination, b32_to_hash
+from i2ptunnel.config.faults import Refused, shown
+from i2ptunnel.config.kinds import FilePath, Kind, ListOf, Maybe, Place, ScalarKind, Schema, Text
+from i2ptunnel.config.network_kinds import (
+    DestinationKind,
+    DestinationName,
+    Endpoint,
+    EndpointKind,
+    read_port,
+)
+from i2ptunnel.config.nodes import Mapping, Node, Scalar, kind_name
+from i2ptunnel.config.options import Section, option
+
+T = TypeVar("T")
+
+KEY_BYTES = 32
+_PORTS_MAX = 64
+_TARGETS_MAX = 16
+KEY_FILE = Text("write a file name like site.dat", r"[^/\0][^\0]{0,254}|/[^\0]{1,1023}")
+SECRET_WORD = Text("write some text", r"\S(.*\S)?", length_max=255)
+
+
+class HashKind(ScalarKind[bytes]):
+    """The b32 address or base64 form of a destination; its value is the hash."""
+
+    word = "….b32.i2p"
+    right = "write a b32 address (52 letters and digits and .b32.i2p) or a base64 destination"
+
+    def convert(self, node: Scalar) -> bytes:
+        text = node.text
+        try:
+            label = text.lower().removesuffix(".b32.i2p")
+            if len(label) == 52:
+                return b32_to_hash(label)
+            return Destination.from_base64(text).hash
+        except DecodeError:
+            raise ValueError(self.right) from None
+
+    def schema(self) -> Schema:
+        return {"type": "string", "minLength": 52}
+
+
+class KeyKind(ScalarKind[bytes]):
+    """32 bytes in I2P's base64."""
+
+    word = "key"
+    right = "write a key of 32 bytes in base64 (44 characters)"
+
+    def convert(self, node: Scalar) -> bytes:
+        try:
+            key = b64decode(node.text)
+        except DecodeError:
+            raise ValueError(self.right) from None
+        if len(key) != KEY_BYTES:
+            raise ValueError(self.right)
+        return key
+
+    def schema(self) -> Schema:
+        return {"type": "string", "minLength": 43, "maxLength": 44}
+
+
+class PortMap(Kind[tuple[tuple[int, T], ...]]):
+    """I2P ports, each with a value of one kind."""
+
+    def __init__(self, inner: Kind[T]) -> None:
+        self._inner = inner
+        self.word = f"port -> {inner.word}"
+
+    def read(self, node: Node, place: Place) -> tuple[tuple[int, T], ...]:
+        if isinstance(node, Scalar) and node.is_null:
+            return ()
+        if not isinstance(node, Mapping):
+            raise Refused(
+                node.mark, place.path, f"{kind_name(node)} where ports belong", "write {443: …}"
+            )
+        if len(node.entries) > _PORTS_MAX:
+            raise Refused(
+                node.mark, place.path, f"{len(node.entries)} entries", f"at most {_PORTS_MAX}"
+            )
+        values: dict[int, T] = {}
+        for key, entry in node.entries.items():
+            here = place.at(key)
+            try:
+                values[read_port(key)] = self._inner.read(entry.value, here)
+            except ValueError as error:
+                place.faults.add(entry.key_mark, here.path, f"{shown(key)} is no port", str(error))
+            except Refused as refused:
+                place.faults.record(refused)
+        return tuple(values.items())
+
+    def schema(self) -> Schema:
+        return {
+            "type": ["object", "null"],
+            "propertyNames": {"pattern": "^[0-9]{1,5}$"},
+            "additionalProperties": self._inner.schema(),
+        }
+
+    def show(self, value: tuple[tuple[int, T], ...]) -> str:
+        entries = (f"{port}: {self._inner.show(item)}" for port, item in value)
+        return "{" + ", ".join(entries) + "}"
+
+
+Targets = Endpoint | tuple[Endpoint, ...]
+
+
+class TargetKind(Kind[Targets]):
+    """A local service, or several that do the same."""
+
+    def __init__(self) -> None:
+        self._one = EndpointKind(is_listener=False)
+        self._many = ListOf(self._one, count_max=_TARGETS_MAX)
+        self.word = f"{self._one.word}, or a list of them"
+
+    def read(self, node: Node, place: Place) -> Targets:
+        if isinstance(node, Scalar):
+            return self._one.read(node, place)
+        targets = self._many.read(node, place)
+        if not targets:
+            raise Refused(node.mark, place.path, "an empty list", "write at least one service")
+        return targets
+
+    def schema(self) -> Schema:
+        return {"anyOf": [self._one.schema(), {**self._many.schema(), "minItems": 1}]}
+
+    def show(self, value: Targets) -> str:
+        return str(value) if isinstance(value, Endpoint) else self._many.show(value)
+
+
+def targets_of(value: Targets | None) -> tuple[Endpoint, ...]:
+    """The services as a tuple."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, Endpoint) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CredentialSection:
+    """An encrypted destination with what opens it."""
+
+    address: DestinationName = option(DestinationKind(), "the destination")
+    secret: str = option(SECRET_WORD, "the secret word of its owner", default="")
+    client_key: bytes | None = option(
+        Maybe(KeyKind()), "our private key, or the one shared with its owner", default=None
+    )
+    client_key_file: Path | None = option(
+        Maybe(FilePath()), "file whose first line is that key", default=None
+    )
+
+
+class TargetDestinationKind(Kind[DestinationName]):
+    """A destination, or a mapping of one and what opens its encrypted lease set."""
+
+    word = "destination[:port] | {address, secret, client_key}"
+
+    def __init__(self) -> None:
+        self._plain = DestinationKind()
+        self._section = Section(_CredentialSection)
+
+    def read(self, node: Node, place: Place) -> DestinationName:
+        if not isinstance(node, Mapping):
+            return self._plain.read(node, place)
+        found = self._section.read(node, place)
+        if found.client_key is not None and found.client_key_file is not None:
+            raise Refused(node.mark, place.path, "client_key is there twice", "keep one of the two")
+        return DestinationName(
+            found.address.name,
+            found.address.port,
+            found.secret,
+            found.client_key,
+            found.client_key_file,
+        )
+
+    def schema(self) -> Schema:
+        return {"anyOf": [self._plain.schema(), self._section.schema()]}

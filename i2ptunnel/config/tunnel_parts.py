@@ -1,0 +1,174 @@
+"""Groups of options that tunnels have in common: limits, access, TLS, encrypted lease sets."""
+
+# option() is dataclasses.field() by another name, which the rule cannot know.
+# ruff: noqa: RUF009
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from i2ptunnel.config.kinds import Duration, FilePath, Flag, ListOf, Maybe, Number, Rate, Text
+from i2ptunnel.config.options import Section, option
+from i2ptunnel.config.router_model import ShapeSection
+from i2ptunnel.config.tunnel_kinds import SECRET_WORD, HashKind, KeyKind
+
+_RATE_MAX = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelBandwidthSection:
+    """How fast a tunnel may be, all its connections together."""
+
+    inbound: int | None = option(Maybe(Rate(1000)), "from I2P; null: no limit", default=None)
+    outbound: int | None = option(Maybe(Rate(1000)), "to I2P; null: no limit", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelSection:
+    """What every tunnel has."""
+
+    TYPE: ClassVar[str] = ""
+    IS_AVAILABLE: ClassVar[bool] = False
+
+    enabled: bool = option(Flag(), "start this tunnel", default=True)
+    inbound: ShapeSection = option(
+        Section(ShapeSection), "router tunnels towards us", default=ShapeSection()
+    )
+    outbound: ShapeSection = option(
+        Section(ShapeSection), "router tunnels away from us", default=ShapeSection()
+    )
+    max_connections: int = option(
+        Number(1, 100_000), "connections at the same time; more are turned away", default=512
+    )
+    bandwidth: TunnelBandwidthSection = option(
+        Section(TunnelBandwidthSection), "how fast it may be", default=TunnelBandwidthSection()
+    )
+    reduce_after: float = option(
+        Duration(0, 7 * 86400),
+        "keep fewer router tunnels when idle for so long; 0: never",
+        default=0.0,
+    )
+    reduce_to: int = option(
+        Number(1, 16), "router tunnels of each direction to keep then", default=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenTlsSection:
+    """TLS towards local programs; without files, a certificate is made in data_dir."""
+
+    certificate: Path | None = option(
+        Maybe(FilePath()), "PEM file with certificate and its chain; null: NAME.pem", default=None
+    )
+    key: Path | None = option(
+        Maybe(FilePath()), "PEM file with the private key; null: in certificate", default=None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetTlsSection:
+    """TLS towards the local service, whose certificate is always verified."""
+
+    ca: Path | None = option(
+        Maybe(FilePath()),
+        "PEM file with the certificate or who vouches for it; null: whom the system trusts",
+        default=None,
+    )
+    server_name: str | None = option(
+        Maybe(Text("write a host name", r"[A-Za-z0-9._:-]{1,253}")),
+        "the name in its certificate; null: the host in target",
+        default=None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessSection:
+    """Which destinations may connect. The filter is asked first, then deny, then allow."""
+
+    allow: tuple[bytes, ...] = option(
+        ListOf(HashKind(), count_max=10_000, allow_one=True),
+        "destinations that may connect; empty: all",
+        default=(),
+    )
+    deny: tuple[bytes, ...] = option(
+        ListOf(HashKind(), count_max=10_000, allow_one=True),
+        "destinations that may not connect",
+        default=(),
+    )
+    filter: Path | None = option(
+        Maybe(FilePath()), "filter definition in I2P's access filter format", default=None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimitSection:
+    """New connections in a time; more are turned away. 0: no limit."""
+
+    client_minute: int = option(Number(0, _RATE_MAX), "from one destination a minute", default=0)
+    client_hour: int = option(Number(0, _RATE_MAX), "from one destination an hour", default=0)
+    client_day: int = option(Number(0, _RATE_MAX), "from one destination a day", default=0)
+    total_minute: int = option(Number(0, _RATE_MAX), "from all a minute", default=0)
+    total_hour: int = option(Number(0, _RATE_MAX), "from all an hour", default=0)
+    total_day: int = option(Number(0, _RATE_MAX), "from all a day", default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostLimitSection:
+    """How often visitors may send data (POST, PUT, PATCH); 0: no limit."""
+
+    per_client: int = option(Number(0, _RATE_MAX), "from one destination in a period", default=0)
+    total: int = option(Number(0, _RATE_MAX), "from all in a period", default=0)
+    period: float = option(Duration(1, 86400), "the period", default=300.0)
+    client_ban: float = option(
+        Duration(1, 86400), "how long one that sent more is refused", default=1200.0
+    )
+    total_ban: float = option(
+        Duration(1, 86400), "how long all are refused when all together sent more", default=600.0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSetClientSection:
+    """A client that may read the encrypted lease set: one of the two keys."""
+
+    name: str = option(Text("write a name", r"[^\s]{1,64}"), "for you to tell them apart")
+    public_key: bytes | None = option(
+        Maybe(KeyKind()), "the client's public key (DH)", default=None
+    )
+    shared_key: bytes | None = option(
+        Maybe(KeyKind()), "a key shared with the client (PSK)", default=None
+    )
+
+    def __repr__(self) -> str:
+        return f"LeaseSetClientSection({self.name})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptedSection:
+    """Publish the lease set encrypted: only who has the long b32 address finds the destination."""
+
+    enabled: bool = option(Flag(), "encrypt the lease set", default=False)
+    secret: str = option(SECRET_WORD, "a word that clients must know too", default="")
+    clients: tuple[LeaseSetClientSection, ...] = option(
+        ListOf(Section(LeaseSetClientSection), count_max=64),
+        "clients that may read it, all with the same kind of key; empty: all with the address",
+        default=(),
+    )
+
+    def __repr__(self) -> str:
+        return f"EncryptedSection({self.enabled}, {len(self.clients)} clients)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheckSection:
+    """How services of which there are several are tried out."""
+
+    interval: float = option(Duration(1, 3600), "time between two checks", default=10.0)
+    timeout: float = option(Duration(0.1, 60), "time for an answer", default=3.0)
+    path: str | None = option(
+        Maybe(Text("write a path like /health", r"/[!-~]{0,255}")),
+        "asked with HTTP, 2xx or 3xx is healthy; null: a connection is enough",
+        default=None,
+    )
