@@ -1,13 +1,13 @@
 """Names that carry their destination in themselves: ``.b32.i2p`` and base64 destinations.
 
-A longer ``.b32.i2p`` address ("b33") is one of a destination that publishes its lease set encrypted.
+A longer ``.b32.i2p`` address ("b33") is that of a destination with an encrypted lease set.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.base.errors import DecodeError, Retry, Unavailable
 from core.data.blinded_address import LABEL_LENGTH_MIN, BlindedAddress, BlindedTarget
@@ -29,11 +29,16 @@ class Address:
     """What a name stands for: the hash of a destination, or its ``blinded`` address.
 
     With ``blinded`` the destination is not known: ``hash`` is one of the address then, which tells
-    such addresses apart and is good for nothing else.
+    such addresses apart and is good for nothing else. ``secret`` and ``client_key`` are what the
+    address book keeps for it. ``others``: further destinations of the name, the best first, for
+    when ``hash`` is not reached.
     """
 
     hash: bytes
     blinded: BlindedAddress | None = None
+    others: tuple[bytes, ...] = field(default=(), compare=False)
+    secret: str = field(default="", compare=False, repr=False)
+    client_key: bytes | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of_blinded(cls, blinded: BlindedAddress) -> Address:
@@ -46,10 +51,15 @@ class Address:
         return hash_to_b32(self.hash) if self.blinded is None else self.blinded.host
 
     def target(self, secret: str = "", client_key: bytes | None = None) -> bytes | BlindedTarget:
-        """What a session connects to; the credentials matter for blinded addresses only."""
+        """What a session connects to; the credentials matter for blinded addresses only.
+
+        Those given here count before those of the address book.
+        """
         if self.blinded is None:
             return self.hash
-        return BlindedTarget(self.blinded, secret, client_key)
+        return BlindedTarget(
+            self.blinded, secret or self.secret, client_key if client_key else self.client_key
+        )
 
 
 def read_address(name: str) -> Address | None:

@@ -6,15 +6,14 @@ Lines that are wrong are skipped and counted, so that one bad line does not hide
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from core.base.errors import DecodeError
 from core.data.identity import Destination
+from i2ptunnel.naming.hosts_line import LINE_CHARACTERS_MAX
+from i2ptunnel.naming.names import is_host_name
 
-LINE_CHARACTERS_MAX = 2048
 HOSTS_MAX = 200_000
-_NAME = re.compile(r"(?=.{5,67}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+i2p")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +22,6 @@ class HostsFile:
 
     hosts: dict[str, bytes]
     faults: int
-
-
-def is_host_name(name: str) -> bool:
-    """Whether ``name`` can stand in an address book: lower case, ``….i2p``, not ``….b32.i2p``."""
-    return _NAME.fullmatch(name) is not None and not name.endswith(".b32.i2p")
 
 
 def parse(text: str) -> HostsFile:

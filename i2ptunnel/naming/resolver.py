@@ -1,20 +1,28 @@
-"""Names to destination hashes: self-contained addresses first, then the hosts file.
+"""Names to addresses: self-contained ones first, then the address books and the hosts file.
 
 Nothing here asks the network or the system's resolver: a name that is not known locally is unknown.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from core.api import FileFault
 from i2ptunnel.naming import hosts_file
 from i2ptunnel.naming.address import Address, NameFault, read_address
+from i2ptunnel.naming.books import AddressBooks, address_of
+from i2ptunnel.naming.names import normalise, parent_of
+from i2ptunnel.naming.store import Book
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
 _CHECK_EVERY_S = 2.0
+
+_log = logging.getLogger("i2ptunnel.naming")
 
 
 class Resolver(Protocol):
@@ -44,14 +52,22 @@ class FileResolver:
         return len(self._hosts)
 
     async def resolve(self, name: str) -> Address:
+        name = normalise(name)
         address = read_address(name)
         if address is not None:
             return address
-        self._refresh()
-        destination_hash = self._hosts.get(name.lower())
-        if destination_hash is None:
+        found = self.find(name)
+        if found is None:
             raise NameFault("the name is in no address book", "unknown_name")
-        return Address(destination_hash)
+        return Address(found)
+
+    def find(self, name: str) -> bytes | None:
+        """The hash that the file has for a normalised name."""
+        self._refresh()
+        found = self._hosts.get(name)
+        if found is None and (parent := parent_of(name)) is not None:
+            return self._hosts.get(parent)
+        return found
 
     def _refresh(self) -> None:
         now = self._monotonic()
@@ -73,3 +89,40 @@ class FileResolver:
             return  # an unreadable file does not take away what is known
         parsed = hosts_file.parse(text)
         self._hosts, self._version, self.faults = parsed.hosts, version, parsed.faults
+
+
+class BookResolver:
+    """The address books, with ``hosts.txt`` between the user's own books and the feeds' names.
+
+    Changes of the books, also those of other programs, count from the next lookup on.
+    """
+
+    def __init__(self, books: AddressBooks, hosts: FileResolver) -> None:
+        #: for who adds names or asks for the names of a destination
+        self.books = books
+        self._hosts = hosts
+
+    async def resolve(self, name: str) -> Address:
+        name = normalise(name)
+        try:
+            address = read_address(name)
+            if address is not None:
+                return self._with_credentials(address)
+            entries = self.books.lookup(name)
+        except FileFault as fault:
+            _log.error("%s", fault)
+            raise NameFault("the address book cannot be read", "unknown_name") from None
+        if not entries or entries[0].book is Book.ROUTER:
+            own = self._hosts.find(name)
+            if own is not None:
+                return Address(own)
+        if not entries:
+            raise NameFault("the name is in no address book", "unknown_name")
+        others = tuple(entry.hash for entry in entries[1:] if entry.address is None)
+        return replace(self._with_credentials(address_of(entries[0])), others=others)
+
+    def _with_credentials(self, address: Address) -> Address:
+        if address.blinded is None:
+            return address
+        secret, client_key = self.books.store.credentials(address.host)
+        return replace(address, secret=secret, client_key=client_key)
