@@ -9,6 +9,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .PHONY: demo check lint unit test interop slow peers bench clean
+# One step after the other, also under make -j: tests measure time, and logs stay readable.
+.NOTPARALLEL:
+
+SECONDS_SINCE := $(shell date +%s)
+took = @echo "make $@: $$(( $$(date +%s) - $(SECONDS_SINCE) )) s"
 
 demo: $(READY)
 	$(BIN)/i2ptunnel demo
@@ -41,15 +46,18 @@ unit: $(READY)
 	$(BIN)/pytest -m 'not interop and not slow' tests
 
 check: lint unit
+	$(took)
 
 peers: $(READY)
 	$(BIN)/python -m tests.support.fetch_i2pd
 	$(BIN)/python -m tests.support.fetch_irc
+	$(BIN)/python -m tests.support.fetch_curl
 
 interop: peers
 	$(BIN)/pytest -m 'interop and not slow' tests/interop
 
 test: check interop
+	$(took)
 
 slow: peers
 	$(BIN)/pytest -m slow --timeout 1500 tests/interop

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.support import fetch_curl
+
 
 @dataclass(frozen=True)
 class Fetched:
@@ -49,7 +51,7 @@ def start(
     extra: tuple[str, ...] = (),
 ) -> Running:
     """Start curl; what it fetches goes to a file, so that nobody has to read along."""
-    command = ["curl", "-sS", "--max-time", str(timeout_s), "-x", proxy, *extra]
+    command = [*fetch_curl.command(), "-sS", "--max-time", str(timeout_s), "-x", proxy, *extra]
     command += ["-w", "\n%{http_code} %{time_total} %{time_starttransfer}"]
     if upload is not None:
         command += ["--data-binary", f"@{upload}", "-H", "Expect:"]
