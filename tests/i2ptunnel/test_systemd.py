@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,13 @@ SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "i2ptunnel.service"
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
+def needs(program: str) -> pytest.MarkDecorator:
+    """A developer's machine may lack systemd; the gate may not."""
+    is_missing = shutil.which(program) is None and "CI" not in os.environ
+    return pytest.mark.skipif(is_missing, reason=f"no {program}")
+
+
+@needs("systemd-analyze")
 def test_exposure_is_at_most_1_1() -> None:
     # --threshold counts in tenths and fails above it.
     done = subprocess.run(
@@ -35,7 +42,7 @@ def test_commands_of_the_unit_exist() -> None:
         build_parser().parse_args(command.split())
 
 
-@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="no systemd-sysusers")
+@needs("systemd-sysusers")
 def test_user_and_directories_are_declared() -> None:
     done = subprocess.run(
         ["systemd-sysusers", "--dry-run", str(SYSTEMD / "sysusers.conf")],
