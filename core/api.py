@@ -24,6 +24,7 @@ from core.io.files import (
     read_router_files,
     write_atomic,
 )
+from core.io.loop import new_event_loop
 from core.io.router import Router, RouterStatus
 from core.io.session import ClientSession, Stream, StreamReset
 from core.io.system import SystemEntropy
@@ -52,6 +53,7 @@ __all__ = [
     "create_key_file",
     "ensure_certificate",
     "make_directory",
+    "new_event_loop",
     "parse_zip",
     "read_key_file",
     "read_limited",

@@ -59,7 +59,6 @@ MESSAGE_LIFE_S = 30
 ACTIVE_S = 180.0
 OFFER_RETRY_S = 3.0
 OFFERS_MAX = 6
-LOOKUP_RETRY_S = 2.0
 #: A lease set of ours is of no use after this time, to whoever still has it.
 LEASE_SET_LIFE_S = 660.0
 _HOUSEKEEPING_S = 10.0
@@ -90,6 +89,8 @@ class ClientEngine:
         """Messages for this session that are the router's business (netDb answers, tests)."""
         self.suspects: list[OutboundTunnel] = []
         """Tunnels through which something seems to have been lost; the router tests them."""
+        self.used_netdb = False
+        """Something was asked of the netDb, whose deadlines the router should look at."""
         self.is_ready = False
         self._netdb = netdb
         self._wall = wall
@@ -255,6 +256,7 @@ class ClientEngine:
         if static is None or getattr(lease_set, "x25519_key", None) != static:
             self.stats.foreign_lease_set += 1
             return
+        self.used_netdb = True
         if self._netdb.remember_lease_set(lease_set, self.owner, now):
             is_caller = lease_set.hash not in self._remotes
             remote = self._remote(lease_set.hash, now)
@@ -325,6 +327,7 @@ class ClientEngine:
     def _look_up(self, remote: Remote, now: float) -> None:
         if remote.lookup is not None:
             return
+        self.used_netdb = True
         target = remote.blinded or target_in(remote.lease_set)
         if target is not None:
             remote.lookup = 0
@@ -337,12 +340,14 @@ class ClientEngine:
         self._lookups[remote.lookup] = remote
 
     def _search(self, target: BlindedTarget, now: float) -> None:
+        self.used_netdb = True
         if not self._blinded.start(target, now):
             self._search_ended(BlindedOutcome(target, None, NOT_FOUND), now)
 
     def _search_ended(self, outcome: BlindedOutcome, now: float) -> None:
         """A search for an encrypted lease set ended; the destination may be new to us."""
         target, lease_set = outcome.target, outcome.lease_set
+        self.used_netdb = True
         if lease_set is not None and self._netdb.remember_lease_set(lease_set, self.owner, now):
             remote = self._remote(lease_set.hash, now)
             remote.blinded = target
@@ -540,6 +545,7 @@ class ClientEngine:
             remote.offers = 0
         if not self.config.publish:
             return
+        self.used_netdb = True
         outer = self.own.published
         key, self._published_key = self._published_key, outer.hash if outer else None
         if key is not None and key != self._published_key:

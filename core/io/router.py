@@ -234,7 +234,7 @@ class Router:
         self, engine: ClientEngine, inbound: TunnelShape, outbound: TunnelShape
     ) -> None:
         """Called by ``ClientSession.reshape``."""
-        self._engine.tunnels.reshape(engine.owner, inbound, outbound, self.now())
+        self._engine.reshape_client(engine, inbound, outbound, self.now())
         self._tcp.schedule()
 
     def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
@@ -256,8 +256,6 @@ class Router:
 
     def _arm_timer(self) -> None:
         deadline = self._engine.next_timer()
-        if deadline is None:
-            return
         if self._timer is not None:
             if self._timer.when() <= deadline:
                 return

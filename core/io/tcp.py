@@ -20,6 +20,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from core.io.loop import RouterLoop
 from core.transport.events import Close, Dial, LinkId
 from core.transport.links import Links
 
@@ -80,7 +81,11 @@ class TcpTransport:
         self._read_buffer = memoryview(bytearray(READ_BYTES))
         self._reserve: int | None = None
         self._is_scheduled = False
+        self._has_read = False
         self._is_stopped = False
+        self._router_loop = self._loop if isinstance(self._loop, RouterLoop) else None
+        if self._router_loop is not None:
+            self._router_loop.run_after_reads(self._wake_after_reads)
         self._timer: asyncio.TimerHandle | None = None
         self._handles: set[asyncio.TimerHandle] = set()
 
@@ -129,6 +134,8 @@ class TcpTransport:
         while self._sockets and self._loop.time() < deadline:
             await asyncio.sleep(0.02)
         self._is_stopped = True
+        if self._router_loop is not None:
+            self._router_loop.stop_after_reads(self._wake_after_reads)
         for link in list(self._dialing):
             self._abandon_dial(link)
         for sock in list(self._sockets.values()):
@@ -146,10 +153,19 @@ class TcpTransport:
         """Run ``on_wakeup`` and flush soon; any number of calls in between cost one pass."""
         if not self._is_scheduled and not self._is_stopped:
             self._is_scheduled = True
-            self._loop.call_soon(self._wake)
+            self._loop.call_soon(self._scheduled_wake)
+
+    def _scheduled_wake(self) -> None:
+        # A pass behind the readers of this turn may have been faster.
+        if self._is_scheduled:
+            self._wake()
+
+    def _wake_after_reads(self) -> None:
+        if self._has_read or self._is_scheduled:
+            self._wake()
 
     def _wake(self) -> None:
-        self._is_scheduled = False
+        self._is_scheduled = self._has_read = False
         if self._is_stopped:
             return
         self._on_wakeup()
@@ -334,7 +350,10 @@ class TcpTransport:
             if pause_s > 0:
                 self._read_off(sock)
                 self._later(pause_s, lambda: self._read_on(sock))
-        self.schedule()
+        if self._router_loop is not None:
+            self._has_read = True
+        else:
+            self.schedule()
 
     # Writing
 

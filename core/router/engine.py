@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
@@ -52,6 +52,7 @@ from core.peers.book import PeerBook
 from core.router.config import RouterConfig
 from core.router.identity import RouterKeys, build_router_info
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, local_clove, pool_name
+from core.router.post import Post
 from core.transport import events as link_events
 from core.transport.links import Links
 from core.transport.local import LocalRouter
@@ -61,14 +62,13 @@ from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.manager import TunnelManager
 from core.tunnel.records import HopIdentity
 from core.tunnel.selection import HopSelector
+from core.tunnel.shape import TunnelShape
 from core.tunnel.transit import TransitHops, TransitLimits
 
 logger = logging.getLogger("core.router")
 
 MESSAGE_LIFE_MS = 20_000
 ROUNDS_MAX = 100
-ROUTERS_AWAITED_MAX = 256
-MESSAGES_PER_AWAITED_MAX = 64
 #: i2pd: a router info must be younger than 90 minutes in a handshake; Java wants 60.
 REPUBLISH_S = 35 * 60.0
 SKEW_SAMPLES = 15
@@ -83,13 +83,6 @@ class RouterStats:
     unknown_type: int = 0
     forbidden: int = 0
     unroutable: int = 0
-
-
-@dataclass(slots=True)
-class _Awaited:
-    """Messages for a router whose RouterInfo is being looked up."""
-
-    messages: list[bytes] = field(default_factory=list)
 
 
 class RouterEngine:
@@ -115,10 +108,10 @@ class RouterEngine:
         self._now = now
         self._one_shots: dict[object, OneShotKeys] = {EXPLORATORY: OneShotKeys()}
         self._garlic = RouterGarlic(keys.crypto, wall)
-        self._awaited: dict[bytes, _Awaited] = {}
-        self._lookups: dict[int, bytes] = {}
         self._dirty: set[ClientEngine] = set()
         self._is_published = False
+        self._is_control_touched = True
+        self._control_at = now
         self.router_info = build_router_info(keys, config, port, int(wall.now() * 1000))
         self._republish_at = now + REPUBLISH_S
         self.links = Links(
@@ -146,6 +139,7 @@ class RouterEngine:
             tunnel_view,
         )
         self.netdb.set_own_router_info(self.router_info)
+        self._post = Post(self.links, self.netdb)
         self.peers = PeerBook()
         dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
         limits = TransitLimits(
@@ -177,6 +171,7 @@ class RouterEngine:
     def start(self, now: float) -> None:
         """Begin to build tunnels and to publish; stored RouterInfos should be loaded by now."""
         self._now = now
+        self._is_control_touched = True
         self.netdb.start(now)
         self.tunnels.add_pool(
             EXPLORATORY,
@@ -190,6 +185,7 @@ class RouterEngine:
         """A new client session; LocalError if its destination is open already."""
         if keys.hash in self.clients:
             raise LocalError("this destination is open already")
+        self._is_control_touched = True
         pool = self.tunnels.add_pool(keys.hash, config.inbound, config.outbound, now)
         try:
             client = ClientEngine(config, keys, pool, self.netdb, self._wall, self._entropy)
@@ -203,12 +199,20 @@ class RouterEngine:
 
     def close_client(self, client: ClientEngine, now: float) -> None:
         """Drop the session and its tunnels; closing twice does no harm."""
+        self._is_control_touched = True
         if self.clients.pop(client.owner, None) is None:
             return
         self._dirty.discard(client)
         del self._one_shots[client.owner]
         self.tunnels.remove_pool(client.owner, now)
         self.netdb.close_owner(client.owner)
+
+    def reshape_client(
+        self, client: ClientEngine, inbound: TunnelShape, outbound: TunnelShape, now: float
+    ) -> None:
+        """Other tunnels for a session that is open; they change as old ones end."""
+        self._is_control_touched = True
+        self.tunnels.reshape(client.owner, inbound, outbound, now)
 
     def touch(self, client: ClientEngine) -> None:
         """The application asked something of the client: it gets a turn in the next run."""
@@ -223,25 +227,45 @@ class RouterEngine:
     def run(self, now: float) -> None:
         """Carry everything as far as it goes."""
         self._now = now
-        self._handle_timers(now)
+        if now >= self._control_at:
+            self._handle_timers(now)
+        for client in self.clients.values():
+            if client.next_timer() <= now:
+                self._dirty.add(client)
         for _ in range(ROUNDS_MAX):
             is_busy = self._drain_links(now)
-            is_busy |= self._run_clients(now)
+            if self._dirty:
+                is_busy = True
+                self._run_clients(now)
             self.tunnels.flush(now)
-            is_busy |= self._drain_deliveries(now)
+            if self.tunnels.dispatcher.delivered:
+                is_busy = True
+                self._drain_deliveries(now)
             is_busy |= self._drain_tunnel_events(now)
             is_busy |= self._drain_netdb_events(now)
             self._send_outgoing(now)
             if not is_busy:
-                return
+                break
 
-    def next_timer(self) -> float | None:
+    def next_timer(self) -> float:
         """When :meth:`run` has something to do without new input."""
-        times = [self._republish_at, self.tunnels.next_timer(), self.netdb.next_timer()]
-        times += [client.next_timer() for client in self.clients.values()]
-        return min(time for time in times if time is not None)
+        if self._is_control_touched:
+            self._is_control_touched = False
+            self._schedule_control()
+        earliest = self._control_at
+        for client in self.clients.values():
+            deadline = client.next_timer()
+            if deadline < earliest:
+                earliest = deadline
+        return earliest
+
+    def _schedule_control(self) -> None:
+        """Looking at every deadline costs as much as a message, so it is done after changes."""
+        times = (self._republish_at, self.tunnels.next_timer(), self.netdb.next_timer())
+        self._control_at = min(time for time in times if time is not None)
 
     def _handle_timers(self, now: float) -> None:
+        self._is_control_touched = True
         due = self.tunnels.next_timer()
         if due is not None and due <= now:
             self.tunnels.handle_timer(now)
@@ -250,31 +274,30 @@ class RouterEngine:
             self.netdb.handle_timer(now)
         if self._republish_at <= now:
             self.publish(now)
-        for client in self.clients.values():
-            if client.next_timer() <= now:
-                self._dirty.add(client)
 
     def publish(self, now: float) -> None:
         """Sign a new RouterInfo and give it to the floodfills."""
         published_ms = max(int(self._wall.now() * 1000), self.router_info.published_ms + 1000)
         self.router_info = build_router_info(self.keys, self.config, self._port, published_ms)
         self._republish_at = now + REPUBLISH_S
+        self._is_control_touched = True
         self.netdb.publish_router_info(self.router_info, now)
 
-    def _run_clients(self, now: float) -> bool:
-        if not self._dirty:
-            return False
+    def _run_clients(self, now: float) -> None:
         dirty, self._dirty = self._dirty, set()
         for client in dirty:
             client.run(now)
+            if client.used_netdb:
+                client.used_netdb = False
+                self._is_control_touched = True
             for tunnel in client.suspects:
+                self._is_control_touched = True
                 self.tunnels.note_suspect(tunnel, now)
             client.suspects.clear()
             if client.control:
                 control, client.control = client.control, []
                 for clove in control:
                     self._on_local_clove(clove, client.owner, now)
-        return True
 
     # Links
 
@@ -285,29 +308,34 @@ class RouterEngine:
         is_busy = False
         while (event := self.links.next_event()) is not None:
             is_busy = True
-            match event:
-                case link_events.MessagesReceived(router_hash, messages):
-                    self._on_link_messages(messages, router_hash, now)
-                case link_events.RouterInfoReceived(info, flood):
-                    self.netdb.receive_router_info(info, info.hash, now, flood=flood)
-                case link_events.PeerConnected(router_hash):
-                    self.netdb.router_connected(router_hash)
-                    self.peers.note_connected(router_hash, now)
-                    if not self._is_published:
-                        self._is_published = True
-                        self.publish(now)
-                case link_events.PeerDisconnected(router_hash, reason):
-                    self.peers.note_disconnected(router_hash)
-                    if reason != "idle_timeout":
-                        self.tunnels.note_peer_failed(router_hash, now)
-                case link_events.PeerFailed(router_hash, reason, dropped):
-                    logger.debug("peer failed: %s, %d messages dropped", reason, dropped)
-                    self.peers.note_connect_failed(router_hash, now)
-                    self.netdb.router_failed(router_hash, now)
-                    self.tunnels.note_peer_failed(router_hash, now)
-                case link_events.SkewMeasured(seconds):
-                    self.skews.append(seconds)
+            if type(event) is link_events.MessagesReceived:
+                self._on_link_messages(event.messages, event.router_hash, now)
+            else:
+                self._is_control_touched = True
+                self._on_link_event(event, now)
         return is_busy
+
+    def _on_link_event(self, event: link_events.Event, now: float) -> None:
+        match event:
+            case link_events.RouterInfoReceived(info, flood):
+                self.netdb.receive_router_info(info, info.hash, now, flood=flood)
+            case link_events.PeerConnected(router_hash):
+                self.netdb.router_connected(router_hash)
+                self.peers.note_connected(router_hash, now)
+                if not self._is_published:
+                    self._is_published = True
+                    self.publish(now)
+            case link_events.PeerDisconnected(router_hash, reason):
+                self.peers.note_disconnected(router_hash)
+                if reason != "idle_timeout":
+                    self.tunnels.note_peer_failed(router_hash, now)
+            case link_events.PeerFailed(router_hash, reason, dropped):
+                logger.debug("peer failed: %s, %d messages dropped", reason, dropped)
+                self.peers.note_connect_failed(router_hash, now)
+                self.netdb.router_failed(router_hash, now)
+                self.tunnels.note_peer_failed(router_hash, now)
+            case link_events.SkewMeasured(seconds):
+                self.skews.append(seconds)
 
     def _on_link_messages(self, messages: Sequence[bytes], from_router: bytes, now: float) -> None:
         tunnel_data: list[bytes] = []
@@ -330,7 +358,9 @@ class RouterEngine:
         kind = message.type
         if kind == MessageType.TUNNEL_GATEWAY:
             self.tunnels.dispatcher.receive_tunnel_gateway(message.body, now)
-        elif kind == MessageType.GARLIC:
+            return
+        self._is_control_touched = True
+        if kind == MessageType.GARLIC:
             self._on_router_garlic(message.body, now)
         elif MessageType.TUNNEL_BUILD <= kind <= MessageType.SHORT_TUNNEL_BUILD_REPLY:
             self.tunnels.receive_build_message(
@@ -341,6 +371,7 @@ class RouterEngine:
 
     def _on_router_garlic(self, body: bytes, now: float) -> None:
         """Sealed for this router; who sealed it is unknown."""
+        self._is_control_touched = True
         for clove in self._garlic.open(body[4:], now) or ():
             if clove.kind != Delivery.LOCAL:
                 self.stats.forbidden += 1
@@ -382,34 +413,8 @@ class RouterEngine:
     ) -> None:
         if router_hash == self.keys.hash:
             self._on_link_messages(messages, router_hash, now)
-            return
-        if self.links.is_connected(router_hash) or self.netdb.get_router(router_hash) is not None:
-            self.links.send(router_hash, messages, now, droppable)
-            return
-        awaited = self._awaited.get(router_hash)
-        if awaited is None:
-            if len(self._awaited) >= ROUTERS_AWAITED_MAX:
-                self.stats.unroutable += len(messages)
-                return
-            awaited = self._awaited[router_hash] = _Awaited()
-            request = self.netdb.lookup_router(router_hash, now)
-            self._lookups[request] = router_hash
-        awaited.messages += messages
-        excess = len(awaited.messages) - MESSAGES_PER_AWAITED_MAX
-        if excess > 0:
-            del awaited.messages[:excess]
-            self.stats.unroutable += excess
-
-    def _router_looked_up(self, request: int, is_found: bool, now: float) -> None:
-        router_hash = self._lookups.pop(request, None)
-        awaited = None if router_hash is None else self._awaited.pop(router_hash, None)
-        if router_hash is None or awaited is None:
-            return
-        if is_found:
-            self.links.send(router_hash, awaited.messages, now)
-        else:
-            self.stats.unroutable += len(awaited.messages)
-            self.tunnels.note_peer_failed(router_hash, now)
+        elif not self._post.send(router_hash, messages, now, droppable=droppable):
+            self._is_control_touched = True
 
     def _send_outgoing(self, now: float) -> None:
         dispatcher = self.tunnels.dispatcher
@@ -424,10 +429,8 @@ class RouterEngine:
 
     # Tunnels
 
-    def _drain_deliveries(self, now: float) -> bool:
+    def _drain_deliveries(self, now: float) -> None:
         dispatcher = self.tunnels.dispatcher
-        if not dispatcher.delivered:
-            return False
         delivered, dispatcher.delivered = dispatcher.delivered, []
         wall_now = self._wall.now()
         for owner, _, data in delivered:
@@ -445,7 +448,6 @@ class RouterEngine:
                     self.stats.forbidden += 1
             else:
                 self._on_own_tunnel(message, owner, now)
-        return True
 
     def _on_own_tunnel(self, message: Message, owner: object, now: float) -> None:
         if message.type != MessageType.GARLIC:
@@ -474,6 +476,7 @@ class RouterEngine:
     ) -> None:
         """A message that came through a tunnel of ``owner``: an answer, or not wanted."""
         netdb_owner = None if owner == EXPLORATORY else owner
+        self._is_control_touched = True
         try:
             if kind == MessageType.DATABASE_STORE:
                 self.netdb.receive_store(
@@ -495,7 +498,7 @@ class RouterEngine:
     def _drain_tunnel_events(self, now: float) -> bool:
         is_busy = False
         while (event := self.tunnels.next_event()) is not None:
-            is_busy = True
+            is_busy = self._is_control_touched = True
             match event:
                 case tunnel_events.RegisterReplyKey(owner, tag, key):
                     self._register_reply_key(owner, tag, key, now)
@@ -530,7 +533,7 @@ class RouterEngine:
     def _drain_netdb_events(self, now: float) -> bool:
         is_busy = False
         while (event := self.netdb.next_event()) is not None:
-            is_busy = True
+            is_busy = self._is_control_touched = True
             match event:
                 case netdb_events.SendDirect(router, kind, body):
                     message = make_short(kind, self._message_id(), self._expires_ms(), body)
@@ -547,7 +550,9 @@ class RouterEngine:
                         client.lookup_finished(request, result, now)
                         self._dirty.add(client)
                     else:
-                        self._router_looked_up(request, result is not None, now)
+                        missing = self._post.looked_up(request, result is not None, now)
+                        if missing is not None:
+                            self.tunnels.note_peer_failed(missing, now)
                 case netdb_events.PublishConfirmed(_, owner, _):
                     client = self.clients.get(owner) if isinstance(owner, bytes) else None
                     if client is not None:

@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
 
 from i2ptunnel.cli.exits import Exit, complain
 from i2ptunnel.cli.sources import add_source_options, load_sources
@@ -29,24 +28,15 @@ def _run(arguments: argparse.Namespace) -> int:
     loaded = load_sources(arguments)
     configure_logging(arguments.log_level, arguments.log_format, dict(os.environ))
     # Imported late: check, schema and --help need neither the router nor its libraries.
+    from core.api import new_event_loop
     from i2ptunnel.app import App
 
     async def main() -> None:
         await App(loaded, lambda: load_sources(arguments)).run()
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(main())
     return Exit.OK
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's event loops where it is installed: several times as many packets per second."""
-    try:
-        import uvloop  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
