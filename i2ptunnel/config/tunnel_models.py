@@ -1,4 +1,4 @@
-"""The tunnel types of ``tunnels:`` and their options, one dataclass each.
+"""The tunnel types of ``tunnels:``, and the options of client tunnels, one dataclass each.
 
 A client tunnel listens locally and connects into I2P; a server tunnel accepts from I2P and connects
 to a local service. ``TUNNEL_MODELS`` is the table of all types; a type that is declared here but
@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from i2ptunnel.config.faults import AlreadyReported, Refused, did_you_mean, nearest, shown
 from i2ptunnel.config.kinds import (
+    Choice,
     Duration,
     FilePath,
     Flag,
@@ -25,34 +26,57 @@ from i2ptunnel.config.kinds import (
     Number,
     Place,
     Schema,
+    Size,
     Text,
 )
 from i2ptunnel.config.network_kinds import (
-    DestinationKind,
     DestinationName,
     Endpoint,
     EndpointKind,
-    I2pHost,
     IpNetwork,
     NetworkKind,
-    UrlKind,
 )
 from i2ptunnel.config.nodes import Mapping, Node, Scalar, kind_name
 from i2ptunnel.config.options import Section, option
-from i2ptunnel.config.router_model import ShapeSection
+from i2ptunnel.config.proxy_parts import (
+    JUMP_SERVERS,
+    IsolationKind,
+    JumpServerKind,
+    OutproxyKind,
+    OutproxyUrl,
+)
+from i2ptunnel.config.server_models import (
+    HttpBidirServerSection,
+    HttpServerSection,
+    IrcServerSection,
+    ServerSection,
+    ServerTunnelSection,
+    StreamrServerSection,
+    TcpServerSection,
+    UdpServerSection,
+    WebServerSection,
+)
+from i2ptunnel.config.tunnel_kinds import KEY_FILE, TargetDestinationKind
+from i2ptunnel.config.tunnel_parts import ListenTlsSection, TunnelSection
+
+__all__ = [
+    "TUNNEL_MODELS",
+    "HttpBidirServerSection",
+    "HttpServerSection",
+    "IrcServerSection",
+    "ServerSection",
+    "ServerTunnelSection",
+    "StreamrServerSection",
+    "TcpServerSection",
+    "TunnelSection",
+    "UdpServerSection",
+    "WebServerSection",
+]
 
 _LISTEN = EndpointKind(is_listener=True)
-_TARGET = EndpointKind(is_listener=False)
 _UDP_LISTEN = EndpointKind(is_listener=True, unix=False)
 _UDP_TARGET = EndpointKind(is_listener=False, unix=False)
-_KEY_FILE = Text("write a file name like site.dat", r"[^/\0][^\0]{0,254}|/[^\0]{1,1023}")
-_SECRET = Text("write some text without spaces", r"[^\s:]\S{0,127}")
-# With its %f or %c filled in it has at most the 63 characters that IRC allows.
-_USER_HOSTNAME = Text(
-    "write a host name, in quotes if it begins with %f or %c",
-    r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}|[A-Za-z0-9-]{0,3}%f[A-Za-z0-9.-]{0,8}"
-    r"|[A-Za-z0-9-]{0,19}%c[A-Za-z0-9.-]{0,20}",
-)
+_OUTPROXIES = ListOf(OutproxyKind(), count_max=16, allow_one=True)
 _HEADER_NAME = Text("write a header name like X-My-Header", r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 
 
@@ -73,30 +97,11 @@ class AuthSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TunnelSection:
-    """What every tunnel has."""
-
-    TYPE: ClassVar[str] = ""
-    IS_AVAILABLE: ClassVar[bool] = False
-
-    enabled: bool = option(Flag(), "start this tunnel", default=True)
-    inbound: ShapeSection = option(
-        Section(ShapeSection), "router tunnels towards us", default=ShapeSection()
-    )
-    outbound: ShapeSection = option(
-        Section(ShapeSection), "router tunnels away from us", default=ShapeSection()
-    )
-    max_connections: int = option(
-        Number(1, 100_000), "connections at the same time; more are turned away", default=512
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSection(TunnelSection):
     """What tunnels into I2P have."""
 
     keys: str | None = option(
-        Maybe(_KEY_FILE),
+        Maybe(KEY_FILE),
         "key file in data_dir, for an address of its own that stays; null: forgotten at the end",
         default=None,
     )
@@ -107,6 +112,17 @@ class ClientSection(TunnelSection):
     )
     connect_timeout: float = option(
         Duration(1, 600), "time to reach an I2P destination", default=60.0
+    )
+    delay_open: bool = option(
+        Flag(), "build router tunnels with the first connection only", default=False
+    )
+    close_after: float = option(
+        Duration(0, 7 * 86400),
+        "give up all router tunnels when idle for so long, until the next connection; 0: never",
+        default=0.0,
+    )
+    new_keys: bool = option(
+        Flag(), "have a new I2P address each time after close_after", default=False
     )
 
 
@@ -119,6 +135,11 @@ class ListeningSection(ClientSection):
         ListOf(NetworkKind(), allow_one=True),
         "networks that may connect; empty: any that can reach the listener",
         default=(),
+    )
+    tls: ListenTlsSection | None = option(
+        Maybe(Section(ListenTlsSection)),
+        "speak TLS with local programs; {}: with a certificate made here; null: do not",
+        default=None,
     )
     max_connections_per_client: int = option(
         Number(1, 100_000), "connections at the same time from one address", default=256
@@ -136,7 +157,7 @@ class ClientTunnelSection(ListeningSection):
     IS_AVAILABLE: ClassVar[bool] = True
 
     destination: tuple[DestinationName, ...] = option(
-        ListOf(DestinationKind(), count_max=16, allow_one=True),
+        ListOf(TargetDestinationKind(), count_max=16, allow_one=True),
         "where to connect to; of several, the next is tried when one cannot be reached",
     )
 
@@ -150,6 +171,20 @@ class ProxySection(ListeningSection):
         "users who may use the proxy; empty: everybody who can connect",
         default=(),
     )
+    isolate: str = option(
+        IsolationKind,
+        "who appears under I2P addresses of their own: none: all under one; credential: each user "
+        "of the proxy; site: the visits to each site",
+        default="none",
+    )
+    max_identities: int = option(
+        Number(1, 256),
+        "I2P addresses at the same time with isolate; with all of them in use, more is refused",
+        default=16,
+    )
+    spare_identities: int = option(
+        Number(0, 8), "I2P addresses kept ready for isolate, so that nobody waits", default=1
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +194,13 @@ class HttpClientSection(ProxySection):
     TYPE: ClassVar[str] = "httpclient"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    outproxies: tuple[str, ...] = option(
-        ListOf(UrlKind("http", i2p_host=True, bare=True), count_max=16, allow_one=True),
-        "I2P proxies for addresses outside I2P; empty: such addresses are refused",
+    outproxies: tuple[OutproxyUrl, ...] = option(
+        _OUTPROXIES,
+        "proxies for addresses outside I2P, in I2P or not; empty: such addresses are refused",
         default=(),
+    )
+    https_outproxies: tuple[OutproxyUrl, ...] = option(
+        _OUTPROXIES, "proxies for CONNECT outside I2P; empty: outproxies", default=()
     )
     connect_ports: tuple[int, ...] = option(
         ListOf(Number(1, 65535), count_max=64),
@@ -174,6 +212,30 @@ class HttpClientSection(ProxySection):
         "request headers that are passed on besides the ones known to be harmless",
         default=(),
     )
+    auth_methods: tuple[str, ...] = option(
+        ListOf(Choice("basic", "digest"), count_max=2, allow_one=True),
+        "how users may show their password; basic sends it as it is",
+        default=("digest", "basic"),
+    )
+    address_helper: bool = option(
+        Flag(),
+        "offer the addresses that links bring along; else they are only removed",
+        default=True,
+    )
+    jump_servers: tuple[str, ...] = option(
+        ListOf(JumpServerKind(), count_max=16),
+        "sites that are offered to ask when a name is unknown",
+        default=JUMP_SERVERS,
+    )
+    max_upload: int | None = option(
+        Maybe(Size()), "length of a request's body; null: no limit", default=None
+    )
+    keep_alive: bool = option(
+        Flag(), "use connections to a site for several requests", default=True
+    )
+    compression: bool = option(
+        Flag(), "let sites compress what they send (x-i2p-gzip)", default=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +245,9 @@ class ConnectClientSection(ProxySection):
     TYPE: ClassVar[str] = "connectclient"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    outproxies: tuple[str, ...] = option(
-        ListOf(UrlKind("http", i2p_host=True, bare=True), count_max=16, allow_one=True),
-        "I2P proxies for addresses outside I2P; empty: such addresses are refused",
+    outproxies: tuple[OutproxyUrl, ...] = option(
+        _OUTPROXIES,
+        "proxies for addresses outside I2P, in I2P or not; empty: such addresses are refused",
         default=(),
     )
     connect_ports: tuple[int, ...] = option(
@@ -199,6 +261,18 @@ class SocksSection(ProxySection):
 
     TYPE: ClassVar[str] = "sockstunnel"
     IS_AVAILABLE: ClassVar[bool] = True
+
+    outproxies: tuple[OutproxyUrl, ...] = option(
+        _OUTPROXIES,
+        "proxies for addresses outside I2P, in I2P or not; empty: such addresses are refused",
+        default=(),
+    )
+    udp: bool = option(Flag(), "carry UDP packets too (UDP ASSOCIATE)", default=True)
+    filter_http: bool = option(
+        Flag(),
+        "remove from HTTP requests to .i2p hosts what identifies the browser, as httpclient does",
+        default=False,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +291,7 @@ class IrcClientSection(ListeningSection):
     IS_AVAILABLE: ClassVar[bool] = True
 
     destination: tuple[DestinationName, ...] = option(
-        ListOf(DestinationKind(), count_max=16, allow_one=True),
+        ListOf(TargetDestinationKind(), count_max=16, allow_one=True),
         "the IRC server; of several, the next is tried when one cannot be reached",
     )
     dcc: bool = option(
@@ -234,7 +308,7 @@ class StreamrClientSection(ClientSection):
     TYPE: ClassVar[str] = "streamrclient"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    destination: DestinationName = option(DestinationKind(), "the streamr server")
+    destination: DestinationName = option(TargetDestinationKind(), "the streamr server")
     target: Endpoint = option(_UDP_TARGET, "where the stream is sent to")
 
 
@@ -249,138 +323,12 @@ class UdpClientSection(ClientSection):
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
     )
-    destination: DestinationName = option(DestinationKind(), "the UDP server")
+    destination: DestinationName = option(TargetDestinationKind(), "the UDP server")
     datagram_version: int = option(
         Number(1, 3),
         "format of datagrams that can be answered: 1 (every router knows it), 2 or 3",
         default=1,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSection(TunnelSection):
-    """What tunnels from I2P have."""
-
-    keys: str | None = option(
-        Maybe(_KEY_FILE),
-        "key file in data_dir, created when missing; null: NAME.dat",
-        default=None,
-    )
-    max_connections_per_client: int = option(
-        Number(1, 100_000), "connections at the same time from one destination", default=64
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TcpServerSection(ServerSection):
-    """What tunnels from I2P to a local TCP service have."""
-
-    target_timeout: float = option(
-        Duration(0.1, 120), "time to connect to the local service", default=10.0
-    )
-    idle_timeout: float = option(
-        Duration(0, 30 * 86400), "close connections without traffic after; 0: never", default=0.0
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerTunnelSection(TcpServerSection):
-    """A plain TCP service in I2P."""
-
-    TYPE: ClassVar[str] = "server"
-    IS_AVAILABLE: ClassVar[bool] = True
-
-    target: Endpoint = option(_TARGET, "the local service")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpServerSection(TcpServerSection):
-    """A web site in I2P (an eepsite): a local web server, or a directory."""
-
-    TYPE: ClassVar[str] = "httpserver"
-    IS_AVAILABLE: ClassVar[bool] = True
-
-    target: Endpoint | None = option(Maybe(_TARGET), "the local web server", default=None)
-    docroot: Path | None = option(
-        Maybe(FilePath()), "directory that the built-in file server offers", default=None
-    )
-    hostname: str | None = option(
-        Maybe(I2pHost()),
-        "Host header for the web server; null: as the visitor sent it",
-        default=None,
-    )
-    i2p_headers: bool = option(
-        Flag(), "tell the web server the visitor's destination in X-I2P-* headers", default=True
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpBidirServerSection(TcpServerSection):
-    """A web site and an HTTP proxy with one destination."""
-
-    TYPE: ClassVar[str] = "httpbidirserver"
-    IS_AVAILABLE: ClassVar[bool] = True
-
-    target: Endpoint = option(_TARGET, "the local web server")
-    listen: Endpoint = option(_LISTEN, "where browsers connect to")
-    allow: tuple[IpNetwork, ...] = option(
-        ListOf(NetworkKind(), allow_one=True), "networks that may connect", default=()
-    )
-    hostname: str | None = option(Maybe(I2pHost()), "Host header for the web server", default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IrcServerSection(TcpServerSection):
-    """An IRC server in I2P."""
-
-    TYPE: ClassVar[str] = "ircserver"
-    IS_AVAILABLE: ClassVar[bool] = True
-
-    target: Endpoint = option(_TARGET, "the local IRC server")
-    user_hostname: str = option(
-        _USER_HOSTNAME,
-        "host name that users get: %f is their b32 address, %c a cloaked form of it (in quotes)",
-        default="%f.b32.i2p",
-    )
-    cloak_key: str | None = option(
-        Maybe(_SECRET),
-        "what %c is computed with; null: a key in NAME.cloak, created when missing",
-        default=None,
-    )
-    webirc_password: str | None = option(
-        Maybe(_SECRET),
-        "tell the server each user's host name with WEBIRC; null: in the USER command",
-        default=None,
-    )
-
-    def __repr__(self) -> str:
-        return "IrcServerSection(…)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamrServerSection(ServerSection):
-    """Sends a UDP stream to all subscribers."""
-
-    TYPE: ClassVar[str] = "streamrserver"
-    IS_AVAILABLE: ClassVar[bool] = True
-
-    listen: Endpoint = option(_UDP_LISTEN, "where the stream is sent to by the local producer")
-    allow: tuple[IpNetwork, ...] = option(
-        ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
-    )
-    max_subscribers: int = option(
-        Number(1, 1000), "subscribers at the same time; more are refused", default=10
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UdpServerSection(ServerSection):
-    """A UDP service in I2P."""
-
-    TYPE: ClassVar[str] = "udpserver"
-    IS_AVAILABLE: ClassVar[bool] = True
-
-    target: Endpoint = option(_UDP_TARGET, "the local service")
 
 
 TUNNEL_MODELS: dict[str, type[TunnelSection]] = {

@@ -1,31 +1,15 @@
-"""The pages a proxy answers with itself: plain words, escaped, and no way to load anything.
+"""The pages a proxy answers with itself when something is wrong: plain words, in six languages.
 
 Every response is complete (head and body) and closes the connection.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from i2ptunnel.protocols.http1 import Headers, ResponseHead
-
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#f4f5f7;color:#1d2733}"
-    "main{max-width:38rem;margin:12vh auto 0;padding:2rem;background:#fff;border-radius:8px;"
-    "border-top:4px solid #5b6ee1}h1{font-size:1.4rem;margin:0 0 1rem}"
-    "p{margin:.6rem 0}code{overflow-wrap:anywhere;background:#eef0f4;padding:.1em .3em;"
-    "border-radius:3px}small{color:#5a6675}"
-    "@media(prefers-color-scheme:dark){body{background:#14181d;color:#d6dde6}"
-    "main{background:#1d232b}code{background:#2a323d}small{color:#93a0b0}}"
-)
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+from i2ptunnel.protocols import html
+from i2ptunnel.protocols.languages import translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +30,29 @@ BAD_ADDRESS = Page(
     "This is not an I2P address",
     "A .b32.i2p address has 52 letters a-z and digits 2-7; check that it was copied whole.",
 )
-ENCRYPTED_ADDRESS = Page(
+SECRET_NEEDED = Page(
     400,
     "Destination Not Found",
-    "This address is encrypted",
-    "Addresses with an encrypted lease set cannot be opened yet.",
+    "This address needs a secret word",
+    "Its owner encrypts where it can be found. Ask for the word and enter it here.",
+)
+KEY_NEEDED = Page(
+    400,
+    "Destination Not Found",
+    "This address is for invited visitors",
+    "Its owner encrypts where it can be found. Enter the key that you agreed on.",
+)
+KEY_MALFORMED = Page(
+    400,
+    "Bad Request",
+    "This is not a key",
+    "A key has 44 characters; check that it was copied whole. Go back and try again.",
+)
+KEY_REFUSED = Page(
+    400,
+    "Destination Not Found",
+    "The key does not open this address",
+    "It was mistyped, or the owner has withdrawn it. Try another one.",
 )
 LOCAL_HOST = Page(
     403,
@@ -75,10 +77,13 @@ UNKNOWN_NAME = Page(
     502,
     "Domain Not Found",
     "This name is not in the address book",
-    "Ask for the site's .b32.i2p address, or add the name to hosts.txt in the data directory.",
+    "Ask for the site's .b32.i2p address, or ask one of these sites for it.",
 )
 BROKEN_RESPONSE = Page(
     502, "Bad Gateway", "The site's answer cannot be used", "It does not follow the rules of HTTP."
+)
+OUTPROXY_REFUSED = Page(
+    502, "Bad Gateway", "The outproxy cannot reach this address", "Check that it is written right."
 )
 OUTPROXY_FAILED = Page(
     502, "Bad Gateway", "No outproxy could be reached", "Addresses outside I2P need one."
@@ -99,6 +104,14 @@ NOT_READY = Page(
 BUSY = Page(
     503, "Service Unavailable", "Too many connections", "Try again in a moment.", retry_after_s=5
 )
+TOO_MANY_IDENTITIES = Page(
+    503,
+    "Service Unavailable",
+    "All I2P addresses are in use",
+    "This proxy visits sites under different addresses, and it has no more of them at the moment. "
+    "Close some pages, or raise max_identities in the settings.",
+    retry_after_s=30,
+)
 BACKEND_DOWN = Page(
     503, "Service Unavailable", "The web server does not answer", "Try again later."
 )
@@ -118,8 +131,8 @@ HELPER_NEW = Page(
     409,
     "New Address",
     "This name is not in the address book",
-    "The link tells an address for it. Whether it is the right one cannot be checked; "
-    "the site can be opened by that address:",
+    "The link tells an address for it. Whether it is the right one cannot be checked. "
+    "Anybody who makes links could write it.",
 )
 HELPER_CONFLICT = Page(
     409,
@@ -130,7 +143,15 @@ HELPER_CONFLICT = Page(
 HELPER_BAD = Page(
     409, "Bad Helper", "The address in this link is damaged", "Remove it and open the name alone."
 )
-PROXY_IS_UP = Page(200, "OK", "The I2P proxy works", "Open a .i2p address to see for yourself.")
+HELPER_STALE = Page(
+    403,
+    "Forbidden",
+    "This form is no longer valid",
+    "Open the link again and decide anew.",
+)
+TOO_LARGE = Page(
+    413, "Content Too Large", "The upload is too large", "See max_upload in the settings."
+)
 NOT_FOUND = Page(404, "Not Found", "There is no such page", "")
 
 # What went wrong, as Unavailable.code has it -> the page for it.
@@ -138,10 +159,16 @@ PAGE_OF_CODE = {
     "bad_address": BAD_ADDRESS,
     "closed": NOT_READY,
     "connect_timeout": CONNECT_TIMEOUT,
-    "encrypted_address": ENCRYPTED_ADDRESS,
+    "client_key_refused": KEY_REFUSED,
+    "client_key_required": KEY_NEEDED,
     "lease_set_not_found": NO_LEASE_SET,
+    "no_outproxy": NO_OUTPROXY,
+    "outproxy_failed": OUTPROXY_FAILED,
+    "outproxy_refused": OUTPROXY_REFUSED,
+    "secret_required": SECRET_NEEDED,
     "stream_reset": RESET,
     "target_unreachable": BACKEND_DOWN,
+    "too_many_identities": TOO_MANY_IDENTITIES,
     "too_many_streams": BUSY,
     "tunnels_not_ready": NOT_READY,
     "unknown_name": UNKNOWN_NAME,
@@ -150,6 +177,8 @@ PAGE_OF_CODE = {
 _REASONS = {
     400: "Bad Request",
     405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
     414: "URI Too Long",
     417: "Expectation Failed",
     431: "Request Header Fields Too Large",
@@ -165,39 +194,44 @@ def bad_request(status: int, text: str) -> Page:
 
 
 def render(
-    page: Page, *, subject: str = "", method: str = "GET", realm: str = "", link: str = ""
+    page: Page,
+    *,
+    subject: str = "",
+    method: str = "GET",
+    challenges: Sequence[str] = (),
+    link: str = "",
+    language: str = "en",
+    more: str = "",
+    form_action: str = "'none'",
 ) -> bytes:
-    """The whole response. ``subject``: the address it is about; ``link``: one to go to instead."""
-    refresh = ""
-    if page.retry_after_s:
-        refresh = f'<meta http-equiv="refresh" content="{page.retry_after_s}">'
-    about = f"<p><code>{html.escape(subject[:300])}</code></p>" if subject else ""
-    text = f"<p>{html.escape(page.text)}</p>" if page.text else ""
+    """The whole response.
+
+    ``subject``: the address it is about; ``link``: one to go to instead; ``challenges``: how users
+    may show who they are (407); ``more``: further HTML, whose forms lead to ``form_action``.
+    """
+    title = translate(page.title, language)
+    content = f"<p><code>{html.text(subject[:300])}</code></p>" if subject else ""
+    if page.text:
+        content += f"<p>{html.text(translate(page.text, language))}</p>"
     if link:
-        text += f'<p><a href="{html.escape(link)}">{html.escape(link)}</a></p>'
-    body = (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">{refresh}'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{html.escape(page.title)}</title><style>{_STYLE}</style></head>"
-        f"<body><main><h1>{html.escape(page.title)}</h1>{about}{text}"
-        f"<p><small>I2P · {page.status}</small></p></main></body></html>\n"
-    ).encode()
-    headers = Headers(
-        [
-            ("Content-Type", "text/html; charset=utf-8"),
-            ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store"),
-            ("Content-Security-Policy", _POLICY),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Connection", "close"),
-        ]
+        content += f'<p><a href="{html.text(link)}">{html.text(link)}</a></p>'
+    body = html.document(
+        title,
+        content + more,
+        language=language,
+        note=f"I2P · {page.status}",
+        refresh_s=page.retry_after_s,
     )
+    extra = [("Proxy-Authenticate", challenge) for challenge in challenges]
     if page.retry_after_s:
-        headers.add("Retry-After", str(page.retry_after_s))
-    if page.status == 407:
-        headers.add("Proxy-Authenticate", f'Basic realm="{realm or "I2P"}", charset="UTF-8"')
+        extra.append(("Retry-After", str(page.retry_after_s)))
     if page.status == 405:
-        headers.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
-    head = ResponseHead(page.status, page.reason, 1, headers).write()
-    return head if method == "HEAD" else head + body
+        extra.append(("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"))
+    return html.response(
+        page.status,
+        page.reason,
+        body,
+        form_action=form_action,
+        method=method,
+        extra=tuple(extra),
+    )

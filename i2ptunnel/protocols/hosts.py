@@ -15,6 +15,10 @@ _NAME = re.compile(
 )
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
 _BASE64 = re.compile(r"[A-Za-z0-9~-]{516,}={0,2}")
+# IPv4-compatible, translated (SIIT) and NAT64 addresses.
+_WITH_IPV4_AT_THE_END = tuple(
+    ipaddress.IPv6Network(network) for network in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96")
+)
 _LOCAL_ENDINGS = (".localhost", ".local", ".localdomain", ".internal", ".lan", ".home.arpa")
 
 
@@ -47,8 +51,7 @@ def kind_of(host: str) -> HostKind:
     except ValueError:
         pass
     else:
-        mapped = getattr(address, "ipv4_mapped", None)
-        return HostKind.OUTSIDE if (mapped or address).is_global else HostKind.LOCAL
+        return HostKind.OUTSIDE if _is_public(address) else HostKind.LOCAL
     if not _NAME.fullmatch(host):
         return HostKind.INVALID
     if host.endswith(".i2p"):
@@ -57,3 +60,24 @@ def kind_of(host: str) -> HostKind:
     if _NUMERIC.fullmatch(host) or "." not in host or host.endswith(_LOCAL_ENDINGS):
         return HostKind.LOCAL
     return HostKind.OUTSIDE
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is somewhere on the internet, whatever it is wrapped in."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _embedded(address)
+        if inner is not None:
+            return _is_public(inner)
+        if address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a router on the way would make of an IPv6 one."""
+    if address.ipv4_mapped is not None or address.sixtofour is not None:
+        return address.ipv4_mapped or address.sixtofour
+    for network in _WITH_IPV4_AT_THE_END:
+        if address in network:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return None

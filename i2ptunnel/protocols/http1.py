@@ -13,6 +13,7 @@ One input, then drain :meth:`next_event` until it says :data:`NEED_DATA`.
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
@@ -324,12 +325,62 @@ class _BodyReader:
         return self._connection.trailing_data[0]
 
 
+class _GunzippedBody:
+    """A body inside of gzip (Java: ``Content-Encoding: x-i2p-gzip``).
+
+    The compression is around everything that frames the body, and its own end is an end too. At
+    most a piece at a time is unpacked, so that a small message cannot become a large one in memory.
+    """
+
+    _PIECE_BYTES = 65536
+    _GZIP_WINDOW = 31
+
+    def __init__(self, inner: _BodyReader) -> None:
+        self._inner = inner
+        self._unpacker = zlib.decompressobj(self._GZIP_WINDOW)
+        self._packed = b""
+        self._is_eof = False
+        self._is_inner_told = False
+
+    def receive_data(self, data: bytes) -> None:
+        self._packed += data
+        self._is_eof = self._is_eof or not data
+
+    def next_event(self) -> bytes | Signal:
+        while (event := self._inner.next_event()) is NEED_DATA:
+            if self._unpacker.eof:
+                if self._is_inner_told:
+                    raise HttpFault(502, "the response ends early")
+                self._is_inner_told = True
+                self._inner.receive_data(b"")
+            elif self._packed or self._unpacker.unconsumed_tail:
+                self._unpack()
+            elif self._is_eof:
+                raise HttpFault(502, "the response ends early")
+            else:
+                return NEED_DATA
+        return event
+
+    def rest(self) -> bytes:
+        """What follows; something, if that cannot be known."""
+        return self._unpacker.unused_data if self._unpacker.eof else b"?"
+
+    def _unpack(self) -> None:
+        packed, self._packed = self._unpacker.unconsumed_tail + self._packed, b""
+        try:
+            piece = self._unpacker.decompress(packed, self._PIECE_BYTES)
+        except zlib.error:
+            raise HttpFault(502, "the response is compressed wrongly") from None
+        if piece:
+            self._inner.receive_data(piece)
+
+
 class _MessageReader:
     """What requests and responses have in common."""
 
     def __init__(self, limits: Limits, is_strict: bool) -> None:
         self._gate = _HeadGate(limits, is_strict)
-        self._body: _BodyReader | None = None
+        self._body: _BodyReader | _GunzippedBody | None = None
         self._is_eof = False
 
     def receive_data(self, data: bytes) -> None:
@@ -355,7 +406,7 @@ class _MessageReader:
             return self._body.rest() + self._gate.rest()
         return self._gate.rest()
 
-    def _start_body(self, body: _BodyReader) -> None:
+    def _start_body(self, body: _BodyReader | _GunzippedBody) -> None:
         self._body = body
         rest = self._gate.rest()
         if rest:
@@ -378,13 +429,20 @@ class _MessageReader:
 class RequestReader(_MessageReader):
     """Reads the requests of one connection, one after the other."""
 
-    def __init__(self, limits: Limits = REQUEST_LIMITS) -> None:
+    def __init__(
+        self, limits: Limits = REQUEST_LIMITS, *, body_bytes_max: int | None = None
+    ) -> None:
         super().__init__(limits, is_strict=True)
+        self._body_bytes_max = body_bytes_max
+        self._body_bytes = 0
 
     def next_event(self) -> RequestHead | bytes | Signal:
         """A head, then its body's pieces, then END. CONNECT has a head only."""
         if self._body is not None:
-            return self._next_body_event()
+            event = self._next_body_event()
+            if isinstance(event, bytes):
+                self._count_body(len(event))
+            return event
         lines = self._gate.take_lines()
         if lines is None:
             if not self._is_eof:
@@ -393,19 +451,31 @@ class RequestReader(_MessageReader):
                 return CLOSED
             raise HttpFault(400, "the request ends early")
         head = parse_request(lines)
+        self._body_bytes = 0
+        self._count_body(int(head.headers.get("content-length") or 0))
+        self._body_bytes = 0
         if head.method != "CONNECT":
             self._start_body(_BodyReader.of_request(head))
         elif head.has_body:
             raise HttpFault(400, "CONNECT with a body")
         return head
 
+    def _count_body(self, count: int) -> None:
+        self._body_bytes += count
+        if self._body_bytes_max is not None and self._body_bytes > self._body_bytes_max:
+            raise HttpFault(413, "the body is too long")
+
 
 class ResponseReader(_MessageReader):
     """Reads the responses to one request: interim ones, then the final one."""
 
-    def __init__(self, method: str, limits: Limits = RESPONSE_LIMITS) -> None:
+    def __init__(
+        self, method: str, limits: Limits = RESPONSE_LIMITS, *, unpacks: bool = False
+    ) -> None:
+        """``unpacks``: x-i2p-gzip was asked for and is undone here, with its header removed."""
         super().__init__(limits, is_strict=False)
         self._method = method
+        self._unpacks = unpacks
 
     def next_event(self) -> ResponseHead | bytes | Signal:
         """Heads (1xx first), the body's pieces, END. After 101 use :meth:`take_rest`."""
@@ -426,7 +496,12 @@ class ResponseReader(_MessageReader):
         if not head.is_interim and head.status != 101:
             if self._method == "CONNECT" and 200 <= head.status < 300:
                 return head
-            self._start_body(_BodyReader.of_response(head, self._method))
+            body = _BodyReader.of_response(head, self._method)
+            is_packed = self._unpacks and head.headers.words("content-encoding") == {"x-i2p-gzip"}
+            if is_packed:
+                head.headers.remove("content-encoding")
+            is_bodyless = self._method == "HEAD" or head.status in (204, 304)
+            self._start_body(_GunzippedBody(body) if is_packed and not is_bodyless else body)
         return head
 
 

@@ -74,6 +74,8 @@ _PASSED = frozenset(
     )
 )
 
+# Java's words for it, which every proxy of I2P sends.
+_ACCEPT_GZIP = "x-i2p-gzip;q=1.0, identity;q=0.5, deflate;q=0, gzip;q=0, *;q=0"
 _ACCEPT_HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 _ACCEPT_IMAGE = "image/webp,image/apng,image/*,*/*;q=0.8"
 _ACCEPT_CSS = "text/css,*/*;q=0.1"
@@ -140,12 +142,14 @@ def filter_request(
     user_agent: str = USER_AGENT_I2P,
     extra_passed: frozenset[str] = frozenset(),
     keep_alive: bool = False,
+    accepts_gzip: bool = False,
 ) -> RequestHead:
     """The request to send on.
 
     ``target`` is the new request target, ``authority`` the site as the browser knows it, ``host``
     the value of the new Host header, ``extra_passed`` lower-case names that pass besides;
-    ``keep_alive``: whether the connection may carry another request afterwards.
+    ``keep_alive``: whether the connection may carry another request afterwards; ``accepts_gzip``:
+    whether the other end may compress its response for us.
     """
     result = Headers([("Host", host)])
     for name, key, value in end_to_end(head.headers):
@@ -162,6 +166,8 @@ def filter_request(
         result.add("User-Agent", user_agent)
     if head.is_upgrade and "origin" in head.headers and "origin" not in result:
         result.add("Origin", f"http://{host}")
+    if accepts_gzip and not head.is_upgrade:
+        result.add("X-Accept-Encoding", _ACCEPT_GZIP)
     finish_request(result, head, keep_alive=keep_alive)
     return RequestHead(head.method, target, 1, result)
 

@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from core.base.errors import Unavailable
+from i2ptunnel.protocols import compression
 from i2ptunnel.protocols.http1 import (
     END,
     NEED_DATA,
@@ -45,6 +47,17 @@ _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
 
 ResponseFilter = Callable[[ResponseHead, bool], ResponseHead]
 OpenBack = Callable[[bytes], Awaitable[Channel]]
+
+
+class BodyCoder(Protocol):
+    """Changes a response's body on the way to the front."""
+
+    def data(self, piece: bytes) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
+StartCoder = Callable[[ResponseHead], BodyCoder | None]
 
 
 @dataclass(slots=True)
@@ -90,6 +103,8 @@ class Exchange:
     ``open_back`` gets the first bytes to send (head and the part of the body that is here already)
     and returns the back's channel after handing them over; it raises Unavailable. ``pool``: where
     the back's channels are kept; then ``request`` must ask for a connection that stays open.
+    ``unpacks``: a response in x-i2p-gzip is passed on plain.
+    ``start_compression`` is asked for each response with a body whether and how to compress it.
     """
 
     def __init__(
@@ -100,6 +115,9 @@ class Exchange:
         open_back: OpenBack,
         response_filter: ResponseFilter,
         pool: PooledPlace | None = None,
+        start_compression: StartCoder | None = None,
+        *,
+        unpacks: bool = False,
     ) -> None:
         self._front = front
         self._asked = asked
@@ -107,7 +125,10 @@ class Exchange:
         self._open_back = open_back
         self._filter = response_filter
         self._pool = pool
-        self._responses = ResponseReader(asked.method)
+        self._start_compression = start_compression
+        self._coder: BodyCoder | None = None
+        self._unpacks = unpacks
+        self._responses = ResponseReader(asked.method, unpacks=unpacks)
         self._writer = BodyWriter(request.headers)
         self._is_request_done = False
         self._is_response_started = False
@@ -131,7 +152,7 @@ class Exchange:
                 return await self._run_on(back, idle_timeout_s)
             except ResponseNotStarted:  # it was dead already, or died of this very request
                 self._is_kept = False
-                self._responses = ResponseReader(self._asked.method)
+                self._responses = ResponseReader(self._asked.method, unpacks=self._unpacks)
         return await self._run_on(await self._open(first), idle_timeout_s)
 
     async def _run_on(self, back: Channel, idle_timeout_s: float) -> bool:
@@ -152,7 +173,7 @@ class Exchange:
         if not self._is_request_done:
             back.reset()
             return False
-        if self._pool is not None and self._keep_back and not self._responses.take_rest():
+        if self._pool is not None and self._keep_back and self._responses.is_idle:
             self._pool.give(back)
         else:
             await back.close()
@@ -287,7 +308,8 @@ class Exchange:
     async def _pass_body(self, head: ResponseHead, back: Channel) -> None:
         response = self._prepare(head)
         self._is_response_started = True
-        writer = BodyWriter(Headers() if self._is_bodyless(head) else response.headers)
+        framing = Headers() if self._is_bodyless(head) else response.headers
+        writer: BodyCoder = self._coder or BodyWriter(framing)
         channel = self._front.channel
         pending = response.write()
         while (event := self._responses.next_event()) is not END:
@@ -312,14 +334,18 @@ class Exchange:
         wants_close = "close" in (
             self._asked.headers.words("connection") | self._asked.headers.words("proxy-connection")
         )
-        self._keep_alive = not is_old and not wants_close
+        if self._start_compression is not None and not self._is_bodyless(head):
+            self._coder = self._start_compression(head)
+        self._keep_alive = not is_old and not wants_close and self._coder is None
         self._keep_back = (
             is_framed
             and head.version_minor >= 1
             and "close" not in head.headers.words("connection")
         )
         response = self._filter(head, self._keep_alive)
-        if is_old:
+        if self._coder is not None:
+            compression.announce(response.headers)
+        elif is_old:
             response.headers.remove("transfer-encoding")
         elif not is_framed:
             # Where the close of the connection is the end, a broken one looks like a whole one.

@@ -59,15 +59,23 @@ class LocalChannel(asyncio.Protocol):
         return channel
 
     @classmethod
-    async def connect(cls, endpoint: Endpoint, timeout_s: float) -> LocalChannel:
-        """Connect to a local service; raises Unavailable ``target_unreachable``."""
+    async def connect(
+        cls, endpoint: Endpoint, timeout_s: float, source: str | None = None
+    ) -> LocalChannel:
+        """Connect to a local service; raises Unavailable ``target_unreachable``.
+
+        ``source``: the address to come from, where the system has it.
+        """
         loop = asyncio.get_running_loop()
+        local = None if source is None else (source, 0)
         try:
             async with asyncio.timeout(timeout_s):
                 if endpoint.is_unix:
                     _, channel = await loop.create_unix_connection(cls, endpoint.path)
                 else:
-                    _, channel = await loop.create_connection(cls, endpoint.host, endpoint.port)
+                    _, channel = await loop.create_connection(
+                        cls, endpoint.host, endpoint.port, local_addr=local
+                    )
         except OSError as error:  # TimeoutError too
             reason = (error.strerror or "no answer").partition(":")[0].lower()
             if error.errno is not None:
@@ -76,6 +84,15 @@ class LocalChannel(asyncio.Protocol):
                 f"the target cannot be reached: {reason}", "target_unreachable"
             ) from None
         return channel
+
+    @property
+    def local_address(self) -> str:
+        """Our own address of a TCP connection, empty for others."""
+        name = self._transport.get_extra_info("sockname") if self._transport is not None else None
+        if not isinstance(name, tuple):
+            return ""
+        host = str(name[0]).partition("%")[0]
+        return f"[{host}]" if ":" in host else host
 
     # What the transport calls.
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from core.base.errors import Unavailable
 from i2ptunnel.config.tunnel_models import ListeningSection
 from i2ptunnel.naming.address import Address
-from i2ptunnel.relay.channel import CountedChannel
+from i2ptunnel.relay.channel import CountedChannel, I2pSession
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
 
@@ -91,12 +91,15 @@ class ClientTunnel(Tunnel[ListeningT]):
         *,
         secret: str = "",
         client_key: bytes | None = None,
+        session: I2pSession | None = None,
     ) -> CountedChannel:
         """A stream to a destination; ``initial`` travels with its first packets.
 
-        ``secret`` and ``client_key`` open an encrypted lease set. Raises Unavailable.
+        ``secret`` and ``client_key`` open an encrypted lease set. ``session``: another one than the
+        tunnel's own. Raises Unavailable.
         """
-        session = self.session
+        is_own = session is None
+        session = session or self.session
         timeout_s = self.model.connect_timeout
         try:
             if session is None:
@@ -111,7 +114,7 @@ class ClientTunnel(Tunnel[ListeningT]):
             )
         except Unavailable as error:
             self.note_failure(error)
-            if error.code == "closed":
+            if error.code == "closed" and is_own:
                 self.failed.set()
             raise
         self.last_error = None

@@ -8,28 +8,33 @@ here: they go to an outproxy, or nowhere.
 from __future__ import annotations
 
 import asyncio
+import secrets
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from core.base.errors import Unavailable
-from core.data.identity import hash_to_b32
 from i2ptunnel.config.tunnel_models import HttpClientSection
 from i2ptunnel.naming.address import Address, NameFault
 from i2ptunnel.protocols import error_pages as pages
+from i2ptunnel.protocols import own_pages
 from i2ptunnel.protocols.address_helper import split_helper
 from i2ptunnel.protocols.error_pages import Page, bad_request, render
 from i2ptunnel.protocols.hosts import HostKind, normalise_host
 from i2ptunnel.protocols.http1 import (
-    NEED_DATA,
-    Headers,
+    REQUEST_LIMITS,
     HttpFault,
     RequestHead,
     RequestReader,
     ResponseHead,
-    ResponseReader,
 )
 from i2ptunnel.protocols.http_filter import USER_AGENT_OUTSIDE, filter_request, filter_response
+from i2ptunnel.protocols.languages import choose_language
+from i2ptunnel.protocols.own_pages import ProxyStatus
+from i2ptunnel.protocols.proxy_auth import ProxyAuth
 from i2ptunnel.protocols.proxy_target import ProxyTarget, read_target
-from i2ptunnel.protocols.users import is_authorised
-from i2ptunnel.relay.channel import Channel, CountedChannel, finish_politely
+from i2ptunnel.relay.channel import Channel, finish_politely
+from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
 from i2ptunnel.relay.http_exchange import (
     LEFT_GRACE_S,
     Exchange,
@@ -42,25 +47,69 @@ from i2ptunnel.relay.local import unless_lost
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
 from i2ptunnel.tunnels.base import TunnelContext, read_users
-from i2ptunnel.tunnels.client_base import HEADER_TIMEOUT_S, ClientTunnel
-from i2ptunnel.tunnels.outproxy import Outproxy, OutproxyChoice
+from i2ptunnel.tunnels.client_base import HEADER_TIMEOUT_S
+from i2ptunnel.tunnels.isolation import HeldChannel, site_key
+from i2ptunnel.tunnels.outproxy import OutproxyChoice
+from i2ptunnel.tunnels.own_site import OwnSite
+from i2ptunnel.tunnels.proxy_base import ProxyTunnel, Visit
+
+T = TypeVar("T")
 
 _KEEP_ALIVE_TIMEOUT_S = 120.0
-_OWN_HOST = "proxy.i2p"
 _REALM = "I2P HTTP Proxy"
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_CREDENTIAL_PAGES = frozenset(
+    id(page) for page in (pages.SECRET_NEEDED, pages.KEY_NEEDED, pages.KEY_REFUSED)
+)
 
 
 class _Answer(Exception):
     """The request is answered with a page of ours. ``link``: an address the page offers."""
 
-    def __init__(self, page: Page, link: str = "") -> None:
+    def __init__(
+        self, page: Page, link: str = "", *, more: str = "", form_action: str = "'none'"
+    ) -> None:
         super().__init__(page.title)
         self.page = page
         self.link = link
+        self.more = more
+        self.form_action = form_action
 
 
-class HttpProxy(ClientTunnel[HttpClientSection]):
+@dataclass(slots=True)
+class _Request:
+    """One request on its way through the proxy."""
+
+    front: Front
+    head: RequestHead
+    target: ProxyTarget
+    credential: str | None
+    language: str
+    address: Address | None = field(default=None)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.target.authority}{self.target.path}"
+
+
+class _IdentityPlace(PooledPlace):
+    """A place in the pool whose channels do not keep their identity while they lie there."""
+
+    __slots__ = ()
+
+    async def take(self) -> Channel | None:
+        channel = await super().take()
+        if isinstance(channel, HeldChannel):
+            channel.unpark()
+        return channel
+
+    def give(self, channel: Channel) -> None:
+        if isinstance(channel, HeldChannel):
+            channel.park()
+        super().give(channel)
+
+
+class HttpProxy(ProxyTunnel[HttpClientSection]):
     """The eepproxy."""
 
     BUSY_ANSWER = render(pages.BUSY)
@@ -68,15 +117,29 @@ class HttpProxy(ClientTunnel[HttpClientSection]):
     def __init__(self, model: HttpClientSection, context: TunnelContext) -> None:
         super().__init__(model, context)
         self.counts.update(requests=0, requests_refused=0)
-        self._users: dict[str, str] = {}
         self._extra_passed = frozenset(header.lower() for header in model.pass_headers)
         self._outproxies = OutproxyChoice(model.outproxies)
+        self._https_outproxies = (
+            OutproxyChoice(model.https_outproxies) if model.https_outproxies else self._outproxies
+        )
+        self._auth = ProxyAuth({}, (), _REALM, b"")
+        self._site = OwnSite(context.resolver, self._own_status, self._extra_passed)
+        self._pool = ChannelPool()
 
     def prepare(self) -> None:
-        self._users = read_users(self.model.auth)
+        users = read_users(self.model.auth)
+        self._auth = ProxyAuth(users, self.model.auth_methods, _REALM, secrets.token_bytes(32))
+
+    def outproxy_choices(self) -> Sequence[OutproxyChoice]:
+        return (self._outproxies, self._https_outproxies)
+
+    async def stop(self) -> None:
+        await self._pool.close()
+        await super().stop()
 
     async def serve(self, accepted: Accepted) -> None:
-        front = Front(accepted.channel, RequestReader(), accepted.channel)
+        reader = RequestReader(REQUEST_LIMITS, body_bytes_max=self.model.max_upload)
+        front = Front(accepted.channel, reader, accepted.channel)
         idle_s = HEADER_TIMEOUT_S
         while (head := await self._next_head(front, idle_s)) is not None:
             accepted.establish()
@@ -103,27 +166,84 @@ class HttpProxy(ClientTunnel[HttpClientSection]):
 
     async def _answer(self, front: Front, head: RequestHead) -> bool:
         """True if another request may follow on this connection."""
-        subject = link = ""
+        subject = ""
+        language = choose_language(head.headers.get("accept-language"))
+        challenges: list[str] = []
         try:
-            if not is_authorised(self._users, head.headers.get("proxy-authorization")):
+            direct = self._answer_direct(front, head)
+            if direct is not None:
+                await front.channel.write(direct)
+                return False
+            now = asyncio.get_running_loop().time()
+            verdict = self._auth.check(head, now)
+            if not verdict.is_allowed:
+                challenges = self._auth.challenges(now, is_stale=verdict.is_stale)
                 raise _Answer(pages.AUTH_NEEDED)
             target = read_target(head)
             subject = target.authority
-            return await self._route(front, head, target)
-        except _Answer as answer:
-            page, link = answer.page, answer.link
-        except ResponseNotStarted as error:
-            page = pages.PAGE_OF_CODE.get(error.code, pages.RESET)
+            request = _Request(front, head, target, verdict.credential, language)
+            try:
+                return await self._route(request)
+            except ResponseNotStarted as error:
+                raise self._page_for(request, error) from None
+        except _Answer as raised:
+            answer = raised
         except HttpFault as fault:
-            is_theirs = fault.status == 502
-            page = pages.BROKEN_RESPONSE if is_theirs else bad_request(fault.status, str(fault))
+            answer = _Answer(_page_of_fault(fault))
         self.counts["requests_refused"] += 1
         await front.channel.write(
-            render(page, subject=subject, method=head.method, realm=_REALM, link=link)
+            render(
+                answer.page,
+                subject=subject,
+                method=head.method,
+                challenges=challenges,
+                link=answer.link,
+                language=language,
+                more=answer.more,
+                form_action=answer.form_action,
+            )
         )
         return False
 
-    async def _route(self, front: Front, head: RequestHead, target: ProxyTarget) -> bool:
+    def _page_for(self, request: _Request, error: Unavailable) -> _Answer:
+        """What to say when a way could not be opened."""
+        page = pages.PAGE_OF_CODE.get(error.code, pages.RESET)
+        is_asking = id(page) in _CREDENTIAL_PAGES and request.head.method in ("GET", "HEAD")
+        if not is_asking or request.address is None:
+            return _Answer(page)
+        form = self._site.credentials_form(request.address, request.url, request.language)
+        targets = own_pages.form_targets([request.target.authority])
+        return _Answer(page, more=form, form_action=targets)
+
+    def _own_status(self) -> ProxyStatus:
+        return ProxyStatus(
+            self.is_ready,
+            self._own_address(),
+            bool(self._outproxies),
+            self.counts["requests"],
+            self.traffic.sent,
+            self.traffic.received,
+        )
+
+    def _own_address(self) -> str:
+        listen = self.model.listen
+        if listen.is_unix:
+            return str(listen)
+        host = f"[{listen.host}]" if ":" in listen.host else listen.host
+        return f"{host}:{self.listener.port}"
+
+    def _answer_direct(self, front: Front, head: RequestHead) -> bytes | None:
+        """The set-up pages, for a browser that opens the listener's address."""
+        if not head.target.startswith("/") or front.local is None or self.model.listen.is_unix:
+            return None
+        address = front.local.local_address
+        own = {self._own_address(), f"localhost:{self.listener.port}"}
+        if address:
+            own.add(f"{address}:{self.listener.port}")
+        return self._site.answer_direct(head, frozenset(own))
+
+    async def _route(self, request: _Request) -> bool:
+        target = request.target
         if target.kind is HostKind.INVALID:
             raise HttpFault(400, "the address is not a proper host name")
         if target.kind is HostKind.LOCAL:
@@ -131,140 +251,157 @@ class HttpProxy(ClientTunnel[HttpClientSection]):
         ports = self.model.connect_ports
         if target.is_connect and ports and target.port not in ports:
             raise _Answer(pages.PORT_DENIED)
-        if target.host == _OWN_HOST:
-            is_root = not target.is_connect and target.path == "/"
-            raise _Answer(pages.PROXY_IS_UP if is_root else pages.NOT_FOUND)
+        if target.host == own_pages.HOST:
+            return await self._route_to_own_site(request)
         if target.kind is HostKind.OUTSIDE:
-            return await self._route_outside(front, head, target)
+            return await self._route_outside(request)
+        return await self._route_to_i2p(request)
+
+    async def _route_to_own_site(self, request: _Request) -> bool:
+        if request.target.is_connect or request.target.port != 80:
+            raise _Answer(pages.NOT_FOUND)
+        answer = await self._site.answer(request.front, request.head, request.target.path)
+        await request.front.channel.write(answer)
+        return False
+
+    async def _route_to_i2p(self, request: _Request) -> bool:
+        target = request.target
         path, helper = split_helper(target.path)
-        if helper is not None:
-            await self._check_helper(target.host, helper)
-        address = await self._resolve(target.host)
+        if helper is not None and self.model.address_helper:
+            await self._check_helper(request, helper, path)
+        address = request.address = await self._resolve(target.host)
+        visit = Visit(request.credential, address.host)
         if target.is_connect:
-            stream = await self._open_tunnel(front, address, target.port)
-            return await self._tunnel(front, stream)
-        host = hash_to_b32(address.hash) + (f":{target.port}" if target.port != 80 else "")
-        request = filter_request(
-            head,
+            assert request.front.local is not None
+            opening = self.connect_for(visit, address, target.port)
+            stream = await _before_response(unless_lost(request.front.local, opening))
+            return await self._tunnel(request.front, stream)
+        filtered = filter_request(
+            request.head,
             target=path,
             authority=target.authority,
-            host=host,
+            host=address.host + (f":{target.port}" if target.port != 80 else ""),
             extra_passed=self._extra_passed,
+            keep_alive=self.model.keep_alive,
+            accepts_gzip=self.model.compression,
         )
 
         async def open_back(first: bytes) -> Channel:
-            return await self.connect(address, target.port, first)
+            return await self.connect_for(visit, address, target.port, first)
 
-        return await self._exchange(front, head, request, open_back)
+        place = None
+        if self.model.keep_alive:
+            place = _IdentityPlace(self._pool, (self.key_of(visit), address.host, target.port))
+        return await self._exchange(
+            request, filtered, open_back, place, unpacks=self.model.compression
+        )
 
     async def _resolve(self, host: str) -> Address:
         try:
-            return await self.context.resolver.resolve(host)
+            return await self._site.resolve(host)
         except NameFault as fault:
-            raise _Answer(pages.PAGE_OF_CODE.get(fault.code, pages.UNKNOWN_NAME)) from None
+            page = pages.PAGE_OF_CODE.get(fault.code, pages.UNKNOWN_NAME)
+            more = ""
+            if page is pages.UNKNOWN_NAME:
+                more = await self._site.jump_links(self.model.jump_servers, host)
+            raise _Answer(page, more=more) from None
 
-    async def _check_helper(self, host: str, helper: str) -> None:
-        """Pass if the helper says what we know already; else a page that names the b32 address."""
+    async def _check_helper(self, request: _Request, helper: str, path: str) -> None:
+        """Pass if the helper says what we know already; else a page with the choices."""
+        host = request.target.host
         try:
-            offered = await self.context.resolver.resolve(normalise_host(helper))
+            target = normalise_host(helper)
+            offered = await self.context.resolver.resolve(target)
         except NameFault:
             raise _Answer(pages.HELPER_BAD) from None
-        link = f"http://{hash_to_b32(offered.hash)}/"
+        link = f"http://{offered.host}/"
         try:
-            known = await self.context.resolver.resolve(host)
+            known = await self._site.resolve(host)
         except NameFault:
-            raise _Answer(pages.HELPER_NEW, link) from None
+            if request.head.method not in ("GET", "HEAD") or host.endswith(".b32.i2p"):
+                raise _Answer(pages.HELPER_NEW, link) from None
+            url = f"http://{request.target.authority}{path}"
+            form = self._site.helper_form(host, target, url, request.language)
+            targets = own_pages.form_targets([request.target.authority])
+            raise _Answer(pages.HELPER_NEW, link, more=form, form_action=targets) from None
         if known.hash != offered.hash:
             raise _Answer(pages.HELPER_CONFLICT, link)
 
     async def _exchange(
-        self, front: Front, asked: RequestHead, request: RequestHead, open_back: OpenBack
+        self,
+        request: _Request,
+        filtered: RequestHead,
+        open_back: OpenBack,
+        place: PooledPlace | None = None,
+        *,
+        unpacks: bool = False,
     ) -> bool:
-        return await Exchange(front, asked, request, open_back, _filter_response).run(
-            self.model.idle_timeout
+        exchange = Exchange(
+            request.front,
+            request.head,
+            filtered,
+            open_back,
+            _filter_response,
+            place,
+            unpacks=unpacks,
         )
+        return await exchange.run(self.model.idle_timeout)
 
-    async def _open_tunnel(self, front: Front, address: Address, port: int) -> CountedChannel:
-        assert front.local is not None
-        try:
-            return await unless_lost(front.local, self.connect(address, port))
-        except Unavailable as error:
-            raise _Answer(pages.PAGE_OF_CODE.get(error.code, pages.CONNECT_TIMEOUT)) from None
-
-    async def _tunnel(self, front: Front, stream: Channel, first: bytes = b"") -> bool:
+    async def _tunnel(self, front: Front, stream: Channel) -> bool:
         try:
             await front.channel.write(_ESTABLISHED)
         except Unavailable:
             stream.reset()
             raise
         local = Rewound(front.reader.take_rest(), front.channel)
-        await pump(local, Rewound(first, stream), idle_timeout_s=self.model.idle_timeout)
+        await pump(local, stream, idle_timeout_s=self.model.idle_timeout)
         return False
 
-    async def _route_outside(self, front: Front, head: RequestHead, target: ProxyTarget) -> bool:
-        if not self._outproxies:
-            raise _Answer(pages.NO_OUTPROXY)
+    async def _route_outside(self, request: _Request) -> bool:
+        target, front = request.target, request.front
         assert front.local is not None
+        choice = self._https_outproxies if target.is_connect else self._outproxies
+        reaching = self.reach_outside(
+            choice,
+            Visit(request.credential, site_key(target.host)),
+            target.host,
+            target.port,
+            is_tunnel=target.is_connect,
+        )
         if target.is_connect:
-            stream, first = await unless_lost(front.local, self._connect_through(target))
-            return await self._tunnel(front, stream, first)
-        request = filter_request(
-            head,
-            target=f"http://{target.authority}{target.path}",
+            way = await _before_response(unless_lost(front.local, reaching))
+            return await self._tunnel(front, way.channel)
+        way = await _before_response(unless_lost(front.local, reaching, LEFT_GRACE_S))
+        filtered = filter_request(
+            request.head,
+            target=request.url if way.is_proxy else target.path,
             authority=target.authority,
             host=target.authority,
             user_agent=USER_AGENT_OUTSIDE,
             extra_passed=self._extra_passed,
         )
-        outproxy, stream = await unless_lost(
-            front.local, self._reach_outproxy(target.host), LEFT_GRACE_S
-        )
-        if outproxy.authorization is not None:
-            request.headers.add("Proxy-Authorization", outproxy.authorization)
+        if way.authorization is not None:
+            filtered.headers.add("Proxy-Authorization", way.authorization)
 
         async def open_back(first: bytes) -> Channel:
-            await stream.write(first)
-            return stream
+            await way.channel.write(first)
+            return way.channel
 
-        return await self._exchange(front, head, request, open_back)
+        return await self._exchange(request, filtered, open_back)
 
-    async def _reach_outproxy(self, host: str) -> tuple[Outproxy, CountedChannel]:
-        """A stream to the host's outproxy, or to the next one that answers; raises _Answer."""
-        for outproxy in self._outproxies.in_order(host):
-            try:
-                address = await self.context.resolver.resolve(normalise_host(outproxy.host))
-                stream = await self.connect(address, outproxy.port)
-            except Unavailable as error:
-                if error.code in ("tunnels_not_ready", "closed"):
-                    raise _Answer(pages.NOT_READY) from None
-                self._outproxies.note(outproxy, works=False)
-                continue
-            self._outproxies.note(outproxy, works=True)
-            return outproxy, stream
-        raise _Answer(pages.OUTPROXY_FAILED)
 
-    async def _connect_through(self, target: ProxyTarget) -> tuple[Channel, bytes]:
-        """CONNECT through an outproxy: its stream, and what it already sent of the other side."""
-        outproxy, stream = await self._reach_outproxy(target.host)
-        headers = Headers([("Host", target.authority), ("User-Agent", USER_AGENT_OUTSIDE)])
-        if outproxy.authorization is not None:
-            headers.add("Proxy-Authorization", outproxy.authorization)
-        reader = ResponseReader("CONNECT")
-        event: object = None
-        try:
-            await stream.write(RequestHead("CONNECT", target.authority, 1, headers).write())
-            async with asyncio.timeout(self.model.connect_timeout):
-                while (event := reader.next_event()) is NEED_DATA:
-                    reader.receive_data(await stream.read())
-        except (Unavailable, HttpFault, TimeoutError):
-            event = None
-        except BaseException:
-            stream.reset()
-            raise
-        if not isinstance(event, ResponseHead) or not 200 <= event.status < 300:
-            stream.reset()
-            raise _Answer(pages.OUTPROXY_FAILED)
-        return stream, reader.take_rest()
+async def _before_response(work: Coroutine[Any, Any, T]) -> T:
+    """The result; what goes wrong can still be said to the browser."""
+    try:
+        return await work
+    except Unavailable as error:
+        raise ResponseNotStarted(str(error), error.code) from None
+
+
+def _page_of_fault(fault: HttpFault) -> Page:
+    if fault.status == 502:
+        return pages.BROKEN_RESPONSE
+    return pages.TOO_LARGE if fault.status == 413 else bad_request(fault.status, str(fault))
 
 
 def _filter_response(head: ResponseHead, keep_alive: bool) -> ResponseHead:

@@ -19,7 +19,7 @@ from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession
 
 ANY_PORT = Endpoint("127.0.0.1", 0)
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
 class TableResolver:
@@ -172,7 +172,11 @@ async def http_bench(
     network = LoopbackNetwork()
     resolver = TableResolver({})
     async with RecordingOrigin() as origin:
-        options: dict[str, Any] = {"target": Endpoint("127.0.0.1", origin.port), **(server or {})}
+        options: dict[str, Any] = {
+            "target": Endpoint("127.0.0.1", origin.port),
+            "keep_alive": False,  # the origin answers once on each connection
+            **(server or {}),
+        }
         browser = HttpClientSection(listen=ANY_PORT, **(client or {}))
         async with (
             running("site", HttpServerSection(**options), network, resolver) as site,

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from i2ptunnel.config.proxy_parts import read_outproxy
 from tests.support.tunnel_bench import Bench, RecordingOrigin, http_bench
 
 SITE = b"http://site.i2p"
@@ -140,8 +141,9 @@ def test_02_what_connection_names_is_dropped() -> None:
 )
 @pytest.mark.parametrize("outproxies", [(), ("http://exit.i2p",)], ids=["plain", "outproxy"])
 def test_03_04_local_addresses(host: str, outproxies: tuple[str, ...]) -> None:
+    urls = tuple(map(read_outproxy, outproxies))
     raw = f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
-    check_refused(raw, 403, client={"outproxies": outproxies})
+    check_refused(raw, 403, client={"outproxies": urls})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])

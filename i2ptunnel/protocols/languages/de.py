@@ -1,0 +1,5 @@
+"""de."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {}

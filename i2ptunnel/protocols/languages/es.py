@@ -1,0 +1,5 @@
+"""es."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {}

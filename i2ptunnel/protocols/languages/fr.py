@@ -1,0 +1,5 @@
+"""fr."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {}

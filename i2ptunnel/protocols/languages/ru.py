@@ -1,0 +1,5 @@
+"""ru."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {}

@@ -1,0 +1,5 @@
+"""zh."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {}

@@ -1,0 +1,228 @@
+"""The pages of ``http://proxy.i2p/``: what the proxy tells a browser about itself, as HTML.
+
+Pure: what they show is passed in. Visitors' words are escaped here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from i2ptunnel.protocols import html
+from i2ptunnel.protocols.http1 import Headers, RequestHead
+from i2ptunnel.protocols.http_filter import filter_request
+from i2ptunnel.protocols.languages import translate
+
+HOST = "proxy.i2p"
+ORIGIN = f"http://{HOST}"
+BOOKS = ("private", "local", "router")
+_TOKEN_CHARACTERS = 32
+_ADVICE = (
+    "Use a browser, or a profile of it, for I2P alone: one that also opens other sites can be "
+    "recognised by them."
+)
+_SELF_TEST = (
+    "Your browser uses the proxy. It sent the headers on the left; sites in I2P get those on the "
+    "right."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyStatus:
+    """What the home page shows. ``proxy`` is ``host:port`` of the listener."""
+
+    is_ready: bool
+    proxy: str
+    has_outproxy: bool
+    requests: int
+    bytes_sent: int
+    bytes_received: int
+
+
+def make_token(key: bytes, *parts: str) -> str:
+    """Proves that a form came from us, for exactly these values."""
+    message = b"\0".join(part.encode() for part in parts)
+    return hmac.new(key, message, hashlib.sha256).hexdigest()[:_TOKEN_CHARACTERS]
+
+
+def is_token(key: bytes, token: str, *parts: str) -> bool:
+    return hmac.compare_digest(make_token(key, *parts).encode(), token.encode())
+
+
+def _speaker(language: str) -> Callable[[str], str]:
+    """Translates a text and makes HTML of it."""
+
+    def say(words: str) -> str:
+        return html.text(translate(words, language))
+
+    return say
+
+
+def _field(name: str, value: str) -> str:
+    return f'<input type="hidden" name="{name}" value="{html.text(value)}">'
+
+
+def _links(language: str) -> str:
+    pages = (("/", "Status"), ("/setup", "Set up a browser"), ("/selftest", "Test this browser"))
+    return (
+        "<p>"
+        + " · ".join(
+            f'<a href="{ORIGIN}{path}">{html.text(translate(title, language))}</a>'
+            for path, title in pages
+        )
+        + "</p>"
+    )
+
+
+def home_page(status: ProxyStatus, language: str) -> bytes:
+    """Whether it works."""
+    say = _speaker(language)
+    state = (
+        "Ready: .i2p addresses can be opened."
+        if status.is_ready
+        else ("Not ready yet: the router is building its tunnels.")
+    )
+    outside = "They go to an outproxy." if status.has_outproxy else "They are refused."
+    rows = (
+        ("Proxy", html.text(status.proxy)),
+        ("Addresses outside I2P", say(outside)),
+        ("Requests", str(status.requests)),
+        ("Bytes sent", str(status.bytes_sent)),
+        ("Bytes received", str(status.bytes_received)),
+    )
+    table = "".join(f"<tr><th>{say(name)}</th><td>{value}</td></tr>" for name, value in rows)
+    content = f"<p>{say(state)}</p><table>{table}</table>{_links(language)}"
+    return html.document(translate("The I2P proxy works", language), content, language=language)
+
+
+def setup_page(proxy: str, language: str) -> bytes:
+    """How to make a browser use it."""
+    say = _speaker(language)
+    address = html.text(proxy)
+    base = f"http://{address}"
+    content = (
+        f"<p>{say(_ADVICE)}</p>"
+        f"<h2>Firefox</h2><p>{say('Settings → Network Settings → Manual proxy configuration:')} "
+        f"<code>{address}</code> {say('as HTTP proxy, also for HTTPS.')} "
+        f'{say("Or install this file:")} <a href="{base}/policies.json">policies.json</a></p>'
+        f"<h2>Chromium</h2><p><code>chromium --user-data-dir=$HOME/.i2p-browser "
+        f"--proxy-server=http://{address} --disable-features=DnsOverHttps</code></p>"
+        f"<h2>{say('Automatic configuration (PAC)')}</h2><p>"
+        f'<a href="{base}/proxy.pac">{base}/proxy.pac</a>: '
+        f"{say('.i2p addresses go to the proxy, all others are opened directly')}<br>"
+        f'<a href="{base}/all.pac">{base}/all.pac</a>: '
+        f"{say('everything goes to the proxy')}</p>{_links(language)}"
+    )
+    return html.document(translate("Set up a browser", language), content, language=language)
+
+
+def self_test_page(head: RequestHead, language: str, extra_passed: frozenset[str]) -> bytes:
+    """What the browser says about itself, and what a site gets of it."""
+    say = _speaker(language)
+    sent = filter_request(
+        head,
+        target="/",
+        authority="site.i2p",
+        host="….b32.i2p",
+        extra_passed=extra_passed,
+    ).headers
+    content = (
+        f"<p>{say(_SELF_TEST)}</p>"
+        f"<table><tr><th>{say('Header')}</th><th>{say('From the browser')}</th>"
+        f"<th>{say('To the site')}</th></tr>{_header_rows(head.headers, sent, say('removed'))}"
+        f"</table>{_links(language)}"
+    )
+    return html.document(translate("Test this browser", language), content, language=language)
+
+
+def _header_rows(browser: Headers, site: Headers, removed: str) -> str:
+    names: dict[str, str] = {}
+    for name, _ in (*browser.fields, *site.fields):
+        names.setdefault(name.lower(), name)
+    rows = []
+    for key, name in names.items():
+        is_secret = key in ("cookie", "authorization", "proxy-authorization")
+        theirs = "…" if is_secret else ", ".join(browser.get_all(key))
+        ours = ", ".join(site.get_all(key))
+        shown = (
+            html.text(ours) if ours and not is_secret else "…" if ours else f"<em>{removed}</em>"
+        )
+        rows.append(
+            f"<tr><td><code>{html.text(name)}</code></td><td>{html.text(theirs)}</td>"
+            f"<td>{shown}</td></tr>"
+        )
+    return "".join(rows)
+
+
+def helper_form(
+    key: bytes, host: str, target: str, url: str, *, has_books: bool, language: str
+) -> str:
+    """The choices for a new name: ``target`` is the address from the link, ``url`` the page."""
+    say = _speaker(language)
+    choices = [("none", "Open it, without saving the name")]
+    if has_books:
+        choices += [
+            ("private", "Save in my private address book"),
+            ("local", "Save in my public address book"),
+            ("router", "Save in the router's address book"),
+        ]
+    buttons = "".join(
+        f'<button name="book" value="{value}">{say(label)}</button>' for value, label in choices
+    )
+    return (
+        f'<form method="post" action="{ORIGIN}/helper" accept-charset="utf-8">'
+        + _field("host", host)
+        + _field("target", target)
+        + _field("url", url)
+        + _field("token", make_token(key, "helper", host, target, url))
+        + f"{buttons}</form>"
+    )
+
+
+def credentials_form(
+    key: bytes,
+    host: str,
+    url: str,
+    *,
+    wants_secret: bool,
+    wants_key: bool,
+    has_books: bool,
+    language: str,
+) -> str:
+    """Asks for what opens an encrypted lease set; ``host`` is its ``….b32.i2p`` address."""
+    say = _speaker(language)
+    fields = ""
+    if wants_secret:
+        fields += f'<label>{say("Secret word")}<input type="password" name="secret"></label>'
+    if wants_key:
+        fields += (
+            f"<label>{say('Key (44 characters)')}"
+            '<input type="text" name="client_key" autocomplete="off"></label>'
+        )
+    buttons = f'<button name="keep" value="no">{say("Open")}</button>'
+    if has_books:
+        buttons += f'<button name="keep" value="yes">{say("Open and remember")}</button>'
+    return (
+        f'<form method="post" action="{ORIGIN}/credentials">'
+        + _field("host", host)
+        + _field("url", url)
+        + _field("token", make_token(key, "credentials", host, url))
+        + f"{fields}{buttons}</form>"
+    )
+
+
+def jump_links(urls: Iterable[str], host: str) -> str:
+    """Links to sites that may know a name."""
+    items = "".join(
+        f'<li><a href="{html.text(url + quote(host))}">{html.text(url.split("/")[2])}</a></li>'
+        for url in urls
+    )
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def form_targets(hosts: Sequence[str]) -> str:
+    """The origins of a policy's ``form-action``: ours, and where we redirect to afterwards."""
+    return " ".join((ORIGIN, *(f"http://{host}" for host in hosts)))

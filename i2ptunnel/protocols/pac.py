@@ -1,0 +1,56 @@
+"""Proxy auto-configuration files: which addresses a browser sends to the proxy."""
+
+from __future__ import annotations
+
+import json
+
+CONTENT_TYPE = "application/x-ns-proxy-autoconfig"
+
+
+def pac_file(proxy: str, *, is_for_all: bool) -> bytes:
+    """The file. ``proxy`` is ``host:port``; ``is_for_all``: also for addresses outside I2P.
+
+    Without ``is_for_all``, other addresses are opened without the proxy, as if there were none.
+    """
+    rest = (
+        'if (isPlainHostName(host) || host === "127.0.0.1" || host === "[::1]") '
+        'return "DIRECT"; return I2P;'
+        if is_for_all
+        else 'return "DIRECT";'
+    )
+    return (
+        "function FindProxyForURL(url, host) {\n"
+        f"  var I2P = {json.dumps('PROXY ' + proxy)};\n"
+        '  host = host.toLowerCase().replace(/\\.$/, "");\n'
+        "  // no DIRECT behind it: when the proxy is down, the name must not go to DNS\n"
+        '  if (host === "i2p" || /\\.i2p(\\.alt)?$/.test(host)) return I2P;\n'
+        f"  {rest}\n"
+        "}\n"
+    ).encode()
+
+
+def firefox_policies(proxy: str) -> bytes:
+    """A ``policies.json`` for a Firefox that is used for I2P only."""
+    policies = {
+        "Proxy": {
+            "Mode": "manual",
+            "HTTPProxy": proxy,
+            "UseHTTPProxyForAllProtocols": True,
+            "Passthrough": "localhost, 127.0.0.1",
+            "UseProxyForDNS": True,
+        },
+        "DNSOverHTTPS": {"Enabled": False, "Locked": True},
+        "HttpsOnlyMode": "disallowed",
+        "NetworkPrediction": False,
+        "SearchSuggestEnabled": False,
+        "DisableTelemetry": True,
+        "DisableFirefoxStudies": True,
+        "CaptivePortal": False,
+        "Preferences": {
+            "media.peerconnection.enabled": {"Value": False, "Status": "locked"},
+            "network.dns.disablePrefetch": {"Value": True, "Status": "locked"},
+            "network.http.speculative-parallel-limit": {"Value": 0, "Status": "locked"},
+            "browser.fixup.domainsuffixwhitelist.i2p": {"Value": True, "Status": "default"},
+        },
+    }
+    return (json.dumps({"policies": policies}, indent=2) + "\n").encode()
