@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from core.base.errors import LocalError, Retry, Unavailable
 from core.client import events as client_events
@@ -23,9 +23,6 @@ from core.io.datagrams import Datagram, DatagramInbox
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
 from core.tunnel.shape import TunnelShape
-
-if TYPE_CHECKING:
-    from core.io.router import Router
 
 ACCEPT_BACKLOG_MAX = 512
 
@@ -176,10 +173,26 @@ def _fail(waiter: asyncio.Future[None] | None, error: Exception) -> None:
         waiter.set_exception(error)
 
 
+class SessionHost(Protocol):
+    """What a session asks of the router it belongs to."""
+
+    def now(self) -> float:
+        """The clock that every engine call takes."""
+
+    def touch(self, engine: ClientEngine) -> None:
+        """Give the session's engine a turn in this loop iteration."""
+
+    def reshape_session(
+        self, engine: ClientEngine, inbound: TunnelShape, outbound: TunnelShape
+    ) -> None: ...
+
+    def close_session(self, session: ClientSession, engine: ClientEngine) -> None: ...
+
+
 class ClientSession:
     """One local destination with its tunnels. Made by ``Router.open_session``."""
 
-    def __init__(self, router: Router, engine: ClientEngine) -> None:
+    def __init__(self, router: SessionHost, engine: ClientEngine) -> None:
         self._router = router
         self._engine = engine
         self._accepted: deque[Stream] = deque()
