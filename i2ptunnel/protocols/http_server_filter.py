@@ -48,18 +48,24 @@ def _origin_form(head: RequestHead) -> str:
 
 
 def filter_request(
-    head: RequestHead, *, visitor: dict[str, str], hostname: str | None
+    head: RequestHead,
+    *,
+    visitor: dict[str, str],
+    hostname: str | None,
+    keep_alive: bool = False,
 ) -> RequestHead:
     """The request for the web server; ``visitor`` is what :func:`visitor_headers` returns."""
     if head.method in ("CONNECT", "TRACE"):
         raise HttpFault(405, "this method is not offered")
     result = Headers([("Host", hostname or head.headers.get("host") or "")])
     for name, key, value in end_to_end(head.headers):
-        if key != "host" and not _FORGED.fullmatch(key.replace("_", "-")):
+        if key not in ("host", "x-accept-encoding") and not _FORGED.fullmatch(
+            key.replace("_", "-")
+        ):
             result.add(name, value)
     for name, value in visitor.items():
         result.add(name, value)
-    finish_request(result, head)
+    finish_request(result, head, keep_alive=keep_alive)
     return RequestHead(head.method, _origin_form(head), 1, result)
 
 

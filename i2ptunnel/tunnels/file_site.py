@@ -1,8 +1,8 @@
 """The built-in web server of ``docroot``: files, and nothing else.
 
-GET and HEAD, one byte range, ``index.html`` for directories. No listings, no files whose name
-begins with a dot, nothing outside the directory (links that lead out are not followed), no date
-and no software name in the answer.
+GET and HEAD, one byte range, ``index.html`` for directories (whose address ends in a slash, so that
+links in it work). No listings, no files whose name begins with a dot, nothing outside the directory
+(links that lead out are not followed), no date and no software name in the answer.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from core.base.errors import Unavailable
+from i2ptunnel.protocols import compression
 from i2ptunnel.protocols.error_pages import NOT_FOUND, bad_request, render
 from i2ptunnel.protocols.http1 import END, Headers, RequestHead, ResponseHead
 from i2ptunnel.relay.http_exchange import Front
@@ -26,6 +27,10 @@ from i2ptunnel.relay.http_exchange import Front
 _CHUNK_BYTES = 262144
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _TEXT_TYPES = ("text/", "application/javascript", "application/json", "image/svg+xml")
+
+
+class _IsDirectory(Exception):
+    """The address of a directory without the slash; the argument is the right path."""
 
 
 @dataclass(slots=True)
@@ -42,25 +47,38 @@ class FileSite:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    async def answer(self, front: Front, head: RequestHead) -> bool:
-        """Send the answer to a request; True if the connection can take another one."""
+    async def answer(
+        self, front: Front, head: RequestHead, target: str, wants_gzip: bool = False
+    ) -> bool:
+        """Send the file of ``target`` (a path); True if another request may follow."""
         while (await front.next_event()) is not END:
             pass  # a body has no meaning here
         if head.method not in ("GET", "HEAD"):
             page = bad_request(405, "only GET and HEAD are offered")
             await front.channel.write(render(page, method=head.method))
             return False
-        found = await asyncio.to_thread(self._open, head.target)
+        try:
+            found = await asyncio.to_thread(self._open, target)
+        except _IsDirectory as directory:
+            return await self._redirect(front, head, str(directory))
         if found is None:
             await front.channel.write(render(NOT_FOUND, method=head.method))
             return False
         try:
-            return await self._send(front, head, found)
+            return await self._send(front, head, found, wants_gzip)
         finally:
             found.file.close()
 
-    async def _send(self, front: Front, head: RequestHead, found: _Found) -> bool:
-        keep_alive = head.version_minor == 1 and "close" not in head.headers.words("connection")
+    @staticmethod
+    async def _redirect(front: Front, head: RequestHead, path: str) -> bool:
+        keep_alive = _is_kept(head)
+        headers = Headers([("Location", path), ("Content-Length", "0")])
+        headers.add("Connection", "keep-alive" if keep_alive else "close")
+        await front.channel.write(ResponseHead(301, "Moved Permanently", 1, headers).write())
+        return keep_alive
+
+    async def _send(self, front: Front, head: RequestHead, found: _Found, wants_gzip: bool) -> bool:
+        keep_alive = _is_kept(head)
         headers = Headers([("ETag", found.tag), ("Accept-Ranges", "bytes")])
         headers.add("Connection", "keep-alive" if keep_alive else "close")
         if found.tag in head.headers.words("if-none-match"):
@@ -79,8 +97,15 @@ class FileSite:
         headers.add("X-Content-Type-Options", "nosniff")
         if status == 206:
             headers.add("Content-Range", f"bytes {start}-{stop - 1}/{found.size}")
-        reason = "Partial Content" if status == 206 else "OK"
-        pending = ResponseHead(status, reason, 1, headers).write()
+        response = ResponseHead(status, "Partial Content" if status == 206 else "OK", 1, headers)
+        coder = None
+        if wants_gzip and head.method == "GET" and compression.is_worth_it(response):
+            coder = compression.GzipCoder()
+            keep_alive = False
+            compression.announce(headers)
+            headers.remove("connection")
+            headers.add("Connection", "close")
+        pending = response.write()
         if head.method == "GET":
             found.file.seek(start)
             left = stop - start
@@ -90,8 +115,11 @@ class FileSite:
                     # The file became shorter than what was announced.
                     raise Unavailable("the file changed while it was sent", "stream_reset")
                 left -= len(piece)
-                await front.channel.write(pending + piece)
+                coded = await asyncio.to_thread(coder.data, piece) if coder else piece
+                await front.channel.write(pending + coded)
                 pending = b""
+            if coder is not None:
+                pending += coder.end()
         if pending:
             await front.channel.write(pending)
         return keep_alive
@@ -126,11 +154,23 @@ class FileSite:
         try:
             root = self._root.resolve(strict=True)
             path = root.joinpath(*parts).resolve(strict=True)
-            if path.is_dir():
+            if path.is_dir() and path.is_relative_to(root):
+                if not raw.endswith(b"/") and (path / "index.html").is_file():
+                    raise _IsDirectory(_directory_path(target))
                 path = (path / "index.html").resolve(strict=True)
         except (OSError, RuntimeError):
             return None
         return path if path.is_relative_to(root) else None
+
+
+def _is_kept(head: RequestHead) -> bool:
+    return head.version_minor == 1 and "close" not in head.headers.words("connection")
+
+
+def _directory_path(target: str) -> str:
+    """The same address with the slash; never one that begins like another host."""
+    path, mark, query = target.partition("#")[0].partition("?")
+    return "/" + path.strip("/") + "/" + mark + query
 
 
 def _range_of(head: RequestHead, found: _Found) -> tuple[int, int, int]:

@@ -1,11 +1,14 @@
-"""``httpserver``: a web site in I2P, from a local web server or straight from a directory."""
+"""``httpserver``: a web site in I2P, from local web servers or straight from a directory."""
 
 from __future__ import annotations
+
+import time
 
 from core.base.errors import Unavailable
 from core.data.encoding import b64encode
 from i2ptunnel.config.tunnel_models import HttpServerSection
 from i2ptunnel.protocols import error_pages as pages
+from i2ptunnel.protocols.compression import GzipCoder, is_worth_it, wants_compression
 from i2ptunnel.protocols.error_pages import Page, bad_request, render
 from i2ptunnel.protocols.http1 import HttpFault, RequestHead, RequestReader, ResponseHead
 from i2ptunnel.protocols.http_server_filter import (
@@ -13,44 +16,74 @@ from i2ptunnel.protocols.http_server_filter import (
     filter_response,
     visitor_headers,
 )
+from i2ptunnel.protocols.throttle import PeriodLimit, PostThrottle
+from i2ptunnel.protocols.visitor_rules import POST_METHODS, VisitorRules, too_many
 from i2ptunnel.relay.channel import Channel, I2pStream, finish_politely
-from i2ptunnel.relay.http_exchange import Exchange, Front, ResponseNotStarted
+from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
+from i2ptunnel.relay.http_exchange import BodyCoder, Exchange, Front, ResponseNotStarted
+from i2ptunnel.relay.pump import pump
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.file_site import FileSite
+from i2ptunnel.tunnels.gate import Refusal
 from i2ptunnel.tunnels.server_base import ServerTunnel
 
 _FIRST_BYTE_TIMEOUT_S = 15.0
 # A head may need several packets, each with its own way through I2P.
 _HEADER_TIMEOUT_S = 30.0
 _KEEP_ALIVE_TIMEOUT_S = 120.0
+#: ports whose service speaks for itself: HTTPS and SSH
+_RAW_PORTS = frozenset((22, 443))
 
 
 class HttpServer(ServerTunnel[HttpServerSection]):
-    """Serves requests one after the other, each filtered and on its own backend connection."""
+    """Serves requests one after the other, each filtered on its way to a backend."""
 
     def __init__(self, model: HttpServerSection, context: TunnelContext) -> None:
         super().__init__(model, context)
         self.counts.update(requests=0, requests_refused=0)
         self._site = FileSite(model.docroot) if model.docroot is not None else None
+        self._hostnames = dict(model.hostnames)
+        self._rules = VisitorRules(
+            model.reject_inproxies, model.reject_referers, model.reject_user_agents
+        )
+        posts = model.posts
+        self._posts = PostThrottle(
+            PeriodLimit(posts.period, posts.per_client, posts.total),
+            posts.client_ban,
+            posts.total_ban,
+        )
+        self._idle_backs = ChannelPool()
 
     @property
     def local_end(self) -> str:
-        target = self.model.target
-        return str(target) if target is not None else f"docroot:{self.model.docroot}"
+        is_site = self._site is not None
+        return f"docroot:{self.model.docroot}" if is_site else super().local_end
+
+    async def stop(self) -> None:
+        await super().stop()
+        await self._idle_backs.close()
 
     async def serve(self, stream: I2pStream) -> None:
-        visitor = {}
-        if self.model.i2p_headers:
-            remote = stream.remote
-            visitor = visitor_headers(b64encode(remote.hash), remote.b32, remote.b64)
+        if stream.local_port in _RAW_PORTS and stream.local_port in self.port_backends:
+            target = await self.connect_target(stream)
+            await pump(target, self.counted(stream), idle_timeout_s=self.model.idle_timeout)
+            return
         front = Front(self.counted(stream), RequestReader())
+        visit = _Visit(self, stream, front)
         idle_s = _FIRST_BYTE_TIMEOUT_S
         while (head := await self._next_head(front, idle_s)) is not None:
             self.counts["requests"] += 1
-            if not await self._answer(front, head, visitor):
+            if not await self._answer(visit, head):
                 break
             idle_s = _KEEP_ALIVE_TIMEOUT_S
         await finish_politely(front.channel)
+
+    async def turn_away(self, stream: I2pStream, refusal: Refusal) -> None:
+        if stream.local_port in _RAW_PORTS:
+            stream.reset()
+            return
+        await stream.write(render(too_many(refusal.retry_after_s or 0)))
+        await finish_politely(stream)
 
     async def _next_head(self, front: Front, idle_s: float) -> RequestHead | None:
         try:
@@ -68,15 +101,40 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         self.counts["requests_refused"] += 1
         await front.channel.write(render(page, method=method))
 
-    async def _answer(self, front: Front, head: RequestHead, visitor: dict[str, str]) -> bool:
+    def _unwanted(self, visit: _Visit, head: RequestHead) -> Page | None:
+        page = self._rules.refusal(head)
+        if page is None and head.method in POST_METHODS:
+            wait_s = self._posts.admit(visit.stream.remote.hash, time.monotonic())
+            page = None if wait_s is None else too_many(wait_s)
+        return page
+
+    async def _answer(self, visit: _Visit, head: RequestHead) -> bool:
         """True if another request may follow on this stream."""
+        front, port = visit.front, visit.stream.local_port
         try:
-            request = filter_request(head, visitor=visitor, hostname=self.model.hostname)
-            if self._site is not None:
-                return await self._site.answer(front, head)
-            return await Exchange(front, head, request, self._open_back, _filter_response).run(
-                self.model.idle_timeout
+            request = filter_request(
+                head,
+                visitor=visit.headers,
+                hostname=self._hostnames.get(port, self.model.hostname),
+                keep_alive=self.model.keep_alive,
             )
+            page = self._unwanted(visit, head)
+            if page is not None:
+                await self._refuse(front, page, head.method)
+                return False
+            wants_gzip = self.model.compress and wants_compression(head)
+            if self._site is not None and port not in self.port_backends:
+                return await self._site.answer(front, head, request.target, wants_gzip)
+            pool = PooledPlace(self._idle_backs, (port, visit.stream.remote.hash))
+            return await Exchange(
+                front,
+                head,
+                request,
+                visit.open_back,
+                _filter_response,
+                pool if self.model.keep_alive else None,
+                _compress if wants_gzip else None,
+            ).run(self.model.idle_timeout)
         except HttpFault as fault:
             is_ours = fault.status == 502
             page = pages.BROKEN_RESPONSE if is_ours else bad_request(fault.status, str(fault))
@@ -85,9 +143,21 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         await self._refuse(front, page, head.method)
         return False
 
-    async def _open_back(self, first: bytes) -> Channel:
-        assert self.model.target is not None
-        channel = await self.connect_target(self.model.target)
+
+class _Visit:
+    """One stream of a visitor."""
+
+    def __init__(self, server: HttpServer, stream: I2pStream, front: Front) -> None:
+        self._server = server
+        self.stream = stream
+        self.front = front
+        self.headers: dict[str, str] = {}
+        if server.model.i2p_headers:
+            remote = stream.remote
+            self.headers = visitor_headers(b64encode(remote.hash), remote.b32, remote.b64)
+
+    async def open_back(self, first: bytes) -> Channel:
+        channel = await self._server.connect_target(self.stream)
         try:
             await channel.write(first)
         except Unavailable:
@@ -98,3 +168,7 @@ class HttpServer(ServerTunnel[HttpServerSection]):
 
 def _filter_response(head: ResponseHead, keep_alive: bool) -> ResponseHead:
     return filter_response(head, keep_alive=keep_alive)
+
+
+def _compress(head: ResponseHead) -> BodyCoder | None:
+    return GzipCoder() if is_worth_it(head) else None

@@ -31,10 +31,6 @@ class IrcServer(ServerTunnel[IrcServerSection]):
         super().__init__(model, context)
         self._cloak = Cloak(model.user_hostname, b"")
 
-    @property
-    def local_end(self) -> str:
-        return str(self.model.target)
-
     async def start(self) -> None:
         self._cloak = Cloak(self.model.user_hostname, self._cloak_key())
         await super().start()
@@ -51,7 +47,7 @@ class IrcServer(ServerTunnel[IrcServerSection]):
             await finish_politely(visitor)
             return
         try:
-            target = await self.connect_target(self.model.target)
+            target = await self.connect_target(stream)
         except Unavailable:
             await visitor.write(error_line("the server is not available"))
             await finish_politely(visitor)

@@ -11,10 +11,6 @@ from i2ptunnel.tunnels.server_base import ServerTunnel
 class PlainServer(ServerTunnel[ServerTunnelSection]):
     """Carries bytes as they are."""
 
-    @property
-    def local_end(self) -> str:
-        return str(self.model.target)
-
     async def serve(self, stream: I2pStream) -> None:
-        target = await self.connect_target(self.model.target)
+        target = await self.connect_target(stream)
         await pump(target, self.counted(stream), idle_timeout_s=self.model.idle_timeout)

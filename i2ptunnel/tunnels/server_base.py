@@ -5,25 +5,43 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections import Counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.tunnel_kinds import Targets, targets_of
 from i2ptunnel.config.tunnel_models import TcpServerSection
+from i2ptunnel.relay.backends import Backends
 from i2ptunnel.relay.channel import I2pSession, I2pStream
 from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
+from i2ptunnel.tunnels.gate import Refusal, ServerGate
+
+#: clients that are being told that they may not come in, at the same time; more are reset
+_TURNED_AWAY_MAX = 64
+_BUSY_RETRY_S = 10.0
 
 ServerT = TypeVar("ServerT", bound=TcpServerSection)
 
 
 class ServerTunnel(Tunnel[ServerT]):
-    """Base of ``server`` and ``httpserver``."""
+    """Base of ``server``, ``httpserver`` and ``ircserver``."""
 
     def __init__(self, model: ServerT, context: TunnelContext) -> None:
         super().__init__(model, context)
+        self.gate = ServerGate(model, context.logger)
+        target: Targets | None = getattr(model, "target", None)
+        self.backends = self._make_backends(targets_of(target))
+        self.port_backends = {port: self._make_backends((to,)) for port, to in model.ports}
         self._accepting: asyncio.Task[None] | None = None
         self._clients: Counter[bytes] = Counter()  # destination hash -> open streams
+        self._turned_away = 0
+
+    def _make_backends(self, targets: tuple[Endpoint, ...]) -> Backends:
+        model = self.model
+        return Backends(
+            targets, model.target_timeout, model.target_tls, model.unique_local, model.health_check
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -34,9 +52,22 @@ class ServerTunnel(Tunnel[ServerT]):
     def connections_open(self) -> int:
         return self._clients.total()
 
+    @property
+    def local_end(self) -> str:
+        return ", ".join(str(backend.endpoint) for backend in self.backends.all)
+
+    def status(self) -> dict[str, Any]:
+        known = super().status()
+        targets = self.backends.status()
+        known["last_error"] = known["last_error"] or self.gate.fault
+        return {**known, "targets": targets} if targets else known
+
     async def start(self) -> None:
         self.failed.clear()
         self.last_error = None
+        await self.gate.open()
+        for backends in (self.backends, *self.port_backends.values()):
+            backends.prepare()
         session = await self._open_session()
         self._accepting = asyncio.create_task(self._accept(session))
 
@@ -49,10 +80,18 @@ class ServerTunnel(Tunnel[ServerT]):
     async def serve(self, stream: I2pStream) -> None:
         """Serve one stream to its end; Unavailable resets it."""
 
-    async def connect_target(self, target: Endpoint) -> LocalChannel:
-        """A connection to the local service; raises Unavailable ``target_unreachable``."""
+    async def turn_away(self, stream: I2pStream, refusal: Refusal) -> None:
+        """Tell a client that it may not come in, as the protocol can."""
+        stream.reset()
+
+    async def connect_target(self, stream: I2pStream) -> LocalChannel:
+        """A connection to the service for the stream's port.
+
+        Raises Unavailable (``target_unreachable``, ``tls_failed``).
+        """
+        backends = self.port_backends.get(stream.local_port, self.backends)
         try:
-            channel = await LocalChannel.connect(target, self.model.target_timeout)
+            channel = await backends.connect(stream.remote.hash)
         except Unavailable as error:
             self.note_failure(error)
             raise
@@ -61,25 +100,51 @@ class ServerTunnel(Tunnel[ServerT]):
 
     async def _accept(self, session: I2pSession) -> None:
         async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self.gate.keep()),
+                group.create_task(self.backends.keep()),
+            ]
             try:
                 while True:
                     self._admit(await session.accept(), group)
             except Unavailable as error:
                 self.last_error = str(error)
                 self.failed.set()
+            finally:
+                for helper in helpers:
+                    helper.cancel()
 
     def _admit(self, stream: I2pStream, group: asyncio.TaskGroup) -> None:
         client = stream.remote.hash
-        if (
+        refusal = self.gate.admit(client)
+        if refusal is None and (
             self._clients.total() >= self.model.max_connections
             or self._clients[client] >= self.model.max_connections_per_client
         ):
-            self.counts["connections_refused"] += 1
+            refusal = Refusal("busy", _BUSY_RETRY_S)
+        if refusal is None:
+            self.counts["connections"] += 1
+            self._clients[client] += 1
+            group.create_task(self._serve_stream(stream, client))
+            return
+        self.counts["connections_refused"] += 1
+        self.counts[f"refused_{refusal.reason}"] += 1
+        if refusal.retry_after_s is None or self._turned_away >= _TURNED_AWAY_MAX:
             stream.reset()
             return
-        self.counts["connections"] += 1
-        self._clients[client] += 1
-        group.create_task(self._serve_stream(stream, client))
+        self._turned_away += 1
+        group.create_task(self._turn_away(stream, refusal))
+
+    async def _turn_away(self, stream: I2pStream, refusal: Refusal) -> None:
+        try:
+            await self.turn_away(stream, refusal)
+        except Unavailable:
+            stream.reset()
+        except BaseException:
+            stream.reset()
+            raise
+        finally:
+            self._turned_away -= 1
 
     async def _serve_stream(self, stream: I2pStream, client: bytes) -> None:
         try:
