@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo check lint unit test interop slow peers bench clean
+.PHONY: demo check lint unit test interop slow peers fuzz bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
@@ -61,6 +61,10 @@ test: check interop
 
 slow: peers
 	$(BIN)/pytest -m slow --timeout 1500 tests/interop
+
+# A million hostile inputs for each parser; FUZZ="socks http" for some of them only.
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 bench: peers
 	$(BIN)/python -m tests.bench

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 NAME_LENGTH_MAX = 67
+#: the conversion takes time that grows with the square of the length
+_CONVERTED_LENGTH_MAX = 255
 _SUFFIX = ".i2p"
 _LABELS = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _BASE64 = re.compile(r"[A-Za-z0-9~-]{516,}={0,2}")
@@ -31,6 +33,8 @@ def normalise(text: str) -> str:
     if name.endswith(".i2p.alt"):
         name = name.removesuffix(".alt")
     if not name.isascii():
+        if len(name) > _CONVERTED_LENGTH_MAX:
+            return text
         try:
             name = name.encode("idna").decode("ascii").lower()
         except UnicodeError:
@@ -40,7 +44,7 @@ def normalise(text: str) -> str:
 
 def displayed(name: str) -> str:
     """``name`` with its ``xn--`` labels in their own script, for people; never for comparing."""
-    if "xn--" not in name:
+    if "xn--" not in name or len(name) > _CONVERTED_LENGTH_MAX:
         return name
     try:
         return name.encode("ascii").decode("idna")

@@ -1,0 +1,12 @@
+"""One table of everything that reads what strangers send."""
+
+from __future__ import annotations
+
+from tests.fuzz import app_targets, core_targets, machine_targets
+from tests.fuzz.runner import Target
+
+TARGETS: tuple[Target, ...] = (
+    *core_targets.TARGETS,
+    *machine_targets.TARGETS,
+    *app_targets.TARGETS,
+)
