@@ -29,6 +29,7 @@ from core.api import (
     Stream,
     StreamingOptions,
     TunnelShape,
+    new_event_loop,
 )
 from core.base.errors import Unavailable
 from core.data.private_keys import PrivateKeys
@@ -271,4 +272,5 @@ if __name__ == "__main__":
     if into := os.environ.get("BENCH_CPROFILE"):
         _main_profiled(node_file, str(Path(into) / f"{node_file.address}.pstats"))
     else:
-        asyncio.run(_main(node_file))
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(_main(node_file))
