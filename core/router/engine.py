@@ -29,8 +29,8 @@ from core.client.session import ClientEngine
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.garlic.cloves import Clove, Delivery
-from core.garlic.one_shot import OneShotKeys, seal_one_shot
-from core.garlic.router import RouterGarlic, seal_to_router
+from core.garlic.one_shot import OneShotKeys
+from core.garlic.router import RouterGarlic
 from core.i2np.database import (
     DatabaseLookup,
     DatabaseSearchReply,
@@ -42,22 +42,20 @@ from core.i2np.message import (
     Message,
     MessageType,
     is_expired,
-    make_short,
-    make_standard,
 )
 from core.netdb import events as netdb_events
 from core.netdb.facade import NetDb
 from core.netdb.ports import NetDbConfig
 from core.peers.book import PeerBook
 from core.router.config import RouterConfig
+from core.router.errands import Errands
 from core.router.identity import RouterKeys, build_router_info
-from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, local_clove, pool_name
+from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_name
 from core.router.post import Post
 from core.transport import events as link_events
 from core.transport.links import Links
 from core.transport.local import LocalRouter
 from core.tunnel import events as tunnel_events
-from core.tunnel.delivery import DeliveryKind
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.manager import TunnelManager
 from core.tunnel.records import HopIdentity
@@ -67,7 +65,6 @@ from core.tunnel.transit import TransitHops, TransitLimits
 
 logger = logging.getLogger("core.router")
 
-MESSAGE_LIFE_MS = 20_000
 ROUNDS_MAX = 100
 #: i2pd: a router info must be younger than 90 minutes in a handshake; Java wants 60.
 REPUBLISH_S = 35 * 60.0
@@ -82,7 +79,6 @@ class RouterStats:
     expired: int = 0
     unknown_type: int = 0
     forbidden: int = 0
-    unroutable: int = 0
 
 
 class RouterEngine:
@@ -165,6 +161,7 @@ class RouterEngine:
         )
         self.tunnels = TunnelManager(dispatcher, self.transit, selector, sealer, wall, entropy)
         tunnel_view.tunnels = self.tunnels
+        self._errands = Errands(self.tunnels, wall, entropy)
 
     # What the owner asks
 
@@ -536,12 +533,12 @@ class RouterEngine:
             is_busy = self._is_control_touched = True
             match event:
                 case netdb_events.SendDirect(router, kind, body):
-                    message = make_short(kind, self._message_id(), self._expires_ms(), body)
+                    message = self._errands.direct(kind, body)
                     self._send(router, [message], now, droppable=False)
                 case netdb_events.SendThroughTunnel():
-                    self._send_through_tunnel(event, now)
+                    self._errands.through_tunnel(event, now)
                 case netdb_events.SendToGateway():
-                    self._send_to_gateway(event, now)
+                    self._errands.to_gateway(event, now)
                 case netdb_events.RegisterReplyKey(owner, tag, key):
                     self._register_reply_key(pool_name(owner), tag, key, now)
                 case netdb_events.LookupFinished(request, _, _, owner, result):
@@ -568,41 +565,3 @@ class RouterEngine:
                 case netdb_events.PublishFailed(_, owner, attempts):
                     logger.debug("publishing failed after %d floodfills", attempts)
         return is_busy
-
-    def _send_through_tunnel(self, event: netdb_events.SendThroughTunnel, now: float) -> None:
-        pool = self.tunnels.pool(pool_name(event.owner))
-        tunnel = None if pool is None else pool.pick_outbound(now)
-        if tunnel is None:
-            self.stats.unroutable += 1
-            return
-        expires_ms = self._expires_ms()
-        clove = local_clove(event.message_type, self._message_id(), expires_ms // 1000, event.body)
-        try:
-            data = seal_to_router(event.router_key, [clove], self._entropy, self._wall)
-        except (DecodeError, LocalError):
-            self.stats.malformed += 1
-            return
-        message = self._garlic_message(data, expires_ms)
-        tunnel.send([(DeliveryKind.ROUTER, event.router, None, message)], now)
-
-    def _send_to_gateway(self, event: netdb_events.SendToGateway, now: float) -> None:
-        expires_ms = self._expires_ms()
-        if event.reply_key is not None and event.reply_tag is not None:
-            clove = local_clove(
-                event.message_type, self._message_id(), expires_ms // 1000, event.body
-            )
-            data = seal_one_shot(event.reply_tag, event.reply_key, [clove], self._entropy)
-            message = self._garlic_message(data, expires_ms)
-        else:
-            message = make_standard(event.message_type, self._message_id(), expires_ms, event.body)
-        self.tunnels.dispatcher.send_to_gateway(event.gateway, event.tunnel_id, message, now)
-
-    def _garlic_message(self, data: bytes, expires_ms: int) -> bytes:
-        body = len(data).to_bytes(4, "big") + data
-        return make_standard(MessageType.GARLIC, self._message_id(), expires_ms, body)
-
-    def _message_id(self) -> int:
-        return int.from_bytes(self._entropy.random_bytes(4), "big")
-
-    def _expires_ms(self) -> int:
-        return int(self._wall.now() * 1000) + MESSAGE_LIFE_MS
