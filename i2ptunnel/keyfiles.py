@@ -42,11 +42,14 @@ def generate_keys(signing_type: int | None = None) -> PrivateKeys:
     return PrivateKeys.generate_destination(entropy, signing_type)
 
 
-def load_or_create_keys(path: Path) -> PrivateKeys:
-    """The keys of a tunnel; raises FileFault, also when others can read the file."""
+def load_or_create_keys(path: Path, signing_type: int | None = None) -> PrivateKeys:
+    """The keys of a tunnel; raises FileFault, also when others can read the file.
+
+    ``signing_type`` is that of keys which are made because there are none.
+    """
     keys = read_keys(path)
     if keys is None:
-        keys = generate_keys()
+        keys = generate_keys(signing_type)
         write_new_keys(path, keys)
         return keys
     if stat.S_IMODE(path.stat().st_mode) & 0o077:

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from core.base.errors import I2PError, Unavailable
+from i2ptunnel.config.checks import key_file_of
 from i2ptunnel.config.tunnel_models import TunnelSection
+from i2ptunnel.key_watch import KeyWatch
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.sessions import SessionPool
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext
@@ -55,6 +57,7 @@ class _Entry:
     last_error: str | None = None
     retries: int = 0
     retry_at: float | None = None
+    keys_expire_s: float | None = None
     since: float = field(default_factory=time.monotonic)
 
     @property
@@ -94,7 +97,13 @@ class Manager:
         self._observers.append(observer)
 
     async def apply(self, sections: Mapping[str, TunnelSection]) -> None:
-        """Run exactly these tunnels: unchanged ones go on, others stop, start or start anew."""
+        """Run exactly these tunnels: unchanged ones go on, others stop, start or start anew.
+
+        Options that can change while a tunnel runs do so, without a new start.
+        """
+        for name, section in sections.items():
+            if name in self._entries:
+                self._update(self._entries[name], section)
         gone = [
             entry for name, entry in self._entries.items() if sections.get(name) != entry.section
         ]
@@ -109,9 +118,25 @@ class Manager:
         self._entries = {name: self._entries[name] for name in sections}
         self._changed()
 
+    @staticmethod
+    def _update(entry: _Entry, section: TunnelSection) -> None:
+        tunnel, old = entry.tunnel, entry.section
+        if tunnel is None or section == old or section.TYPE != old.TYPE:
+            return
+        if section.enabled == old.enabled and tunnel.update(section):
+            entry.section = section
+
+    def can_update(self, name: str, section: TunnelSection) -> bool:
+        """Whether a change of a tunnel needs no new start."""
+        entry = self._entries.get(name)
+        if entry is None or entry.tunnel is None or entry.section.TYPE != section.TYPE:
+            return False
+        return section.enabled == entry.section.enabled and entry.tunnel.can_update(section)
+
     async def stop_all(self) -> None:
         """Stop every tunnel; each gets a moment for its connections."""
         await asyncio.gather(*(self._stop(entry) for entry in self._entries.values()))
+        await self._sessions.close_unused()
 
     async def start_one(self, name: str) -> None:
         """Start a stopped tunnel, or try a failed one at once; KeyError if there is none."""
@@ -154,6 +179,8 @@ class Manager:
                 retries=entry.retries,
                 retry_in_s=round(max(0.0, entry.retry_at - now), 1) if entry.retry_at else None,
             )
+            if entry.keys_expire_s is not None:
+                known["keys_expire"] = int(entry.keys_expire_s)
             known["last_error"] = entry.last_error or known.get("last_error")
             result.append(known)
         return result
@@ -223,10 +250,28 @@ class Manager:
         try:
             await tunnel.start()
             self._set(entry, TunnelState.BUILDING)
-            await self._watch(entry, tunnel)
+            await self._watch_all(entry, tunnel)
         finally:
             entry.tunnel = None
             await self._stop_tunnel(entry, tunnel)
+
+    async def _watch_all(self, entry: _Entry, tunnel: Tunnel[Any]) -> None:
+        """Follow readiness, and the keys if they have an end; raises what either raises."""
+        watches = [asyncio.ensure_future(self._watch(entry, tunnel))]
+        keys = key_file_of(entry.name, entry.section)
+        if keys is not None:
+            watch = await asyncio.to_thread(KeyWatch, self._data_dir / keys, tunnel.context.logger)
+            entry.keys_expire_s = watch.expires_s
+            if watch.expires_s is not None:
+                watches.append(asyncio.ensure_future(watch.keep()))
+        try:
+            done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            for one in watches:
+                one.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
 
     async def _watch(self, entry: _Entry, tunnel: Tunnel[Any]) -> None:
         """Follow a started tunnel's readiness; raises Unavailable when its session has ended."""

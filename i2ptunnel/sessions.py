@@ -2,27 +2,37 @@
 
 Client tunnels without keys of their own share one destination for each shape, so that a browser's
 proxy and a chat client do not need two sets of router tunnels. A session ends when the last tunnel
-gives it back.
+gives it back, a moment later if it may be wanted again: a tunnel that starts anew with changed
+options then has its router tunnels at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from core.api import SessionConfig, TunnelShape
-from core.base.errors import Unavailable
+from core.api import EncryptedLeaseSetOptions, FileFault, SessionConfig, TunnelShape
+from core.base.errors import LocalError, Unavailable
+from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
+from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.router_model import ExploratoryShapeSection, ShapeSection
-from i2ptunnel.keyfiles import load_or_create_keys
+from i2ptunnel.config.tunnel_parts import EncryptedSection
+from i2ptunnel.key_watch import check_not_ending
+from i2ptunnel.keyfiles import generate_keys, load_or_create_keys
 from i2ptunnel.relay.channel import I2pSession
-from i2ptunnel.tunnels.base import SessionRequest
+from i2ptunnel.resting import RestingSession
+from i2ptunnel.tunnels.base import RestPolicy, SessionRequest
 
 OpenSession = Callable[[SessionConfig], Awaitable[I2pSession]]
-_Key = tuple[str, ShapeSection, ShapeSection, bool]
+_Key = tuple[str, ShapeSection, ShapeSection, bool, RestPolicy, EncryptedSection]
 
 SHARED_NAME = "shared clients"
+#: Red25519, the type made for lease sets that are published encrypted; and Ed25519
+_RED25519, _ED25519 = 11, 7
 
 
 def tunnel_shape(section: ShapeSection | ExploratoryShapeSection) -> TunnelShape:
@@ -36,14 +46,28 @@ def tunnel_shape(section: ShapeSection | ExploratoryShapeSection) -> TunnelShape
 class _Entry:
     session: I2pSession
     users: int
+    #: the content of the key file
+    keys: bytes
+    ending: asyncio.Task[None] | None = None
 
 
 class SessionPool:
-    """Sessions by what makes them the same: keys, shapes, publishing."""
+    """Sessions by what makes them the same: keys, shapes, publishing, when they rest.
 
-    def __init__(self, open_session: OpenSession, data_dir: Path) -> None:
+    ``linger_s``: how long one that nobody uses any more stays open.
+    """
+
+    def __init__(
+        self,
+        open_session: OpenSession,
+        data_dir: Path,
+        linger_s: float = 0.0,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._open_session = open_session
         self._data_dir = data_dir
+        self._linger_s = linger_s
+        self._wall = wall
         self._entries: dict[_Key, _Entry] = {}
         self._lock = asyncio.Lock()
 
@@ -56,24 +80,21 @@ class SessionPool:
         """A session for a tunnel, perhaps not ready yet; raises I2PError or OSError."""
         key = self._key_of(request)
         async with self._lock:
+            keys = await self._keys_of(request)
+            content = b"" if keys is None else keys.write()
             entry = self._entries.get(key)
-            if entry is not None and not await _is_closed(entry.session):
-                entry.users += 1
-                return entry.session
-            keys = None
-            if request.keys_file is not None:
-                path = self._data_dir / request.keys_file
-                keys = await asyncio.to_thread(load_or_create_keys, path)
-            session = await self._open_session(
-                SessionConfig(
-                    name=SHARED_NAME if request.is_shared else request.name,
-                    keys=keys,
-                    inbound=tunnel_shape(request.inbound),
-                    outbound=tunnel_shape(request.outbound),
-                    publish=request.publish,
-                )
-            )
-            self._entries[key] = _Entry(session, 1)
+            if entry is not None:
+                if entry.keys == content and not await _is_closed(entry.session):
+                    if entry.ending is not None:
+                        entry.ending.cancel()
+                        entry.ending = None
+                    entry.users += 1
+                    return entry.session
+                del self._entries[key]
+                if not entry.users:
+                    await self._end(entry)
+            session = await self._make(request, keys)
+            self._entries[key] = _Entry(session, 1, content)
             return session
 
     async def release(self, session: I2pSession) -> None:
@@ -83,8 +104,72 @@ class SessionPool:
                 entry.users -= 1
                 if entry.users > 0:
                     return
+                if self._linger_s > 0 and session.is_ready:
+                    entry.ending = asyncio.create_task(self._end_later(key, entry))
+                    return
                 del self._entries[key]
         await session.close()
+
+    async def close_unused(self) -> None:
+        """Close the sessions that only linger."""
+        for key, entry in list(self._entries.items()):
+            if not entry.users:
+                del self._entries[key]
+                await self._end(entry)
+
+    async def _end_later(self, key: _Key, entry: _Entry) -> None:
+        await asyncio.sleep(self._linger_s)
+        if self._entries.get(key) is entry:
+            del self._entries[key]
+        entry.ending = None
+        await entry.session.close()
+
+    @staticmethod
+    async def _end(entry: _Entry) -> None:
+        if entry.ending is not None:
+            entry.ending.cancel()
+            entry.ending = None
+        await entry.session.close()
+
+    async def _keys_of(self, request: SessionRequest) -> PrivateKeys | None:
+        if request.keys_file is None:
+            return None
+        path = self._data_dir / request.keys_file
+        new_type = _RED25519 if request.encrypted.enabled else None
+        keys = await asyncio.to_thread(load_or_create_keys, path, new_type)
+        check_not_ending(path, keys, self._wall())
+        if request.encrypted.enabled:
+            if keys.destination.signing_type not in (_RED25519, _ED25519):
+                raise FileFault(
+                    path, "these keys cannot be found by an encrypted address; make new ones"
+                )
+            if keys.offline is not None:
+                raise FileFault(
+                    path, "a lease set cannot be encrypted with a transient signing key"
+                )
+        return keys
+
+    async def _make(self, request: SessionRequest, keys: PrivateKeys | None) -> I2pSession:
+        if not request.rest.is_any:
+            return await self._open_core(request, keys)
+        shapes = (tunnel_shape(request.inbound), tunnel_shape(request.outbound))
+        session = RestingSession(
+            partial(self._open_core, request), keys, generate_keys, shapes, request.rest
+        )
+        await session.start()
+        return session
+
+    async def _open_core(self, request: SessionRequest, keys: PrivateKeys | None) -> I2pSession:
+        return await self._open_session(
+            SessionConfig(
+                name=SHARED_NAME if request.is_shared else request.name,
+                keys=keys,
+                inbound=tunnel_shape(request.inbound),
+                outbound=tunnel_shape(request.outbound),
+                publish=request.publish,
+                encrypted=encrypted_options(request.encrypted),
+            )
+        )
 
     @staticmethod
     def _key_of(request: SessionRequest) -> _Key:
@@ -92,7 +177,30 @@ class SessionPool:
             name = f"keys:{request.keys_file}"
         else:
             name = "shared" if request.is_shared else f"own:{request.name}"
-        return name, request.inbound, request.outbound, request.publish
+        return (
+            name,
+            request.inbound,
+            request.outbound,
+            request.publish,
+            request.rest,
+            request.encrypted,
+        )
+
+
+def encrypted_options(section: EncryptedSection) -> EncryptedLeaseSetOptions | None:
+    """The core's form; raises Unavailable ``bad_client_key``."""
+    if not section.enabled:
+        return None
+    authorisation = None
+    if section.clients:
+        public = tuple(c.public_key for c in section.clients if c.public_key is not None)
+        shared = tuple(c.shared_key for c in section.clients if c.shared_key is not None)
+        scheme = AuthScheme.DH if public else AuthScheme.PSK
+        try:
+            authorisation = ClientAuthorisation(scheme, public or shared)
+        except LocalError as error:
+            raise Unavailable(f"encrypted.clients: {error}", "bad_client_key") from None
+    return EncryptedLeaseSetOptions(secret=section.secret, authorisation=authorisation)
 
 
 async def _is_closed(session: I2pSession) -> bool:

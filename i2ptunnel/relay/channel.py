@@ -12,6 +12,7 @@ from typing import Protocol
 from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
+from i2ptunnel.relay.pace import Pace
 
 READ_BYTES = 65536
 
@@ -77,17 +78,27 @@ class I2pSession(Protocol):
 
 
 class Traffic:
-    """What a tunnel has carried so far, in bytes; ``sent`` is into I2P."""
+    """What a tunnel has carried so far, in bytes, and how fast it may; ``sent`` is into I2P."""
 
-    __slots__ = ("received", "sent")
+    __slots__ = ("inbound", "outbound", "received", "sent")
 
-    def __init__(self) -> None:
+    def __init__(
+        self, inbound_bytes_s: int | None = None, outbound_bytes_s: int | None = None
+    ) -> None:
         self.sent = 0
         self.received = 0
+        self.inbound: Pace | None = None
+        self.outbound: Pace | None = None
+        self.limit(inbound_bytes_s, outbound_bytes_s)
+
+    def limit(self, inbound_bytes_s: int | None, outbound_bytes_s: int | None) -> None:
+        """Set the limits, for open channels too; None: none."""
+        self.inbound = None if inbound_bytes_s is None else Pace(inbound_bytes_s)
+        self.outbound = None if outbound_bytes_s is None else Pace(outbound_bytes_s)
 
 
 class CountedChannel:
-    """A channel into I2P whose bytes are counted."""
+    """A channel into I2P whose bytes are counted, and held back to the tunnel's limits."""
 
     __slots__ = ("_inner", "_traffic")
 
@@ -95,11 +106,18 @@ class CountedChannel:
         self._inner, self._traffic = inner, traffic
 
     async def read(self, limit: int = READ_BYTES) -> bytes:
+        pace = self._traffic.inbound
+        if pace is not None:
+            await pace.settle()  # before: a call that is cancelled must not lose what it has read
         data = await self._inner.read(limit)
         self._traffic.received += len(data)
+        if pace is not None:
+            pace.charge(len(data))
         return data
 
     async def write(self, data: bytes) -> None:
+        if self._traffic.outbound is not None:
+            await self._traffic.outbound.wait(len(data))
         await self._inner.write(data)
         self._traffic.sent += len(data)
 

@@ -33,6 +33,12 @@ class Pace:
         self.charge(count)
         return True
 
+    async def settle(self) -> None:
+        """Wait until what was taken before has passed."""
+        delay_s = self._paid_until - self._monotonic()
+        if delay_s > 0:
+            await asyncio.sleep(delay_s)
+
     async def wait(self, count: int) -> None:
         """Take ``count`` bytes and wait as long as they need."""
         delay_s = self.charge(count)

@@ -13,9 +13,9 @@ import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from core.base.errors import I2PError, LocalError, Unavailable
 from i2ptunnel.config.router_model import ShapeSection
@@ -25,6 +25,7 @@ from i2ptunnel.config.tunnel_models import (
     ServerSection,
     TunnelSection,
 )
+from i2ptunnel.config.tunnel_parts import EncryptedSection
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession, Traffic
 
@@ -33,8 +34,27 @@ ModelT = TypeVar("ModelT", bound=TunnelSection)
 _PASSWORD_BYTES_MAX = 1024
 
 
+NOT_ENCRYPTED = EncryptedSection()
+
+
 class TunnelFault(I2PError):
     """A tunnel cannot start with what it was given. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestPolicy:
+    """When a session may rest, in seconds without use; 0: never."""
+
+    delay_open: bool = False
+    reduce_after_s: float = 0.0
+    reduce_to: int = 1
+    close_after_s: float = 0.0
+    new_keys: bool = False
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it ever rests."""
+        return self.delay_open or self.reduce_after_s > 0 or self.close_after_s > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +63,7 @@ class SessionRequest:
 
     ``keys_file`` is relative to the data directory (None: keys that are forgotten). ``is_shared``:
     the session may be used together with other tunnels of the same shape. ``publish``: others must
-    be able to find it (servers).
+    be able to find it (servers), unless its lease set is ``encrypted``.
     """
 
     name: str
@@ -52,6 +72,8 @@ class SessionRequest:
     keys_file: str | None
     is_shared: bool
     publish: bool
+    rest: RestPolicy = RestPolicy()
+    encrypted: EncryptedSection = NOT_ENCRYPTED
 
 
 async def close_own_session(session: I2pSession) -> None:
@@ -78,17 +100,41 @@ class TunnelContext:
 class Tunnel(ABC, Generic[ModelT]):
     """Base of all tunnel types."""
 
+    #: options that take effect while the tunnel runs, without touching a connection
+    LIVE_OPTIONS: ClassVar[frozenset[str]] = frozenset(("bandwidth",))
+
     def __init__(self, model: ModelT, context: TunnelContext) -> None:
         self.model = model
         self.context = context
         self.session: I2pSession | None = None
-        self.traffic = Traffic()
+        self.traffic = Traffic(model.bandwidth.inbound, model.bandwidth.outbound)
         #: figures since the tunnel was made: connections, connections_refused, …
         self.counts: Counter[str] = Counter()
         #: in words for the user, without hosts or addresses; None: nothing is wrong
         self.last_error: str | None = None
         #: set when a started tunnel cannot go on; cleared by ``start``
         self.failed = asyncio.Event()
+
+    def update(self, model: ModelT) -> bool:
+        """Take over changed options while running; False if that needs a new start."""
+        if not self.can_update(model):
+            return False
+        self.model = model
+        self.traffic.limit(model.bandwidth.inbound, model.bandwidth.outbound)
+        self.on_update()
+        return True
+
+    def can_update(self, model: ModelT) -> bool:
+        """Whether :meth:`update` would take it over."""
+        changed = {
+            field.name
+            for field in fields(model)
+            if getattr(model, field.name) != getattr(self.model, field.name)
+        }
+        return changed <= self.LIVE_OPTIONS
+
+    def on_update(self) -> None:
+        """The model is another one: renew what was made from the old one's live options."""
 
     @property
     def name(self) -> str:
@@ -115,8 +161,11 @@ class Tunnel(ABC, Generic[ModelT]):
 
     @property
     def b32(self) -> str | None:
-        """Our own address in I2P, while there is a session."""
-        return self.session.destination.b32 if self.session is not None else None
+        """Our own address in I2P, while there is a session: the long one if it is encrypted."""
+        if self.session is None:
+            return None
+        blinded = getattr(self.session, "blinded_address", None)
+        return self.session.destination.b32 if blinded is None else str(blinded)
 
     @abstractmethod
     async def start(self) -> None:
@@ -169,13 +218,24 @@ class Tunnel(ABC, Generic[ModelT]):
         """Servers are published under their own keys; clients share unless told otherwise."""
         model = self.model
         keys: str | None
+        rest = RestPolicy(reduce_after_s=model.reduce_after, reduce_to=model.reduce_to)
+        encrypted = NOT_ENCRYPTED
         if isinstance(model, ServerSection):
             keys, is_shared, publish = model.keys or f"{self.name}.dat", False, True
+            encrypted = model.encrypted
         elif isinstance(model, ClientSection):
             keys, is_shared, publish = model.keys, model.shared and model.keys is None, False
+            rest = replace(
+                rest,
+                delay_open=model.delay_open,
+                close_after_s=model.close_after,
+                new_keys=model.new_keys,
+            )
         else:
             raise LocalError(f"a model without session: {self.type}")
-        return SessionRequest(self.name, model.inbound, model.outbound, keys, is_shared, publish)
+        return SessionRequest(
+            self.name, model.inbound, model.outbound, keys, is_shared, publish, rest, encrypted
+        )
 
     async def _open_session(self) -> I2pSession:
         if self.session is None:
