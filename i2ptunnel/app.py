@@ -27,14 +27,13 @@ from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.control import ControlFault, ControlServer
 from i2ptunnel.manager import Manager, TunnelClasses
-from i2ptunnel.naming.resolver import FileResolver
+from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
 from i2ptunnel.notify import ServiceNotifier
 from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 CONTROL_SOCKET = "control.sock"
-HOSTS_FILE = "hosts.txt"
 _STATUS_INTERVAL_S = 5.0
 
 _log = logging.getLogger("i2ptunnel.app")
@@ -74,12 +73,11 @@ class App:
         self._reread = reread
         self._router = Router(router_config(loaded.configuration.router))
         data_dir = loaded.data_dir
-        self._manager = Manager(
-            classes,
-            SessionPool(self._router.open_session, data_dir),
-            FileResolver(data_dir / HOSTS_FILE),
-            data_dir,
+        sessions = SessionPool(self._router.open_session, data_dir)
+        self._naming = NamingService(
+            loaded.configuration, data_dir, sessions.open, sessions.release
         )
+        self._manager = Manager(classes, sessions, self._naming.resolver, data_dir)
         self._control = ControlServer(data_dir / CONTROL_SOCKET, self._commands())
         self._notifier = ServiceNotifier(dict(os.environ))
         self._started_at = time.monotonic()
@@ -100,6 +98,7 @@ class App:
             await self._control.start()
             self._manager.on_change(self._tell_systemd)
             await self._manager.apply(self._loaded.configuration.tunnels)
+            self._naming.start()
             self._notifier.ready(self._status_line())
             _log.info("i2ptunnel is up, process %d", os.getpid())
             await self._until_stopped()
@@ -135,6 +134,7 @@ class App:
         """Stop everything in turn; what hangs may take none of the time of the rest."""
         for what, stopping, timeout_s in (
             ("control socket", self._control.stop(), 0.2),
+            ("address book", self._naming.stop(), 0.3),
             ("tunnels", self._manager.stop_all(), 1.6),
             ("router", self._router.stop(), 1.0),
         ):
@@ -145,6 +145,7 @@ class App:
                 _log.warning("the %s took too long to stop", what)
             except Exception:
                 _log.exception("the %s did not stop cleanly", what)
+        self._naming.close()
 
     async def _import_files(self) -> None:
         data_dir = self._loaded.data_dir
@@ -197,6 +198,7 @@ class App:
             "uptime_s": round(time.monotonic() - self._started_at, 1),
             "router": router,
             "tunnels": self._manager.status(),
+            "naming": self._naming.status(),
             "paths": [
                 {"session": name, "inbound": is_inbound, "hops": [b32encode(hop) for hop in hops]}
                 for name, is_inbound, hops in self._router.tunnel_paths()
@@ -220,6 +222,7 @@ class App:
         if loaded.configuration.router != self._loaded.configuration.router:
             _log.warning("changes of router: need a restart; the tunnels are reloaded")
         self._loaded = loaded
+        self._naming.configure(loaded.configuration)
         await self._manager.apply(loaded.configuration.tunnels)
         self._notifier.ready(self._status_line())
         _log.info("reloaded")
@@ -246,6 +249,7 @@ class App:
             "netdb-list": self._on_netdb_list,
             "netdb-export": self._on_netdb_export,
             "netdb-import": self._on_netdb_import,
+            **self._naming.commands(),
         }
 
     async def _on_status(self, _: dict[str, Any]) -> Any:

@@ -28,7 +28,10 @@ from i2ptunnel.config.tunnel_models import (
 )
 
 _RESERVED_FILES = frozenset(
-    ("router.info", "router.keys", "state.sqlite", "control.sock", "hosts.txt", "lock")
+    (
+        *("router.info", "router.keys", "router.lock", "lock", "control.sock"),
+        *("state.sqlite", "addresses.sqlite", "hosts.txt"),
+    )
 )
 # Nobody on the internet can have a connection to one of these.
 _UNREACHABLE = tuple(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ptunnel.config.kinds import NamedMap, Schema
+from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import OptionInfo, Section, option
 from i2ptunnel.config.router_model import ControlSection, RouterSection
 from i2ptunnel.config.tunnel_models import TunnelKind, TunnelSection
@@ -24,6 +25,9 @@ class Configuration:
     router: RouterSection = option(Section(RouterSection), "the router", default=RouterSection())
     control: ControlSection = option(
         Section(ControlSection), "watching and control", default=ControlSection()
+    )
+    naming: NamingSection = option(
+        Section(NamingSection), "the address books", default=NamingSection()
     )
     tunnels: dict[str, TunnelSection] = field(
         default_factory=dict, metadata={"option": OptionInfo(_TUNNELS, "name -> tunnel")}

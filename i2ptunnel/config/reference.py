@@ -10,6 +10,7 @@ from dataclasses import MISSING
 from typing import Any
 
 from i2ptunnel.config.kinds import Kind, ListOf, Maybe
+from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import Section, description_of, info_of, options_of
 from i2ptunnel.config.router_model import ControlSection, RouterSection
 from i2ptunnel.config.tunnel_models import TUNNEL_MODELS, TunnelSection
@@ -57,6 +58,7 @@ def option_reference() -> str:
         _HEAD,
         f"## router\n\n{description_of(RouterSection)}\n\n{_table(RouterSection)}",
         f"## control\n\n{description_of(ControlSection)}\n\n{_table(ControlSection)}",
+        f"## naming\n\n{description_of(NamingSection)}\n\n{_table(NamingSection)}",
         f"## tunnels\n\nOptions of every tunnel:\n\n{_table(TunnelSection)}",
     ]
     for name, model in TUNNEL_MODELS.items():

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.base.errors import DecodeError, I2PError
+from core.base.errors import DecodeError, I2PError, Unavailable
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.naming import merge
@@ -52,8 +52,14 @@ class AddressBooks:
         """Open or create the file; raises FileFault."""
         self.store = Store(path)
         self._wall = wall
+        self._is_ending = False
+
+    def abandon_merges(self) -> None:
+        """End a merge that runs in another thread, without a trace, and begin no other."""
+        self._is_ending = True
 
     def close(self) -> None:
+        self._is_ending = True
         self.store.close()
 
     # Looking up
@@ -186,14 +192,21 @@ class AddressBooks:
     # Feeds
 
     def merge(self, text: str, source: str) -> merge.MergeResult:
-        """Take a feed into the router book; seconds for a long one. Raises FileFault."""
+        """Take a feed into the router book; seconds for a long one.
+
+        Raises FileFault, and Unavailable after :meth:`abandon_merges`.
+        """
         now = self._wall()
         result = merge.MergeResult()
-        lines = merge.prepare(text, self.store.known(), now, result)
+        lines = merge.prepare(text, self.store.known(), now, result, self._check_open)
         if lines:
             with self.store.transaction() as transaction:
-                merge.apply(lines, transaction, source, now, result)
+                merge.apply(lines, transaction, source, now, result, self._check_open)
         return result
+
+    def _check_open(self) -> None:
+        if self._is_ending:
+            raise Unavailable("the address book is being closed", "closed")
 
     def subscribe(self, url: str) -> bool:
         """Add a feed; False if it is there already. Raises BookFault, FileFault."""

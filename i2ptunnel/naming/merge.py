@@ -16,7 +16,7 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 
@@ -31,6 +31,7 @@ LINES_MAX = 400_000
 #: base64 characters of a destination that a feed may bring (naming document)
 DESTINATION_CHARACTERS_MAX = 616
 _PASSES_MAX = 16
+_CHECK_EVERY = 200
 #: clocks differ; a line dated further ahead would make later ones stale
 _FUTURE_MAX_S = 86_400
 
@@ -77,14 +78,21 @@ class _Outcome(Enum):
 
 
 def prepare(
-    text: str, known: Mapping[str, Mapping[bytes, bool]], now: float, result: MergeResult
+    text: str,
+    known: Mapping[str, Mapping[bytes, bool]],
+    now: float,
+    result: MergeResult,
+    check: Callable[[], None] = lambda: None,
 ) -> list[HostsLine]:
     """The lines of a feed that may change something, parsed and verified; the slow part.
 
-    ``known`` is ``Store.known()``; what is certainly nothing new is counted and left out.
+    ``known`` is ``Store.known()``; what is certainly nothing new is counted and left out. ``check``
+    is called now and then and may raise.
     """
     wanted: list[HostsLine] = []
     for number, raw in enumerate(text.splitlines()):
+        if number % _CHECK_EVERY == 0:
+            check()
         if number >= LINES_MAX:
             result.passed_over += 1
             continue
@@ -118,14 +126,21 @@ def prepare(
 
 
 def apply(
-    lines: list[HostsLine], transaction: Transaction, source: str, now: float, result: MergeResult
+    lines: list[HostsLine],
+    transaction: Transaction,
+    source: str,
+    now: float,
+    result: MergeResult,
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Carry prepared lines out in the router book."""
     merge = _Merge(transaction, source, int(now))
     waiting = lines
     for _ in range(_PASSES_MAX):
         still: list[HostsLine] = []
-        for line in waiting:
+        for number, line in enumerate(waiting):
+            if number % _CHECK_EVERY == 0:
+                check()
             outcome = merge.carry_out(line)
             if outcome is _Outcome.CONFLICT:
                 still.append(line)

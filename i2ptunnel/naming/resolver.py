@@ -69,6 +69,11 @@ class FileResolver:
             return self._hosts.get(parent)
         return found
 
+    def names_of(self, destination_hash: bytes) -> list[str]:
+        """The names that the file has for a hash."""
+        self._refresh()
+        return sorted(name for name, found in self._hosts.items() if found == destination_hash)
+
     def _refresh(self) -> None:
         now = self._monotonic()
         if self._checked_at is not None and now - self._checked_at < _CHECK_EVERY_S:

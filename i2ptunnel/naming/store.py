@@ -158,23 +158,19 @@ class Store:
     def entries(self, books: tuple[Book, ...], part: str = "") -> Iterator[Entry]:
         """Every entry of the books whose name contains ``part``, by name."""
         marks = ",".join("?" * len(books))
-        yield from self._entries(
-            f"WHERE book IN ({marks}) AND instr(name, ?) ORDER BY name, book, position",
-            *(int(book) for book in books),
-            part,
+        query = (
+            f"SELECT {_COLUMNS} FROM entries WHERE book IN ({marks}) AND instr(name, ?) "
+            "ORDER BY name, book, position"
         )
+        for row in self._many(query, *(int(book) for book in books), part):
+            yield _entry(row)
 
     def known(self) -> dict[str, dict[bytes, bool]]:
         """Name -> hash -> whether there is a signed line, in the local and the router book."""
         known: dict[str, dict[bytes, bool]] = {}
-        try:
-            # A connection of its own: lookups on the other one do not wait for so many rows.
-            with contextlib.closing(_connect(self.path)) as connection:
-                query = "SELECT name, hash, line != '' FROM entries WHERE book != ?"
-                for name, digest, is_signed in connection.execute(query, (int(Book.PRIVATE),)):
-                    known.setdefault(name, {})[digest] = bool(is_signed)
-        except sqlite3.Error as error:
-            raise FileFault(self.path, f"cannot read: {error}") from error
+        query = "SELECT name, hash, line != '' FROM entries WHERE book != ?"
+        for name, digest, is_signed in self._many(query, int(Book.PRIVATE)):
+            known.setdefault(name, {})[digest] = bool(is_signed)
         return known
 
     def counts(self) -> dict[Book, int]:
@@ -196,6 +192,10 @@ class Store:
         """(secret, client key) of a ``….b32.i2p`` address with an encrypted lease set."""
         rows = self._select("SELECT secret, client_key FROM credentials WHERE address = ?", address)
         return (str(rows[0][0]), rows[0][1]) if rows else ("", None)
+
+    def version(self) -> int:
+        """A number that changes when anybody has changed the file."""
+        return int(self._select("PRAGMA data_version")[0][0])
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -221,6 +221,14 @@ class Store:
         return [
             _entry(row) for row in self._select(f"SELECT {_COLUMNS} FROM entries {where}", *values)
         ]
+
+    def _many(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Rows over a connection of their own, so that lookups do not wait for them."""
+        try:
+            with contextlib.closing(_connect(self.path)) as connection:
+                yield from connection.execute(query, values)
+        except sqlite3.Error as error:
+            raise FileFault(self.path, f"cannot read: {error}") from error
 
     def _select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:

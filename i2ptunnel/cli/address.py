@@ -1,0 +1,227 @@
+"""``address``: the address books, with or without a running appliance."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.api import read_limited, write_atomic
+from core.data.identity import hash_to_b32
+from i2ptunnel.cli.exits import CommandFault, Exit
+from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.naming.address import NameFault, read_address
+from i2ptunnel.naming.books import FILE_NAME, AddressBooks
+from i2ptunnel.naming.names import displayed, normalise
+from i2ptunnel.naming.publish import PUBLIC_BOOKS, export_text
+from i2ptunnel.naming.resolver import FileResolver
+from i2ptunnel.naming.store import Book, Entry
+from i2ptunnel.printable import printable
+
+_IMPORT_BYTES_MAX = 256 * 1024 * 1024
+_WORDS = [book.word for book in Book]
+
+
+def add_address(parser: argparse.ArgumentParser) -> None:
+    from i2ptunnel.cli.address_feeds import add_feed_actions
+
+    parser.description = __doc__
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    lookup = actions.add_parser("lookup", help="the address of a name, or the names of an address")
+    lookup.add_argument("name")
+    lookup.add_argument("--json", action="store_true", help="for programs")
+    lookup.set_defaults(run=_lookup)
+    listing = actions.add_parser("list", help="the names that are known")
+    listing.add_argument("part", nargs="?", default="", help="only names that contain this")
+    _add_book(listing, None)
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.set_defaults(run=_list)
+    add = actions.add_parser("add", help="give an address a name")
+    add.add_argument("name")
+    add.add_argument("target", help="a base64 destination, or an address ….b32.i2p")
+    _add_book(add, "local")
+    how = add.add_mutually_exclusive_group()
+    how.add_argument("--replace", action="store_true", help="in place of what the name has")
+    how.add_argument("--further", action="store_true", help="besides what the name has")
+    add.add_argument("--notes", default="", help="words for yourself")
+    add.set_defaults(run=_add)
+    remove = actions.add_parser("remove", help="forget a name; feeds cannot bring it back")
+    remove.add_argument("name")
+    _add_book(remove, None)
+    remove.set_defaults(run=_remove)
+    imported = actions.add_parser("import", help="add the names of a hosts.txt that you trust")
+    imported.add_argument("file", type=Path)
+    _add_book(imported, "local")
+    imported.add_argument("--replace", action="store_true", help="also for names that are known")
+    imported.set_defaults(run=_import)
+    export = actions.add_parser("export", help="write books as a hosts.txt")
+    export.add_argument("file", type=Path, nargs="?", help="default: standard output")
+    export.add_argument("--book", action="append", choices=_WORDS, help="default: local and router")
+    export.set_defaults(run=_export)
+    for action in (lookup, listing, add, remove, imported, export):
+        add_source_options(action)
+    add_feed_actions(actions)
+
+
+def _add_book(parser: argparse.ArgumentParser, default: str | None) -> None:
+    text = f"default: {default}" if default else "default: all"
+    parser.add_argument("--book", choices=_WORDS, default=default, help=text)
+
+
+def data_dir_of(arguments: argparse.Namespace) -> Path:
+    """The data directory that the options mean."""
+    if arguments.data_dir is not None and arguments.config is None:
+        return Path(arguments.data_dir)
+    return load_sources(arguments).data_dir
+
+
+@contextmanager
+def open_books(arguments: argparse.Namespace) -> Iterator[AddressBooks]:
+    """The books of the data directory that the options mean; raises FileFault."""
+    books = AddressBooks(data_dir_of(arguments) / FILE_NAME, time.time)
+    try:
+        yield books
+    finally:
+        books.close()
+
+
+def _book_of(arguments: argparse.Namespace) -> Book | None:
+    return Book.of(arguments.book) if arguments.book else None
+
+
+def _describe(entry: Entry) -> dict[str, Any]:
+    destination = entry.parsed()
+    return {
+        "name": entry.name,
+        "book": entry.book.word,
+        "address": entry.address or hash_to_b32(entry.hash),
+        "destination": destination.b64 if destination else None,
+        "signing_type": destination.signing_type if destination else None,
+        "is_signed": bool(entry.line),
+        "source": entry.source,
+        "notes": entry.notes,
+        "added": entry.added,
+        "modified": entry.modified,
+        "dated": entry.date,
+    }
+
+
+def _day(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+
+
+def _print_entry(entry: Entry) -> None:
+    shown = _describe(entry)
+    script = displayed(entry.name)
+    print(f"name         {entry.name}{f' ({printable(script)})' if script != entry.name else ''}")
+    print(f"address      {shown['address']}")
+    signed = ", signed by its owner" if entry.line else ""
+    print(f"book         {entry.book.word}, since {_day(entry.added)}{signed}")
+    print(f"from         {printable(entry.source)}")
+    if entry.notes:
+        print(f"notes        {printable(entry.notes)}")
+    if shown["destination"]:
+        print(f"destination  {shown['destination']}")
+
+
+def _lookup(arguments: argparse.Namespace) -> int:
+    name = normalise(arguments.name)
+    try:
+        address = read_address(name)
+    except NameFault as fault:
+        raise CommandFault(f"{printable(arguments.name)}: {fault}") from None
+    with open_books(arguments) as books:
+        found = books.lookup(name) if address is None else books.names_of(address.hash)
+    if not found or (address is None and found[0].book is Book.ROUTER):
+        found = _in_hosts_file(arguments, name, None if address is None else address.hash) or found
+    if arguments.json:
+        print(json.dumps([_describe(entry) for entry in found], indent=2))
+        return Exit.OK if found else Exit.FAILED
+    if not found:
+        what = "no address book has this name" if address is None else "no name is known for it"
+        raise CommandFault(f"{printable(arguments.name)}: {what}")
+    for number, entry in enumerate(found):
+        if number:
+            print()
+        _print_entry(entry)
+    return Exit.OK
+
+
+def _in_hosts_file(
+    arguments: argparse.Namespace, name: str, destination_hash: bytes | None
+) -> list[Entry]:
+    """What ``hosts.txt`` in the data directory has; shown as a part of the local book."""
+    hosts = FileResolver(data_dir_of(arguments) / "hosts.txt")
+    if destination_hash is None:
+        found = hosts.find(name)
+        pairs = [] if found is None else [(name, found)]
+    else:
+        pairs = [(known, destination_hash) for known in hosts.names_of(destination_hash)]
+    return [Entry(Book.LOCAL, known, digest, source="hosts.txt") for known, digest in pairs]
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    book = _book_of(arguments)
+    wanted = tuple(Book) if book is None else (book,)
+    with open_books(arguments) as books:
+        entries = list(books.store.entries(wanted, normalise(arguments.part)))
+    if arguments.json:
+        print(json.dumps([_describe(entry) for entry in entries], indent=2))
+        return Exit.OK
+    for entry in entries:
+        address = entry.address or hash_to_b32(entry.hash)
+        print(f"{entry.name:30}  {entry.book.word:7}  {address}")
+    print(f"{len({(entry.book, entry.name) for entry in entries})} names")
+    return Exit.OK
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    book = Book.of(arguments.book)
+    with open_books(arguments) as books:
+        entry = books.add(
+            book,
+            arguments.name,
+            arguments.target,
+            notes=arguments.notes,
+            is_replacing=arguments.replace,
+            is_further=arguments.further,
+        )
+    print(f"{entry.name} is {entry.address or hash_to_b32(entry.hash)} ({book.word} book)")
+    return Exit.OK
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    with open_books(arguments) as books:
+        had = books.remove(arguments.name, _book_of(arguments))
+    if not had:
+        raise CommandFault(f"{printable(arguments.name)}: no address book has this name")
+    print("removed from the " + " and the ".join(f"{book.word} book" for book in had))
+    return Exit.OK
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    text = read_limited(arguments.file, _IMPORT_BYTES_MAX).decode("utf-8", "replace")
+    with open_books(arguments) as books:
+        done = books.import_text(Book.of(arguments.book), text, is_replacing=arguments.replace)
+    print(
+        f"{done.added} names added, {done.known} known already, "
+        f"{done.conflicts} known with another address and kept, {done.faults} lines wrong"
+    )
+    return Exit.OK if done.added or done.known or not done.faults else Exit.FAILED
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    wanted = [Book.of(word) for word in arguments.book] if arguments.book else PUBLIC_BOOKS
+    with open_books(arguments) as books:
+        text = export_text(books.store, sorted(set(wanted)))
+    if arguments.file is None:
+        sys.stdout.write(text)
+        return Exit.OK
+    write_atomic(arguments.file, text.encode(), 0o644)
+    print(f"{text.count(chr(10))} lines written")
+    return Exit.OK

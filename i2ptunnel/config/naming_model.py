@@ -1,0 +1,40 @@
+"""The ``naming:`` section: where names come from, and what is published of them."""
+
+# option() is dataclasses.field() by another name, which the rule cannot know.
+# ruff: noqa: RUF009
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from i2ptunnel.config.kinds import Duration, FilePath, Flag, ListOf, Maybe
+from i2ptunnel.config.network_kinds import UrlKind
+from i2ptunnel.config.options import Section, option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishSection:
+    """A hosts.txt of our own for others to subscribe to; offer it with an httpserver."""
+
+    file: Path = option(FilePath(), "where it is written, for instance in a docroot")
+    router_book: bool = option(
+        Flag(), "also what subscriptions brought, not only the local book", default=True
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamingSection:
+    """The address books. More feeds can be added with ``i2ptunnel address subscribe``."""
+
+    subscriptions: tuple[str, ...] = option(
+        ListOf(UrlKind("http", i2p_host=True)),
+        "feeds of names, fetched through I2P; each is trusted with names not yet known",
+        default=(),
+    )
+    interval: float = option(
+        Duration(600, 90 * 86400.0), "time between two fetches of a feed", default=12 * 3600.0
+    )
+    publish: PublishSection | None = option(
+        Maybe(Section(PublishSection)), "publish our own hosts.txt; null: do not", default=None
+    )

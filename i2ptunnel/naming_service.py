@@ -1,0 +1,166 @@
+"""Address books, feeds and our own names, put together for one running appliance."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+from core.api import FileFault
+from core.base.errors import I2PError, Unavailable
+from i2ptunnel.config.checks import key_file_of
+from i2ptunnel.config.model import Configuration
+from i2ptunnel.config.router_model import ShapeSection
+from i2ptunnel.config.tunnel_models import ClientSection
+from i2ptunnel.control import Command, ControlFault
+from i2ptunnel.keyfiles import read_keys
+from i2ptunnel.naming.books import FILE_NAME, AddressBooks, BookFault
+from i2ptunnel.naming.feeds import Feeds, FeedSettings
+from i2ptunnel.naming.fetch import FeedSession
+from i2ptunnel.naming.publish import PUBLIC_BOOKS, PublishedFile
+from i2ptunnel.naming.resolver import BookResolver, FileResolver
+from i2ptunnel.naming.store import Book
+from i2ptunnel.relay.channel import I2pSession
+from i2ptunnel.tunnels.base import SessionRequest, end_task
+
+HOSTS_FILE = "hosts.txt"
+_SESSION_NAME = "address book"
+_READY_TIMEOUT_S = 60.0
+
+_log = logging.getLogger("i2ptunnel.naming")
+
+
+class NamingService:
+    """Owns the books; start it when the router runs, stop it before the router stops."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        data_dir: Path,
+        open_session: Callable[[SessionRequest], Awaitable[I2pSession]],
+        release_session: Callable[[I2pSession], Awaitable[None]],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Open the books; raises FileFault."""
+        self._configuration = configuration
+        self._data_dir = data_dir
+        self._open_session = open_session
+        self._release_session = release_session
+        self.books = AddressBooks(data_dir / FILE_NAME, wall)
+        #: what tunnels ask
+        self.resolver = BookResolver(self.books, FileResolver(data_dir / HOSTS_FILE))
+        self._claimed: set[tuple[str, Path]] = set()
+        self._feeds = Feeds(
+            self.books,
+            self.resolver,
+            self._session,
+            wall,
+            _settings(configuration),
+            claim=self._claim_own_names,
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Fetch feeds from now on, when they are due."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._feeds.run(), name="address book")
+
+    async def stop(self) -> None:
+        """End fetching; names are still looked up. May be called in any state."""
+        self.books.abandon_merges()
+        task, self._task = self._task, None
+        await end_task(task)
+
+    def close(self) -> None:
+        """After the last lookup."""
+        self.books.close()
+
+    def configure(self, configuration: Configuration) -> None:
+        """Use another configuration from now on."""
+        self._configuration = configuration
+        self._feeds.configure(_settings(configuration))
+
+    def commands(self) -> dict[str, Command]:
+        """What the control socket offers."""
+        return {"address-fetch": self._on_fetch, "address-status": self._on_status}
+
+    def status(self) -> dict[str, Any]:
+        """For ``status --json``."""
+        try:
+            return self._feeds.status()
+        except FileFault as fault:
+            return {"error": str(fault)}
+
+    async def _on_status(self, _: dict[str, Any]) -> Any:
+        return self._feeds.status()
+
+    async def _on_fetch(self, request: dict[str, Any]) -> Any:
+        urls = request.get("urls")
+        if urls is not None and not (
+            isinstance(urls, list) and all(isinstance(url, str) for url in urls)
+        ):
+            raise ControlFault("urls is not a list of URLs")
+        try:
+            return await self._feeds.fetch(urls)
+        except Unavailable:
+            raise ControlFault("there are no tunnels into I2P yet; try again later") from None
+
+    # A way into I2P
+
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[FeedSession]:
+        """A ready session, that of the client tunnels if there is one."""
+        shape = next(
+            (
+                (tunnel.inbound, tunnel.outbound)
+                for tunnel in self._configuration.tunnels.values()
+                if isinstance(tunnel, ClientSection)
+                and (tunnel.enabled and tunnel.shared and tunnel.keys is None)
+            ),
+            (ShapeSection(), ShapeSection()),
+        )
+        session = await self._open_session(SessionRequest(_SESSION_NAME, *shape, None, True, False))
+        try:
+            await session.wait_ready(_READY_TIMEOUT_S)
+            yield cast(FeedSession, session)
+        finally:
+            await self._release_session(session)
+
+    # Our own names
+
+    def _claim_own_names(self) -> None:
+        """Names of our own server tunnels go into the local book once their keys are there."""
+        for name, tunnel in self._configuration.tunnels.items():
+            hostname = getattr(tunnel, "hostname", None)
+            keys_file = key_file_of(name, tunnel)
+            if not isinstance(hostname, str) or keys_file is None or not tunnel.enabled:
+                continue
+            if getattr(getattr(tunnel, "encrypted", None), "enabled", False):
+                continue  # its name would tell what its address hides
+            own = (hostname, self._data_dir / keys_file)
+            if own not in self._claimed and own[1].exists():
+                self._claimed.add(own)
+                self._claim(name, *own)
+
+    def _claim(self, tunnel: str, hostname: str, path: Path) -> None:
+        try:
+            keys = read_keys(path)
+            if keys is not None:
+                self.books.claim(hostname, keys)
+        except BookFault as fault:
+            _log.warning("the hostname of tunnel %s is not in the address book: %s", tunnel, fault)
+        except I2PError:
+            pass  # the tunnel itself says what is wrong with its keys
+
+
+def _settings(configuration: Configuration) -> FeedSettings:
+    naming = configuration.naming
+    published = None
+    if naming.publish is not None:
+        books = PUBLIC_BOOKS if naming.publish.router_book else (Book.LOCAL,)
+        published = PublishedFile(naming.publish.file, books)
+    return FeedSettings(tuple(dict.fromkeys(naming.subscriptions)), naming.interval, published)

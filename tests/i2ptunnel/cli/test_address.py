@@ -1,0 +1,114 @@
+"""``i2ptunnel address`` as a user types it, on the files of a data directory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.data.private_keys import PrivateKeys
+from i2ptunnel.cli.main import main
+from i2ptunnel.keyfiles import write_new_keys
+from i2ptunnel.naming.hosts_line import parse_line
+from tests.support.deterministic import SeededEntropy
+
+A, B = (PrivateKeys.generate_destination(SeededEntropy(name)) for name in ("a", "b"))
+
+
+class Shell:
+    """Runs commands in one data directory."""
+
+    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.directory = directory
+        self._capsys = capsys
+
+    def __call__(self, *words: str, status: int = 0, data_dir: bool = True) -> str:
+        where = ["--data-dir", str(self.directory / "data")] if data_dir else []
+        assert main(["address", *words, *where]) == status
+        captured = self._capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return captured.out if status == 0 else captured.err + captured.out
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(tmp_path, capsys)
+
+
+def test_names(shell: Shell) -> None:
+    assert shell("list") == "0 names\n"
+    assert "(local book)" in shell("add", "A.i2p", A.destination.b64, "--notes", "my \x1b[2J")
+    assert "another address" in shell("add", "a.i2p", B.destination.b64, status=1)
+    shell("add", "a.i2p", B.destination.b32, "--book", "private")
+    shown = shell("lookup", "www.a.i2p.alt")
+    assert B.destination.b32 in shown and "private" in shown
+    assert shell("remove", "a.i2p", "--book", "private") == "removed from the private book\n"
+    shown = shell("lookup", "a.i2p")
+    assert A.destination.b64 in shown and "\x1b" not in shown
+    assert "name         a.i2p" in shell("lookup", A.destination.b32)
+    (entry,) = json.loads(shell("lookup", A.destination.b64, "--json"))
+    assert (entry["name"], entry["book"], entry["is_signed"]) == ("a.i2p", "local", False)
+    shell("add", "a.i2p", B.destination.b64, "--further")
+    assert len(json.loads(shell("list", "--json", "A"))) == 2
+    assert shell("list", "nothing") == "0 names\n"
+    assert "no address book" in shell("lookup", "b.i2p", status=1)
+    assert shell("lookup", "b.i2p", "--json", status=1) == "[]\n"
+    assert "not a b32 address" in shell("lookup", "x.b32.i2p", status=1)
+    assert "not a name" in shell("add", "proxy.i2p", A.destination.b64, status=1)
+    assert "not a destination" in shell("add", "b.i2p", "c.i2p", status=1)
+    assert "no address book" in shell("remove", "b.i2p", status=1)
+
+
+def test_hosts_txt_in_the_data_directory(shell: Shell) -> None:
+    (shell.directory / "data").mkdir()
+    (shell.directory / "data" / "hosts.txt").write_text(f"f.i2p={A.destination.b64}\n")
+    assert "hosts.txt" in shell("lookup", "f.i2p")
+    assert "f.i2p" in shell("lookup", A.destination.b32)
+
+
+def test_import_and_export(shell: Shell) -> None:
+    source, target = shell.directory / "in.txt", shell.directory / "out.txt"
+    source.write_text(f"a.i2p={A.destination.b64}\nb.i2p={B.destination.b64}\n")
+    assert shell("import", str(source)).startswith("2 names added")
+    assert shell("export") == source.read_text()
+    assert shell("export", str(target), "--book", "local") == "2 lines written\n"
+    assert target.read_text() == source.read_text()
+    assert shell("export", "--book", "private") == ""
+    source.write_text("junk\n")
+    shell("import", str(source), status=1)
+    assert "none.txt" in shell("import", str(shell.directory / "none.txt"), status=1)
+
+
+def test_sign(shell: Shell) -> None:
+    one, two = shell.directory / "one.dat", shell.directory / "two.dat"
+    write_new_keys(one, A)
+    write_new_keys(two, B)
+    line = parse_line(shell("sign", "A.i2p", str(one), data_dir=False))
+    assert line is not None and line.is_signed_properly() and line.name == "a.i2p"
+    change = ["sign", "a.i2p", str(one), "--command", "changedest"]
+    assert "older destination" in shell(*change, status=1, data_dir=False)
+    line = parse_line(shell(*change, "--old-keys", str(two), data_dir=False))
+    assert line is not None and line.is_signed_properly() and line.old_destination == B.destination
+    assert "no such file" in shell("sign", "a.i2p", "none.dat", status=1, data_dir=False)
+
+
+def test_subscriptions(shell: Shell) -> None:
+    config = shell.directory / "i.yaml"
+    config.write_text(
+        f"router: {{data_dir: {shell.directory}/data}}\n"
+        "naming: {subscriptions: [http://one.i2p/hosts.txt], interval: 1d}\n"
+    )
+    options = ("-c", str(config))
+    assert shell("subscribe", "http://Two.i2p/x", *options) == "subscribed to http://two.i2p/x\n"
+    assert "already" in shell("subscribe", "http://two.i2p/x", *options)
+    listed = json.loads(shell("subscribe", "--json", *options))
+    assert [(row["url"], row["by"]) for row in listed] == [
+        ("http://one.i2p/hosts.txt", "configuration"),
+        ("http://two.i2p/x", "command"),
+    ]
+    assert "never fetched, due now" in shell("subscribe", *options)
+    assert shell("unsubscribe", "http://two.i2p/x", *options) == "unsubscribed\n"
+    assert "YAML" in shell("unsubscribe", "http://one.i2p/hosts.txt", *options, status=1)
+    assert "http://site.i2p/hosts.txt" in shell("subscribe", "ftp://x", status=2)
+    assert "not running" in shell("fetch", *options, status=4)
