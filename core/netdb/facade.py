@@ -203,7 +203,7 @@ class NetDb:
         if known is not None:
             self._events.append(LookupFinished(request, kind, key, owner, known))
         else:
-            self._lookups.start(kind, key, owner, request, now)
+            self._lookups.start(kind, key, owner, request, now, is_paced=fresh)
         return request
 
     def remember_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> bool:

@@ -141,12 +141,17 @@ class Lookups:
         now: float,
         *,
         is_direct: bool = False,
+        is_paced: bool = False,
         published_min_ms: int = 0,
     ) -> None:
-        """Look for ``key``; LookupFinished with ``request`` follows in any case."""
+        """Look for ``key``; LookupFinished with ``request`` follows in any case.
+
+        ``is_paced``: the caller keeps distances between lookups that fail, so none is refused.
+        """
         lookup = self._active.get((kind, key, owner))
         if lookup is None:
-            if self._is_denied((kind, key, owner), now) or len(self._active) >= LOOKUPS_MAX:
+            is_denied = not is_paced and self._is_denied((kind, key, owner), now)
+            if is_denied or len(self._active) >= LOOKUPS_MAX:
                 self.refused += 1
                 self._events.append(LookupFinished(request, kind, key, owner, None))
                 return
