@@ -12,7 +12,6 @@ import pytest
 from core.data.lease_set import LeaseSet2
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
-from core.data.transport_address import RouterAddress
 from core.i2np.database import (
     LOOKUP_LEASE_SET,
     DatabaseLookup,
@@ -21,7 +20,6 @@ from core.i2np.database import (
     DeliveryStatus,
 )
 from core.i2np.message import Message, MessageType, make_short
-from core.io.system import SystemWallClock
 from core.io.tcp import TcpTransport
 from core.netdb.events import (
     Event,
@@ -37,6 +35,7 @@ from core.transport.events import MessagesReceived, PeerConnected, PeerFailed, R
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import NETWORK_ID, I2pdNet
 from tests.support.link_nodes import Node
+from tests.support.live_node import listening, live_node, until
 from tests.support.netdb_network import build_lease_set, receive
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
@@ -101,14 +100,26 @@ class Router:
         self.node.links.send(router_hash, [message], time.monotonic())
         self.tcp.schedule()
 
-    async def until(self, what: str, check: Callable[[], object], timeout_s: float = 20) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not check():
-            if time.monotonic() > deadline:
-                raise TimeoutError(what)
-            self.netdb.handle_timer(time.monotonic())
+    async def until(
+        self,
+        what: str,
+        check: Callable[[], object],
+        timeout_s: float = 20,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Serve until ``check()``; ``meanwhile`` is called at once and then every second."""
+        again_at = 0.0
+
+        def serve() -> None:
+            nonlocal again_at
+            now = time.monotonic()
+            if now >= again_at:
+                again_at = now + 1
+                meanwhile()
+            self.netdb.handle_timer(now)
             self.wake()
-            await asyncio.sleep(0.05)
+
+        await until(what, check, timeout_s, serve=serve)
 
     def of(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -124,56 +135,37 @@ def net(tmp_path: Path) -> Iterator[I2pdNet]:
         net.stop()
 
 
-def own_node(net: I2pdNet, *, caps: str = "XR") -> Node:
-    node = Node(f"netdb {time.time_ns()}", HOST, SystemWallClock(), network_id=NETWORK_ID)
-    node.port = PORT
-    signed = node.publish()
-    (address,) = signed.addresses
-    node.router_info = RouterInfo.build(
-        node.keys,
-        signed.published_ms,
-        [RouterAddress(address.cost, 0, address.style, address.options)],
-        {**signed.options, "caps": caps},
-    )
-    for raw in net.router_infos():
-        router_info = RouterInfo.parse(raw)
-        node.known[router_info.hash] = router_info
-    return node
-
-
 def test_publish_look_up_and_learn(net: I2pdNet) -> None:
     net.prepare()
     net.start()
 
     async def body() -> None:
         first, second = (RouterInfo.parse(raw) for raw in net.router_infos())
-        node = own_node(net)
+        node = live_node(net, HOST, PORT, caps="XR")
         router = Router(node)
-        await router.tcp.start(HOST, PORT)
-        router.netdb.publish_router_info(node.router_info, time.monotonic())
-        await router.until("two confirmations", lambda: len(router.of(PublishConfirmed)) == 2)
-        assert not router.of(PublishFailed)
+        async with listening(router.tcp, HOST, PORT):
+            router.netdb.publish_router_info(node.router_info, time.monotonic())
+            await router.until("two confirmations", lambda: len(router.of(PublishConfirmed)) == 2)
+            assert not router.of(PublishFailed)
 
         # A third router that knows only the first i2pd finds the second one through it.
-        await router.tcp.stop()
-        node = own_node(net)
+        node = live_node(net, HOST, PORT, caps="XR")
         del node.known[second.hash]
         router = Router(node)
-        await router.tcp.start(HOST, PORT)
-        router.netdb.lookup_router(second.hash, time.monotonic())
-        await router.until("second i2pd", lambda: router.of(LookupFinished))
-        (finished,) = router.of(LookupFinished)
-        assert isinstance(finished, LookupFinished)
-        assert isinstance(finished.result, RouterInfo)
-        assert finished.result.hash == second.hash
-        assert router.netdb.get_router(first.hash) is not None
+        async with listening(router.tcp, HOST, PORT):
+            router.netdb.lookup_router(second.hash, time.monotonic())
+            await router.until("second i2pd", lambda: router.of(LookupFinished))
+            (finished,) = router.of(LookupFinished)
+            assert isinstance(finished, LookupFinished)
+            assert isinstance(finished.result, RouterInfo)
+            assert finished.result.hash == second.hash
+            assert router.netdb.get_router(first.hash) is not None
 
-        # What nobody has: both are asked, both deny it, the lookup ends long before its limit.
-        start = time.monotonic()
-        router.netdb.lookup_router(b"n" * 32, start)
-        await router.until("denial", lambda: len(router.of(LookupFinished)) == 2)
-        assert time.monotonic() - start < 6
-        await router.tcp.stop()
+            # What nobody has: both are asked, both deny it, the lookup ends long before its limit.
+            start = time.monotonic()
+            router.netdb.lookup_router(b"n" * 32, start)
+            await router.until("denial", lambda: len(router.of(LookupFinished)) == 2)
+            assert time.monotonic() - start < 6
 
     asyncio.run(body())
 
@@ -184,44 +176,46 @@ def test_i2pd_serves_a_lease_set_of_ours(net: I2pdNet) -> None:
     net.start()
 
     async def body() -> None:
-        node = own_node(net)
+        node = live_node(net, HOST, PORT, caps="XR")
         router = Router(node)
-        await router.tcp.start(HOST, PORT)
-        keys = PrivateKeys.generate_destination(node.entropy)
-        lease_set = build_lease_set(keys, time.time(), gateway=node.hash)
-        store = DatabaseStore.of_lease_set(lease_set, 4712, 0, node.hash).write()
-        first, second = (RouterInfo.parse(raw).hash for raw in net.router_infos())
-        router.send(first, MessageType.DATABASE_STORE, store)
+        async with listening(router.tcp, HOST, PORT):
+            keys = PrivateKeys.generate_destination(node.entropy)
+            lease_set = build_lease_set(keys, time.time(), gateway=node.hash)
+            store = DatabaseStore.of_lease_set(lease_set, 4712, 0, node.hash).write()
+            first, second = (RouterInfo.parse(raw).hash for raw in net.router_infos())
+            router.send(first, MessageType.DATABASE_STORE, store)
 
-        def bodies(kind: int) -> list[bytes]:
-            return [m.body for m in router.messages if m.type == kind]
+            def bodies(kind: int) -> list[bytes]:
+                return [m.body for m in router.messages if m.type == kind]
 
-        await router.until("DeliveryStatus", lambda: bodies(MessageType.DELIVERY_STATUS))
-        status = DeliveryStatus.parse(bodies(MessageType.DELIVERY_STATUS)[0])
-        assert status.message_id == 4712
-        # Flooded: the other one has it as well.
-        lookup = DatabaseLookup(keys.hash, node.hash, LOOKUP_LEASE_SET).write()
+            await router.until("DeliveryStatus", lambda: bodies(MessageType.DELIVERY_STATUS))
+            status = DeliveryStatus.parse(bodies(MessageType.DELIVERY_STATUS)[0])
+            assert status.message_id == 4712
+            # Flooded: the other one has it as well.
+            lookup = DatabaseLookup(keys.hash, node.hash, LOOKUP_LEASE_SET).write()
 
-        def answers() -> list[DatabaseStore]:
-            stores = map(DatabaseStore.parse, bodies(MessageType.DATABASE_STORE))
-            return [answer for answer in stores if answer.key == keys.hash]
+            def answers() -> list[DatabaseStore]:
+                stores = map(DatabaseStore.parse, bodies(MessageType.DATABASE_STORE))
+                return [answer for answer in stores if answer.key == keys.hash]
 
-        for router_hash in (first, second):
-            router.messages.clear()
-            await asyncio.sleep(1)
-            router.send(router_hash, MessageType.DATABASE_LOOKUP, lookup)
-            await router.until("lease set", answers)
-            assert answers()[0].lease_set() == lease_set
-            assert isinstance(answers()[0].lease_set(), LeaseSet2)
-        router.send(
-            first,
-            MessageType.DATABASE_LOOKUP,
-            DatabaseLookup(b"m" * 32, node.hash, LOOKUP_LEASE_SET).write(),
-        )
-        await router.until("search reply", lambda: bodies(MessageType.DATABASE_SEARCH_REPLY))
-        reply = DatabaseSearchReply.parse(bodies(MessageType.DATABASE_SEARCH_REPLY)[0])
-        assert reply.from_hash == first
-        await router.tcp.stop()
+            for router_hash in (first, second):
+                router.messages.clear()
+
+                def ask(router_hash: bytes = router_hash) -> None:
+                    router.send(router_hash, MessageType.DATABASE_LOOKUP, lookup)
+
+                # Asked again each second: flooding takes what it takes.
+                await router.until("lease set", answers, meanwhile=ask)
+                assert answers()[0].lease_set() == lease_set
+                assert isinstance(answers()[0].lease_set(), LeaseSet2)
+            router.send(
+                first,
+                MessageType.DATABASE_LOOKUP,
+                DatabaseLookup(b"m" * 32, node.hash, LOOKUP_LEASE_SET).write(),
+            )
+            await router.until("search reply", lambda: bodies(MessageType.DATABASE_SEARCH_REPLY))
+            reply = DatabaseSearchReply.parse(bodies(MessageType.DATABASE_SEARCH_REPLY)[0])
+            assert reply.from_hash == first
 
     asyncio.run(body())
 
@@ -231,21 +225,20 @@ def test_i2pd_publishes_to_our_floodfill(net: I2pdNet) -> None:
         router.floodfill = False
     for router in net.routers:
         router.write_router_info_once()
-    node = own_node(net, caps="XfR")
+    node = live_node(net, HOST, PORT, caps="XfR")
     net.prepare(foreign=[node.router_info.raw])
 
     async def body() -> None:
         router = Router(node, is_floodfill=True)
-        await router.tcp.start(HOST, PORT)
-        await asyncio.to_thread(net.start)
+        async with listening(router.tcp, HOST, PORT):
+            await asyncio.to_thread(net.start)
 
-        def is_confirmed() -> bool:
-            logs = [(i2pd.data_dir / "i2pd.log").read_text() for i2pd in net.routers]
-            return all("Publishing confirmed" in log for log in logs)
+            def is_confirmed() -> bool:
+                logs = [(i2pd.data_dir / "i2pd.log").read_text() for i2pd in net.routers]
+                return all("Publishing confirmed" in log for log in logs)
 
-        await router.until("i2pd's confirmation", is_confirmed, 120)
-        infos = [RouterInfo.parse(raw).hash for raw in net.router_infos()]
-        assert all(router.netdb.get_router(router_hash) is not None for router_hash in infos)
-        await router.tcp.stop()
+            await router.until("i2pd's confirmation", is_confirmed, 120)
+            infos = [RouterInfo.parse(raw).hash for raw in net.router_infos()]
+            assert all(router.netdb.get_router(router_hash) is not None for router_hash in infos)
 
     asyncio.run(body())

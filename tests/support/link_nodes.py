@@ -31,12 +31,14 @@ class Node:
         network_id: int = NETWORK_ID,
         published_network_id: int | None = None,
         static_key: X25519Key | None = None,
+        caps: str = "LR",
         **options: Any,
     ) -> None:
         self.entropy = SeededEntropy(name)
         self.wall = wall
         self.host = host
         self.port = 1000
+        self.caps = caps
         self.keys = PrivateKeys.generate_router(self.entropy)
         self.static_key = X25519Key.generate(self.entropy)
         self.published_key = (static_key or self.static_key).public
@@ -82,7 +84,11 @@ class Node:
             self.keys,
             int((self.wall.now() - age_s) * 1000),
             [address],
-            {"netId": str(self.published_network_id), "router.version": "0.9.67", "caps": "LR"},
+            {
+                "netId": str(self.published_network_id),
+                "router.version": "0.9.67",
+                "caps": self.caps,
+            },
         )
         return self.router_info
 

@@ -1,0 +1,57 @@
+"""Some of our rooms on a real socket beside real i2pd routers, closed whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from core.data.router_info import RouterInfo
+from core.io.system import SystemWallClock
+from core.io.tcp import TcpTransport
+from tests.support.i2pd_net import NETWORK_ID, I2pdNet
+from tests.support.link_nodes import Node
+
+
+def live_node(net: I2pdNet, host: str, port: int, *, caps: str = "LR") -> Node:
+    """A router identity of its own, published at ``host:port``, that knows the routers of ``net``.
+
+    Never twice the same: i2pd remembers routers.
+    """
+    name = f"live {time.time_ns()}"
+    node = Node(name, host, SystemWallClock(), network_id=NETWORK_ID, caps=caps)
+    node.port = port
+    node.publish()
+    for raw in net.router_infos():
+        router_info = RouterInfo.parse(raw)
+        node.known[router_info.hash] = router_info
+    return node
+
+
+@asynccontextmanager
+async def listening(tcp: TcpTransport, host: str, port: int) -> AsyncIterator[None]:
+    """Serve until the block ends; a failed test leaves no socket to the next one."""
+    await tcp.start(host, port)
+    try:
+        yield
+    finally:
+        await tcp.stop()
+
+
+async def until(
+    what: str,
+    check: Callable[[], object],
+    timeout_s: float = 20.0,
+    *,
+    serve: Callable[[], None] = lambda: None,
+    every_s: float = 0.05,
+    tell: Callable[[], object] = lambda: "",
+) -> None:
+    """Wait for ``check()``, calling ``serve`` meanwhile; TimeoutError with what ``tell`` says."""
+    deadline = time.monotonic() + timeout_s
+    while not check():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {timeout_s} s; {tell()}")
+        serve()
+        await asyncio.sleep(every_s)
