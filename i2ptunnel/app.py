@@ -35,6 +35,8 @@ from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 CONTROL_SOCKET = "control.sock"
 _STATUS_INTERVAL_S = 5.0
+#: long enough for a tunnel that is started anew, with what its router tunnels cost
+_SESSION_LINGER_S = 3.0
 
 _log = logging.getLogger("i2ptunnel.app")
 
@@ -73,7 +75,7 @@ class App:
         self._reread = reread
         self._router = Router(router_config(loaded.configuration.router))
         data_dir = loaded.data_dir
-        sessions = SessionPool(self._router.open_session, data_dir)
+        sessions = SessionPool(self._router.open_session, data_dir, _SESSION_LINGER_S)
         self._naming = NamingService(
             loaded.configuration, data_dir, sessions.open, sessions.release
         )
@@ -228,12 +230,14 @@ class App:
         _log.info("reloaded")
 
     def plan(self, loaded: Loaded) -> dict[str, list[str]]:
-        """What a reload would add, restart, keep and remove."""
+        """What a reload would add, change while it runs, restart, keep and remove."""
         old, new = self._loaded.configuration.tunnels, loaded.configuration.tunnels
         both = [name for name in new if name in old]
+        other = [name for name in both if new[name] != old[name]]
         return {
             "add": [name for name in new if name not in old],
-            "restart": [name for name in both if new[name] != old[name]],
+            "change": [name for name in other if self._manager.can_update(name, new[name])],
+            "restart": [name for name in other if not self._manager.can_update(name, new[name])],
             "keep": [name for name in both if new[name] == old[name]],
             "remove": [name for name in old if name not in new],
         }

@@ -112,7 +112,7 @@ def _reload(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(plan, indent=2))
         return Exit.OK
-    signs = {"add": "+", "restart": "~", "keep": "=", "remove": "-"}
+    signs = {"add": "+", "change": "*", "restart": "~", "keep": "=", "remove": "-"}
     for change, names in plan.items():
         for name in names:
             print(f"{signs[change]} {change:8} {name}")

@@ -16,6 +16,7 @@ import ipaddress
 import logging
 import os
 import socket
+import ssl
 import stat
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
 from i2ptunnel.relay.local import LocalChannel
+from i2ptunnel.relay.tls import TlsChannel
 
 _BACKLOG = 1024
 _PAUSE_S = 0.1
@@ -76,7 +78,8 @@ class ListenerCounters:
 class Listener:
     """Accepts on one endpoint and runs ``handler`` for each connection.
 
-    ``busy_answer`` is what a connection gets to read that is turned away for want of room.
+    ``busy_answer`` is what a connection gets to read that is turned away for want of room. With
+    ``tls`` set a connection shakes hands before its handler sees it.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Listener:
         self._limits = limits
         self._allow = tuple(allow)
         self._busy_answer = busy_answer
+        self.tls: ssl.SSLContext | None = None
         self._warned_at = float("-inf")
         self._socket: socket.socket | None = None
         self._reserve = -1
@@ -107,6 +111,11 @@ class Listener:
         """The TCP port that is bound."""
         assert self._socket is not None
         return int(self._socket.getsockname()[1])
+
+    def change(self, limits: ListenerLimits, allow: Sequence[IpNetwork]) -> None:
+        """Other limits from now on; connections that are open stay."""
+        self._limits = limits
+        self._allow = tuple(allow)
 
     def bind(self) -> None:
         """Take the address; raises Unavailable ``cannot_listen``."""
@@ -192,7 +201,8 @@ class Listener:
             self._turn_away(sock)
             return None
         try:
-            return Accepted(await LocalChannel.of_socket(sock), client)
+            kind = LocalChannel if self.tls is None else TlsChannel
+            return Accepted(await kind.of_socket(sock), client)
         except OSError:
             sock.close()
             return None
@@ -216,7 +226,7 @@ class Listener:
     def _turn_away(self, sock: socket.socket) -> None:
         """Close with a word of why, as far as that goes without waiting."""
         with contextlib.suppress(OSError):
-            if self._busy_answer:
+            if self._busy_answer and self.tls is None:
                 sock.send(self._busy_answer)
                 sock.shutdown(socket.SHUT_WR)
                 while sock.recv(65536):  # unread input would turn the close into a reset
@@ -253,6 +263,8 @@ class Listener:
 
     async def _run(self, accepted: Accepted) -> None:
         try:
+            if self.tls is not None and isinstance(accepted.channel, TlsChannel):
+                await accepted.channel.shake_hands(self.tls, is_server=True)
             await self._handler(accepted)
         except Unavailable:
             accepted.channel.reset()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast
 
 from core.base.errors import Unavailable
+from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
 from i2ptunnel.relay.channel import I2pSession
@@ -60,6 +61,10 @@ class DatagramSession(I2pSession, Protocol):
     ) -> bool: ...
 
     async def receive_datagram(self) -> I2pDatagram: ...
+
+    async def lookup(
+        self, target: bytes | BlindedTarget, timeout_s: float = 60.0, /
+    ) -> Destination: ...
 
 
 class UdpSocket(asyncio.DatagramProtocol):

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from core.base.errors import Unavailable
+from typing import Any
+
 from i2ptunnel.config.tunnel_models import ClientTunnelSection
-from i2ptunnel.relay.channel import CountedChannel
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.local import unless_lost
 from i2ptunnel.relay.pump import pump
+from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.client_base import ClientTunnel
+from i2ptunnel.tunnels.failover import DestinationChoice
 
 
 class PlainClient(ClientTunnel[ClientTunnelSection]):
-    """Carries bytes as they are. Of several destinations, the first that answers is used."""
+    """Carries bytes as they are. Of several destinations, one that answers is used."""
+
+    LIVE_OPTIONS = ClientTunnel.LIVE_OPTIONS | {"destination"}
+
+    def __init__(self, model: ClientTunnelSection, context: TunnelContext) -> None:
+        super().__init__(model, context)
+        self._choice = DestinationChoice(model.destination)
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._choice.prepare()
+
+    def can_update(self, model: ClientTunnelSection) -> bool:
+        has_files = any(destination.client_key_file for destination in model.destination)
+        return not has_files and super().can_update(model)
+
+    def on_update(self) -> None:
+        super().on_update()
+        if self.model.destination != self._choice.destinations:
+            self._choice = DestinationChoice(self.model.destination)
 
     async def serve(self, accepted: Accepted) -> None:
         accepted.establish()
-        stream = await unless_lost(accepted.channel, self._connect_any())
+        stream = await unless_lost(accepted.channel, self._choice.connect(self))
         await pump(accepted.channel, stream, idle_timeout_s=self.model.idle_timeout)
 
-    async def _connect_any(self) -> CountedChannel:
-        last: Unavailable | None = None
-        for destination in self.model.destination:
-            try:
-                address = await self.context.resolver.resolve(destination.name)
-            except Unavailable as error:
-                self.note_failure(error)
-                last = error
-                continue
-            try:
-                return await self.connect(address, destination.port)
-            except Unavailable as error:
-                last = error
-        raise last or Unavailable("no destination is set", "unknown_name")
+    def status(self) -> dict[str, Any]:
+        destinations = self._choice.status()
+        known = super().status()
+        return {**known, "destinations": destinations} if destinations else known

@@ -10,11 +10,13 @@ import asyncio
 from abc import abstractmethod
 from typing import TypeVar
 
+from core.api import ensure_certificate
 from core.base.errors import Unavailable
 from i2ptunnel.config.tunnel_models import ListeningSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.relay.channel import CountedChannel, I2pSession
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
+from i2ptunnel.relay.tls import server_context
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
 
 HEADER_TIMEOUT_S = 15.0
@@ -28,12 +30,18 @@ class ClientTunnel(Tunnel[ListeningT]):
 
     #: what a connection beyond the limits gets to read
     BUSY_ANSWER = b""
+    LIVE_OPTIONS = Tunnel.LIVE_OPTIONS | {
+        "max_connections",
+        "max_connections_per_client",
+        "allow",
+        "idle_timeout",
+        "connect_timeout",
+    }
 
     def __init__(self, model: ListeningT, context: TunnelContext) -> None:
         super().__init__(model, context)
-        limits = ListenerLimits(model.max_connections, model.max_connections_per_client)
         self.listener = Listener(
-            model.listen, self._on_accepted, limits, model.allow, self.BUSY_ANSWER
+            model.listen, self._on_accepted, self._limits(), model.allow, self.BUSY_ANSWER
         )
         self._serving: asyncio.Task[None] | None = None
 
@@ -54,6 +62,7 @@ class ClientTunnel(Tunnel[ListeningT]):
         self.failed.clear()
         self.last_error = None
         self.prepare()
+        await self._prepare_tls()
         self.listener.bind()
         self._serving = asyncio.create_task(self.listener.serve())
         self._serving.add_done_callback(self._on_serving_done)
@@ -71,6 +80,27 @@ class ClientTunnel(Tunnel[ListeningT]):
 
     def prepare(self) -> None:
         """Read what is needed besides the model; raises TunnelFault."""
+
+    def on_update(self) -> None:
+        self.listener.change(self._limits(), self.model.allow)
+
+    def _limits(self) -> ListenerLimits:
+        return ListenerLimits(self.model.max_connections, self.model.max_connections_per_client)
+
+    async def _prepare_tls(self) -> None:
+        """The listener's certificate, made here unless there is one; raises I2PError."""
+        section = self.model.tls
+        if section is None:
+            return
+        certificate = section.certificate
+        if certificate is None:
+            certificate = self.context.data_dir / f"{self.name}.pem"
+            names = ["localhost", "127.0.0.1", "::1"]
+            host = self.model.listen.host
+            if host and host not in (*names, "0.0.0.0", "::"):
+                names.append(host)
+            await asyncio.to_thread(ensure_certificate, certificate, names)
+        self.listener.tls = server_context(certificate, section.key)
 
     def counters(self) -> dict[str, int]:
         seen = self.listener.counters
@@ -106,12 +136,17 @@ class ClientTunnel(Tunnel[ListeningT]):
                 raise Unavailable("the I2P session is not open yet", "tunnels_not_ready")
             if not session.is_ready:
                 await session.wait_ready(min(READY_WAIT_S, timeout_s))
-            stream = await session.connect(
-                address.target(secret, client_key),
-                port=port,
-                timeout_s=timeout_s,
-                initial=initial,
-            )
+            targets = (address.target(secret, client_key), *address.others)
+            for target in targets:
+                try:
+                    stream = await session.connect(
+                        target, port=port, timeout_s=timeout_s, initial=initial
+                    )
+                    break
+                except Unavailable as error:
+                    # Nothing was sent yet: the name's next destination may be there.
+                    if error.code != "lease_set_not_found" or target is targets[-1]:
+                        raise
         except Unavailable as error:
             self.note_failure(error)
             if error.code == "closed" and is_own:

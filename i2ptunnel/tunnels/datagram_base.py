@@ -13,12 +13,16 @@ from typing import TypeVar, cast
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import DestinationName
-from i2ptunnel.config.tunnel_models import TunnelSection
+from i2ptunnel.config.tunnel_models import ServerSection, TunnelSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.relay.udp import DatagramSession, I2pDatagram
 from i2ptunnel.tunnels.base import SessionRequest, Tunnel, TunnelContext, end_task
+from i2ptunnel.tunnels.failover import read_client_key
+from i2ptunnel.tunnels.gate import ServerGate
 
 _RESOLVE_EVERY_S = 5.0
+_READY_TIMEOUT_S = 60.0
+_LOOKUP_TIMEOUT_S = 60.0
 
 ModelT = TypeVar("ModelT", bound=TunnelSection)
 
@@ -28,6 +32,9 @@ class DatagramTunnel(Tunnel[ModelT]):
 
     def __init__(self, model: ModelT, context: TunnelContext) -> None:
         super().__init__(model, context)
+        self.gate: ServerGate | None = None
+        if isinstance(model, ServerSection):
+            self.gate = ServerGate(model, context.logger)
         self._working: asyncio.Task[None] | None = None
 
     @property
@@ -41,6 +48,8 @@ class DatagramTunnel(Tunnel[ModelT]):
     async def start(self) -> None:
         self.failed.clear()
         self.last_error = None
+        if self.gate is not None:
+            await self.gate.open()
         try:
             await self.open_local()
             session = cast(DatagramSession, await self._open_session())
@@ -87,8 +96,9 @@ class DatagramTunnel(Tunnel[ModelT]):
         options: Mapping[str, str] | None = None,
     ) -> None:
         """Send a datagram, or drop it when that does not work now."""
-        session = self.session
-        if session is None or not session.is_ready:
+        session, pace = self.session, self.traffic.outbound
+        is_too_much = pace is not None and not pace.admits(len(payload))
+        if session is None or not session.is_ready or is_too_much:
             self.counts["datagrams_dropped"] += 1
             return
         try:
@@ -108,11 +118,22 @@ class DatagramTunnel(Tunnel[ModelT]):
         self.counts["datagrams_sent"] += 1
         self.traffic.sent += len(payload)
 
+    def admits(self, client: bytes) -> bool:
+        """Whether a new session of a destination may begin; counts it, and a refusal."""
+        refusal = None if self.gate is None else self.gate.admit(client)
+        if refusal is None:
+            return True
+        self.counts["connections_refused"] += 1
+        self.counts[f"refused_{refusal.reason}"] += 1
+        return False
+
     async def resolve(self, destination: DestinationName) -> Address:
-        """The address of a destination; waits until the name is known."""
+        """The address of a destination; waits until it is known, for an encrypted one found."""
         while True:
             try:
                 address = await self.context.resolver.resolve(destination.name)
+                if address.blinded is not None:
+                    address = await self._uncover(address, destination)
             except Unavailable as error:
                 self.last_error = str(error)
             else:
@@ -120,13 +141,36 @@ class DatagramTunnel(Tunnel[ModelT]):
                 return address
             await asyncio.sleep(_RESOLVE_EVERY_S)
 
+    async def _uncover(self, address: Address, destination: DestinationName) -> Address:
+        """Find the encrypted lease set: from then on the session knows the destination."""
+        key = destination.client_key
+        if destination.client_key_file is not None:
+            key = read_client_key(destination.client_key_file)
+        session = self.session
+        if session is None:
+            raise Unavailable("the I2P session is not open yet", "tunnels_not_ready")
+        await session.wait_ready(_READY_TIMEOUT_S)
+        target = address.target(destination.secret, key)
+        found = await cast(DatagramSession, session).lookup(target, _LOOKUP_TIMEOUT_S)
+        return Address(found.hash)
+
     async def _work(self, session: DatagramSession) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.keep())
+            if self.gate is not None:
+                group.create_task(self.gate.keep())
             while True:
                 datagram = await session.receive_datagram()
                 self.counts["datagrams_received"] += 1
                 self.traffic.received += len(datagram.payload)
+                pace = self.traffic.inbound
+                if pace is not None and not pace.admits(len(datagram.payload)):
+                    self.counts["datagrams_dropped"] += 1
+                    continue
+                sender = sender_of(datagram)
+                if self.gate is not None and sender is not None and self.gate.is_denied(sender):
+                    self.counts["datagrams_dropped"] += 1
+                    continue
                 try:
                     await self.receive(datagram)
                 except Unavailable as error:

@@ -1,30 +1,139 @@
-"""Connecting to the first of several destinations that answers."""
+"""Which of several destinations a connection goes to.
+
+The one that worked last is used as long as it works. One that could not be reached is left for
+last, for longer after each failure; when nothing else is left it is tried all the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from core.base.errors import Unavailable
+from core.base.errors import DecodeError, Unavailable
+from core.data.encoding import b64decode
 from i2ptunnel.config.network_kinds import DestinationName
+from i2ptunnel.config.tunnel_kinds import KEY_BYTES
 from i2ptunnel.relay.channel import CountedChannel
+from i2ptunnel.tunnels.base import TunnelFault
 from i2ptunnel.tunnels.client_base import ClientTunnel
 
+_REST_FIRST_S = 15.0
+_REST_MAX_S = 600.0
+_LINE_BYTES_MAX = 1024
 
-async def connect_any(
-    tunnel: ClientTunnel[Any], destinations: Sequence[DestinationName], default_port: int = 0
-) -> CountedChannel:
-    """A stream of ``tunnel`` to one of them; raises the last one's Unavailable."""
-    last: Unavailable | None = None
-    for destination in destinations:
+
+class _Choice:
+    __slots__ = ("client_key", "destination", "failures", "last_error", "rests_until")
+
+    def __init__(self, destination: DestinationName) -> None:
+        self.destination = destination
+        self.client_key = destination.client_key
+        self.failures = 0
+        self.rests_until = float("-inf")
+        self.last_error: str | None = None
+
+
+class DestinationChoice:
+    """The destinations of one tunnel and how they are."""
+
+    def __init__(
+        self,
+        destinations: Sequence[DestinationName],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.destinations = tuple(destinations)
+        self._choices = [_Choice(destination) for destination in destinations]
+        self._monotonic = monotonic
+        self._last: _Choice | None = None
+
+    def prepare(self) -> None:
+        """Read the key files; raises TunnelFault."""
+        for choice in self._choices:
+            path = choice.destination.client_key_file
+            if path is not None:
+                choice.client_key = read_client_key(path)
+
+    def in_order(self) -> list[_Choice]:
+        """The one to try first comes first."""
+        now = self._monotonic()
+        return sorted(
+            self._choices,
+            key=lambda choice: (choice.rests_until > now, choice is not self._last),
+        )
+
+    def note(self, choice: _Choice, error: Unavailable | None) -> None:
+        """How an attempt ended."""
+        if error is None:
+            choice.failures, choice.last_error, choice.rests_until = 0, None, float("-inf")
+            self._last = choice
+            return
+        choice.failures += 1
+        choice.last_error = str(error)
+        rest_s = min(_REST_FIRST_S * 2 ** min(choice.failures - 1, 10), _REST_MAX_S)
+        choice.rests_until = self._monotonic() + rest_s
+
+    async def connect(self, tunnel: ClientTunnel[Any], default_port: int = 0) -> CountedChannel:
+        """A stream of ``tunnel`` to one of them; raises the last one's Unavailable."""
+        last = Unavailable("no destination is set", "unknown_name")
+        for choice in self.in_order():
+            try:
+                stream = await self._try(tunnel, choice, default_port)
+            except Unavailable as error:
+                last = error
+                if error.code in ("tunnels_not_ready", "closed"):
+                    break  # our side: says nothing about this destination or another one
+                self.note(choice, error)
+            else:
+                self.note(choice, None)
+                return stream
+        raise last
+
+    async def _try(
+        self, tunnel: ClientTunnel[Any], choice: _Choice, default_port: int
+    ) -> CountedChannel:
+        destination = choice.destination
         try:
             address = await tunnel.context.resolver.resolve(destination.name)
         except Unavailable as error:
             tunnel.note_failure(error)
-            last = error
-            continue
-        try:
-            return await tunnel.connect(address, destination.port or default_port)
-        except Unavailable as error:
-            last = error
-    raise last or Unavailable("no destination is set", "unknown_name")
+            raise
+        return await tunnel.connect(
+            address,
+            destination.port or default_port,
+            secret=destination.secret,
+            client_key=choice.client_key,
+        )
+
+    def status(self) -> list[dict[str, object]]:
+        """For ``status``, when there are several."""
+        if len(self._choices) < 2:
+            return []
+        now = self._monotonic()
+        return [
+            {
+                "destination": choice.destination.name,
+                "in_use": choice is self._last,
+                "healthy": choice.rests_until <= now,
+                "failures": choice.failures,
+                "last_error": choice.last_error,
+            }
+            for choice in self._choices
+        ]
+
+
+def read_client_key(path: Path) -> bytes:
+    """The key in the first line of a file; raises TunnelFault."""
+    try:
+        with path.open("rb") as file:
+            line = file.read(_LINE_BYTES_MAX).split(b"\n")[0].strip()
+        key = b64decode(line.decode("ascii"))
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        raise TunnelFault(f"client_key_file {path}: {reason}") from None
+    except (UnicodeDecodeError, DecodeError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise TunnelFault(f"client_key_file {path}: the first line is no key of 32 bytes in base64")
+    return key

@@ -24,7 +24,7 @@ from i2ptunnel.relay.local import unless_lost
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.tunnels.base import SessionRequest, TunnelContext, end_task
 from i2ptunnel.tunnels.client_base import ClientTunnel
-from i2ptunnel.tunnels.failover import connect_any
+from i2ptunnel.tunnels.failover import DestinationChoice
 
 _PEOPLE_FROM_ID = 1000
 _NOBODY_ID = 65534
@@ -51,6 +51,7 @@ class IrcClient(ClientTunnel[IrcClientSection]):
     def __init__(self, model: IrcClientSection, context: TunnelContext) -> None:
         super().__init__(model, context)
         self._private_words: frozenset[str] = frozenset()
+        self._choice = DestinationChoice(model.destination)
         self._dcc: DccExchange | None = None
         self._exchanging: asyncio.Task[None] | None = None
 
@@ -60,6 +61,7 @@ class IrcClient(ClientTunnel[IrcClientSection]):
 
     def prepare(self) -> None:
         self._private_words = machine_words()
+        self._choice.prepare()
 
     async def start(self) -> None:
         await super().start()
@@ -79,7 +81,7 @@ class IrcClient(ClientTunnel[IrcClientSection]):
         accepted.establish()
         channel = accepted.channel
         try:
-            stream = await unless_lost(channel, connect_any(self, self.model.destination))
+            stream = await unless_lost(channel, self._choice.connect(self))
         except Unavailable as error:
             await channel.write(error_line(str(error)))
             await finish_politely(channel)

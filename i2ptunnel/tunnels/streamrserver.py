@@ -35,7 +35,9 @@ class StreamrServer(DatagramTunnel[StreamrServerSection]):
     def counters(self) -> dict[str, int]:
         seen = self._producer.counters
         self.counts["connections"] = seen["subscribed"]
-        self.counts["connections_refused"] = seen["subscribers_refused"]
+        refused = seen["subscribers_refused"]
+        refused += self.counts["refused_access"] + self.counts["refused_rate"]
+        self.counts["connections_refused"] = refused
         return super().counters()
 
     async def open_local(self) -> None:
@@ -68,6 +70,9 @@ class StreamrServer(DatagramTunnel[StreamrServerSection]):
         sender = sender_of(datagram)
         if sender is None or datagram.version == RAW:
             self.counts["datagrams_dropped"] += 1  # who asks must be able to get an answer
+            return
+        is_known = any(s.destination_hash == sender for s in self._producer.subscribers)
+        if not is_known and not self.admits(sender):
             return
         self._producer.receive(
             sender,
