@@ -27,7 +27,7 @@ def digest_of(size: int) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 600
+    timeout = None
 
     def do_GET(self) -> None:
         _, _, size = self.path.strip("/").partition("/")
