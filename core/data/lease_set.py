@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 from core.base.errors import DecodeError, LocalError
 from core.base.wire import Reader, Writer
@@ -61,7 +62,7 @@ class LeaseSet:
     @classmethod
     def parse(cls, data: bytes) -> LeaseSet:
         """Parse exactly one; the signature is not checked."""
-        reader = _bounded_reader(data)
+        reader = bounded_reader(data)
         destination = Destination.parse(reader)
         encryption_key = reader.take(256)
         key_length = signing.PUBLIC_KEY_LENGTH.get(destination.signing_type)
@@ -159,8 +160,61 @@ class LeaseSet2Header:
         )
 
 
+class WithHeader:
+    """What lease sets that begin with a :class:`LeaseSet2Header` have in common.
+
+    They are signed with their store type as a first byte, and equal if all bytes are.
+    """
+
+    store_type: ClassVar[int]
+    header: LeaseSet2Header
+    leases: tuple[object, ...]
+    signature: bytes
+    raw: bytes
+
+    @property
+    def destination(self) -> Destination:
+        return self.header.destination
+
+    @property
+    def published_ms(self) -> int:
+        return self.header.published_ms
+
+    @property
+    def expires_ms(self) -> int:
+        return self.header.expires_ms
+
+    @property
+    def offline(self) -> OfflineSignature | None:
+        return self.header.offline
+
+    @property
+    def is_published(self) -> bool:
+        """False if it must not be stored, flooded or returned by floodfills."""
+        return not self.header.flags & FLAG_UNPUBLISHED
+
+    @property
+    def hash(self) -> bytes:
+        """The destination hash: the key it is stored under."""
+        return self.header.destination.hash
+
+    def verify(self) -> bool:
+        """True if signed by the destination or its transient key; leaves dates to the caller."""
+        message = bytes((self.store_type,)) + self.raw[: -len(self.signature)]
+        return self.header.verify(message, self.signature)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.destination!r}, {len(self.leases)} leases)"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class LeaseSet2:
+class LeaseSet2(WithHeader):
     """The form in use. ``encryption_keys``: (crypto type, key), the publisher's favourite first.
 
     Keys of unknown types and lengths are kept.
@@ -178,7 +232,7 @@ class LeaseSet2:
     @classmethod
     def parse(cls, data: bytes) -> LeaseSet2:
         """Parse exactly one; the signature is not checked."""
-        reader = _bounded_reader(data)
+        reader = bounded_reader(data)
         header = LeaseSet2Header.parse(reader)
         options = parse_mapping(reader)
         count = reader.u8()
@@ -231,27 +285,6 @@ class LeaseSet2:
         body = writer.finish()
         return cls.parse(body + keys.sign(b"\x03" + body))
 
-    @property
-    def destination(self) -> Destination:
-        return self.header.destination
-
-    @property
-    def published_ms(self) -> int:
-        return self.header.published_ms
-
-    @property
-    def expires_ms(self) -> int:
-        return self.header.expires_ms
-
-    @property
-    def offline(self) -> OfflineSignature | None:
-        return self.header.offline
-
-    @property
-    def is_published(self) -> bool:
-        """False if it must not be stored, flooded or returned by floodfills."""
-        return not self.header.flags & FLAG_UNPUBLISHED
-
     @cached_property
     def x25519_key(self) -> bytes | None:
         """The first X25519 key (type 4, 32 bytes), or None."""
@@ -260,27 +293,9 @@ class LeaseSet2:
                 return key
         return None
 
-    @property
-    def hash(self) -> bytes:
-        """The destination hash: the key it is stored under."""
-        return self.header.destination.hash
 
-    def verify(self) -> bool:
-        """True if signed by the destination or its transient key; leaves dates to the caller."""
-        message = b"\x03" + self.raw[: -len(self.signature)]
-        return self.header.verify(message, self.signature)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LeaseSet2) and self.raw == other.raw
-
-    def __hash__(self) -> int:
-        return hash(self.raw)
-
-    def __repr__(self) -> str:
-        return f"LeaseSet2({self.destination!r}, {len(self.leases)} leases)"
-
-
-def _bounded_reader(data: bytes) -> Reader:
+def bounded_reader(data: bytes) -> Reader:
+    """A reader of one lease set; DecodeError if it is larger than any may be."""
     if len(data) > LEASE_SET_BYTES_MAX:
         raise DecodeError(f"lease set of {len(data)} bytes")
     return Reader(data)

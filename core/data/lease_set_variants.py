@@ -15,14 +15,15 @@ from typing import TypeAlias
 from core.base.errors import DecodeError
 from core.base.wire import Reader
 from core.crypto import signing
-from core.data.identity import HASH_BYTES, Destination
+from core.data.identity import HASH_BYTES
 from core.data.lease_set import (
     FLAG_OFFLINE,
     FLAG_UNPUBLISHED,
-    LEASE_SET_BYTES_MAX,
     LeaseSet,
     LeaseSet2,
     LeaseSet2Header,
+    WithHeader,
+    bounded_reader,
 )
 from core.data.mapping import parse_mapping
 from core.data.offline import OfflineSignature
@@ -47,7 +48,7 @@ class EncryptedLeaseSet:
     @classmethod
     def parse(cls, data: bytes) -> EncryptedLeaseSet:
         """Parse exactly one; DecodeError if the type of the blinded key is unknown."""
-        reader = _reader(data)
+        reader = bounded_reader(data)
         signing_type = reader.u16()
         key_length = signing.PUBLIC_KEY_LENGTH.get(signing_type)
         signature_length = signing.SIGNATURE_LENGTH.get(signing_type)
@@ -127,7 +128,7 @@ class MetaLease:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MetaLeaseSet:
+class MetaLeaseSet(WithHeader):
     """A list of other lease sets that serve the same destination."""
 
     store_type = 7
@@ -142,7 +143,7 @@ class MetaLeaseSet:
     @classmethod
     def parse(cls, data: bytes) -> MetaLeaseSet:
         """Parse exactly one; the signature is not checked."""
-        reader = _reader(data)
+        reader = bounded_reader(data)
         header = LeaseSet2Header.parse(reader)
         options = parse_mapping(reader)
         leases = tuple([_parse_meta_lease(reader) for _ in range(reader.u8())])
@@ -150,45 +151,6 @@ class MetaLeaseSet:
         signature = reader.take(header.signature_length)
         reader.expect_end()
         return cls(header, options, leases, revocations, signature, data)
-
-    @property
-    def destination(self) -> Destination:
-        return self.header.destination
-
-    @property
-    def published_ms(self) -> int:
-        return self.header.published_ms
-
-    @property
-    def expires_ms(self) -> int:
-        return self.header.expires_ms
-
-    @property
-    def offline(self) -> OfflineSignature | None:
-        return self.header.offline
-
-    @property
-    def is_published(self) -> bool:
-        return not self.header.flags & FLAG_UNPUBLISHED
-
-    @property
-    def hash(self) -> bytes:
-        """The destination hash: the key it is stored under."""
-        return self.header.destination.hash
-
-    def verify(self) -> bool:
-        """True if signed by the destination or its transient key; leaves dates to the caller."""
-        message = b"\x07" + self.raw[: -len(self.signature)]
-        return self.header.verify(message, self.signature)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, MetaLeaseSet) and self.raw == other.raw
-
-    def __hash__(self) -> int:
-        return hash(self.raw)
-
-    def __repr__(self) -> str:
-        return f"MetaLeaseSet({self.destination!r}, {len(self.leases)} leases)"
 
 
 AnyLeaseSet: TypeAlias = LeaseSet | LeaseSet2 | EncryptedLeaseSet | MetaLeaseSet
@@ -207,12 +169,6 @@ def parse_lease_set(store_type: int, data: bytes) -> AnyLeaseSet:
     if kind is None:
         raise DecodeError(f"store type {store_type} is not a lease set")
     return kind.parse(data)
-
-
-def _reader(data: bytes) -> Reader:
-    if len(data) > LEASE_SET_BYTES_MAX:
-        raise DecodeError(f"lease set of {len(data)} bytes")
-    return Reader(data)
 
 
 def _parse_meta_lease(reader: Reader) -> MetaLease:

@@ -15,6 +15,7 @@ import struct
 import zlib
 
 from core.base.errors import DecodeError, LocalError
+from core.data.gzipped import decompress
 
 PROTOCOL_STREAMING = 6
 PROTOCOL_DATAGRAM = 17
@@ -73,13 +74,4 @@ def unwrap(wrapped: bytes, limit: int = PAYLOAD_BYTES_MAX) -> tuple[int, int, in
             return protocol, from_port, to_port, wrapped[_STORED_START : _STORED_START + size]
     if magic >> 8 != _MAGIC >> 8:
         raise DecodeError("payload is not gzip")
-    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        data = inflater.decompress(wrapped, limit + 1)
-    except zlib.error as error:
-        raise DecodeError(f"payload: {error}") from None
-    if len(data) > limit:
-        raise DecodeError(f"payload inflates beyond {limit} bytes")
-    if not inflater.eof:
-        raise DecodeError("payload truncated")
-    return protocol, from_port, to_port, data
+    return protocol, from_port, to_port, decompress(wrapped, limit)

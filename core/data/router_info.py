@@ -7,7 +7,6 @@ structure only; whether to believe it (signature, age, network id) is for the ca
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,8 +23,6 @@ ROUTER_INFO_BYTES_MAX = 4096
 ROUTER_INFO_BYTES_BUILD_MAX = 3071
 #: Java: more addresses are refused.
 ADDRESSES_MAX = 16
-#: spec (i2np, DatabaseStore): the header Java writes, so that the gzip does not tell who made it.
-_GZIP_HEADER = bytes.fromhex("1f8b08000000000002ff")
 
 BANDWIDTH_CLASSES = "KLMNOPX"
 
@@ -158,25 +155,3 @@ class RouterInfo:
 
     def __repr__(self) -> str:
         return f"RouterInfo({self.identity!r}, {self.published_ms})"
-
-
-def compress(data: bytes, level: int = 9) -> bytes:
-    """gzip as in a DatabaseStore: Java's header, modification time zero, reproducible."""
-    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
-    body = deflate.compress(data) + deflate.flush()
-    trailer = zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
-    return _GZIP_HEADER + body + trailer
-
-
-def decompress(data: bytes, bytes_max: int = ROUTER_INFO_BYTES_MAX) -> bytes:
-    """The inflated bytes of one gzip member; DecodeError if broken or above ``bytes_max``."""
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        result = inflate.decompress(data, bytes_max + 1)
-    except zlib.error as error:
-        raise DecodeError(f"gzip: {error}") from None
-    if len(result) > bytes_max:
-        raise DecodeError(f"gzip: more than {bytes_max} bytes inside")
-    if not inflate.eof:
-        raise DecodeError("gzip: truncated")
-    return result

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 from core.base.errors import DecodeError, LocalError
 from core.base.wire import Reader, Writer
+from core.data.gzipped import compress, decompress
 from core.data.identity import HASH_BYTES
 from core.data.lease_set_variants import AnyLeaseSet, parse_lease_set
-from core.data.router_info import RouterInfo, compress, decompress
+from core.data.router_info import ROUTER_INFO_BYTES_MAX, RouterInfo
 
 STORE_ROUTER_INFO = 0
 STORE_LEASE_SET = 1
@@ -113,7 +114,7 @@ class DatabaseStore:
         """Inflate and parse; DecodeError also if the key is not the hash of what is inside."""
         if not self.is_router_info:
             raise DecodeError("store does not hold a router info")
-        router_info = RouterInfo.parse(decompress(self.data))
+        router_info = RouterInfo.parse(decompress(self.data, ROUTER_INFO_BYTES_MAX))
         if router_info.hash != self.key:
             raise DecodeError("store under a key that is not the router's hash")
         return router_info

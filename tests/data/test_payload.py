@@ -44,7 +44,7 @@ def test_real_deflate_of_a_peer_is_read() -> None:
 
 def test_bombs_are_refused() -> None:
     member = gzip.compress(bytes(10_000_000), mtime=0)
-    with pytest.raises(DecodeError, match="beyond"):
+    with pytest.raises(DecodeError, match="more than"):
         unwrap(member)
     with pytest.raises(DecodeError, match="100 bytes"):
         unwrap(wrap(6, 0, 0, bytes(100)), limit=99)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from dataclasses import replace
 
 import pytest
@@ -14,7 +12,7 @@ from core.base.errors import DecodeError, LocalError
 from core.base.wire import Reader
 from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
-from core.data.router_info import RouterInfo, compress, decompress
+from core.data.router_info import RouterInfo
 from core.data.transport_address import Introducer, Ntcp2Address, RouterAddress, Ssu2Address
 from tests.data.i2pd_files import ROUTER_INFO, ROUTER_KEYS
 from tests.support.deterministic import SeededEntropy
@@ -162,26 +160,6 @@ def test_router_info_of_i2pd() -> None:
         PrivateKeys.parse(ROUTER_KEYS), info.published_ms, info.addresses, info.options
     )
     assert rebuilt.raw == ROUTER_INFO  # i2pd orders and signs the same way
-
-
-def test_gzip_form() -> None:
-    data = router_info().raw
-    packed = compress(data)
-    assert packed[:10].hex() == "1f8b08000000000002ff"
-    assert packed == compress(data)
-    assert gzip.decompress(packed) == decompress(packed) == data
-    assert decompress(gzip.compress(data)) == data
-    assert decompress(compress(data, 0)) == data
-    assert decompress(packed + b"behind") == data
-
-
-def test_gzip_refuses() -> None:
-    packed = compress(b"x" * 3000)
-    bomb = compress(bytes(100_000))
-    for bad in (b"", packed[:-1], b"x" + packed, packed[:-8] + bytes(8), bomb, zlib.compress(b"x")):
-        with pytest.raises(DecodeError):
-            decompress(bad)
-    assert len(decompress(bomb, 100_000)) == 100_000
 
 
 def test_address_pairs() -> None:
