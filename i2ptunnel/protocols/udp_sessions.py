@@ -4,8 +4,9 @@ i2pd (udpclient, udpserver): a local program's source port is the I2P port it se
 packet is repliable, so that the server learns who is there; those that follow soon go raw, which is
 smaller, and are known by their ports alone. Sessions end after 2 minutes without traffic.
 i2pd: its format 3 packets carry options: ``seqn`` (number of the packet) and ``flags``, of which 2
-asks for ``acked`` (the highest number that came). It sends nothing more when 500 stay without such
-an answer, so they are always answered; we ask for none, the router watches its paths itself.
+asks for ``acked`` (the highest number that came). Without such answers it gives up path after path
+and in the end sends nothing, so they are always answered, also when they come without payload and
+ports; we ask for none, the router watches its paths itself.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ class UdpSession(Generic[OwnerT]):
         self.last_active = now
         self.is_answered = True
         self._highest_number = max(self._highest_number, _number(options.get("seqn")))
+        return self.acknowledge(options)
+
+    def acknowledge(self, options: Mapping[str, str]) -> dict[str, str] | None:
+        """The answer to a packet that is no part of the conversation but from the same place."""
         if _number(options.get("flags")) & _FLAG_ACK_REQUESTED:
             return {"acked": str(self._highest_number)}
         return None
@@ -64,6 +69,10 @@ def _number(text: str | None) -> int:
     if text is None or not (text.isascii() and text.isdigit()) or len(text) > 10:
         return 0
     return min(int(text), _NUMBER_MAX)
+
+
+def _last_active(session: UdpSession[OwnerT]) -> float:
+    return session.last_active
 
 
 class UdpClientSessions(Generic[OwnerT]):
@@ -107,6 +116,10 @@ class UdpClientSessions(Generic[OwnerT]):
         if session is None or session.remote_port != from_port:
             return None
         return session
+
+    def latest(self) -> UdpSession[OwnerT] | None:
+        """The session with the latest packet."""
+        return max(self._by_owner.values(), key=_last_active, default=None)
 
     def expire(self, now: float) -> None:
         """Forget sessions without traffic."""
@@ -155,6 +168,11 @@ class UdpServerSessions(Generic[OwnerT]):
         if source_hash is not None:
             return self._sessions.get((source_hash, from_port, to_port))
         return self._by_ports.get((from_port, to_port))
+
+    def latest_of(self, remote_hash: bytes) -> UdpSession[OwnerT] | None:
+        """The session of a destination with the latest packet."""
+        own = [s for s in self._sessions.values() if s.remote_hash == remote_hash]
+        return max(own, key=_last_active, default=None)
 
     def add(
         self, remote_hash: bytes, from_port: int, to_port: int, owner: OwnerT, now: float

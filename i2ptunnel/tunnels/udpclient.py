@@ -7,7 +7,7 @@ import secrets
 
 from i2ptunnel.config.tunnel_models import UdpClientSection
 from i2ptunnel.naming.address import Address
-from i2ptunnel.protocols.udp_sessions import PACKET_BYTES_MAX, UdpClientSessions
+from i2ptunnel.protocols.udp_sessions import PACKET_BYTES_MAX, UdpClientSessions, UdpSession
 from i2ptunnel.relay.udp import I2pDatagram, UdpAddress, UdpSocket
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.datagram_base import DatagramTunnel, sender_of
@@ -78,20 +78,28 @@ class UdpClient(DatagramTunnel[UdpClientSection]):
 
     async def receive(self, datagram: I2pDatagram) -> None:
         sender = sender_of(datagram)
+        if not datagram.payload and self._address is not None and sender == self._address.hash:
+            latest = self._sessions.latest()
+            if latest is not None:
+                self._answer(latest, latest.acknowledge(datagram.options))
+            return
         session = self._sessions.find(datagram.from_port, datagram.to_port)
         is_theirs = session is not None and sender in (None, session.remote_hash)
         if session is None or not is_theirs or (sender is None and datagram.version):
             self.counts["datagrams_dropped"] += 1
             return
-        answer = session.receive(datagram.options, asyncio.get_running_loop().time())
-        if answer is not None:
+        now = asyncio.get_running_loop().time()
+        self._answer(session, session.receive(datagram.options, now))
+        if self._socket is not None:
+            self._socket.send(datagram.payload, session.owner)
+
+    def _answer(self, session: UdpSession[UdpAddress], options: dict[str, str] | None) -> None:
+        if options is not None:
             self.send(
                 session.remote_hash,
                 b"",
                 version=3,
                 from_port=session.local_port,
                 to_port=session.remote_port,
-                options=answer,
+                options=options,
             )
-        if datagram.payload and self._socket is not None:
-            self._socket.send(datagram.payload, session.owner)

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
@@ -80,24 +81,42 @@ class UdpServer(DatagramTunnel[UdpServerSection]):
                 local.socket.close()
 
     async def receive(self, datagram: I2pDatagram) -> None:
+        if not datagram.payload:
+            self._on_empty(datagram)
+            return
         session = await self._session_of(datagram)
         if session is None:
             self.counts["datagrams_dropped"] += 1
             return
         if datagram.version != RAW:
             session.owner.version = datagram.version
-        answer = session.receive(datagram.options, asyncio.get_running_loop().time())
-        if answer is not None:
+        now = asyncio.get_running_loop().time()
+        self._answer(session, session.receive(datagram.options, now))
+        session.owner.socket.send(datagram.payload)
+
+    def _on_empty(self, datagram: I2pDatagram) -> None:
+        """i2pd: a question whether its packets arrive, which names no session.
+
+        It waits with its first packet, too, until there was an answer.
+        """
+        sender = sender_of(datagram)
+        if sender is None:
+            return
+        session: UdpSession[_Local] | UdpSession[None] | None = self._sessions.latest_of(sender)
+        if session is None:
+            session = UdpSession(sender, datagram.to_port, datagram.from_port, None, 0.0)
+        self._answer(session, session.acknowledge(datagram.options))
+
+    def _answer(self, session: UdpSession[Any], options: dict[str, str] | None) -> None:
+        if options is not None:
             self.send(
                 session.remote_hash,
                 b"",
                 version=3,
                 from_port=session.local_port,
                 to_port=session.remote_port,
-                options=answer,
+                options=options,
             )
-        if datagram.payload:
-            session.owner.socket.send(datagram.payload)
 
     async def _session_of(self, datagram: I2pDatagram) -> UdpSession[_Local] | None:
         sender, ports = sender_of(datagram), (datagram.from_port, datagram.to_port)
@@ -108,6 +127,8 @@ class UdpServer(DatagramTunnel[UdpServerSection]):
         session = self._sessions.find(sender, *ports)
         if session is not None:
             return session
+        if not self.admits(sender):
+            return None
         if not self._sessions.has_room(sender):
             self.counts["connections_refused"] += 1
             return None

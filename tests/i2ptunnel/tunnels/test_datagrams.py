@@ -142,6 +142,35 @@ def test_requests_to_acknowledge_are_answered() -> None:
             assert (ack.version, ack.from_port, ack.to_port) == (3, 7, 5)
             assert ack.options == {"acked": "9"}
             assert service.payloads == [b"hello"]
+            # i2pd: asks without payload and ports, of a known destination and of a new one
+            for name, answer in (("i2pd", "9"), ("another", "0")):
+                asker = peer if name == "i2pd" else network.session(name)
+                far_hash = far.session.destination.hash
+                asker._datagrams.clear()
+                asker.send_datagram(far_hash, b"", version=3, options={"flags": "3"})
+                await until(lambda: asker._datagrams)  # noqa: B023
+                assert asker._datagrams.pop().options == {"acked": answer}
+            assert far.connections_open == 1
+            assert len(service.received) == 1
+
+    asyncio.run(main())
+
+
+def test_the_client_acknowledges_to_its_server_only() -> None:
+    async def main() -> None:
+        async with udp_pair({"datagram_version": 3}) as (near, far, _, network):
+            program = await Program().open()
+            program.send(b"x", listening_at(near))
+            await until(lambda: program.received)
+            own, sent = near.session.destination.hash, len(near.session.sent)
+            network.session("stranger").send_datagram(own, b"", version=3, options={"flags": "3"})
+            far.session.send_datagram(own, b"", version=3, options={"flags": "3"})
+            await until(lambda: len(near.session.sent) > sent)
+            (target, ack) = near.session.sent[-1]
+            assert (target, ack.options) == (far.session.destination.hash, {"acked": "0"})
+            assert ack.from_port == program.endpoint.port
+            assert near.counts["datagrams_dropped"] == 1
+            program.close()
 
     asyncio.run(main())
 
