@@ -29,7 +29,6 @@ from core.io.system import SystemEntropy
 from core.streaming.events import StreamOpened
 from core.streaming.manager import StreamManager
 from core.streaming.options import StreamingOptions
-from core.transport.local import LocalRouter
 from core.transport.ntcp2.connection import Connection, Context
 from core.transport.stats import LinkStats
 from core.tunnel.delivery import Delivery as TunnelDelivery
@@ -131,7 +130,7 @@ def _connections() -> tuple[Connection, Connection]:
     nodes = [LinkNode(name, host, wall) for name, host in (("a", "127.0.0.2"), ("b", "127.0.0.3"))]
     contexts = [
         Context(
-            LocalRouter(n.hash, n.static_key, n.iv, lambda raw=n.router_info.raw: raw),
+            n.local,
             NETWORK_ID,
             wall,
             _ENTROPY,

@@ -58,7 +58,6 @@ class Answers:
     wanted: int
     first_byte_s: list[float] = field(default_factory=list)
     failed: int = 0
-    seconds: float = 0.0
 
 
 async def _one(address: Address, answers: Answers, timeout_s: float) -> None:
@@ -87,7 +86,6 @@ async def _many(address: Address, count: int, rate: float, timeout_s: float) -> 
             if delay > 0:
                 await asyncio.sleep(delay)
             group.create_task(_one(address, answers, timeout_s))
-    answers.seconds = time.perf_counter() - began
     return answers
 
 

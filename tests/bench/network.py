@@ -172,7 +172,6 @@ class NetworkBench:
         spent = meter.read()
         times = sorted(answers.first_byte_s)
         self.results.add(case, "failed, %", route.name, 100.0 * answers.failed / count)
-        self.results.add(case, "answers per second", route.name, len(times) / answers.seconds)
         if not times:
             return
         middle, late = times[len(times) // 2] * 1e3, times[len(times) * 95 // 100] * 1e3
