@@ -304,7 +304,10 @@ class App:
 
     async def _on_netdb_import(self, request: dict[str, Any]) -> Any:
         infos = []
-        for text in request.get("routers", ()):
+        texts = request.get("routers")
+        if not isinstance(texts, list):
+            raise ControlFault("routers is not a list")
+        for text in texts:
             with contextlib.suppress(DecodeError, ValueError, TypeError):
                 infos.append(RouterInfo.parse(b64decode(text)))
         return self._router.import_routers(infos)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,6 +23,8 @@ LINE_BYTES_MAX = 8 << 20
 CONNECTIONS_MAX = 32
 _PATH_BYTES_MAX = 107
 _IDLE_TIMEOUT_S = 60.0
+
+_log = logging.getLogger("i2ptunnel.control")
 
 Command = Callable[[dict[str, Any]], Awaitable[Any]]
 
@@ -57,7 +60,8 @@ class ControlServer:
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
-        self._open = 0
+        #: open connections; those that wait for a request are True, the longest waiting first
+        self._open: dict[asyncio.StreamWriter, bool] = {}
 
     async def start(self) -> None:
         """Listen; raises OSError. The caller holds the data directory's lock."""
@@ -83,20 +87,38 @@ class ControlServer:
                 self._path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
         try:
-            while self._open <= CONNECTIONS_MAX:
+            if not self._make_room():
+                return
+            while True:
+                self._note(writer, is_waiting=True)
                 async with asyncio.timeout(_IDLE_TIMEOUT_S):
                     line = await reader.readline()
                 if not line:
                     break
+                self._note(writer, is_waiting=False)
                 writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
                 await writer.drain()
         except (OSError, ValueError):  # gone, idle too long, or a line without end
             pass
         finally:
-            self._open -= 1
+            self._open.pop(writer, None)
             writer.close()
+
+    def _note(self, writer: asyncio.StreamWriter, *, is_waiting: bool) -> None:
+        self._open.pop(writer, None)
+        self._open[writer] = is_waiting
+
+    def _make_room(self) -> bool:
+        """Whether one more may come in; who has asked nothing for the longest time has to go."""
+        if len(self._open) < CONNECTIONS_MAX:
+            return True
+        idle = next((writer for writer, is_waiting in self._open.items() if is_waiting), None)
+        if idle is None:
+            return False
+        del self._open[idle]
+        idle.transport.abort()
+        return True
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
@@ -110,6 +132,11 @@ class ControlServer:
             return {"ok": True, "result": await command(request)}
         except (I2PError, OSError) as error:
             return {"ok": False, "error": str(error)}
+        except Exception as error:
+            # A bug of ours fails this request only.
+            _log.error("internal error in a control command: %s", type(error).__name__)
+            _log.debug("internal error", exc_info=True)
+            return {"ok": False, "error": "internal error"}
 
 
 def ask(path: Path, command: str, timeout_s: float = 10.0, **arguments: Any) -> Any:

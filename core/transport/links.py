@@ -182,8 +182,7 @@ class Links(LinkTable):
             self._drop_queue(peer)
         for link in list(self._links.values()):
             if link.connection is None or link.connection.state is State.DRAINING:
-                self._remove_link(link)
-                self._commands.append(Close(link.id, True))
+                self._abort(link)
             else:
                 link.connection.close(TerminationReason.ROUTER_SHUTDOWN, now)
                 self._handle_notices(link, now)
@@ -199,6 +198,10 @@ class Links(LinkTable):
         if self._is_closing or self.is_full or not self._gate.may_accept(host_key, now):
             self.stats.accepts_refused += 1
             return None
+        crowding = self._gate.crowding()
+        if crowding is not None:
+            self.stats.handshakes_in_failed += 1
+            self._abort(crowding)
         link = self._new_link(host_key, False, now)
         link.connection = Connection.accept(self._context, now)
         self._gate.began(link)
@@ -427,9 +430,7 @@ class Links(LinkTable):
         if self._peers.get(peer.hash) is not peer:
             return
         if peer.dial is not None:
-            link = peer.dial
-            self._remove_link(link)
-            self._commands.append(Close(link.id, True))
+            self._abort(peer.dial)
         self._dialer.remove(peer)
         del self._peers[peer.hash]
         count = peer.queue.clear()
@@ -510,8 +511,7 @@ class Links(LinkTable):
             or self._is_closing
         ):
             self.stats.handshakes_in_failed += 1
-            self._remove_link(link)
-            self._commands.append(Close(link.id, True))
+            self._abort(link)
             return None
         # Bob's RouterInfo first: Alice may have dialled with an old one (i2pd does the same).
         connection.send_router_info(now)
@@ -520,9 +520,7 @@ class Links(LinkTable):
             return self._add_peer(router_hash)
         self._dialer.remove(peer)
         if peer.dial is not None:
-            dial = peer.dial
-            self._remove_link(dial)
-            self._commands.append(Close(dial.id, True))
+            self._abort(peer.dial)
         return peer
 
     def _make_spare(self, peer: Peer, now: float) -> None:
@@ -557,6 +555,10 @@ class Links(LinkTable):
             if end.is_remote and end.code == TerminationReason.BANNED:
                 self._dialer.backoff.hold(peer.hash, now + BANNED_BY_PEER_S)
             self._detach(link, end.reason, now)
+
+    def _abort(self, link: Link) -> None:
+        self._remove_link(link)
+        self._commands.append(Close(link.id, True))
 
     def _remove_link(self, link: Link) -> None:
         self._links.pop(link.id, None)

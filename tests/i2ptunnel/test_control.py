@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from i2ptunnel.control import ControlFault, ControlServer, NotRunning, ask
+from i2ptunnel.control import CONNECTIONS_MAX, ControlFault, ControlServer, NotRunning, ask
 
 
 async def echo(request: dict[str, Any]) -> Any:
@@ -22,8 +22,12 @@ async def refuse(_: dict[str, Any]) -> Any:
     raise ControlFault("no, because")
 
 
+async def fail(_: dict[str, Any]) -> Any:
+    raise KeyError("a bug")
+
+
 async def with_server(path: Path, call: Any) -> Any:
-    server = ControlServer(path, {"echo": echo, "refuse": refuse})
+    server = ControlServer(path, {"echo": echo, "refuse": refuse, "fail": fail})
     await server.start()
     try:
         return await asyncio.to_thread(call)
@@ -68,5 +72,35 @@ def test_junk_gets_an_answer(tmp_path: Path) -> None:
                 sock.sendall(line)
                 assert sock.recv(1000).startswith(b'{"ok": false')
         assert ask(path, "echo", text="still here") == "still here"
+
+    asyncio.run(with_server(path, call))
+
+
+def test_a_bug_fails_its_request_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "control.sock"
+
+    def call() -> None:
+        with pytest.raises(ControlFault, match="internal error"):
+            ask(path, "fail")
+        assert ask(path, "echo", text="still here") == "still here"
+
+    asyncio.run(with_server(path, call))
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "internal error in a control command: KeyError"
+    ]
+
+
+def test_silent_connections_make_room_for_one_that_asks(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+
+    def call() -> None:
+        held = []
+        for _ in range(CONNECTIONS_MAX * 3):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(str(path))
+            held.append(sock)
+        assert ask(path, "echo", text="heard") == "heard"
+        for sock in held:
+            sock.close()
 
     asyncio.run(with_server(path, call))

@@ -447,6 +447,23 @@ def test_sources_with_many_handshakes_are_refused() -> None:
     assert alice.links.accepted("10.0.0.1", wire.now) is not None
 
 
+def test_half_open_connections_from_many_sources_shut_nobody_out() -> None:
+    alice, bob, wire = pair(limits=LinkLimits(handshakes_max=20))
+    held = [bob.links.accepted(f"10.0.{n // 250}.{n % 250}", wire.now) for n in range(1000)]
+    assert None not in held and bob.links.pending_count == 20
+    closed = [command.link for command in bob.links.take_commands()]
+    assert closed == held[:980]
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    wire.step()
+    wire.step()
+    # It has sent message 1, so those that have not go before it.
+    for n in range(100):
+        assert bob.links.accepted(f"10.1.0.{n}", wire.now) is not None
+    wire.run()
+    assert received(bob) == [message(1)]
+    assert bob.links.pending_count == 19
+
+
 def test_probing_sources_are_banned_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
     alice, _, wire = pair()
     caplog.set_level(logging.INFO, "core.transport")

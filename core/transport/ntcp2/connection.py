@@ -182,6 +182,11 @@ class Connection:
         return self.state is State.ESTABLISHED
 
     @property
+    def is_request_complete(self) -> bool:
+        """Bob: message 1 was genuine and has been answered."""
+        return isinstance(self._awaited, handshake.AwaitConfirmed)
+
+    @property
     def last_active(self) -> float:
         """When something was last read or written."""
         return max(self.last_received, self.last_sent)
