@@ -23,7 +23,7 @@ from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.naming.store import Book, Entry
 from i2ptunnel.printable import printable
 
-_IMPORT_BYTES_MAX = 256 * 1024 * 1024
+_IMPORT_BYTES_MAX = 64 * 1024 * 1024
 _WORDS = [book.word for book in Book]
 
 

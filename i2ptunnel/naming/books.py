@@ -55,7 +55,7 @@ class AddressBooks:
         self._is_ending = False
 
     def abandon_merges(self) -> None:
-        """End a merge that runs in another thread, without a trace, and begin no other."""
+        """End a merge that runs in another thread, and begin no other."""
         self._is_ending = True
 
     def close(self) -> None:
@@ -191,17 +191,22 @@ class AddressBooks:
 
     # Feeds
 
-    def merge(self, text: str, source: str) -> merge.MergeResult:
+    def merge(self, feed: str | bytes | bytearray, source: str) -> merge.MergeResult:
         """Take a feed into the router book; seconds for a long one.
 
-        Raises FileFault, and Unavailable after :meth:`abandon_merges`.
+        Raises FileFault, and Unavailable after :meth:`abandon_merges`; what was taken before that
+        stays.
         """
         now = self._wall()
         result = merge.MergeResult()
-        lines = merge.prepare(text, self.store.known(), now, result, self._check_open)
-        if lines:
+        check = self._check_open
+        data = feed.encode() if isinstance(feed, str) else feed
+        waiting: list[HostsLine] = []
+        for batch in merge.prepare(data, self.store.known(), now, result, check):
             with self.store.transaction() as transaction:
-                merge.apply(lines, transaction, source, now, result, self._check_open)
+                lines = [*waiting, *batch]
+                waiting = merge.apply(lines, transaction, source, now, result, check)
+        result.conflicts += len(waiting)
         return result
 
     def _check_open(self) -> None:
@@ -213,7 +218,7 @@ class AddressBooks:
         known = self.store.subscriptions()
         if url in known and known[url].is_own:
             return False
-        if len(known) >= SUBSCRIPTIONS_MAX:
+        if sum(row.is_own for row in known.values()) >= SUBSCRIPTIONS_MAX:
             raise BookFault(f"at most {SUBSCRIPTIONS_MAX} subscriptions", "too_many")
         row = known.get(url, SubscriptionRow(url))
         with self.store.transaction() as transaction:

@@ -107,7 +107,10 @@ class Feeds:
         if now >= self._not_before:
             due = [r for r in self.rows() if due_at(r, self._settings.interval_s, now) <= now]
             if due:
-                await self.fetch(row.url for row in due)
+                try:
+                    await self.fetch(row.url for row in due)
+                except Unavailable:
+                    self._not_before = self._wall() + _NOT_READY_RETRY_S
         await self._publish()
 
     async def _publish(self) -> None:
@@ -139,22 +142,16 @@ class Feeds:
             rows = [row for row in self.rows() if wanted is None or row.url in wanted]
             if not rows:
                 return []
-            try:
-                async with self._open_session() as session:
-                    return [await self._fetch_one(session, row) for row in rows]
-            except Unavailable:
-                self._not_before = self._wall() + _NOT_READY_RETRY_S
-                if wanted is None:
-                    raise
-                return []
+            async with self._open_session() as session:
+                return [await self._fetch_one(session, row) for row in rows]
 
     async def _fetch_one(self, session: FeedSession, row: SubscriptionRow) -> dict[str, Any]:
         result = MergeResult()
         try:
             url = read_feed_url(row.url)
             fetched = await fetch(session, self._resolver, url, row.etag, row.last_modified)
-            if fetched.text is not None:
-                result = await asyncio.to_thread(self._books.merge, fetched.text, row.url)
+            if fetched.body is not None:
+                result = await asyncio.to_thread(self._books.merge, fetched.body, row.url)
                 if result.malformed and result.malformed == result.total:
                     raise FetchFault("what came is not a hosts.txt")
         except FileFault:
@@ -175,7 +172,7 @@ class Feeds:
     def _succeeded(
         self, row: SubscriptionRow, fetched: Fetched, result: MergeResult
     ) -> dict[str, Any]:
-        if fetched.text is None:
+        if fetched.body is None:
             outcome = "not changed"
         else:
             outcome = f"{result.added} added, {result.changed} changed, {result.removed} removed"

@@ -80,9 +80,9 @@ class FeedUrl:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """``text`` is None when nothing changed. ``size`` counts the bytes of the body as sent."""
+    """``body`` is None when nothing changed. ``size`` counts its bytes as they were sent."""
 
-    text: str | None
+    body: bytearray | None
     etag: str
     last_modified: str
     size: int = 0
@@ -158,26 +158,25 @@ class _Body:
         if encoding not in ("", "identity") and encoding not in _GZIP:
             raise FetchFault("the feed comes in an unknown encoding")
         self._unpacker = zlib.decompressobj(31) if encoding in _GZIP else None
-        self._pieces: list[bytes] = []
-        self._room = BODY_BYTES_MAX
+        self._content = bytearray()
         self.size = 0
 
     def add(self, data: bytes) -> None:
         self.size += len(data)
         if self._unpacker is not None:
             try:
-                data = self._unpacker.decompress(data, self._room + 1)
+                room = BODY_BYTES_MAX - len(self._content)
+                data = self._unpacker.decompress(data, room + 1)
             except zlib.error:
                 raise FetchFault("the feed is packed wrongly") from None
-        self._room -= len(data)
-        if self._room < 0 or self.size > BODY_BYTES_MAX:
+        if len(self._content) + len(data) > BODY_BYTES_MAX or self.size > BODY_BYTES_MAX:
             raise FetchFault(f"the feed is larger than {BODY_BYTES_MAX >> 20} MiB")
-        self._pieces.append(data)
+        self._content += data
 
-    def finish(self) -> str:
+    def finish(self) -> bytearray:
         if self._unpacker is not None and not self._unpacker.eof and self.size:
             raise FetchFault("the feed ends early")
-        return b"".join(self._pieces).decode("utf-8", "replace")
+        return self._content
 
 
 class _Exchange:
@@ -189,11 +188,11 @@ class _Exchange:
         self._etag, self._last_modified = etag, last_modified
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES_MAX)
         self._body: _Body | None = None
-        self._text: str | None = None
+        self._content: bytearray | None = None
 
     def result(self) -> Fetched:
         size = 0 if self._body is None else self._body.size
-        return Fetched(self._text, self._etag, self._last_modified, size)
+        return Fetched(self._content, self._etag, self._last_modified, size)
 
     async def run(self, stream: FeedStream) -> str | None:
         """The place it redirects to, None when there is a result. Raises FetchFault."""
@@ -217,7 +216,7 @@ class _Exchange:
             if not isinstance(event, h11.Data):
                 raise FetchFault("the feed ends early")
             self._body.add(bytes(event.data))
-        self._text = self._body.finish()
+        self._content = self._body.finish()
         self._etag = _validator(headers.get("etag", ""))
         self._last_modified = _validator(headers.get("last-modified", ""))
         return None

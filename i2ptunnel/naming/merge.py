@@ -16,13 +16,13 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 
 from core.base.errors import DecodeError
 from core.data.identity import Destination
-from i2ptunnel.naming.hosts_line import Action, HostsLine, parse_line
+from i2ptunnel.naming.hosts_line import LINE_CHARACTERS_MAX, Action, HostsLine, parse_line
 from i2ptunnel.naming.names import is_below
 from i2ptunnel.naming.store import DESTINATIONS_MAX, Book, Entry, Gone, Transaction
 
@@ -30,6 +30,8 @@ ENTRIES_MAX = 200_000
 LINES_MAX = 400_000
 #: base64 characters of a destination that a feed may bring (naming document)
 DESTINATION_CHARACTERS_MAX = 616
+BATCH_LINES = 1000
+WAITING_MAX = 1000
 _PASSES_MAX = 16
 _CHECK_EVERY = 200
 #: clocks differ; a line dated further ahead would make later ones stale
@@ -78,19 +80,19 @@ class _Outcome(Enum):
 
 
 def prepare(
-    text: str,
+    feed: bytes | bytearray,
     known: Mapping[str, Mapping[bytes, bool]],
     now: float,
     result: MergeResult,
     check: Callable[[], None] = lambda: None,
-) -> list[HostsLine]:
-    """The lines of a feed that may change something, parsed and verified; the slow part.
+) -> Iterator[list[HostsLine]]:
+    """The lines of a feed that may change something, parsed and verified, in batches.
 
-    ``known`` is ``Store.known()``; what is certainly nothing new is counted and left out. ``check``
-    is called now and then and may raise.
+    The slow part, of which nothing large is kept. ``known`` is ``Store.known()``; what is certainly
+    nothing new is counted and left out. ``check`` is called now and then and may raise.
     """
-    wanted: list[HostsLine] = []
-    for number, raw in enumerate(text.splitlines()):
+    batch: list[HostsLine] = []
+    for number, raw in enumerate(_lines(feed)):
         if number % _CHECK_EVERY == 0:
             check()
         if number >= LINES_MAX:
@@ -101,28 +103,49 @@ def prepare(
         except DecodeError:
             result.malformed += 1
             continue
-        if line is None:
-            continue
-        hashes = known.get(line.name)
-        if line.action is Action.ADD and hashes is not None:
-            is_signed = hashes.get(line.destination.hash)
-            if is_signed is None:
-                result.conflicts += 1
-                continue
-            if is_signed or not line.has_signature:
-                result.known += 1
-                continue
-        if len(line.destination.raw) * 4 > DESTINATION_CHARACTERS_MAX * 3:
-            result.malformed += 1
-        elif line.properties and not line.is_signed_properly():
-            result.unsigned += 1
-        elif (line.expires is not None and line.expires <= now) or (
-            line.date is not None and line.date > now + _FUTURE_MAX_S
-        ):
-            result.stale += 1
-        else:
-            wanted.append(line)
-    return wanted
+        if line is not None and _is_wanted(line, known, now, result):
+            batch.append(line)
+            if len(batch) >= BATCH_LINES:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
+
+
+def _lines(feed: bytes | bytearray) -> Iterator[str]:
+    start = 0
+    while start < len(feed):
+        end = feed.find(b"\n", start)
+        end = len(feed) if end < 0 else end
+        # What is cut off here is too long in any case.
+        yield feed[start : min(end, start + 2 * LINE_CHARACTERS_MAX)].decode("utf-8", "replace")
+        start = end + 1
+
+
+def _is_wanted(
+    line: HostsLine, known: Mapping[str, Mapping[bytes, bool]], now: float, result: MergeResult
+) -> bool:
+    """Whether a line may change something; counts it if not."""
+    hashes = known.get(line.name)
+    if line.action is Action.ADD and hashes is not None:
+        is_signed = hashes.get(line.destination.hash)
+        if is_signed is None:
+            result.conflicts += 1
+            return False
+        if is_signed or not line.has_signature:
+            result.known += 1
+            return False
+    if len(line.destination.raw) * 4 > DESTINATION_CHARACTERS_MAX * 3:
+        result.malformed += 1
+    elif line.properties and not line.is_signed_properly():
+        result.unsigned += 1
+    elif (line.expires is not None and line.expires <= now) or (
+        line.date is not None and line.date > now + _FUTURE_MAX_S
+    ):
+        result.stale += 1
+    else:
+        return True
+    return False
 
 
 def apply(
@@ -132,8 +155,11 @@ def apply(
     now: float,
     result: MergeResult,
     check: Callable[[], None] = lambda: None,
-) -> None:
-    """Carry prepared lines out in the router book."""
+) -> list[HostsLine]:
+    """Carry prepared lines out in the router book; returns commands that do not fit (yet).
+
+    Give those back together with the next batch; those left at the end are conflicts.
+    """
     merge = _Merge(transaction, source, int(now))
     waiting = lines
     for _ in range(_PASSES_MAX):
@@ -142,15 +168,15 @@ def apply(
             if number % _CHECK_EVERY == 0:
                 check()
             outcome = merge.carry_out(line)
-            if outcome is _Outcome.CONFLICT:
+            is_command = line.action is not Action.ADD
+            if outcome is _Outcome.CONFLICT and is_command and len(still) < WAITING_MAX:
                 still.append(line)
             else:
                 setattr(result, outcome.value, getattr(result, outcome.value) + 1)
         if not still or len(still) == len(waiting):
-            waiting = still
-            break
+            return still
         waiting = still
-    result.conflicts += len(waiting)
+    return waiting
 
 
 def with_preferred(entries: list[Entry], new: Entry) -> list[Entry]:

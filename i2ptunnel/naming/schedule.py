@@ -11,7 +11,7 @@ import hashlib
 
 from i2ptunnel.naming.store import SubscriptionRow
 
-RETRY_FIRST_S = 120.0
+RETRY_FIRST_S = 30.0
 #: part of the time by which it varies, so that fetches do not happen in step
 JITTER = 0.1
 _CLOCK_BACK_S = 60.0
