@@ -13,8 +13,9 @@ from pathlib import Path
 
 from i2ptunnel.config.faults import Faults, Mark, join
 from i2ptunnel.config.model import Configuration
-from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.nodes import Mapping, Node
+from i2ptunnel.config.tunnel_kinds import targets_of
 from i2ptunnel.config.tunnel_models import (
     AuthSection,
     ClientSection,
@@ -23,9 +24,11 @@ from i2ptunnel.config.tunnel_models import (
     ProxySection,
     ServerSection,
     StreamrServerSection,
+    TcpServerSection,
     TunnelSection,
     UdpClientSection,
 )
+from i2ptunnel.config.tunnel_parts import ListenTlsSection
 
 _RESERVED_FILES = frozenset(
     (
@@ -174,7 +177,10 @@ class _Checker:
     @staticmethod
     def _may_share(one: TunnelSection, other: TunnelSection) -> bool:
         both_clients = isinstance(one, ClientSection) and isinstance(other, ClientSection)
-        return both_clients and (one.inbound, one.outbound) == (other.inbound, other.outbound)
+        if not both_clients:
+            return False
+        same = ("inbound", "outbound", "reduce_after", "reduce_to", "delay_open", "close_after")
+        return all(getattr(one, key) == getattr(other, key) for key in same)
 
     def _check_tunnel(self, name: str, tunnel: TunnelSection) -> None:
         if isinstance(tunnel, HttpServerSection):
@@ -196,15 +202,62 @@ class _Checker:
                 "a Unix socket has no networks",
                 "leave allow out; the directory's mode says who may connect",
             )
-        target = getattr(tunnel, "target", None)
-        if isinstance(tunnel, ServerSection) and isinstance(target, Endpoint):
-            for other, endpoint in self._listeners():
+        if isinstance(tunnel, ServerSection):
+            self._check_targets(name, tunnel)
+            self._check_encrypted(name, tunnel)
+        if isinstance(tunnel, ClientSection) and tunnel.new_keys:
+            self._check_new_keys(name, tunnel)
+        tls = getattr(tunnel, "tls", None)
+        if tls is not None and tls.key is not None and tls.certificate is None:
+            self.fault(
+                ("tunnels", name, "tls", "key"),
+                "there is a key and no certificate",
+                "add certificate: FILE, or leave out both to have one made",
+            )
+
+    def _check_targets(self, name: str, tunnel: ServerSection) -> None:
+        services = [("target", target) for target in targets_of(getattr(tunnel, "target", None))]
+        services += [("ports", target) for _, target in getattr(tunnel, "ports", ())]
+        for other, endpoint in self._listeners():
+            for key, target in services:
                 if endpoint == target:
                     self.fault(
-                        ("tunnels", name, "target"),
+                        ("tunnels", name, key),
                         f"offers the listener of tunnel {other} to everybody in I2P",
                         "write the address of your own service",
                     )
+
+    def _check_encrypted(self, name: str, tunnel: ServerSection) -> None:
+        section = tunnel.encrypted
+        where = ("tunnels", name, "encrypted")
+        if not section.enabled and (section.clients or section.secret):
+            self.fault(where, "it is not enabled", "add enabled: true, or leave it out")
+        kinds = set()
+        for index, client in enumerate(section.clients):
+            keys = (*where, "clients", index) if len(section.clients) > 1 else (*where, "clients")
+            if (client.public_key is None) == (client.shared_key is None):
+                self.fault(
+                    keys, "needs one of public_key and shared_key", "write exactly one of the two"
+                )
+            kinds.add(client.public_key is None)
+        if len(kinds) > 1:
+            self.fault(
+                (*where, "clients"),
+                "some clients have a public_key and others a shared_key",
+                "use the same kind for all",
+            )
+        names = [client.name for client in section.clients]
+        for twice in {one for one in names if names.count(one) > 1}:
+            self.fault((*where, "clients"), f"{twice} is in the list twice", "use different names")
+
+    def _check_new_keys(self, name: str, tunnel: ClientSection) -> None:
+        where = ("tunnels", name, "new_keys")
+        if tunnel.keys is not None:
+            self.fault(where, "the tunnel has keys that stay", "leave out either of the two")
+        elif not tunnel.close_after:
+            self.fault(
+                where, "the address never changes without close_after", "add close_after: 30m"
+            )
 
     def _check_auth(self, name: str, users: tuple[AuthSection, ...]) -> None:
         seen: set[str] = set()
@@ -279,9 +332,30 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
                         "password_file does not exist",
                         "write an existing path",
                     )
+        for keys_to, path in _files_of(tunnel):
+            if not path.is_file():
+                checker.fault(
+                    ("tunnels", name, *keys_to), "there is no such file", f"create {path}"
+                )
         keys = key_file_of(name, tunnel)
         if keys is not None:
             _check_key_file(checker, name, data_dir / keys)
+
+
+def _files_of(tunnel: TunnelSection) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Files that must be there when a tunnel starts, with the option that names each."""
+    found: list[tuple[tuple[str, ...], Path | None]] = []
+    if isinstance(tunnel, ServerSection):
+        found.append((("access", "filter"), tunnel.access.filter))
+    if isinstance(tunnel, TcpServerSection) and tunnel.target_tls is not None:
+        found.append((("target_tls", "ca"), tunnel.target_tls.ca))
+    tls = getattr(tunnel, "tls", None)
+    if isinstance(tls, ListenTlsSection):
+        found += [(("tls", "certificate"), tls.certificate), (("tls", "key"), tls.key)]
+    destination = getattr(tunnel, "destination", ())
+    several = (destination,) if isinstance(destination, DestinationName) else destination
+    found += [(("destination",), one.client_key_file) for one in several]
+    return ((keys, path) for keys, path in found if path is not None)
 
 
 def _check_key_file(checker: _Checker, name: str, path: Path) -> None:

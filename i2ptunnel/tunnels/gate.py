@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.tunnel_models import ServerSection
+from i2ptunnel.config.tunnel_parts import RateLimitSection
 from i2ptunnel.protocols.throttle import ConnectionRate, PeriodLimit
 from i2ptunnel.relay.access import AccessFault, AccessGuard
 
@@ -25,7 +26,10 @@ class ServerGate:
 
     def __init__(self, model: ServerSection, logger: logging.Logger) -> None:
         self._guard = AccessGuard(model.access, logger)
-        limits = model.limits
+        self.set_limits(model.limits)
+
+    def set_limits(self, limits: RateLimitSection) -> None:
+        """Count anew, up to other limits."""
         self._rate = ConnectionRate(
             PeriodLimit(60, limits.client_minute, limits.total_minute),
             PeriodLimit(3600, limits.client_hour, limits.total_hour),

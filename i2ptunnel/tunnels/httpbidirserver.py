@@ -25,6 +25,8 @@ from i2ptunnel.tunnels.httpserver import HttpServer
 class HttpBidirServer(Tunnel[HttpBidirServerSection]):
     """Both halves, on one session that this tunnel owns."""
 
+    LIVE_OPTIONS = frozenset()
+
     def __init__(self, model: HttpBidirServerSection, context: TunnelContext) -> None:
         super().__init__(model, context)
         inner = replace(context, open_session=self._lend, release_session=self._take_back)

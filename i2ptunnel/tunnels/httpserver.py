@@ -38,21 +38,40 @@ _RAW_PORTS = frozenset((22, 443))
 class HttpServer(ServerTunnel[HttpServerSection]):
     """Serves requests one after the other, each filtered on its way to a backend."""
 
+    LIVE_OPTIONS = ServerTunnel.LIVE_OPTIONS | {
+        "hostname",
+        "hostnames",
+        "i2p_headers",
+        "compress",
+        "keep_alive",
+        "posts",
+        "reject_inproxies",
+        "reject_referers",
+        "reject_user_agents",
+    }
+
     def __init__(self, model: HttpServerSection, context: TunnelContext) -> None:
         super().__init__(model, context)
         self.counts.update(requests=0, requests_refused=0)
         self._site = FileSite(model.docroot) if model.docroot is not None else None
+        self._idle_backs = ChannelPool()
+        self._read_model()
+
+    def _read_model(self) -> None:
+        model, posts = self.model, self.model.posts
         self._hostnames = dict(model.hostnames)
         self._rules = VisitorRules(
             model.reject_inproxies, model.reject_referers, model.reject_user_agents
         )
-        posts = model.posts
         self._posts = PostThrottle(
             PeriodLimit(posts.period, posts.per_client, posts.total),
             posts.client_ban,
             posts.total_ban,
         )
-        self._idle_backs = ChannelPool()
+
+    def on_update(self) -> None:
+        super().on_update()
+        self._read_model()
 
     @property
     def local_end(self) -> str:

@@ -27,6 +27,13 @@ ServerT = TypeVar("ServerT", bound=TcpServerSection)
 class ServerTunnel(Tunnel[ServerT]):
     """Base of ``server``, ``httpserver`` and ``ircserver``."""
 
+    LIVE_OPTIONS = Tunnel.LIVE_OPTIONS | {
+        "max_connections",
+        "max_connections_per_client",
+        "idle_timeout",
+        "limits",
+    }
+
     def __init__(self, model: ServerT, context: TunnelContext) -> None:
         super().__init__(model, context)
         self.gate = ServerGate(model, context.logger)
@@ -62,6 +69,9 @@ class ServerTunnel(Tunnel[ServerT]):
         known["last_error"] = known["last_error"] or self.gate.fault
         return {**known, "targets": targets} if targets else known
 
+    def on_update(self) -> None:
+        self.gate.set_limits(self.model.limits)
+
     async def start(self) -> None:
         self.failed.clear()
         self.last_error = None
@@ -70,6 +80,7 @@ class ServerTunnel(Tunnel[ServerT]):
             backends.prepare()
         session = await self._open_session()
         self._accepting = asyncio.create_task(self._accept(session))
+        self._accepting.add_done_callback(self._on_accepting_done)
 
     async def stop(self) -> None:
         accepting, self._accepting = self._accepting, None
@@ -113,6 +124,12 @@ class ServerTunnel(Tunnel[ServerT]):
             finally:
                 for helper in helpers:
                     helper.cancel()
+
+    def _on_accepting_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.last_error = "an internal error"
+            self.context.logger.error("internal error", exc_info=task.exception())
+            self.failed.set()
 
     def _admit(self, stream: I2pStream, group: asyncio.TaskGroup) -> None:
         client = stream.remote.hash
