@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from core.api import FileFault, SessionConfig
 from core.base.errors import Unavailable
+from core.crypto.x25519 import X25519Key
 from core.data.identity import Destination
+from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
 from i2ptunnel.config.router_model import ShapeSection
+from i2ptunnel.config.tunnel_parts import EncryptedSection, LeaseSetClientSection
 from i2ptunnel.keyfiles import generate_keys, load_or_create_keys, read_keys, write_new_keys
-from i2ptunnel.sessions import SessionPool
-from i2ptunnel.tunnels.base import SessionRequest
+from i2ptunnel.resting import RestingSession
+from i2ptunnel.sessions import SessionPool, encrypted_options
+from i2ptunnel.tunnels.base import RestPolicy, SessionRequest
+from tests.support.deterministic import SeededEntropy
 
 SHAPE = ShapeSection()
 
@@ -128,3 +134,64 @@ def test_damaged_or_open_key_files_are_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileFault, match="exists already"):
         write_new_keys(path, generate_keys())
     assert read_keys(tmp_path / "none.dat") is None
+
+
+def test_a_session_may_linger_for_a_tunnel_that_starts_anew(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path, linger_s=0.05)
+        first = await pool.open(request("a", keys="a.dat", shared=False))
+        await pool.release(first)
+        assert await pool.open(request("a", keys="a.dat", shared=False)) is first
+        await pool.release(first)
+        while pool.count:
+            await asyncio.sleep(0.01)
+        assert not first.is_ready
+        other = await pool.open(request("b"))
+        await pool.release(other)
+        await pool.close_unused()
+        assert not other.is_ready and pool.count == 0
+
+    asyncio.run(main())
+
+
+def test_sessions_that_rest_differently_are_not_shared(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path)
+        late = replace(request("b"), rest=RestPolicy(delay_open=True))
+        plain, one, two = [await pool.open(r) for r in (request("a"), late, late)]
+        assert plain is not one is two
+        assert isinstance(one, RestingSession) and one.is_asleep
+        for session in (plain, one, two):
+            await pool.release(session)
+        assert pool.count == 0
+
+    asyncio.run(main())
+
+
+def test_encrypted_lease_sets(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path)
+        key = X25519Key.generate(SeededEntropy("client")).public
+        section = EncryptedSection(
+            enabled=True,
+            secret="word",
+            clients=(LeaseSetClientSection(name="me", public_key=key),),
+        )
+        server = replace(request("a", "a.dat", shared=False), publish=True, encrypted=section)
+        config = cast(FakeSession, await pool.open(server)).config
+        assert config.keys is not None and config.encrypted is not None
+        assert config.keys.destination.signing_type == 11, "the type made for this"
+        assert config.encrypted.secret == "word"
+        assert config.encrypted.authorisation == ClientAuthorisation(AuthScheme.DH, (key,))
+        shared = replace(section, clients=(LeaseSetClientSection(name="me", shared_key=key),))
+        options = encrypted_options(shared)
+        assert options is not None
+        assert options.authorisation == ClientAuthorisation(AuthScheme.PSK, (key,))
+        bad = replace(section, clients=(LeaseSetClientSection(name="me", public_key=bytes(32)),))
+        with pytest.raises(Unavailable, match=r"encrypted\.clients"):
+            encrypted_options(bad)
+        write_new_keys(tmp_path / "old.dat", generate_keys(1))
+        with pytest.raises(FileFault, match="encrypted"):
+            await pool.open(replace(server, keys_file="old.dat"))
+
+    asyncio.run(main())
