@@ -49,6 +49,9 @@ CHOKED_WINDOW_MIN = 16
 JAVA_WINDOW_MAX = 128
 #: i2pd: "too many NACKs", a matter of loss and not of a slow reader
 _DELAYS_OVERFLOW = (60000, 65535)
+#: packets 0 and 1 and what may be sent along until the peer has packet 1. i2pd: silently resets a
+#: stream for which it acknowledged the third batch while packet 1 was missing
+FIRST_FLIGHT_PACKETS = 16
 #: i2pd: sequences are signed there
 SEQUENCE_MAX = 0x7FFFFF00
 
@@ -63,6 +66,7 @@ class Sender:
         "_chunk_offset",
         "_chunks",
         "_hold_until",
+        "_is_first_flight",
         "_is_syn_sent",
         "_keys",
         "_options",
@@ -129,6 +133,7 @@ class Sender:
         self.resent = 0
         self._signed: dict[int, bytes] = {}
         self._is_syn_sent = False
+        self._is_first_flight = True
         self.is_close_wanted = False
         #: the sequence CLOSE went with; -1 before
         self.close_sequence = -1
@@ -159,6 +164,8 @@ class Sender:
         recovery = self.recovery
         if not recovery.on_ack(through, nacks, now):
             return False
+        if self._is_first_flight and recovery.lowest_unacked > 1:
+            self._is_first_flight = False
         if self._signed:
             for sequence in list(self._signed):
                 if sequence not in recovery.in_flight and sequence not in recovery.lost:
@@ -222,6 +229,10 @@ class Sender:
         window = int(min(self.congestion.window, self._window_limit))
         if self.is_connecting:
             return min(window, self._options.window_unanswered)
+        if self._is_first_flight:
+            recovery = self.recovery
+            left = max(FIRST_FLIGHT_PACKETS - recovery.next_sequence, len(recovery.lost))
+            return min(window, len(recovery.in_flight) + left)
         return window
 
     def deadline(self) -> float:

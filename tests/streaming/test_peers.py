@@ -244,6 +244,18 @@ def test_overflow_choke_of_i2pd_is_probed_at_once_and_ends_with_progress() -> No
     assert [packet.sequence for packet in more[:2]] == [13, 14]
 
 
+def test_little_is_sent_while_packet_1_is_missing_because_i2pd_gives_up_then() -> None:
+    script = Script(StreamingOptions(window_initial=64))
+    stream = script.connected()
+    stream.write(bytes(1812 * 60))
+    assert [packet.sequence for packet in script.wait(0.1)] == list(range(1, 16))
+    missing = build_packet(stream.local_id, script.peer_id, 0, 15, nacks=(1, 2))
+    script.give(missing)
+    assert [packet.sequence for packet in script.wait(0.1)] == [1, 2]
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 15))
+    assert [packet.sequence for packet in script.wait(0.1)][:2] == [16, 17]
+
+
 def test_choke_of_java_limits_the_window_and_waits_for_unchoke() -> None:
     script = Script()
     stream = script.connected()

@@ -172,14 +172,18 @@ class I2pdRouter:
         return int(found.group(1)) if found else 0
 
     def local_b32(self, tunnel_name: str) -> str:
-        """The b32 name of a server tunnel, from the console."""
-        found = re.search(
-            rf"\b{re.escape(tunnel_name)}\s+&#8658;\s+(\S+\.b32\.i2p)",
-            self.page("?page=i2p_tunnels"),
-        )
-        if found is None:
-            raise LookupError(f"no tunnel {tunnel_name} on the console")
-        return found.group(1)
+        """The b32 name of a server tunnel, from the console, where it appears after a while."""
+        name = re.compile(rf"\b{re.escape(tunnel_name)}\s+&#8658;\s+(\S+\.b32\.i2p)")
+
+        def find() -> re.Match[str] | None:
+            try:
+                return name.search(self.page("?page=i2p_tunnels"))
+            except OSError:
+                return None
+
+        found = wait_until(f"tunnel {tunnel_name} on the console", find, 30)
+        assert isinstance(found, re.Match)
+        return str(found.group(1))
 
     def cpu_seconds(self) -> float:
         """User and system time of the process so far."""
