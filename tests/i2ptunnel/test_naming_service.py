@@ -1,0 +1,140 @@
+"""The address books of one running appliance: sessions, our own names, control commands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from i2ptunnel.config.loader import load_text
+from i2ptunnel.config.model import Configuration
+from i2ptunnel.control import ControlFault
+from i2ptunnel.keyfiles import generate_keys, write_new_keys
+from i2ptunnel.naming.store import Book
+from i2ptunnel.naming_service import NamingService
+from i2ptunnel.relay.channel import I2pSession
+from tests.support.deterministic import FakeWallClock
+from tests.support.loopback_session import LoopbackNetwork
+
+
+class Appliance:
+    """A service with sessions in memory."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.network = LoopbackNetwork()
+        self.released = 0
+        self.path = path
+        self.service = NamingService(
+            configuration(text), path, self.network.open, self._release, FakeWallClock().now
+        )
+
+    async def _release(self, session: I2pSession) -> None:
+        self.released += 1
+        await session.close()
+
+    def names(self) -> dict[str, bool]:
+        """The local book: name -> whether it is signed."""
+        entries = self.service.books.store.entries((Book.LOCAL,))
+        return {entry.name: bool(entry.line) for entry in entries}
+
+
+def configuration(text: str) -> Configuration:
+    return load_text(text).configuration
+
+
+SERVERS = """
+tunnels:
+  one: {type: httpserver, target: 127.0.0.1:80, hostname: one.i2p, keys: one.dat}
+  two: {type: httpserver, target: 127.0.0.1:80, hostname: two.i2p}
+  hidden: {type: httpserver, target: 127.0.0.1:80, hostname: hidden.i2p, keys: hidden.dat,
+           encrypted: {enabled: true}}
+  off: {type: httpserver, target: 127.0.0.1:80, hostname: off.i2p, keys: one.dat, enabled: false}
+  odd: {type: httpserver, target: 127.0.0.1:80, hostname: proxy.i2p, keys: odd.dat}
+  none: {type: server, target: 127.0.0.1:80}
+"""
+
+
+def test_names_of_our_own_tunnels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("i2ptunnel.naming.feeds.POLL_S", 0.005)
+    for name in ("one", "hidden", "odd"):
+        write_new_keys(tmp_path / f"{name}.dat", generate_keys())
+    caplog.set_level(logging.WARNING, "i2ptunnel")
+
+    async def main() -> None:
+        appliance = Appliance(tmp_path, SERVERS.replace("keys: one.dat, enabled", "enabled"))
+        appliance.service.start()
+        while appliance.names() != {"one.i2p": True}:
+            await asyncio.sleep(0.005)
+        write_new_keys(tmp_path / "two.dat", generate_keys())  # made when the tunnel starts
+        while appliance.names() != {"one.i2p": True, "two.i2p": True}:
+            await asyncio.sleep(0.005)
+        assert (await appliance.service.resolver.resolve("www.two.i2p")).hash
+        await appliance.service.stop()
+        appliance.service.close()
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    # said once: the one name that cannot stand in a book
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "tunnel odd" in caplog.text
+
+
+def test_control_commands(tmp_path: Path) -> None:
+    text = "naming: {subscriptions: [http://feed.i2p/hosts.txt]}\n"
+
+    async def main() -> None:
+        appliance = Appliance(tmp_path, text)
+        commands = appliance.service.commands()
+        (result,) = await commands["address-fetch"]({})
+        assert not result["is_ok"] and "address book" in result["outcome"]
+        assert appliance.released == 1
+        (request,) = appliance.network.requests
+        assert request.is_shared and not request.publish and request.keys_file is None
+        with pytest.raises(ControlFault):
+            await commands["address-fetch"]({"urls": "x"})
+        assert await commands["address-fetch"]({"urls": ["http://other.i2p/"]}) == []
+        status = await commands["address-status"]({})
+        assert status["subscriptions"][0]["failures"] == 1 and status == appliance.service.status()
+        appliance.service.configure(configuration("naming: {subscriptions: []}\n"))
+        assert appliance.service.status()["subscriptions"] == []
+        appliance.service.close()
+        assert "error" in appliance.service.status()
+
+    asyncio.run(main())
+
+
+def test_without_tunnels_into_i2p(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("i2ptunnel.naming_service._READY_TIMEOUT_S", 0.01)
+
+    async def main() -> None:
+        appliance = Appliance(tmp_path, "naming: {subscriptions: [http://feed.i2p/]}\n")
+        appliance.network.starts_ready = False
+        with pytest.raises(ControlFault, match="no tunnels"):
+            await appliance.service.commands()["address-fetch"]({})
+        assert appliance.released == 1
+        appliance.service.close()
+
+    asyncio.run(main())
+
+
+def test_the_session_of_client_tunnels_is_used(tmp_path: Path) -> None:
+    text = (
+        "naming: {subscriptions: [http://feed.i2p/]}\n"
+        "tunnels:\n"
+        "  own: {type: sockstunnel, listen: '127.0.0.1:1', shared: false, inbound: {length: 1}}\n"
+        "  web: {type: httpclient, listen: '127.0.0.1:2', inbound: {length: 2}}\n"
+    )
+
+    async def main() -> None:
+        appliance = Appliance(tmp_path, text)
+        await appliance.service.commands()["address-fetch"]({})
+        (request,) = appliance.network.requests
+        assert request == replace(request, is_shared=True)
+        assert request.inbound.length == 2 and request.outbound.length == 3
+        appliance.service.close()
+
+    asyncio.run(main())
