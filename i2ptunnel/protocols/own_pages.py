@@ -107,13 +107,13 @@ def setup_page(proxy: str, language: str) -> bytes:
         f"<p>{say(_ADVICE)}</p>"
         f"<h2>Firefox</h2><p>{say('Settings → Network Settings → Manual proxy configuration:')} "
         f"<code>{address}</code> {say('as HTTP proxy, also for HTTPS.')} "
-        f'{say("Or install this file:")} <a href="{base}/policies.json">policies.json</a></p>'
+        f'{say("Or install this file:")} <a href="/policies.json">policies.json</a></p>'
         f"<h2>Chromium</h2><p><code>chromium --user-data-dir=$HOME/.i2p-browser "
         f"--proxy-server=http://{address} --disable-features=DnsOverHttps</code></p>"
         f"<h2>{say('Automatic configuration (PAC)')}</h2><p>"
-        f'<a href="{base}/proxy.pac">{base}/proxy.pac</a>: '
+        f'<a href="/proxy.pac">{base}/proxy.pac</a>: '
         f"{say('.i2p addresses go to the proxy, all others are opened directly')}<br>"
-        f'<a href="{base}/all.pac">{base}/all.pac</a>: '
+        f'<a href="/all.pac">{base}/all.pac</a>: '
         f"{say('everything goes to the proxy')}</p>{_links(language)}"
     )
     return html.document(translate("Set up a browser", language), content, language=language)

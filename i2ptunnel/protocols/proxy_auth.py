@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from i2ptunnel.protocols.http1 import RequestHead
-from i2ptunnel.protocols.users import is_user
+from i2ptunnel.protocols.users import fingerprint, is_user
 
 NONCE_LIFETIME_S = 3600
 _HEADER_CHARACTERS_MAX = 4096
@@ -76,7 +76,7 @@ class ProxyAuth:
             return Verdict(is_allowed=not self._users)
         basic = _read_basic(rest) if scheme.lower() == "basic" else None
         if not self._users:
-            return Verdict(True, None if basic is None else _fingerprint(*basic))
+            return Verdict(True, None if basic is None else fingerprint(*basic))
         if basic is not None and "basic" in self._methods:
             is_right = is_user(self._users, *basic)
             return Verdict(is_right, basic[0].decode("utf-8", "replace") if is_right else None)
@@ -154,11 +154,6 @@ def _read_basic(token: str) -> tuple[bytes, bytes] | None:
     except (binascii.Error, ValueError):
         return None
     return (name, password) if colon else None
-
-
-def _fingerprint(name: bytes, password: bytes) -> str:
-    """Tells credentials apart that nobody checks."""
-    return hashlib.sha256(name + b"\0" + password).hexdigest()
 
 
 def _read_parameters(text: str) -> dict[str, str] | None:

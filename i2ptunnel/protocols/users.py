@@ -1,9 +1,8 @@
-"""Who may use a proxy: names and passwords, from SOCKS or ``Proxy-Authorization: Basic``."""
+"""Who may use a proxy: names and passwords, from SOCKS or HTTP."""
 
 from __future__ import annotations
 
-import base64
-import binascii
+import hashlib
 import hmac
 from collections.abc import Mapping
 
@@ -15,15 +14,6 @@ def is_user(users: Mapping[str, str], name: bytes, password: bytes) -> bool:
     return wanted is not None and is_same
 
 
-def is_authorised(users: Mapping[str, str], header: str | None) -> bool:
-    """Whether a Basic credential (RFC 7617) names a user; True if there are no users."""
-    if not users:
-        return True
-    scheme, _, token = (header or "").partition(" ")
-    if scheme.lower() != "basic" or len(token) > 1024:
-        return False
-    try:
-        name, colon, password = base64.b64decode(token.strip(), validate=True).partition(b":")
-    except (binascii.Error, ValueError):
-        return False
-    return bool(colon) and is_user(users, name, password)
+def fingerprint(name: bytes, password: bytes) -> str:
+    """Tells credentials apart that nobody checks."""
+    return hashlib.sha256(len(name).to_bytes(4, "big") + name + password).hexdigest()

@@ -48,10 +48,10 @@ from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
 from i2ptunnel.tunnels.base import TunnelContext, read_users
 from i2ptunnel.tunnels.client_base import HEADER_TIMEOUT_S
-from i2ptunnel.tunnels.isolation import HeldChannel, site_key
+from i2ptunnel.tunnels.isolation import site_key
 from i2ptunnel.tunnels.outproxy import OutproxyChoice
 from i2ptunnel.tunnels.own_site import OwnSite
-from i2ptunnel.tunnels.proxy_base import ProxyTunnel, Visit
+from i2ptunnel.tunnels.proxy_base import IdentityPlace, ProxyTunnel, Visit
 
 T = TypeVar("T")
 
@@ -90,23 +90,6 @@ class _Request:
     @property
     def url(self) -> str:
         return f"http://{self.target.authority}{self.target.path}"
-
-
-class _IdentityPlace(PooledPlace):
-    """A place in the pool whose channels do not keep their identity while they lie there."""
-
-    __slots__ = ()
-
-    async def take(self) -> Channel | None:
-        channel = await super().take()
-        if isinstance(channel, HeldChannel):
-            channel.unpark()
-        return channel
-
-    def give(self, channel: Channel) -> None:
-        if isinstance(channel, HeldChannel):
-            channel.park()
-        super().give(channel)
 
 
 class HttpProxy(ProxyTunnel[HttpClientSection]):
@@ -291,7 +274,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
 
         place = None
         if self.model.keep_alive:
-            place = _IdentityPlace(self._pool, (self.key_of(visit), address.host, target.port))
+            place = IdentityPlace(self._pool, (self.key_of(visit), address.host, target.port))
         return await self._exchange(
             request, filtered, open_back, place, unpacks=self.model.compression
         )

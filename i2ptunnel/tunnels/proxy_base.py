@@ -13,10 +13,11 @@ from i2ptunnel.config.proxy_parts import OutproxyUrl
 from i2ptunnel.config.tunnel_models import ProxySection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.relay.channel import Channel
+from i2ptunnel.relay.channel_pool import PooledPlace
 from i2ptunnel.tunnels import outproxy
 from i2ptunnel.tunnels.base import SessionRequest, TunnelContext, end_task
 from i2ptunnel.tunnels.client_base import ClientTunnel
-from i2ptunnel.tunnels.isolation import Identities, Identity
+from i2ptunnel.tunnels.isolation import HeldChannel, Identities, Identity
 from i2ptunnel.tunnels.outproxy import OutproxyChoice, OutproxyRefused, Outside
 
 _CHECK_EVERY_S = 10.0
@@ -35,6 +36,23 @@ class Visit:
 
 class NoOutproxy(Unavailable):
     """There is no outproxy, or none of them can be reached."""
+
+
+class IdentityPlace(PooledPlace):
+    """A place in the pool whose channels do not keep their identity while they lie there."""
+
+    __slots__ = ()
+
+    async def take(self) -> Channel | None:
+        channel = await super().take()
+        if isinstance(channel, HeldChannel):
+            channel.unpark()
+        return channel
+
+    def give(self, channel: Channel) -> None:
+        if isinstance(channel, HeldChannel):
+            channel.park()
+        super().give(channel)
 
 
 class ProxyTunnel(ClientTunnel[ProxyT]):

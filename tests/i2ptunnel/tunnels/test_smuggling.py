@@ -241,7 +241,7 @@ WAYS = {"proxy": through_proxy, "stream": through_stream}
 
 
 def test_the_corpus_is_large_enough() -> None:
-    assert len(REFUSED) + len(PASSED) >= 100
+    assert len(REFUSED) + len(PASSED) + len(REFRAMED) >= 100
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -100,7 +101,6 @@ REFUSED_5 = {
     "nobody there": (request_5("a" * 52 + ".b32.i2p"), 4),
     "port zero": (request_5("echo.i2p", 0), 2),
     "BIND": (request_5("echo.i2p", command=2), 7),
-    "UDP ASSOCIATE": (request_5("echo.i2p", command=3), 7),
     "unknown command": (request_5("echo.i2p", command=9), 7),
     "unknown address type": (b"\x05\x01\x00\x09\x05hello\x00\x50", 8),
     "empty name": (request_5(""), 4),
@@ -231,3 +231,136 @@ def test_a_destination_that_resets_resets_the_local_end() -> None:
         writer.close()
 
     run(case)
+
+
+def test_resolve_gives_an_address_that_leads_to_the_name() -> None:
+    async def case(bench: Bench) -> None:
+        resolve = request_5("echo.i2p", 0, command=0xF0)
+        answer = await bench.ask(GREETING + resolve)
+        assert answer[2:6] == b"\x05\x00\x00\x01"
+        address = answer[6:10]
+        assert ipaddress.ip_address(address) in ipaddress.ip_network("198.18.0.0/15")
+        again = await bench.ask(GREETING + resolve)
+        assert again == answer
+        connect = b"\x05\x01\x00\x01" + address + b"\x00\x50"
+        assert (await bench.ask(GREETING + connect + b"hello")).endswith(b"HELLO")
+        reverse = b"\x05\xf1\x00\x01" + address + b"\x00\x00"
+        assert (await bench.ask(GREETING + reverse))[2:] == (
+            b"\x05\x00\x00\x03\x08echo.i2p\x00\x00"
+        )
+        # SOCKS 4 has Tor's command too
+        socks_4 = await bench.ask(request_4("echo.i2p", 0, command=0xF0))
+        assert socks_4[:4] == b"\x00\x5a\x00\x00"
+        assert ipaddress.ip_address(socks_4[4:8]) in ipaddress.ip_network("198.18.0.0/15")
+
+    run(case)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reply"),
+    [
+        (request_5("unknown.i2p", 0, command=0xF0), 4),
+        (request_5("example.com", 0, command=0xF0), 2),
+        (request_5("localhost", 0, command=0xF0), 2),
+        (b"\x05\xf1\x00\x01\x7f\x00\x00\x01\x00\x00", 2),
+        (b"\x05\xf1\x00\x01\xc6\x12\x00\x01\x00\x00", 2),
+        (b"\x05\x01\x00\x01\xc6\x12\x00\x01\x00\x50", 2),
+    ],
+)
+def test_what_cannot_be_resolved(raw: bytes, reply: int) -> None:
+    async def case(bench: Bench) -> None:
+        answer = await bench.ask(GREETING + raw)
+        assert answer[2:] == bytes((5, reply, 0, 1)) + NONE
+
+    run(case)
+
+
+def test_one_user_cannot_read_what_another_has_resolved() -> None:
+    async def case(bench: Bench) -> None:
+        def login(name: bytes) -> bytes:
+            return b"\x05\x01\x02\x01" + bytes((len(name),)) + name + b"\x01x"
+
+        answer = await bench.ask(login(b"ann") + request_5("echo.i2p", 0, command=0xF0))
+        reverse = b"\x05\xf1\x00\x01" + answer[-6:-2] + b"\x00\x00"
+        assert (await bench.ask(login(b"ann") + reverse)).endswith(b"echo.i2p\x00\x00")
+        assert (await bench.ask(login(b"bob") + reverse))[4:8] == b"\x05\x02\x00\x01"
+
+    run(case)
+
+
+HTTP = (
+    b"GET /path?q=1 HTTP/1.1\r\nHost: echo.i2p\r\nUser-Agent: Secret/1\r\nReferer: http://x.i2p/\r\n"
+    b"Accept-Language: rm\r\nConnection: close\r\n\r\n"
+)
+
+
+def filtered_site(pieces: list[bytes]) -> tuple[bytes, bytes]:
+    """(what the site got, what the client got) through a SOCKS proxy with ``filter_http``."""
+
+    async def main() -> tuple[bytes, bytes]:
+        network = LoopbackNetwork()
+        site = network.session("site")
+        resolver = TableResolver({"echo.i2p": site.destination.hash})
+        model = SocksSection(listen=ANY_PORT, filter_http=True)
+        async with running("socks", model, network, resolver) as proxy:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(proxy))
+            async with asyncio.timeout(5):
+                writer.write(GREETING + request_5("echo.i2p"))
+                stream = await site.accept()
+                await reader.readexactly(12)
+                for piece in pieces:
+                    writer.write(piece)
+                    await asyncio.sleep(0.001)
+                got = b""
+                while b"\r\n\r\n" not in got and (data := await stream.read()):
+                    got += data
+                await stream.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAlt-Svc: h2\r\n\r\nok")
+                await stream.close_write()
+                answer = await reader.read()
+            writer.close()
+            return got, answer
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_http_inside_of_socks_is_filtered_when_asked_for(is_slow: bool) -> None:
+    pieces = [HTTP[i : i + 1] for i in range(len(HTTP))] if is_slow else [HTTP]
+    got, answer = filtered_site(pieces)
+    assert got.startswith(b"GET /path?q=1 HTTP/1.1\r\nHost: ")
+    assert b".b32.i2p\r\n" in got
+    assert b"User-Agent: MYOB/6.66 (AN/ON)\r\n" in got
+    for secret in (b"Secret", b"Referer", b"rm", b"echo.i2p"):
+        assert secret not in got
+    assert answer.endswith(b"ok")
+    assert b"Alt-Svc" not in answer
+
+
+def test_other_protocols_pass_the_http_filter_untouched() -> None:
+    async def case(bench: Bench) -> None:
+        for raw in (b"hello", b"\x16\x03\x01", b"EHLO me\r\n", b"GETTING x", b"G"):
+            answer = await bench.ask(GREETING + request_5("echo.i2p") + raw)
+            assert answer.endswith(raw.upper())
+
+    run(case, filter_http=True)
+
+
+def test_a_server_that_speaks_first_is_heard_through_the_filter() -> None:
+    async def main() -> None:
+        network = LoopbackNetwork()
+        site = network.session("site")
+        model = SocksSection(listen=ANY_PORT, filter_http=True)
+        resolver = TableResolver({"mail.i2p": site.destination.hash})
+        async with running("socks", model, network, resolver) as proxy:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(proxy))
+            async with asyncio.timeout(5):
+                writer.write(GREETING + request_5("mail.i2p", 25))
+                stream = await site.accept()
+                await stream.write(b"220 ready\r\n")
+                await reader.readexactly(12)
+                assert await reader.readline() == b"220 ready\r\n"
+                writer.write(b"QUIT\r\n")
+                assert await stream.read() == b"QUIT\r\n"
+            writer.close()
+
+    asyncio.run(main())
