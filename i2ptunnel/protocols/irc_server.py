@@ -121,7 +121,7 @@ class IrcServerFilter:
                 raise PeerError("this is an IRC server") from None
             self.counters["lines_dropped"] += 1
             return None
-        # Only the first line: irssi sends a JOIN with its CAP LS, and servers answer such themselves.
+        # Only the first line: irssi sends JOIN with its CAP LS, and servers answer that themselves.
         is_first = self._lines == 1 and is_before
         if line.command in _NEVER or (is_first and line.command not in _FIRST):
             if is_before:
