@@ -190,7 +190,7 @@ class UrlKind(ScalarKind[str]):
             raise ValueError(self.right) from None
         if parts.scheme not in self._schemes or not parts.hostname or port == 0:
             raise ValueError(self.right)
-        if self._i2p_host and not parts.hostname.endswith(".i2p"):
+        if self._i2p_host and not parts.hostname.endswith((".i2p", ".i2p.alt")):
             raise ValueError(f"{self.right}; it is reached through I2P")
         if self._bare and (parts.path not in ("", "/") or parts.query or parts.fragment):
             raise ValueError("write the URL without a path")
@@ -200,6 +200,12 @@ class UrlKind(ScalarKind[str]):
         return {"type": "string", "pattern": "^(" + "|".join(self._schemes) + ")://.+$"}
 
 
+def _i2p_name(text: str) -> str:
+    """Lower case, without ``.alt`` after ``.i2p`` (RFC 9476)."""
+    name = text.lower()
+    return name.removesuffix(".alt") if name.endswith(".i2p.alt") else name
+
+
 class I2pHost(ScalarKind[str]):
     """A name that ends in ``.i2p``, lower case."""
 
@@ -207,13 +213,13 @@ class I2pHost(ScalarKind[str]):
     right = "write a name like mysite.i2p"
 
     def convert(self, node: Scalar) -> str:
-        name = node.text.lower()
+        name = _i2p_name(node.text)
         if not _I2P_NAME.fullmatch(name):
             raise ValueError(self.right)
         return name
 
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": r"\.i2p$"}
+        return {"type": "string", "pattern": r"\.i2p(\.alt)?$"}
 
 
 class DestinationKind(ScalarKind[DestinationName]):
@@ -227,7 +233,7 @@ class DestinationKind(ScalarKind[DestinationName]):
         port = read_port(port_text) if colon else 0
         if _BASE64_DESTINATION.fullmatch(name):
             return DestinationName(name, port)
-        lowered = name.lower()
+        lowered = _i2p_name(name)
         if not lowered.endswith(".i2p") or not _I2P_NAME.fullmatch(lowered):
             raise ValueError(self.right)
         if lowered.endswith(".b32.i2p"):

@@ -50,3 +50,15 @@ def test_faults(text: str, where: str, what: str) -> None:
         load_text(text)
     (fault,) = caught.value.faults
     assert where in fault.path and what in str(fault)
+
+
+def test_alt_names_are_read_everywhere() -> None:
+    loaded = load_text(
+        "naming: {subscriptions: [http://a.i2p.alt/hosts.txt]}\n"
+        "tunnels:\n"
+        "  a: {type: client, listen: '127.0.0.1:1', destination: 'Site.i2p.alt:22'}\n"
+        "  b: {type: httpserver, target: '127.0.0.1:80', hostname: my.i2p.alt}\n"
+    ).configuration
+    client, server = loaded.tunnels["a"], loaded.tunnels["b"]
+    assert str(client.destination[0]) == "site.i2p:22"  # type: ignore[attr-defined]
+    assert server.hostname == "my.i2p"  # type: ignore[attr-defined]
