@@ -276,7 +276,7 @@ class SocksSection(ProxySection):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SocksIrcSection(SocksSection):
+class SocksIrcSection(ProxySection):
     """A SOCKS proxy for IRC programs, which hides what identifies the user."""
 
     TYPE: ClassVar[str] = "socksirctunnel"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from i2ptunnel.config.tunnel_models import ConnectClientSection, HttpClientSection
+from i2ptunnel.config.tunnel_models import (
+    ConnectClientSection,
+    HttpClientSection,
+    TunnelSection,
+)
 from i2ptunnel.protocols.error_pages import Page, render
 from i2ptunnel.protocols.http1 import RequestHead
 from i2ptunnel.relay.http_exchange import Front
@@ -27,6 +31,12 @@ class ConnectProxy(HttpProxy):
     @property
     def type(self) -> str:
         return ConnectClientSection.TYPE
+
+    def update(self, model: TunnelSection) -> bool:
+        return super().update(adapt(model, HttpClientSection))
+
+    def can_update(self, model: TunnelSection) -> bool:
+        return super().can_update(adapt(model, HttpClientSection))
 
     async def _next_head(self, front: Front, idle_s: float) -> RequestHead | None:
         head = await super()._next_head(front, idle_s)

@@ -18,6 +18,7 @@ from i2ptunnel.relay.irc import IrcVisitorStream
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
 from i2ptunnel.tunnels.base import TunnelContext
+from i2ptunnel.tunnels.gate import Refusal
 from i2ptunnel.tunnels.server_base import ServerTunnel
 
 REGISTRATION_TIMEOUT_S = 60.0
@@ -34,6 +35,10 @@ class IrcServer(ServerTunnel[IrcServerSection]):
     async def start(self) -> None:
         self._cloak = Cloak(self.model.user_hostname, self._cloak_key())
         await super().start()
+
+    async def turn_away(self, stream: I2pStream, refusal: Refusal) -> None:
+        await stream.write(error_line("too many connections, try again later"))
+        await finish_politely(stream)
 
     async def serve(self, stream: I2pStream) -> None:
         host_name = self._cloak.host_name(stream.remote.hash)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from i2ptunnel.config.tunnel_models import SocksIrcSection
+from i2ptunnel.config.tunnel_models import SocksIrcSection, SocksSection, TunnelSection
+from i2ptunnel.naming.address import Address
 from i2ptunnel.protocols.irc_filter import IrcClientFilter
-from i2ptunnel.relay.channel import Channel, CountedChannel
+from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession
 from i2ptunnel.relay.irc import IrcClientStream
+from i2ptunnel.tunnels.adapt import adapt
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.ircclient import machine_words
 from i2ptunnel.tunnels.sockstunnel import SocksProxy
@@ -15,12 +17,45 @@ class SocksIrcProxy(SocksProxy):
     """Whatever comes through it is taken for IRC."""
 
     def __init__(self, model: SocksIrcSection, context: TunnelContext) -> None:
-        super().__init__(model, context)
+        super().__init__(_as_socks(model), context)
         self._private_words: frozenset[str] = frozenset()
+
+    @property
+    def type(self) -> str:
+        return SocksIrcSection.TYPE
+
+    def update(self, model: TunnelSection) -> bool:
+        return super().update(_as_socks(model))
+
+    def can_update(self, model: TunnelSection) -> bool:
+        return super().can_update(_as_socks(model))
 
     def prepare(self) -> None:
         super().prepare()
         self._private_words = machine_words()
 
+    async def connect(
+        self,
+        address: Address,
+        port: int,
+        initial: bytes = b"",
+        *,
+        secret: str = "",
+        client_key: bytes | None = None,
+        session: I2pSession | None = None,
+    ) -> CountedChannel:
+        """As the base's, but ``initial`` goes through the filter too."""
+        stream = await super().connect(
+            address, port, secret=secret, client_key=client_key, session=session
+        )
+        if initial:
+            await stream.write(initial)
+        return stream
+
     def counted(self, stream: Channel) -> CountedChannel:
         return super().counted(IrcClientStream(stream, IrcClientFilter(self._private_words)))
+
+
+def _as_socks(model: TunnelSection) -> SocksSection:
+    """The same options; nothing that would go around the filter."""
+    return adapt(model, SocksSection, outproxies=(), udp=False, filter_http=False)

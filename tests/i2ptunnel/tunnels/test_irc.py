@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -231,6 +231,21 @@ def test_who_does_not_register_in_time_is_sent_away(monkeypatch: pytest.MonkeyPa
     asyncio.run(main())
 
 
+def test_who_comes_too_often_is_told() -> None:
+    async def main() -> None:
+        async with irc_pair(irc_client(), max_connections=1) as (_, far, fake, network):
+            assert far.session is not None
+            session = network.session("busy")
+            first = await session.connect(far.session.destination.hash)
+            await first.write(b"NICK bob\r\n")
+            await until(lambda: fake.received)
+            second = await session.connect(far.session.destination.hash)
+            async with asyncio.timeout(5):
+                assert (await second.read()).startswith(b"ERROR :Closing link: (too many")
+
+    asyncio.run(main())
+
+
 def test_a_dead_server_is_told() -> None:
     async def main() -> None:
         async with irc_pair(irc_client()) as (near, far, _, network):
@@ -257,6 +272,23 @@ def test_socks_irc_filters_too() -> None:
             assert b"laptop" not in fake.everything
             assert near.session.connects[0][1] == 0x1A0B  # type: ignore[union-attr]
             writer.close()
+
+    asyncio.run(main())
+
+
+def test_nothing_goes_around_the_filter_of_socks_irc() -> None:
+    async def main() -> None:
+        section = SocksIrcSection(listen=ANY_PORT)
+        async with irc_pair(section) as (near, *_):
+            assert near.type == "socksirctunnel"
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(near))
+            writer.write(b"\x05\x01\x00\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00")  # UDP ASSOCIATE
+            assert (await reader.readexactly(4))[2:] in (b"\x05\x02", b"\x05\x07")
+            writer.close()
+            changed = replace(section, idle_timeout=60.0)
+            assert near.can_update(changed) and near.update(changed)
+            assert near.model.idle_timeout == 60.0
+            assert not near.can_update(replace(section, isolate="site"))
 
     asyncio.run(main())
 
