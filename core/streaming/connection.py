@@ -401,7 +401,7 @@ class Stream:
                 self.reset(now)
                 return False
         receiver = self._receiver
-        if receiver.is_ack_due(now):
+        if self._may_ack and receiver.is_ack_due(now):
             smoothed = self._recovery.round_trip.smoothed
             packet = receiver.build_ack(sender.remote_id, self.local_id, now, smoothed)
             out.append(
@@ -417,6 +417,13 @@ class Stream:
             )
         self._sent += len(out) - before
         return more
+
+    @property
+    def _may_ack(self) -> bool:
+        """i2pd: takes a plain ack that overtakes our SYN reply for the reply, and then drops the
+        data in the real one. The reply itself acknowledges, and it is repeated.
+        """
+        return not self.is_inbound or self._recovery.highest_acked >= 0
 
     def note_budget_limited(self) -> None:
         """The owner's budget, not the path, limits this stream: what it measures says little."""
@@ -465,7 +472,7 @@ class Stream:
         sender = self._sender
         options = self._host.options
         earliest = float("inf")
-        if self._receiver.ack_at and self._buffer.next_sequence:
+        if self._receiver.ack_at and self._buffer.next_sequence and self._may_ack:
             earliest = self._receiver.ack_at
         other = sender.deadline()
         if other and other < earliest:

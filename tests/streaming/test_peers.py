@@ -116,6 +116,25 @@ def test_our_syn_reply_asks_for_an_ack_so_that_i2pd_answers_a_repetition() -> No
     assert [packet.raw for packet in again] == [first.raw]
 
 
+def test_no_plain_ack_before_i2pd_has_our_syn_reply() -> None:
+    script = Script()
+    script.manager.set_budget(PEER.hash, 0)
+    script.give(script.syn(payload=b"GET"))
+    stream = script.events()[0].stream  # type: ignore[attr-defined]
+    stream.write(b"200 OK")
+    assert not script.wait(0.5)
+    assert (script.manager.next_timer() or 99.0) > script.now
+    script.manager.set_budget(PEER.hash, 100)
+    (reply,) = script.take()
+    assert (reply.sequence, reply.payload) == (0, b"200 OK")
+    assert reply.flags & p.SYNCHRONIZE
+    # More of the request arrives, but nothing says that the peer has the reply.
+    script.give(build_packet(stream.local_id, script.peer_id, 1, 0, flags=p.NO_ACK, payload=b"+"))
+    assert not script.wait(0.5)
+    script.give(build_packet(stream.local_id, script.peer_id, 2, 0, payload=b"+"))
+    assert [packet.ack_through for packet in script.wait(0.2)] == [2]
+
+
 def test_a_repeated_syn_fetches_the_reply_again_and_opens_nothing() -> None:
     script = Script()
     script.give(script.syn())
