@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +46,18 @@ def test_every_action_is_signed_and_read_back(action: Action) -> None:
     ):
         broken = parse_line(wrong)
         assert broken is not None and not broken.is_signed_properly()
+
+
+def test_lines_that_real_programs_signed() -> None:
+    text = (Path(__file__).parents[2] / "vectors" / "signed_hosts.txt").read_text()
+    java, postman = [line for raw in text.splitlines() if (line := parse_line(raw)) is not None]
+    assert (java.action, java.date) == (Action.ADD, 1_762_104_890)
+    assert java.is_signed_properly()
+    assert postman.action is Action.ADD_DESTINATION and postman.old_destination is not None
+    assert postman.old_destination.signing_type == SigningType.DSA_SHA1
+    assert postman.is_signed_properly()
+    broken = parse_line(postman.text.replace("oldsig=i02", "oldsig=i03"))
+    assert broken is not None and not broken.is_signed_properly()
 
 
 def test_the_bytes_that_are_signed() -> None:
