@@ -36,6 +36,8 @@ LISTEN_BACKLOG = 256
 FLUSH_ROUNDS_MAX = 64
 #: Linux: the local port is chosen at connect, so many peers can share one.
 _BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
+#: Linux only
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _RESET = struct.pack("ii", 1, 0)
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -345,6 +347,11 @@ class TcpTransport:
             self._drop(sock, is_abort=False)
             self._links.lost(sock.link, now)
         else:
+            # i2pd: writes without TCP_NODELAY, so a delayed ack holds its next frame up for 40 ms;
+            # the kernel forgets the option after each ack.
+            if _QUICKACK is not None:
+                with contextlib.suppress(OSError):
+                    sock.socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             self._links.receive_data(sock.link, self._read_buffer[:count], now)
             pause_s = self._links.read_pause(now)
             if pause_s > 0:

@@ -229,19 +229,17 @@ class RouterEngine:
         for client in self.clients.values():
             if client.next_timer() <= now:
                 self._dirty.add(client)
+        dispatcher = self.tunnels.dispatcher
         for _ in range(ROUNDS_MAX):
-            is_busy = self._drain_links(now)
+            self._drain_links(now)
+            if dispatcher.delivered:
+                self._drain_deliveries(now)
             if self._dirty:
-                is_busy = True
                 self._run_clients(now)
             self.tunnels.flush(now)
-            if self.tunnels.dispatcher.delivered:
-                is_busy = True
-                self._drain_deliveries(now)
-            is_busy |= self._drain_tunnel_events(now)
-            is_busy |= self._drain_netdb_events(now)
+            is_busy = self._drain_tunnel_events(now) | self._drain_netdb_events(now)
             self._send_outgoing(now)
-            if not is_busy:
+            if not (is_busy or dispatcher.delivered or self._dirty or self.links.has_events):
                 break
 
     def next_timer(self) -> float:
@@ -301,16 +299,13 @@ class RouterEngine:
     def _find_router(self, router_hash: bytes) -> RouterInfo | None:
         return self.netdb.get_router(router_hash)
 
-    def _drain_links(self, now: float) -> bool:
-        is_busy = False
+    def _drain_links(self, now: float) -> None:
         while (event := self.links.next_event()) is not None:
-            is_busy = True
             if type(event) is link_events.MessagesReceived:
                 self._on_link_messages(event.messages, event.router_hash, now)
             else:
                 self._is_control_touched = True
                 self._on_link_event(event, now)
-        return is_busy
 
     def _on_link_event(self, event: link_events.Event, now: float) -> None:
         match event:

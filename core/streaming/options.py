@@ -37,6 +37,6 @@ class StreamingOptions:
     ack_delay_max_s: float = 0.100
     keepalive_s: float = 90.0
     resend_max: int = 12
-    new_streams_per_second: float = 50.0
-    new_streams_burst: int = 200
+    new_streams_per_second: float = 1000.0
+    new_streams_burst: int = 2000
     peer_streams_per_minute: int = 0

@@ -41,6 +41,11 @@ class LinkTable:
         peer = self._peers.get(router_hash)
         return peer.queue.bytes if peer is not None else 0
 
+    @property
+    def has_events(self) -> bool:
+        """True if :meth:`next_event` has something."""
+        return bool(self._events)
+
     def next_event(self) -> Event | None:
         """The oldest event for the router, or None."""
         return self._events.popleft() if self._events else None
