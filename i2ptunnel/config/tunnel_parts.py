@@ -152,7 +152,7 @@ class EncryptedSection:
     enabled: bool = option(Flag(), "encrypt the lease set", default=False)
     secret: str = option(SECRET_WORD, "a word that clients must know too", default="")
     clients: tuple[LeaseSetClientSection, ...] = option(
-        ListOf(Section(LeaseSetClientSection), count_max=64),
+        ListOf(Section(LeaseSetClientSection), count_max=64, allow_one=True),
         "clients that may read it, all with the same kind of key; empty: all with the address",
         default=(),
     )

@@ -180,6 +180,13 @@ class LoopbackSession:
             await mine.write(initial)
         return mine
 
+    async def lookup(self, target: bytes | BlindedTarget, timeout_s: float = 20.0) -> Destination:
+        if isinstance(target, BlindedTarget):
+            target = self._network.open_blinded(target)
+        if target not in self._network.sessions:
+            raise Unavailable("no lease set found", "lease_set_not_found")
+        return self._network.sessions[target].destination
+
     async def accept(self) -> LoopbackStream:
         while not self._accepted:
             self._check_open()

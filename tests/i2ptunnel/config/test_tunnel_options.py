@@ -1,0 +1,183 @@
+"""The options that tunnels have in common, from YAML; what clashes is named with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.data.encoding import b64encode
+from core.data.private_keys import PrivateKeys
+from i2ptunnel.config.faults import ConfigError
+from i2ptunnel.config.loader import load_text
+from i2ptunnel.config.model import json_schema
+from i2ptunnel.config.network_kinds import DestinationName, Endpoint
+from i2ptunnel.config.tunnel_kinds import targets_of
+from i2ptunnel.config.tunnel_models import ClientTunnelSection, HttpServerSection
+from tests.support.deterministic import SeededEntropy
+
+ONE = PrivateKeys.generate_destination(SeededEntropy("one")).destination
+KEY = b64encode(bytes(range(32)))
+B33 = "b" * 56 + ".b32.i2p"
+
+
+def tunnel(text: str, kind: str = "httpserver") -> Any:
+    loaded = load_text(f"tunnels:\n  a:\n    type: {kind}\n    {text}")
+    return loaded.configuration.tunnels["a"]
+
+
+def lines(*options: str) -> str:
+    return "\n    ".join(options)
+
+
+def test_everything_at_once() -> None:
+    site = tunnel(
+        lines(
+            "target: [127.0.0.1:8080, unix:/run/app.sock]",
+            "target_tls: {ca: ca.pem, server_name: app.local}",
+            "ports: {22: 127.0.0.1:22, 443: 127.0.0.1:8443}",
+            "hostnames: {8080: test.i2p}",
+            "unique_local: false",
+            "health_check: {interval: 5s, timeout: 1s, path: /health}",
+            "bandwidth: {inbound: 100KB/s, outbound: 1MB/s}",
+            "reduce_after: 20m",
+            "reduce_to: 1",
+            f"access: {{allow: [{ONE.b32}], deny: {ONE.b64}, filter: filter.txt}}",
+            "limits: {client_minute: 30, total_hour: 500}",
+            "posts: {per_client: 6, total: 20, period: 5m, client_ban: 20m, total_ban: 10m}",
+            "reject_inproxies: true",
+            "reject_referers: true",
+            "reject_user_agents: [none, Scraper]",
+            f"encrypted: {{enabled: true, secret: word, clients: {{name: me, public_key: {KEY}}}}}",
+        )
+    )
+    assert isinstance(site, HttpServerSection)
+    assert targets_of(site.target) == (Endpoint("127.0.0.1", 8080), Endpoint(path="/run/app.sock"))
+    assert site.ports == ((22, Endpoint("127.0.0.1", 22)), (443, Endpoint("127.0.0.1", 8443)))
+    assert site.hostnames == ((8080, "test.i2p"),)
+    assert site.target_tls is not None
+    assert site.target_tls.ca == Path.cwd() / "ca.pem"
+    assert (site.bandwidth.inbound, site.bandwidth.outbound) == (100_000, 1_000_000)
+    assert site.access.allow == site.access.deny == (ONE.hash,)
+    assert site.limits.client_minute == 30
+    assert site.posts.client_ban == 1200
+    assert site.encrypted.clients[0].public_key == bytes(range(32))
+    for secret in ("word", repr(bytes(range(32)))):
+        assert secret not in repr(site)
+
+
+def test_clients() -> None:
+    client = tunnel(
+        lines(
+            "listen: 127.0.0.1:4000",
+            "tls: {}",
+            "delay_open: true",
+            "close_after: 30m",
+            "new_keys: true",
+            "destination:",
+            f"- {{address: '{B33}:22', secret: word, client_key: {KEY}}}",
+            f"- {{address: {B33}, client_key_file: k.txt}}",
+            "- other.i2p:22",
+        ),
+        "client",
+    )
+    assert isinstance(client, ClientTunnelSection)
+    assert client.tls is not None
+    assert client.tls.certificate is None
+    assert client.destination == (
+        DestinationName(B33, 22, "word", bytes(range(32))),
+        DestinationName(B33, client_key_file=Path.cwd() / "k.txt"),
+        DestinationName("other.i2p", 22),
+    )
+    assert "word" not in repr(client)
+
+
+SITE = "target: 127.0.0.1:80\n    "
+FAULTS = {
+    "no target": ("target: []", "tunnels.a.target", "empty list"),
+    "bad target": ("target: [127.0.0.1:80, x]", "tunnels.a.target[1]", "port is missing"),
+    "bad port": (SITE + "ports: {0: 127.0.0.1:1}", "tunnels.a.ports.0", "is no port"),
+    "bad service": (SITE + "ports: {22: x}", "tunnels.a.ports.22", "port is missing"),
+    "ports as a list": (SITE + "ports: [22]", "tunnels.a.ports", "where ports belong"),
+    "name in a list": (SITE + "access: {allow: [a.i2p]}", "tunnels.a.access.allow[0]", "52"),
+    "short key": (
+        SITE + "encrypted: {enabled: true, clients: {name: a, public_key: AAAA}}",
+        "public_key",
+        "32 bytes",
+    ),
+    "no key": (
+        SITE + "encrypted: {enabled: true, clients: {name: a}}",
+        "tunnels.a.encrypted.clients",
+        "one of public_key",
+    ),
+    "both keys": (
+        SITE + "encrypted: {enabled: true, clients: "
+        f"{{name: a, public_key: {KEY}, shared_key: {KEY}}}}}",
+        "tunnels.a.encrypted.clients",
+        "one of public_key",
+    ),
+    "mixed keys": (
+        SITE + "encrypted: {enabled: true, clients: "
+        f"[{{name: a, public_key: {KEY}}}, {{name: b, shared_key: {KEY}}}]}}",
+        "tunnels.a.encrypted.clients",
+        "same kind",
+    ),
+    "twice": (
+        SITE + "encrypted: {enabled: true, clients: "
+        f"[{{name: a, public_key: {KEY}}}, {{name: a, public_key: {KEY}}}]}}",
+        "tunnels.a.encrypted.clients",
+        "twice",
+    ),
+    "not enabled": (SITE + "encrypted: {secret: x}", "tunnels.a.encrypted", "not enabled"),
+    "slow bandwidth": (SITE + "bandwidth: {inbound: 1B/s}", "bandwidth.inbound", "at least"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_of_servers(name: str) -> None:
+    text, path, words = FAULTS[name]
+    with pytest.raises(ConfigError) as caught:
+        tunnel(text)
+    assert path in str(caught.value)
+    assert words in str(caught.value)
+
+
+CLIENT = "listen: 127.0.0.1:4000\n    destination: a.i2p\n    "
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (CLIENT + "new_keys: true", "close_after"),
+        (CLIENT + "new_keys: true\n    close_after: 1h\n    keys: a.dat", "keys that stay"),
+        (CLIENT + "tls: {key: k.pem}", "no certificate"),
+        ("listen: 127.0.0.1:4000\n    destination: {secret: x}", "address is missing"),
+        (
+            "listen: 127.0.0.1:4000\n    destination: "
+            f"{{address: a.i2p, client_key: {KEY}, client_key_file: x}}",
+            "there twice",
+        ),
+    ],
+)
+def test_faults_of_clients(text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        tunnel(text, "client")
+    assert words in str(caught.value)
+
+
+def test_no_service_is_the_listener_of_another_tunnel() -> None:
+    for service in ("target: [127.0.0.1:9, 127.0.0.1:4444]", "ports: {1: 127.0.0.1:4444}"):
+        target = "" if service.startswith("target") else "target: 127.0.0.1:9, "
+        with pytest.raises(ConfigError, match="offers the listener of tunnel web"):
+            load_text(
+                "tunnels:\n  web: {type: httpclient, listen: 127.0.0.1:4444}\n"
+                f"  site: {{type: server, {target}{service}}}\n"
+            )
+
+
+def test_the_schema_knows_them() -> None:
+    variants = json_schema()["properties"]["tunnels"]["additionalProperties"]["oneOf"]
+    site = next(one for one in variants if one["properties"]["type"]["const"] == "httpserver")
+    for key in ("target", "ports", "access", "encrypted", "posts", "bandwidth", "health_check"):
+        assert key in site["properties"]
