@@ -27,6 +27,7 @@ from core.io.files import (
 from core.io.loop import new_event_loop
 from core.io.router import Router, RouterStatus
 from core.io.session import ClientSession, Stream, StreamReset
+from core.io.sqlite_file import SqliteFile
 from core.io.system import SystemEntropy
 from core.netdb.imports import Imported, parse_zip
 from core.router.config import RouterConfig
@@ -45,6 +46,7 @@ __all__ = [
     "RouterConfig",
     "RouterStatus",
     "SessionConfig",
+    "SqliteFile",
     "Stream",
     "StreamReset",
     "StreamingOptions",

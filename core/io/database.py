@@ -19,11 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.base.errors import LocalError
-from core.io.files import FileFault
+from core.io.sqlite_file import SqliteFile
 
 _log = logging.getLogger("core.io.database")
 
-SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS routers (
     hash BLOB PRIMARY KEY, published_ms INTEGER NOT NULL, raw BLOB NOT NULL
@@ -51,7 +50,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._reader = _open_or_replace(path)
+        self._file = SqliteFile(path, "the database", _SCHEMA)
+        self._reader = self._file.open()
         self._condition = threading.Condition()
         self._waiting = _Batch()
         self._is_writing = False
@@ -120,7 +120,7 @@ class Database:
             raise LocalError("the database is closed")
 
     def _run(self) -> None:
-        writer = _connect(self._path)
+        writer = self._file.connect()
         try:
             while batch := self._next_batch():
                 try:
@@ -173,62 +173,3 @@ def _write(connection: sqlite3.Connection, batch: _Batch) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=16
-    )
-    # WAL with synchronous NORMAL: a killed process loses nothing that was committed; a power
-    # failure may lose the last transactions but never damages the file.
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA wal_autocheckpoint=1000")
-    return connection
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
-    try:
-        answer = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if answer is None or answer[0] != "ok":
-            raise sqlite3.DatabaseError(f"integrity check: {answer and answer[0]}")
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > SCHEMA_VERSION:
-            raise FileFault(
-                path, f"was written by a newer version of this program (schema {version})"
-            )
-        connection.executescript(_SCHEMA)
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _open_or_replace(path: Path) -> sqlite3.Connection:
-    try:
-        if not path.exists():
-            path.touch(mode=0o600)
-        try:
-            return _open(path)
-        except sqlite3.OperationalError as error:
-            # Locked, read-only, disk full: not damage, so nothing is moved.
-            raise FileFault(path, f"cannot open the database: {error}") from error
-        except sqlite3.DatabaseError as error:
-            aside = _move_aside(path)
-            _log.warning("%s is damaged (%s); moved to %s", path, error, aside.name)
-            path.touch(mode=0o600)
-            return _open(path)
-    except (OSError, sqlite3.Error) as error:
-        raise FileFault(path, f"cannot open the database: {error}") from error
-
-
-def _move_aside(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return aside

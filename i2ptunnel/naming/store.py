@@ -21,7 +21,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from core.api import FileFault, make_directory
+from core.api import FileFault, SqliteFile, make_directory
 from core.data.identity import Destination
 
 _log = logging.getLogger("i2ptunnel.naming")
@@ -141,7 +141,15 @@ class Store:
         """Open or create. FileFault if it cannot be used; a damaged file is moved aside."""
         self.path = path
         make_directory(path.parent)
-        self._connection = _open_or_replace(path)
+        self._file = SqliteFile(
+            path,
+            "the address books",
+            _SCHEMA,
+            SCHEMA_VERSION,
+            synchronous="FULL",
+            busy_timeout_s=BUSY_TIMEOUT_S,
+        )
+        self._connection = self._file.open()
         self._writer = threading.Lock()
 
     def close(self) -> None:
@@ -202,7 +210,7 @@ class Store:
         """Everything done inside happens, or nothing. May wait for another writer. FileFault."""
         with self._writer:
             try:
-                connection = _connect(self.path)
+                connection = self._file.connect()
                 try:
                     connection.execute("BEGIN IMMEDIATE")
                     try:
@@ -225,7 +233,7 @@ class Store:
     def _many(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Rows over a connection of their own, so that lookups do not wait for them."""
         try:
-            with contextlib.closing(_connect(self.path)) as connection:
+            with contextlib.closing(self._file.connect()) as connection:
                 yield from connection.execute(query, values)
         except sqlite3.Error as error:
             raise FileFault(self.path, f"cannot read: {error}") from error
@@ -317,61 +325,3 @@ class Transaction:
         self._connection.execute(
             "INSERT OR REPLACE INTO credentials VALUES (?, ?, ?)", (address, secret, client_key)
         )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    return connection
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
-    try:
-        answer = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if answer is None or answer[0] != "ok":
-            raise sqlite3.DatabaseError("it fails its own check")
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > SCHEMA_VERSION:
-            raise FileFault(path, f"was written by a newer version (schema {version})")
-        if version < SCHEMA_VERSION:
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _open_or_replace(path: Path) -> sqlite3.Connection:
-    try:
-        if not path.exists():
-            path.touch(mode=0o600)
-        try:
-            return _open(path)
-        except sqlite3.OperationalError:
-            raise  # locked, read-only, disk full: not damage, so nothing is moved
-        except sqlite3.DatabaseError as error:
-            aside = _move_aside(path)
-            _log.error(
-                "%s is damaged (%s); it is now %s, and the address books start empty",
-                *(path, error, aside.name),
-            )
-            path.touch(mode=0o600)
-            return _open(path)
-    except (OSError, sqlite3.Error) as error:
-        raise FileFault(path, f"cannot open the address books: {error}") from error
-
-
-def _move_aside(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).unlink()
-    return aside
