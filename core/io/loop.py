@@ -7,7 +7,7 @@ all sockets first and needs no extra turn of the loop to act on what they brough
 Holding wake-ups back for a tick, so that more comes together, was measured too: it saved nothing,
 as what comes in is batched by the peers already, and it cost latency at every hop.
 
-On any other loop the hooks' users fall back to ``call_soon``; nothing depends on this one but speed.
+On any other loop their users fall back to ``call_soon``; nothing depends on this one but speed.
 """
 
 from __future__ import annotations
