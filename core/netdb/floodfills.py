@@ -2,6 +2,9 @@
 
 A floodfill that left several questions unanswered is asked last for a while; how long answers take
 decides when the next floodfill is asked in parallel.
+
+Anybody can invent floodfills by the hundred and have their RouterInfos stored here. Of those asked
+in one search at least every second one therefore has answered us before, if there are such.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ SHUN_S = 300.0
 HEDGE_MIN_S = 0.35
 HEDGE_MAX_S = 1.4
 _HEDGE_START_S = 0.8
+_HEARD_SAMPLE = 8
 
 
 @dataclass(slots=True)
@@ -37,6 +41,8 @@ class Floodfills:
         self._peers = peers
         self._wall = wall
         self._records: OrderedDict[bytes, _Record] = OrderedDict()
+        #: those that ever answered; the longest ago first
+        self._heard: OrderedDict[bytes, None] = OrderedDict()
         self._answer_s = 0.0
         self._deviation_s = 0.0
 
@@ -56,9 +62,28 @@ class Floodfills:
             good += [info for info in allowed if self._is_shunned(info.hash, now)]
         return good[:count]
 
+    def next(
+        self, key: bytes, asked: Collection[bytes], exclude: Collection[bytes], now: float
+    ) -> RouterInfo | None:
+        """Whom to ask after ``asked``, which ``exclude`` contains."""
+        heard = sum(floodfill in self._heard for floodfill in asked)
+        if len(asked) > 2 * heard:
+            near = self._store.closest_floodfills(
+                key, _HEARD_SAMPLE, exclude, self._wall.now(), among=self._heard.keys()
+            )
+            for info in near:
+                if not self._peers.is_banned(info.hash) and not self._is_shunned(info.hash, now):
+                    return info
+        chosen = self.choose(key, 1, exclude, now)
+        return chosen[0] if chosen else None
+
     def answered(self, floodfill: bytes, seconds: float) -> None:
         """``floodfill`` answered after ``seconds``."""
         self._records.pop(floodfill, None)
+        self._heard.pop(floodfill, None)
+        self._heard[floodfill] = None
+        if len(self._heard) > RECORDS_MAX:
+            self._heard.popitem(last=False)
         if self._answer_s:
             error = seconds - self._answer_s
             self._answer_s += error / 8

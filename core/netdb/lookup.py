@@ -356,8 +356,7 @@ class Lookups:
             if info is not None and info.encryption_key is not None:
                 return info
         exclude = {*lookup.asked, *lookup.excluded, self._courier.own_hash}
-        chosen = self._floodfills.choose(lookup.key, 1, exclude, now)
-        return chosen[0] if chosen else None
+        return self._floodfills.next(lookup.key, lookup.asked, exclude, now)
 
     def _answering(self, lookup: _Lookup, sender: bytes | None) -> bytes | None:
         """Who gave an unsigned-by-sender answer: known for links, else only if one is asked."""

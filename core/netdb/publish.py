@@ -295,10 +295,10 @@ class Publisher:
             if entry.attempts >= ATTEMPTS_MAX:
                 break
             exclude = {*entry.tried, self._courier.own_hash}
-            chosen = self._floodfills.choose(entry.key, 1, exclude, now)
-            if not chosen:
+            floodfill = self._floodfills.next(entry.key, entry.tried, exclude, now)
+            if floodfill is None:
                 break
-            if not self._send_to(chosen[0], entry, now):
+            if not self._send_to(floodfill, entry, now):
                 self._timers.set(entry.key, now + BLOCKED_RETRY_S)
                 return
         if entry.open_tokens:

@@ -11,7 +11,7 @@ What changed since the last ``take_changes`` is remembered for the disk.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from enum import Enum
 
@@ -160,14 +160,25 @@ class RouterStore:
                 self._floodfills.add(router_hash)
 
     def closest_floodfills(
-        self, key: bytes, count: int, exclude: Iterable[bytes], wall_now: float, days_ahead: int = 0
+        self,
+        key: bytes,
+        count: int,
+        exclude: Iterable[bytes],
+        wall_now: float,
+        days_ahead: int = 0,
+        among: Set[bytes] | None = None,
     ) -> list[RouterInfo]:
-        """The floodfills nearest to ``key`` (a search key, not a routing key), nearest first."""
+        """The floodfills nearest to ``key`` (a search key, not a routing key), nearest first.
+
+        ``among``: only these.
+        """
         day = day_number(wall_now) + days_ahead
-        hashes: Iterable[bytes] = self._floodfills
+        hashes: Set[bytes] = self._floodfills
+        if among is not None:
+            hashes = among & hashes
         excluded = set(exclude)
         if excluded:
-            hashes = self._floodfills - excluded
+            hashes = hashes - excluded
         return [self._routers[h] for h in closest(routing_key(key, day), hashes, count)]
 
     def closest_others(

@@ -1,0 +1,60 @@
+"""Hundreds of floodfills that do not exist, with proper RouterInfos: searches get through."""
+
+from __future__ import annotations
+
+from core.data.private_keys import PrivateKeys
+from core.i2np.database import DatabaseStore
+from core.netdb.events import PublishConfirmed
+from tests.support.netdb_network import Network, Node, build_lease_set, build_router_info, drain
+
+INVENTED = 200
+
+
+def poisoned() -> tuple[Network, list[Node], Node, Node]:
+    """Two of three floodfills have answered before; then strangers store what they invented."""
+    network = Network()
+    floodfills = [network.add(floodfill=True) for _ in range(3)]
+    alice, bob = network.add(), network.add()
+    for node in (*floodfills, alice, bob):
+        network.introduce(node, *(ff for ff in floodfills if ff is not node))
+    for node in (alice, bob):
+        for attempt in range(3):
+            node.netdb.lookup_lease_set(bytes((attempt,)) * 32, "probe", network.now)
+        network.run_until(lambda node=node: len(node.finished()) == 3)
+        node.events.clear()
+        for number in range(INVENTED):
+            keys = PrivateKeys.generate_router(network.entropy)
+            info = build_router_info(keys, int(network.wall.now() * 1000), floodfill=True)
+            sender = bytes((number % 20,)) * 32
+            node.netdb.receive_store(DatabaseStore.of_router_info(info), sender, network.now)
+        drain(node.netdb)
+        assert node.netdb.floodfill_count == INVENTED + 3
+    return network, floodfills, alice, bob
+
+
+def test_publishing_and_looking_up_get_through() -> None:
+    network, floodfills, alice, bob = poisoned()
+    for number in range(5):
+        keys = PrivateKeys.generate_destination(network.entropy)
+        lease_set = build_lease_set(keys, network.wall.now())
+        owner = f"site {number}"
+        alice.netdb.publish_lease_set(lease_set, owner, network.now)
+        network.run_until(lambda number=number: alice.count(PublishConfirmed) > number, 6.0)
+        network.run(1.0)
+        assert any(ff.netdb.served_lease_set_count > number for ff in floodfills)
+        before = len(bob.finished())
+        bob.netdb.lookup_lease_set(keys.hash, owner, network.now)
+        took = network.run_until(lambda before=before: len(bob.finished()) > before)
+        assert bob.finished()[-1].result == lease_set
+        assert took < 3.0
+
+
+def test_without_any_that_answered_the_nearest_is_asked() -> None:
+    network = Network()
+    floodfill, node = network.add(floodfill=True), network.add()
+    network.introduce(node, floodfill)
+    assert node.netdb._floodfills.next(b"k" * 32, (), (), network.now) == floodfill.info
+    other = b"o" * 32
+    assert node.netdb._floodfills.next(b"k" * 32, (other,), (other,), network.now) is not None
+    asked = (floodfill.hash,)
+    assert node.netdb._floodfills.next(b"k" * 32, asked, asked, network.now) is None
