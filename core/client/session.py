@@ -17,9 +17,8 @@ stream layer sends it again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 
-from core.base.errors import DecodeError, LocalError
+from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
 from core.client.blinded import NOT_FOUND, BlindedLookups, BlindedOutcome, target_in
 from core.client.config import SessionConfig
@@ -30,6 +29,7 @@ from core.client.events import (
     LeaseSetFound,
     ReadyChanged,
 )
+from core.client.outlet import OFFERS_MAX, LeaseSetOffers, Outlet
 from core.client.own_lease_set import OwnLeaseSet
 from core.client.payloads import wrap_datagram, wrap_packet
 from core.client.remote import Remote
@@ -45,23 +45,21 @@ from core.datagram.manager import DatagramManager
 from core.garlic.cloves import Clove, Delivery
 from core.garlic.sessions import MessageKind, RatchetSessions
 from core.i2np.database import DatabaseStore
-from core.i2np.message import MessageType, make_standard
+from core.i2np.message import MessageType
 from core.netdb.facade import NetDb
 from core.streaming.events import PathSuspect
 from core.streaming.manager import ACK_RESERVE, StreamManager
-from core.tunnel.delivery import DeliveryKind
 from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
 
 REMOTES_MAX = 4096
-MESSAGE_LIFE_S = 30
 #: How long a remote counts as active: it is told about new leases.
 ACTIVE_S = 180.0
-OFFER_RETRY_S = 3.0
-OFFERS_MAX = 6
 #: A lease set of ours is of no use after this time, to whoever still has it.
 LEASE_SET_LIFE_S = 660.0
 _HOUSEKEEPING_S = 10.0
+#: How often readiness and what remotes know of our leases are looked at while nothing changes.
+_CHECK_S = 0.5
 
 
 class ClientEngine:
@@ -96,8 +94,9 @@ class ClientEngine:
         self._wall = wall
         self._entropy = entropy
         self.own = OwnLeaseSet(keys, static, config.publish, wall, entropy, config.encrypted)
+        self._offers = LeaseSetOffers(self.own)
+        self._outlet = Outlet(pool, self.ratchet, self.own, self._offers, self.stats, wall, entropy)
         self._published_key: bytes | None = None
-        self._callers_cut_at = 0.0
         self._is_publish_confirmed = not config.publish
         self._remotes: dict[bytes, Remote] = {}
         self._by_static: dict[bytes, Remote] = {}
@@ -109,6 +108,9 @@ class ClientEngine:
         self._events: deque[Event] = deque()
         self._housekeeping_at = 0.0
         self._retry_at: float | None = None
+        self._troubled: set[Remote] = set()
+        self._check_at = 0.0
+        self._is_offering = False
 
     @property
     def destination(self) -> Destination:
@@ -145,20 +147,27 @@ class ClientEngine:
         if opened is None:
             return
         self.stats.messages_in += 1
-        static = opened.remote_static
-        for clove in opened.cloves:
-            if clove.kind == Delivery.LOCAL and clove.message_type == MessageType.DATABASE_STORE:
-                self._receive_store(clove, static, now)
-        remote = None if static is None else self._by_static.get(static)
+        static, cloves, acks = opened[:3]
+        if len(cloves) == 1 and cloves[0].message_type == MessageType.DATA:
+            remote = None if static is None else self._by_static.get(static)
+        else:
+            for clove in cloves:
+                if (
+                    clove.kind == Delivery.LOCAL
+                    and clove.message_type == MessageType.DATABASE_STORE
+                ):
+                    self._receive_store(clove, static, now)
+            # only now: the lease set that came along says whose key this is
+            remote = None if static is None else self._by_static.get(static)
         if remote is not None:
             remote.heard(now)
-            for acknowledged in opened.acks:
+            for acknowledged in acks:
                 remote.known_lease_set_s = max(remote.known_lease_set_s, acknowledged)
-        for clove in opened.cloves:
+        for clove in cloves:
             kind = clove.message_type
             if kind == MessageType.DATA:
                 if clove.kind != Delivery.DESTINATION or clove.to_hash == self.owner:
-                    self._receive_data(clove.body, remote, now)
+                    self._receive_data(clove.body, remote)
             elif clove.kind == Delivery.LOCAL and kind != MessageType.DATABASE_STORE:
                 self.control.append(clove)
 
@@ -176,9 +185,13 @@ class ClientEngine:
             self._adopt(remote, result, now)
         self._lookup_ended(remote, remote.hash, NOT_FOUND)
 
-    def tunnels_changed(self, now: float) -> None:
+    def leases_changed(self, now: float) -> None:
         """Our inbound tunnels are others than before."""
         self.own.tunnels_changed(now)
+
+    def tunnels_changed(self) -> None:
+        """A tunnel came or went."""
+        self._check_at = 0.0
 
     def authorise(self, authorisation: ClientAuthorisation | None, now: float) -> None:
         """Change who may read our encrypted lease set, and publish it anew.
@@ -188,10 +201,11 @@ class ClientEngine:
         LocalError if the lease set is not encrypted.
         """
         self.own.authorise(authorisation, now)
-        self._callers_cut_at = now + LEASE_SET_LIFE_S
+        self._offers.callers_cut_at = now + LEASE_SET_LIFE_S
 
     def publish_confirmed(self) -> None:
         """A floodfill holds our lease set."""
+        self._check_at = 0.0
         self._is_publish_confirmed = True
 
     def republish(self, now: float) -> None:
@@ -221,9 +235,10 @@ class ClientEngine:
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING_S
             self._keep_house(now)
-        if self.own.current is not None:
-            self._offer_lease_set(now)
-        self._update_ready(now)
+        if now >= self._check_at:
+            self._check_at = now + _CHECK_S
+            self._update_ready(now)
+            self._is_offering = self.own.current is not None and self._offer_lease_set(now)
 
     def next_event(self) -> Event | None:
         """The next thing the application should know."""
@@ -231,14 +246,17 @@ class ClientEngine:
 
     def next_timer(self) -> float:
         """When :meth:`run` has something to do without new input."""
-        times = (
+        earliest = self._housekeeping_at
+        for deadline in (
             self.streams.next_timer(),
             self.ratchet.next_timer(),
             self.own.due_at,
             self._retry_at,
-            self._housekeeping_at,
-        )
-        return min(time for time in times if time is not None)
+            self._check_at if self._is_offering or not self.is_ready else None,
+        ):
+            if deadline is not None and deadline < earliest:
+                earliest = deadline
+        return earliest
 
     # Inside: receiving
 
@@ -263,7 +281,7 @@ class ClientEngine:
             remote.is_caller |= is_caller
             self._adopt(remote, lease_set, now)
 
-    def _receive_data(self, body: bytes, remote: Remote | None, now: float) -> None:
+    def _receive_data(self, body: bytes, remote: Remote | None) -> None:
         end = 4 + int.from_bytes(body[:4], "big")
         try:
             if len(body) < end:
@@ -272,11 +290,10 @@ class ClientEngine:
         except DecodeError:
             self.stats.malformed += 1
             return
+        source = None if remote is None else remote.hash
         if protocol == PROTOCOL_STREAMING:
-            source = None if remote is None else remote.hash
             self._arrived.append((source, from_port, to_port, payload))
         else:
-            source = None if remote is None else remote.hash
             self._datagrams_in.append((source, protocol, from_port, to_port, payload))
 
     # Inside: remotes
@@ -297,6 +314,7 @@ class ClientEngine:
 
     def _forget(self, remote: Remote) -> None:
         self._remotes.pop(remote.hash, None)
+        self._troubled.discard(remote)
         if remote.static is not None:
             self._by_static.pop(remote.static, None)
         if remote.lookup is not None:
@@ -390,6 +408,7 @@ class ClientEngine:
 
     def _change_path(self, remote: Remote, now: float) -> None:
         remote.suspect_path(now)
+        self._troubled.add(remote)
         if remote.outbound is not None:
             self.suspects.append(remote.outbound)
             remote.outbound = self.pool.pick_outbound(now, (remote.outbound,))
@@ -406,10 +425,10 @@ class ClientEngine:
             known = self._remotes.get(destination_hash)
             if known is not None and known.static is not None:
                 self.ratchet.note_delivered(known.static, count)
-        for remote in self._remotes.values():
-            if remote.static is not None:
-                self.streams.set_budget(remote.hash, self._budget(remote.static, now))
-        self._retry_at = None
+        for destination_hash in self.streams.remotes_to_serve():
+            known = self._remotes.get(destination_hash)
+            if known is not None and known.static is not None:
+                self.streams.set_budget(destination_hash, self._budget(known.static, now))
         groups: dict[bytes, list[bytes]] = {}
         for packet in self.streams.packets_to_send(now):
             groups.setdefault(packet.remote_hash, []).append(wrap_packet(packet))
@@ -418,22 +437,35 @@ class ClientEngine:
         for destination_hash, payloads in groups.items():
             remote = self._remote(destination_hash, now)
             if self._is_reachable(remote, now):
-                self._send(remote, payloads, now)
+                self._outlet.send(remote, payloads, now)
             else:
                 remote.waiting.extend(payloads)
-        for remote in self._remotes.values():
+                self._troubled.add(remote)
+        self._retry_at = None
+        for destination_hash in self.streams.starved_remotes:
+            known = self._remotes.get(destination_hash)
+            if known is not None and known.static is not None:
+                wait_s = self.ratchet.new_session_wait(known.static, now)
+                if wait_s > 0:
+                    self._retry_by(now + wait_s)
+        if self._troubled:
+            self._help_troubled(now)
+
+    def _help_troubled(self, now: float) -> None:
+        """Remotes for which something waits, or whose paths failed, until they are well again."""
+        for remote in list(self._troubled):
             if remote.waiting and self._is_reachable(remote, now):
                 payloads = list(remote.waiting)
                 remote.waiting.clear()
-                self._send(remote, payloads, now)
+                self._outlet.send(remote, payloads, now)
             if remote.is_suspect:
                 self._search_again(remote, now)
-                self._retry_at = min(remote.search_at, self._retry_at or remote.search_at)
-            if remote.static is not None and self.streams.is_starved(remote.hash):
-                wait_s = self.ratchet.new_session_wait(remote.static, now)
-                if wait_s > 0:
-                    retry_at = now + wait_s
-                    self._retry_at = min(retry_at, self._retry_at or retry_at)
+                self._retry_by(remote.search_at)
+            elif not remote.waiting:
+                self._troubled.discard(remote)
+
+    def _retry_by(self, at: float) -> None:
+        self._retry_at = at if self._retry_at is None else min(at, self._retry_at)
 
     def _budget(self, static: bytes, now: float) -> int:
         """Stream packets that the ratchet session takes; its start has no room for bare acks."""
@@ -442,98 +474,11 @@ class ClientEngine:
             return room + ACK_RESERVE
         return room
 
-    def _send(self, remote: Remote, payloads: Sequence[bytes], now: float) -> None:
-        """Seal and send; the remote is reachable. An empty list sends what the ratchet owes."""
-        static = remote.static
-        lease = remote.lease
-        tunnel = self._outbound(remote, now)
-        if tunnel is None or lease is None or static is None:
-            self.stats.no_path += len(payloads)
-            return
-        expires_s = int(self._wall.now()) + MESSAGE_LIFE_S
-        message_ids = self._entropy.random_bytes(8 * max(1, len(payloads)))
-        bodies = [
-            [
-                Clove(
-                    Delivery.DESTINATION,
-                    remote.hash,
-                    None,
-                    MessageType.DATA,
-                    int.from_bytes(message_ids[8 * index : 8 * index + 4], "big"),
-                    expires_s,
-                    len(payload).to_bytes(4, "big") + payload,
-                )
-            ]
-            for index, payload in enumerate(payloads)
-        ] or [[]]
-        try:
-            sealed = self._seal(remote, static, bodies, expires_s, now)
-        except (DecodeError, LocalError):
-            self.stats.malformed += 1
-            return
-        deliveries = [
-            (
-                DeliveryKind.TUNNEL,
-                lease.gateway,
-                lease.tunnel_id,
-                make_standard(
-                    MessageType.GARLIC,
-                    int.from_bytes(message_ids[8 * index + 4 : 8 * index + 8], "big"),
-                    expires_s * 1000,
-                    len(data).to_bytes(4, "big") + data,
-                ),
-            )
-            for index, data in enumerate(sealed)
-        ]
-        self.stats.messages_out += len(deliveries)
-        remote.sent_at = now
-        tunnel.send(deliveries, now)
-
-    def _seal(
-        self, remote: Remote, static: bytes, bodies: list[list[Clove]], expires_s: int, now: float
-    ) -> list[bytes]:
-        """Ratchet messages for ``bodies``; the first carries our lease set where it is due."""
-        ratchet = self.ratchet
-        sealed: list[bytes] = []
-        start = 0
-        while start < len(bodies):
-            is_new = ratchet.next_kind(static, now) == MessageKind.NEW_SESSION
-            if not is_new and not self._should_offer(remote, now):
-                break
-            own = self.own.current
-            cloves = bodies[start]
-            ack_key = None
-            if own is not None and not self._is_cut_off(remote):
-                cloves = [self._store_clove(own, expires_s), *cloves]
-                ack_key = self.own.published_s
-                self._note_offer(remote, now)
-            sealed.append(ratchet.seal(static, cloves, now, ack_key=ack_key))
-            start += 1
-        if start < len(bodies):
-            sealed += ratchet.seal_batch(static, bodies[start:], now)
-        return sealed
-
-    def _store_clove(self, own: LeaseSet2, expires_s: int) -> Clove:
-        return Clove(
-            Delivery.LOCAL,
-            None,
-            None,
-            MessageType.DATABASE_STORE,
-            int.from_bytes(self._entropy.random_bytes(4), "big"),
-            expires_s,
-            DatabaseStore.of_lease_set(own).write(),
-        )
-
-    def _outbound(self, remote: Remote, now: float) -> OutboundTunnel | None:
-        if remote.outbound not in self.pool.live_outbound(now):
-            remote.outbound = self.pool.pick_outbound(now)
-        return remote.outbound
-
     def _send_due_replies(self, now: float) -> None:
         for static in self.ratchet.replies_due(now):
             remote = self._by_static.get(static)
             if remote is not None and self._is_reachable(remote, now):
-                self._send(remote, [], now)
+                self._outlet.send(remote, [], now)
 
     # Inside: our lease set
 
@@ -541,6 +486,7 @@ class ClientEngine:
         lease_set = self.own.build(self.pool.live_inbound(now), now)
         if lease_set is None:
             return
+        self._check_at = 0.0
         for remote in self._remotes.values():
             remote.offers = 0
         if not self.config.publish:
@@ -553,36 +499,29 @@ class ClientEngine:
         if outer is not None:
             self._netdb.publish_lease_set(outer, self.owner, now, is_urgent=self.own.is_urgent)
 
-    def _should_offer(self, remote: Remote, now: float) -> bool:
-        current = self.own.published_s
-        if current == 0 or remote.known_lease_set_s >= current or self._is_cut_off(remote):
-            return False
-        if remote.offered_lease_set_s < current:
-            return True
-        return remote.offers < OFFERS_MAX and now - remote.offered_at >= OFFER_RETRY_S
+    def _offer_lease_set(self, now: float) -> bool:
+        """Tell active remotes about new leases even if there is nothing else to say.
 
-    def _is_cut_off(self, remote: Remote) -> bool:
-        """True if it may have been revoked: it came to us before a change of authorisation."""
-        return remote.is_caller and remote.since < self._callers_cut_at
-
-    def _note_offer(self, remote: Remote, now: float) -> None:
-        current = self.own.published_s
-        remote.offers = remote.offers + 1 if remote.offered_lease_set_s == current else 1
-        remote.offered_lease_set_s = current
-        remote.offered_at = now
-
-    def _offer_lease_set(self, now: float) -> None:
-        """Tell active remotes about new leases even if there is nothing else to say."""
+        True while one of them has not acknowledged the newest.
+        """
+        is_unknown = False
         for remote in self._remotes.values():
             if (
-                remote.static is not None
-                and remote.sent_at
-                and now - remote.heard_at < ACTIVE_S
-                and self._should_offer(remote, now)
+                remote.static is None
+                or not remote.sent_at
+                or now - remote.heard_at >= ACTIVE_S
+                or remote.known_lease_set_s >= self.own.published_s
+                or self._offers.is_cut_off(remote)
+            ):
+                continue
+            is_unknown |= remote.offers < OFFERS_MAX
+            if (
+                self._offers.is_due(remote, now)
                 and self.ratchet.next_kind(remote.static, now) == MessageKind.EXISTING
                 and self._is_reachable(remote, now)
             ):
-                self._send(remote, [], now)
+                self._outlet.send(remote, [], now)
+        return is_unknown
 
     def _keep_house(self, now: float) -> None:
         for remote in list(self._remotes.values()):

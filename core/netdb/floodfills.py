@@ -71,9 +71,10 @@ class Floodfills:
             near = self._store.closest_floodfills(
                 key, _HEARD_SAMPLE, exclude, self._wall.now(), among=self._heard.keys()
             )
-            for info in near:
-                if not self._peers.is_banned(info.hash) and not self._is_shunned(info.hash, now):
-                    return info
+            allowed = [info for info in near if not self._peers.is_banned(info.hash)]
+            if allowed:
+                # Even one that is silent now is likelier to exist than one never heard of.
+                return min(allowed, key=lambda info: self._is_shunned(info.hash, now))
         chosen = self.choose(key, 1, exclude, now)
         return chosen[0] if chosen else None
 

@@ -497,7 +497,7 @@ class RouterEngine:
                 case tunnel_events.LeasesChanged(owner):
                     self._on_leases_changed(owner, now)
                 case tunnel_events.TunnelReady(owner) | tunnel_events.TunnelLost(owner):
-                    self._touch_owner(owner)
+                    self._on_tunnels_changed(owner)
                 case tunnel_events.BuildFinished():
                     self.peers.note_build(event.hops, event.codes, now)
                 case tunnel_events.TunnelTested(_, hops, rtt_s):
@@ -509,15 +509,16 @@ class RouterEngine:
         if one_shots is not None:
             one_shots.register(tag, key, now)
 
-    def _touch_owner(self, owner: object) -> None:
+    def _on_tunnels_changed(self, owner: object) -> None:
         client = self.clients.get(owner) if isinstance(owner, bytes) else None
         if client is not None:
+            client.tunnels_changed()
             self._dirty.add(client)
 
     def _on_leases_changed(self, owner: object, now: float) -> None:
         client = self.clients.get(owner) if isinstance(owner, bytes) else None
         if client is not None:
-            client.tunnels_changed(now)
+            client.leases_changed(now)
             self._dirty.add(client)
 
     # The network database

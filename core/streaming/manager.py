@@ -170,9 +170,17 @@ class StreamManager:
             for stream in self._starved.pop(remote_hash, ()):
                 self.wake(stream)
 
-    def is_starved(self, remote_hash: bytes) -> bool:
-        """True if a stream to that peer waits for a larger budget."""
-        return bool(self._starved.get(remote_hash))
+    def remotes_to_serve(self) -> set[bytes]:
+        """Peers for which there may be something to send, if their budgets allow it."""
+        remotes = {stream.remote_hash for stream in self._awake}
+        remotes.update(self._starved)
+        remotes.update(answer.remote_hash for answer in self._answers)
+        return remotes
+
+    @property
+    def starved_remotes(self) -> list[bytes]:
+        """Peers whose streams wait for a larger budget."""
+        return [remote_hash for remote_hash, streams in self._starved.items() if streams]
 
     def path_changed(self, remote_hash: bytes, now: float) -> None:
         """The peer is reached another way than before; streams that waited need not wait on."""

@@ -189,6 +189,10 @@ class TunnelPool:
         """True if there is a tunnel in each direction."""
         return bool(self.inbound.live(now)) and bool(self.outbound.live(now))
 
+    def can_send_through(self, tunnel: OutboundTunnel, now: float) -> bool:
+        """Whether a tunnel of this pool is alive for a while yet."""
+        return tunnel.expires_at - now > OUTBOUND_MARGIN_S and tunnel in self.outbound.tunnels
+
     def pick_outbound(
         self, now: float, avoid: Collection[OutboundTunnel] = ()
     ) -> OutboundTunnel | None:

@@ -67,6 +67,9 @@ class Pool:
     def live_outbound(self, now: float) -> list[Outbound]:
         return [self._outbound]
 
+    def can_send_through(self, tunnel: object, now: float) -> bool:
+        return True
+
     def pick_outbound(self, now: float, avoid: object = ()) -> Outbound:
         return self._outbound
 
@@ -173,7 +176,7 @@ class World:
 
     def renew_tunnels(self, party: Party) -> None:
         party.pool.build()
-        party.engine.tunnels_changed(self.network.now)
+        party.engine.leases_changed(self.network.now)
 
     def run(self, seconds: float) -> None:
         """Let virtual time pass; tunnels are renewed when they have two minutes left."""

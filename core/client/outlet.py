@@ -1,0 +1,174 @@
+"""From payloads to tunnel messages: cloves, ratchet, Garlic message, a lease's gateway.
+
+Our lease set rides in front of the first message of a ratchet session and again after each change,
+until the remote has acknowledged it (i2pd and Java: without it they cannot answer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.base.errors import DecodeError, LocalError
+from core.base.ports import Entropy, WallClock
+from core.client.events import ClientStats
+from core.client.own_lease_set import OwnLeaseSet
+from core.client.remote import Remote
+from core.data.lease_set import LeaseSet2
+from core.garlic.cloves import Clove, Delivery
+from core.garlic.sessions import MessageKind, RatchetSessions
+from core.i2np.database import DatabaseStore
+from core.i2np.message import MessageType, make_standard
+from core.tunnel.delivery import DeliveryKind
+from core.tunnel.pool import TunnelPool
+from core.tunnel.tunnels import OutboundTunnel
+
+MESSAGE_LIFE_S = 30
+OFFER_RETRY_S = 3.0
+OFFERS_MAX = 6
+
+
+class LeaseSetOffers:
+    """Which remotes should be told of our newest lease set, and which never."""
+
+    __slots__ = ("_own", "callers_cut_at")
+
+    def __init__(self, own: OwnLeaseSet) -> None:
+        self._own = own
+        self.callers_cut_at = 0.0
+        """Who came to us before this time may have been revoked."""
+
+    def is_due(self, remote: Remote, now: float) -> bool:
+        """True if the next message to the remote should carry it."""
+        current = self._own.published_s
+        if current == 0 or remote.known_lease_set_s >= current or self.is_cut_off(remote):
+            return False
+        if remote.offered_lease_set_s < current:
+            return True
+        return remote.offers < OFFERS_MAX and now - remote.offered_at >= OFFER_RETRY_S
+
+    def is_cut_off(self, remote: Remote) -> bool:
+        """True if it may have been revoked: it came to us before a change of authorisation."""
+        return remote.is_caller and remote.since < self.callers_cut_at
+
+    def note(self, remote: Remote, now: float) -> None:
+        """It went out to the remote."""
+        current = self._own.published_s
+        remote.offers = remote.offers + 1 if remote.offered_lease_set_s == current else 1
+        remote.offered_lease_set_s = current
+        remote.offered_at = now
+
+
+class Outlet:
+    """See the module."""
+
+    __slots__ = ("_entropy", "_offers", "_own", "_pool", "_ratchet", "_stats", "_wall")
+
+    def __init__(
+        self,
+        pool: TunnelPool,
+        ratchet: RatchetSessions,
+        own: OwnLeaseSet,
+        offers: LeaseSetOffers,
+        stats: ClientStats,
+        wall: WallClock,
+        entropy: Entropy,
+    ) -> None:
+        self._pool = pool
+        self._ratchet = ratchet
+        self._own = own
+        self._offers = offers
+        self._stats = stats
+        self._wall = wall
+        self._entropy = entropy
+
+    def send(self, remote: Remote, payloads: Sequence[bytes], now: float) -> None:
+        """Seal and send; ``remote.lease`` was chosen. No payloads: only what the ratchet owes."""
+        static = remote.static
+        lease = remote.lease
+        tunnel = self._outbound(remote, now)
+        if tunnel is None or lease is None or static is None:
+            self._stats.no_path += len(payloads)
+            return
+        expires_s = int(self._wall.now()) + MESSAGE_LIFE_S
+        count = max(1, len(payloads))
+        numbers = self._entropy.random_bytes(8 * count)
+        ids = [numbers[at : at + 4] for at in range(0, 8 * count, 4)]
+        bodies = [
+            [
+                Clove(
+                    Delivery.DESTINATION,
+                    remote.hash,
+                    None,
+                    MessageType.DATA,
+                    int.from_bytes(message_id, "big"),
+                    expires_s,
+                    len(payload).to_bytes(4, "big") + payload,
+                )
+            ]
+            for message_id, payload in zip(ids, payloads, strict=False)
+        ] or [[]]
+        try:
+            sealed = self._seal(remote, static, bodies, expires_s, now)
+        except (DecodeError, LocalError):
+            self._stats.malformed += 1
+            return
+        kind, gateway, tunnel_id = DeliveryKind.TUNNEL, lease.gateway, lease.tunnel_id
+        expires_ms = expires_s * 1000
+        deliveries = [
+            (
+                kind,
+                gateway,
+                tunnel_id,
+                make_standard(
+                    MessageType.GARLIC,
+                    int.from_bytes(message_id, "big"),
+                    expires_ms,
+                    len(data).to_bytes(4, "big") + data,
+                ),
+            )
+            for message_id, data in zip(reversed(ids), sealed, strict=False)
+        ]
+        self._stats.messages_out += len(deliveries)
+        remote.sent_at = now
+        tunnel.send(deliveries, now)
+
+    def _seal(
+        self, remote: Remote, static: bytes, bodies: list[list[Clove]], expires_s: int, now: float
+    ) -> list[bytes]:
+        """Ratchet messages for ``bodies``; the first carries our lease set where it is due."""
+        ratchet, offers = self._ratchet, self._offers
+        sealed: list[bytes] = []
+        start = 0
+        while start < len(bodies):
+            is_new = ratchet.next_kind(static, now) == MessageKind.NEW_SESSION
+            if not is_new and not offers.is_due(remote, now):
+                break
+            own = self._own.current
+            cloves = bodies[start]
+            ack_key = None
+            if own is not None and not offers.is_cut_off(remote):
+                cloves = [self._store_clove(own, expires_s), *cloves]
+                ack_key = self._own.published_s
+                offers.note(remote, now)
+            sealed.append(ratchet.seal(static, cloves, now, ack_key=ack_key))
+            start += 1
+        if start < len(bodies):
+            sealed += ratchet.seal_batch(static, bodies[start:] if start else bodies, now)
+        return sealed
+
+    def _store_clove(self, own: LeaseSet2, expires_s: int) -> Clove:
+        return Clove(
+            Delivery.LOCAL,
+            None,
+            None,
+            MessageType.DATABASE_STORE,
+            int.from_bytes(self._entropy.random_bytes(4), "big"),
+            expires_s,
+            DatabaseStore.of_lease_set(own).write(),
+        )
+
+    def _outbound(self, remote: Remote, now: float) -> OutboundTunnel | None:
+        """The remote's tunnel while it works; staying with one keeps packets in order."""
+        if remote.outbound is None or not self._pool.can_send_through(remote.outbound, now):
+            remote.outbound = self._pool.pick_outbound(now)
+        return remote.outbound
