@@ -89,9 +89,7 @@ class OutproxyChoice:
 
     def doubtful(self, now: float) -> list[OutproxyUrl]:
         """Those that failed and whose time to be tried again has come."""
-        return [
-            url for url, one in self._health.items() if one.failures and one.retry_at <= now
-        ]
+        return [url for url, one in self._health.items() if one.failures and one.retry_at <= now]
 
     def note(self, url: OutproxyUrl, now: float, *, works: bool) -> None:
         """What came of a connection to it."""
