@@ -189,6 +189,8 @@ class Listener:
                 await self._survive_exhaustion()
             elif self._socket.fileno() < 0:
                 raise Unavailable("the listener was closed", code="closed") from None
+            else:
+                await asyncio.sleep(0)  # whatever it is: never spin without letting others run
             return None
         self.counters.accepted += 1
         client = "" if self._endpoint.is_unix else str(address[0]).partition("%")[0]
