@@ -74,7 +74,7 @@ def read_outproxy(text: str) -> OutproxyUrl:
         raise ValueError("write the URL without a path")
     is_i2p = host.endswith(".i2p")
     if is_i2p and parts.scheme not in _SCHEMES_I2P:
-        raise ValueError("a proxy in I2P is http:// or socks5://")
+        raise ValueError("write http:// or socks5:// for a proxy in I2P")
     if not is_i2p and host != "localhost":
         try:
             ipaddress.ip_address(host)

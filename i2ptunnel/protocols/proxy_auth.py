@@ -23,7 +23,7 @@ NONCE_LIFETIME_S = 3600
 _HEADER_CHARACTERS_MAX = 4096
 _NONCES_MAX = 1024
 _COUNT_WINDOW = 1024
-_STAMP_BYTES = 8
+_STAMP_BYTES = 12
 _TAG_BYTES = 16
 _PARAMETER = re.compile(r'\s*([A-Za-z0-9_*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))\s*(?:,|$)')
 _ALGORITHMS: dict[str, Callable[[bytes], str]] = {
@@ -51,6 +51,7 @@ class ProxyAuth:
         self._methods = tuple(methods)
         self._realm = realm
         self._key = key
+        self._made = 0
         #: nonce -> highest count seen, and which of the counts below it (bit 0: the highest)
         self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
@@ -113,7 +114,8 @@ class ProxyAuth:
         return Verdict(True, name)
 
     def _make_nonce(self, now: float) -> str:
-        stamp = int(now * 1000).to_bytes(_STAMP_BYTES, "big")
+        self._made = (self._made + 1) & 0xFFFFFFFF
+        stamp = int(now * 1000).to_bytes(8, "big") + self._made.to_bytes(4, "big")
         return base64.urlsafe_b64encode(stamp + self._tag(stamp)).decode()
 
     def _tag(self, stamp: bytes) -> bytes:
@@ -128,7 +130,7 @@ class ProxyAuth:
         stamp, tag = raw[:_STAMP_BYTES], raw[_STAMP_BYTES:]
         if not hmac.compare_digest(self._tag(stamp), tag):
             return None
-        return now - int.from_bytes(stamp, "big") / 1000
+        return now - int.from_bytes(stamp[:8], "big") / 1000
 
     def _count(self, nonce: str, count: int) -> bool:
         """Whether a count of a nonce is used for the first time."""
