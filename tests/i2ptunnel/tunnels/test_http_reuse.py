@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import shutil
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from i2ptunnel.config.tunnel_models import AuthSection, HttpClientSection
 from i2ptunnel.relay import channel_pool, http_exchange
+from tests.support import fetch_curl
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, LoopbackStream
 from tests.support.tunnel_bench import (
     ANY_PORT,
@@ -355,13 +355,19 @@ def test_uploads_are_limited(is_chunked: bool) -> None:
     http(case, client={"max_upload": 1000})
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 @pytest.mark.parametrize("method", ["--proxy-digest", "--proxy-basic", "--proxy-anyauth"])
 def test_curl_gets_in(method: str) -> None:
     async def case(bench: Bench) -> None:
         for password, status in (("s3cret", b"200"), ("wrong", b"407")):
             process = await asyncio.create_subprocess_exec(
-                *("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_code}"),
+                *(
+                    *fetch_curl.command(),
+                    "-sS",
+                    "-o",
+                    "/dev/null",
+                    "-w",
+                    "%{http_code} %{http_code}",
+                ),
                 *("-x", f"http://127.0.0.1:{bench.proxy_port}", method),
                 *("--proxy-user", f"ann:{password}", "http://site.i2p/a?b=c"),
                 stdout=asyncio.subprocess.PIPE,

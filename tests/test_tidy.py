@@ -1,0 +1,55 @@
+"""The tree itself: sizes, docstrings, documents that name what exists, and no test that hides."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from i2ptunnel.cli.main import build_parser
+
+ROOT = Path(__file__).parents[1]
+LINES_MAX = 600
+SOURCES = sorted(path for room in ("core", "i2ptunnel") for path in (ROOT / room).rglob("*.py"))
+#: what a test module may skip for; everything else that is missing must fail
+SKIPS = {"tests/i2ptunnel/test_systemd.py"}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_module_says_what_it_is_and_fits_in_a_head(path: Path) -> None:
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+    assert text.count("\n") <= LINES_MAX, "too long: two modules in one"
+
+
+def test_architecture_names_every_room() -> None:
+    text = (ROOT / "docs/ARCHITECTURE.md").read_text()
+    words = set(re.findall(r"\w+", text))
+    rooms = {path.name for path in (ROOT / "core").iterdir() if (path / "__init__.py").exists()}
+    rooms |= {path.stem for path in (ROOT / "i2ptunnel").iterdir() if path.suffix in ("", ".py")}
+    rooms -= {"__init__", "__main__", "__pycache__", "py"}
+    assert rooms - words == set()
+
+
+def test_readme_names_every_command() -> None:
+    table = re.findall(r"^\| (`.*?) \|", (ROOT / "README.md").read_text(), re.M)
+    named = {word for row in table for word in re.findall(r"`(\w+)`", row)}
+    commands = re.findall(r"^    (\w+) {2,}", build_parser().format_help(), re.M)
+    assert len(commands) > 5
+    assert set(commands) <= named
+
+
+def test_no_test_is_skipped_where_something_is_missing() -> None:
+    words = re.compile(r"\b(skipif|importorskip|xfail|pytest\.skip)\b")
+    found = {
+        name(path)
+        for path in (ROOT / "tests").rglob("*.py")
+        if path != Path(__file__) and words.search(path.read_text())
+    }
+    assert found <= SKIPS
