@@ -6,17 +6,16 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from core.api import read_limited, write_atomic
 from core.data.identity import hash_to_b32
+from i2ptunnel.cli.address_feeds import add_feed_actions
+from i2ptunnel.cli.books import data_dir_of, open_books
 from i2ptunnel.cli.exits import CommandFault, Exit
-from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.naming.address import NameFault, read_address
-from i2ptunnel.naming.books import FILE_NAME, AddressBooks
 from i2ptunnel.naming.names import displayed, normalise
 from i2ptunnel.naming.publish import PUBLIC_BOOKS, export_text
 from i2ptunnel.naming.resolver import FileResolver
@@ -28,7 +27,6 @@ _WORDS = [book.word for book in Book]
 
 
 def add_address(parser: argparse.ArgumentParser) -> None:
-    from i2ptunnel.cli.address_feeds import add_feed_actions
 
     parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -71,23 +69,6 @@ def add_address(parser: argparse.ArgumentParser) -> None:
 def _add_book(parser: argparse.ArgumentParser, default: str | None) -> None:
     text = f"default: {default}" if default else "default: all"
     parser.add_argument("--book", choices=_WORDS, default=default, help=text)
-
-
-def data_dir_of(arguments: argparse.Namespace) -> Path:
-    """The data directory that the options mean."""
-    if arguments.data_dir is not None and arguments.config is None:
-        return Path(arguments.data_dir)
-    return load_sources(arguments).data_dir
-
-
-@contextmanager
-def open_books(arguments: argparse.Namespace) -> Iterator[AddressBooks]:
-    """The books of the data directory that the options mean; raises FileFault."""
-    books = AddressBooks(data_dir_of(arguments) / FILE_NAME, time.time)
-    try:
-        yield books
-    finally:
-        books.close()
 
 
 def _book_of(arguments: argparse.Namespace) -> Book | None:

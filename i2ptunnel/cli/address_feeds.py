@@ -10,6 +10,7 @@ from typing import Any
 
 from core.base.errors import LocalError
 from core.data.private_keys import PrivateKeys
+from i2ptunnel.cli.books import data_dir_of, open_books
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.config.units import show_duration
@@ -78,7 +79,6 @@ def _url(text: str) -> str:
 
 
 def _subscribe(arguments: argparse.Namespace) -> int:
-    from i2ptunnel.cli.address import open_books
 
     if arguments.url is None:
         return _list(arguments)
@@ -91,7 +91,6 @@ def _subscribe(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     """From the running appliance, which knows the YAML it runs with; else from the files."""
-    from i2ptunnel.cli.address import data_dir_of, open_books
     from i2ptunnel.cli.sources import load_sources
     from i2ptunnel.naming.feeds import describe
     from i2ptunnel.naming.store import SubscriptionRow
@@ -126,7 +125,6 @@ def _span(seconds: float) -> str:
 
 
 def _unsubscribe(arguments: argparse.Namespace) -> int:
-    from i2ptunnel.cli.address import open_books
 
     with open_books(arguments) as books:
         if not books.unsubscribe(_url(arguments.url)):
@@ -136,7 +134,6 @@ def _unsubscribe(arguments: argparse.Namespace) -> int:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    from i2ptunnel.cli.address import data_dir_of
 
     urls = None if arguments.url is None else [_url(arguments.url)]
     socket = data_dir_of(arguments) / "control.sock"
