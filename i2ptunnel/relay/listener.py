@@ -2,9 +2,11 @@
 
 * The accept loop goes on whatever ``accept`` says. Out of file descriptors, it gives up one that it
   keeps in reserve, takes the waiting connection with it, drops it and goes on a moment later.
-* At its limit of connections it drops the oldest one that has not said yet what it wants (its
-  handler has not called :meth:`Accepted.establish`), so half-open connections cannot keep a real
-  client out. Only when all are established the new one is turned away.
+* It accepts many at a time, so that a flood does not make the next one wait.
+* At its limit of connections, or of file descriptors, it drops the oldest one that has not said
+  yet what it wants (its handler has not called :meth:`Accepted.establish`), so half-open
+  connections cannot keep a real client out. Only when all are established the new one is turned
+  away.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ import os
 import socket
 import ssl
 import stat
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
@@ -27,6 +31,8 @@ from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.relay.tls import TlsChannel
 
 _BACKLOG = 1024
+_BATCH = 32
+_EVICTED_AT_ONCE = 8
 _PAUSE_S = 0.1
 _WARN_EVERY_S = 60.0
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -37,21 +43,38 @@ _log = logging.getLogger("i2ptunnel.listener")
 class Accepted:
     """A connection that was accepted. ``client`` is its address, empty for Unix sockets."""
 
-    __slots__ = ("channel", "client", "is_established", "task")
+    __slots__ = ("_half_open", "channel", "client", "socket", "task")
 
-    def __init__(self, channel: LocalChannel, client: str) -> None:
+    def __init__(
+        self,
+        channel: LocalChannel,
+        client: str,
+        sock: socket.socket,
+        half_open: dict[Accepted, None],
+    ) -> None:
         self.channel = channel
         self.client = client
-        self.is_established = False
+        #: until its transport is made
+        self.socket: socket.socket | None = sock
         self.task: asyncio.Task[None] | None = None
+        self._half_open = half_open
+        half_open[self] = None
 
     def establish(self) -> None:
         """Say that the client has made a proper request."""
-        self.is_established = True
+        self._half_open.pop(self, None)
 
     def relax(self) -> None:
         """Say that it is idle again, and may make room for others."""
-        self.is_established = False
+        self._half_open[self] = None
+
+    def end(self) -> None:
+        """It no longer counts."""
+        self._half_open.pop(self, None)
+        self._half_open = {}
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
 
 
 Handler = Callable[[Accepted], Awaitable[None]]
@@ -100,6 +123,8 @@ class Listener:
         self._socket: socket.socket | None = None
         self._reserve = -1
         self._open: dict[Accepted, None] = {}
+        self._half_open: dict[Accepted, None] = {}  # those that may make room, oldest first
+        self._by_client: Counter[str] = Counter()
         self.counters = ListenerCounters()
 
     @property
@@ -173,41 +198,44 @@ class Listener:
 
     async def serve(self) -> None:
         """Accept until cancelled; then all connections are cancelled too."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                accepted = await self._accept_one()
-                if accepted is not None:
-                    self._start(accepted, group)
-
-    async def _accept_one(self) -> Accepted | None:
         assert self._socket is not None
         loop = asyncio.get_running_loop()
-        try:
-            sock, address = await loop.sock_accept(self._socket)
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                await self._survive_exhaustion()
-            elif self._socket.fileno() < 0:
-                raise Unavailable("the listener was closed", code="closed") from None
-            else:
-                await asyncio.sleep(0)  # whatever it is: never spin without letting others run
-            return None
+        async with asyncio.TaskGroup() as group:
+            while True:
+                try:
+                    sock, address = await loop.sock_accept(self._socket)
+                    self._take(sock, address, group)
+                    for _ in range(_BATCH):
+                        self._take(*self._socket.accept(), group)
+                except BlockingIOError:
+                    pass  # nobody else waits
+                except OSError as error:
+                    if error.errno in _EXHAUSTED:
+                        await self._survive_exhaustion()
+                    elif self._socket.fileno() < 0:
+                        raise Unavailable("the listener was closed", code="closed") from None
+                await asyncio.sleep(0)  # accepting needs no waiting: the others want a turn
+
+    def _take(self, sock: socket.socket, address: Any, group: asyncio.TaskGroup) -> None:
+        """Start to serve a new connection, or turn it away."""
         self.counters.accepted += 1
         client = "" if self._endpoint.is_unix else str(address[0]).partition("%")[0]
+        sock.setblocking(False)
         if not self._is_allowed(client):
             self.counters.refused += 1
             sock.close()
-            return None
+            return
         if not self._make_room(client):
             self.counters.refused += 1
             self._turn_away(sock)
-            return None
-        try:
-            kind = LocalChannel if self.tls is None else TlsChannel
-            return Accepted(await kind.of_socket(sock), client)
-        except OSError:
-            sock.close()
-            return None
+            return
+        channel = LocalChannel() if self.tls is None else TlsChannel()
+        accepted = Accepted(channel, client, sock, self._half_open)
+        self._open[accepted] = None
+        self._by_client[client] += 1
+        accepted.task = group.create_task(self._run(accepted))
+        # Not at the end of the task: one that is cancelled at once never begins.
+        accepted.task.add_done_callback(lambda _: self._forget(accepted))
 
     async def _survive_exhaustion(self) -> None:
         assert self._socket is not None
@@ -216,6 +244,8 @@ class Listener:
         if now - self._warned_at >= _WARN_EVERY_S:
             self._warned_at = now
             _log.warning("out of file descriptors; connections are turned away until some are free")
+        for _ in range(_EVICTED_AT_ONCE):
+            self._evict()
         if self._reserve >= 0:
             os.close(self._reserve)
             self._reserve = -1
@@ -243,43 +273,51 @@ class Listener:
 
     def _make_room(self, client: str) -> bool:
         """Whether one more may come in; drops a half-open connection where that helps."""
-        if client:
-            mine = [accepted for accepted in self._open if accepted.client == client]
-            if len(mine) >= self._limits.connections_per_client and not self._evict(mine):
-                return False
-        return len(self._open) < self._limits.connections or self._evict(list(self._open))
+        is_full = client and self._by_client[client] >= self._limits.connections_per_client
+        if is_full and not self._evict(client):
+            return False
+        return len(self._open) < self._limits.connections or self._evict()
 
-    def _evict(self, candidates: list[Accepted]) -> bool:
-        for accepted in candidates:
-            if not accepted.is_established and accepted.task is not None:
+    def _evict(self, client: str | None = None) -> bool:
+        """Drop the oldest half-open connection, of one client or of all."""
+        for accepted in self._half_open:
+            if client is None or accepted.client == client:
                 self.counters.evicted += 1
-                del self._open[accepted]
                 accepted.channel.reset()
-                accepted.task.cancel()
+                if accepted.task is not None:
+                    accepted.task.cancel()
+                self._forget(accepted)
                 return True
         return False
 
-    def _start(self, accepted: Accepted, group: asyncio.TaskGroup) -> None:
-        self._open[accepted] = None
-        accepted.task = group.create_task(self._run(accepted))
+    def _forget(self, accepted: Accepted) -> None:
+        accepted.end()
+        if accepted in self._open:
+            del self._open[accepted]
+            self._by_client[accepted.client] -= 1
+            if not self._by_client[accepted.client]:
+                del self._by_client[accepted.client]
 
     async def _run(self, accepted: Accepted) -> None:
+        channel = accepted.channel
         try:
-            if self.tls is not None and isinstance(accepted.channel, TlsChannel):
-                await accepted.channel.shake_hands(self.tls, is_server=True)
+            sock, accepted.socket = accepted.socket, None
+            if sock is None:
+                return
+            await channel.adopt(sock)
+            if self.tls is not None and isinstance(channel, TlsChannel):
+                await channel.shake_hands(self.tls, is_server=True)
             await self._handler(accepted)
         except Unavailable:
-            accepted.channel.reset()
+            channel.reset()
         except Exception as error:
             # A bug of ours ends this connection only.
             _log.error("internal error: %s", type(error).__name__)
             _log.debug("internal error", exc_info=True)
-            accepted.channel.reset()
+            channel.reset()
         except BaseException:
-            accepted.channel.reset()
+            channel.reset()
             raise
-        finally:
-            self._open.pop(accepted, None)
 
 
 def _is_alive(path: str) -> bool:

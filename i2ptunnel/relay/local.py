@@ -53,10 +53,18 @@ class LocalChannel(asyncio.Protocol):
 
     @classmethod
     async def of_socket(cls, sock: socket.socket) -> LocalChannel:
-        """Take over a connected socket."""
-        loop = asyncio.get_running_loop()
-        _, channel = await loop.connect_accepted_socket(cls, sock)
+        """A channel of a connected socket."""
+        channel = cls()
+        await channel.adopt(sock)
         return channel
+
+    async def adopt(self, sock: socket.socket) -> None:
+        """Take over a connected socket, once; raises Unavailable if it is no longer one."""
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: self, sock)
+        except OSError as error:
+            sock.close()
+            raise _broken(error) from None
 
     @classmethod
     async def connect(

@@ -286,3 +286,43 @@ def test_addresses_that_cannot_be_had() -> None:
         Listener(Endpoint("192.0.2.1", 5555), greet, ListenerLimits()).bind()
     assert caught.value.code == "cannot_listen"
     assert "192.0.2.1:5555" in str(caught.value)
+
+
+def test_a_flood_that_is_accepted_at_once_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        async with listening(wait_silently, limits=ListenerLimits(4, 3)) as listener:
+            flood = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(100)]
+            while listener.counters.accepted < 100:
+                await asyncio.sleep(0)
+            assert listener.open_connections == 3
+            assert listener.counters.evicted == 97
+            client = socket.create_connection(("127.0.0.1", listener.port))
+            client.sendall(b"request")
+            client.setblocking(False)
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(1):
+                assert await loop.sock_recv(client, 10) == b"served"
+            client.close()
+            for sock in flood:
+                sock.close()
+            while listener.open_connections:
+                await asyncio.sleep(0)
+            assert not listener._half_open
+            assert not listener._by_client
+
+    asyncio.run(main())
+
+
+def test_limits_change_while_it_listens() -> None:
+    async def main() -> None:
+        async with listening() as listener:
+            listener.change(ListenerLimits(1, 1), (ipaddress.ip_network("127.0.0.0/8"),))
+            async with asyncio.timeout(5):
+                reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+                assert await reader.readexactly(5) == b"hello"
+                assert await is_turned_away(listener.port)
+                listener.change(ListenerLimits(9, 9), ())
+                assert await first_bytes(listener.port) == b"hello"
+                writer.close()
+
+    asyncio.run(main())
