@@ -1,0 +1,106 @@
+"""Pages in six languages: complete, chosen by Accept-Language, and without script in any."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from i2ptunnel.protocols import error_pages, own_pages
+from i2ptunnel.protocols.error_pages import Page, render
+from i2ptunnel.protocols.http1 import Headers, RequestHead
+from i2ptunnel.protocols.languages import LANGUAGES, choose_language, translate
+from i2ptunnel.protocols.own_pages import ProxyStatus
+
+OTHERS = [language for language in LANGUAGES if language != "en"]
+PAGES = {name: page for name, page in vars(error_pages).items() if isinstance(page, Page)}
+STATUS = ProxyStatus(True, "127.0.0.1:4444", False, 1, 2, 3)
+
+
+def texts_of(language: str) -> dict[str, str]:
+    module = importlib.import_module(f"i2ptunnel.protocols.languages.{language}")
+    return dict(module.TEXTS)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_error_page_is_translated(language: str) -> None:
+    texts = texts_of(language)
+    missing = [
+        text
+        for page in PAGES.values()
+        for text in (page.title, page.text)
+        if text and text not in texts
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_all_languages_have_the_same_texts(language: str) -> None:
+    assert texts_of(language).keys() == texts_of("de").keys()
+    assert all(texts_of(language).values())
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_stands_for_itself_is_not_translated(language: str) -> None:
+    for english, translated in texts_of(language).items():
+        for word in re.findall(r"\.?[a-z]+_[a-z]+|\.(?:b32\.)?i2p|\b\d+\b|HTTPS?|CONNECT", english):
+            assert word in translated, (word, translated)
+
+
+def words_of_own_pages(language: str) -> Iterator[bytes]:
+    head = RequestHead("GET", "/", 1, Headers([("Host", "proxy.i2p"), ("X-Odd", "x")]))
+    yield own_pages.home_page(STATUS, language)
+    yield own_pages.setup_page("127.0.0.1:4444", language)
+    yield own_pages.self_test_page(head, language, frozenset())
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_our_own_pages_are_translated(language: str) -> None:
+    english = list(words_of_own_pages("en"))
+    for page, original in zip(words_of_own_pages(language), english, strict=True):
+        assert f'lang="{language}"'.encode() in page
+        left = {text for text in texts_of(language) if translate(text, language) != text}
+        shown = re.sub(rb"<style>.*?</style>|<[^>]*>", b"\n", page).decode()
+        lines = {line.strip() for line in shown.splitlines()}
+        assert not lines & left
+        assert page != original
+
+
+def test_an_error_page_in_the_language_of_the_browser() -> None:
+    page = render(error_pages.NO_LEASE_SET, language="de").decode()
+    assert '<html lang="de">' in page
+    assert "Die Seite ist nicht zu finden" in page
+    length = re.search(r"Content-Length: (\d+)", page)
+    assert length
+    assert int(length[1]) == len(page.partition("\r\n\r\n")[2].encode())
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "en"),
+        ("", "en"),
+        ("de", "de"),
+        ("de-CH, de;q=0.9, en;q=0.8", "de"),
+        ("rm, fr;q=0.5, de;q=0.7", "de"),
+        ("zh-Hans-CN;q=1", "zh"),
+        ("ru;q=0, es;q=0.1", "es"),
+        ("en-GB, de;q=0.9", "en"),
+        ("RU", "ru"),
+        ("*", "en"),
+        ("de;q=x", "en"),
+        ("x" * 10_000, "en"),
+    ],
+)
+def test_the_language_is_the_best_that_is_offered(header: str | None, language: str) -> None:
+    assert choose_language(header) == language
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(max_codepoint=255), max_size=100))
+def test_junk_chooses_a_language_too(junk: str) -> None:
+    assert choose_language(junk) in LANGUAGES
