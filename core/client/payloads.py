@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.data.payload import PROTOCOL_STREAMING, wrap
 from core.datagram.manager import OutgoingDatagram
-from core.streaming.events import OutgoingPacket
+from core.streaming.outgoing import OutgoingPacket
 
 
 def wrap_packet(packet: OutgoingPacket) -> bytes:

@@ -22,7 +22,6 @@ from core.streaming.events import (
     Closed,
     Connected,
     Event,
-    OutgoingPacket,
     PathSuspect,
     Readable,
     RemoteClosed,
@@ -30,6 +29,7 @@ from core.streaming.events import (
     Writable,
 )
 from core.streaming.options import MTU_MIN, StreamingOptions
+from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import CLOSE, DELAY_CHOKE_MIN, RESET, SYNCHRONIZE, Packet, build_packet
 from core.streaming.receiver import Receiver
 from core.streaming.recovery import RoundTrip
@@ -142,11 +142,11 @@ class Stream:
         self._receiver = Receiver(options)
         self._buffer = self._receiver.buffer
         self._sender = Sender(
-            self,
             host.keys,
             options,
             remote,
             local_id,
+            (local_port, remote_port),
             is_inbound,
             self._receiver,
             window,
@@ -410,7 +410,6 @@ class Stream:
                     self.local_port,
                     self.remote_port,
                     packet,
-                    self,
                     False,
                     False,
                 )

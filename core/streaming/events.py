@@ -1,4 +1,4 @@
-"""What a :class:`~core.streaming.manager.StreamManager` tells and hands to its owner."""
+"""What a :class:`~core.streaming.manager.StreamManager` tells its owner."""
 
 from __future__ import annotations
 
@@ -7,25 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.streaming.connection import Stream
-
-
-@dataclass(slots=True, eq=False)
-class OutgoingPacket:
-    """One packet for ``remote_hash``: wrap it with protocol 6 and the ports, and send it.
-
-    ``ack_eliciting`` is False for plain acks: nothing will ever tell whether they arrived.
-    ``compress``: holds a destination, deflating it pays. ``stream`` is None for pongs and for
-    answers on behalf of streams that are gone.
-    """
-
-    remote_hash: bytes
-    from_port: int
-    to_port: int
-    packet: bytes
-    stream: Stream | None
-    is_retransmit: bool
-    ack_eliciting: bool
-    compress: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.data.private_keys import PrivateKeys
-from core.streaming.events import OutgoingPacket, Pong
+from core.streaming.events import Pong
 from core.streaming.limits import Bucket
+from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import ECHO, PING_PAYLOAD_BYTES_MAX, Packet, build_packet
 from core.streaming.remains import answer
 
@@ -51,9 +52,7 @@ class Pings:
             signer=self._keys,
             payload=payload,
         )
-        return OutgoingPacket(
-            remote_hash, from_port, to_port, packet, None, False, False, compress=True
-        )
+        return OutgoingPacket(remote_hash, from_port, to_port, packet, False, False, compress=True)
 
     def receive_pong(self, source: object, packet: Packet, now: float) -> Pong | None:
         """None if we never sent that ping, or to somebody else."""

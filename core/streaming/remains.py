@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from core.data.private_keys import PrivateKeys
 from core.streaming.connection import Stream
-from core.streaming.events import OutgoingPacket
 from core.streaming.limits import Bucket
+from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import NO_ACK, RESET, Packet, build_packet
 
 REMAINS_SECONDS = 30.0
@@ -26,7 +26,7 @@ EARLY_PACKETS_MAX = 16
 
 def answer(remote_hash: bytes, from_port: int, to_port: int, packet: bytes) -> OutgoingPacket:
     """A packet on behalf of no live stream."""
-    return OutgoingPacket(remote_hash, from_port, to_port, packet, None, False, False)
+    return OutgoingPacket(remote_hash, from_port, to_port, packet, False, False)
 
 
 @dataclass(slots=True)

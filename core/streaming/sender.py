@@ -8,14 +8,13 @@ that makes progress without the option unchokes as well.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.streaming.bbr import Bbr
 from core.streaming.congestion import CongestionController, Cubic
-from core.streaming.events import OutgoingPacket
 from core.streaming.options import StreamingOptions
+from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import (
     CLOSE,
     DELAY_CHOKE_JAVA,
@@ -28,9 +27,6 @@ from core.streaming.packet import (
 )
 from core.streaming.receiver import Receiver
 from core.streaming.recovery import Recovery, RoundTrip
-
-if TYPE_CHECKING:
-    from core.streaming.connection import Stream
 
 #: a partly filled packet waits this long for more while others are in flight
 COALESCE_S = 0.005
@@ -59,7 +55,10 @@ _pack_plain = PLAIN_HEADER.pack
 
 
 class Sender:
-    """Owned by one stream, which sets ``remote_id`` and ``mtu`` when it learns them."""
+    """Owned by one stream, which sets ``remote_id`` and ``mtu`` when it learns them.
+
+    ``ports``: the local and the remote one.
+    """
 
     __slots__ = (
         "_ack_request_at",
@@ -69,14 +68,15 @@ class Sender:
         "_is_first_flight",
         "_is_syn_sent",
         "_keys",
+        "_local_port",
         "_options",
         "_partial_at",
         "_persist_s",
         "_probe",
         "_receiver",
         "_remote",
+        "_remote_port",
         "_signed",
-        "_stream",
         "_tokens",
         "_tokens_at",
         "_window_limit",
@@ -99,23 +99,23 @@ class Sender:
 
     def __init__(
         self,
-        stream: Stream,
         keys: PrivateKeys,
         options: StreamingOptions,
         remote: Destination,
         local_id: int,
+        ports: tuple[int, int],
         is_inbound: bool,
         receiver: Receiver,
         window_initial: float,
         round_trip: RoundTrip,
         now: float,
     ) -> None:
-        self._stream = stream
         self._keys = keys
         self._options = options
         self._remote = remote
         self._receiver = receiver
         self.local_id = local_id
+        self._local_port, self._remote_port = ports
         self.remote_id = 0
         self.is_inbound = is_inbound
         self.is_connecting = not is_inbound
@@ -363,13 +363,11 @@ class Sender:
         self._receiver.ack_was_carried()
 
     def _outgoing(self, packet: bytes, is_resent: bool, compress: bool = False) -> OutgoingPacket:
-        stream = self._stream
         return OutgoingPacket(
-            stream.remote_hash,
-            stream.local_port,
-            stream.remote_port,
+            self._remote.hash,
+            self._local_port,
+            self._remote_port,
             packet,
-            stream,
             is_resent,
             True,
             compress,
@@ -379,12 +377,8 @@ class Sender:
         """The hot path: cut what is written into packets."""
         recovery = self.recovery
         in_flight = recovery.in_flight
-        stream = self._stream
-        remote_hash, local_port, remote_port = (
-            stream.remote_hash,
-            stream.local_port,
-            stream.remote_port,
-        )
+        remote_hash = self._remote.hash
+        local_port, remote_port = self._local_port, self._remote_port
         mtu = self.mtu
         remote_id, local_id = self.remote_id, self.local_id
         # What fits into the CLOSE packet is left to it.
@@ -407,9 +401,7 @@ class Sender:
             payload = take(mtu)
             packet = _pack_plain(remote_id, local_id, sequence, ack, 0, 0, flags, 0) + payload
             in_flight[sequence] = (payload, snapshot, 1)
-            out.append(
-                OutgoingPacket(remote_hash, local_port, remote_port, packet, stream, False, True)
-            )
+            out.append(OutgoingPacket(remote_hash, local_port, remote_port, packet, False, True))
             sequence += 1
             room -= 1
         recovery.next_sequence = sequence
