@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
-from core.api import FileFault, read_limited
+from core.api import FileFault, SystemEntropy, create_key_file, read_limited, write_atomic
 from core.base.errors import DecodeError
+from core.data.encoding import b64encode
+from core.data.lease_set_layers import client_public_key
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.exits import CommandFault, Exit
 from i2ptunnel.keyfiles import KEY_FILE_BYTES_MAX, generate_keys, read_keys, write_new_keys
+from i2ptunnel.relay.client_keys import KEY_BYTES, read_client_key
 
 SIGNING_TYPES = {"ed25519": 7, "ecdsa-p256": 1, "ecdsa-p384": 2, "ecdsa-p521": 3, "reddsa": 11}
+DAYS_MAX = 3660
 
 
 def add_keys(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +38,24 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="private keys in base64, as SAM programs hold them")
     export.add_argument("file", type=Path)
     export.set_defaults(run=_export)
+    transient = actions.add_parser(
+        "transient", help="a key file that ends, for a server that must not have the real one"
+    )
+    transient.add_argument("master", type=Path, help="the key file that stays offline")
+    transient.add_argument("file", type=Path, help="replaced if it is an older one of the same")
+    transient.add_argument("--days", type=_days, default=90, help="how long it is good (90)")
+    transient.set_defaults(run=_transient)
+    client = actions.add_parser(
+        "client", help="a client key for an encrypted destination; prints its public key"
+    )
+    client.add_argument("file", type=Path, help="for client_key_file; made unless it is there")
+    client.set_defaults(run=_client)
+
+
+def _days(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= DAYS_MAX:
+        raise argparse.ArgumentTypeError(f"write a number of days from 1 to {DAYS_MAX}")
+    return int(text)
 
 
 def _read(path: Path) -> PrivateKeys:
@@ -78,6 +101,32 @@ def _import(arguments: argparse.Namespace) -> int:
             raise FileFault(arguments.source, "holds no private keys") from None
     write_new_keys(arguments.file, keys)
     _print_address(keys)
+    return Exit.OK
+
+
+def _transient(arguments: argparse.Namespace) -> int:
+    master, expires_s = _read(arguments.master), int(time.time()) + arguments.days * 86400
+    if master.offline is not None:
+        raise CommandFault(f"{arguments.master}: is a transient key itself")
+    keys = master.authorise_transient(SystemEntropy(), expires_s)
+    old = read_keys(arguments.file)
+    if old is None:
+        write_new_keys(arguments.file, keys)
+    elif old.offline is None or old.hash != master.hash:
+        raise CommandFault(f"{arguments.file}: is there already, and no transient key of this one")
+    else:
+        write_atomic(arguments.file, keys.write())
+    _print_address(keys)
+    return Exit.OK
+
+
+def _client(arguments: argparse.Namespace) -> int:
+    path: Path = arguments.file
+    key = read_client_key(path) if path.exists() else None
+    if key is None:
+        key = SystemEntropy().random_bytes(KEY_BYTES)
+        create_key_file(path, f"{b64encode(key)}\n".encode())
+    print(f"public key    {b64encode(client_public_key(key))}")
     return Exit.OK
 
 

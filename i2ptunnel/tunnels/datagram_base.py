@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar, cast
 
+from core.api import FileFault
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import DestinationName
 from i2ptunnel.config.tunnel_models import ServerSection, TunnelSection
 from i2ptunnel.naming.address import Address
+from i2ptunnel.relay.client_keys import read_client_key
 from i2ptunnel.relay.udp import DatagramSession, I2pDatagram
 from i2ptunnel.tunnels.base import SessionRequest, Tunnel, TunnelContext, end_task
-from i2ptunnel.tunnels.failover import read_client_key
 from i2ptunnel.tunnels.gate import ServerGate
 
 _RESOLVE_EVERY_S = 5.0
@@ -134,7 +135,7 @@ class DatagramTunnel(Tunnel[ModelT]):
                 address = await self.context.resolver.resolve(destination.name)
                 if address.blinded is not None:
                     address = await self._uncover(address, destination)
-            except Unavailable as error:
+            except (Unavailable, FileFault) as error:
                 self.last_error = str(error)
             else:
                 self.last_error = None

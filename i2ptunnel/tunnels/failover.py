@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from core.base.errors import DecodeError, Unavailable
-from core.data.encoding import b64decode
+from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import DestinationName
-from i2ptunnel.config.tunnel_kinds import KEY_BYTES
 from i2ptunnel.relay.channel import CountedChannel
-from i2ptunnel.tunnels.base import TunnelFault
+from i2ptunnel.relay.client_keys import read_client_key
 from i2ptunnel.tunnels.client_base import ClientTunnel
 
 _REST_FIRST_S = 15.0
 _REST_MAX_S = 600.0
-_LINE_BYTES_MAX = 1024
 
 
 class _Choice:
@@ -49,7 +45,7 @@ class DestinationChoice:
         self._last: _Choice | None = None
 
     def prepare(self) -> None:
-        """Read the key files; raises TunnelFault."""
+        """Read the key files; raises FileFault."""
         for choice in self._choices:
             path = choice.destination.client_key_file
             if path is not None:
@@ -121,19 +117,3 @@ class DestinationChoice:
             }
             for choice in self._choices
         ]
-
-
-def read_client_key(path: Path) -> bytes:
-    """The key in the first line of a file; raises TunnelFault."""
-    try:
-        with path.open("rb") as file:
-            line = file.read(_LINE_BYTES_MAX).split(b"\n")[0].strip()
-        key = b64decode(line.decode("ascii"))
-    except OSError as error:
-        reason = (error.strerror or "cannot be read").lower()
-        raise TunnelFault(f"client_key_file {path}: {reason}") from None
-    except (UnicodeDecodeError, DecodeError):
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise TunnelFault(f"client_key_file {path}: the first line is no key of 32 bytes in base64")
-    return key

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.api import SessionConfig
+from core.data.private_keys import PrivateKeys
+from i2ptunnel import key_watch
 from i2ptunnel.config.loader import load_text
+from i2ptunnel.keyfiles import write_new_keys
 from i2ptunnel.manager import Manager
 from i2ptunnel.sessions import SessionPool
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
+from tests.support.deterministic import SeededEntropy
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession
 from tests.support.tunnel_bench import TableResolver
 
@@ -144,6 +151,41 @@ tunnels:
             assert app.opened.count("shared clients") == 1, "the session outlives new starts"
             other_writer.close()
             writer.close()
+
+    asyncio.run(main())
+
+
+def test_keys_that_end_stop_the_tunnel_until_there_are_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_watch, "CHECK_EVERY_S", 0.02)
+    entropy = SeededEntropy("reload")
+    master = PrivateKeys.generate_destination(entropy)
+
+    def put(left_s: float) -> None:
+        (tmp_path / "site.dat").unlink(missing_ok=True)
+        keys = master.authorise_transient(entropy, int(time.time() + left_s))
+        write_new_keys(tmp_path / "site.dat", keys)
+
+    async def main() -> None:
+        async with appliance(tmp_path) as app:
+            put(11 * 60 + 1.5)
+            await app.reload("tunnels: {site: {type: server, target: 127.0.0.1:1}}")
+            await app.until("site", "ready")
+            await app.until("site", "failed")
+            assert app.tunnel("site")["keys_expire"] > time.time()
+            assert "ends in 11 minutes" in app.tunnel("site")["last_error"]
+            put(5 * 60)
+            await app.manager.start_one("site")
+            await app.until("site", "failed")
+            assert "ends in 5 minutes" in app.tunnel("site")["last_error"]
+            put(100 * 86400)
+            await app.until("site", "ready")
+            put(200 * 86400)
+            async with asyncio.timeout(5):
+                while app.tunnel("site")["keys_expire"] < time.time() + 150 * 86400:
+                    await asyncio.sleep(0.01)
+            await app.until("site", "ready")
 
     asyncio.run(main())
 

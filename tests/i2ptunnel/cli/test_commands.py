@@ -100,6 +100,42 @@ def test_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_transient_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    master, other, server = (str(tmp_path / name) for name in ("m.dat", "o.dat", "s.dat"))
+    for path in (master, other):
+        assert main(["keys", "generate", path]) == 0
+    address = capsys.readouterr().out.split()[1]
+    assert main(["keys", "transient", master, server, "--days", "30"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.split()[1] == address
+    assert "valid until" in shown
+    first = Path(server).read_bytes()
+    assert main(["keys", "transient", master, server]) == 0, "its own successor replaces it"
+    assert Path(server).read_bytes() != first
+    assert Path(server).stat().st_mode & 0o777 == 0o600
+    kept = Path(other).read_bytes()
+    for arguments in ([master, other], [other, server], [server, master], ["/none", server]):
+        assert main(["keys", "transient", *arguments]) == 1
+    assert Path(other).read_bytes() == kept
+    with pytest.raises(SystemExit) as caught:
+        main(["keys", "transient", master, server, "--days", "0"])
+    assert caught.value.code == 2
+
+
+def test_client_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "client.key"
+    assert main(["keys", "client", str(path)]) == 0
+    public = capsys.readouterr().out.split()[-1]
+    assert len(public) == 44
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert public not in path.read_text()
+    assert main(["keys", "client", str(path)]) == 0
+    assert capsys.readouterr().out.split()[-1] == public
+    path.write_text("junk")
+    assert main(["keys", "client", str(path)]) == 1
+    assert path.read_text() == "junk"
+
+
 @pytest.mark.parametrize("name", ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "reddsa"])
 def test_other_signing_types(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(tmp_path / "k.dat")

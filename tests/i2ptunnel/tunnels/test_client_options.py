@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.api import FileFault
 from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.encoding import b64encode
@@ -19,7 +20,7 @@ from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.tunnel_models import ClientTunnelSection, ServerTunnelSection
 from i2ptunnel.config.tunnel_parts import ListenTlsSection, TunnelBandwidthSection
 from i2ptunnel.relay.tls import client_context
-from i2ptunnel.tunnels.base import Tunnel, TunnelFault
+from i2ptunnel.tunnels.base import Tunnel
 from i2ptunnel.tunnels.client import PlainClient
 from i2ptunnel.tunnels.failover import DestinationChoice
 from tests.support.loopback_session import LoopbackNetwork
@@ -185,11 +186,11 @@ def test_a_key_file_that_is_wrong_is_told_at_the_start(tmp_path: Path) -> None:
             pass
 
     file = tmp_path / "client.key"
-    with pytest.raises(TunnelFault, match="no such file"):
+    with pytest.raises(FileFault, match="no such file"):
         asyncio.run(main(file))
     for junk in (b"", b"short", b"\xff" * 44, b64encode(bytes(31)).encode()):
         file.write_bytes(junk)
-        with pytest.raises(TunnelFault, match="no key of 32 bytes"):
+        with pytest.raises(FileFault, match="no client key of 32 bytes"):
             asyncio.run(main(file))
 
 

@@ -26,7 +26,7 @@ from i2ptunnel.config.tunnel_parts import (
 from i2ptunnel.relay import tls
 from i2ptunnel.tunnels.server_base import ServerTunnel
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession
-from tests.support.tunnel_bench import TableResolver, running
+from tests.support.tunnel_bench import TableResolver, http_bench, running
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 NAME = b"name"
@@ -510,3 +510,37 @@ def test_a_bad_filter_opens_no_session(tmp_path: Path) -> None:
         assert network.requests == []
 
     run(case)
+
+
+def test_our_own_proxy_unpacks_what_our_own_site_packs() -> None:
+    async def case() -> None:
+        body = b"<p>again and again and " * 2000
+
+        async def answer(
+            got: bytearray, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
+            writer.write(head % len(body) + body)
+
+        async with http_bench() as bench:
+            bench.origin.answer = answer
+            got = await bench.get()
+            head, _, rest = got.partition(b"\r\n\r\n")
+            assert is_status(got, 200)
+            assert b"x-i2p-gzip" not in head
+            text = rest if b"chunked" not in head else dechunked(rest)
+            assert text == body
+            carried = bench.site.counters()["bytes_to_i2p"]
+            assert carried < len(body) / 4
+
+    run(case)
+
+
+def dechunked(data: bytes) -> bytes:
+    body = b""
+    while True:
+        size, _, data = data.partition(b"\r\n")
+        if not int(size, 16):
+            return body
+        body += data[: int(size, 16)]
+        data = data[int(size, 16) + 2 :]
