@@ -67,16 +67,21 @@ class Floodfills:
     ) -> RouterInfo | None:
         """Whom to ask after ``asked``, which ``exclude`` contains."""
         heard = sum(floodfill in self._heard for floodfill in asked)
-        if len(asked) > 2 * heard:
-            near = self._store.closest_floodfills(
-                key, _HEARD_SAMPLE, exclude, self._wall.now(), among=self._heard.keys()
-            )
-            allowed = [info for info in near if not self._peers.is_banned(info.hash)]
-            if allowed:
-                # Even one that is silent now is likelier to exist than one never heard of.
-                return min(allowed, key=lambda info: self._is_shunned(info.hash, now))
-        chosen = self.choose(key, 1, exclude, now)
-        return chosen[0] if chosen else None
+        if len(asked) > 2 * heard and (known := self._nearest_heard(key, exclude, now)) is not None:
+            return known
+        near = self.choose(key, 1, exclude, now)
+        # None near the key can be tried now: those that exist know more.
+        return near[0] if near else self._nearest_heard(key, exclude, now)
+
+    def _nearest_heard(
+        self, key: bytes, exclude: Collection[bytes], now: float
+    ) -> RouterInfo | None:
+        near = self._store.closest_floodfills(
+            key, _HEARD_SAMPLE, exclude, self._wall.now(), among=self._heard.keys()
+        )
+        allowed = [info for info in near if not self._peers.is_banned(info.hash)]
+        # Even one that is silent now is likelier to exist than one never heard of.
+        return min(allowed, key=lambda info: self._is_shunned(info.hash, now), default=None)
 
     def answered(self, floodfill: bytes, seconds: float) -> None:
         """``floodfill`` answered after ``seconds``."""

@@ -58,3 +58,21 @@ def test_without_any_that_answered_the_nearest_is_asked() -> None:
     assert node.netdb._floodfills.next(b"k" * 32, (other,), (other,), network.now) is not None
     asked = (floodfill.hash,)
     assert node.netdb._floodfills.next(b"k" * 32, asked, asked, network.now) is None
+
+
+def test_those_that_answered_are_asked_when_none_near_can_be_tried() -> None:
+    network, floodfills, alice, _ = poisoned()
+    table = alice.netdb._floodfills
+    real = {floodfill.hash for floodfill in floodfills}
+    alice.banned = {info.hash for info in alice.netdb.routers()} - real
+    for number in range(20):
+        key = bytes((number,)) * 32
+        chosen = table.next(key, (), (), network.now)
+        assert chosen is not None and chosen.hash in real
+        asked = (chosen.hash, *sorted(alice.banned)[:1])
+        following = table.next(key, asked, asked, network.now)
+        assert following is not None and following.hash in real - {chosen.hash}
+    for floodfill in real:
+        for _ in range(5):
+            table.failed(floodfill, network.now)
+    assert table.next(b"k" * 32, (b"x" * 32,), (), network.now).hash in real  # type: ignore[union-attr]
