@@ -259,12 +259,14 @@ class Manager:
         """Follow readiness, and the keys if they have an end; raises what either raises."""
         watches = [asyncio.ensure_future(self._watch(entry, tunnel))]
         keys = key_file_of(entry.name, entry.section)
-        if keys is not None:
-            watch = await asyncio.to_thread(KeyWatch, self._data_dir / keys, tunnel.context.logger)
-            entry.keys_expire_s = watch.expires_s
-            if watch.expires_s is not None:
-                watches.append(asyncio.ensure_future(watch.keep()))
         try:
+            if keys is not None:
+                watch = await asyncio.to_thread(
+                    KeyWatch, self._data_dir / keys, tunnel.context.logger
+                )
+                entry.keys_expire_s = watch.expires_s
+                if watch.expires_s is not None:
+                    watches.append(asyncio.ensure_future(watch.keep()))
             done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
