@@ -11,6 +11,8 @@ import fcntl
 import os
 import socket
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 _CLONE_NEWUSER = 0x10000000
@@ -23,21 +25,31 @@ _IFF_UP = 1
 def enter_private_network() -> bool:
     """Move this process, and all it starts from now on, into a fresh namespace.
 
-    False if the system does not allow it; the caller then shares the machine's loopback.
+    False if the system does not allow it; the caller then shares the machine's loopback. Another
+    process tries first: some systems let one in and then allow nothing inside.
     """
+    trial = subprocess.run(
+        [sys.executable, __file__],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if trial.returncode:
+        return False
+    _enter()
+    return True
+
+
+def _enter() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() == 0:
-        if libc.unshare(_CLONE_NEWNET):
-            return False
-    else:
+    if libc.unshare(_CLONE_NEWNET):  # only root may
         uid, gid = os.getuid(), os.getgid()
         if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
-            return False
+            raise OSError(ctypes.get_errno(), "unshare")
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
     _bring_up("lo")
-    return True
 
 
 def _bring_up(name: str) -> None:
@@ -46,3 +58,7 @@ def _bring_up(name: str) -> None:
         answer = fcntl.ioctl(control, _SIOCGIFFLAGS, request)
         flags = struct.unpack("16sh14x", answer)[1] | _IFF_UP
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh14x", name.encode(), flags))
+
+
+if __name__ == "__main__":
+    _enter()
