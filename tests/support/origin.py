@@ -1,4 +1,6 @@
-"""A web server for the tests: reproducible bytes to download, a digest of what is uploaded."""
+"""A web server for the tests: reproducible bytes to download, a digest of what is uploaded.
+
+Below ``/site/`` it is the site of :mod:`tests.support.web_site`."""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
+from tests.support import web_site
 from tests.support.deterministic import SeededEntropy
 
 _CHUNK_BYTES = 65536
@@ -30,6 +33,8 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = None
 
     def do_GET(self) -> None:
+        if web_site.answer(self):
+            return
         _, _, size = self.path.strip("/").partition("/")
         if not self.path.startswith("/bytes/") or not size.isdigit():
             self._answer(
@@ -39,6 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, body_of(int(size)), "application/octet-stream")
 
     def do_POST(self) -> None:
+        if web_site.answer(self):
+            return
         digest = hashlib.sha256()
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             while size := int(self.rfile.readline().split(b";")[0], 16):
