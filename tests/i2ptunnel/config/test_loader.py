@@ -19,6 +19,7 @@ from i2ptunnel.config.tunnel_models import (
     HttpClientSection,
     HttpServerSection,
 )
+from i2ptunnel.protocols.access_filter import parse_definition
 
 EXAMPLE = """
 router:
@@ -180,3 +181,14 @@ def test_the_example_of_the_readme_is_valid() -> None:
     text = readme.split("```yaml\n")[1].split("```")[0]
     loaded = load_text(text.replace("….b32", "a" * 52 + ".b32"))
     assert len(loaded.configuration.tunnels) == 5
+
+
+def test_the_examples_for_servers_are_valid() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "SERVERS.md").read_text()
+    examples = [part.split("```")[0] for part in text.split("```yaml\n")[1:]]
+    assert len(examples) == 3
+    for example in examples:
+        loaded = load_text(example.replace("LONG", "b" * 56))
+        assert len(loaded.configuration.tunnels) == 1
+    rules = text.split("```text\n")[1].split("```")[0]
+    assert len(parse_definition(rules, Path("/")).rules) == 2
