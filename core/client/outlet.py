@@ -7,6 +7,7 @@ until the remote has acknowledged it (i2pd and Java: without it they cannot answ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import unpack
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
@@ -14,7 +15,7 @@ from core.client.events import ClientStats
 from core.client.own_lease_set import OwnLeaseSet
 from core.client.remote import Remote
 from core.data.lease_set import LeaseSet2
-from core.garlic.cloves import Clove, Delivery
+from core.garlic.cloves import Clove, Delivery, write_clove, write_data_head
 from core.garlic.sessions import MessageKind, RatchetSessions
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType, make_standard
@@ -25,6 +26,8 @@ from core.tunnel.tunnels import OutboundTunnel
 MESSAGE_LIFE_S = 30
 OFFER_RETRY_S = 3.0
 OFFERS_MAX = 6
+_GARLIC = int(MessageType.GARLIC)
+_TUNNEL = int(DeliveryKind.TUNNEL)
 
 
 class LeaseSetOffers:
@@ -91,69 +94,54 @@ class Outlet:
             return
         expires_s = int(self._wall.now()) + MESSAGE_LIFE_S
         count = max(1, len(payloads))
-        numbers = self._entropy.random_bytes(8 * count)
-        ids = [numbers[at : at + 4] for at in range(0, 8 * count, 4)]
-        bodies = [
-            [
-                Clove(
-                    Delivery.DESTINATION,
-                    remote.hash,
-                    None,
-                    MessageType.DATA,
-                    int.from_bytes(message_id, "big"),
-                    expires_s,
-                    len(payload).to_bytes(4, "big") + payload,
-                )
-            ]
-            for message_id, payload in zip(ids, payloads, strict=False)
-        ] or [[]]
+        ids = unpack(f">{2 * count}I", self._entropy.random_bytes(8 * count))
+        to_hash = remote.hash
         try:
-            sealed = self._seal(remote, static, bodies, expires_s, now)
+            blocks = [
+                (write_data_head(to_hash, message_id, expires_s, len(payload)), payload)
+                for message_id, payload in zip(ids, payloads, strict=False)
+            ] or [(b"", b"")]
+            bodies = self._seal(remote, static, blocks, expires_s, now)
         except (DecodeError, LocalError):
             self._stats.malformed += 1
             return
-        kind, gateway, tunnel_id = DeliveryKind.TUNNEL, lease.gateway, lease.tunnel_id
+        gateway, tunnel_id = lease.gateway, lease.tunnel_id
         expires_ms = expires_s * 1000
         deliveries = [
-            (
-                kind,
-                gateway,
-                tunnel_id,
-                make_standard(
-                    MessageType.GARLIC,
-                    int.from_bytes(message_id, "big"),
-                    expires_ms,
-                    len(data).to_bytes(4, "big") + data,
-                ),
-            )
-            for message_id, data in zip(reversed(ids), sealed, strict=False)
+            (_TUNNEL, gateway, tunnel_id, make_standard(_GARLIC, message_id, expires_ms, body))
+            for message_id, body in zip(ids[count:], bodies, strict=True)
         ]
         self._stats.messages_out += len(deliveries)
         remote.sent_at = now
         tunnel.send(deliveries, now)
 
     def _seal(
-        self, remote: Remote, static: bytes, bodies: list[list[Clove]], expires_s: int, now: float
+        self,
+        remote: Remote,
+        static: bytes,
+        blocks: list[tuple[bytes, bytes]],
+        expires_s: int,
+        now: float,
     ) -> list[bytes]:
-        """Ratchet messages for ``bodies``; the first carries our lease set where it is due."""
+        """Garlic bodies for ``blocks``; the first carries our lease set where it is due."""
         ratchet, offers = self._ratchet, self._offers
         sealed: list[bytes] = []
         start = 0
-        while start < len(bodies):
+        while start < len(blocks):
             is_new = ratchet.next_kind(static, now) == MessageKind.NEW_SESSION
             if not is_new and not offers.is_due(remote, now):
                 break
             own = self._own.current
-            cloves = bodies[start]
+            data = b"".join(blocks[start])
             ack_key = None
             if own is not None and not offers.is_cut_off(remote):
-                cloves = [self._store_clove(own, expires_s), *cloves]
+                data = write_clove(self._store_clove(own, expires_s)) + data
                 ack_key = self._own.published_s
                 offers.note(remote, now)
-            sealed.append(ratchet.seal(static, cloves, now, ack_key=ack_key))
+            sealed.append(ratchet.seal_body(static, data, now, ack_key))
             start += 1
-        if start < len(bodies):
-            sealed += ratchet.seal_batch(static, bodies[start:] if start else bodies, now)
+        if start < len(blocks):
+            sealed += ratchet.seal_bodies(static, blocks[start:] if start else blocks, now)
         return sealed
 
     def _store_clove(self, own: LeaseSet2, expires_s: int) -> Clove:

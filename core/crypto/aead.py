@@ -5,7 +5,7 @@ Building a context costs as much as sealing a small message, so a context lives 
 
 Hot paths bind ``raw_seal`` and ``raw_open`` to locals: the same operation on a ready 12-byte nonce,
 ``(n << 32).to_bytes(12, "little")``. ``raw_open`` raises :data:`InvalidTag`, which other rooms
-import from here.
+import from here. Where each message has a key of its own, :data:`RawChaChaPoly` saves the wrapper.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 
 from core.base.errors import DecodeError, LocalError
 
-__all__ = ["TAG_LENGTH", "AuthenticationError", "ChaChaPoly", "InvalidTag", "chacha20_xor"]
+__all__ = [
+    "TAG_LENGTH",
+    "AuthenticationError",
+    "ChaChaPoly",
+    "InvalidTag",
+    "RawChaChaPoly",
+    "chacha20_xor",
+]
+
+RawChaChaPoly = ChaCha20Poly1305
+"""Its ``encrypt`` and ``decrypt`` are ``raw_seal`` and ``raw_open``. The key is 32 bytes."""
 
 TAG_LENGTH = 16
 """Bytes that sealing adds."""

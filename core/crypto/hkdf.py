@@ -7,6 +7,7 @@ cryptography's HKDF, which pay for set-up and for parameter objects.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 
 from core.base.errors import LocalError
@@ -51,3 +52,28 @@ def hkdf(salt: bytes, ikm: bytes, info: bytes, length: int) -> bytes:
         block = sha256(outer + inner_digest).digest()
         output += block
     return output[:length]
+
+
+def chain_step(ikm: bytes, info: bytes) -> Callable[[bytes], tuple[bytes, bytes]]:
+    """One step of a hash chain: ``step(key)`` is ``hkdf(key, ikm, info, 64)`` in two halves.
+
+    ``key`` is 32 bytes, which nobody checks. Flat, and without joining and cutting the halves,
+    because the ratchet takes two steps for each message.
+    """
+    hashed, inner_pad, outer_pad = sha256, _INNER, _OUTER
+    inner_tail, outer_tail = _INNER_TAIL, _OUTER_TAIL
+    first_tail = _INNER_TAIL + ikm
+    info_1, info_2 = info + b"\x01", info + b"\x02"
+
+    def step(key: bytes) -> tuple[bytes, bytes]:
+        prk = hashed(
+            key.translate(outer_pad)
+            + outer_tail
+            + hashed(key.translate(inner_pad) + first_tail).digest()
+        ).digest()
+        inner = prk.translate(inner_pad) + inner_tail
+        outer = prk.translate(outer_pad) + outer_tail
+        first = hashed(outer + hashed(inner + info_1).digest()).digest()
+        return first, hashed(outer + hashed(inner + first + info_2).digest()).digest()
+
+    return step

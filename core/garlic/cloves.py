@@ -100,12 +100,14 @@ _INNER = Struct(">BII")
 _TUNNEL_INNER = Struct(">IBII")
 _LOCAL_CLOVE = Struct(">BHBBII")
 _HASH_CLOVE = Struct(">BHB32sBII")
+_DATA_CLOVE_HEAD = Struct(">BHB32sBIII")
 _TUNNEL_CLOVE = Struct(">BHB32sIBII")
 _NEXT_KEY = Struct(">BHBH")
 _OPTIONS_HEAD = Struct(">BBBHHH")
 
 _KINDS = (Delivery.LOCAL, Delivery.DESTINATION, Delivery.ROUTER, Delivery.TUNNEL)
 _DESTINATION = Delivery.DESTINATION
+_DATA_MESSAGE = 20
 _UNSUPPORTED_FLAGS = 0x90
 _KEY_PRESENT = 0x01
 _REVERSE_KEY = 0x02
@@ -145,6 +147,19 @@ def write_clove(clove: Clove) -> bytes:
             11, size + 46, 0x60, to_hash, tunnel_id, message_type, message_id, expiration_s
         )
         + body
+    )
+
+
+def write_data_head(to_hash: bytes, message_id: int, expiration_s: int, size: int) -> bytes:
+    """What comes before ``size`` bytes of payload to be a Data message for a destination.
+
+    Block header, clove header and the length field of the message in one; else as
+    :func:`write_clove`.
+    """
+    if size > PAYLOAD_BYTES_MAX - 68 or len(to_hash) != 32:
+        raise LocalError(f"a Data message of {size} bytes does not fit a garlic message")
+    return _DATA_CLOVE_HEAD.pack(
+        11, size + 46, 0x20, to_hash, _DATA_MESSAGE, message_id, expiration_s, size
     )
 
 

@@ -19,6 +19,22 @@ _POOL_BYTES = 256
 _HEADER_BYTES = 3
 
 
+def _largest(message_bytes: int, fits: tuple[int, ...]) -> int:
+    """Most padding bytes for a message of this size; -1: not even an empty block."""
+    for fit in fits:
+        if fit >= message_bytes:
+            return max(-1, min(15, fit - message_bytes - _HEADER_BYTES))
+    return 15
+
+
+_CHOICES = tuple(
+    tuple(PADDING_BLOCKS[min(count, largest)] if largest >= 0 else b"" for count in range(16))
+    for largest in range(-1, 16)
+)
+"""Rows for ``_largest`` + 1, columns for the number drawn: the block."""
+_ROWS = tuple(_CHOICES[_largest(size, TUNNEL_FIT_BYTES) + 1] for size in range(2933))
+
+
 class Padder:
     """Chooses padding blocks; draws its randomness in bulk."""
 
@@ -37,12 +53,6 @@ class Padder:
             position = 0
         self._position = position + 1
         count = self._pool[position] & 0x0F
-        for fit in fits:
-            room = fit - message_bytes
-            if room >= 0:
-                if room < _HEADER_BYTES + count:
-                    if room < _HEADER_BYTES:
-                        return b""
-                    return PADDING_BLOCKS[room - _HEADER_BYTES]
-                break
-        return PADDING_BLOCKS[count]
+        if fits is TUNNEL_FIT_BYTES and message_bytes <= 2932:
+            return _ROWS[message_bytes][count]
+        return _CHOICES[_largest(message_bytes, fits) + 1][count]

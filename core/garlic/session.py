@@ -19,9 +19,11 @@ Always holds: a message number is used once; a message that fails to authenticat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy
-from core.crypto.aead import AuthenticationError, ChaChaPoly, InvalidTag
+from core.crypto.aead import AuthenticationError, InvalidTag, RawChaChaPoly
 from core.garlic.cloves import (
     ACK_REQUEST_BLOCK,
     PAYLOAD_BYTES_MAX,
@@ -166,24 +168,44 @@ class RatchetSession:
         ``ack_key`` asks the peer for an acknowledgement; the key appears in ``acked`` when it came.
         LocalError if the tag set is used up (see :meth:`is_dead`) or the payload is too big.
         """
+        return self.seal_bodies(((blocks, b""),), now, ack_key)[0][4:]
+
+    def seal_bodies(
+        self, batch: Sequence[tuple[bytes, bytes]], now: float, ack_key: int | None = None
+    ) -> list[bytes]:
+        """Bodies of Garlic messages, the length field in front; as ``seal`` for each of ``batch``.
+
+        The blocks of a message come in two parts, so that a large one is copied once only.
+        """
         send = self._send
-        number = send.next_number
-        if self._has_upkeep or ack_key is not None or number >= self._ack_request_at:
-            blocks += self._upkeep_blocks(number, ack_key)
-        payload = blocks + self._padder.block(len(blocks) + EXISTING_BYTES_OVERHEAD)
-        if len(payload) > PAYLOAD_BYTES_MAX:
-            raise LocalError(f"a garlic payload of {len(payload)} bytes is too big")
-        tag, number, key = send.take()
+        take, padding = send.take, self._padder.block
         self.last_sent = now
-        self.owes_reply = bool(self._acks_owed)  # more than one message has room for
         if self._unanswered_since is None:
             self._unanswered_since = now
-        if number >= self._next_key_after and not self._send_ratchet.block:
-            self._send_ratchet.start(send.set_id + 1, self._entropy)
-            self._has_upkeep = True
-        if number + 1 >= MESSAGES_MAX:
+        bodies = []
+        for head, data in batch:
+            size = len(head) + len(data) + EXISTING_BYTES_OVERHEAD
+            number = send.next_number
+            if self._has_upkeep or ack_key is not None or number >= self._ack_request_at:
+                upkeep = self._upkeep_blocks(number, ack_key)
+                size += len(upkeep)
+                payload = b"".join((head, data, upkeep, padding(size)))
+            else:
+                payload = b"".join((head, data, padding(size)))
+            size = len(payload)
+            if size > PAYLOAD_BYTES_MAX:
+                raise LocalError(f"a garlic payload of {size} bytes is too big")
+            tag, number, key = take()
+            if number >= self._next_key_after and not self._send_ratchet.block:
+                self._send_ratchet.start(send.set_id + 1, self._entropy)
+                self._has_upkeep = True
+            sealed = RawChaChaPoly(key).encrypt((number << 32).to_bytes(12, "little"), payload, tag)
+            size += EXISTING_BYTES_OVERHEAD
+            bodies.append(b"".join((size.to_bytes(4, "big"), tag, sealed)))
+        self.owes_reply = bool(self._acks_owed)  # more than one message has room for
+        if send.next_number >= MESSAGES_MAX:
             self.sure_until = 0.0
-        return tag + ChaChaPoly(key).raw_seal((number << 32).to_bytes(12, "little"), payload, tag)
+        return bodies
 
     def _upkeep_blocks(self, number: int, ack_key: int | None) -> bytes:
         blocks = b""
@@ -248,8 +270,9 @@ class RatchetSession:
         if key is None:
             raise DecodeError("message number used before")
         tag = message[:8]
+        nonce = (number << 32).to_bytes(12, "little")
         try:
-            data = ChaChaPoly(key).raw_open((number << 32).to_bytes(12, "little"), message[8:], tag)
+            data = RawChaChaPoly(key).decrypt(nonce, message[8:], tag)
         except InvalidTag:
             raise AuthenticationError("existing session message is forged") from None
         tag_set.consumed(tag, number)

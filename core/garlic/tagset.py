@@ -17,7 +17,7 @@ never outlives its tag set; message numbers stay below ``MESSAGES_MAX``.
 from __future__ import annotations
 
 from core.base.errors import LocalError
-from core.crypto.hkdf import hkdf
+from core.crypto.hkdf import chain_step, hkdf
 
 TAG_BYTES = 8
 
@@ -27,6 +27,10 @@ MESSAGES_MAX = 65534
 SLOTS_MAX = 1 << 20
 _EXTEND_STEP = 16
 """Tags are made this many at a time at least: less bookkeeping for each message."""
+
+
+_key_step = chain_step(b"", b"SymmetricRatchet")
+_TAG_INFO = b"SessionTagKeyGen"
 
 
 def start_chains(root_key: bytes, key: bytes) -> tuple[bytes, bytes, bytes, bytes]:
@@ -40,14 +44,13 @@ def start_chains(root_key: bytes, key: bytes) -> tuple[bytes, bytes, bytes, byte
 class SendTagSet:
     """Our outbound chain: ``take`` yields tag, number and key of the next message."""
 
-    __slots__ = ("_constant", "_key_chain", "_tag_chain", "next_number", "next_root", "set_id")
+    __slots__ = ("_key_chain", "_tag_chain", "_tag_step", "next_number", "next_root", "set_id")
 
     def __init__(self, root_key: bytes, key: bytes, set_id: int = 0) -> None:
         self.set_id = set_id
         self.next_number = 0
-        self.next_root, self._tag_chain, self._constant, self._key_chain = start_chains(
-            root_key, key
-        )
+        self.next_root, self._tag_chain, constant, self._key_chain = start_chains(root_key, key)
+        self._tag_step = chain_step(constant, _TAG_INFO)
 
     def take(self) -> tuple[bytes, int, bytes]:
         """(tag of 8 bytes, message number, key of 32 bytes). LocalError when used up."""
@@ -55,11 +58,9 @@ class SendTagSet:
         if number >= MESSAGES_MAX:
             raise LocalError("tag set used up")
         self.next_number = number + 1
-        tags = hkdf(self._tag_chain, self._constant, b"SessionTagKeyGen", 64)
-        self._tag_chain = tags[:32]
-        keys = hkdf(self._key_chain, b"", b"SymmetricRatchet", 64)
-        self._key_chain = keys[:32]
-        return tags[32:40], number, keys[32:]
+        self._tag_chain, tag = self._tag_step(self._tag_chain)
+        self._key_chain, key = _key_step(self._key_chain)
+        return tag[:8], number, key
 
     def take_tag(self) -> bytes:
         """The next tag alone, for new session replies, which do not use the keys."""
@@ -67,9 +68,8 @@ class SendTagSet:
         if number >= MESSAGES_MAX:
             raise LocalError("tag set used up")
         self.next_number = number + 1
-        tags = hkdf(self._tag_chain, self._constant, b"SessionTagKeyGen", 64)
-        self._tag_chain = tags[:32]
-        return tags[32:40]
+        self._tag_chain, tag = self._tag_step(self._tag_chain)
+        return tag[:8]
 
 
 class TagTable:
@@ -119,13 +119,13 @@ class ReceiveTagSet:
     """
 
     __slots__ = (
-        "_constant",
         "_key_chain",
         "_keys",
         "_next_key",
         "_slot",
         "_table",
         "_tag_chain",
+        "_tag_step",
         "_tags",
         "_trimmed",
         "_window_max",
@@ -157,9 +157,8 @@ class ReceiveTagSet:
         self.next_number = 0
         self.highest = -1
         self.expires_at: float | None = None
-        self.next_root, self._tag_chain, self._constant, self._key_chain = start_chains(
-            root_key, key
-        )
+        self.next_root, self._tag_chain, constant, self._key_chain = start_chains(root_key, key)
+        self._tag_step = chain_step(constant, _TAG_INFO)
         self._next_key = 0
         self._keys: dict[int, bytes] = {}
         self._tags: list[bytes] = []
@@ -175,13 +174,12 @@ class ReceiveTagSet:
             return
         entries = self._table.entries
         tags = self._tags
-        constant = self._constant
+        step = self._tag_step
         chain = self._tag_chain
         base = self._slot << 16
         for number in range(self.next_number, end):
-            output = hkdf(chain, constant, b"SessionTagKeyGen", 64)
-            chain = output[:32]
-            tag = output[32:40]
+            chain, output = step(chain)
+            tag = output[:8]
             tags.append(tag)
             entries[tag] = base | number
         self._tag_chain = chain
@@ -189,23 +187,20 @@ class ReceiveTagSet:
 
     def key(self, number: int) -> bytes | None:
         """The key of a message number, None if it was used; it stays until :meth:`consumed`."""
-        found = self._keys.get(number)
-        if found is not None:
-            return found
         next_key = self._next_key
-        if number < next_key or number >= self.next_number:
+        if number < next_key:
+            return self._keys.get(number)
+        if number >= self.next_number:
             return None
         chain = self._key_chain
-        while True:
-            output = hkdf(chain, b"", b"SymmetricRatchet", 64)
-            chain = output[:32]
-            self._keys[next_key] = output[32:]
+        key = b""
+        while next_key <= number:
+            chain, key = _key_step(chain)
+            self._keys[next_key] = key
             next_key += 1
-            if next_key > number:
-                break
         self._key_chain = chain
         self._next_key = next_key
-        return self._keys[number]
+        return key
 
     def consumed(self, tag: bytes, number: int) -> None:
         """A message was opened: forget its tag and key, move the window."""

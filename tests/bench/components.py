@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from time import process_time_ns
 
 from core.crypto.aes import CbcDecryptor, EcbDecryptor
 from core.crypto.x25519 import X25519Key
@@ -40,6 +38,8 @@ from core.tunnel.gateway import Preprocessor
 from core.tunnel.hop_cipher import HopEncryptor, LayerDecryptor
 from core.tunnel.participant import Participant, TransitEndpoint, TransitGateway
 from core.tunnel.tunnels import InboundTunnel, OutboundTunnel
+from tests.bench.clients import client_in, client_out
+from tests.bench.stopwatch import Stopwatch
 from tests.support.deterministic import FakeWallClock
 from tests.support.link_nodes import NETWORK_ID
 from tests.support.link_nodes import Node as LinkNode
@@ -52,30 +52,6 @@ GARLIC_BYTES = 1900
 _ENTROPY = SystemEntropy()
 _PEER, _NEXT = b"\x01" * 32, b"\x02" * 32
 _NOW = 1000.0
-
-
-class Stopwatch:
-    """CPU time of this process, summed over the blocks it was held around."""
-
-    def __init__(self) -> None:
-        self._ns = 0
-        self._messages = 0
-
-    @contextmanager
-    def around(self, messages: int) -> Iterator[None]:
-        began = process_time_ns()
-        yield
-        self._ns += process_time_ns() - began
-        self._messages += messages
-
-    def count(self, messages: int) -> None:
-        """Messages that turned out to belong to the time measured."""
-        self._messages += messages
-
-    @property
-    def us(self) -> float:
-        """Microseconds for each message."""
-        return self._ns / self._messages / 1000.0
 
 
 def calibrate() -> float:
@@ -480,6 +456,8 @@ COMPONENTS: dict[str, Callable[[], float]] = {
     "gzip wrap and unwrap": gzip_wrap,
     "stream sender": stream_sender,
     "stream receiver": stream_receiver,
+    "client session, out": client_out,
+    "client session, in": client_in,
 }
 
 

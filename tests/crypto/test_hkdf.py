@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import LocalError
-from core.crypto.hkdf import hkdf, hmac_sha256
+from core.crypto.hkdf import chain_step, hkdf, hmac_sha256
 
 
 def test_rfc_4231() -> None:
@@ -69,3 +69,9 @@ def test_length_limits() -> None:
     for length in (0, -1, 255 * 32 + 1):
         with pytest.raises(LocalError):
             hkdf(b"", b"", b"", length)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=40), st.binary(max_size=20))
+def test_chain_step_is_hkdf_in_two_halves(key: bytes, ikm: bytes, info: bytes) -> None:
+    assert b"".join(chain_step(ikm, info)(key)) == hkdf(key, ikm, info, 64)
