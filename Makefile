@@ -55,6 +55,7 @@ curl: $(READY)
 peers: curl
 	$(BIN)/python -m tests.support.fetch_i2pd
 	$(BIN)/python -m tests.support.fetch_irc
+	$(BIN)/python -m tests.support.fetch_chromium
 
 interop: peers
 	$(BIN)/pytest -m 'interop and not slow' tests/interop
