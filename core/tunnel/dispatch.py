@@ -17,6 +17,7 @@ long, which keeps the cipher chains whole.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from struct import Struct
 from typing import Protocol
@@ -32,7 +33,7 @@ from core.tunnel.constants import (
     MESSAGE_PAST_S,
     SHORT_DATA_BYTES,
 )
-from core.tunnel.delivery import Delivery, DeliveryKind, make_gateway
+from core.tunnel.delivery import DeliveryKind, DeliveryTuple, make_gateway
 from core.tunnel.meter import TransitMeter
 from core.tunnel.participant import (
     Flushable,
@@ -192,38 +193,55 @@ class TunnelDispatcher:
     def touch(self, gateway: Flushable) -> None:
         self._touched[gateway] = None
 
-    def forward(self, delivery: Delivery, is_transit: bool, tunnel_id: int) -> None:
-        kind, router_hash, target_id, message = delivery
-        if kind == DeliveryKind.LOCAL or router_hash is None:
-            self.delivered.append((None, tunnel_id, message))
-        elif kind == DeliveryKind.ROUTER:
+    def forward(
+        self, deliveries: Iterable[DeliveryTuple], is_transit: bool, tunnel_id: int
+    ) -> None:
+        expires = 0
+        previous_hash: bytes | None = None
+        queue: list[bytes] = []
+        for kind, router_hash, target_id, message in deliveries:
+            if kind == 0 or router_hash is None:
+                self.delivered.append((None, tunnel_id, message))
+                continue
             if router_hash == self.router_hash:
-                if message[0] in _BUILD_REQUESTS:
-                    # i2pd: not sealed if endpoint and gateway are the same router.
-                    self.build_requests.append(message)
-                else:
-                    self.delivered.append((None, tunnel_id, message))
-                return
+                self._forward_to_us(kind, target_id, message, tunnel_id)
+                continue
+            if router_hash != previous_hash:
+                previous_hash = router_hash
+                queue = self.queue(router_hash, is_transit)
+            if kind == 1:
+                if not target_id:
+                    self.dropped[Drop.MALFORMED] += 1
+                    continue
+                if not expires:
+                    expires = int(self._wall.now()) + FORWARD_EXPIRATION_S
+                message_id = self.entropy.random_bytes(4)
+                queue.append(make_gateway(message_id, expires, target_id, message))
+                continue
             try:
-                short = standard_to_short(message)
+                queue.append(standard_to_short(message))
             except DecodeError:
                 self.dropped[Drop.MALFORMED] += 1
-                return
-            self.queue(router_hash, is_transit).append(short)
-        elif not target_id:
-            self.dropped[Drop.MALFORMED] += 1
-        elif router_hash == self.router_hash:
-            self._loopback.append((target_id, message))
+
+    def _forward_to_us(
+        self, kind: int, target_id: int | None, message: bytes, tunnel_id: int
+    ) -> None:
+        if kind != DeliveryKind.ROUTER:
+            if target_id:
+                self._loopback.append((target_id, message))
+            else:
+                self.dropped[Drop.MALFORMED] += 1
+        elif message[0] in _BUILD_REQUESTS:
+            # i2pd: not sealed if endpoint and gateway are the same router.
+            self.build_requests.append(message)
         else:
-            expires = int(self._wall.now()) + FORWARD_EXPIRATION_S
-            gateway = make_gateway(random_id(self.entropy), expires, target_id, message)
-            self.queue(router_hash, is_transit).append(gateway)
+            self.delivered.append((None, tunnel_id, message))
 
     def send_to_gateway(
         self, router_hash: bytes, tunnel_id: int, message: bytes, now: float
     ) -> None:
         """Send a standard-form message into someone's inbound tunnel, as a control message."""
-        self.forward(Delivery(DeliveryKind.TUNNEL, router_hash, tunnel_id, message), False, 0)
+        self.forward(((DeliveryKind.TUNNEL, router_hash, tunnel_id, message),), False, 0)
 
     # Tunnels
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from core.base.errors import LocalError
 from core.tunnel.constants import FRAGMENT_NUMBER_MAX, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX
-from core.tunnel.delivery import Delivery, Fragment, write_target
+from core.tunnel.delivery import DeliveryTuple, Fragment, write_target
 
 _FOLLOW_ON_BYTES = 7
 _FOLLOW_ON_DATA_MAX = PAYLOAD_BYTES_MAX - _FOLLOW_ON_BYTES
@@ -23,7 +23,7 @@ _FIRST_EXTRA_BYTES = 6
 """Message id and size in a first fragment."""
 
 
-def pack(deliveries: Iterable[Delivery]) -> list[bytes]:
+def pack(deliveries: Iterable[DeliveryTuple]) -> list[bytes]:
     """Payloads (1 to 1003 bytes each) that carry ``deliveries`` in order.
 
     Raises LocalError for a message beyond 62708 bytes or without its I2NP header.
@@ -84,15 +84,16 @@ def _is_split_better(target: bytes, length: int, room: int) -> bool:
 
 class _Partial:
     """A message whose fragments are not all here. ``pieces`` are those from 0 on without a gap,
-    ``ahead`` the others by number, with their last-fragment flag."""
+    ``ahead`` the others by number, with their last-fragment flag; ``target`` is known with the
+    first fragment."""
 
-    __slots__ = ("ahead", "deadline", "first", "pieces", "size")
+    __slots__ = ("ahead", "deadline", "pieces", "size", "target")
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.first: Fragment | None = None
+        self.target: tuple[int, bytes | None, int | None] | None = None
         self.pieces: list[bytes] = []
-        self.ahead: dict[int, tuple[bytes, bool]] = {}
+        self.ahead: dict[int, tuple[bytes, bool]] | None = None
         self.size = 0
 
 
@@ -116,45 +117,89 @@ class Reassembler:
     def waiting_bytes(self) -> int:
         return self._bytes
 
-    def add(self, fragment: Fragment, now: float) -> Delivery | None:
+    def add(self, fragment: Fragment, now: float) -> DeliveryTuple | None:
         """The message that ``fragment`` completes, or None."""
         number, is_last, message_id, kind, router_hash, tunnel_id, data = fragment
         if message_id is None:
-            return Delivery(kind, router_hash, tunnel_id, data)
+            return kind, router_hash, tunnel_id, data
+        if not number:
+            return self.add_first(message_id, (kind, router_hash, tunnel_id), data, now)
+        return self.add_next(message_id, number, is_last, data, now)
+
+    def add_first(
+        self,
+        message_id: int,
+        target: tuple[int, bytes | None, int | None],
+        data: bytes,
+        now: float,
+    ) -> DeliveryTuple | None:
+        """Fragment 0 of a message; ``target`` is (kind, router hash, tunnel id)."""
+        partial = self._partials.get(message_id)
+        if partial is None:
+            partial = self._partials[message_id] = _Partial(now + self._period_s)
+        elif partial.pieces:
+            return None
+        partial.target = target
+        return self._append(message_id, partial, False, data)
+
+    def add_next(
+        self, message_id: int, number: int, is_last: bool, data: bytes, now: float
+    ) -> DeliveryTuple | None:
+        """A follow-on fragment, ``number`` 1 to 63."""
         partial = self._partials.get(message_id)
         if partial is None:
             partial = self._partials[message_id] = _Partial(now + self._period_s)
         pieces = partial.pieces
-        size = len(data)
-        if number != len(pieces):
-            if number < len(pieces) or number in partial.ahead:
-                return None
+        if number == len(pieces):
+            size = partial.size
+            target = partial.target
+            if is_last and target is not None and size + len(data) <= MESSAGE_BYTES_MAX:
+                # The usual end of a message, in order.
+                del self._partials[message_id]
+                self._bytes -= size
+                pieces.append(data)
+                return *target, b"".join(pieces)
+            return self._append(message_id, partial, is_last, data)
+        if partial.ahead is None:
+            partial.ahead = {}
+        if number > len(pieces) and number not in partial.ahead:
             partial.ahead[number] = (data, is_last)
-            is_last = False
-        else:
-            pieces.append(data)
-            if not number:
-                partial.first = fragment
-            while partial.ahead and not is_last:
-                following = partial.ahead.pop(len(pieces), None)
-                if following is None:
-                    break
-                pieces.append(following[0])
-                is_last = following[1]
-        partial.size += size
-        self._bytes += size
-        first = partial.first
-        if partial.size > MESSAGE_BYTES_MAX:
-            self._drop(message_id)
-        elif is_last and first is not None:
+            self._count(message_id, partial, len(data))
+        return None
+
+    def _append(
+        self, message_id: int, partial: _Partial, is_last: bool, data: bytes
+    ) -> DeliveryTuple | None:
+        """``data`` follows what is there, and may close the gap to what came ahead."""
+        pieces = partial.pieces
+        pieces.append(data)
+        while partial.ahead and not is_last:
+            following = partial.ahead.pop(len(pieces), None)
+            if following is None:
+                break
+            pieces.append(following[0])
+            is_last = following[1]
+        if is_last and partial.target is not None:
+            partial.size += len(data)
+            self._bytes += len(data)
+            if partial.size > MESSAGE_BYTES_MAX:
+                self._drop(message_id)
+                return None
             del self._partials[message_id]
             self._bytes -= partial.size
-            message = b"".join(pieces)
-            return Delivery(first.kind, first.router_hash, first.tunnel_id, message)
-        else:
-            while self._bytes > self._bytes_max or len(self._partials) > self._partials_max:
-                self._drop(next(iter(self._partials)))
+            return *partial.target, b"".join(pieces)
+        self._count(message_id, partial, len(data))
         return None
+
+    def _count(self, message_id: int, partial: _Partial, size: int) -> None:
+        """``size`` more bytes wait; what exceeds the bounds is dropped."""
+        partial.size += size
+        self._bytes += size
+        if partial.size > MESSAGE_BYTES_MAX:
+            self._drop(message_id)
+            return
+        while self._bytes > self._bytes_max or len(self._partials) > self._partials_max:
+            self._drop(next(iter(self._partials)))
 
     def expire(self, now: float) -> None:
         """Give up what waited too long."""

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from core.base.ports import Entropy
 from core.tunnel.constants import IV_BYTES, PAYLOAD_BYTES_MAX
-from core.tunnel.delivery import Delivery
+from core.tunnel.delivery import DeliveryTuple
 from core.tunnel.fragments import pack
 
 _PADDING_POOL_BYTES = 3 * PAYLOAD_BYTES_MAX
@@ -63,9 +63,9 @@ class Gateway:
 
     def __init__(self, entropy: Entropy) -> None:
         self._preprocessor = Preprocessor(entropy)
-        self._pending: list[Delivery] = []
+        self._pending: list[DeliveryTuple] = []
 
-    def put(self, delivery: Delivery) -> None:
+    def put(self, delivery: DeliveryTuple) -> None:
         self._pending.append(delivery)
 
     def take(self) -> list[bytes]:

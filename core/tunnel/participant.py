@@ -7,6 +7,7 @@ spares and never used.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from core.base.errors import DecodeError
@@ -17,7 +18,7 @@ from core.tunnel.constants import (
     MESSAGE_PAST_S,
     SHORT_IV_OFFSET,
 )
-from core.tunnel.delivery import Delivery, DeliveryKind, check_standard, expiration_s
+from core.tunnel.delivery import DeliveryTuple, check_standard
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.fragments import Reassembler
 from core.tunnel.gateway import Gateway
@@ -52,7 +53,9 @@ class Sink(Protocol):
         """The list of short-form messages that go to a router; append to it."""
         ...
 
-    def forward(self, delivery: Delivery, is_transit: bool, tunnel_id: int) -> None:
+    def forward(
+        self, deliveries: Iterable[DeliveryTuple], is_transit: bool, tunnel_id: int
+    ) -> None:
         """Send on what an endpoint (or a tunnel of zero hops) may deliver anywhere."""
         ...
 
@@ -168,14 +171,19 @@ class TransitEndpoint(TransitTunnel):
         if endpoint is None:
             reassembler = Reassembler(_ENDPOINT_BYTES_MAX, _ENDPOINT_PARTIALS_MAX)
             endpoint = self._endpoint = Endpoint(reassembler)
-        oldest = sink.wall_now() - MESSAGE_PAST_S
+        # A message may end a minute ago (delivery.expiration_s rounds up).
+        oldest_ms = (sink.wall_now() - MESSAGE_PAST_S - 1) * 1000
+        targets = self._targets
+        allowed: list[DeliveryTuple] = []
         for delivery in endpoint.receive(layers, now):
-            if expiration_s(delivery.message) < oldest or not self._is_target_allowed(
-                delivery.router_hash, now
+            if int.from_bytes(delivery[3][5:13], "big") > oldest_ms and (
+                delivery[1] in targets or self._is_target_allowed(delivery[1], now)
             ):
+                allowed.append(delivery)
+            else:
                 self.dropped += 1
-                continue
-            sink.forward(delivery, True, self.tunnel_id)
+        if allowed:
+            sink.forward(allowed, True, self.tunnel_id)
 
     def _is_target_allowed(self, router_hash: bytes | None, now: float) -> bool:
         """Java: an endpoint reaches a limited number of routers in a period, so that nobody can
@@ -225,7 +233,7 @@ class TransitGateway(TransitTunnel):
             return
         if self._gateway is None:
             self._gateway = Gateway(sink.entropy)
-        self._gateway.put(Delivery(DeliveryKind.LOCAL, None, None, message))
+        self._gateway.put((0, None, None, message))
         sink.touch(self)
 
     def flush(self, sink: Sink) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from core.tunnel.constants import SHORT_IV_OFFSET, TUNNEL_LIFETIME_S
-from core.tunnel.delivery import Delivery
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.gateway import Gateway
 from core.tunnel.hop_cipher import LayerDecryptor
@@ -165,7 +164,7 @@ class OutboundTunnel(OwnTunnel):
         """Queue ``(kind, router hash, tunnel id, standard-form message)`` until the next flush."""
         put = self._gateway.put
         for kind, router_hash, tunnel_id, message in deliveries:
-            put(Delivery(kind, router_hash, tunnel_id, message))
+            put((kind, router_hash, tunnel_id, message))
         self._sink.touch(self)
 
     def flush(self, sink: Sink) -> None:
@@ -192,7 +191,7 @@ class ZeroHopOutbound(OutboundTunnel):
         for kind, router_hash, tunnel_id, message in deliveries:
             self.messages += 1
             self._last_good_at = now
-            self._sink.forward(Delivery(kind, router_hash, tunnel_id, message), False, 0)
+            self._sink.forward(((kind, router_hash, tunnel_id, message),), False, 0)
 
     def flush(self, sink: Sink) -> None:
         """Nothing waits here."""
