@@ -36,6 +36,7 @@ class ProxyStatus:
 
     is_ready: bool
     proxy: str
+    is_tls: bool
     has_outproxy: bool
     requests: int
     bytes_sent: int

@@ -7,10 +7,11 @@ import json
 CONTENT_TYPE = "application/x-ns-proxy-autoconfig"
 
 
-def pac_file(proxy: str, *, is_for_all: bool) -> bytes:
+def pac_file(proxy: str, *, is_for_all: bool, is_tls: bool = False) -> bytes:
     """The file. ``proxy`` is ``host:port``; ``is_for_all``: also for addresses outside I2P.
 
-    Without ``is_for_all``, other addresses are opened without the proxy, as if there were none.
+    ``is_tls``: the browser speaks TLS with the proxy. Without ``is_for_all``, other addresses are
+    opened without the proxy, as if there were none.
     """
     rest = (
         'if (isPlainHostName(host) || host === "127.0.0.1" || host === "[::1]") '
@@ -20,7 +21,7 @@ def pac_file(proxy: str, *, is_for_all: bool) -> bytes:
     )
     return (
         "function FindProxyForURL(url, host) {\n"
-        f"  var I2P = {json.dumps('PROXY ' + proxy)};\n"
+        f"  var I2P = {json.dumps(('HTTPS ' if is_tls else 'PROXY ') + proxy)};\n"
         '  host = host.toLowerCase().replace(/\\.$/, "");\n'
         "  // no DIRECT behind it: when the proxy is down, the name must not go to DNS\n"
         '  if (host === "i2p" || /\\.i2p(\\.alt)?$/.test(host)) return I2P;\n'

@@ -96,15 +96,22 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
     """The eepproxy."""
 
     BUSY_ANSWER = render(pages.BUSY)
+    LIVE_OPTIONS = ProxyTunnel.LIVE_OPTIONS | {
+        "address_helper",
+        "compression",
+        "connect_ports",
+        "https_outproxies",
+        "jump_servers",
+        "keep_alive",
+        "max_upload",
+        "outproxies",
+        "pass_headers",
+    }
 
     def __init__(self, model: HttpClientSection, context: TunnelContext) -> None:
         super().__init__(model, context)
         self.counts.update(requests=0, requests_refused=0)
-        self._extra_passed = frozenset(header.lower() for header in model.pass_headers)
-        self._outproxies = OutproxyChoice(model.outproxies)
-        self._https_outproxies = (
-            OutproxyChoice(model.https_outproxies) if model.https_outproxies else self._outproxies
-        )
+        self._read_live_options()
         self._auth = ProxyAuth({}, (), _REALM, b"")
         self._site = OwnSite(context.resolver, self._own_status, self._extra_passed)
         self._pool = ChannelPool()
@@ -112,6 +119,19 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
     def prepare(self) -> None:
         users = read_users(self.model.auth)
         self._auth = ProxyAuth(users, self.model.auth_methods, _REALM, secrets.token_bytes(32))
+
+    def on_update(self) -> None:
+        self._read_live_options()
+        self._site.extra_passed = self._extra_passed
+        super().on_update()
+
+    def _read_live_options(self) -> None:
+        model = self.model
+        self._extra_passed = frozenset(header.lower() for header in model.pass_headers)
+        self._outproxies = OutproxyChoice(model.outproxies)
+        self._https_outproxies = (
+            OutproxyChoice(model.https_outproxies) if model.https_outproxies else self._outproxies
+        )
 
     def outproxy_choices(self) -> Sequence[OutproxyChoice]:
         return (self._outproxies, self._https_outproxies)
@@ -150,7 +170,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
     async def _answer(self, front: Front, head: RequestHead) -> bool:
         """True if another request may follow on this connection."""
         subject = ""
-        language = choose_language(head.headers.get("accept-language"))
+        language = _language_for(head)
         challenges: list[str] = []
         try:
             direct = self._answer_direct(front, head)
@@ -192,7 +212,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         """What to say when a way could not be opened."""
         page = pages.PAGE_OF_CODE.get(error.code, pages.RESET)
         is_asking = id(page) in _CREDENTIAL_PAGES and request.head.method in ("GET", "HEAD")
-        if not is_asking or request.address is None:
+        if not is_asking or request.address is None or not _is_navigation(request.head):
             return _Answer(page)
         form = self._site.credentials_form(request.address, request.url, request.language)
         targets = own_pages.form_targets([request.target.authority])
@@ -202,6 +222,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         return ProxyStatus(
             self.is_ready,
             self._own_address(),
+            self.listener.tls is not None,
             bool(self._outproxies),
             self.counts["requests"],
             self.traffic.sent,
@@ -287,6 +308,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             more = ""
             if page is pages.UNKNOWN_NAME:
                 more = await self._site.jump_links(self.model.jump_servers, host)
+                page = page if more else pages.UNKNOWN_NAME_ALONE
             raise _Answer(page, more=more) from None
 
     async def _check_helper(self, request: _Request, helper: str, path: str) -> None:
@@ -301,7 +323,8 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         try:
             known = await self._site.resolve(host)
         except NameFault:
-            if request.head.method not in ("GET", "HEAD") or host.endswith(".b32.i2p"):
+            is_asking = request.head.method in ("GET", "HEAD") and _is_navigation(request.head)
+            if not is_asking or host.endswith(".b32.i2p"):
                 raise _Answer(pages.HELPER_NEW, link) from None
             url = f"http://{request.target.authority}{path}"
             form = self._site.helper_form(host, target, url, request.language)
@@ -371,6 +394,16 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             return way.channel
 
         return await self._exchange(request, filtered, open_back)
+
+
+def _is_navigation(head: RequestHead) -> bool:
+    """Whether the user will see the answer, as far as browsers say; scripts cannot pretend it."""
+    return head.headers.get("sec-fetch-mode") in (None, "navigate")
+
+
+def _language_for(head: RequestHead) -> str:
+    """The user's language, which is not told to scripts of a site that ask for a page of ours."""
+    return choose_language(head.headers.get("accept-language")) if _is_navigation(head) else "en"
 
 
 async def _before_response(work: Coroutine[Any, Any, T]) -> T:

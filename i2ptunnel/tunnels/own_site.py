@@ -57,7 +57,7 @@ class OwnSite:
     ) -> None:
         self._resolver = resolver
         self._status = status
-        self._extra_passed = extra_passed
+        self.extra_passed = extra_passed
         self._key = secrets.token_bytes(32)
         #: names that were accepted without being saved
         self._names: OrderedDict[str, Address] = OrderedDict()
@@ -150,9 +150,10 @@ class OwnSite:
         elif path == "/setup":
             body = own_pages.setup_page(proxy, language)
         elif path == "/selftest":
-            body = own_pages.self_test_page(head, language, self._extra_passed)
+            body = own_pages.self_test_page(head, language, self.extra_passed)
         elif path in ("/proxy.pac", "/all.pac"):
-            body = pac.pac_file(proxy, is_for_all=path == "/all.pac")
+            is_tls = self._status().is_tls
+            body = pac.pac_file(proxy, is_for_all=path == "/all.pac", is_tls=is_tls)
             content_type = pac.CONTENT_TYPE
         elif path == "/policies.json":
             body, content_type = pac.firefox_policies(proxy), "application/json"

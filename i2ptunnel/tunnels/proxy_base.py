@@ -78,7 +78,14 @@ class ProxyTunnel(ClientTunnel[ProxyT]):
                 spares=self.model.spare_identities,
             )
             self.identities.start()
-        if any(self.outproxy_choices()):
+        self._watch_outproxies()
+
+    def on_update(self) -> None:
+        super().on_update()
+        self._watch_outproxies()
+
+    def _watch_outproxies(self) -> None:
+        if self._checking is None and any(self.outproxy_choices()):
             self._checking = asyncio.create_task(self._check_outproxies())
 
     async def stop(self) -> None:
@@ -112,25 +119,31 @@ class ProxyTunnel(ClientTunnel[ProxyT]):
     ) -> Channel:
         """A stream to a destination, under the visit's identity; raises Unavailable."""
         key = self.key_of(visit)
-        if key is None or self.identities is None:
+        if key is None:
             return await self.connect(address, port, initial)
-        identity = await self.identities.obtain(key)
+        identities = self.need_identities()
+        identity = await identities.obtain(key)
         try:
             channel = await self._connect_as(identity, address, port, initial)
         except BaseException:
-            self.identities.release(identity)
+            identities.release(identity)
             raise
-        return self.identities.hold(identity, channel)
+        return identities.hold(identity, channel)
+
+    def need_identities(self) -> Identities:
+        """Those of a running proxy; raises Unavailable: without them nothing goes out at all."""
+        if self.identities is None:
+            raise Unavailable("the proxy is starting or stopping", "tunnels_not_ready")
+        return self.identities
 
     async def _connect_as(
         self, identity: Identity, address: Address, port: int, initial: bytes
     ) -> Channel:
-        assert self.identities is not None
         try:
             return await self.connect(address, port, initial, session=identity.session)
         except Unavailable as error:
             if error.code == "closed":
-                await self.identities.forget(identity)
+                await self.need_identities().forget(identity)
             raise
 
     async def reach_outside(

@@ -118,9 +118,8 @@ class UdpRelay:
             await self._end(key)
 
     async def _open(self, key: str | None) -> _Carrier:
-        identities = self.proxy.identities
-        if key is not None and identities is not None:
-            identity = await identities.obtain(key)
+        if key is not None:
+            identity = await self.proxy.need_identities().obtain(key)
             return _Carrier(cast(DatagramSession, identity.session), identity)
         # Not the tunnel's own: a session gives its datagrams to one reader, and that one is shared.
         self._number += 1

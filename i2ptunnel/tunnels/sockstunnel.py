@@ -55,6 +55,8 @@ _HTTP_BEGUN = re.compile(rb"[A-Z]{1,20}( (h(t(t(p(:/?)?)?)?)?)?)?")
 class SocksProxy(ProxyTunnel[SocksSection]):
     """CONNECT, UDP ASSOCIATE, RESOLVE and RESOLVE_PTR."""
 
+    LIVE_OPTIONS = ProxyTunnel.LIVE_OPTIONS | {"filter_http", "outproxies", "udp"}
+
     def __init__(self, model: SocksSection, context: TunnelContext) -> None:
         super().__init__(model, context)
         self._users: dict[str, str] = {}
@@ -64,6 +66,10 @@ class SocksProxy(ProxyTunnel[SocksSection]):
 
     def prepare(self) -> None:
         self._users = read_users(self.model.auth)
+
+    def on_update(self) -> None:
+        self._outproxies = OutproxyChoice(self.model.outproxies)
+        super().on_update()
 
     def outproxy_choices(self) -> Sequence[OutproxyChoice]:
         return (self._outproxies,)

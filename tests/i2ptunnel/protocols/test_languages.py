@@ -18,7 +18,7 @@ from i2ptunnel.protocols.own_pages import ProxyStatus
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 PAGES = {name: page for name, page in vars(error_pages).items() if isinstance(page, Page)}
-STATUS = ProxyStatus(True, "127.0.0.1:4444", False, 1, 2, 3)
+STATUS = ProxyStatus(True, "127.0.0.1:4444", False, False, 1, 2, 3)
 
 
 def texts_of(language: str) -> dict[str, str]:

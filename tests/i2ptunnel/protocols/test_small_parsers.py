@@ -185,3 +185,66 @@ def test_pages_are_whole_safe_and_plain(page: Page) -> None:
 def test_every_unavailable_page_says_when_to_come_back() -> None:
     temporary = (error_pages.NOT_READY, error_pages.BUSY)
     assert all(page.retry_after_s for page in temporary)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.1",
+        "127.255.255.254",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "017700000001",
+        "0177.0.0.1",
+        "0",
+        "0.0.0.0",
+        "10.0.0.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "172.31.255.255",
+        "192.168.0.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::7f00:1",
+        "::ffff:127.0.0.1",
+        "::ffff:7f00:1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:7f00:1::",
+        "2002:c0a8:1::1",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        "fc00::1",
+        "fd12:3456::1",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+        "localhost",
+        "a.localhost",
+        "router.lan",
+        "nas.local",
+        "host.home.arpa",
+        "intranet",
+    ],
+)
+def test_local_addresses_in_all_their_disguises(host: str) -> None:
+    assert kind_of(normalise_host(host)) is HostKind.LOCAL
+
+
+@pytest.mark.parametrize(
+    "host", ["1.1.1.1", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1", "2606:4700::1111", "example.com."]
+)
+def test_addresses_of_the_internet_are_outside(host: str) -> None:
+    assert kind_of(normalise_host(host)) is HostKind.OUTSIDE
+
+
+@pytest.mark.parametrize("host", ["", ".", "a..b", "-a.i2p", "a b", "é.i2p", "%31.i2p", "a" * 300])
+def test_what_is_no_host_is_nothing(host: str) -> None:
+    assert kind_of(normalise_host(host)) is HostKind.INVALID

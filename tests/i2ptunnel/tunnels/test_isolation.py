@@ -288,3 +288,14 @@ def test_a_kept_stream_of_an_identity_does_not_hold_it() -> None:
             assert isinstance(proxy._pool, ChannelPool)
 
     asyncio.run(main())
+
+
+def test_before_there_are_identities_nothing_goes_out() -> None:
+    async def case(sites: Sites) -> None:
+        identities, sites.proxy.identities = sites.proxy.identities, None
+        assert (await sites.ask("a.i2p")).startswith(b"HTTP/1.1 503 ")
+        assert sites.visitors.get("a", []) == []
+        sites.proxy.identities = identities
+        assert (await sites.ask("a.i2p")).endswith(b"ok")
+
+    run(case, isolate="site")

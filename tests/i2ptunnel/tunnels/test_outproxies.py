@@ -13,7 +13,11 @@ import pytest
 
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.proxy_parts import OutproxyUrl, read_outproxy
-from i2ptunnel.config.tunnel_models import HttpClientSection, SocksSection
+from i2ptunnel.config.tunnel_models import (
+    ConnectClientSection,
+    HttpClientSection,
+    SocksSection,
+)
 from i2ptunnel.protocols.socks import ConnectRequest, SocksReply, SocksServer, SocksSignal
 from i2ptunnel.tunnels import outproxy, proxy_base
 from i2ptunnel.tunnels.outproxy import OutproxyChoice
@@ -277,6 +281,24 @@ def test_a_dead_one_is_passed_over_and_checked_again(monkeypatch: pytest.MonkeyP
         assert bench.proxy.counters()["outproxy_failures"] >= 1
 
     run(case, "http", "http://dead.i2p http://exit.i2p")
+
+
+@pytest.mark.parametrize("section", [HttpClientSection, SocksSection, ConnectClientSection])
+def test_outproxies_change_while_the_proxy_runs(section: Any) -> None:
+    async def case(bench: Bench) -> None:
+        model = section(listen=ANY_PORT)
+        ask = b"\x05\x01\x00" + b"\x05\x01\x00\x03\x0bexample.com\x00\x50hi"
+        if section is not SocksSection:
+            ask = b"CONNECT example.com:80 HTTP/1.1\r\nHost: x\r\n\r\nhi"
+        assert (await bench.ask(ask)).endswith(b"HI")
+        assert bench.proxy.update(model)
+        assert not (await bench.ask(ask)).endswith(b"HI")
+        url = read_outproxy("socks5://exit.i2p")
+        assert bench.proxy.update(section(listen=ANY_PORT, outproxies=(url,)))
+        assert (await bench.ask(ask)).endswith(b"HI")
+        assert not bench.proxy.update(section(listen=ANY_PORT, isolate="site"))
+
+    run(case, "socks", "socks5://exit.i2p", section=section)
 
 
 def test_a_host_keeps_its_outproxy_and_hosts_are_spread() -> None:

@@ -320,3 +320,20 @@ def test_a_large_form_is_refused() -> None:
         assert answer.startswith(b"HTTP/1.1 413 ")
 
     run(case)
+
+
+def test_scripts_of_a_site_learn_neither_language_nor_tokens() -> None:
+    async def case(bench: Bench) -> None:
+        german = "Accept-Language: de-CH,de"
+        for mode, is_german in (("navigate", True), ("cors", False), ("no-cors", False)):
+            page = await bench.get(
+                f"/?i2paddresshelper={bench.b32}",
+                german,
+                f"Sec-Fetch-Mode: {mode}",
+                host="new.i2p",
+            )
+            assert page.startswith(b"HTTP/1.1 409 ")
+            assert (b'lang="de"' in page) == is_german
+            assert (b'name="token"' in page) == is_german
+
+    run(case)
