@@ -19,6 +19,7 @@ from core.client.session import ClientEngine
 from core.crypto.signing import SigningType
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
+from core.io.alarm import Alarm
 from core.io.database import Database
 from core.io.files import (
     DataDirectoryLock,
@@ -76,7 +77,6 @@ class Router:
         self.config = config
         self._lock = DataDirectoryLock(config.data_dir)
         self._sessions: dict[ClientEngine, ClientSession] = {}
-        self._timer: asyncio.TimerHandle | None = None
         self._saver: asyncio.TimerHandle | None = None
         self._written_info: bytes = b""
         self._started_at = 0.0
@@ -115,6 +115,7 @@ class Router:
                 self._turn,
                 source_hosts=() if is_any else (config.bind,),
             )
+            self._alarm = Alarm(self._loop, self._tcp.schedule)
             await self._tcp.start(config.bind, port)
         except BaseException:
             self._database.close()
@@ -137,10 +138,10 @@ class Router:
             await session.close()
         self._is_running = False
         self._engine.stop_transit()
-        for timer in (self._timer, self._saver):
-            if timer is not None:
-                timer.cancel()
+        if self._saver is not None:
+            self._saver.cancel()
         await self._tcp.stop()
+        self._alarm.cancel()
         self._save_changes()
         self._database.close()
         self._lock.release()
@@ -252,19 +253,7 @@ class Router:
             session._drain()
         if engine.router_info.raw is not self._written_info:
             self._write_info()
-        self._arm_timer()
-
-    def _arm_timer(self) -> None:
-        deadline = self._engine.next_timer()
-        if self._timer is not None:
-            if self._timer.when() <= deadline:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._tcp.schedule()
+        self._alarm.set(engine.next_timer())
 
     # Disk
 

@@ -20,6 +20,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from core.io.alarm import Alarm
 from core.io.loop import RouterLoop
 from core.transport.events import Close, Dial, LinkId
 from core.transport.links import Links
@@ -88,7 +89,7 @@ class TcpTransport:
         self._router_loop = self._loop if isinstance(self._loop, RouterLoop) else None
         if self._router_loop is not None:
             self._router_loop.run_after_reads(self._wake_after_reads)
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._loop, self._on_timer)
         self._handles: set[asyncio.TimerHandle] = set()
 
     @property
@@ -102,8 +103,6 @@ class TcpTransport:
         Without ``host`` nothing is listened on; dialling works either way. OSError if the address
         cannot be bound.
         """
-        if self._reserve is None:
-            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         if host is None:
             return 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -119,6 +118,8 @@ class TcpTransport:
             listener.close()
             raise
         self._listeners.append(listener)
+        if self._reserve is None:
+            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._loop.add_reader(listener.fileno(), self._on_acceptable, listener)
         return int(listener.getsockname()[1])
 
@@ -142,8 +143,7 @@ class TcpTransport:
             self._abandon_dial(link)
         for sock in list(self._sockets.values()):
             self._drop(sock, is_abort=True)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         for handle in self._handles:
             handle.cancel()
         self._handles.clear()
@@ -195,22 +195,11 @@ class TcpTransport:
         else:
             # Others want the loop too: go on in its next turn.
             self.schedule()
-        self._set_timer()
+        self._alarm.set(links.next_timer())
 
     # Time
 
-    def _set_timer(self) -> None:
-        deadline = self._links.next_timer()
-        if deadline is None:
-            return
-        if self._timer is not None:
-            if self._timer.when() <= deadline:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._on_timer)
-
     def _on_timer(self) -> None:
-        self._timer = None
         self._links.handle_timer(self._loop.time())
         self._wake()
 

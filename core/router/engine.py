@@ -452,7 +452,7 @@ class RouterEngine:
             for clove in cloves:
                 self._on_local_clove(clove, owner, now)
             return
-        client = self.clients.get(owner) if isinstance(owner, bytes) else None
+        client = self._client(owner)
         if client is not None:
             client.receive_garlic(data, now)
             self._dirty.add(client)
@@ -509,14 +509,18 @@ class RouterEngine:
         if one_shots is not None:
             one_shots.register(tag, key, now)
 
+    def _client(self, owner: object) -> ClientEngine | None:
+        """The session that an owner of tunnels or lookups is, if it is one."""
+        return self.clients.get(owner) if isinstance(owner, bytes) else None
+
     def _on_tunnels_changed(self, owner: object) -> None:
-        client = self.clients.get(owner) if isinstance(owner, bytes) else None
+        client = self._client(owner)
         if client is not None:
             client.tunnels_changed()
             self._dirty.add(client)
 
     def _on_leases_changed(self, owner: object, now: float) -> None:
-        client = self.clients.get(owner) if isinstance(owner, bytes) else None
+        client = self._client(owner)
         if client is not None:
             client.leases_changed(now)
             self._dirty.add(client)
@@ -538,7 +542,7 @@ class RouterEngine:
                 case netdb_events.RegisterReplyKey(owner, tag, key):
                     self._register_reply_key(pool_name(owner), tag, key, now)
                 case netdb_events.LookupFinished(request, _, _, owner, result):
-                    client = self.clients.get(owner) if isinstance(owner, bytes) else None
+                    client = self._client(owner)
                     if client is not None:
                         client.lookup_finished(request, result, now)
                         self._dirty.add(client)
@@ -547,12 +551,12 @@ class RouterEngine:
                         if missing is not None:
                             self.tunnels.note_peer_failed(missing, now)
                 case netdb_events.PublishConfirmed(_, owner, _):
-                    client = self.clients.get(owner) if isinstance(owner, bytes) else None
+                    client = self._client(owner)
                     if client is not None:
                         client.publish_confirmed()
                         self._dirty.add(client)
                 case netdb_events.RepublishDue(_, owner):
-                    client = self.clients.get(owner) if isinstance(owner, bytes) else None
+                    client = self._client(owner)
                     if client is not None:
                         client.republish(now)
                         self._dirty.add(client)
