@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.base.errors import DecodeError
 from core.data.encoding import b64encode
 from core.data.router_info import RouterInfo
 from tests.support.fetch_i2pd import I2pdProgram
@@ -140,7 +141,18 @@ class I2pdRouter:
 
     @property
     def router_info(self) -> bytes:
-        return (self.data_dir / "router.info").read_bytes()
+        """The file as it is on the disk; i2pd empties it for a moment when it writes it again."""
+        whole: list[bytes] = []
+
+        def is_whole() -> bool:
+            raw = (self.data_dir / "router.info").read_bytes()
+            with contextlib.suppress(DecodeError):
+                RouterInfo.parse(raw)
+                whole.append(raw)
+            return bool(whole)
+
+        wait_until(f"router.info of {self.address} whole", is_whole, 10, 0.01)
+        return whole[0]
 
     def write_router_info_once(self) -> bytes:
         """Start and stop so that identity and RouterInfo exist; returns the RouterInfo."""
