@@ -43,7 +43,7 @@ from core.data.payload import PROTOCOL_STREAMING, unwrap
 from core.data.private_keys import PrivateKeys
 from core.datagram.manager import DatagramManager
 from core.garlic.cloves import Clove, Delivery
-from core.garlic.sessions import MessageKind, RatchetSessions
+from core.garlic.sessions import MessageKind, Opened, RatchetSessions
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType
 from core.netdb.facade import NetDb
@@ -143,10 +143,20 @@ class ClientEngine:
 
     def receive_garlic(self, data: bytes, now: float) -> None:
         """The data of a Garlic message that came through one of our inbound tunnels."""
-        opened = self.ratchet.open(data, now)
+        opened = self.ratchet.open_data(data, now)
         if opened is None:
             return
         self.stats.messages_in += 1
+        if not isinstance(opened, Opened):
+            sender, to_hash, payload = opened
+            remote = self._by_static.get(sender)
+            if remote is not None:
+                remote.heard_at = now
+                if remote.is_suspect:
+                    remote.heard(now)
+            if to_hash == self.owner:
+                self._receive_payload(payload, remote)
+            return
         static, cloves, acks = opened[:3]
         if len(cloves) == 1 and cloves[0].message_type == MessageType.DATA:
             remote = None if static is None else self._by_static.get(static)
@@ -283,10 +293,14 @@ class ClientEngine:
 
     def _receive_data(self, body: bytes, remote: Remote | None) -> None:
         end = 4 + int.from_bytes(body[:4], "big")
+        if len(body) < end:
+            self.stats.malformed += 1
+        else:
+            self._receive_payload(body[4:end], remote)
+
+    def _receive_payload(self, wrapped: bytes, remote: Remote | None) -> None:
         try:
-            if len(body) < end:
-                raise DecodeError("truncated data message")
-            protocol, from_port, to_port, payload = unwrap(body[4:end])
+            protocol, from_port, to_port, payload = unwrap(wrapped)
         except DecodeError:
             self.stats.malformed += 1
             return

@@ -101,6 +101,8 @@ _TUNNEL_INNER = Struct(">IBII")
 _LOCAL_CLOVE = Struct(">BHBBII")
 _HASH_CLOVE = Struct(">BHB32sBII")
 _DATA_CLOVE_HEAD = Struct(">BHB32sBIII")
+_DATA_HEAD_BYTES = _DATA_CLOVE_HEAD.size
+_unpack_data_head = _DATA_CLOVE_HEAD.unpack_from
 _TUNNEL_CLOVE = Struct(">BHB32sIBII")
 _NEXT_KEY = Struct(">BHBH")
 _OPTIONS_HEAD = Struct(">BBBHHH")
@@ -220,6 +222,28 @@ def parse_payload(data: bytes) -> Payload:
         elif block_type != 254:
             _parse_control(payload, block_type, data[start:position])
     return payload
+
+
+def find_data(data: bytes) -> tuple[bytes, bytes] | None:
+    """``(destination hash, payload)`` if one Data message is all there is, but for padding.
+
+    The hot path: nearly every payload is like that. None for all others, malformed ones too;
+    :func:`parse_payload` is the reference.
+    """
+    end = len(data)
+    if end < _DATA_HEAD_BYTES:
+        return None
+    block, size, flags, to_hash, kind, _, _, length = _unpack_data_head(data)
+    stop = size + 3
+    if block != 11 or flags != 0x20 or kind != _DATA_MESSAGE or length + 46 > size or stop > end:
+        return None
+    if stop != end and (
+        stop + 3 > end
+        or data[stop] != 254
+        or stop + 3 + (data[stop + 1] << 8 | data[stop + 2]) != end
+    ):
+        return None
+    return to_hash, data[_DATA_HEAD_BYTES : _DATA_HEAD_BYTES + length]
 
 
 def _parse_clove(data: bytes, start: int, end: int) -> Clove:

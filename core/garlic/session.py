@@ -266,6 +266,10 @@ class RatchetSession:
         AuthenticationError if it is forged (the tag stays good), DecodeError if its payload is
         malformed (the tag is spent).
         """
+        return self.read(self.decrypt(tag_set, number, message, now), tag_set, number)
+
+    def decrypt(self, tag_set: ReceiveTagSet, number: int, message: bytes, now: float) -> bytes:
+        """The first half of :meth:`open`: the payload, to be read if there is more than cloves."""
         key = tag_set.key(number)
         if key is None:
             raise DecodeError("message number used before")
@@ -278,9 +282,13 @@ class RatchetSession:
         tag_set.consumed(tag, number)
         self.last_received = now
         self._unanswered_since = None
-        self.sure_until = now + SUSPECT_FULL_S if self.messages_left else 0.0
+        self.sure_until = now + SUSPECT_FULL_S if self._send.next_number < MESSAGES_MAX else 0.0
         if self._older and tag_set is self._receive:
             self._on_new_set_used(now)
+        return data
+
+    def read(self, data: bytes, tag_set: ReceiveTagSet, number: int) -> Payload:
+        """The second half of :meth:`open`: parse, and heed what concerns the session."""
         payload = parse_payload(data)
         if payload.ack_requested:
             self._owe_ack(tag_set.set_id, number)

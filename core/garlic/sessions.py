@@ -35,6 +35,7 @@ from core.garlic.cloves import (
     PAYLOAD_BYTES_MAX,
     Clove,
     Payload,
+    find_data,
     parse_payload,
     write_cloves,
     write_date_time,
@@ -350,6 +351,40 @@ class RatchetSessions:
                 self.counters.forged += 1
             return None
 
+    def open_data(
+        self, ciphertext: bytes, now: float
+    ) -> tuple[bytes, bytes, bytes] | Opened | None:
+        """As :meth:`open`, in short for what is most frequent by far.
+
+        ``(remote_static, destination hash, payload)`` if the message holds nothing but a Data
+        message for a destination, and nothing else is to be told. One flat path.
+        """
+        table = self._table
+        entry = table.entries.get(ciphertext[:8])
+        tag_set = None if entry is None else table.sets[entry >> 16]
+        if entry is None or tag_set is None:
+            return self.open(ciphertext, now)
+        session = tag_set.owner
+        if type(session) is not RatchetSession:
+            return self.open(ciphertext, now)
+        static = session.remote_static
+        remote = self._remotes[static]
+        if session is not remote.current or remote.prefers_reply:
+            return self.open(ciphertext, now)
+        number = entry & 0xFFFF
+        try:
+            data = session.decrypt(tag_set, number, ciphertext, now)
+            found = find_data(data)
+            if found is None or session.acked:
+                return self._read_existing(session, data, tag_set, number, now)
+        except DecodeError:
+            self.counters.forged += 1
+            return None
+        if session.owes_reply and static not in self._owed:
+            self._owed[static] = now + REPLY_DELAY_S
+        self.counters.opened += 1
+        return static, *found
+
     def _open_existing(
         self,
         session: RatchetSession,
@@ -357,8 +392,19 @@ class RatchetSessions:
         number: int,
         ciphertext: bytes,
         now: float,
-    ) -> Opened | None:
-        payload = session.open(tag_set, number, ciphertext, now)
+    ) -> Opened:
+        data = session.decrypt(tag_set, number, ciphertext, now)
+        return self._read_existing(session, data, tag_set, number, now)
+
+    def _read_existing(
+        self,
+        session: RatchetSession,
+        data: bytes,
+        tag_set: ReceiveTagSet,
+        number: int,
+        now: float,
+    ) -> Opened:
+        payload = session.read(data, tag_set, number)
         remote = self._remotes[session.remote_static]
         acks: Sequence[int] = ()
         if session is not remote.current or remote.prefers_reply:

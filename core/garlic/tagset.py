@@ -75,12 +75,13 @@ class SendTagSet:
 class TagTable:
     """Every tag that one local destination waits for."""
 
-    __slots__ = ("_free", "_sets", "entries")
+    __slots__ = ("_free", "entries", "sets")
 
     def __init__(self) -> None:
         self.entries: dict[bytes, int] = {}
         """Tag -> ``slot << 16 | number``; read directly by the hot path."""
-        self._sets: list[ReceiveTagSet | None] = []
+        self.sets: list[ReceiveTagSet | None] = []
+        """By slot."""
         self._free: list[int] = []
 
     def __len__(self) -> int:
@@ -91,23 +92,23 @@ class TagTable:
         entry = self.entries.get(tag)
         if entry is None:
             return None
-        tag_set = self._sets[entry >> 16]
+        tag_set = self.sets[entry >> 16]
         return None if tag_set is None else (tag_set, entry & 0xFFFF)
 
     def claim_slot(self, tag_set: ReceiveTagSet) -> int:
         """A slot for a new tag set. LocalError past ``SLOTS_MAX`` (the owner limits sessions)."""
         if self._free:
             slot = self._free.pop()
-            self._sets[slot] = tag_set
+            self.sets[slot] = tag_set
             return slot
-        slot = len(self._sets)
+        slot = len(self.sets)
         if slot >= SLOTS_MAX:
             raise LocalError("too many tag sets")
-        self._sets.append(tag_set)
+        self.sets.append(tag_set)
         return slot
 
     def release_slot(self, slot: int) -> None:
-        self._sets[slot] = None
+        self.sets[slot] = None
         self._free.append(slot)
 
 

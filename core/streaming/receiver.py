@@ -24,12 +24,14 @@ CLOSE_ACK_DELAY_S = 0.050
 UNCHOKE_INTERVAL_S = 0.1
 
 _pack_plain = PLAIN_HEADER.pack
+_IN_ORDER, _EARLY = Arrival.IN_ORDER, Arrival.EARLY
 
 
 class Receiver:
     """``ack_at`` is when an ack is due, 0 if none is."""
 
     __slots__ = (
+        "_ample",
         "_trickle_at",
         "_unacked",
         "ack_at",
@@ -45,6 +47,9 @@ class Receiver:
 
     def __init__(self, options: StreamingOptions) -> None:
         self.options = options
+        limit = options.receive_bytes_max
+        #: held bytes that are no reason to think about room
+        self._ample = limit - min(CHOKE_RESERVE_BYTES, limit // 2)
         self.buffer = ReceiveBuffer()
         self.ack_at = 0.0
         self.is_choking = False
@@ -60,16 +65,18 @@ class Receiver:
 
     def add(self, sequence: int, payload: bytes, now: float, round_trip_s: float) -> None:
         """Take a data packet (or SYN, or CLOSE) and decide when to acknowledge it."""
+        buffer = self.buffer
         if payload:
             if not self.is_reading:
                 payload = b""
-            elif not self._has_room(sequence, len(payload), now):
+            elif (
+                self.is_crowded or buffer.readable + buffer.early_bytes + len(payload) > self._ample
+            ) and not self._has_room(sequence, len(payload), now):
                 self.refused += 1
                 self.ack_soon(now)
                 return
-        buffer = self.buffer
         arrival = buffer.add(sequence, payload)
-        if arrival is Arrival.IN_ORDER or (arrival is Arrival.EARLY and len(buffer.early) > 1):
+        if arrival is _IN_ORDER or (arrival is _EARLY and len(buffer.early) > 1):
             self.unchokes = 0
             self._unacked += 1
             if self._unacked >= self.options.ack_every:
@@ -77,7 +84,7 @@ class Receiver:
             elif not self.ack_at:
                 delay = max(round_trip_s / 10, self.options.ack_delay_s)
                 self.ack_at = now + min(delay, self.options.ack_delay_max_s)
-        elif arrival is Arrival.EARLY:
+        elif arrival is _EARLY:
             # A gap has opened: the peer should hear of it at once, of its growth with the others.
             self.ack_at = now
         else:

@@ -13,10 +13,12 @@ from core.garlic.cloves import (
     Clove,
     Delivery,
     NextKey,
+    find_data,
     parse_payload,
     write_acks,
     write_clove,
     write_cloves,
+    write_data_head,
     write_date_time,
     write_next_key,
     write_options,
@@ -172,3 +174,65 @@ any_clove = st.one_of(
 @given(st.lists(any_clove, max_size=4), st.integers(0, 16))
 def test_round_trip(cloves: list[Clove], padding: int) -> None:
     assert parse_payload(write_cloves(cloves) + PADDING_BLOCKS[padding]).cloves == cloves
+
+
+def test_a_data_head_is_a_clove_and_a_length() -> None:
+    body = b"payload"
+    clove = Clove(Delivery.DESTINATION, HASH, None, 20, 7, 8, b"\0\0\0\x07" + body)
+    assert write_data_head(HASH, 7, 8, len(body)) + body == write_clove(clove)
+    for to_hash, size in ((HASH, 65500), (HASH[1:], 5)):
+        with pytest.raises(LocalError):
+            write_data_head(to_hash, 7, 8, size)
+
+
+def plain_data(payload: bytes) -> tuple[bytes, bytes] | None:
+    """What ``find_data`` says, by way of the reference parser."""
+    try:
+        parsed = parse_payload(payload)
+    except DecodeError:
+        return None
+    if len(parsed.cloves) != 1 or vars(parsed).keys() != {"cloves"}:
+        return None
+    clove = parsed.cloves[0]
+    length = int.from_bytes(clove.body[:4], "big")
+    if clove.kind != Delivery.DESTINATION or clove.message_type != 20 or clove.to_hash is None:
+        return None
+    if len(clove.body) < 4 + length:
+        return None
+    return clove.to_hash, clove.body[4 : 4 + length]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.binary(max_size=20),
+    st.integers(-1, 3),
+    st.integers(0, 16) | st.just(None),
+    st.lists(st.tuples(st.integers(0, 90), st.integers(0, 255)), max_size=2),
+    st.integers(0, 8),
+)
+def test_the_short_way_finds_what_the_parser_finds(
+    body: bytes, extra: int, padding: int | None, damage: list[tuple[int, int]], cut: int
+) -> None:
+    size = len(body) - min(extra, len(body))
+    data = bytearray(write_clove(Clove(Delivery.DESTINATION, HASH, None, 20, 5, 6, b"")))
+    data += size.to_bytes(4, "big") + body
+    data[1:3] = (len(data) - 3).to_bytes(2, "big")
+    if padding is not None:
+        data += PADDING_BLOCKS[padding]
+    for position, value in damage:
+        if position < len(data):
+            data[position] = value
+    payload = bytes(data[: len(data) - cut])
+    found = find_data(payload)
+    assert found is None or found == plain_data(payload)
+    if not damage and not cut:
+        assert found == plain_data(payload)
+
+
+def test_whatever_stands_beside_data_takes_the_long_way() -> None:
+    data = write_data_head(HASH, 7, 8, 3) + b"abc"
+    assert find_data(data) == (HASH, b"abc")
+    assert find_data(data + PADDING_BLOCKS[5]) == (HASH, b"abc")
+    for more in (ACK_REQUEST_BLOCK, PADDING_BLOCKS[1] + ACK_REQUEST_BLOCK, data, b"\xfe\0"):
+        assert find_data(data + more) is None
+    assert find_data(ACK_REQUEST_BLOCK + data) is None

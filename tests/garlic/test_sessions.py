@@ -9,10 +9,10 @@ import pytest
 from core.base.errors import DecodeError, LocalError
 from core.crypto.x25519 import X25519Key
 from core.garlic import handshake, remote, sessions
-from core.garlic.cloves import Clove, Delivery, write_cloves, write_date_time
-from core.garlic.opened import MessageKind
+from core.garlic.cloves import Clove, Delivery, write_cloves, write_data_head, write_date_time
+from core.garlic.opened import MessageKind, Opened
 from core.garlic.sessions import RatchetSessions
-from tests.garlic.parties import Party, clove, established, pair
+from tests.garlic.parties import DESTINATION, Party, clove, established, pair
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
 
@@ -407,6 +407,45 @@ def test_batches() -> None:
     messages = alice.sessions.seal_batch(bob.static.public, batch, 0.0)
     assert [bob.bodies(message) for message in messages] == [[bytes((n,))] for n in range(5)]
     assert len(messages[0]) < 96
+
+
+def test_the_short_way_tells_the_same() -> None:
+    """What ``open_data`` makes of the messages of a session with all kinds of upkeep in it."""
+    alice, bob = established(next_key_after=20)
+    other_alice, other_bob = established(next_key_after=20)
+    shorts = 0
+    for number in range(120):
+        body = b"\0\0\0\2" + bytes((number, 7))
+        if number == 60:
+            body += b"trailing"
+        message, same = alice.say(body), other_alice.say(body)
+        assert message == same
+        data = bob.sessions.open_data(message, 0.0)
+        opened = other_bob.hear(same)
+        if isinstance(data, tuple) and not isinstance(data, Opened):
+            shorts += 1
+            (told,) = opened.cloves
+            assert data == (opened.remote_static, told.to_hash, body[4:6])
+            assert not opened.acks
+        else:
+            assert data == opened
+        assert bob.sessions.open_data(message, 0.0) is None
+        assert bob.sessions.next_timer() == other_bob.sessions.next_timer()
+        if number % 5 == 0:
+            alice.sessions.open_data(bob.say(b"", ack_key=number), 0.0)
+            other_alice.hear(other_bob.say(b"", ack_key=number))
+    assert shorts > 60
+
+
+def test_batches_written_already_are_the_same_messages() -> None:
+    alice, bob = established()
+    other, _ = established()
+    body = b"\0\0\0\1x"
+    for size in (1, 3):
+        batch = [(write_data_head(DESTINATION, 1, 1_700_000_060, 1), b"x")] * size
+        bodies = alice.sessions.seal_bodies(bob.static.public, batch, 0.0)
+        singles = [other.say(body) for _ in range(size)]
+        assert bodies == [len(one).to_bytes(4, "big") + one for one in singles]
 
 
 def test_forged_messages_do_not_spend_a_tag() -> None:
