@@ -8,7 +8,7 @@ traffic crosses i2pd hops and ``relay`` alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,24 @@ from tests.support.namespace import enter_private_network
 from tests.support.origin import Origin
 
 enter_private_network()
+
+_LOG_CHARACTERS = 4000
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure comes with what our programs said."""
+    report = yield
+    network = getattr(item, "funcargs", {}).get("network")
+    if report.failed and isinstance(network, Network):
+        for appliance in (network.ours, network.other, network.relay):
+            report.sections.append(
+                (f"log of {appliance.address}", appliance.log[-_LOG_CHARACTERS:])
+            )
+    return report
+
 
 TWO_HOPS: dict[str, Any] = {
     "inbound": {"length": 2, "quantity": 3},
