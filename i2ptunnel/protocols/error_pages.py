@@ -79,6 +79,12 @@ UNKNOWN_NAME = Page(
     "This name is not in the address book",
     "Ask for the site's .b32.i2p address, or ask one of these sites for it.",
 )
+UNKNOWN_NAME_ALONE = Page(
+    502,
+    "Domain Not Found",
+    "This name is not in the address book",
+    "Ask for the site's .b32.i2p address.",
+)
 BROKEN_RESPONSE = Page(
     502, "Bad Gateway", "The site's answer cannot be used", "It does not follow the rules of HTTP."
 )

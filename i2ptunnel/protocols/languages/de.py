@@ -48,6 +48,7 @@ TEXTS: dict[str, str] = {
     "User name and password are needed": "Benutzername und Passwort sind nötig",
     "The request did not arrive in time": "Die Anfrage kam nicht rechtzeitig an",
     "This name is not in the address book": "Dieser Name steht nicht im Adressbuch",
+    "Ask for the site's .b32.i2p address.": "Fragen Sie nach der .b32.i2p-Adresse der Seite.",
     "Ask for the site's .b32.i2p address, or ask one of these sites for it.": (
         "Fragen Sie nach der .b32.i2p-Adresse der Seite, oder fragen Sie eine dieser Seiten danach."
     ),

@@ -44,6 +44,7 @@ TEXTS: dict[str, str] = {
     "User name and password are needed": "Se necesitan usuario y contraseña",
     "The request did not arrive in time": "La petición no llegó a tiempo",
     "This name is not in the address book": "Este nombre no está en la libreta de direcciones",
+    "Ask for the site's .b32.i2p address.": "Pida la dirección .b32.i2p del sitio.",
     "Ask for the site's .b32.i2p address, or ask one of these sites for it.": (
         "Pida la dirección .b32.i2p del sitio, o pregúntela en uno de estos sitios."
     ),

@@ -45,6 +45,7 @@ TEXTS: dict[str, str] = {
     "User name and password are needed": "Nom d’utilisateur et mot de passe requis",
     "The request did not arrive in time": "La requête n’est pas arrivée à temps",
     "This name is not in the address book": "Ce nom n’est pas dans le carnet d’adresses",
+    "Ask for the site's .b32.i2p address.": "Demandez l’adresse .b32.i2p du site.",
     "Ask for the site's .b32.i2p address, or ask one of these sites for it.": (
         "Demandez l’adresse .b32.i2p du site, ou cherchez-la sur l’un de ces sites."
     ),

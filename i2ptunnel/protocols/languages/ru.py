@@ -44,6 +44,7 @@ TEXTS: dict[str, str] = {
     "User name and password are needed": "Нужны имя пользователя и пароль",
     "The request did not arrive in time": "Запрос не пришёл вовремя",
     "This name is not in the address book": "Этого имени нет в адресной книге",
+    "Ask for the site's .b32.i2p address.": "Узнайте адрес .b32.i2p сайта.",
     "Ask for the site's .b32.i2p address, or ask one of these sites for it.": (
         "Узнайте адрес .b32.i2p сайта или спросите его на одном из этих сайтов."
     ),

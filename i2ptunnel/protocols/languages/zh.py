@@ -41,6 +41,7 @@ TEXTS: dict[str, str] = {
     "User name and password are needed": "需要用户名和密码",
     "The request did not arrive in time": "请求未及时到达",
     "This name is not in the address book": "地址簿中没有此名称",
+    "Ask for the site's .b32.i2p address.": "请索取该网站的 .b32.i2p 地址。",
     "Ask for the site's .b32.i2p address, or ask one of these sites for it.": (
         "请索取该网站的 .b32.i2p 地址，或在以下网站查询。"
     ),
