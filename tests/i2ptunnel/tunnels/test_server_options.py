@@ -42,6 +42,7 @@ class Service:
         self.name = name
         self.is_http = is_http
         self.peers: list[str] = []
+        self.transports: list[asyncio.WriteTransport] = []
         self.requests: list[str] = []
         self.headers: list[tuple[str, str]] = []
         self.expected = 0
@@ -65,6 +66,7 @@ class Service:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
         self.peers.append(peer[0] if peer else "")
+        self.transports.append(writer.transport)
         try:
             if self.is_http:
                 while True:
@@ -544,3 +546,55 @@ def dechunked(data: bytes) -> bytes:
             return body
         body += data[: int(size, 16)]
         data = data[int(size, 16) + 2 :]
+
+
+def test_a_web_server_that_gives_up_kept_connections() -> None:
+    async def case() -> None:
+        service = Service(is_http=True)
+        target = await service.start()
+        async with serving(HttpServerSection(target=target)) as visit:
+            assert b"body of name" in await visit.get()
+            service.stop()
+            for transport in service.transports:
+                transport.abort()
+            await service.start(port=target.port)
+            assert b"body of name" in await visit.get()
+            post = await visit.get("Content-Length: 0", method="POST")
+            assert b"body of name" in post
+            assert len(service.peers) == 3, "what may not be repeated gets a new connection"
+
+    run(case)
+
+
+def test_an_upgrade_with_kept_connections() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"\r\nConnection: Upgrade\r\n" in head
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        )
+        while data := await reader.read(100):
+            writer.write(data.upper())
+        writer.close()
+
+    async def case() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        target = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+        async with serving(HttpServerSection(target=target)) as visit:
+            assert visit.tunnel.session is not None
+            stream = await visit.me.connect(visit.tunnel.session.destination.hash, port=80)
+            await stream.write(
+                b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n"
+                b"Upgrade: websocket\r\nX-Accept-Encoding: x-i2p-gzip\r\n\r\n"
+            )
+            async with asyncio.timeout(5):
+                head = await stream.read()
+                assert is_status(head, 101)
+                for _ in range(3):
+                    await stream.write(b"frame")
+                    assert await stream.read() == b"FRAME"
+                await stream.close_write()
+                assert await stream.read() == b""
+        server.close()
+
+    run(case)
