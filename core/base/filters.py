@@ -21,6 +21,16 @@ class DuplicateFilter:
 
     def is_duplicate(self, value: int, now: float) -> bool:
         """True if ``value`` was seen before; remembers it either way."""
+        current, previous = self.generations(now)
+        if value in current:
+            return True
+        current.add(value)
+        return value in previous
+
+    def generations(self, now: float) -> tuple[set[int], set[int]]:
+        """The newer and the older generation, for a batch that does as :meth:`is_duplicate` does:
+        look into both, add to the newer. Valid until the next call.
+        """
         if self._rotate_at is None:
             self._rotate_at = now + self._period_s
         elif now >= self._rotate_at or len(self._current) >= self._generation_max:
@@ -28,8 +38,4 @@ class DuplicateFilter:
             self._previous = self._current if gap < self._period_s else set()
             self._current = set()
             self._rotate_at = now + self._period_s
-        if value in self._current:
-            return True
-        seen = value in self._previous
-        self._current.add(value)
-        return seen
+        return self._current, self._previous

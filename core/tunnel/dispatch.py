@@ -44,8 +44,8 @@ from core.tunnel.participant import (
 )
 from core.tunnel.tunnels import InboundTunnel, ZeroHopInbound
 
-_HEAD = Struct(">IIQQQ")
-"""From offset 5: expiration, tunnel id, IV, first half of the first data block."""
+_HEAD = Struct(">IIQ8xQ")
+"""From offset 5: expiration, tunnel id, first halves of the IV and of the first data block."""
 _TICK_S = 5.0
 _REPLAY_PERIOD_S = 600.0
 _REPLAY_MAX = 200_000
@@ -106,19 +106,23 @@ class TunnelDispatcher:
         oldest, newest = wall_now - MESSAGE_PAST_S, wall_now + MESSAGE_FUTURE_S
         groups: dict[int, list[bytes]] = {}
         unpack = _HEAD.unpack_from
-        is_duplicate = self._replays.is_duplicate
+        receivers = self._receivers
+        seen, seen_before = self._replays.generations(now)
         for message in messages:
             if len(message) != SHORT_DATA_BYTES:
                 self.dropped[Drop.MALFORMED] += 1
                 continue
-            expires, tunnel_id, iv, _, first = unpack(message, 5)
+            expires, tunnel_id, iv, first = unpack(message, 5)
+            name = iv ^ first
             if not oldest <= expires <= newest:
                 self.dropped[Drop.EXPIRED] += 1
-            elif tunnel_id not in self._receivers:
+            elif tunnel_id not in receivers:
                 self.dropped[Drop.UNKNOWN_TUNNEL] += 1
-            elif is_duplicate(iv ^ first, now):
+            elif name in seen or name in seen_before:
+                seen.add(name)
                 self.dropped[Drop.DUPLICATE] += 1
             else:
+                seen.add(name)
                 group = groups.get(tunnel_id)
                 if group is None:
                     groups[tunnel_id] = [message]

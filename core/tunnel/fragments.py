@@ -31,11 +31,15 @@ def pack(deliveries: Iterable[DeliveryTuple]) -> list[bytes]:
     payloads: list[bytes] = []
     parts: list[bytes] = []
     room = PAYLOAD_BYTES_MAX
+    previous: tuple[int, bytes | None, int | None] | None = None
+    target = b""
     for kind, router_hash, tunnel_id, message in deliveries:
         length = len(message)
         if not 16 <= length <= MESSAGE_BYTES_MAX:
             raise LocalError(f"tunnel message of {length} bytes")
-        target = write_target(kind, router_hash, tunnel_id)
+        if (kind, router_hash, tunnel_id) != previous:
+            previous = (kind, router_hash, tunnel_id)
+            target = write_target(kind, router_hash, tunnel_id)
         whole = len(target) + 2 + length
         if whole > room and room < PAYLOAD_BYTES_MAX and not _is_split_better(target, length, room):
             payloads.append(b"".join(parts))

@@ -36,12 +36,16 @@ class Preprocessor:
         messages: list[bytes] = []
         at = 0
         for payload in payloads:
-            iv = ivs[at : at + IV_BYTES]
-            at += IV_BYTES
+            end = at + IV_BYTES
+            iv = ivs[at:end]
+            at = end
             checksum = sha256(payload + iv).digest()[:4]
             missing = PAYLOAD_BYTES_MAX - len(payload)
-            padding = self._padding(missing) if missing else b""
-            messages.append(b"".join((iv, checksum, padding, b"\0", payload)))
+            if missing:
+                zero = self._padding(missing) + b"\0"
+                messages.append(b"".join((iv, checksum, zero, payload)))
+            else:
+                messages.append(b"".join((iv, checksum, b"\0", payload)))
         return messages
 
     def _padding(self, count: int) -> bytes:

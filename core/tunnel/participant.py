@@ -128,17 +128,11 @@ class Participant(TransitTunnel):
     __slots__ = ()
 
     def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
-        layers = (self._encryptor or self.encryptor()).encrypt_at(group, SHORT_IV_OFFSET)
-        self.messages += len(group)
-        out = sink.queue(self.next_hash, True)
-        ids = sink.entropy.random_bytes(4 * len(group))
-        next_id = self._next_id
-        at = 0
-        for message, (iv, data) in zip(group, layers, strict=True):
-            end = at + 4
-            # i2pd: every hop draws a new message id and keeps the expiration.
-            out.append(b"".join((_TUNNEL_DATA, ids[at:end], message[5:9], next_id, iv, data)))
-            at = end
+        encryptor = self._encryptor or self.encryptor()
+        count = len(group)
+        self.messages += count
+        ids = sink.entropy.random_bytes(4 * count)
+        encryptor.relay(group, ids, self._next_id, sink.queue(self.next_hash, True))
 
 
 class TransitEndpoint(TransitTunnel):

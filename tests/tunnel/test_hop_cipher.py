@@ -57,6 +57,23 @@ def test_a_creator_undoes_all_hops(hops: int, batches: list[int], seed: int) -> 
         assert joined(creator.decrypt(messages)) == slow == plain
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(0, 2**32))
+def test_a_participant_passes_on_what_its_slow_twin_does(batches: list[int], seed: int) -> None:
+    entropy = SeededEntropy(seed)
+    keys = entropy.random_bytes(32), entropy.random_bytes(32)
+    hop = HopEncryptor(*keys)
+    for count in batches:
+        messages = [b"\x12" + entropy.random_bytes(1036) for _ in range(count)]
+        ids = entropy.random_bytes(4 * count)
+        out: list[bytes] = []
+        hop.relay(messages, ids, b"next", out)
+        assert out == [
+            b"\x12" + ids[4 * i : 4 * i + 4] + m[5:9] + b"next" + slow_encrypt(*keys, m[13:])
+            for i, m in enumerate(messages)
+        ]
+
+
 def test_layers_taken_off_in_advance_come_back_on() -> None:
     entropy = SeededEntropy("advance")
     keys = [(entropy.random_bytes(32), entropy.random_bytes(32)) for _ in range(3)]

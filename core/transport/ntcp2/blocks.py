@@ -16,6 +16,10 @@ from core.base.errors import PeerError
 BLOCK_HEADER = Struct(">BH")
 SHORT_HEADER_BYTES = 9
 FLAG_FLOOD = 0x01
+#: short-form TunnelData, the block that nearly all are
+_TUNNEL_DATA_BYTES = 1037
+_TUNNEL_BLOCK_BYTES = 1040
+_TUNNEL_BLOCK_HEADER = BLOCK_HEADER.pack(3, _TUNNEL_DATA_BYTES)
 #: Java: 4096; a larger block cannot hold a RouterInfo anybody accepts.
 ROUTER_INFO_BLOCK_BYTES_MAX = 4097
 
@@ -140,19 +144,31 @@ def split_blocks(payload: bytes, messages: list[bytes], others: list[tuple[int, 
     append = messages.append
     offset = 0
     end = len(payload)
-    while offset + 3 <= end:
+    last = end - 3
+    count = end // _TUNNEL_BLOCK_BYTES
+    if count > 1 and payload.startswith(_TUNNEL_BLOCK_HEADER):
+        # A run of tunnel data: if every header says so, each is where the one before it ends.
+        run = count * _TUNNEL_BLOCK_BYTES
+        kind, high, low = _TUNNEL_BLOCK_HEADER
+        if (
+            payload[0:run:_TUNNEL_BLOCK_BYTES].count(kind) == count
+            and payload[1:run:_TUNNEL_BLOCK_BYTES].count(high) == count
+            and payload[2:run:_TUNNEL_BLOCK_BYTES].count(low) == count
+        ):
+            for offset in range(_TUNNEL_BLOCK_BYTES, run + 1, _TUNNEL_BLOCK_BYTES):
+                append(payload[offset - _TUNNEL_DATA_BYTES : offset])
+    while offset <= last:
         block_type, size = unpack(payload, offset)
-        offset += 3
-        stop = offset + size
-        if stop > end:
+        start = offset + 3
+        offset = start + size
+        if offset > end:
             return False
         if block_type == 3:
             if size < 9:
                 return False
-            append(payload[offset:stop])
+            append(payload[start:offset])
         elif block_type != 254:
-            others.append((block_type, payload[offset:stop]))
-        offset = stop
+            others.append((block_type, payload[start:offset]))
     return offset == end
 
 

@@ -79,6 +79,47 @@ def test_junk_never_raises_and_never_invents_bytes(junk: bytes) -> None:
         pass
 
 
+def slow_split(frame: bytes) -> tuple[list[bytes], list[tuple[int, bytes]], bool]:
+    """One block after the other."""
+    messages: list[bytes] = []
+    others: list[tuple[int, bytes]] = []
+    while len(frame) >= 3:
+        kind, size = frame[0], int.from_bytes(frame[1:3], "big")
+        data, frame = frame[3 : 3 + size], frame[3 + size :]
+        if len(data) < size or (kind == 3 and size < 9):
+            return messages, others, False
+        if kind == 3:
+            messages.append(data)
+        elif kind != 254:
+            others.append((kind, data))
+    return messages, others, not frame
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 6),
+    st.lists(st.tuples(st.sampled_from([3, 3, 3, 4, 254]), st.integers(9, 1100)), max_size=5),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2), st.integers(0, 255)), max_size=2),
+    st.integers(0, 40),
+)
+def test_runs_of_tunnel_data_are_split_as_the_slow_twin_does(
+    run: int, tail: list[tuple[int, int]], changes: list[tuple[int, int, int]], cut: int
+) -> None:
+    frame = bytearray()
+    for index in range(run):
+        frame += blocks.write_block(3, bytes((index,)) * 1037)
+    for kind, size in tail:
+        frame += blocks.write_block(kind, b"\x03" * size)
+    for block, byte, value in changes:
+        if block * 1040 + byte < len(frame):
+            frame[block * 1040 + byte] = value
+    del frame[len(frame) - cut :]
+    messages: list[bytes] = []
+    others: list[tuple[int, bytes]] = []
+    is_whole = blocks.split_blocks(bytes(frame), messages, others)
+    assert (messages, others, is_whole) == slow_split(bytes(frame))
+
+
 ROUTER_INFO = blocks.write_router_info(b"router info")
 OPTIONS = blocks.write_block(1, Options().write())
 PADDING = blocks.write_padding(3)
