@@ -155,17 +155,14 @@ def _socks(raw: bytes) -> None:
                 break
 
 
-def _irc_client() -> Callable[[bytes], None]:
-    def parse(raw: bytes) -> None:
-        irc = IrcClientFilter(frozenset(("alice",)))
-        for piece in _pieces(raw):
-            irc.receive_from_client(piece)
-            irc.receive_from_server(piece)
-        for out in (irc.data_to_server(), irc.data_to_client()):
-            assert out.endswith(b"\r\n") or not out
-            assert b"\0" not in out and not re.search(rb"\r(?!\n)|(?<!\r)\n", out)
-
-    return parse
+def _irc_client(raw: bytes) -> None:
+    irc = IrcClientFilter(frozenset(("alice",)))
+    for piece in _pieces(raw):
+        irc.receive_from_client(piece)
+        irc.receive_from_server(piece)
+    for out in (irc.data_to_server(), irc.data_to_client()):
+        assert out.endswith(b"\r\n") or not out
+        assert b"\0" not in out and not re.search(rb"\r(?!\n)|(?<!\r)\n", out)
 
 
 def _irc_server(raw: bytes) -> None:
@@ -229,7 +226,8 @@ TARGETS: tuple[Target, ...] = (
         ),
         (),
     ),
-    Target("irc client", _irc_client(), _IRC, ()),
+    # Two filters for one input: one for each direction.
+    Target("irc client", _irc_client, _IRC, (), seconds_max=0.1),
     Target("irc server", _irc_server, _IRC, (PeerError,)),
     Target("irc line", IrcLine.parse, tuple(line for seed in _IRC for line in seed.split(b"\r\n"))),
     Target(

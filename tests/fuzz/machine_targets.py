@@ -164,6 +164,9 @@ def _ratchet(is_sealed: bool) -> Target:
             return
         remote = alice.sessions._remotes.get(alice.other)
         session = None if remote is None else remote.current
+        if session is not None and session.messages_left < 10:
+            alice.sessions.forget(alice.other)
+            session = None
         if session is None or not bob.sessions._remotes:
             now += 30.0
             bob.sessions.open(alice.say(b"again", now), now)
