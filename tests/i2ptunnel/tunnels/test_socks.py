@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from i2ptunnel.config.proxy_parts import read_outproxy
 from i2ptunnel.config.tunnel_models import AuthSection, SocksSection
 from i2ptunnel.tunnels import sockstunnel
 from tests.support.loopback_session import LoopbackNetwork
@@ -364,3 +366,24 @@ def test_a_server_that_speaks_first_is_heard_through_the_filter() -> None:
             writer.close()
 
     asyncio.run(main())
+
+
+def test_no_name_is_asked_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def refuse(host: object, *_: object, **__: object) -> None:
+        asked.append(host)
+        raise OSError("no DNS here")
+
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"):
+        monkeypatch.setattr(socket, name, refuse)
+
+    async def case(bench: Bench) -> None:
+        for host in ("example.com", "unknown.i2p", "echo.i2p", "localhost", "a.onion"):
+            for command in (1, 0xF0):
+                await bench.ask(GREETING + request_5(host, command=command))
+                await bench.ask(request_4(host, command=command))
+
+    outproxy = read_outproxy("socks5://127.0.0.1:9")  # nobody listens there
+    run(case, outproxies=(outproxy,))
+    assert asked == []
