@@ -15,7 +15,7 @@ from i2ptunnel.naming.address import Address
 from i2ptunnel.relay.channel import Channel
 from i2ptunnel.relay.channel_pool import PooledPlace
 from i2ptunnel.tunnels import outproxy
-from i2ptunnel.tunnels.base import SessionRequest, TunnelContext, end_task
+from i2ptunnel.tunnels.base import RestPolicy, SessionRequest, TunnelContext, end_task
 from i2ptunnel.tunnels.client_base import ClientTunnel
 from i2ptunnel.tunnels.isolation import HeldChannel, Identities, Identity
 from i2ptunnel.tunnels.outproxy import OutproxyChoice, OutproxyRefused, Outside
@@ -102,8 +102,13 @@ class ProxyTunnel(ClientTunnel[ProxyT]):
         return super().counters()
 
     def _identity_request(self) -> SessionRequest:
+        # They end by themselves when idle, and spare ones are there to be ready.
         return replace(
-            self.session_request(), name=f"{self.name} identity", keys_file=None, is_shared=False
+            self.session_request(),
+            name=f"{self.name} identity",
+            keys_file=None,
+            is_shared=False,
+            rest=RestPolicy(),
         )
 
     def key_of(self, visit: Visit) -> str | None:
