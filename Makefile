@@ -56,6 +56,7 @@ peers: curl
 	$(BIN)/python -m tests.support.fetch_i2pd
 	$(BIN)/python -m tests.support.fetch_irc
 	$(BIN)/python -m tests.support.fetch_chromium
+	$(BIN)/python -m tests.support.fetch_ssh
 
 interop: peers
 	$(BIN)/pytest -m 'interop and not slow' tests/interop
