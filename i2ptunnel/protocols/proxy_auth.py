@@ -101,7 +101,8 @@ class ProxyAuth:
         a2 = digest(f"{head.method}:{uri}".encode("latin-1"))
         parts = (a1, nonce, count_text, given.get("cnonce", ""), "auth", a2)
         wanted = digest(":".join(parts).encode("latin-1"))
-        is_right = hmac.compare_digest(wanted, given.get("response", "").lower())
+        # As bytes: strings with other characters than ASCII cannot be compared.
+        is_right = hmac.compare_digest(wanted.encode(), given.get("response", "").lower().encode())
         if not is_right or password is None:
             return Verdict(is_allowed=False)
         age_s = self._age_of(nonce, now)

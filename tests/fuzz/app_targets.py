@@ -12,13 +12,16 @@ from i2ptunnel.config.loader import load
 from i2ptunnel.config.nodes import Source
 from i2ptunnel.naming import hosts_file
 from i2ptunnel.naming.address import NameFault, read_address
+from i2ptunnel.naming.fetch import FetchFault, read_feed_url
 from i2ptunnel.naming.hosts_line import parse_line
 from i2ptunnel.naming.names import displayed, is_host_name, normalise
 from i2ptunnel.protocols import http_filter, http_server_filter
+from i2ptunnel.protocols.access_filter import FilterFault, parse_definition, parse_list
 from i2ptunnel.protocols.address_helper import split_helper
 from i2ptunnel.protocols.hosts import kind_of, normalise_host
 from i2ptunnel.protocols.http1 import (
     NEED_DATA,
+    Headers,
     HttpFault,
     RequestHead,
     RequestReader,
@@ -30,8 +33,11 @@ from i2ptunnel.protocols.irc_dcc import DccMessage
 from i2ptunnel.protocols.irc_filter import IrcClientFilter
 from i2ptunnel.protocols.irc_line import IrcLine
 from i2ptunnel.protocols.irc_server import IrcServerFilter
+from i2ptunnel.protocols.proxy_auth import ProxyAuth
 from i2ptunnel.protocols.proxy_target import read_target
 from i2ptunnel.protocols.socks import ConnectRequest, SocksReply, SocksServer, SocksSignal
+from i2ptunnel.protocols.socks_client import SocksClient
+from i2ptunnel.protocols.socks_udp import parse_packet, write_packet
 from i2ptunnel.protocols.streamr import StreamrProducer
 from tests.fuzz.core_targets import ALICE, BOB
 from tests.fuzz.runner import Target
@@ -200,6 +206,42 @@ def _idn(raw: bytes) -> None:
     displayed(normalise(name))
 
 
+def _filter_definition(raw: bytes) -> None:
+    parse_definition(raw.decode("utf-8", "replace"), Path("/nowhere"))
+
+
+def _filter_list(raw: bytes) -> None:
+    parse_list(raw.decode("utf-8", "replace"))
+
+
+def _socks_client(raw: bytes) -> None:
+    for user in (None, "user"):
+        client = SocksClient("site.i2p", 80, user=user, password="word")
+        for start in range(0, len(raw), 3):
+            client.receive_data(raw[start : start + 3])
+            client.data_to_send()
+        client.take_rest()
+
+
+def _socks_udp(raw: bytes) -> None:
+    write_packet(parse_packet(raw))
+
+
+def _proxy_auth() -> Target:
+    auth = ProxyAuth({"u": "p"}, ("digest", "basic"), "proxy", bytes(32))
+    nonce = auth.challenges(0.0)[0].partition('nonce="')[2].partition('"')[0]
+
+    def parse(raw: bytes) -> None:
+        headers = Headers([("Proxy-Authorization", raw.decode("latin-1"))])
+        auth.check(RequestHead("GET", "http://a.i2p/", 1, headers), 1.0)
+
+    digest = (
+        f'Digest username="u", realm="proxy", nonce="{nonce}", uri="http://a.i2p/", qop=auth, '
+        f'algorithm=SHA-256, nc=00000001, cnonce="x", response="{"0" * 64}"'
+    )
+    return Target("proxy authorisation", parse, (digest.encode(), b"Basic dTpw", b"Basic dTp4"), ())
+
+
 def _streamr() -> Callable[[bytes], None]:
     producer = StreamrProducer(20, 4)
     now = 0.0
@@ -258,5 +300,34 @@ TARGETS: tuple[Target, ...] = (
         (NameFault,),
     ),
     Target("international names", _idn, ("bücher.i2p".encode(), b"xn--bcher-kva.i2p")),
+    Target(
+        "socks client",
+        _socks_client,
+        (b"\5\0\5\0\0\1\1\2\3\4\0\x50rest", b"\5\2\1\0\5\0\0\3\1a\0\1"),
+    ),
+    Target(
+        "socks udp",
+        _socks_udp,
+        (b"\0\0\0\1\1\2\3\4\0\x50data", b"\0\0\0\3\x08site.i2p\0\x50data"),
+    ),
+    _proxy_auth(),
+    Target(
+        "access filter",
+        _filter_definition,
+        (b"allow default\n15/5 explicit " + b"a" * 52 + b".b32.i2p\ndeny file x\n1/9 record y\n",),
+        (FilterFault,),
+    ),
+    Target(
+        "list of an access filter",
+        _filter_list,
+        (b"# who\n" + b"a" * 52 + b".b32.i2p\n",),
+        (FilterFault,),
+    ),
+    Target(
+        "feed url",
+        lambda raw: read_feed_url(raw.decode("utf-8", "replace")),
+        (b"http://site.i2p/hosts.txt?a=b", b"http://" + b"a" * 52 + b".b32.i2p:81/"),
+        (FetchFault,),
+    ),
     Target("streamr", _streamr(), (b"h" * 32 + b"\0", b"h" * 32 + b"\1"), ()),
 )

@@ -131,7 +131,7 @@ def _gateway() -> Target:
     body += b"\x14" + bytes(4) + ((NOW_S + 10) * 1000).to_bytes(8, "big") + b"\0\x14\0" + bytes(20)
 
     def parse(raw: bytes) -> None:
-        dispatcher.receive_tunnel_gateway(raw, 1.0)
+        dispatcher.receive_tunnel_gateways([bytes(9) + raw], 1.0)
         dispatcher.flush(1.0)
         dispatcher.outgoing.clear()
         dispatcher.transit_outgoing.clear()

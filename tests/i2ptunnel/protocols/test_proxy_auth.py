@@ -154,3 +154,11 @@ def test_junk_gets_nobody_in(junk: str) -> None:
     auth = proxy()
     for header in (junk, "Digest " + junk, "Basic " + junk):
         assert not auth.check(request(header), 0.0).is_allowed
+
+
+def test_a_response_with_other_letters_gets_nobody_in() -> None:
+    auth = proxy()
+    good = login(nonce_of(auth.challenges(0.0)[0]))
+    start, mark, rest = good.partition('response="')
+    assert mark
+    assert not auth.check(request(f"{start}{mark}\xe9{rest[1:]}"), 1.0).is_allowed
