@@ -38,7 +38,10 @@ from core.i2np.database import (
     DeliveryStatus,
 )
 from core.i2np.message import (
+    EXPIRED_GRACE_S,
+    FUTURE_MAX_S,
     SHORT_HEADER_BYTES,
+    STANDARD_HEADER_BYTES,
     Message,
     MessageType,
     is_expired,
@@ -69,6 +72,7 @@ ROUNDS_MAX = 100
 #: i2pd: a router info must be younger than 90 minutes in a handshake; Java wants 60.
 REPUBLISH_S = 35 * 60.0
 SKEW_SAMPLES = 15
+GARLIC_HEADER_BYTES = STANDARD_HEADER_BYTES + 4
 
 
 @dataclass(slots=True)
@@ -331,13 +335,24 @@ class RouterEngine:
 
     def _on_link_messages(self, messages: Sequence[bytes], from_router: bytes, now: float) -> None:
         tunnel_data: list[bytes] = []
+        gateways: list[bytes] = []
         for message in messages:
-            if message[:1] == b"\x12":
+            kind = message[:1]
+            if kind == b"\x12":
                 tunnel_data.append(message)
+            elif kind == b"\x13":
+                gateways.append(message)
             else:
                 self._on_link_message(message, from_router, now)
+        dispatcher = self.tunnels.dispatcher
         if tunnel_data:
-            self.tunnels.dispatcher.receive_tunnel_data(tunnel_data, from_router, now)
+            dispatcher.receive_tunnel_data(tunnel_data, from_router, now)
+        if gateways:
+            wall_now = self._wall.now()
+            oldest, newest = wall_now - EXPIRED_GRACE_S, wall_now + FUTURE_MAX_S
+            fresh = [m for m in gateways if oldest <= int.from_bytes(m[5:9], "big") <= newest]
+            self.stats.expired += len(gateways) - len(fresh)
+            dispatcher.receive_tunnel_gateways(fresh, now)
 
     def _on_link_message(self, data: bytes, from_router: bytes, now: float) -> None:
         if len(data) < SHORT_HEADER_BYTES:
@@ -348,9 +363,6 @@ class RouterEngine:
             self.stats.expired += 1
             return
         kind = message.type
-        if kind == MessageType.TUNNEL_GATEWAY:
-            self.tunnels.dispatcher.receive_tunnel_gateway(message.body, now)
-            return
         self._is_control_touched = True
         if kind == MessageType.GARLIC:
             self._on_router_garlic(message.body, now)
@@ -425,27 +437,40 @@ class RouterEngine:
         dispatcher = self.tunnels.dispatcher
         delivered, dispatcher.delivered = dispatcher.delivered, []
         wall_now = self._wall.now()
+        oldest_ms = (wall_now - EXPIRED_GRACE_S) * 1000
+        newest_ms = (wall_now + FUTURE_MAX_S) * 1000
         for owner, _, data in delivered:
-            try:
-                message = Message.parse_standard(data)
-            except DecodeError:
-                self.stats.malformed += 1
+            if owner is None or data[:1] != b"\x0b" or len(data) < GARLIC_HEADER_BYTES:
+                self._on_other_delivery(data, owner, wall_now, now)
                 continue
-            if is_expired(message, wall_now):
+            # What _on_other_delivery does, for garlic to one of us: nearly everything.
+            end = STANDARD_HEADER_BYTES + (data[13] << 8 | data[14])
+            if end > len(data):
+                self.stats.malformed += 1
+            elif not oldest_ms <= int.from_bytes(data[5:13], "big") <= newest_ms:
                 self.stats.expired += 1
-            elif owner is None:
-                if message.type == MessageType.GARLIC:
-                    self._on_router_garlic(message.body, now)
-                else:
-                    self.stats.forbidden += 1
             else:
-                self._on_own_tunnel(message, owner, now)
+                size = int.from_bytes(data[16:20], "big")
+                garlic_end = min(end, GARLIC_HEADER_BYTES + size)
+                self._on_own_garlic(data[GARLIC_HEADER_BYTES:garlic_end], owner, now)
 
-    def _on_own_tunnel(self, message: Message, owner: object, now: float) -> None:
-        if message.type != MessageType.GARLIC:
-            self._on_tunnel_message(message.type, message.message_id, message.body, owner, now)
+    def _on_other_delivery(self, data: bytes, owner: object, wall_now: float, now: float) -> None:
+        try:
+            message = Message.parse_standard(data)
+        except DecodeError:
+            self.stats.malformed += 1
             return
-        data = message.body[4 : 4 + int.from_bytes(message.body[:4], "big")]
+        if is_expired(message, wall_now):
+            self.stats.expired += 1
+        elif owner is not None:
+            self._on_tunnel_message(message.type, message.message_id, message.body, owner, now)
+        elif message.type == MessageType.GARLIC:
+            self._on_router_garlic(message.body, now)
+        else:
+            self.stats.forbidden += 1
+
+    def _on_own_garlic(self, data: bytes, owner: object, now: float) -> None:
+        """Sealed for ``owner``, who has the keys of one answer or of a session."""
         one_shots = self._one_shots.get(owner)
         cloves = None if one_shots is None else one_shots.open(data, now)
         if cloves is not None:

@@ -2,7 +2,7 @@
 
 How the owner runs it:
 
-* feed ``dispatcher.receive_tunnel_data`` and ``receive_tunnel_gateway`` with batches, and
+* feed ``dispatcher.receive_tunnel_data`` and ``receive_tunnel_gateways`` with batches, and
   ``receive_build_message`` with types 21 to 26, wherever they come from (link, tunnel, garlic);
 * open garlic that ``dispatcher.delivered`` brings; give build replies and DeliveryStatus messages
   inside back to ``receive_build_message`` and ``receive_delivery_status``;

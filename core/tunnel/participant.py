@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from core.base.errors import DecodeError
 from core.base.ports import Entropy
 from core.tunnel.constants import (
     FORWARD_EXPIRATION_S,
-    MESSAGE_BYTES_MAX,
     MESSAGE_PAST_S,
     SHORT_IV_OFFSET,
 )
-from core.tunnel.delivery import DeliveryTuple, check_standard
+from core.tunnel.delivery import DeliveryTuple
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.fragments import Reassembler
 from core.tunnel.gateway import Gateway
@@ -238,10 +236,3 @@ class TransitGateway(TransitTunnel):
         self.messages += len(plain)
         layers = self.encryptor().encrypt(plain)
         write_tunnel_data(layers, self._next_id, sink, sink.queue(self.next_hash, True))
-
-
-def check_gateway_message(message: bytes) -> None:
-    """DecodeError unless a gateway can take ``message``: whole, and small enough to fragment."""
-    check_standard(message)
-    if len(message) > MESSAGE_BYTES_MAX:
-        raise DecodeError("message is too large for a tunnel")

@@ -221,13 +221,12 @@ def inbound_gateway() -> float:
 
     def make(_: int) -> list[bytes]:
         messages = [_garlic_message(GARLIC_BYTES, wall) for _ in range(BATCH // 2)]
-        return [b"\0\0\0\7" + len(m).to_bytes(2, "big") + m for m in messages]
+        return [bytes(12) + b"\7" + len(m).to_bytes(2, "big") + m for m in messages]
 
     watch = Stopwatch()
     for bodies in _batches(make):
         with watch.around(BATCH):
-            for body in bodies:
-                dispatcher.receive_tunnel_gateway(body, _NOW)
+            dispatcher.receive_tunnel_gateways(bodies, _NOW)
             dispatcher.flush(_NOW)
             out = dispatcher.transit_outgoing.pop(_NEXT)
         if len(out) != BATCH:

@@ -72,14 +72,13 @@ def _run(batch: int, packets: int) -> dict[str, float]:
     start = time.process_time()
     _feed(endpoint, passed, batch)
     costs["endpoint"] = (time.process_time() - start) / len(passed)
-    bodies = [m[9:] for m in endpoint.transit_outgoing[_BOB]]
+    bodies = endpoint.transit_outgoing[_BOB]
 
     gateway = _dispatcher()
     gateway.add_transit(TransitGateway(77, None, _BOB, 8, *keys[2], _FOREVER))
     start = time.process_time()
     for at in range(0, len(bodies), batch):
-        for item in bodies[at : at + batch]:
-            gateway.receive_tunnel_gateway(item, 1.0)
+        gateway.receive_tunnel_gateways(bodies[at : at + batch], 1.0)
         gateway.flush(1.0)
     entered = gateway.transit_outgoing[_BOB]
     costs["gateway"] = (time.process_time() - start) / len(entered)

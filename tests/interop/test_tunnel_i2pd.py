@@ -104,7 +104,7 @@ class Router:
             else:
                 message = Message.parse_short(raw)
                 if message.type == 19:
-                    self.dispatcher.receive_tunnel_gateway(message.body, now)
+                    self.dispatcher.receive_tunnel_gateways([raw], now)
                 elif message.type == 11:
                     self._open(message.body, now)
                 elif 21 <= message.type <= 26:

@@ -77,10 +77,9 @@ class Node:
         data = [m for m in messages if m[0] == 18]
         if data:
             self.dispatcher.receive_tunnel_data(data, sender, now)
+        self.dispatcher.receive_tunnel_gateways([m for m in messages if m[0] == 19], now)
         for message in messages:
-            if message[0] == 19:
-                self.dispatcher.receive_tunnel_gateway(message[9:], now)
-            elif message[0] != 18:
+            if message[0] not in (18, 19):
                 self.handle(message, sender, now)
 
     def handle(self, message: bytes, sender: bytes | None, now: float) -> None:

@@ -306,9 +306,9 @@ def test_transit_rate_follows_the_traffic() -> None:
 def test_junk_for_gateways(data: bytes) -> None:
     hop = node()
     assert ask(hop, sender=None, is_gateway=True, receive_tunnel_id=7)
-    hop.dispatcher.receive_tunnel_gateway(data, NOW)
-    framed = b"\0\0\0\x07" + len(data).to_bytes(2, "big") + data
-    hop.dispatcher.receive_tunnel_gateway(framed, NOW)
+    hop.dispatcher.receive_tunnel_gateways([data], NOW)
+    framed = bytes(9) + b"\0\0\0\x07" + len(data).to_bytes(2, "big") + data
+    hop.dispatcher.receive_tunnel_gateways([framed], NOW)
     hop.dispatcher.flush(NOW)
 
 
@@ -316,13 +316,13 @@ def test_a_gateway_bounds_what_waits() -> None:
     hop = node()
     assert ask(hop, sender=None, is_gateway=True, receive_tunnel_id=7)
     big = make_standard(20, 1, int(hop.wall.now() + 9) * 1000, bytes(60_000))
-    framed = b"\0\0\0\x07" + len(big).to_bytes(2, "big") + big
+    framed = bytes(9) + b"\0\0\0\x07" + len(big).to_bytes(2, "big") + big
     for _ in range(20):
-        hop.dispatcher.receive_tunnel_gateway(framed, NOW)
+        hop.dispatcher.receive_tunnel_gateways([framed], NOW)
     hop.dispatcher.flush(NOW)
     sent = len(hop.dispatcher.transit_outgoing[NEXT])
     assert 400 < sent < 600
-    hop.dispatcher.receive_tunnel_gateway(framed, NOW)
+    hop.dispatcher.receive_tunnel_gateways([framed], NOW)
     hop.dispatcher.flush(NOW)
     assert len(hop.dispatcher.transit_outgoing[NEXT]) > sent
 
