@@ -148,14 +148,14 @@ class ClientEngine:
             return
         self.stats.messages_in += 1
         if not isinstance(opened, Opened):
-            sender, to_hash, payload = opened
+            sender, to_hash, data, start, end = opened
             remote = self._by_static.get(sender)
             if remote is not None:
                 remote.heard_at = now
                 if remote.is_suspect:
                     remote.heard(now)
             if to_hash == self.owner:
-                self._receive_payload(payload, remote)
+                self._receive_payload(data, start, end, remote)
             return
         static, cloves, acks = opened[:3]
         if len(cloves) == 1 and cloves[0].message_type == MessageType.DATA:
@@ -296,11 +296,11 @@ class ClientEngine:
         if len(body) < end:
             self.stats.malformed += 1
         else:
-            self._receive_payload(body[4:end], remote)
+            self._receive_payload(body, 4, end, remote)
 
-    def _receive_payload(self, wrapped: bytes, remote: Remote | None) -> None:
+    def _receive_payload(self, data: bytes, start: int, end: int, remote: Remote | None) -> None:
         try:
-            protocol, from_port, to_port, payload = unwrap(wrapped)
+            protocol, from_port, to_port, payload = unwrap(data, start=start, end=end)
         except DecodeError:
             self.stats.malformed += 1
             return

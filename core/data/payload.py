@@ -57,21 +57,29 @@ def wrap(
         deflated = deflater.compress(data) + deflater.flush()
         if len(deflated) < size + 5:
             return prefix + deflated + trailer
-    return prefix + _STORED.pack(_STORED_FINAL, size, size ^ 0xFFFF) + data + trailer
+    return b"".join((prefix, _STORED.pack(_STORED_FINAL, size, size ^ 0xFFFF), data, trailer))
 
 
-def unwrap(wrapped: bytes, limit: int = PAYLOAD_BYTES_MAX) -> tuple[int, int, int, bytes]:
-    """``(protocol, from_port, to_port, data)``; DecodeError if malformed or over ``limit``."""
-    total = len(wrapped)
+def unwrap(
+    wrapped: bytes, limit: int = PAYLOAD_BYTES_MAX, *, start: int = 0, end: int | None = None
+) -> tuple[int, int, int, bytes]:
+    """``(protocol, from_port, to_port, data)``; DecodeError if malformed or over ``limit``.
+
+    The payload may be part of something larger: ``start`` and ``end`` save the caller a copy.
+    """
+    if end is None:
+        end = len(wrapped)
+    total = end - start
     if total < _HEADER_BYTES + 2:
         raise DecodeError("payload shorter than a gzip header")
-    magic, from_port, to_port, _, protocol = _PREFIX.unpack_from(wrapped)
-    if total >= STORED_OVERHEAD_BYTES and magic == _MAGIC and wrapped[_HEADER_BYTES] == 1:
-        _, size, inverse = _STORED.unpack_from(wrapped, _HEADER_BYTES)
-        if size ^ inverse == 0xFFFF and size + STORED_OVERHEAD_BYTES == total:
+    magic, from_port, to_port, _, protocol = _PREFIX.unpack_from(wrapped, start)
+    if total >= STORED_OVERHEAD_BYTES and magic == _MAGIC:
+        kind, size, inverse = _STORED.unpack_from(wrapped, start + _HEADER_BYTES)
+        if kind == 1 and size ^ inverse == 0xFFFF and size + STORED_OVERHEAD_BYTES == total:
             if size > limit:
                 raise DecodeError(f"payload of {size} bytes")
-            return protocol, from_port, to_port, wrapped[_STORED_START : _STORED_START + size]
+            start += _STORED_START
+            return protocol, from_port, to_port, wrapped[start : start + size]
     if magic >> 8 != _MAGIC >> 8:
         raise DecodeError("payload is not gzip")
-    return protocol, from_port, to_port, decompress(wrapped, limit)
+    return protocol, from_port, to_port, decompress(wrapped[start:end], limit)

@@ -224,11 +224,11 @@ def parse_payload(data: bytes) -> Payload:
     return payload
 
 
-def find_data(data: bytes) -> tuple[bytes, bytes] | None:
-    """``(destination hash, payload)`` if one Data message is all there is, but for padding.
+def find_data(data: bytes) -> tuple[bytes, int, int] | None:
+    """``(destination hash, start, end)`` if one Data message is all there is, but for padding.
 
-    The hot path: nearly every payload is like that. None for all others, malformed ones too;
-    :func:`parse_payload` is the reference.
+    What the message carries is ``data[start:end]``. The hot path: nearly every payload is like
+    that. None for all others, malformed ones too; :func:`parse_payload` is the reference.
     """
     end = len(data)
     if end < _DATA_HEAD_BYTES:
@@ -243,7 +243,7 @@ def find_data(data: bytes) -> tuple[bytes, bytes] | None:
         or stop + 3 + (data[stop + 1] << 8 | data[stop + 2]) != end
     ):
         return None
-    return to_hash, data[_DATA_HEAD_BYTES : _DATA_HEAD_BYTES + length]
+    return to_hash, _DATA_HEAD_BYTES, _DATA_HEAD_BYTES + length
 
 
 def _parse_clove(data: bytes, start: int, end: int) -> Clove:

@@ -353,11 +353,12 @@ class RatchetSessions:
 
     def open_data(
         self, ciphertext: bytes, now: float
-    ) -> tuple[bytes, bytes, bytes] | Opened | None:
+    ) -> tuple[bytes, bytes, bytes, int, int] | Opened | None:
         """As :meth:`open`, in short for what is most frequent by far.
 
-        ``(remote_static, destination hash, payload)`` if the message holds nothing but a Data
-        message for a destination, and nothing else is to be told. One flat path.
+        ``(remote_static, destination hash, bytes, start, end)`` if the message holds nothing but
+        a Data message for a destination, and nothing else is to be told; what was sent stands
+        between start and end of the bytes. One flat path.
         """
         table = self._table
         entry = table.entries.get(ciphertext[:8])
@@ -383,7 +384,8 @@ class RatchetSessions:
         if session.owes_reply and static not in self._owed:
             self._owed[static] = now + REPLY_DELAY_S
         self.counters.opened += 1
-        return static, *found
+        to_hash, start, end = found
+        return static, to_hash, data, start, end
 
     def _open_existing(
         self,

@@ -67,3 +67,16 @@ def test_junk_gives_decode_errors_only(
             unwrap(junk)
         except DecodeError:
             pass
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.binary(max_size=40), st.binary(max_size=9), st.binary(max_size=9), st.booleans())
+def test_a_payload_inside_something_larger(
+    data: bytes, before: bytes, behind: bytes, compress: bool
+) -> None:
+    wrapped = wrap(6, 1, 2, data * 9, compress=compress)
+    whole = before + wrapped + behind
+    end = len(before) + len(wrapped)
+    assert unwrap(whole, start=len(before), end=end) == unwrap(wrapped)
+    with pytest.raises(DecodeError):
+        unwrap(whole, start=len(before), end=end - 12)
