@@ -12,6 +12,7 @@ meta lease sets may live for 65535 s.
 from __future__ import annotations
 
 from enum import Enum
+from itertools import islice
 
 from core.data.lease_set import LeaseSet
 from core.data.lease_set_variants import AnyLeaseSet, EncryptedLeaseSet, MetaLeaseSet
@@ -22,6 +23,7 @@ META_END_AHEAD_MAX_MS = 65_535_000 + 60_000
 PUBLISHED_AHEAD_MAX_MS = 120_000
 USABLE_MIN_MS = 10_000
 """A lease set that ends sooner is not handed to an owner: a new one is fetched instead."""
+_EVICTION_SAMPLE = 32
 
 
 class LeaseVerdict(Enum):
@@ -77,7 +79,11 @@ def judge(lease_set: AnyLeaseSet, known: AnyLeaseSet | None, wall_ms: int) -> Le
 
 
 class LeaseSetTable:
-    """Lease sets by their key, at most ``count_max``; the one that ends first makes room."""
+    """Lease sets by their key, at most ``count_max``.
+
+    Of those stored longest ago the one that ends first makes room: looking at all of them for each
+    newcomer would be an invitation to flood a full table.
+    """
 
     def __init__(self, count_max: int) -> None:
         self._count_max = count_max
@@ -92,9 +98,10 @@ class LeaseSetTable:
     def put(self, lease_set: AnyLeaseSet) -> None:
         """Keep it, whatever was there."""
         key = lease_set.hash
-        if key not in self._table and len(self._table) >= self._count_max:
-            del self._table[min(self._table, key=lambda k: end_ms(self._table[k]))]
-        self._table[key] = lease_set
+        table = self._table
+        if table.pop(key, None) is None and len(table) >= self._count_max:
+            del table[min(islice(table, _EVICTION_SAMPLE), key=lambda k: end_ms(table[k]))]
+        table[key] = lease_set
 
     def remove(self, key: bytes) -> None:
         self._table.pop(key, None)
