@@ -99,18 +99,34 @@ def home_page(status: ProxyStatus, language: str) -> bytes:
     return html.document(translate("The I2P proxy works", language), content, language=language)
 
 
+def chromium_options(proxy: str) -> tuple[str, ...]:
+    """What Chromium must be told, as a shell reads it, for nothing to go around the proxy.
+
+    Chromium would open addresses of this machine itself, and let calls (WebRTC) find it by UDP.
+    """
+    return (
+        f"--proxy-server=http://{proxy}",
+        "--proxy-bypass-list='<-loopback>'",
+        "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+        "--disable-features=DnsOverHttps",
+    )
+
+
 def setup_page(proxy: str, language: str) -> bytes:
     """How to make a browser use it."""
     say = _speaker(language)
     address = html.text(proxy)
     base = f"http://{address}"
+    options = " ".join(
+        f"<span>{html.text(part)}</span>"
+        for part in ("chromium", "--user-data-dir=$HOME/.i2p-browser", *chromium_options(proxy))
+    )
     content = (
         f"<p>{say(_ADVICE)}</p>"
         f"<h2>Firefox</h2><p>{say('Settings → Network Settings → Manual proxy configuration:')} "
         f"<code>{address}</code> {say('as HTTP proxy, also for HTTPS.')} "
         f'{say("Or install this file:")} <a href="/policies.json">policies.json</a></p>'
-        f"<h2>Chromium</h2><p><code>chromium --user-data-dir=$HOME/.i2p-browser "
-        f"--proxy-server=http://{address} --disable-features=DnsOverHttps</code></p>"
+        f"<h2>Chromium</h2><p><code>{options}</code></p>"
         f"<h2>{say('Automatic configuration (PAC)')}</h2><p>"
         f'<a href="/proxy.pac">{base}/proxy.pac</a>: '
         f"{say('.i2p addresses go to the proxy, all others are opened directly')}<br>"
