@@ -4,6 +4,10 @@ Acks go out after ``ack_every`` packets or a short delay, at once when a gap ope
 The protocol has no receive window: a receiver short of room puts a delay above 60000 ms into its
 acks, and repeats an unchoke because nobody acknowledges it. i2pd: gives a stream up after 90 s
 without any progress, so a full buffer still takes one packet every ``FULL_TRICKLE_S``.
+i2pd 2.56: a choked stream sends something new only in answer to an ack that makes progress, and
+only if its pacing timer allows it at that moment; with nothing left to acknowledge it is silent for
+good. So the newest packets are not acknowledged while we choke, and one by one when there is room
+again, until something new arrives.
 """
 
 from __future__ import annotations
@@ -17,7 +21,9 @@ FULL_TRICKLE_S = 20.0
 CHOKE_RESERVE_BYTES = 1024 * 1024
 #: what one stream may hold while all streams of the session hold too much
 CROWDED_BYTES = 256 * 1024
-UNCHOKES = 3
+#: packets that stay unacknowledged while we choke: one is let go every ``FULL_TRICKLE_S``, then one
+#: with each ack that says there is room again
+HELD_PACKETS = 12
 #: i2pd: forgets a stream with the first ack after its CLOSE, and then never acknowledges ours; if
 #: our CLOSE is that ack, it answers
 CLOSE_ACK_DELAY_S = 0.050
@@ -32,6 +38,9 @@ class Receiver:
 
     __slots__ = (
         "_ample",
+        "_held",
+        "_release_at",
+        "_told",
         "_trickle_at",
         "_unacked",
         "ack_at",
@@ -62,6 +71,10 @@ class Receiver:
         self.refused = 0
         self._unacked = 0
         self._trickle_at = 0.0
+        #: the highest sequence that was acknowledged with everything below it
+        self._told = -1
+        self._held = HELD_PACKETS
+        self._release_at = 0.0
 
     def add(self, sequence: int, payload: bytes, now: float, round_trip_s: float) -> None:
         """Take a data packet (or SYN, or CLOSE) and decide when to acknowledge it."""
@@ -117,6 +130,15 @@ class Receiver:
         """The highest sequence with nothing missing below; -1 before the SYN."""
         return self.buffer.next_sequence - 1
 
+    @property
+    def ack_through(self) -> int:
+        """What an ack says: all that is received in order, but for what is held while choking."""
+        received = self.buffer.next_sequence - 1
+        if (self.is_choking or self.unchokes) and not self.buffer.early:
+            received = min(received, max(self._told, received - self._held))
+        self._told = max(self._told, received)
+        return received
+
     def _has_room(self, sequence: int, size: int, now: float) -> bool:
         limit = self.options.receive_bytes_max
         if self.is_crowded:
@@ -128,7 +150,8 @@ class Receiver:
             return True
         if not self.is_choking:
             self.is_choking = True
-            self._trickle_at = now + FULL_TRICKLE_S
+            self._held = HELD_PACKETS
+            self._trickle_at = self._release_at = now + FULL_TRICKLE_S
             self.ack_at = now
         is_next = sequence == buffer.next_sequence
         # Early packets stop first: the gap below them must always be able to close.
@@ -146,7 +169,7 @@ class Receiver:
         if self.is_crowded and self.buffer.buffered > CROWDED_BYTES // 2:
             return False
         self.is_choking = False
-        self.unchokes = UNCHOKES
+        self.unchokes = HELD_PACKETS
         return True
 
     def is_ack_due(self, now: float) -> bool:
@@ -159,13 +182,20 @@ class Receiver:
         delay_ms = None
         if self.is_choking:
             delay_ms = DELAY_CHOKE_SENT
+            if now >= self._release_at:
+                self._release_at = now + FULL_TRICKLE_S
+                self._held = max(1, self._held - 1)
         elif self.unchokes:
             self.unchokes -= 1
+            self._held = min(self._held, self.unchokes)
             delay_ms = 0
         self._unacked = 0
-        self.ack_at = now + max(UNCHOKE_INTERVAL_S, round_trip_s) if self.unchokes else 0.0
+        self.ack_at = now + max(UNCHOKE_INTERVAL_S, round_trip_s / 4) if self.unchokes else 0.0
         buffer = self.buffer
+        through = self.ack_through
+        nacks: list[int] = []
         if delay_ms is None and not buffer.early:
-            return _pack_plain(remote_id, local_id, 0, buffer.next_sequence - 1, 0, 0, 0, 0)
-        through, nacks = buffer.missing(NACKS_MAX)
+            return _pack_plain(remote_id, local_id, 0, through, 0, 0, 0, 0)
+        if buffer.early:
+            through, nacks = buffer.missing(NACKS_MAX)
         return build_packet(remote_id, local_id, 0, through, nacks=nacks, delay_ms=delay_ms)

@@ -321,7 +321,7 @@ class Sender:
             self.remote_id,
             self.local_id,
             0,
-            max(0, self._receiver.received_through),
+            max(0, self._receiver.ack_through),
             recipient_hash=b"" if self.is_inbound else self._remote.hash,
             resend_delay_s=round(self.recovery.round_trip.timeout),
             flags=flags,
@@ -343,7 +343,7 @@ class Sender:
             self.remote_id,
             self.local_id,
             sequence,
-            max(0, self._receiver.received_through),
+            max(0, self._receiver.ack_through),
             flags=CLOSE,
             signer=self._keys,
             payload=payload,
@@ -385,7 +385,7 @@ class Sender:
         leave = mtu - self._keys.signature_length if self._is_close_pending and remote_id else 0
         sequence = first = recovery.next_sequence
         snapshot = recovery.begin_burst(now)
-        ack = self._receiver.received_through
+        ack = self._receiver.ack_through
         flags = 0
         if ack < 0:
             ack, flags = 0, NO_ACK
@@ -434,7 +434,7 @@ class Sender:
         if signed is not None:
             out.append(self._outgoing(signed, True, sequence == 0))
             return
-        ack = self._receiver.received_through
+        ack = self._receiver.ack_through
         if ack < 0:
             head = _pack_plain(self.remote_id, self.local_id, sequence, 0, 0, 0, NO_ACK, 0)
         else:

@@ -18,6 +18,7 @@ from core.streaming.events import (
 )
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
+from tests.support.deterministic import SeededEntropy
 from tests.support.stream_path import KEYS, Network, Path, Transfer
 
 
@@ -240,19 +241,41 @@ def test_slow_reader_chokes_and_unchokes() -> None:
     assert job.is_exact
 
 
-def test_a_stalled_reader_still_takes_a_packet_now_and_then() -> None:
-    # i2pd gives up after 90 s without any progress.
+def test_a_stalled_reader_lets_acks_trickle_and_never_acknowledges_everything() -> None:
+    # i2pd gives up after 90 s without any progress; i2pd 2.56 never sends again once a choke has
+    # acknowledged all it sent.
     options = StreamingOptions(receive_bytes_max=100_000)
     network = Network(lambda: Path(delay=0.05), options=options)
     stream, peer = opened(network)
-    stream.write(b"x" * 500_000)
-    network.run(seconds=30)
+    told: list[int] = []
+    at_choke: list[int] = []
+
+    def watch(raw: bytes) -> bool:
+        packet = Packet.parse(raw)
+        told.append(packet.ack_through)
+        if packet.delay_ms:
+            at_choke.append(stream.next_sequence - 1 - packet.ack_through)
+        return False
+
+    network.ends[1].out.drop = watch
+    data = SeededEntropy("stalled").random_bytes(500_000)
+    assert stream.write(data) == len(data)
     progress = []
     for _ in range(5):
         network.run(seconds=60)
-        progress.append(peer.readable_bytes)
+        progress.append(told[-1])
     assert stream.state is peer.state is StreamState.OPEN
-    assert progress[0] < progress[1] < progress[-1] <= 200_000
+    assert peer.readable_bytes <= 200_000
+    assert progress[0] < progress[-1], "acks make some progress"
+    assert min(at_choke) >= 1, "the peer always has something to ask with"
+    received = bytearray()
+
+    def read() -> None:
+        received.extend(peer.read(1 << 20))
+
+    network.on_step = read
+    network.run(lambda: len(received) == len(data), seconds=60)
+    assert bytes(received) == data
 
 
 def test_memory_of_all_streams_is_bounded() -> None:
