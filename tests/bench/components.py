@@ -20,7 +20,7 @@ from core.crypto.aes import CbcDecryptor, EcbDecryptor
 from core.crypto.x25519 import X25519Key
 from core.data import payload
 from core.data.private_keys import PrivateKeys
-from core.garlic.cloves import Clove, Delivery
+from core.garlic.cloves import write_data_head
 from core.garlic.sessions import RatchetSessions
 from core.i2np.message import MessageType, make_standard
 from core.io.system import SystemEntropy
@@ -333,24 +333,23 @@ class _Ratchets:
             (self.bob, self.alice, self.to_alice),
             (self.alice, self.bob, self.to_bob),
         ):
-            target.open(source.seal(key, self.cloves()[0], _NOW), _NOW)
+            target.open(source.seal_body(key, b"".join(self.blocks()[0]), _NOW)[4:], _NOW)
 
-    def cloves(self) -> list[list[Clove]]:
-        return [
-            [Clove(Delivery.DESTINATION, _PEER, None, 20, 1, self._expires, os.urandom(1840))]
-            for _ in range(BATCH)
-        ]
+    def blocks(self) -> list[tuple[bytes, bytes]]:
+        head = write_data_head(_PEER, 1, self._expires, 1836)
+        return [(head, os.urandom(1836)) for _ in range(BATCH)]
 
 
 def _ratchet(is_seal_timed: bool) -> float:
     pair = _Ratchets()
     seal_watch, open_watch = Stopwatch(), Stopwatch()
     for _ in range(BATCHES):
-        batch = pair.cloves()
+        batch = pair.blocks()
         with seal_watch.around(BATCH):
-            messages = pair.alice.seal_batch(pair.to_bob, batch, _NOW)
+            bodies = pair.alice.seal_bodies(pair.to_bob, batch, _NOW)
+        messages = [body[4:] for body in bodies]
         with open_watch.around(BATCH):
-            opened = [pair.bob.open(message, _NOW) for message in messages]
+            opened = [pair.bob.open_data(message, _NOW) for message in messages]
         if not all(opened):
             raise RuntimeError("a message was lost")
         if (back := pair.bob.seal(pair.to_alice, [], _NOW)) is not None:

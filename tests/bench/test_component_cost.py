@@ -30,13 +30,13 @@ MEASURED = {
     "reassemble": 1.70,
     "own outbound tunnel, 2 hops": 2.42,
     "own inbound tunnel, 2 hops": 2.76,
-    "ratchet seal": 5.10,
-    "ratchet open": 6.20,
+    "ratchet seal": 4.30,
+    "ratchet open": 5.20,
     "gzip wrap and unwrap": 0.75,
     "stream sender": 0.64,
-    "stream receiver": 0.91,
+    "stream receiver": 0.70,
     "client session, out": 7.10,
-    "client session, in": 8.10,
+    "client session, in": 6.90,
 }
 
 
