@@ -21,6 +21,7 @@ def test_junk_everywhere(data: bytes) -> None:
     wall, entropy = FakeWallClock(), SeededEntropy(1)
     party = Party("alice", wall)
     assert party.sessions.open(data, 0.0) is None
+    assert party.sessions.open_data(data, 0.0) is None
     assert RouterGarlic(X25519Key.generate(entropy), wall).open(data, 0.0) is None
     keys = OneShotKeys()
     keys.register(data[:8].ljust(8, b"\0"), bytes(32), 0.0)
@@ -40,8 +41,9 @@ def test_mutations_of_genuine_messages() -> None:
             mutated[position] ^= 1 << position % 8
             if stage == 0 and position == 31:
                 continue
-            assert to.sessions.open(bytes(mutated), 0.0) is None
-            assert to.sessions.open(message[:position], 0.0) is None
+            for take in (to.sessions.open, to.sessions.open_data):
+                assert take(bytes(mutated), 0.0) is None
+                assert take(message[:position], 0.0) is None
         to.hear(message, 3.0)
         if stage == 0:
             reply = bob.say(b"reply", 3.0)
@@ -52,12 +54,13 @@ def test_mutations_of_genuine_messages() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.binary(max_size=120))
-def test_an_authenticated_peer_sends_junk_payloads(data: bytes) -> None:
+@given(st.binary(max_size=120), st.booleans())
+def test_an_authenticated_peer_sends_junk_payloads(data: bytes, is_short: bool) -> None:
     alice, bob = established(receive_window=16)
     session = alice.sessions._remotes[alice.other].current
     assert session is not None
-    opened = bob.sessions.open(session.seal(data, 0.0), 0.0)
+    take = bob.sessions.open_data if is_short else bob.sessions.open
+    opened = take(session.seal(data, 0.0), 0.0)
     if opened is None:
         assert bob.sessions.counters.forged == 1
     if len(bob.sessions):  # the junk was no termination
