@@ -339,8 +339,11 @@ class TcpTransport:
             # i2pd: writes without TCP_NODELAY, so a delayed ack holds its next frame up for 40 ms;
             # the kernel forgets the option after each ack.
             if _QUICKACK is not None:
-                with contextlib.suppress(OSError):
+                # Not suppress(): it costs as much as the call.
+                try:
                     sock.socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+                except OSError:
+                    pass
             self._links.receive_data(sock.link, self._read_buffer[:count], now)
             pause_s = self._links.read_pause(now)
             if pause_s > 0:

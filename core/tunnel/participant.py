@@ -68,10 +68,13 @@ def write_tunnel_data(
     """Append short-form TunnelData messages of our own making to ``out``."""
     ids = sink.entropy.random_bytes(4 * len(layers))
     expires = (sink.wall_now() + FORWARD_EXPIRATION_S).to_bytes(4, "big")
+    tail = expires + next_id
+    join, append = b"".join, out.append
     at = 0
     for iv, data in layers:
-        out.append(b"".join((_TUNNEL_DATA, ids[at : at + 4], expires, next_id, iv, data)))
-        at += 4
+        end = at + 4
+        append(join((_TUNNEL_DATA, ids[at:end], tail, iv, data)))
+        at = end
 
 
 class TransitTunnel:
@@ -234,5 +237,5 @@ class TransitGateway(TransitTunnel):
             return
         plain = self._gateway.take()
         self.messages += len(plain)
-        layers = self.encryptor().encrypt(plain)
+        layers = (self._encryptor or self.encryptor()).encrypt_at(plain, 0)
         write_tunnel_data(layers, self._next_id, sink, sink.queue(self.next_hash, True))

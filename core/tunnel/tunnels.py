@@ -173,7 +173,7 @@ class OutboundTunnel(OwnTunnel):
         if not plain:
             return
         self.messages += len(plain)
-        layers = self._decryptor.decrypt(plain)
+        layers = self._decryptor.decrypt_at(plain, 0)
         write_tunnel_data(layers, self._next_id, sink, sink.queue(self.hops[0], False))
 
 

@@ -20,6 +20,8 @@ FLAG_FLOOD = 0x01
 _TUNNEL_DATA_BYTES = 1037
 _TUNNEL_BLOCK_BYTES = 1040
 _TUNNEL_BLOCK_HEADER = BLOCK_HEADER.pack(3, _TUNNEL_DATA_BYTES)
+#: Looking for a run of equal blocks costs as much as it saves with about six.
+RUN_MIN = 8
 #: Java: 4096; a larger block cannot hold a RouterInfo anybody accepts.
 ROUTER_INFO_BLOCK_BYTES_MAX = 4097
 
@@ -146,7 +148,7 @@ def split_blocks(payload: bytes, messages: list[bytes], others: list[tuple[int, 
     end = len(payload)
     last = end - 3
     count = end // _TUNNEL_BLOCK_BYTES
-    if count > 1 and payload.startswith(_TUNNEL_BLOCK_HEADER):
+    if count >= RUN_MIN and payload.startswith(_TUNNEL_BLOCK_HEADER):
         # A run of tunnel data: if every header says so, each is where the one before it ends.
         run = count * _TUNNEL_BLOCK_BYTES
         kind, high, low = _TUNNEL_BLOCK_HEADER

@@ -454,9 +454,9 @@ class Connection:
         self.last_sent = now
         header = blocks.BLOCK_HEADER.pack
         frames: list[bytes] = []
-        length = len(messages[0])
-        if len(messages) == 1 or len(set(map(len, messages))) == 1:
+        if len(messages) >= blocks.RUN_MIN and len(set(map(len, messages))) == 1:
             # Tunnel data, or packets of one stream: the header between two is always the same.
+            length = len(messages[0])
             count = max(1, FRAME_PAYLOAD_BYTES // (length + 3))
             block = header(3, length)
             for at in range(0, len(messages), count):

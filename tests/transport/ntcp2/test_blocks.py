@@ -97,9 +97,9 @@ def slow_split(frame: bytes) -> tuple[list[bytes], list[tuple[int, bytes]], bool
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.integers(0, 6),
+    st.integers(0, 14),
     st.lists(st.tuples(st.sampled_from([3, 3, 3, 4, 254]), st.integers(9, 1100)), max_size=5),
-    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2), st.integers(0, 255)), max_size=2),
+    st.lists(st.tuples(st.integers(0, 13), st.integers(0, 2), st.integers(0, 255)), max_size=2),
     st.integers(0, 40),
 )
 def test_runs_of_tunnel_data_are_split_as_the_slow_twin_does(
