@@ -145,6 +145,8 @@ async def _look_at_pages(network: Network, root: Path) -> None:
                 await page.screenshot(shots / f"{number}-{language}.png")
         # Every page is translated into every language, if its words differ at all.
         assert len(titles) > len(PAGES) * (len(LANGUAGES) - 1), titles
+        dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+        await page.call("Emulation.setEmulatedMedia", features=dark)
         await page.call(
             "Emulation.setDeviceMetricsOverride",
             width=320,
