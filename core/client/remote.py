@@ -29,6 +29,8 @@ class Remote:
     hash: bytes
     static: bytes | None = None
     lease_set: AnyLeaseSet | None = None
+    leases_end_ms: int = 0
+    """When the last of its leases ends; 0 without a lease set."""
     lease: Lease | None = None
     outbound: OutboundTunnel | None = None
     avoid_gateway: bytes | None = None
@@ -56,6 +58,7 @@ class Remote:
     def adopt(self, lease_set: AnyLeaseSet, static: bytes) -> None:
         """Use a newer lease set; the lease in use stays if it is still in there."""
         self.lease_set = lease_set
+        self.leases_end_ms = max((lease.end_ms for lease in _leases(lease_set)), default=0)
         self.static = static
         if self.lease is not None and self.lease not in _leases(lease_set):
             self.lease = None
@@ -77,10 +80,7 @@ class Remote:
 
     def is_lease_set_old(self, wall_ms: int) -> bool:
         """True if the lease set ends so soon that a newer one should be asked for."""
-        if self.lease_set is None:
-            return True
-        latest = max((lease.end_ms for lease in _leases(self.lease_set)), default=0)
-        return latest < wall_ms + LEASE_REFRESH_MS
+        return self.leases_end_ms < wall_ms + LEASE_REFRESH_MS
 
     def heard(self, now: float) -> None:
         """A message came from it: what we know of it works."""

@@ -483,10 +483,11 @@ class ClientEngine:
 
     def _budget(self, static: bytes, now: float) -> int:
         """Stream packets that the ratchet session takes; its start has no room for bare acks."""
+        room = self.ratchet.can_send_existing(static, now)
+        if room is not None:
+            return room
         room = self.ratchet.can_send(static, now)
-        if room and self.ratchet.next_kind(static, now) != MessageKind.EXISTING:
-            return room + ACK_RESERVE
-        return room
+        return room + ACK_RESERVE if room else 0
 
     def _send_due_replies(self, now: float) -> None:
         for static in self.ratchet.replies_due(now):

@@ -308,6 +308,12 @@ class RatchetSessions:
             return REPLIES_PER_HANDSHAKE_MAX - chosen.handshake.replies_sent
         return 1 if self.new_session_wait(remote_static, now) <= 0 else 0
 
+    def can_send_existing(self, remote_static: bytes, now: float) -> int | None:
+        """:meth:`can_send` if the next message is one of a session, else None."""
+        remote = self._remotes.get(remote_static)
+        chosen = None if remote is None else remote.choose(now, SUSPECT_INTERVAL_S)
+        return chosen.can_send() if isinstance(chosen, RatchetSession) else None
+
     def new_session_wait(self, remote_static: bytes, now: float) -> float:
         """Seconds until another new session message to this remote makes sense."""
         remote = self._remotes.get(remote_static)

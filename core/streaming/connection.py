@@ -131,6 +131,8 @@ class Stream:
         self.remote_port = remote_port
         self.is_inbound = is_inbound
         self.state = StreamState.OPEN if is_inbound else StreamState.CONNECTING
+        self.is_dead = False
+        """True once closed in both directions or reset."""
         #: the peer's transient key, from its SYN
         self.remote_offline: OfflineSignature | None = None
         self.owner: object = None
@@ -188,11 +190,6 @@ class Stream:
         if self._sender.is_close_wanted or self.is_dead:
             return 0
         return max(0, self._host.options.send_bytes_max - self._sender.unsent)
-
-    @property
-    def is_dead(self) -> bool:
-        """True once closed in both directions or reset."""
-        return self.state is StreamState.CLOSED or self.state is StreamState.RESET
 
     @property
     def is_remote_closed(self) -> bool:
@@ -577,6 +574,7 @@ class Stream:
 
     def _die(self, state: StreamState) -> None:
         self.state = state
+        self.is_dead = True
         self._sender.drop()
         self._buffer.drop_early()
         if state is StreamState.RESET or not self._receiver.is_reading:

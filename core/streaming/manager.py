@@ -181,6 +181,8 @@ class StreamManager:
     @property
     def starved_remotes(self) -> list[bytes]:
         """Peers whose streams wait for a larger budget."""
+        if not self._starved:
+            return []
         return [remote_hash for remote_hash, streams in self._starved.items() if streams]
 
     def path_changed(self, remote_hash: bytes, now: float) -> None:
