@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from core.crypto.signing import SigningKey, SigningType
+from core.data.blinded_address import BlindedAddress
 from tests.interop.conftest import Network
 from tests.support import curl, web_site
 from tests.support.browser import Page, browser
+from tests.support.deterministic import SeededEntropy
 from tests.support.origin import body_of
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
@@ -106,6 +109,8 @@ async def _follow_helpers(network: Network, root: Path) -> None:
         await page.click("#link")
         await page.until("document.title.includes('another address')", 20)
         assert other in await page.text()
+        await fits(page, "conflict")
+        await page.screenshot(root / "conflict.png")
 
         # An address that is none.
         assert await page.open(f"{helper}damaged") == 409
@@ -123,6 +128,13 @@ PAGES = {
     "http://short.b32.i2p/": 400,
     "http://new-name.i2p/?i2paddresshelper=" + "a" * 52 + ".b32.i2p": 409,
 }
+INVITED = BlindedAddress(
+    SigningType.ED25519,
+    SigningKey.generate(SeededEntropy("invited")).public,
+    needs_secret=True,
+    needs_client_key=True,
+)
+PAGES[f"http://{INVITED.host}/"] = 400
 LANGUAGES = ("en", "de", "ru", "zh", "es", "fr")
 
 
