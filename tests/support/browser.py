@@ -195,9 +195,13 @@ class Page:
 
     async def choose_file(self, selector: str, path: Path) -> None:
         """Choose a file to upload."""
-        root = (await self.call("DOM.getDocument"))["root"]["nodeId"]
-        found = await self.call("DOM.querySelector", nodeId=root, selector=selector)
-        await self.call("DOM.setFileInputFiles", nodeId=found["nodeId"], files=[str(path)])
+        field = f"document.querySelector({json.dumps(selector)})"
+        await self.until(f"document.readyState === 'complete' && {field} !== null", 20)
+        # By object: node numbers end with every change of the document.
+        found = await self.call("Runtime.evaluate", expression=field)
+        await self.call(
+            "DOM.setFileInputFiles", objectId=found["result"]["objectId"], files=[str(path)]
+        )
 
     async def screenshot(self, path: Path) -> None:
         """What is seen, as a PNG."""
