@@ -42,15 +42,16 @@ class OwnNetwork:
         await manager.apply(tunnels)
         return manager
 
-    @staticmethod
-    async def until_ready(*managers: Manager) -> None:
-        """Raises AssertionError with what the tunnels say."""
+    async def until_ready(self, *managers: Manager) -> None:
+        """Raises AssertionError with what the tunnels and the routers say."""
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while not all(manager.is_ready for manager in managers):
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise AssertionError([manager.status() for manager in managers]) from None
+            tunnels = [manager.status() for manager in managers]
+            routers = [router.status() for router in self.routers]
+            raise AssertionError(tunnels, routers) from None
 
 
 def b32_of(manager: Manager, name: str) -> str:
