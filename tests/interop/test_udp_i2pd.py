@@ -76,7 +76,7 @@ async def _converse(program: Echo, gate: tuple[str, int], what: str) -> None:
         await asyncio.sleep(0.5)
     await asyncio.sleep(1)
     # i2pd: with version 3 it may change its path amid a burst, and then some of it is lost.
-    for attempt in range(3):
+    for attempt in range(8):
         burst = [b"packet %d %d " % (attempt, number) + b"x" * 900 for number in range(50)]
         for packet in burst:
             program.send(packet, gate)
@@ -87,8 +87,12 @@ async def _converse(program: Echo, gate: tuple[str, int], what: str) -> None:
         raise AssertionError(f"{what}: bursts get lost")
     # Longer than the interval of i2pd's acknowledgements.
     await asyncio.sleep(9)
-    program.send(b"still there", gate)
-    await until(f"{what}: still there", lambda: b"STILL THERE" in program.received, 20)
+
+    def is_still_there() -> bool:
+        program.send(b"still there", gate)
+        return b"STILL THERE" in program.received
+
+    await until(f"{what}: still there", is_still_there, 30)
 
 
 async def _arrive(program: Echo, wanted: set[bytes]) -> bool:
