@@ -46,15 +46,15 @@ async def visit_everything(page: Page, site: str, root: Path) -> None:
     assert got.read_bytes() == web_site.DOWNLOAD
 
     await page.click("#next")
-    await page.until("document.title === 'Second page'", 20)
+    await page.loaded(20, title="Second page")
     await page.click("#back")
-    await page.until("document.title === 'A site'", 20)
+    await page.loaded(20, title="A site")
 
     upload = root / "upload"
     upload.write_bytes(body_of(UPLOAD_BYTES))
     await page.choose_file("#upload", upload)
     await page.click("#send")
-    await page.until("document.title === 'Got it'", 30)
+    await page.loaded(30, title="Got it")
     assert await page.text("#words") == "grüße & more"
     assert await page.text("#digest") == hashlib.sha256(body_of(UPLOAD_BYTES)).hexdigest()
 
@@ -95,10 +95,10 @@ async def _follow_helpers(network: Network, root: Path) -> None:
         url = f"http://{site}{web_site.link_page(helper + site)}"
         assert await page.open(url) == 200
         await page.click("#link")
-        await page.until("document.title.includes('not in the address book')", 20)
+        await page.loaded(20, title="not in the address book")
         assert site in await page.text()
         await page.click("button[value=none]")
-        await page.until("document.title === 'Second page'", 30)
+        await page.loaded(30, title="Second page")
         assert await page.evaluate("location.href") == f"http://{friend}/site/second.html"
         assert await page.text("#referrer") == "from"
         assert await page.open(f"http://{friend}{web_site.PREFIX}") == 200
@@ -107,7 +107,7 @@ async def _follow_helpers(network: Network, root: Path) -> None:
         other = network.i2pd_site
         assert await page.open(f"http://{site}{web_site.link_page(helper + other)}") == 200
         await page.click("#link")
-        await page.until("document.title.includes('another address')", 20)
+        await page.loaded(20, title="another address")
         assert other in await page.text()
         await fits(page, "conflict")
         await page.screenshot(root / "conflict.png")

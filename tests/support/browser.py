@@ -151,9 +151,10 @@ class Page:
         status = await self.evaluate("performance.getEntriesByType('navigation')[0].responseStatus")
         return int(status)
 
-    async def loaded(self, timeout_s: float = 60) -> None:
-        """Wait for the end of loading."""
-        await self.until("document.readyState === 'complete'", timeout_s)
+    async def loaded(self, timeout_s: float = 60, *, title: str = "") -> None:
+        """Wait for the end of loading, of the page with ``title`` if that is given."""
+        condition = f"document.title.includes({json.dumps(title)})"
+        await self.until(f"document.readyState === 'complete' && {condition}", timeout_s)
 
     async def evaluate(self, script: str) -> Any:
         """The value of an expression; promises are awaited."""

@@ -100,7 +100,9 @@ def _link(query: str) -> str:
 
 
 def _index() -> str:
-    images = "".join(f'<img src="picture{number}.png" alt="">' for number in range(IMAGES))
+    images = "".join(
+        f'<img src="picture{number}.png" width="40" height="40" alt="">' for number in range(IMAGES)
+    )
     return _INDEX.format(images=images, enctype="multipart/form-data", words="grüße & more")
 
 
