@@ -117,7 +117,7 @@ async def _run(root: Path) -> None:
         ours = await own.run(own.routers[0], {"udps": UdpServerSection(target=target, **TWO_HOPS)})
         await until("our destination", lambda: b32_of(ours, "udps"))
 
-        net = I2pdNet(root / "i2pd", [installed("sid")] * 5)
+        net = I2pdNet(root / "i2pd", [installed("sid")] * 5, first_octet=81)
         peer = net.routers[4]
         keys = PrivateKeys.generate_destination(SystemEntropy())
         peer.tunnels = (
