@@ -256,6 +256,7 @@ def test_our_tunnels_lead_through_i2pd(net: I2pdNet, fmt: RecordFormat) -> None:
     asyncio.run(body())
 
 
+@pytest.mark.slow
 def test_tunnels_of_i2pd_lead_through_us(net: I2pdNet) -> None:
     for router in net.routers:
         router.write_router_info_once()
