@@ -8,6 +8,7 @@ spares and never used.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
 from core.base.ports import Entropy
@@ -77,39 +78,26 @@ def write_tunnel_data(
         at = end
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class TransitTunnel:
     """What the three kinds have in common. ``previous`` is the hop before us (None for gateways),
     ``next_hash`` the hop after us; ``expires_at`` is monotonic."""
 
-    __slots__ = (
-        "_encryptor",
-        "_keys",
-        "_next_id",
-        "expires_at",
-        "messages",
-        "next_hash",
-        "previous",
-        "tunnel_id",
-    )
+    tunnel_id: int
+    previous: bytes | None
+    next_hash: bytes
+    next_tunnel_id: InitVar[int]
+    layer_key: InitVar[bytes]
+    iv_key: InitVar[bytes]
+    expires_at: float
+    messages: int = field(default=0, init=False)
+    _next_id: bytes = field(init=False)
+    _keys: tuple[bytes, bytes] = field(init=False)
+    _encryptor: HopEncryptor | None = field(default=None, init=False)
 
-    def __init__(
-        self,
-        tunnel_id: int,
-        previous: bytes | None,
-        next_hash: bytes,
-        next_tunnel_id: int,
-        layer_key: bytes,
-        iv_key: bytes,
-        expires_at: float,
-    ) -> None:
-        self.tunnel_id = tunnel_id
-        self.previous = previous
-        self.next_hash = next_hash
+    def __post_init__(self, next_tunnel_id: int, layer_key: bytes, iv_key: bytes) -> None:
         self._next_id = next_tunnel_id.to_bytes(4, "big")
         self._keys = (layer_key, iv_key)
-        self._encryptor: HopEncryptor | None = None
-        self.expires_at = expires_at
-        self.messages = 0
 
     def encryptor(self) -> HopEncryptor:
         if self._encryptor is None:
@@ -123,10 +111,9 @@ class TransitTunnel:
         """Give up what waited too long."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Participant(TransitTunnel):
     """Encrypts and passes on."""
-
-    __slots__ = ()
 
     def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
         encryptor = self._encryptor or self.encryptor()
@@ -136,28 +123,14 @@ class Participant(TransitTunnel):
         encryptor.relay(group, ids, self._next_id, sink.queue(self.next_hash, True))
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class TransitEndpoint(TransitTunnel):
     """The last hop of an outbound tunnel: delivers to routers and to other tunnels' gateways."""
 
-    __slots__ = ("_endpoint", "_targets", "_targets_until", "dropped")
-
-    def __init__(
-        self,
-        tunnel_id: int,
-        previous: bytes | None,
-        next_hash: bytes,
-        next_tunnel_id: int,
-        layer_key: bytes,
-        iv_key: bytes,
-        expires_at: float,
-    ) -> None:
-        super().__init__(
-            tunnel_id, previous, next_hash, next_tunnel_id, layer_key, iv_key, expires_at
-        )
-        self._endpoint: Endpoint | None = None
-        self._targets: set[bytes] = set()
-        self._targets_until = 0.0
-        self.dropped = 0
+    dropped: int = field(default=0, init=False)
+    _endpoint: Endpoint | None = field(default=None, init=False)
+    _targets: set[bytes] = field(default_factory=set, init=False)
+    _targets_until: float = field(default=0.0, init=False)
 
     def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
         layers = (self._encryptor or self.encryptor()).encrypt_at(group, SHORT_IV_OFFSET)
@@ -198,27 +171,13 @@ class TransitEndpoint(TransitTunnel):
             self._endpoint.reassembler.expire(now)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class TransitGateway(TransitTunnel):
     """The first hop of an inbound tunnel: takes whole messages from anyone."""
 
-    __slots__ = ("_gateway", "_waiting_bytes", "dropped")
-
-    def __init__(
-        self,
-        tunnel_id: int,
-        previous: bytes | None,
-        next_hash: bytes,
-        next_tunnel_id: int,
-        layer_key: bytes,
-        iv_key: bytes,
-        expires_at: float,
-    ) -> None:
-        super().__init__(
-            tunnel_id, previous, next_hash, next_tunnel_id, layer_key, iv_key, expires_at
-        )
-        self._gateway: Gateway | None = None
-        self._waiting_bytes = 0
-        self.dropped = 0
+    dropped: int = field(default=0, init=False)
+    _gateway: Gateway | None = field(default=None, init=False)
+    _waiting_bytes: int = field(default=0, init=False)
 
     def accept(self, message: bytes, sink: Sink, now: float) -> None:
         """Take one standard-form message; what exceeds the bounds is dropped and counted."""
