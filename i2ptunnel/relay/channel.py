@@ -41,6 +41,30 @@ class Channel(Protocol):
         ...
 
 
+class WrappedChannel:
+    """A channel around another; each kind replaces the calls that it has something to add to."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: Channel) -> None:
+        self._inner = inner
+
+    async def read(self, limit: int = READ_BYTES) -> bytes:
+        return await self._inner.read(limit)
+
+    async def write(self, data: bytes) -> None:
+        await self._inner.write(data)
+
+    async def close_write(self) -> None:
+        await self._inner.close_write()
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def reset(self) -> None:
+        self._inner.reset()
+
+
 class I2pStream(Channel, Protocol):
     """A stream through I2P."""
 
@@ -97,13 +121,14 @@ class Traffic:
         self.outbound = None if outbound_bytes_s is None else Pace(outbound_bytes_s)
 
 
-class CountedChannel:
+class CountedChannel(WrappedChannel):
     """A channel into I2P whose bytes are counted, and held back to the tunnel's limits."""
 
-    __slots__ = ("_inner", "_traffic")
+    __slots__ = ("_traffic",)
 
     def __init__(self, inner: Channel, traffic: Traffic) -> None:
-        self._inner, self._traffic = inner, traffic
+        super().__init__(inner)
+        self._traffic = traffic
 
     async def read(self, limit: int = READ_BYTES) -> bytes:
         pace = self._traffic.inbound
@@ -120,15 +145,6 @@ class CountedChannel:
             await self._traffic.outbound.wait(len(data))
         await self._inner.write(data)
         self._traffic.sent += len(data)
-
-    async def close_write(self) -> None:
-        await self._inner.close_write()
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-    def reset(self) -> None:
-        self._inner.reset()
 
 
 async def finish_politely(

@@ -9,17 +9,17 @@ from typing import Any
 from core.base.errors import PeerError, Unavailable
 from i2ptunnel.protocols.irc_filter import IrcClientFilter
 from i2ptunnel.protocols.irc_server import IrcServerFilter, error_line
-from i2ptunnel.relay.channel import READ_BYTES, Channel
+from i2ptunnel.relay.channel import READ_BYTES, Channel, WrappedChannel
 
 
-class IrcClientStream:
+class IrcClientStream(WrappedChannel):
     """The way to an IRC server: what is written is filtered, and what is read is.
 
     ``read`` also returns what the filter itself has to say to the client.
     """
 
     def __init__(self, inner: Channel, irc: IrcClientFilter) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._irc = irc
         self._reading: asyncio.Task[bytes] | None = None
         self._told: asyncio.Future[None] | None = None
@@ -62,17 +62,8 @@ class IrcClientStream:
         if passed:
             await self._inner.write(passed)
 
-    async def close_write(self) -> None:
-        await self._inner.close_write()
 
-    async def close(self) -> None:
-        await self._inner.close()
-
-    def reset(self) -> None:
-        self._inner.reset()
-
-
-class IrcVisitorStream:
+class IrcVisitorStream(WrappedChannel):
     """A user's stream, in front of our IRC server: what is read of it is filtered.
 
     Who is no IRC client, or is not registered ``registration_timeout_s`` after the start, is told
@@ -80,7 +71,7 @@ class IrcVisitorStream:
     """
 
     def __init__(self, inner: Channel, irc: IrcServerFilter, registration_timeout_s: float) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._irc = irc
         self._deadline = asyncio.get_running_loop().time() + registration_timeout_s
         self._writing = asyncio.Lock()
@@ -113,12 +104,3 @@ class IrcVisitorStream:
     async def write(self, data: bytes) -> None:
         async with self._writing:
             await self._inner.write(data)
-
-    async def close_write(self) -> None:
-        await self._inner.close_write()
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-    def reset(self) -> None:
-        self._inner.reset()

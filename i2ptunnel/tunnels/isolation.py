@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from core.base.errors import I2PError, Retry, Unavailable
-from i2ptunnel.relay.channel import READ_BYTES, Channel, I2pSession
+from i2ptunnel.relay.channel import Channel, I2pSession, WrappedChannel
 from i2ptunnel.tunnels.base import SessionRequest, end_task
 
 #: how long an identity stays after its last use
@@ -32,13 +32,13 @@ class Identity:
         self.used_at = now
 
 
-class HeldChannel:
+class HeldChannel(WrappedChannel):
     """A channel that counts as a use of its identity until it is closed, reset or parked."""
 
-    __slots__ = ("_identity", "_inner", "_is_ended", "_is_parked", "_now")
+    __slots__ = ("_identity", "_is_ended", "_is_parked", "_now")
 
     def __init__(self, inner: Channel, identity: Identity, now: Callable[[], float]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._identity = identity
         self._now = now
         self._is_parked = False
@@ -56,22 +56,13 @@ class HeldChannel:
             self._is_parked = False
             self._identity.users += 1
 
-    async def read(self, limit: int = READ_BYTES) -> bytes:
-        return await self._inner.read(limit)
-
-    async def write(self, data: bytes) -> None:
-        await self._inner.write(data)
-
-    async def close_write(self) -> None:
-        await self._inner.close_write()
-
     async def close(self) -> None:
         self._end()
-        await self._inner.close()
+        await super().close()
 
     def reset(self) -> None:
         self._end()
-        self._inner.reset()
+        super().reset()
 
     def _end(self) -> None:
         if not self._is_ended:
