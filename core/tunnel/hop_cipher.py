@@ -22,6 +22,12 @@ from core.crypto.aes import CbcDecryptor, CbcEncryptor, EcbDecryptor, EcbEncrypt
 from core.tunnel.constants import DATA_BYTES, IV_BYTES, LAYER_BYTES
 
 
+def _check_lengths(messages: Sequence[bytes]) -> None:
+    for message in messages:
+        if len(message) != LAYER_BYTES:
+            raise LocalError(f"tunnel layer of {len(message)} bytes")
+
+
 class HopEncryptor:
     """One hop's layer, as the hop applies it; ``layer_key`` and ``iv_key`` are 32 bytes each."""
 
@@ -34,9 +40,7 @@ class HopEncryptor:
 
     def encrypt(self, messages: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """(IV 16, data 1008) for each 1024-byte ``IV || data``; LocalError on another length."""
-        for message in messages:
-            if len(message) != LAYER_BYTES:
-                raise LocalError(f"tunnel layer of {len(message)} bytes")
+        _check_lengths(messages)
         return self.encrypt_at(messages, 0)
 
     def encrypt_at(self, messages: Sequence[bytes], offset: int) -> list[tuple[bytes, bytes]]:
@@ -112,9 +116,7 @@ class LayerDecryptor:
 
     def decrypt(self, messages: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """(IV 16, data 1008) for each 1024-byte ``IV || data``; LocalError on another length."""
-        for message in messages:
-            if len(message) != LAYER_BYTES:
-                raise LocalError(f"tunnel layer of {len(message)} bytes")
+        _check_lengths(messages)
         return self.decrypt_at(messages, 0)
 
     def decrypt_at(self, messages: Sequence[bytes], offset: int) -> list[tuple[bytes, bytes]]:
