@@ -13,7 +13,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from types import TracebackType
 
 _BLOCK = os.urandom(1 << 20)
 _PIECE = 1 << 18
@@ -122,12 +121,7 @@ class OriginProcess:
         self.port = int(self.process.stdout.readline())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
         assert self.process.stdout is not None

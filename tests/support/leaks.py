@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from types import TracebackType
 
 from tests.support.namespace import enter_private_network
 
@@ -83,12 +82,7 @@ class Watch:
             thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._is_over = True
         for thread in self._threads:
             thread.join()

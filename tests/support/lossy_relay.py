@@ -26,7 +26,6 @@ import threading
 import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from types import TracebackType
 
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF = 0x400454CA
@@ -158,12 +157,7 @@ class Internet:
         self._relay.stdin.write(json.dumps([*delay_s, loss]).encode() + b"\n")
         self._relay.stdin.flush()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
     def _close(self) -> None:
