@@ -24,7 +24,7 @@ from core.tunnel.records import SHORT, HopIdentity, RecordFormat
 from core.tunnel.selection import HopSelector
 from core.tunnel.transit import TransitHops, TransitLimits
 from tests.support.deterministic import FakeWallClock, SeededEntropy
-from tests.tunnel.network import PlainSealer, open_one_shot, open_to_router
+from tests.tunnel.network import PlainSealer, Receiver, open_one_shot, open_to_router
 
 
 def make_info(keys: PrivateKeys, host: str, caps: str = "OR", **options: str) -> RouterInfo:
@@ -74,7 +74,7 @@ class Directory:
         return self.infos.values()
 
 
-class Router:
+class Router(Receiver):
     """What the engine does around a tunnel manager, reduced to its core."""
 
     def __init__(self, name: str, host: str, wall: FakeWallClock, fmt: RecordFormat) -> None:
@@ -109,21 +109,12 @@ class Router:
     def decline(self) -> None:
         self.transit.configure(TransitLimits(accepts=False))
 
-    def receive(self, sender: bytes, messages: list[bytes], now: float) -> None:
-        data = [m for m in messages if m[0] == 18]
-        if data:
-            self.dispatcher.receive_tunnel_data(data, sender, now)
-        self.dispatcher.receive_tunnel_gateways([m for m in messages if m[0] == 19], now)
-        for message in messages:
-            if message[0] not in (18, 19):
-                self._handle(message, sender, now)
-
-    def _handle(self, message: bytes, sender: bytes | None, now: float) -> None:
+    def handle(self, message: bytes, sender: bytes | None, now: float) -> None:
         kind, message_id = message[0], int.from_bytes(message[1:5], "big")
         if kind == 11:
             inner = open_one_shot(self.keys, message[13:]) or open_to_router(self.key, message[13:])
             if inner is not None:
-                self._handle(inner, None, now)
+                self.handle(inner, None, now)
         elif kind == 10:
             self.manager.receive_delivery_status(int.from_bytes(message[9:13], "big"), now)
         else:
@@ -137,7 +128,7 @@ class Router:
                 if message[0] == 20:
                     self.inbox.append((owner, message[16:]))
                 else:
-                    self._handle(message[:5] + message[9:13] + message[16:], None, now)
+                    self.handle(message[:5] + message[9:13] + message[16:], None, now)
             while (event := self.manager.next_event()) is not None:
                 self.events.append((now, event))
                 if isinstance(event, RegisterReplyKey):

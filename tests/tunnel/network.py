@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from core.base.errors import DecodeError
 from core.crypto.aead import ChaChaPoly
 from core.crypto.noise import SymmetricState
@@ -45,7 +47,26 @@ def open_to_router(key: X25519Key, data: bytes) -> bytes | None:
         return None
 
 
-class Node:
+class Receiver(ABC):
+    """Sorts what arrives as a router engine does: tunnel messages to the dispatcher."""
+
+    dispatcher: TunnelDispatcher
+
+    def receive(self, sender: bytes, messages: list[bytes], now: float) -> None:
+        data = [m for m in messages if m[0] == 18]
+        if data:
+            self.dispatcher.receive_tunnel_data(data, sender, now)
+        self.dispatcher.receive_tunnel_gateways([m for m in messages if m[0] == 19], now)
+        for message in messages:
+            if message[0] not in (18, 19):
+                self.handle(message, sender, now)
+
+    @abstractmethod
+    def handle(self, message: bytes, sender: bytes | None, now: float) -> None:
+        """Any other message; ``sender`` is None for what came inside another."""
+
+
+class Node(Receiver):
     """A dispatcher with transit, and what a router engine would do around them."""
 
     def __init__(self, name: str, wall: FakeWallClock, limits: TransitLimits | None = None) -> None:
@@ -72,15 +93,6 @@ class Node:
     @property
     def hop(self) -> BuildHop:
         return BuildHop(self.hash, self.key.public)
-
-    def receive(self, sender: bytes, messages: list[bytes], now: float) -> None:
-        data = [m for m in messages if m[0] == 18]
-        if data:
-            self.dispatcher.receive_tunnel_data(data, sender, now)
-        self.dispatcher.receive_tunnel_gateways([m for m in messages if m[0] == 19], now)
-        for message in messages:
-            if message[0] not in (18, 19):
-                self.handle(message, sender, now)
 
     def handle(self, message: bytes, sender: bytes | None, now: float) -> None:
         kind, message_id = message[0], int.from_bytes(message[1:5], "big")
