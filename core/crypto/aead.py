@@ -5,7 +5,8 @@ Building a context costs as much as sealing a small message, so a context lives 
 
 Hot paths bind ``raw_seal`` and ``raw_open`` to locals: the same operation on a ready 12-byte nonce,
 ``(n << 32).to_bytes(12, "little")``. ``raw_open`` raises :data:`InvalidTag`, which other rooms
-import from here. Where each message has a key of its own, :data:`RawChaChaPoly` saves the wrapper.
+import from here. Where each message has a key of its own, :func:`seal_once` and :func:`open_once`
+save the wrapper.
 """
 
 from __future__ import annotations
@@ -18,18 +19,17 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 
 from core.base.errors import DecodeError, LocalError
+from core.base.native import accelerated
 
 __all__ = [
     "TAG_LENGTH",
     "AuthenticationError",
     "ChaChaPoly",
     "InvalidTag",
-    "RawChaChaPoly",
     "chacha20_xor",
+    "open_once",
+    "seal_once",
 ]
-
-RawChaChaPoly = ChaCha20Poly1305
-"""Its ``encrypt`` and ``decrypt`` are ``raw_seal`` and ``raw_open``. The key is 32 bytes."""
 
 TAG_LENGTH = 16
 """Bytes that sealing adds."""
@@ -66,6 +66,25 @@ class ChaChaPoly:
             return self.raw_open(_nonce12(nonce), ciphertext, ad)
         except InvalidTag:
             raise AuthenticationError("AEAD authentication failed") from None
+
+
+@accelerated
+def seal_once(key: bytes, number: int, plaintext: bytes, ad: bytes) -> bytes:
+    """Ciphertext and tag under a ``key`` of 32 bytes that nothing else uses; nonce ``number``."""
+    return ChaCha20Poly1305(key).encrypt((number << 32).to_bytes(12, "little"), plaintext, ad)
+
+
+@accelerated
+def open_once(key: bytes, number: int, message: bytes, start: int, ad: bytes) -> bytes:
+    """The plaintext of what :func:`seal_once` made, which is ``message[start:]``.
+
+    AuthenticationError as :meth:`ChaChaPoly.open`.
+    """
+    nonce = (number << 32).to_bytes(12, "little")
+    try:
+        return ChaCha20Poly1305(key).decrypt(nonce, message[start:], ad)
+    except InvalidTag:
+        raise AuthenticationError("AEAD authentication failed") from None
 
 
 def _nonce12(nonce: int) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from core.base.errors import LocalError
+from core.base.native import accelerated
 
 HASH_LENGTH = 32
 _BLOCK_LENGTH = 64
@@ -54,6 +55,7 @@ def hkdf(salt: bytes, ikm: bytes, info: bytes, length: int) -> bytes:
     return output[:length]
 
 
+@accelerated
 def chain_step(ikm: bytes, info: bytes) -> Callable[[bytes], tuple[bytes, bytes]]:
     """One step of a hash chain: ``step(key)`` is ``hkdf(key, ikm, info, 64)`` in two halves.
 

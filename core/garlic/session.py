@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy
-from core.crypto.aead import AuthenticationError, InvalidTag, RawChaChaPoly
+from core.crypto.aead import open_once, seal_once
 from core.garlic.cloves import (
     ACK_REQUEST_BLOCK,
     PAYLOAD_BYTES_MAX,
@@ -199,7 +199,7 @@ class RatchetSession:
             if number >= self._next_key_after and not self._send_ratchet.block:
                 self._send_ratchet.start(send.set_id + 1, self._entropy)
                 self._has_upkeep = True
-            sealed = RawChaChaPoly(key).encrypt((number << 32).to_bytes(12, "little"), payload, tag)
+            sealed = seal_once(key, number, payload, tag)
             size += EXISTING_BYTES_OVERHEAD
             bodies.append(b"".join((size.to_bytes(4, "big"), tag, sealed)))
         self.owes_reply = bool(self._acks_owed)  # more than one message has room for
@@ -274,11 +274,7 @@ class RatchetSession:
         if key is None:
             raise DecodeError("message number used before")
         tag = message[:8]
-        nonce = (number << 32).to_bytes(12, "little")
-        try:
-            data = RawChaChaPoly(key).decrypt(nonce, message[8:], tag)
-        except InvalidTag:
-            raise AuthenticationError("existing session message is forged") from None
+        data = open_once(key, number, message, 8, tag)
         tag_set.consumed(tag, number)
         self.last_received = now
         self._unanswered_since = None

@@ -15,6 +15,7 @@ from hashlib import sha256
 from struct import Struct
 
 from core.base.errors import DecodeError
+from core.base.native import accelerated
 from core.tunnel.constants import STANDARD_HEADER_BYTES
 from core.tunnel.delivery import DeliveryTuple, parse_fragment
 from core.tunnel.fragments import Reassembler
@@ -28,6 +29,7 @@ _HEADER_BYTES_MAX = 1 + _TUNNEL.size
 _LOCAL_TARGET: tuple[int, bytes | None, int | None] = (0, None, None)
 
 
+@accelerated
 class Endpoint:
     """Checks, splits and reassembles; ``malformed`` counts the tunnel messages that were dropped,
     wholly or from a malformed fragment on."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from core.base.errors import LocalError
+from core.base.native import accelerated
 from core.tunnel.constants import FRAGMENT_NUMBER_MAX, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX
 from core.tunnel.delivery import DeliveryTuple, Fragment, write_target
 
@@ -23,6 +24,7 @@ _FIRST_EXTRA_BYTES = 6
 """Message id and size in a first fragment."""
 
 
+@accelerated
 def pack(deliveries: Iterable[DeliveryTuple]) -> list[bytes]:
     """Payloads (1 to 1003 bytes each) that carry ``deliveries`` in order.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from core.base.native import accelerated
 from core.base.ports import Entropy
 from core.tunnel.constants import IV_BYTES, PAYLOAD_BYTES_MAX
 from core.tunnel.delivery import DeliveryTuple
@@ -16,6 +17,7 @@ from core.tunnel.fragments import pack
 _PADDING_POOL_BYTES = 3 * PAYLOAD_BYTES_MAX
 
 
+@accelerated
 class Preprocessor:
     """Turns payloads into plaintext tunnel messages: IV, checksum, non-zero padding, zero byte.
 

@@ -15,9 +15,10 @@ a partial block would shift every later message of the tunnel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from core.base.errors import LocalError
+from core.base.native import accelerated
 from core.crypto.aes import CbcDecryptor, CbcEncryptor, EcbDecryptor, EcbEncryptor
 from core.tunnel.constants import DATA_BYTES, IV_BYTES, LAYER_BYTES
 
@@ -28,6 +29,18 @@ def _check_lengths(messages: Sequence[bytes]) -> None:
             raise LocalError(f"tunnel layer of {len(message)} bytes")
 
 
+def _write_tunnel_data(
+    layers: Iterable[tuple[bytes, bytes]], ids: bytes, tail: bytes, out: list[bytes]
+) -> None:
+    join, append = b"".join, out.append
+    at = 0
+    for iv, data in layers:
+        end = at + 4
+        append(join((b"\x12", ids[at:end], tail, iv, data)))
+        at = end
+
+
+@accelerated
 class HopEncryptor:
     """One hop's layer, as the hop applies it; ``layer_key`` and ``iv_key`` are 32 bytes each."""
 
@@ -73,6 +86,14 @@ class HopEncryptor:
         self._last = last
         return result
 
+    def emit(self, messages: Sequence[bytes], ids: bytes, tail: bytes, out: list[bytes]) -> None:
+        """Append to ``out`` short-form TunnelData around ``IV || data`` of our own, encrypted.
+
+        ``ids`` has 4 bytes for each of them; ``tail`` is the 4-byte expiration in seconds and the
+        4-byte tunnel id.
+        """
+        _write_tunnel_data(self.encrypt_at(messages, 0), ids, tail, out)
+
     def relay(
         self, messages: Sequence[bytes], ids: bytes, next_id: bytes, out: list[bytes]
     ) -> None:
@@ -99,6 +120,7 @@ class HopEncryptor:
         self._last = last
 
 
+@accelerated
 class LayerDecryptor:
     """All layers of a tunnel, as its creator undoes them.
 
@@ -118,6 +140,10 @@ class LayerDecryptor:
         """(IV 16, data 1008) for each 1024-byte ``IV || data``; LocalError on another length."""
         _check_lengths(messages)
         return self.decrypt_at(messages, 0)
+
+    def emit(self, messages: Sequence[bytes], ids: bytes, tail: bytes, out: list[bytes]) -> None:
+        """As :meth:`HopEncryptor.emit`, with the layers taken off in advance."""
+        _write_tunnel_data(self.decrypt_at(messages, 0), ids, tail, out)
 
     def decrypt_at(self, messages: Sequence[bytes], offset: int) -> list[tuple[bytes, bytes]]:
         """Like :meth:`decrypt`, the layer starting at ``offset`` and reaching to the end.

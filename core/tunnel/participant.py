@@ -21,9 +21,8 @@ from core.tunnel.delivery import DeliveryTuple
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.fragments import Reassembler
 from core.tunnel.gateway import Gateway
-from core.tunnel.hop_cipher import HopEncryptor
+from core.tunnel.hop_cipher import HopEncryptor, LayerDecryptor
 
-_TUNNEL_DATA = b"\x12"
 _ENDPOINT_BYTES_MAX = 192 * 1024
 _ENDPOINT_PARTIALS_MAX = 128
 _GATEWAY_BYTES_MAX = 512 * 1024
@@ -63,19 +62,17 @@ class Sink(Protocol):
         ...
 
 
-def write_tunnel_data(
-    layers: list[tuple[bytes, bytes]], next_id: bytes, sink: Sink, out: list[bytes]
+def emit_tunnel_data(
+    cipher: HopEncryptor | LayerDecryptor,
+    plain: list[bytes],
+    next_id: bytes,
+    sink: Sink,
+    out: list[bytes],
 ) -> None:
     """Append short-form TunnelData messages of our own making to ``out``."""
-    ids = sink.entropy.random_bytes(4 * len(layers))
+    ids = sink.entropy.random_bytes(4 * len(plain))
     expires = (sink.wall_now() + FORWARD_EXPIRATION_S).to_bytes(4, "big")
-    tail = expires + next_id
-    join, append = b"".join, out.append
-    at = 0
-    for iv, data in layers:
-        end = at + 4
-        append(join((_TUNNEL_DATA, ids[at:end], tail, iv, data)))
-        at = end
+    cipher.emit(plain, ids, expires + next_id, out)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -196,5 +193,5 @@ class TransitGateway(TransitTunnel):
             return
         plain = self._gateway.take()
         self.messages += len(plain)
-        layers = (self._encryptor or self.encryptor()).encrypt_at(plain, 0)
-        write_tunnel_data(layers, self._next_id, sink, sink.queue(self.next_hash, True))
+        queue = sink.queue(self.next_hash, True)
+        emit_tunnel_data(self._encryptor or self.encryptor(), plain, self._next_id, sink, queue)

@@ -12,7 +12,7 @@ from core.tunnel.constants import SHORT_IV_OFFSET, TUNNEL_LIFETIME_S
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.gateway import Gateway
 from core.tunnel.hop_cipher import LayerDecryptor
-from core.tunnel.participant import Sink, write_tunnel_data
+from core.tunnel.participant import Sink, emit_tunnel_data
 
 
 class OwnTunnel:
@@ -173,8 +173,8 @@ class OutboundTunnel(OwnTunnel):
         if not plain:
             return
         self.messages += len(plain)
-        layers = self._decryptor.decrypt_at(plain, 0)
-        write_tunnel_data(layers, self._next_id, sink, sink.queue(self.hops[0], False))
+        queue = sink.queue(self.hops[0], False)
+        emit_tunnel_data(self._decryptor, plain, self._next_id, sink, queue)
 
 
 class ZeroHopOutbound(OutboundTunnel):

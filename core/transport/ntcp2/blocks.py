@@ -12,6 +12,7 @@ from enum import IntEnum
 from struct import Struct
 
 from core.base.errors import PeerError
+from core.base.native import accelerated
 
 BLOCK_HEADER = Struct(">BH")
 SHORT_HEADER_BYTES = 9
@@ -136,6 +137,7 @@ def write_router_info(router_info: bytes, flood: bool = False) -> bytes:
     return write_block(BlockType.ROUTER_INFO, bytes((flag,)) + router_info)
 
 
+@accelerated
 def split_blocks(payload: bytes, messages: list[bytes], others: list[tuple[int, bytes]]) -> bool:
     """Cut a frame: I2NP blocks go to ``messages``, everything but padding to ``others``.
 

@@ -35,8 +35,6 @@ INTRA_FRAME_TIMEOUT_S = 30.0
 #: i2pd: 25 to 50 minutes, Java: 29.
 ROUTER_INFO_INTERVAL_S = 25 * 60
 ROUTER_INFO_INTERVAL_VARIANCE_S = 10 * 60
-#: i2pd starts a new frame after 16 KB too; larger ones only delay the receiver.
-FRAME_PAYLOAD_BYTES = 16384
 PADDING_MAX = 64
 DRAIN_BYTES_MAX = 1041
 DRAIN_TIMEOUT_S = 10.0
@@ -452,33 +450,7 @@ class Connection:
         sealer = self._sealer
         assert sealer is not None
         self.last_sent = now
-        header = blocks.BLOCK_HEADER.pack
-        frames: list[bytes] = []
-        if len(messages) >= blocks.RUN_MIN and len(set(map(len, messages))) == 1:
-            # Tunnel data, or packets of one stream: the header between two is always the same.
-            length = len(messages[0])
-            count = max(1, FRAME_PAYLOAD_BYTES // (length + 3))
-            block = header(3, length)
-            for at in range(0, len(messages), count):
-                payload = block.join((b"", *messages[at : at + count]))
-                frames.append(sealer.seal(payload + self._padding(len(payload))))
-            return frames[0] if len(frames) == 1 else b"".join(frames)
-        parts: list[bytes] = []
-        size = 0
-        for message in messages:
-            length = len(message)
-            if size + length + 3 > FRAME_PAYLOAD_BYTES and parts:
-                parts.append(self._padding(size))
-                frames.append(sealer.seal(b"".join(parts)))
-                parts = []
-                size = 0
-            parts.append(header(3, length))
-            parts.append(message)
-            size += length + 3
-        if parts:
-            parts.append(self._padding(size))
-            frames.append(sealer.seal(b"".join(parts)))
-        return frames[0] if len(frames) == 1 else b"".join(frames)
+        return sealer.seal_messages(messages, self._padding)
 
     def send_router_info(self, now: float, flood: bool = False) -> None:
         """Queue a frame with our time and our current RouterInfo, and restart its timer."""

@@ -7,35 +7,76 @@ much as sealing a small frame.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from core.base.errors import PeerError
+from core.base.native import accelerated
 from core.crypto.aead import ChaChaPoly, InvalidTag
 from core.crypto.siphash import LengthMask
-from core.transport.ntcp2.blocks import TerminationReason
+from core.transport.ntcp2.blocks import BLOCK_HEADER, RUN_MIN, BlockType, TerminationReason
 from core.transport.ntcp2.handshake import TAG_BYTES, DirectionKeys
 
 FRAME_BYTES_MAX = 65535
+#: i2pd starts a new frame after 16 KB too; larger ones only delay the receiver.
+FRAME_PAYLOAD_BYTES = 16384
 CARRY_PIECES_MAX = 64
 PAYLOAD_BYTES_MAX = FRAME_BYTES_MAX - TAG_BYTES
 
 
+@accelerated
 class FrameSealer:
     """The sending direction."""
 
-    __slots__ = ("_mask", "_nonce", "_seal")
+    __slots__ = ("_mask", "_seal", "frames")
 
     def __init__(self, keys: DirectionKeys) -> None:
         self._seal = ChaChaPoly(keys.cipher).raw_seal
         self._mask = LengthMask(keys.siphash, keys.siphash_iv).next
-        self._nonce = 0
+        #: sealed so far; also the next nonce
+        self.frames = 0
 
     def seal(self, payload: bytes) -> bytes:
         """A whole frame; ``payload`` at most PAYLOAD_BYTES_MAX bytes."""
-        nonce = self._nonce
-        self._nonce = nonce + 1
+        nonce = self.frames
+        self.frames = nonce + 1
         sealed = self._seal((nonce << 32).to_bytes(12, "little"), payload, b"")
         return (len(sealed) ^ self._mask()).to_bytes(2, "big") + sealed
 
+    def seal_messages(self, messages: Sequence[bytes], padding: Callable[[int], bytes]) -> bytes:
+        """Frames with these short-form messages, each at most 65,436 bytes, joined.
 
+        ``padding`` yields the padding block, at most 67 bytes, for the bytes of a frame.
+        """
+        header = BLOCK_HEADER.pack
+        frames: list[bytes] = []
+        if len(messages) >= RUN_MIN and len(set(map(len, messages))) == 1:
+            # Tunnel data, or packets of one stream: the header between two is always the same.
+            length = len(messages[0])
+            count = max(1, FRAME_PAYLOAD_BYTES // (length + 3))
+            block = header(BlockType.I2NP, length)
+            for at in range(0, len(messages), count):
+                payload = block.join((b"", *messages[at : at + count]))
+                frames.append(self.seal(payload + padding(len(payload))))
+            return frames[0] if len(frames) == 1 else b"".join(frames)
+        parts: list[bytes] = []
+        size = 0
+        for message in messages:
+            length = len(message)
+            if size + length + 3 > FRAME_PAYLOAD_BYTES and parts:
+                parts.append(padding(size))
+                frames.append(self.seal(b"".join(parts)))
+                parts = []
+                size = 0
+            parts.append(header(3, length))
+            parts.append(message)
+            size += length + 3
+        if parts:
+            parts.append(padding(size))
+            frames.append(self.seal(b"".join(parts)))
+        return frames[0] if len(frames) == 1 else b"".join(frames)
+
+
+@accelerated
 class FrameOpener:
     """The receiving direction; keeps at most one incomplete frame."""
 

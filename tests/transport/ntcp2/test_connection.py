@@ -281,7 +281,7 @@ def test_many_messages_share_a_frame_of_16_kb() -> None:
     frames = 0
     assert pair.alice._sealer is not None
     data = pair.alice.seal_messages(messages, NOW)
-    frames = pair.alice._sealer._nonce
+    frames = pair.alice._sealer.frames
     assert frames == 4
     assert pair.bob.receive_data(data, NOW) == messages
     largest = message(1, 65516 - 9)

@@ -1,0 +1,22 @@
+"""Native twins of the flat rooms; core.base.native finds them by name."""
+
+from i2ptunnel_native.link import FrameOpener, FrameSealer, split_blocks
+from i2ptunnel_native.ratchet import chain_step, open_once, seal_once
+from i2ptunnel_native.tunnel import Endpoint, HopEncryptor, LayerDecryptor, Preprocessor, pack
+
+INTERFACE = 1
+"""Raised with every change of a twin's interface; core.base.native takes only its own."""
+
+__all__ = [
+    "Endpoint",
+    "FrameOpener",
+    "FrameSealer",
+    "HopEncryptor",
+    "LayerDecryptor",
+    "Preprocessor",
+    "chain_step",
+    "open_once",
+    "pack",
+    "seal_once",
+    "split_blocks",
+]

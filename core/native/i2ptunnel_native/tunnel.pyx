@@ -1,0 +1,453 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Native twins of core/tunnel: hop_cipher, gateway and fragments (packing), endpoint.
+
+Each has the interface, the results and the errors of the class or function of its name there, where
+the protocol is explained; tests run both on the same input.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint32_t
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from core.base.errors import DecodeError, LocalError
+from i2ptunnel_native.openssl cimport (
+    AES_CBC,
+    AES_ECB,
+    CipherContext,
+    SHA256_CTX,
+    SHA256_Final,
+    SHA256_Init,
+    SHA256_Update,
+)
+
+ctypedef unsigned char byte
+
+cdef enum:
+    IV = 16
+    DATA = 1008
+    LAYER = 1024
+    PAYLOAD_MAX = 1003
+    SHORT_IV_AT = 13
+    SHORT_DATA = 1037
+    FOLLOW_ON = 7
+    FOLLOW_ON_DATA_MAX = 996
+    FIRST_EXTRA = 6
+    FRAGMENT_NUMBER_MAX = 63
+    MESSAGE_MAX = 62708
+    STANDARD_HEADER = 16
+    FIRST_HEADER_MAX = 43
+
+
+cdef inline byte *_data(bytes held) noexcept:
+    return <byte *>PyBytes_AS_STRING(held)
+
+
+cdef inline bytes _new(Py_ssize_t size):
+    return PyBytes_FromStringAndSize(NULL, size)
+
+
+cdef inline int _check(bytes message, Py_ssize_t size) except -1:
+    if message is None or PyBytes_GET_SIZE(message) != size:
+        raise LocalError(f"tunnel layer of {-1 if message is None else len(message)} bytes")
+    return 0
+
+
+cdef inline uint32_t _read32(const byte *at) noexcept:
+    return (<uint32_t>at[0] << 24) | (at[1] << 16) | (at[2] << 8) | at[3]
+
+
+cdef inline int _read16(const byte *at) noexcept:
+    return (at[0] << 8) | at[1]
+
+
+cdef int _check_keys(bytes layer_key, bytes iv_key) except -1:
+    if len(layer_key) != 32 or len(iv_key) != 32:
+        raise LocalError(f"AES-256 keys of {len(layer_key)} and {len(iv_key)} bytes")
+    return 0
+
+
+# Layers
+
+
+cdef class _Layer:
+    """What the creator and the hop do alike: batches in, pairs or short-form messages out."""
+
+    cdef int apply(self, const byte *source, byte *target) except -1:
+        """One message, ``IV || data``, 1024 bytes each."""
+        return 0
+
+    cdef list _pairs(self, messages, Py_ssize_t offset):
+        cdef list result = []
+        cdef bytes message, iv, data
+        cdef byte layer[LAYER]
+        for message in messages:
+            _check(message, offset + LAYER)
+            self.apply(_data(message) + offset, layer)
+            iv = PyBytes_FromStringAndSize(<char *>layer, IV)
+            data = PyBytes_FromStringAndSize(<char *>layer + IV, DATA)
+            result.append((iv, data))
+        return result
+
+    def emit(self, messages, bytes ids not None, bytes tail not None, list out not None):
+        cdef bytes message, made
+        cdef byte *target
+        cdef Py_ssize_t at = 0
+        if len(tail) != 8:
+            raise LocalError("expiration and tunnel id are 8 bytes")
+        for message in messages:
+            _check(message, LAYER)
+            if at + 4 > PyBytes_GET_SIZE(ids):
+                raise LocalError("too few message ids")
+            made = _new(SHORT_DATA)
+            target = _data(made)
+            target[0] = 0x12
+            memcpy(target + 1, _data(ids) + at, 4)
+            memcpy(target + 5, _data(tail), 8)
+            self.apply(_data(message), target + SHORT_IV_AT)
+            out.append(made)
+            at += 4
+
+
+cdef class HopEncryptor(_Layer):
+    cdef CipherContext _cbc
+    cdef CipherContext _ecb
+    cdef byte _last[16]
+
+    def __init__(self, bytes layer_key not None, bytes iv_key not None):
+        _check_keys(layer_key, iv_key)
+        self._cbc = CipherContext.make(AES_CBC, _data(layer_key), True)
+        self._ecb = CipherContext.make(AES_ECB, _data(iv_key), True)
+        memset(self._last, 0, 16)
+
+    cdef int apply(self, const byte *source, byte *target) except -1:
+        cdef byte inner[16]
+        cdef byte *data = target + IV
+        cdef int at
+        self._ecb.update(inner, source, 16)
+        memcpy(data, source + IV, DATA)
+        for at in range(16):
+            data[at] ^= inner[at] ^ self._last[at]
+        self._cbc.update(data, data, DATA)
+        memcpy(self._last, data + DATA - 16, 16)
+        self._ecb.update(target, inner, 16)
+        return 0
+
+    def encrypt(self, messages):
+        for message in messages:
+            _check(message, LAYER)
+        return self._pairs(messages, 0)
+
+    def encrypt_at(self, messages, Py_ssize_t offset):
+        return self._pairs(messages, offset)
+
+    def relay(self, messages, bytes ids not None, bytes next_id not None, list out not None):
+        cdef bytes message, made
+        cdef byte *target
+        cdef const byte *source
+        cdef Py_ssize_t at = 0
+        if len(next_id) != 4:
+            raise LocalError("a tunnel id is 4 bytes")
+        for message in messages:
+            _check(message, SHORT_DATA)
+            if at + 4 > PyBytes_GET_SIZE(ids):
+                raise LocalError("too few message ids")
+            source = _data(message)
+            made = _new(SHORT_DATA)
+            target = _data(made)
+            target[0] = 0x12
+            memcpy(target + 1, _data(ids) + at, 4)
+            memcpy(target + 5, source + 5, 4)
+            memcpy(target + 9, _data(next_id), 4)
+            self.apply(source + SHORT_IV_AT, target + SHORT_IV_AT)
+            out.append(made)
+            at += 4
+
+
+cdef class LayerDecryptor(_Layer):
+    cdef list _cbcs
+    cdef list _ecbs
+
+    def __init__(self, keys):
+        cdef bytes layer_key, iv_key
+        self._cbcs = []
+        self._ecbs = []
+        for layer_key, iv_key in keys:
+            _check_keys(layer_key, iv_key)
+            self._cbcs.append(CipherContext.make(AES_CBC, _data(layer_key), False))
+            self._ecbs.append(CipherContext.make(AES_ECB, _data(iv_key), False))
+
+    cdef int apply(self, const byte *source, byte *target) except -1:
+        cdef byte plain[LAYER]
+        cdef Py_ssize_t hop
+        memcpy(target, source, LAYER)
+        for hop in range(len(self._cbcs)):
+            (<CipherContext>self._ecbs[hop]).update(target, target, 16)
+            # What came before the IV spoils only the block that is dropped.
+            (<CipherContext>self._cbcs[hop]).update(plain, target, LAYER)
+            (<CipherContext>self._ecbs[hop]).update(target, target, 16)
+            memcpy(target + IV, plain + IV, DATA)
+        return 0
+
+    def decrypt(self, messages):
+        for message in messages:
+            _check(message, LAYER)
+        return self._pairs(messages, 0)
+
+    def decrypt_at(self, messages, Py_ssize_t offset):
+        return self._pairs(messages, offset)
+
+
+# Packing
+
+
+cdef class _Page:
+    """The payload that is being filled."""
+
+    cdef byte data[PAYLOAD_MAX]
+    cdef int size
+
+    cdef inline void put(self, const byte *source, int size) noexcept:
+        memcpy(self.data + self.size, source, size)
+        self.size += size
+
+    cdef inline void put16(self, int value) noexcept:
+        self.data[self.size] = value >> 8
+        self.data[self.size + 1] = value & 0xFF
+        self.size += 2
+
+    cdef bytes take(self):
+        cdef bytes made = PyBytes_FromStringAndSize(<char *>self.data, self.size)
+        self.size = 0
+        return made
+
+
+cdef bint _is_split_better(int target_size, int length, int room) noexcept:
+    cdef int overhead = target_size + FIRST_EXTRA
+    cdef int first = room - overhead
+    cdef int split, fresh
+    if first <= 0:
+        return False
+    split = (length - first + FOLLOW_ON_DATA_MAX - 1) // FOLLOW_ON_DATA_MAX
+    if split > FRAGMENT_NUMBER_MAX or target_size + 2 + length <= PAYLOAD_MAX:
+        return False
+    fresh = 1 + (
+        (length - (PAYLOAD_MAX - overhead) + FOLLOW_ON_DATA_MAX - 1) // FOLLOW_ON_DATA_MAX
+    )
+    return split < fresh
+
+
+def pack(deliveries):
+    from core.tunnel.delivery import write_target
+
+    cdef list payloads = []
+    cdef _Page page = _Page()
+    cdef bytes message, target = b""
+    cdef object kind, router_hash, tunnel_id
+    cdef object last_kind = None, last_hash = None, last_id = None
+    cdef byte message_id[4]
+    cdef const byte *source
+    cdef int length, whole, size, at, number, target_size = 0
+    for kind, router_hash, tunnel_id, message in deliveries:
+        length = <int>min(PyBytes_GET_SIZE(message), MESSAGE_MAX + 1)
+        if not 16 <= length <= MESSAGE_MAX:
+            raise LocalError(f"tunnel message of {len(message)} bytes")
+        if router_hash is not last_hash or kind != last_kind or tunnel_id != last_id:
+            target = write_target(kind, router_hash, tunnel_id)
+            target_size = <int>len(target)
+            last_kind, last_hash, last_id = kind, router_hash, tunnel_id
+        source = _data(message)
+        whole = target_size + 2 + length
+        if (
+            whole > PAYLOAD_MAX - page.size
+            and page.size
+            and not _is_split_better(target_size, length, PAYLOAD_MAX - page.size)
+        ):
+            payloads.append(page.take())
+        if whole <= PAYLOAD_MAX - page.size:
+            page.put(_data(target), target_size)
+            page.put16(length)
+            page.put(source, length)
+            continue
+        memcpy(message_id, source + 1, 4)
+        if _read32(message_id) == 0:
+            message_id[3] = 1
+        size = PAYLOAD_MAX - page.size - target_size - FIRST_EXTRA
+        page.put(_data(target), target_size)
+        page.data[page.size - target_size] |= 0x08
+        page.put(message_id, 4)
+        page.put16(size)
+        page.put(source, size)
+        at = size
+        number = 0
+        while at < length:
+            payloads.append(page.take())
+            number += 1
+            size = min(length - at, FOLLOW_ON_DATA_MAX)
+            page.data[0] = 0x80 | number << 1 | (at + size == length)
+            page.size = 1
+            page.put(message_id, 4)
+            page.put16(size)
+            page.put(source + at, size)
+            at += size
+    if page.size:
+        payloads.append(page.take())
+    return payloads
+
+
+cdef inline void _checksum(
+    const byte *payload, size_t size, const byte *iv, byte *digest
+) noexcept:
+    cdef SHA256_CTX context
+    SHA256_Init(&context)
+    SHA256_Update(&context, payload, size)
+    SHA256_Update(&context, iv, IV)
+    SHA256_Final(digest, &context)
+
+
+cdef class Preprocessor:
+    cdef object _random_bytes
+    cdef bytes _pool
+    cdef Py_ssize_t _position
+
+    def __init__(self, entropy):
+        self._random_bytes = entropy.random_bytes
+        self._pool = b""
+        self._position = 0
+
+    def wrap(self, list payloads not None):
+        cdef bytes ivs = self._random_bytes(IV * len(payloads))
+        cdef bytes payload, made
+        cdef list messages = []
+        cdef byte digest[32]
+        cdef byte *target
+        cdef const byte *iv = _data(ivs)
+        cdef Py_ssize_t size, missing
+        for payload in payloads:
+            size = len(payload)
+            if size > PAYLOAD_MAX:
+                raise LocalError(f"tunnel payload of {size} bytes")
+            missing = PAYLOAD_MAX - size
+            made = _new(LAYER)
+            target = _data(made)
+            memcpy(target, iv, IV)
+            _checksum(_data(payload), size, iv, digest)
+            memcpy(target + IV, digest, 4)
+            if missing:
+                self._pad(target + IV + 4, missing)
+            target[IV + 4 + missing] = 0
+            memcpy(target + IV + 5 + missing, _data(payload), size)
+            messages.append(made)
+            iv += IV
+        return messages
+
+    cdef int _pad(self, byte *target, Py_ssize_t count) except -1:
+        cdef Py_ssize_t end = self._position + count
+        if end > len(self._pool):
+            self._pool = self._random_bytes(3 * PAYLOAD_MAX).translate(None, b"\0")
+            while len(self._pool) < PAYLOAD_MAX:
+                self._pool += self._random_bytes(PAYLOAD_MAX).translate(None, b"\0")
+            end = count
+        self._position = end
+        memcpy(target, _data(self._pool) + end - count, count)
+        return 0
+
+
+# Endpoint
+
+
+cdef class Endpoint:
+    cdef readonly object reassembler
+    cdef readonly int malformed
+
+    def __init__(self, reassembler=None):
+        if reassembler is None:
+            from core.tunnel.fragments import Reassembler
+
+            reassembler = Reassembler()
+        self.reassembler = reassembler
+        self.malformed = 0
+
+    def receive(self, layers, double now):
+        cdef list complete = []
+        cdef bytes iv, data
+        cdef byte digest[32]
+        cdef const byte *start
+        for iv, data in layers:
+            start = NULL
+            if len(iv) == IV and len(data) == DATA:
+                # The checksum may contain zeros, the padding may not.
+                start = <const byte *>memchr(_data(data) + 4, 0, DATA - 4)
+            if start != NULL:
+                start += 1
+                _checksum(start, DATA - (start - _data(data)), _data(iv), digest)
+            if start == NULL or memcmp(digest, _data(data), 4) != 0:
+                self.malformed += 1
+                continue
+            if not self._split(data, start - _data(data), now, complete):
+                self.malformed += 1
+        return complete
+
+    cdef bint _split(self, bytes data, Py_ssize_t position, double now, list complete) except -1:
+        """The fragments of one message; False from a malformed one on."""
+        cdef const byte *at
+        cdef Py_ssize_t end = DATA, start
+        cdef int flag, size
+        cdef object message_id = None, target = None, delivery
+        cdef bytes piece, message
+        while position < end:
+            at = _data(data) + position
+            flag = at[0]
+            start = 0
+            size = 0
+            if end - position < FIRST_HEADER_MAX:
+                start = 0
+            elif flag >= 0x82:
+                message_id = _read32(at + 1)
+                start = 7
+            elif flag == 0x28:
+                target = (1, PyBytes_FromStringAndSize(<char *>at + 5, 32), _read32(at + 1))
+                message_id = _read32(at + 37)
+                start = 43
+            elif flag == 0x08:
+                target = (0, None, None)
+                message_id = _read32(at + 1)
+                start = 7
+            elif flag == 0:
+                target = (0, None, None)
+                start = 3
+            elif flag == 0x20:
+                target = (1, PyBytes_FromStringAndSize(<char *>at + 5, 32), _read32(at + 1))
+                start = 39
+            if start:
+                size = _read16(at + start - 2)
+                start += position
+                position = start + size
+                if position > end or size == 0:
+                    return False
+                piece = PyBytes_FromStringAndSize(<char *>_data(data) + start, size)
+                if flag >= 0x82:
+                    delivery = self.reassembler.add_next(
+                        message_id, flag >> 1 & 0x3F, flag & 1 == 1, piece, now
+                    )
+                elif flag & 8:
+                    delivery = self.reassembler.add_first(message_id, target, piece, now)
+                else:
+                    delivery = (*target, piece)
+            else:
+                # Near the end, or a rare header.
+                from core.tunnel.delivery import parse_fragment
+
+                try:
+                    fragment, position = parse_fragment(data, position)
+                except DecodeError:
+                    return False
+                delivery = self.reassembler.add(fragment, now)
+            if delivery is not None:
+                message = delivery[3]
+                if (
+                    len(message) < STANDARD_HEADER
+                    or _read16(_data(message) + 13) > len(message) - STANDARD_HEADER
+                ):
+                    return False
+                complete.append(delivery)
+        return True
