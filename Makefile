@@ -1,14 +1,15 @@
 # make demo   a private I2P network on this machine, with an eepsite and a proxy, in one command
 # make check  formatting, types, architecture and the unit tests (fast)
 # make test   everything, with networks of real I2P routers; fetches those routers first
-# make bench  throughput and CPU beside i2pd's, on one loopback network
+# make native the optional extra: hot paths compiled, for the routers of this tree (build/native)
+# make bench  throughput and CPU beside i2pd's, on one loopback network; NATIVE=1 with the extra
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo check lint unit test interop slow peers fuzz bench clean
+.PHONY: demo check lint unit test native unit-native interop interop-native slow peers fuzz bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
@@ -43,7 +44,25 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 unit: curl
-	$(BIN)/pytest -m 'not interop and not slow' tests
+	I2PTUNNEL_NATIVE=0 $(BIN)/pytest -m 'not interop and not slow and not native' tests
+
+# Into a directory of its own: the pure code stays what runs unless PYTHONPATH says otherwise.
+EXTRA := build/native
+HOT := $(shell find core -name '*.py' -o -name '*.pyx' -o -name '*.pxd') core/native/pyproject.toml
+
+native: $(EXTRA)/.ready
+
+$(EXTRA)/.ready: $(READY) $(HOT)
+	@echo '#include <openssl/evp.h>' | $(CC) -E - >/dev/null || \
+		{ echo "a C compiler and OpenSSL's headers are needed (libssl-dev)" >&2; exit 1; }
+	rm -rf $(EXTRA)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(EXTRA) ./core/native
+	@touch $@
+
+# The same tests with the extra, but for those that put doubles into compiled classes.
+unit-native: curl native
+	PYTHONPATH=$(EXTRA) $(BIN)/pytest -m 'not interop and not slow and not doubles' tests
+	$(took)
 
 check: lint unit
 	$(took)
@@ -61,7 +80,12 @@ peers: curl
 interop: peers
 	$(BIN)/pytest -m 'interop and not slow' tests/interop
 
-test: check interop
+# What carries most, once more with the extra.
+interop-native: peers native
+	PYTHONPATH=$(EXTRA) $(BIN)/pytest -m 'interop and not slow' \
+		tests/interop/test_traffic.py tests/interop/test_transit.py
+
+test: check unit-native interop interop-native
 	$(took)
 
 slow: peers
@@ -71,8 +95,8 @@ slow: peers
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
-bench: peers
-	$(BIN)/python -m tests.bench
+bench: peers $(if $(NATIVE),native)
+	$(if $(NATIVE),PYTHONPATH=$(EXTRA)) $(BIN)/python -m tests.bench
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -83,7 +83,7 @@ class Payload:
     cloves: list[Clove]
     date_time_s: int | None = None
     acks: Sequence[tuple[int, int]] = ()
-    ack_requested = False
+    ack_requested: bool = False
     next_keys: list[NextKey] | None = None
     termination_reason: int | None = None
     receive_window: int | None = None

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.base import native
 from core.base.errors import DecodeError, LocalError
 from core.client.config import SessionConfig
 from core.client.session import ClientEngine
@@ -122,6 +123,7 @@ class Router:
             self._lock.release()
             raise
         self._is_running = True
+        logger.info("router code: %s", native.description())
         self._write_info()
         self._engine.start(self.now())
         self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)

@@ -8,7 +8,7 @@ This file holds the interface and CUBIC (RFC 9438); the default, BBR, is in ``bb
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 WINDOW_MIN = 4.0
 
@@ -60,8 +60,8 @@ class Cubic:
     """CUBIC with slow start left on rising delay, paced at 1.25 windows per round trip (2 in
     slow start)."""
 
-    BETA = 0.7
-    C = 0.4
+    BETA: Final = 0.7
+    C: Final = 0.4
 
     def __init__(self, window_initial: float, window_max: int, rtt_s: float = 0.0) -> None:
         self.window = float(window_initial)

@@ -76,7 +76,7 @@ class Sender:
         "_receiver",
         "_remote",
         "_remote_port",
-        "_signed",
+        "_signed_packets",
         "_tokens",
         "_tokens_at",
         "_window_limit",
@@ -131,7 +131,7 @@ class Sender:
         self.unsent = 0
         self.bytes_sent = 0
         self.resent = 0
-        self._signed: dict[int, bytes] = {}
+        self._signed_packets: dict[int, bytes] = {}
         self._is_syn_sent = False
         self._is_first_flight = True
         self.is_close_wanted = False
@@ -166,10 +166,10 @@ class Sender:
             return False
         if self._is_first_flight and recovery.lowest_unacked > 1:
             self._is_first_flight = False
-        if self._signed:
-            for sequence in list(self._signed):
+        if self._signed_packets:
+            for sequence in list(self._signed_packets):
                 if sequence not in recovery.in_flight and sequence not in recovery.lost:
-                    del self._signed[sequence]
+                    del self._signed_packets[sequence]
         if self._window_limit < self._options.window_max and not self.is_choked:
             self._window_limit = min(self._options.window_max, self._window_limit + 0.25)
         return True
@@ -209,7 +209,7 @@ class Sender:
         """The stream is dead."""
         self._chunks.clear()
         self.unsent = 0
-        self._signed.clear()
+        self._signed_packets.clear()
         self.recovery.in_flight.clear()
         self.recovery.lost.clear()
 
@@ -355,7 +355,7 @@ class Sender:
         self, sequence: int, packet: bytes, payload: bytes, now: float, out: list[OutgoingPacket]
     ) -> None:
         recovery = self.recovery
-        self._signed[sequence] = packet
+        self._signed_packets[sequence] = packet
         snapshot = recovery.begin_burst(now)
         recovery.in_flight[sequence] = (payload, snapshot, 1)
         recovery.next_sequence = sequence + 1
@@ -430,7 +430,7 @@ class Sender:
         recovery = self.recovery
         payload = recovery.resend(sequence, recovery.begin_burst(now))
         self.resent += 1
-        signed = self._signed.get(sequence)
+        signed = self._signed_packets.get(sequence)
         if signed is not None:
             out.append(self._outgoing(signed, True, sequence == 0))
             return

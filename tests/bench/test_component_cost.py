@@ -44,6 +44,7 @@ def test_every_component_has_a_bound() -> None:
     assert set(MEASURED) == set(COMPONENTS)
 
 
+@pytest.mark.doubles
 @pytest.mark.parametrize("name", list(COMPONENTS))
 def test_cost(name: str) -> None:
     bound = MEASURED[name] * HEADROOM

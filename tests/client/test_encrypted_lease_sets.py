@@ -17,6 +17,8 @@ from core.data.private_keys import PrivateKeys
 from tests.client.parties import Party, World
 from tests.support.deterministic import SeededEntropy
 
+pytestmark = pytest.mark.doubles
+
 MIDNIGHT = 19_675 * DAY_S
 NOON = float(MIDNIGHT - DAY_S // 2)
 PLAIN = EncryptedLeaseSetOptions()

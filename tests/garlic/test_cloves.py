@@ -13,6 +13,7 @@ from core.garlic.cloves import (
     Clove,
     Delivery,
     NextKey,
+    Payload,
     find_data,
     parse_payload,
     write_acks,
@@ -196,7 +197,11 @@ def plain_data(payload: bytes) -> tuple[bytes, bytes] | None:
         parsed = parse_payload(payload)
     except DecodeError:
         return None
-    if len(parsed.cloves) != 1 or vars(parsed).keys() != {"cloves"}:
+    bare = Payload()
+    if len(parsed.cloves) != 1 or any(
+        getattr(parsed, name) != getattr(bare, name)
+        for name in Payload.__annotations__.keys() - {"cloves"}
+    ):
         return None
     clove = parsed.cloves[0]
     length = int.from_bytes(clove.body[:4], "big")

@@ -254,6 +254,7 @@ def test_junk_is_counted_and_nothing_else(packets: list[bytes], flags: int) -> N
             manager.handle_timer(now)
 
 
+@pytest.mark.doubles
 @pytest.mark.parametrize("seed", range(4))
 def test_mutated_packets_never_break_the_machines(seed: int) -> None:
     # With sources known nothing is authenticated below this layer here, so bytes of the data may

@@ -206,6 +206,7 @@ def test_mutated_requests_never_raise(at: int, change: int) -> None:
     hop.transit.receive(25, bytes(data), PEER, NOW)
 
 
+@pytest.mark.doubles
 def test_a_hop_that_tags_our_record_is_caught() -> None:
     network = Network(4)
     alice, tagger = network.nodes[0], network.nodes[3]

@@ -1,0 +1,93 @@
+"""Builds the native extra: twins on libcrypto, and the hot rooms compiled from their own source.
+
+The compiled modules keep their names (``core.tunnel.dispatch``); :mod:`core.base.native` finds them
+under ``i2ptunnel_native/compiled`` and uses them only while the sources are the ones compiled here.
+"""
+
+import os
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+from Cython.Build import cythonize
+from mypyc.build import mypycify
+from setuptools import Extension, setup
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+# Modules with the pure form of an accelerated class stay as they are: its twin takes its place.
+COMPILED = {
+    "base": "filters timers",
+    "client": "outlet payloads remote session",
+    "data": "payload",
+    "garlic": "cloves opened padding remote session sessions tagset",
+    "i2np": "message",
+    "io": "tcp",
+    "router": "engine post",
+    "streaming": (
+        "bbr congestion connection manager options outgoing packet receive_buffer receiver recovery"
+        " remains sender"
+    ),
+    "transport": "events limiter links outbox outqueue records table",
+    "transport/ntcp2": "blocks connection",
+    "tunnel": "delivery dispatch fragments manager meter participant pool tunnels",
+}
+TWINS = ("openssl", "tunnel", "link", "ratchet")
+
+
+def compiled_sources() -> list[str]:
+    """Paths from the root, sorted."""
+    return sorted(
+        f"core/{room}/{name}.py" for room, names in COMPILED.items() for name in names.split()
+    )
+
+
+def write_manifest(sources: list[str]) -> None:
+    """Module name and SHA-256 of each source, for core.base.native."""
+    lines = [
+        f"{source[:-3].replace('/', '.')} {sha256((ROOT / source).read_bytes()).hexdigest()}"
+        for source in sources
+    ]
+    folder = HERE / "i2ptunnel_native" / "compiled"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "MANIFEST").write_text("\n".join(lines) + "\n")
+
+
+def compiled_extensions(sources: list[str]) -> list[Extension]:
+    back = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        extensions = mypycify(
+            ["--config-file=", "--ignore-missing-imports", *sources],
+            opt_level="3",
+            multi_file=True,
+            group_name="i2ptunnel_hot",
+            target_dir=str(HERE / "build" / "mypyc"),
+        )
+    finally:
+        os.chdir(back)
+    for extension in extensions:
+        extension.name = f"i2ptunnel_native.compiled.{extension.name}"
+    return extensions
+
+
+def twin_extensions() -> list[Extension]:
+    twins = [
+        Extension(
+            f"i2ptunnel_native.{name}", [f"i2ptunnel_native/{name}.pyx"], libraries=["crypto"]
+        )
+        for name in TWINS
+    ]
+    made: list[Extension] = cythonize(twins, build_dir="build/cython")
+    return made
+
+
+os.chdir(HERE)
+sources = compiled_sources()
+write_manifest(sources)
+setup(
+    packages=["i2ptunnel_native"],
+    package_data={"i2ptunnel_native": ["compiled/MANIFEST"]},
+    ext_modules=[*twin_extensions(), *compiled_extensions(sources)],
+)
