@@ -93,7 +93,8 @@ _DROPPED_FROM_RESPONSES = frozenset(
         "strict-transport-security",
     )
 )
-_SUPERCOOKIE_DOMAINS = frozenset(("i2p", "b32.i2p"))
+# Parents of many sites. Browsers know none of them as such; names may end in .alt too (RFC 9476).
+_SUPERCOOKIE_DOMAINS = frozenset(("i2p", "b32.i2p", "alt", "i2p.alt", "b32.i2p.alt"))
 
 
 def _normal_accept(value: str) -> str:
@@ -173,11 +174,10 @@ def filter_request(
 
 
 def _is_supercookie(value: str) -> bool:
-    for attribute in value.split(";")[1:]:
-        name, _, domain = attribute.partition("=")
-        if name.strip().lower() == "domain":
-            return domain.strip().strip('"').lower().strip(".") in _SUPERCOOKIE_DOMAINS
-    return False
+    """Whether a cookie would go to more than one site, by any of its domains: the last counts."""
+    attributes = (attribute.partition("=") for attribute in value.split(";")[1:])
+    domains = {text for name, _, text in attributes if name.strip().lower() == "domain"}
+    return any(one.strip().strip('"').lower().strip(".") in _SUPERCOOKIE_DOMAINS for one in domains)
 
 
 def filter_response(head: ResponseHead, *, keep_alive: bool) -> ResponseHead:
