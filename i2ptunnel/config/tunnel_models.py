@@ -174,7 +174,7 @@ class ProxySection(ListeningSection):
     isolate: str = option(
         IsolationKind,
         "who appears under I2P addresses of their own: none: all under one; credential: each user "
-        "of the proxy; site: the visits to each site",
+        "of the proxy; site: the visits to each site (a name with all below it)",
         default="none",
     )
     max_identities: int = option(

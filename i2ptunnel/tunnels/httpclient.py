@@ -33,6 +33,7 @@ from i2ptunnel.protocols.languages import choose_language
 from i2ptunnel.protocols.own_pages import ProxyStatus
 from i2ptunnel.protocols.proxy_auth import ProxyAuth
 from i2ptunnel.protocols.proxy_target import ProxyTarget, read_target
+from i2ptunnel.protocols.sites import site_outside
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
 from i2ptunnel.relay.http_exchange import (
@@ -48,7 +49,6 @@ from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
 from i2ptunnel.tunnels.base import TunnelContext, read_users
 from i2ptunnel.tunnels.client_base import HEADER_TIMEOUT_S
-from i2ptunnel.tunnels.isolation import site_key
 from i2ptunnel.tunnels.outproxy import OutproxyChoice
 from i2ptunnel.tunnels.own_site import OwnSite
 from i2ptunnel.tunnels.proxy_base import IdentityPlace, ProxyTunnel, Visit
@@ -274,7 +274,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         if helper is not None and self.model.address_helper:
             await self._check_helper(request, helper, path)
         address = request.address = await self._resolve(target.host)
-        visit = Visit(request.credential, address.host)
+        visit = await self.visit_to(request.credential, target.host, address)
         if target.is_connect:
             assert request.front.local is not None
             opening = self.connect_for(visit, address, target.port)
@@ -300,9 +300,12 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             request, filtered, open_back, place, unpacks=self.model.compression
         )
 
+    async def lookup(self, host: str) -> Address:
+        return await self._site.resolve(host)
+
     async def _resolve(self, host: str) -> Address:
         try:
-            return await self._site.resolve(host)
+            return await self.lookup(host)
         except NameFault as fault:
             page = pages.PAGE_OF_CODE.get(fault.code, pages.UNKNOWN_NAME)
             more = ""
@@ -369,7 +372,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         choice = self._https_outproxies if target.is_connect else self._outproxies
         reaching = self.reach_outside(
             choice,
-            Visit(request.credential, site_key(target.host)),
+            Visit(request.credential, site_outside(target.host)),
             target.host,
             target.port,
             is_tunnel=target.is_connect,

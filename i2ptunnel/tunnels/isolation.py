@@ -197,16 +197,3 @@ class Identities:
                     await self._wake.wait()
             except TimeoutError:
                 pass
-
-
-def site_key(host: str) -> str:
-    """What counts as one site among hosts outside I2P: the domain somebody registered, roughly.
-
-    Of ``shop.example.co.uk`` that is ``example.co.uk``. When in doubt, the longer name: two sites
-    taken for one would be linked, one taken for two only costs.
-    """
-    labels = host.split(".")
-    if len(labels) <= 2 or ":" in host or labels[-1].isdigit():
-        return host
-    is_second_level = len(labels[-1]) == 2 and len(labels[-2]) <= 3
-    return ".".join(labels[-3:] if is_second_level else labels[-2:])

@@ -11,7 +11,8 @@ from typing import TypeVar
 from core.base.errors import Unavailable
 from i2ptunnel.config.proxy_parts import OutproxyUrl
 from i2ptunnel.config.tunnel_models import ProxySection
-from i2ptunnel.naming.address import Address
+from i2ptunnel.naming.address import Address, NameFault
+from i2ptunnel.protocols.sites import registered_name
 from i2ptunnel.relay.channel import Channel
 from i2ptunnel.relay.channel_pool import PooledPlace
 from i2ptunnel.tunnels import outproxy
@@ -28,7 +29,10 @@ ProxyT = TypeVar("ProxyT", bound=ProxySection)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who goes where, as far as isolation is concerned. ``credential`` None: nobody was named."""
+    """Who goes where, as far as isolation is concerned. ``credential`` None: nobody was named.
+
+    ``site``: the b32 address of a site in I2P, or the domain of one outside.
+    """
 
     credential: str | None
     site: str
@@ -110,6 +114,20 @@ class ProxyTunnel(ClientTunnel[ProxyT]):
             is_shared=False,
             rest=RestPolicy(),
         )
+
+    async def lookup(self, host: str) -> Address:
+        """The address of a normalised I2P host; raises NameFault."""
+        return await self.context.resolver.resolve(host)
+
+    async def visit_to(self, credential: str | None, host: str, address: Address) -> Visit:
+        """A visit to an I2P host, whose address is known: what is below a name belongs to it."""
+        name = registered_name(host)
+        if name == host or self.model.isolate != "site":
+            return Visit(credential, address.host)
+        try:
+            return Visit(credential, (await self.lookup(name)).host)
+        except NameFault:
+            return Visit(credential, name)
 
     def key_of(self, visit: Visit) -> str | None:
         """Under which identity a visit happens; None: the tunnel's own."""
@@ -225,7 +243,7 @@ class ProxyTunnel(ClientTunnel[ProxyT]):
     async def _check(self, choice: OutproxyChoice, url: OutproxyUrl) -> None:
         works = True
         try:
-            visit = Visit(None, url.endpoint.host)
+            visit = Visit(None, f"outproxy {url.endpoint.host}")
             await outproxy.probe(url, self.model.connect_timeout, self._way_to_outproxy(visit))
         except Unavailable:
             works = False

@@ -237,7 +237,7 @@ class _Association:
         if address.blinded is not None:
             proxy.counts["datagrams_refused"] += 1
             return
-        carrier = await self._carrier_of(Visit(self._credential, address.host))
+        carrier = await self._carrier_of(await proxy.visit_to(self._credential, host, address))
         now = asyncio.get_running_loop().time()
         owner = _Owner(self, packet.host, packet.port)
         session = carrier.sessions.obtain(owner, self._port, address.hash, packet.port, now)

@@ -17,6 +17,7 @@ from i2ptunnel.config.tunnel_models import SocksSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.protocols.error_pages import Page, render
 from i2ptunnel.protocols.hosts import HostKind, kind_of, normalise_host
+from i2ptunnel.protocols.sites import site_outside
 from i2ptunnel.protocols.socks import (
     REPLY_OF_CODE,
     ConnectRequest,
@@ -36,7 +37,6 @@ from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
 from i2ptunnel.tunnels.base import TunnelContext, read_users
 from i2ptunnel.tunnels.client_base import HEADER_TIMEOUT_S
-from i2ptunnel.tunnels.isolation import site_key
 from i2ptunnel.tunnels.outproxy import OutproxyChoice, OutproxyRefused
 from i2ptunnel.tunnels.proxy_base import ProxyTunnel, Visit
 from i2ptunnel.tunnels.socks_http import FilteredConnection
@@ -134,7 +134,7 @@ class SocksProxy(ProxyTunnel[SocksSection]):
             stream = await self._open(accepted, self._connect_outside(server, host, request.port))
         elif kind is HostKind.I2P and request.port:
             address = await self._resolve(host)
-            visit = Visit(server.credential, address.host)
+            visit = await self.visit_to(server.credential, host, address)
             stream = await self._open(accepted, self.connect_for(visit, address, request.port))
             if self.model.filter_http:
                 await self._answer(accepted, server, stream)
@@ -161,7 +161,7 @@ class SocksProxy(ProxyTunnel[SocksSection]):
             raise
 
     async def _connect_outside(self, server: SocksServer, host: str, port: int) -> Channel:
-        visit = Visit(server.credential, site_key(host))
+        visit = Visit(server.credential, site_outside(host))
         way = await self.reach_outside(self._outproxies, visit, host, port, is_tunnel=True)
         return way.channel
 
@@ -230,7 +230,7 @@ class SocksProxy(ProxyTunnel[SocksSection]):
             return self._names.address_of(client, host)
         if is_virtual(host) or kind_of(host) is not HostKind.OUTSIDE:
             raise _Refused(SocksReply.NOT_ALLOWED)
-        visit = Visit(client, site_key(host))
+        visit = Visit(client, site_outside(host))
         command = RESOLVE_PTR if request.is_reverse else RESOLVE
         return await self.resolve_outside(self._outproxies, visit, host, command)
 

@@ -16,7 +16,6 @@ from i2ptunnel.config.tunnel_models import AuthSection, HttpClientSection, Socks
 from i2ptunnel.relay.channel_pool import ChannelPool
 from i2ptunnel.tunnels import isolation
 from i2ptunnel.tunnels.httpclient import HttpProxy
-from i2ptunnel.tunnels.isolation import site_key
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession
 from tests.support.tunnel_bench import ANY_PORT, OK, TableResolver, port_of, running
 
@@ -93,6 +92,26 @@ def test_each_site_sees_another_visitor_and_always_the_same() -> None:
         assert len(set(sites.visitors["a"])) == 1
         assert sites.proxy.counters()["identities"] == 2
         assert all(r.keys_file is None and not r.is_shared for r in sites.network.requests[1:])
+
+    run(case, isolate="site")
+
+
+def test_what_is_below_a_name_belongs_to_its_site() -> None:
+    async def case(sites: Sites) -> None:
+        hosts = sites.proxy.context.resolver.hosts
+        hosts["forum.a.i2p"] = hosts["x.forum.a.i2p"] = hosts["b.i2p"]
+        hosts["one.unknown.i2p"] = hosts["two.unknown.i2p"] = hosts["c.i2p"]
+        below = ("forum.a.i2p", "x.forum.a.i2p", "one.unknown.i2p", "two.unknown.i2p", "c.i2p")
+        for host in ("a.i2p", *below, hash_to_b32(hosts["a.i2p"]), hash_to_b32(hosts["b.i2p"])):
+            assert (await sites.ask(host)).endswith(b"ok")
+        first, again = sites.visitors["a"]
+        forum, deeper, by_address = sites.visitors["b"]
+        assert first == again == forum == deeper
+        # an address says of itself only that it is this one
+        assert by_address != forum
+        one, two, other = sites.visitors["c"]
+        assert one == two != other
+        assert len({first, by_address, one, other}) == 4
 
     run(case, isolate="site")
 
@@ -220,23 +239,6 @@ def test_a_session_that_cannot_be_opened_is_said() -> None:
         assert (await sites.ask("a.i2p")).startswith(b"HTTP/1.1 503 ")
 
     run(case, isolate="site", spare_identities=0)
-
-
-@pytest.mark.parametrize(
-    ("host", "site"),
-    [
-        ("example.com", "example.com"),
-        ("www.example.com", "example.com"),
-        ("a.b.example.com", "example.com"),
-        ("shop.example.co.uk", "example.co.uk"),
-        ("example.co.uk", "example.co.uk"),
-        ("www.example.de", "example.de"),
-        ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8::1", "2001:db8::1"),
-    ],
-)
-def test_sites_are_registered_domains(host: str, site: str) -> None:
-    assert site_key(host) == site
 
 
 def test_socks_isolates_too() -> None:
