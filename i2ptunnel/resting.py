@@ -283,6 +283,13 @@ class _RestingStream:
     def local_port(self) -> int:
         return self._inner.local_port
 
+    @property
+    def bytes_sent(self) -> int:
+        return self._inner.bytes_sent
+
+    async def wait_reset(self) -> None:
+        await self._inner.wait_reset()
+
     async def read(self, limit: int = READ_BYTES) -> bytes:
         try:
             data = await self._inner.read(limit)

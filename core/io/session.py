@@ -55,6 +55,7 @@ class Stream:
         self._writer: asyncio.Future[None] | None = None
         self._connector: asyncio.Future[None] | None = None
         self._failure: StreamReset | None = None
+        self._broken = asyncio.Event()
         stream.owner = self
 
     @property
@@ -132,6 +133,10 @@ class Stream:
         self._stream.reset(self._now())
         self._touch()
 
+    async def wait_reset(self) -> None:
+        """Return when the stream is dead, also while nobody reads or writes. Many may wait."""
+        await self._broken.wait()
+
     async def _connected(self) -> None:
         if self._failure is not None:
             raise self._failure
@@ -152,6 +157,7 @@ class Stream:
                 _wake(self._writer)
             case stream_events.Reset(_, why):
                 self._failure = StreamReset(why)
+                self._broken.set()
                 _fail(self._connector, self._failure)
                 _wake(self._reader)
                 _wake(self._writer)

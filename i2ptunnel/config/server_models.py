@@ -20,6 +20,7 @@ from i2ptunnel.config.network_kinds import (
 from i2ptunnel.config.options import Section, option
 from i2ptunnel.config.tunnel_kinds import KEY_FILE, PortMap, TargetKind, Targets
 from i2ptunnel.config.tunnel_parts import (
+    LEAST_RATE,
     AccessSection,
     EncryptedSection,
     HealthCheckSection,
@@ -120,6 +121,16 @@ class WebServerSection(TcpServerSection):
         PortMap(I2pHost()),
         "Host headers for some I2P ports: {8080: test.i2p}; all others get hostname",
         default=(),
+    )
+    response_timeout: float = option(
+        Duration(0, 86400),
+        "time for the web server to begin its answer to a whole request; 0: no limit",
+        default=300.0,
+    )
+    min_rate: int | None = option(
+        LEAST_RATE,
+        "break off visitors who send a body or take an answer more slowly; null: no limit",
+        default=100,
     )
     i2p_headers: bool = option(
         Flag(), "tell the web server the visitor's destination in X-I2P-* headers", default=True

@@ -57,7 +57,7 @@ from i2ptunnel.config.server_models import (
     WebServerSection,
 )
 from i2ptunnel.config.tunnel_kinds import KEY_FILE, TargetDestinationKind
-from i2ptunnel.config.tunnel_parts import ListenTlsSection, TunnelSection
+from i2ptunnel.config.tunnel_parts import LEAST_RATE, ListenTlsSection, TunnelSection
 
 __all__ = [
     "TUNNEL_MODELS",
@@ -229,6 +229,11 @@ class HttpClientSection(ProxySection):
     )
     max_upload: int | None = option(
         Maybe(Size()), "length of a request's body; null: no limit", default=None
+    )
+    min_rate: int | None = option(
+        LEAST_RATE,
+        "break off browsers that send a body or take an answer more slowly; null: no limit",
+        default=100,
     )
     keep_alive: bool = option(
         Flag(), "use connections to a site for several requests", default=True

@@ -16,6 +16,9 @@ from i2ptunnel.config.tunnel_kinds import SECRET_WORD, HashKind, KeyKind
 
 _RATE_MAX = 1_000_000
 
+#: of what one connection carries, pauses of 2 minutes at most left out; None: as slow as it likes
+LEAST_RATE = Maybe(Rate(1))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunnelBandwidthSection:

@@ -133,6 +133,7 @@ CONNECT_TIMEOUT = Page(
     "The site does not answer",
     "It may be offline, or the way to it is congested. Try again later.",
 )
+BACKEND_SILENT = Page(504, "Gateway Timeout", BACKEND_DOWN.title, BACKEND_DOWN.text)
 HELPER_NEW = Page(
     409,
     "New Address",

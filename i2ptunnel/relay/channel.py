@@ -20,6 +20,11 @@ READ_BYTES = 65536
 class Channel(Protocol):
     """Bytes in, bytes out, each direction closed on its own."""
 
+    @property
+    def bytes_sent(self) -> int:
+        """Of what was written, what has left us: what waits in our own buffers does not count."""
+        ...
+
     async def read(self, limit: int = READ_BYTES) -> bytes:
         """Some bytes; empty when the other side closed its direction."""
         ...
@@ -49,6 +54,10 @@ class WrappedChannel:
     def __init__(self, inner: Channel) -> None:
         self._inner = inner
 
+    @property
+    def bytes_sent(self) -> int:
+        return self._inner.bytes_sent
+
     async def read(self, limit: int = READ_BYTES) -> bytes:
         return await self._inner.read(limit)
 
@@ -73,6 +82,10 @@ class I2pStream(Channel, Protocol):
 
     @property
     def local_port(self) -> int: ...
+
+    async def wait_reset(self) -> None:
+        """Return when the stream is broken off, also while nobody reads or writes."""
+        ...
 
 
 class I2pSession(Protocol):

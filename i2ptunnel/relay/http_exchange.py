@@ -29,8 +29,9 @@ from i2ptunnel.protocols.http1 import (
     ResponseReader,
     Signal,
 )
-from i2ptunnel.relay.channel import READ_BYTES, Channel
+from i2ptunnel.relay.channel import READ_BYTES, Channel, I2pStream
 from i2ptunnel.relay.channel_pool import PooledPlace
+from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.local import LocalChannel, unless_lost
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
@@ -68,12 +69,33 @@ class Front:
     reader: RequestReader
     #: the local connection below ``channel``, if there is one: its end is noticed at once
     local: LocalChannel | None = None
+    #: the stream below it, if there is one: that it breaks off is noticed at once
+    stream: I2pStream | None = None
+    #: what holds the asking side to a least rate, if there is something
+    least_rate: LeastRateChannel | None = None
 
     async def next_event(self) -> RequestHead | bytes | Signal:
         """The next event of the request; waits for data. Raises HttpFault, Unavailable."""
         while (event := self.reader.next_event()) is NEED_DATA:
             self.reader.receive_data(await self.channel.read())
         return event
+
+    async def read_body(self) -> bytes:
+        """More of a body; raises TimeoutError when its sender is silent or too slow."""
+        guard = self.least_rate
+        try:
+            if guard is not None:
+                guard.is_body_due = True
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                return await self.channel.read()
+        finally:
+            if guard is not None:
+                guard.is_body_due = False
+
+    def release(self) -> None:
+        """What comes is no longer HTTP, and may be as slow as it likes."""
+        if self.least_rate is not None:
+            self.least_rate.release()
 
     async def next_head(self, idle_s: float, head_s: float) -> RequestHead | Signal:
         """The next request head, or CLOSED.
@@ -105,6 +127,9 @@ class Exchange:
     the back's channels are kept; then ``request`` must ask for a connection that stays open.
     ``unpacks``: a response in x-i2p-gzip is passed on plain.
     ``start_compression`` is asked for each response with a body whether and how to compress it.
+    ``answer_timeout_s`` is for a back on this machine, whose end is always noticed: how long it may
+    take to begin its answer once it has the whole request, 0: no limit. ResponseNotStarted has the
+    code ``answer_timeout`` then.
     """
 
     def __init__(
@@ -118,6 +143,7 @@ class Exchange:
         start_compression: StartCoder | None = None,
         *,
         unpacks: bool = False,
+        answer_timeout_s: float | None = None,
     ) -> None:
         self._front = front
         self._asked = asked
@@ -128,6 +154,8 @@ class Exchange:
         self._start_compression = start_compression
         self._coder: BodyCoder | None = None
         self._unpacks = unpacks
+        self._answer_timeout_s = answer_timeout_s
+        self._answer_timer: asyncio.Timeout | None = None
         self._responses = ResponseReader(asked.method, unpacks=unpacks)
         self._writer = BodyWriter(request.headers)
         self._is_request_done = False
@@ -150,7 +178,10 @@ class Exchange:
             self._is_kept = True
             try:
                 return await self._run_on(back, idle_timeout_s)
-            except ResponseNotStarted:  # it was dead already, or died of this very request
+            except ResponseNotStarted as error:
+                if error.code == "answer_timeout":
+                    raise
+                # It was dead already, or died of this very request.
                 self._is_kept = False
                 self._responses = ResponseReader(self._asked.method, unpacks=self._unpacks)
         return await self._run_on(await self._open(first), idle_timeout_s)
@@ -165,6 +196,7 @@ class Exchange:
             back.reset()
             raise
         if self._is_switched:
+            self._front.release()
             front = Rewound(self._front.reader.take_rest(), self._front.channel)
             await pump(
                 front, Rewound(self._responses.take_rest(), back), idle_timeout_s=idle_timeout_s
@@ -238,6 +270,8 @@ class Exchange:
                 helpers.append(group.create_task(self._send_body(back)))
             if self._front.local is not None:
                 helpers.append(group.create_task(self._watch(self._front.local)))
+            elif self._front.stream is not None:
+                helpers.append(group.create_task(self._watch_stream(self._front.stream)))
             await self._receive_response(back)
             for helper in helpers:
                 helper.cancel()
@@ -248,6 +282,10 @@ class Exchange:
             await local.wait_lost()
         raise Unavailable("the asking side is gone", "stream_reset")
 
+    async def _watch_stream(self, stream: I2pStream) -> None:
+        await stream.wait_reset()
+        raise Unavailable("the asking side is gone", "stream_reset")
+
     async def _send_body(self, back: Channel) -> None:
         reader = self._front.reader
         while (event := reader.next_event()) is not END:
@@ -256,13 +294,13 @@ class Exchange:
                     return
             else:
                 try:
-                    async with asyncio.timeout(BODY_TIMEOUT_S):
-                        data = await self._front.channel.read()
+                    reader.receive_data(await self._front.read_body())
                 except TimeoutError:
                     raise HttpFault(408, "the request does not go on") from None
-                reader.receive_data(data)
         last = self._writer.end()
         self._is_request_done = not last or await self._send(back, last)
+        if self._is_request_done and self._answer_timer is not None:
+            self._answer_timer.reschedule(self._answer_deadline())
 
     async def _send(self, back: Channel, data: bytes) -> bool:
         """False if the back takes no more: it may still say why, and the other task hears it."""
@@ -272,20 +310,39 @@ class Exchange:
             return False
         return True
 
+    def _answer_deadline(self) -> float | None:
+        """When the back has been waited for long enough, on the loop's clock."""
+        now = asyncio.get_running_loop().time()
+        if self._answer_timeout_s is not None:
+            is_due = self._is_request_done and self._answer_timeout_s > 0
+            return now + self._answer_timeout_s if is_due else None
+        is_doubtful = self._is_kept and self._responses.is_idle
+        return now + KEPT_ANSWER_TIMEOUT_S if is_doubtful else None
+
     async def _next_head(self, back: Channel) -> ResponseHead:
         """The next response head; raises ResponseNotStarted."""
+        try:
+            async with asyncio.timeout_at(self._answer_deadline()) as self._answer_timer:
+                return await self._read_head(back)
+        except TimeoutError:
+            if self._answer_timeout_s is not None:
+                raise ResponseNotStarted("the target does not answer", "answer_timeout") from None
+            raise ResponseNotStarted("a kept connection is dead", "stream_reset") from None
+        finally:
+            self._answer_timer = None
+
+    async def _read_head(self, back: Channel) -> ResponseHead:
         while (event := self._responses.next_event()) is NEED_DATA:
             is_doubtful = self._is_kept and self._responses.is_idle
             try:
-                async with asyncio.timeout(KEPT_ANSWER_TIMEOUT_S if is_doubtful else None):
-                    data = await back.read()
-            except TimeoutError:
-                raise ResponseNotStarted("a kept connection is dead", "stream_reset") from None
+                data = await back.read()
             except Unavailable as error:
                 raise ResponseNotStarted(str(error), error.code) from None
             if not data and is_doubtful:
                 raise ResponseNotStarted("a kept connection has ended", "stream_reset")
             self._responses.receive_data(data)
+            if is_doubtful and self._answer_timeout_s is None and self._answer_timer is not None:
+                self._answer_timer.reschedule(None)  # it lives
         assert isinstance(event, ResponseHead)
         return event
 

@@ -41,6 +41,7 @@ class LocalChannel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received: deque[bytes] = deque()
         self._received_bytes = 0
+        self._written_bytes = 0
         self._is_paused = False
         self._is_eof = False
         self._is_full = False
@@ -101,6 +102,11 @@ class LocalChannel(asyncio.Protocol):
             return ""
         host = str(name[0]).partition("%")[0]
         return f"[{host}]" if ":" in host else host
+
+    @property
+    def bytes_sent(self) -> int:
+        waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        return self._written_bytes - waiting
 
     # What the transport calls.
 
@@ -168,6 +174,7 @@ class LocalChannel(asyncio.Protocol):
             raise self._error
         if self._transport is None or self._transport.is_closing() or self._has_ended_writing:
             raise _broken()
+        self._written_bytes += len(data)
         self._transport.write(data)
         while self._is_full:
             self._room_waiter = asyncio.get_running_loop().create_future()

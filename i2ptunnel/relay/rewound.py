@@ -14,6 +14,10 @@ class Rewound:
         self._first = first
         self._channel = channel
 
+    @property
+    def bytes_sent(self) -> int:
+        return self._channel.bytes_sent
+
     async def read(self, limit: int = READ_BYTES) -> bytes:
         if self._first:
             data, self._first = self._first[:limit], self._first[limit:]

@@ -214,6 +214,10 @@ class Tunnel(ABC, Generic[ModelT]):
         self.counts["connections_failed"] += 1
         self.last_error = str(error)
 
+    def note_slow(self) -> None:
+        """A connection was broken off because the other side was too slow."""
+        self.counts["connections_too_slow"] += 1
+
     def session_request(self) -> SessionRequest:
         """Servers are published under their own keys; clients share unless told otherwise."""
         model = self.model

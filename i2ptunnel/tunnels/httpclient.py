@@ -43,6 +43,7 @@ from i2ptunnel.relay.http_exchange import (
     OpenBack,
     ResponseNotStarted,
 )
+from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.local import unless_lost
 from i2ptunnel.relay.pump import pump
@@ -104,6 +105,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         "jump_servers",
         "keep_alive",
         "max_upload",
+        "min_rate",
         "outproxies",
         "pass_headers",
     }
@@ -142,7 +144,8 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
 
     async def serve(self, accepted: Accepted) -> None:
         reader = RequestReader(REQUEST_LIMITS, body_bytes_max=self.model.max_upload)
-        front = Front(accepted.channel, reader, accepted.channel)
+        channel = LeastRateChannel(accepted.channel, self.model.min_rate, self.note_slow)
+        front = Front(channel, reader, accepted.channel, least_rate=channel)
         idle_s = HEADER_TIMEOUT_S
         while (head := await self._next_head(front, idle_s)) is not None:
             accepted.establish()
@@ -362,6 +365,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         except Unavailable:
             stream.reset()
             raise
+        front.release()
         local = Rewound(front.reader.take_rest(), front.channel)
         await pump(local, stream, idle_timeout_s=self.model.idle_timeout)
         return False

@@ -21,6 +21,7 @@ from i2ptunnel.protocols.visitor_rules import POST_METHODS, VisitorRules, too_ma
 from i2ptunnel.relay.channel import Channel, I2pStream, finish_politely
 from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
 from i2ptunnel.relay.http_exchange import BodyCoder, Exchange, Front, ResponseNotStarted
+from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.file_site import FileSite
@@ -44,10 +45,12 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         "i2p_headers",
         "compress",
         "keep_alive",
+        "min_rate",
         "posts",
         "reject_inproxies",
         "reject_referers",
         "reject_user_agents",
+        "response_timeout",
     }
 
     def __init__(self, model: HttpServerSection, context: TunnelContext) -> None:
@@ -87,7 +90,8 @@ class HttpServer(ServerTunnel[HttpServerSection]):
             target = await self.connect_target(stream)
             await pump(target, self.counted(stream), idle_timeout_s=self.model.idle_timeout)
             return
-        front = Front(self.counted(stream), RequestReader())
+        guarded = LeastRateChannel(stream, self.model.min_rate, self.note_slow)
+        front = Front(self.counted(guarded), RequestReader(), stream=stream, least_rate=guarded)
         visit = _Visit(self, stream, front)
         idle_s = _FIRST_BYTE_TIMEOUT_S
         while (head := await self._next_head(front, idle_s)) is not None:
@@ -153,12 +157,14 @@ class HttpServer(ServerTunnel[HttpServerSection]):
                 _filter_response,
                 pool if self.model.keep_alive else None,
                 _compress if wants_gzip else None,
+                answer_timeout_s=self.model.response_timeout,
             ).run(self.model.idle_timeout)
         except HttpFault as fault:
             is_ours = fault.status == 502
             page = pages.BROKEN_RESPONSE if is_ours else bad_request(fault.status, str(fault))
-        except ResponseNotStarted:
-            page = pages.BACKEND_DOWN
+        except ResponseNotStarted as error:
+            is_silent = error.code == "answer_timeout"
+            page = pages.BACKEND_SILENT if is_silent else pages.BACKEND_DOWN
         await self._refuse(front, page, head.method)
         return False
 

@@ -58,8 +58,17 @@ class LoopbackStream:
         self._in = inward
         self._out = outward
         self.is_reset = False
+        self._written_bytes = 0
         #: the most bytes that were ever under way to us
         self.peak_bytes = 0
+
+    @property
+    def bytes_sent(self) -> int:
+        return self._written_bytes - self._out.size
+
+    async def wait_reset(self) -> None:
+        while self._in.error is None and not self.is_reset:
+            await self._in.wait()
 
     async def read(self, limit: int = 65536) -> bytes:
         pipe = self._in
@@ -88,6 +97,7 @@ class LoopbackStream:
                 raise pipe.error
             if pipe.is_closed:
                 raise Unavailable("the stream was closed here", "stream_reset", Retry.NOW)
+            self._written_bytes += len(piece)
             if pipe.is_discarding:
                 continue
             pipe.pieces.append(piece)

@@ -14,7 +14,11 @@ from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.model import json_schema
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.tunnel_kinds import targets_of
-from i2ptunnel.config.tunnel_models import ClientTunnelSection, HttpServerSection
+from i2ptunnel.config.tunnel_models import (
+    ClientTunnelSection,
+    HttpClientSection,
+    HttpServerSection,
+)
 from tests.support.deterministic import SeededEntropy
 
 ONE = PrivateKeys.generate_destination(SeededEntropy("one")).destination
@@ -93,10 +97,23 @@ def test_clients() -> None:
     assert "word" not in repr(client)
 
 
+def test_how_slow_clients_may_be() -> None:
+    site = tunnel("target: 127.0.0.1:80", "httpserver")
+    assert isinstance(site, HttpServerSection)
+    assert (site.min_rate, site.response_timeout) == (100, 300.0)
+    site = tunnel(lines("target: 127.0.0.1:80", "min_rate: 2KB/s", "response_timeout: 0"))
+    assert isinstance(site, HttpServerSection)
+    assert (site.min_rate, site.response_timeout) == (2000, 0.0)
+    proxy = tunnel(lines("listen: 127.0.0.1:4444", "min_rate: null"), "httpclient")
+    assert isinstance(proxy, HttpClientSection) and proxy.min_rate is None
+
+
 SITE = "target: 127.0.0.1:80\n    "
 FAULTS = {
     "no target": ("target: []", "tunnels.a.target", "empty list"),
     "bad target": ("target: [127.0.0.1:80, x]", "tunnels.a.target[1]", "port is missing"),
+    "no rate": (SITE + "min_rate: 0", "tunnels.a.min_rate", "at least 1B/s"),
+    "slow as a word": (SITE + "min_rate: slow", "tunnels.a.min_rate", "4MB/s"),
     "bad port": (SITE + "ports: {0: 127.0.0.1:1}", "tunnels.a.ports.0", "is no port"),
     "bad service": (SITE + "ports: {22: x}", "tunnels.a.ports.22", "port is missing"),
     "ports as a list": (SITE + "ports: [22]", "tunnels.a.ports", "where ports belong"),
