@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from core.api import EncryptedLeaseSetOptions, FileFault, SessionConfig, TunnelShape
+from core.api import (
+    EncryptedLeaseSetOptions,
+    FileFault,
+    SessionConfig,
+    StreamingOptions,
+    TunnelShape,
+)
 from core.base.errors import LocalError, Unavailable
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
 from core.data.private_keys import PrivateKeys
@@ -33,6 +39,9 @@ _Key = tuple[str, ShapeSection, ShapeSection, bool, RestPolicy, EncryptedSection
 SHARED_NAME = "shared clients"
 #: Red25519, the type made for lease sets that are published encrypted; and Ed25519
 _RED25519, _ED25519 = 11, 7
+# Java, i2pd: clients answer no pings either. Sites could watch when their visitors are online.
+_SERVER = StreamingOptions()
+_CLIENT = StreamingOptions(accepts_streams=False, answer_pings=False)
 
 
 def tunnel_shape(section: ShapeSection | ExploratoryShapeSection) -> TunnelShape:
@@ -167,6 +176,7 @@ class SessionPool:
                 inbound=tunnel_shape(request.inbound),
                 outbound=tunnel_shape(request.outbound),
                 publish=request.publish,
+                streaming=_SERVER if request.publish else _CLIENT,
                 encrypted=encrypted_options(request.encrypted),
             )
         )

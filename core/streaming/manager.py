@@ -66,7 +66,7 @@ class StreamManager:
     ) -> None:
         self.keys = keys
         self.options = options
-        self.is_listening = True
+        self.is_listening = options.accepts_streams
         #: dropped packets by cause, for the status page
         self.counters: dict[str, int] = {}
         self._wall = wall
@@ -533,7 +533,7 @@ class StreamManager:
             return
         if not self.is_listening or len(self._streams) >= self.options.max_streams:
             self._count("refused")
-            if self._answer_rate.take(now):
+            if self.options.accepts_streams and self._answer_rate.take(now):
                 reset = build_packet(
                     packet.receive_id, 0, 0, 0, flags=RESET | NO_ACK, signer=self.keys
                 )

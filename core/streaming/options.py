@@ -18,8 +18,12 @@ class StreamingOptions:
     ``max_streams`` counts both directions. ``keepalive_s`` of 0 turns keepalives off.
     ``peer_streams_per_minute`` of 0 means unlimited. ``congestion`` is ``"bbr"`` (tolerates the
     random loss of tunnels) or ``"cubic"``.
+
+    Without ``accepts_streams`` and ``answer_pings`` nothing that others begin is answered at all:
+    whom we have visited cannot find out whether we are still here.
     """
 
+    accepts_streams: bool = True
     answer_pings: bool = True
     max_streams: int = 2048
     connect_timeout_s: float = 60.0

@@ -91,6 +91,20 @@ def test_sharing(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_only_who_can_be_found_answers_strangers(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path)
+        shared: Any = await pool.open(request("browser"))
+        own: Any = await pool.open(request("chat", keys="chat.dat", shared=False))
+        server: Any = await pool.open(replace(request("site", keys="site.dat"), publish=True))
+        for client in (shared, own):
+            options = client.config.streaming
+            assert not options.accepts_streams and not options.answer_pings
+        assert server.config.streaming.accepts_streams and server.config.streaming.answer_pings
+
+    asyncio.run(main())
+
+
 def test_a_session_that_ended_is_not_handed_out_again(tmp_path: Path) -> None:
     async def main() -> None:
         pool = SessionPool(open_fake, tmp_path)

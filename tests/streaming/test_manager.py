@@ -101,6 +101,24 @@ def test_not_listening_resets_the_initiator() -> None:
     assert network.now < 1006
 
 
+def test_a_client_does_not_tell_that_it_is_there() -> None:
+    client = receiver(StreamingOptions(accepts_streams=False, answer_pings=False))
+    ping = build_packet(
+        9, 0, 0, 0, flags=p.ECHO, sender=KEYS[0].destination, signer=KEYS[0], payload=b"x"
+    )
+    for source in (None, KEYS[0].hash):
+        opening = syn(KEYS[0], 5 if source else 6, payload=b"hello")
+        client.receive_packets([(source, 0, 80, opening), (source, 0, 0, ping)], 1.0)
+    assert client.counters == {"refused": 2, "pings_ignored": 2}
+    assert not client.streams and not client.packets_to_send(1.0) and client.next_event() is None
+    # It still reaches others itself.
+    network = Network(options=client.options, options_b=StreamingOptions())
+    stream = network.connect(initial=b"hello")
+    network.run(lambda: bool(network.ends[1].streams))
+    network.run(seconds=1)
+    assert stream.state is StreamState.OPEN
+
+
 def test_data_that_overtakes_its_syn_is_kept() -> None:
     manager = receiver()
     early = [
