@@ -27,6 +27,7 @@ from i2ptunnel.config.tunnel_models import (
     TcpServerSection,
     TunnelSection,
     UdpClientSection,
+    WebServerSection,
 )
 from i2ptunnel.config.tunnel_parts import ListenTlsSection
 
@@ -202,6 +203,8 @@ class _Checker:
                 "a Unix socket has no networks",
                 "leave allow out; the directory's mode says who may connect",
             )
+        if isinstance(tunnel, WebServerSection):
+            self._check_plain_ports(name, tunnel)
         if isinstance(tunnel, ServerSection):
             self._check_targets(name, tunnel)
             self._check_encrypted(name, tunnel)
@@ -214,6 +217,16 @@ class _Checker:
                 "there is a key and no certificate",
                 "add certificate: FILE, or leave out both to have one made",
             )
+
+    def _check_plain_ports(self, name: str, tunnel: WebServerSection) -> None:
+        known = dict(tunnel.ports)
+        for index, port in enumerate(tunnel.plain_ports):
+            if port not in known:
+                self.fault(
+                    ("tunnels", name, "plain_ports", index),
+                    f"no service is set for port {port}",
+                    f"add it to ports: {{{port}: 127.0.0.1:{port}}}",
+                )
 
     def _check_targets(self, name: str, tunnel: ServerSection) -> None:
         services = [("target", target) for target in targets_of(getattr(tunnel, "target", None))]

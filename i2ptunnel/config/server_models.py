@@ -122,6 +122,11 @@ class WebServerSection(TcpServerSection):
         "Host headers for some I2P ports: {8080: test.i2p}; all others get hostname",
         default=(),
     )
+    plain_ports: tuple[int, ...] = option(
+        ListOf(Number(1, 65535), count_max=64),
+        "of the ports in ports, those whose service does not speak HTTP; 22 and 443 never do",
+        default=(),
+    )
     response_timeout: float = option(
         Duration(0, 86400),
         "time for the web server to begin its answer to a whole request; 0: no limit",

@@ -33,7 +33,7 @@ _FIRST_BYTE_TIMEOUT_S = 15.0
 _HEADER_TIMEOUT_S = 30.0
 _KEEP_ALIVE_TIMEOUT_S = 120.0
 #: ports whose service speaks for itself: HTTPS and SSH
-_RAW_PORTS = frozenset((22, 443))
+_PLAIN_PORTS = frozenset((22, 443))
 
 
 class HttpServer(ServerTunnel[HttpServerSection]):
@@ -46,6 +46,7 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         "compress",
         "keep_alive",
         "min_rate",
+        "plain_ports",
         "posts",
         "reject_inproxies",
         "reject_referers",
@@ -86,7 +87,10 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         await self._idle_backs.close()
 
     async def serve(self, stream: I2pStream) -> None:
-        if stream.local_port in _RAW_PORTS and stream.local_port in self.port_backends:
+        if self._is_plain(stream.local_port):
+            if stream.local_port not in self.port_backends:
+                stream.reset()  # whoever comes here does not speak HTTP
+                return
             target = await self.connect_target(stream)
             await pump(target, self.counted(stream), idle_timeout_s=self.model.idle_timeout)
             return
@@ -101,8 +105,11 @@ class HttpServer(ServerTunnel[HttpServerSection]):
             idle_s = _KEEP_ALIVE_TIMEOUT_S
         await finish_politely(front.channel)
 
+    def _is_plain(self, port: int) -> bool:
+        return port in _PLAIN_PORTS or port in self.model.plain_ports
+
     async def turn_away(self, stream: I2pStream, refusal: Refusal) -> None:
-        if stream.local_port in _RAW_PORTS:
+        if self._is_plain(stream.local_port):
             stream.reset()
             return
         await stream.write(render(too_many(refusal.retry_after_s or 0)))

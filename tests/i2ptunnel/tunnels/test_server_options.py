@@ -184,13 +184,21 @@ def test_a_health_check_asks_for_a_page() -> None:
 def test_ports_lead_to_services_of_their_own() -> None:
     async def case() -> None:
         web, ssh, api = Service("web", True), Service("ssh"), Service("api", True)
+        chat = Service("chat")
         target = await web.start()
-        ports = ((22, await ssh.start()), (8080, await api.start()))
+        ports = ((22, await ssh.start()), (8080, await api.start()), (6667, await chat.start()))
         model = HttpServerSection(
-            target=target, ports=ports, hostname="a.i2p", hostnames=((8080, "api.i2p"),)
+            target=target,
+            ports=ports,
+            plain_ports=(6667,),
+            hostname="a.i2p",
+            hostnames=((8080, "api.i2p"),),
         )
         async with serving(model) as visit:
             assert await visit.ask(b"hello", port=22) == b"sshhello"
+            assert await visit.ask(b"NICK a\r\n", port=6667) == b"chatNICK a\r\n"
+            with pytest.raises(Unavailable, match="reset"):  # TLS would not understand a page
+                await visit.ask(b"\x16\x03\x01hello", port=443)
             assert b"body of api" in await visit.get(port=8080)
             assert b"body of web" in await visit.get(port=80)
             assert b"body of web" in await visit.get(port=0)
