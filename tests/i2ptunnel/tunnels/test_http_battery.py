@@ -146,9 +146,12 @@ def test_03_04_local_addresses(host: str, outproxies: tuple[str, ...]) -> None:
     check_refused(raw, 403, client={"outproxies": urls})
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
-def test_05_connect_to_local_addresses(host: str) -> None:
-    check_refused(f"CONNECT {host}:22 HTTP/1.1\r\nHost: {host}:22\r\n\r\n".encode(), 403)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "10.1.2.3"])
+@pytest.mark.parametrize("outproxies", [(), ("http://exit.i2p",)], ids=["plain", "outproxy"])
+def test_05_connect_to_local_addresses(host: str, outproxies: tuple[str, ...]) -> None:
+    urls = tuple(map(read_outproxy, outproxies))
+    raw = f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode()
+    check_refused(raw, 403, client={"outproxies": urls})
 
 
 def test_06_the_console_is_not_reached_through_the_proxy() -> None:
@@ -298,6 +301,11 @@ REFUSED: dict[str, tuple[bytes, tuple[int, ...]]] = {
     "no host": (b"GET http:/// HTTP/1.1\r\nHost: s\r\n\r\n", (400,)),
     "unknown Expect": (b"GET %b/ HTTP/1.1\r\nHost: s\r\nExpect: leak\r\n\r\n", (417,)),
     "CONNECT without port": (b"CONNECT site.i2p HTTP/1.1\r\nHost: s\r\n\r\n", (400,)),
+    "CONNECT to a port that is a word": (b"CONNECT site.i2p:x HTTP/1.1\r\nHost: s\r\n\r\n", (400,)),
+    "CONNECT to port 70000": (b"CONNECT site.i2p:70000 HTTP/1.1\r\nHost: s\r\n\r\n", (400,)),
+    "CONNECT to port 0": (b"CONNECT site.i2p:0 HTTP/1.1\r\nHost: s\r\n\r\n", (400,)),
+    "CONNECT to half an IPv6": (b"CONNECT [::1:443 HTTP/1.1\r\nHost: s\r\n\r\n", (400,)),
+    "CONNECT to a bare IPv6": (b"CONNECT ::1:443 HTTP/1.1\r\nHost: s\r\n\r\n", (400,)),
     "CONNECT with body": (
         b"CONNECT site.i2p:80 HTTP/1.1\r\nHost: s\r\nContent-Length: 3\r\n\r\nabc",
         (400,),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.proxy_parts import read_outproxy
 from i2ptunnel.config.tunnel_models import (
     AuthSection,
     ConnectClientSection,
@@ -68,14 +70,26 @@ def test_connect_works_and_nothing_else() -> None:
     asyncio.run(main())
 
 
-def test_connectclient_asks_for_the_password() -> None:
+def test_connectclient_asks_for_the_password_and_keeps_local_addresses_from_outproxies() -> None:
     async def main() -> None:
-        users = (AuthSection(username="a", password="b"),)
-        section = ConnectClientSection(listen=ANY_PORT, auth=users)
-        network = LoopbackNetwork()
-        async with running("proxy", section, network, TableResolver({})) as proxy:
-            answer = await ask(port_of(proxy), b"CONNECT site.i2p:443 HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert b" 407 " in answer
+        async with RecordingOrigin() as local:
+            # An outproxy on this machine: what reaches it is seen at once.
+            outproxies = (read_outproxy(f"http://127.0.0.1:{local.port}"),)
+            users = (AuthSection(username="a", password="b"),)
+            network, resolver = LoopbackNetwork(), TableResolver({})
+            section = ConnectClientSection(listen=ANY_PORT, outproxies=outproxies)
+            asking = b"CONNECT %b:443 HTTP/1.1\r\nHost: x\r\n\r\n"
+            async with running("proxy", replace(section, auth=users), network, resolver) as proxy:
+                for host in (b"site.i2p", b"example.com", b"127.0.0.1"):
+                    assert b" 407 " in await ask(port_of(proxy), asking % host)
+            async with running("proxy", section, network, resolver) as proxy:
+                for host in (b"127.0.0.1", b"192.168.1.1", b"[::1]", b"a.localhost", b"2130706433"):
+                    assert b" 403 " in await ask(port_of(proxy), asking % host)
+                assert local.received == []
+                assert b" 200 " in await ask(port_of(proxy), asking % b"example.com", ends=True)
+                assert local.heads == [
+                    ["CONNECT example.com:443 HTTP/1.1", "Host: example.com:443"]
+                ]
 
     asyncio.run(main())
 

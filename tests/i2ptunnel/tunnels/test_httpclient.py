@@ -664,10 +664,13 @@ def test_addresses_outside_go_to_the_outproxy() -> None:
 
 def test_connect_goes_through_the_outproxy() -> None:
     async def use(bench: Bench, seen: RecordingOrigin) -> None:
-        raw = b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nUser-Agent: secret\r\n\r\nhello"
+        raw = (
+            b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nUser-Agent: secret\r\n"
+            b"Proxy-Authorization: Basic secret\r\nproxy-connection: secret\r\n\r\nhello"
+        )
         answer = await bench.ask(raw)
         assert answer == httpclient._ESTABLISHED + b"server first, then more"
-        assert seen.heads[0][:2] == [
+        assert seen.heads[0] == [
             "CONNECT example.com:443 HTTP/1.1",
             "Host: example.com:443",
         ]
