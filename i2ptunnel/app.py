@@ -30,6 +30,7 @@ from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
 from i2ptunnel.notify import ServiceNotifier
+from i2ptunnel.pinging import Pinging
 from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
@@ -254,6 +255,7 @@ class App:
             "netdb-export": self._on_netdb_export,
             "netdb-import": self._on_netdb_import,
             **self._naming.commands(),
+            **Pinging(self._naming.resolver, self._naming.session).commands(),
         }
 
     async def _on_status(self, _: dict[str, Any]) -> Any:

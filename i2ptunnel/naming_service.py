@@ -57,7 +57,7 @@ class NamingService:
         self._feeds = Feeds(
             self.books,
             self.resolver,
-            self._session,
+            self.session,
             wall,
             _settings(configuration),
             claim=self._claim_own_names,
@@ -112,7 +112,7 @@ class NamingService:
     # A way into I2P
 
     @contextlib.asynccontextmanager
-    async def _session(self) -> AsyncIterator[FeedSession]:
+    async def session(self) -> AsyncIterator[FeedSession]:
         """A ready session, that of the client tunnels if there is one."""
         shape = next(
             (

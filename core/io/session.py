@@ -205,6 +205,8 @@ class ClientSession:
         self._acceptors: deque[asyncio.Future[None]] = deque()
         self._lookups: dict[bytes | BlindedTarget, list[asyncio.Future[LeaseSet2]]] = {}
         self._readiness = asyncio.Event()
+        self._pings: dict[tuple[bytes, bytes], asyncio.Future[float]] = {}
+        self._pings_sent = 0
         self._inbox: DatagramInbox | None = None
         self._is_closed = False
 
@@ -319,6 +321,33 @@ class ClientSession:
             raise
         return stream
 
+    async def ping(
+        self, target: bytes | BlindedTarget, *, port: int = 0, timeout_s: float = 30.0
+    ) -> float:
+        """Seconds until a destination has answered an echo request: there, through it, and back.
+
+        ``target`` as for :meth:`connect`. Destinations may choose not to answer. Raises Unavailable
+        ("tunnels_not_ready", "ping_timeout", and what :meth:`lookup` raises).
+        """
+        deadline = self._router.now() + timeout_s
+        await self.wait_ready(timeout_s)
+        found = await self._find(target, max(0.1, deadline - self._router.now()))
+        remote_hash = found.destination.hash
+        self._pings_sent += 1
+        payload = self._pings_sent.to_bytes(8, "big")
+        answer: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._pings[remote_hash, payload] = answer
+        try:
+            now = self._router.now()
+            self._engine.streams.ping(remote_hash, now, payload=payload, to_port=port)
+            self._touch()
+            async with asyncio.timeout(max(0.1, deadline - now)):
+                return await answer
+        except TimeoutError:
+            raise Unavailable("no answer to the ping", "ping_timeout", Retry.NOW) from None
+        finally:
+            del self._pings[remote_hash, payload]
+
     async def accept(self) -> Stream:
         """The next stream that a peer opened to us. Raises Unavailable ("closed")."""
         while not self._accepted:
@@ -431,8 +460,10 @@ class ClientSession:
                 case client_events.DatagramsArrived():
                     if self._inbox is not None:
                         self._inbox.wake()
-                case stream_events.Pong():
-                    pass
+                case stream_events.Pong(remote_hash, payload, rtt_s):
+                    answer = self._pings.get((remote_hash, payload))
+                    if answer is not None and not answer.done():
+                        answer.set_result(rtt_s)
                 case _:
                     owner = event.stream.owner
                     if isinstance(owner, Stream):

@@ -27,6 +27,7 @@ _COMMANDS = {
     "tunnels": ("status", "add_tunnels", "list, start, stop, restart tunnels"),
     "keys":    ("keys",   "add_keys",    "destination key files"),
     "address": ("address", "add_address", "the address books"),
+    "ping":    ("ping",   "add_ping",    "whether a destination answers, and how fast"),
     "netdb":   ("netdb",  "add_netdb",   "the network database"),
     "schema":  ("run",    "add_schema",  "the JSON Schema of the YAML, for editors"),
     "demo":    ("demo",   "add_demo",    "a private I2P network on this machine"),

@@ -129,6 +129,10 @@ def test_life_of_the_program(program: Program) -> None:
         assert "web\thttpclient\tstopped" in program.command("tunnels").stdout
         assert program.command("tunnels", "stop", "nope").returncode == 1
 
+        unknown = program.command("ping", "unknown.i2p")
+        assert unknown.returncode == 1 and "address book" in unknown.stderr
+        assert program.command("ping", "unknown.i2p:x").returncode == 1
+
         began = time.monotonic()
         assert program.stop() == 0
         assert time.monotonic() - began < 3

@@ -11,7 +11,7 @@ import pytest
 
 from tests.interop.conftest import own_tunnels, site_name
 from tests.support import curl
-from tests.support.appliance import Appliance
+from tests.support.appliance import Appliance, run_command
 from tests.support.origin import Origin, body_of, digest_of
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
@@ -80,6 +80,16 @@ def test_50_concurrent_fetches(own_network: OwnNetwork) -> None:
     got = [curl.finish(process) for process in running]
     assert [(one.exit_code, one.status) for one in got] == [(0, 200)] * 50
     assert [one.digest for one in got] == [digest_of(size) for size in sizes]
+
+
+def test_ping(own_network: OwnNetwork) -> None:
+    asking = ("-c", str(own_network.routers[5].config_file), "-t", "60s")
+    answered = run_command("ping", own_network.site, "-n", "2", *asking)
+    lines = answered.stdout.splitlines()
+    assert answered.returncode == 0 and len(lines) == 2, answered
+    assert all("answered after " in line for line in lines), answered
+    nobody = run_command("ping", f"{'a' * 52}.b32.i2p", *asking)
+    assert nobody.returncode == 1 and "no lease set" in nobody.stderr, nobody
 
 
 def test_a_restarted_network_still_works(own_network: OwnNetwork) -> None:

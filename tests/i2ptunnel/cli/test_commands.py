@@ -45,7 +45,20 @@ def test_run_refuses_an_invalid_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert 'did you mean "browser"' in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("arguments", [[], ["nope"], ["run", "--nope"], ["keys"], ["status", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nope"],
+        ["run", "--nope"],
+        ["keys"],
+        ["status", "x"],
+        ["ping"],
+        ["ping", "a.i2p", "-n", "0"],
+        ["ping", "a.i2p", "-t", "soon"],
+        ["ping", "a.i2p", "-t", "1h"],
+    ],
+)
 def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -64,6 +77,7 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
         ["plan"],
         ["tunnels"],
         ["tunnels", "stop", "a"],
+        ["ping", "a.i2p"],
         ["netdb", "list"],
         ["netdb", "export", "/tmp/none"],
     ],

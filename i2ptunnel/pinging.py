@@ -1,0 +1,60 @@
+"""``ping`` at the control socket: an echo request to a destination, from the shared session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, cast
+
+from core.base.errors import Unavailable
+from core.data.blinded_address import BlindedTarget
+from i2ptunnel.config.network_kinds import read_port
+from i2ptunnel.control import Command, ControlFault
+from i2ptunnel.naming.resolver import Resolver
+from i2ptunnel.protocols.hosts import normalise_host
+
+WAIT_MAX_S = 120.0
+
+
+class _PingSession(Protocol):
+    """What of ``core.api.ClientSession`` is used here."""
+
+    async def ping(
+        self, target: bytes | BlindedTarget, *, port: int = ..., timeout_s: float = ...
+    ) -> float: ...
+
+
+class Pinging:
+    """``session`` lends a ready session; Unavailable when there is no way into I2P yet."""
+
+    def __init__(
+        self, resolver: Resolver, session: Callable[[], AbstractAsyncContextManager[Any]]
+    ) -> None:
+        self._resolver = resolver
+        self._session = session
+
+    def commands(self) -> dict[str, Command]:
+        """What the control socket offers."""
+        return {"ping": self._on_ping}
+
+    async def _on_ping(self, request: dict[str, Any]) -> Any:
+        """The seconds it took, None when there was no answer."""
+        name, wait_s = request.get("destination"), request.get("wait_s")
+        if not isinstance(name, str) or not isinstance(wait_s, int | float):
+            raise ControlFault("write a destination and a time")
+        host, colon, port = name.rpartition(":")
+        host, port = (host, port) if colon else (name, "")
+        try:
+            i2p_port = read_port(port) if colon else 0
+        except ValueError as error:
+            raise ControlFault(f"{port!r} is no port: {error}") from None
+        address = await self._resolver.resolve(normalise_host(host))
+        async with self._session() as session:
+            try:
+                return await cast(_PingSession, session).ping(
+                    address.target(), port=i2p_port, timeout_s=min(wait_s, WAIT_MAX_S)
+                )
+            except Unavailable as error:
+                if error.code == "ping_timeout":
+                    return None
+                raise
