@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from i2ptunnel.config.tunnel_models import ClientTunnelSection
+from i2ptunnel.relay.channel import Channel
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.local import unless_lost
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.client_base import ClientTunnel
 from i2ptunnel.tunnels.failover import DestinationChoice
+
+#: programs that speak first do so at once; what they say saves a round trip in the first packet
+_FIRST_WORDS_WAIT_S = 0.02
 
 
 class PlainClient(ClientTunnel[ClientTunnelSection]):
@@ -37,10 +42,22 @@ class PlainClient(ClientTunnel[ClientTunnelSection]):
 
     async def serve(self, accepted: Accepted) -> None:
         accepted.establish()
-        stream = await unless_lost(accepted.channel, self._choice.connect(self))
+        first = b""
+        if len(self._choice.destinations) == 1:  # else two of them might get the same words
+            first = await _first_words(accepted.channel)
+        stream = await unless_lost(accepted.channel, self._choice.connect(self, initial=first))
         await pump(accepted.channel, stream, idle_timeout_s=self.model.idle_timeout)
 
     def status(self) -> dict[str, Any]:
         destinations = self._choice.status()
         known = super().status()
         return {**known, "destinations": destinations} if destinations else known
+
+
+async def _first_words(channel: Channel) -> bytes:
+    """What a program says as soon as it is connected; empty if it waits for the other side."""
+    try:
+        async with asyncio.timeout(_FIRST_WORDS_WAIT_S):
+            return await channel.read()
+    except TimeoutError:
+        return b""

@@ -70,12 +70,17 @@ class DestinationChoice:
         rest_s = min(_REST_FIRST_S * 2 ** min(choice.failures - 1, 10), _REST_MAX_S)
         choice.rests_until = self._monotonic() + rest_s
 
-    async def connect(self, tunnel: ClientTunnel[Any], default_port: int = 0) -> CountedChannel:
-        """A stream of ``tunnel`` to one of them; raises the last one's Unavailable."""
+    async def connect(
+        self, tunnel: ClientTunnel[Any], default_port: int = 0, initial: bytes = b""
+    ) -> CountedChannel:
+        """A stream of ``tunnel`` to one of them; raises the last one's Unavailable.
+
+        ``initial`` travels with the first packets, to each that is tried.
+        """
         last = Unavailable("no destination is set", "unknown_name")
         for choice in self.in_order():
             try:
-                stream = await self._try(tunnel, choice, default_port)
+                stream = await self._try(tunnel, choice, default_port, initial)
             except Unavailable as error:
                 last = error
                 if error.code in ("tunnels_not_ready", "closed"):
@@ -87,7 +92,7 @@ class DestinationChoice:
         raise last
 
     async def _try(
-        self, tunnel: ClientTunnel[Any], choice: _Choice, default_port: int
+        self, tunnel: ClientTunnel[Any], choice: _Choice, default_port: int, initial: bytes
     ) -> CountedChannel:
         destination = choice.destination
         try:
@@ -98,6 +103,7 @@ class DestinationChoice:
         return await tunnel.connect(
             address,
             destination.port or default_port,
+            initial,
             secret=destination.secret,
             client_key=choice.client_key,
         )

@@ -141,6 +141,8 @@ class LoopbackSession:
         self._arrived = asyncio.Event()
         #: (hash, port) of each connect
         self.connects: list[tuple[bytes, int]] = []
+        #: what each of them sent along
+        self.initials: list[bytes] = []
         self.streams: list[LoopbackStream] = []
 
     def become_ready(self) -> None:
@@ -170,6 +172,7 @@ class LoopbackSession:
         else:
             destination_hash = target
         self.connects.append((destination_hash, port))
+        self.initials.append(initial)
         self._check_open()
         await self.wait_ready(timeout_s)
         failure = self._network.failures.get(destination_hash)

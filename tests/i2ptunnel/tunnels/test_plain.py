@@ -86,6 +86,42 @@ def test_bytes_go_both_ways_and_each_end_is_passed_on() -> None:
     asyncio.run(main())
 
 
+def test_first_words_travel_with_the_first_packet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("i2ptunnel.tunnels.client._FIRST_WORDS_WAIT_S", 0.5)
+
+    async def main() -> None:
+        async with pair() as (near, _, _):
+            assert await talk(near, b"hello") == b"HELLO|end"
+            session = near.session
+            assert session is not None and session.initials == [b"hello"]  # type: ignore[attr-defined]
+            assert near.counters()["bytes_to_i2p"] == 5
+        # Of several destinations only one may get to hear them.
+        both = (DestinationName("nobody.i2p"), DestinationName("echo.i2p"))
+        async with pair(client={"destination": both}) as (near, _, _):
+            assert await talk(near, b"hello") == b"HELLO|end"
+            assert near.session.initials == [b""]  # type: ignore[union-attr]
+
+    asyncio.run(main())
+
+
+def test_who_waits_for_the_other_side_hears_it() -> None:
+    async def main() -> None:
+        network = LoopbackNetwork()
+        server = network.session("server")
+        resolver = TableResolver({"mail.i2p": server.destination.hash})
+        model = ClientTunnelSection(listen=ANY_PORT, destination=(DestinationName("mail.i2p"),))
+        async with running("mail", model, network, resolver) as tunnel, asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(tunnel))
+            stream = await server.accept()
+            await stream.write(b"220 hello\r\n")
+            assert await reader.readline() == b"220 hello\r\n"
+            writer.write(b"QUIT\r\n")
+            assert await stream.read() == b"QUIT\r\n"
+            writer.close()
+
+    asyncio.run(main())
+
+
 def test_large_data_arrives_whole() -> None:
     data = body_of(3_000_000)
 
