@@ -278,6 +278,12 @@ class SocksSection(ProxySection):
         "remove from HTTP requests to .i2p hosts what identifies the browser, as httpclient does",
         default=False,
     )
+    min_rate: int | None = option(
+        LEAST_RATE,
+        "with filter_http, break off browsers that send a body or take an answer more slowly; "
+        "null: no limit",
+        default=100,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from i2ptunnel.protocols.http_filter import filter_request, filter_response
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.channel_pool import ChannelPool
 from i2ptunnel.relay.http_exchange import Exchange, Front, ResponseNotStarted
+from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.tunnels.proxy_base import IdentityPlace, ProxyTunnel, Visit
 
@@ -38,7 +39,8 @@ class FilteredConnection:
         """Serve ``client``, whose first request is there already, with ``stream`` at first."""
         place = IdentityPlace(self._pool, None)
         place.give(stream)
-        front = Front(client, RequestReader(), accepted.channel)
+        guarded = LeastRateChannel(client, self._proxy.model.min_rate, self._proxy.note_slow)
+        front = Front(guarded, RequestReader(), accepted.channel, least_rate=guarded)
         idle_s = _HEADER_TIMEOUT_S
         try:
             while (head := await self._next_head(front, idle_s)) is not None:

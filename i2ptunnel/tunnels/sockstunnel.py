@@ -55,7 +55,7 @@ _HTTP_BEGUN = re.compile(rb"[A-Z]{1,20}( (h(t(t(p(:/?)?)?)?)?)?)?")
 class SocksProxy(ProxyTunnel[SocksSection]):
     """CONNECT, UDP ASSOCIATE, RESOLVE and RESOLVE_PTR."""
 
-    LIVE_OPTIONS = ProxyTunnel.LIVE_OPTIONS | {"filter_http", "outproxies", "udp"}
+    LIVE_OPTIONS = ProxyTunnel.LIVE_OPTIONS | {"filter_http", "min_rate", "outproxies", "udp"}
 
     def __init__(self, model: SocksSection, context: TunnelContext) -> None:
         super().__init__(model, context)

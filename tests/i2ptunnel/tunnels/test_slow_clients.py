@@ -10,16 +10,18 @@ import pytest
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import HttpServerSection
+from i2ptunnel.config.tunnel_models import HttpServerSection, SocksSection
 from i2ptunnel.config.tunnel_parts import TunnelBandwidthSection
 from tests.support.loopback_session import LoopbackNetwork, LoopbackStream
 from tests.support.origin import Origin, body_of
 from tests.support.tunnel_bench import (
+    ANY_PORT,
     OK,
     Bench,
     RecordingOrigin,
     TableResolver,
     http_bench,
+    port_of,
     running,
 )
 
@@ -267,6 +269,28 @@ def test_a_trickling_upload_of_a_browser_is_given_up() -> None:
         writer.close()
 
     at_proxy(case, client={"min_rate": 1000})
+
+
+def test_a_trickling_upload_through_socks_is_given_up() -> None:
+    async def main() -> None:
+        network = LoopbackNetwork()
+        site = network.session("site")
+        model = SocksSection(listen=ANY_PORT, filter_http=True, min_rate=1000)
+        resolver = TableResolver({"site.i2p": site.destination.hash})
+        async with running("socks", model, network, resolver) as proxy, asyncio.timeout(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(proxy))
+            writer.write(b"\x05\x01\x00" + b"\x05\x01\x00\x03\x08site.i2p\x00\x50")
+            await site.accept()
+            await reader.readexactly(12)
+            writer.write(HEAD % b"/")
+            answer = asyncio.create_task(reader.readline())
+            while not answer.done():
+                writer.write(b"x")
+                await asyncio.sleep(0.01)
+            assert (await answer).startswith(b"HTTP/1.1 408 ")
+            writer.close()
+
+    asyncio.run(main())
 
 
 def test_a_browser_that_does_not_read_is_broken_off() -> None:
