@@ -231,6 +231,12 @@ def credentials_form(
     )
 
 
+def known_link(url: str, language: str) -> str:
+    """The way to the site that the address book knows; ``url`` is without the helper."""
+    words = html.text(translate("Open the address book's site", language))
+    return f'<p><a href="{html.text(url)}">{words}</a></p>'
+
+
 def jump_links(urls: Iterable[str], host: str) -> str:
     """Links to sites that may know a name."""
     items = "".join(

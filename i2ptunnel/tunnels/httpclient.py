@@ -326,18 +326,19 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         except NameFault:
             raise _Answer(pages.HELPER_BAD) from None
         link = f"http://{offered.host}/"
+        url = f"http://{request.target.authority}{path}"
         try:
             known = await self._site.resolve(host)
         except NameFault:
             is_asking = request.head.method in ("GET", "HEAD") and _is_navigation(request.head)
             if not is_asking or host.endswith(".b32.i2p"):
                 raise _Answer(pages.HELPER_NEW, link) from None
-            url = f"http://{request.target.authority}{path}"
             form = self._site.helper_form(host, target, url, request.language)
             targets = own_pages.form_targets([request.target.authority])
             raise _Answer(pages.HELPER_NEW, link, more=form, form_action=targets) from None
         if known.hash != offered.hash:
-            raise _Answer(pages.HELPER_CONFLICT, link)
+            more = own_pages.known_link(url, request.language)
+            raise _Answer(pages.HELPER_CONFLICT, link, more=more)
 
     async def _exchange(
         self,

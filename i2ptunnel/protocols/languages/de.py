@@ -97,6 +97,7 @@ TEXTS: dict[str, str] = {
         "Der Link nennt eine Adresse dafür. Ob es die richtige ist, lässt sich nicht prüfen. "
         "Jeder, der Links schreibt, könnte sie angeben."
     ),
+    "Open the address book's site": "Die Seite des Adressbuchs öffnen",
     "The link tells another address than the address book": (
         "Der Link nennt eine andere Adresse als das Adressbuch"
     ),

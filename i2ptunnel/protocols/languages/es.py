@@ -90,6 +90,7 @@ TEXTS: dict[str, str] = {
         "El enlace indica una dirección para él. No se puede comprobar si es la correcta. "
         "Cualquiera que haga enlaces podría escribirla."
     ),
+    "Open the address book's site": "Abrir el sitio de la libreta",
     "The link tells another address than the address book": (
         "El enlace indica otra dirección que la libreta"
     ),

@@ -92,6 +92,7 @@ TEXTS: dict[str, str] = {
         "Le lien en donne une adresse. On ne peut pas vérifier que c’est la bonne. N’importe "
         "qui peut l’écrire dans un lien."
     ),
+    "Open the address book's site": "Ouvrir le site du carnet",
     "The link tells another address than the address book": (
         "Le lien donne une autre adresse que le carnet"
     ),

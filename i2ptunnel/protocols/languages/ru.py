@@ -90,6 +90,7 @@ TEXTS: dict[str, str] = {
         "Ссылка сообщает адрес для него. Проверить, верный ли он, нельзя. Его мог написать "
         "кто угодно."
     ),
+    "Open the address book's site": "Открыть сайт из адресной книги",
     "The link tells another address than the address book": (
         "Ссылка сообщает не тот адрес, что в адресной книге"
     ),

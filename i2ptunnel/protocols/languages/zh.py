@@ -78,6 +78,7 @@ TEXTS: dict[str, str] = {
         "The link tells an address for it. Whether it is the right one cannot be checked. Anybody "
         "who makes links could write it."
     ): ("链接为其给出了一个地址，但无法核实是否正确。任何写链接的人都可以填写。"),
+    "Open the address book's site": "打开地址簿中的站点",
     "The link tells another address than the address book": "链接中的地址与地址簿不同",
     "One of the two may be an attempt to deceive you. The link's address is:": "其中之一可能是欺骗。链接中的地址是：",
     "The address in this link is damaged": "此链接中的地址已损坏",
