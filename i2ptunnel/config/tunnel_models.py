@@ -227,6 +227,12 @@ class HttpClientSection(ProxySection):
         "sites that are offered to ask when a name is unknown",
         default=JUMP_SERVERS,
     )
+    redirected: bool = option(
+        Flag(),
+        "also take requests of programs that know of no proxy, and were redirected here (firewall, "
+        "hosts file); .i2p hosts only",
+        default=False,
+    )
     max_upload: int | None = option(
         Maybe(Size()), "length of a request's body; null: no limit", default=None
     )

@@ -1,6 +1,7 @@
 """The target of a proxy request: absolute-form for http, authority-form for CONNECT (RFC 9112 3.2).
 
-Everything else is refused. Userinfo and fragments are dropped: they are the browser's own.
+Everything else is refused, but for requests that were redirected here, if those are wanted: their
+host stands in ``Host``. Userinfo and fragments are dropped: they are the browser's own.
 """
 
 from __future__ import annotations
@@ -43,11 +44,16 @@ def _split(authority: str, default_port: int | None) -> tuple[str, int]:
     return normalise_host(match[1].removeprefix("[").removesuffix("]")), port
 
 
-def read_target(head: RequestHead) -> ProxyTarget:
-    """Where a request wants to go; raises HttpFault."""
+def read_target(head: RequestHead, *, takes_redirected: bool = False) -> ProxyTarget:
+    """Where a request wants to go; raises HttpFault.
+
+    ``takes_redirected``: origin-form is understood too, for hosts in I2P.
+    """
     if head.method == "CONNECT":
         host, port = _split(head.target, None)
         return ProxyTarget(kind_of(host), host, port, "", is_connect=True)
+    if takes_redirected and head.target.startswith("/"):
+        return _read_redirected(head)
     match = _ABSOLUTE.fullmatch(head.target)
     if not match:
         raise HttpFault(400, "this is a proxy: set it as such in the browser")
@@ -59,3 +65,12 @@ def read_target(head: RequestHead) -> ProxyTarget:
     host, port = _split(authority.rpartition("@")[2], 80)
     path = rest if rest.startswith("/") else "/" + rest
     return ProxyTarget(kind_of(host), host, port, path, is_connect=False)
+
+
+def _read_redirected(head: RequestHead) -> ProxyTarget:
+    host, port = _split(head.headers.get("host") or "", 80)
+    kind = kind_of(host)
+    if kind is not HostKind.I2P:
+        # Who is made to come here by some other name shall not get anywhere by it.
+        raise HttpFault(400, "only .i2p addresses can be redirected here")
+    return ProxyTarget(kind, host, port, head.target.partition("#")[0], is_connect=False)

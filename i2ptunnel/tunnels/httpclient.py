@@ -108,6 +108,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         "min_rate",
         "outproxies",
         "pass_headers",
+        "redirected",
     }
 
     def __init__(self, model: HttpClientSection, context: TunnelContext) -> None:
@@ -185,7 +186,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             if not verdict.is_allowed:
                 challenges = self._auth.challenges(now, is_stale=verdict.is_stale)
                 raise _Answer(pages.AUTH_NEEDED)
-            target = read_target(head)
+            target = read_target(head, takes_redirected=self.model.redirected)
             subject = target.authority
             request = _Request(front, head, target, verdict.credential, language)
             try:

@@ -611,6 +611,32 @@ def test_an_address_helper_passes_if_it_tells_nothing_new() -> None:
     run(case)
 
 
+def test_redirected_requests_are_served_when_they_are_wanted() -> None:
+    ask = "GET /a?b=1 HTTP/1.1\r\nHost: {}\r\nUser-Agent: secret\r\nConnection: close\r\n\r\n"
+
+    async def case(bench: Bench) -> None:
+        assert (await bench.ask(ask.format("Site.i2p").encode())).startswith(b"HTTP/1.1 200 ")
+        (head,) = bench.origin.heads
+        assert head[:2] == ["GET /a?b=1 HTTP/1.1", f"Host: {bench.b32}"]
+        assert b"secret" not in bench.origin.everything
+        for host in ("example.com", "127.0.0.1", "localhost:7657", "evil.com:80", "", "a b"):
+            answer = await bench.ask(ask.format(host).encode())
+            assert answer.startswith(b"HTTP/1.1 400 "), (host, answer)
+        # One that comes through the proxy as such still does.
+        assert (await bench.get()).startswith(b"HTTP/1.1 200 ")
+        own = ask.format(f"127.0.0.1:{bench.proxy_port}").replace("/a?b=1", "/setup")
+        assert (await bench.ask(own.encode())).startswith(b"HTTP/1.1 200 ")
+        assert len(bench.origin.received) == 2
+
+    exits = (read_outproxy("http://exit.i2p"),)
+    run(case, client={"redirected": True, "outproxies": exits})
+
+    async def unwanted(bench: Bench) -> None:
+        assert (await bench.ask(ask.format("site.i2p").encode())).startswith(b"HTTP/1.1 400 ")
+
+    run(unwanted)
+
+
 async def outproxy_case(
     use: Callable[[Bench, RecordingOrigin], Awaitable[None]], *urls: str
 ) -> None:
