@@ -99,6 +99,25 @@ def test_packets_go_out_and_answers_come_back() -> None:
     run(case)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        b"\x01" + bytes(4) + bytes(2),
+        b"\x04" + bytes(16) + bytes(2),
+        b"\x03\x09localhost" + bytes(2),
+    ],
+    ids=["IPv4", "IPv6", "name"],
+)
+def test_programs_that_do_not_know_their_port_yet_are_served(address: bytes) -> None:
+    async def case(bench: Bench) -> None:
+        program = await Program.associate(bench.proxy, address)
+        program.send(write_packet(UdpPacket("one.i2p", 53, b"question")))
+        assert (await bench.got("one")).payload == b"question"
+        program.close()
+
+    run(case)
+
+
 def test_answers_of_two_hosts_are_told_apart() -> None:
     async def case(bench: Bench) -> None:
         program = await Program.associate(bench.proxy)
