@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from core.base.errors import DecodeError
 from core.data.encoding import b64decode
@@ -24,10 +26,11 @@ from i2ptunnel.config.network_kinds import (
 from i2ptunnel.config.nodes import Mapping, Node, Scalar, kind_name
 from i2ptunnel.config.options import Section, option
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 KEY_BYTES = 32
-_PORTS_MAX = 64
+_ENTRIES_MAX = 64
 _TARGETS_MAX = 16
 KEY_FILE = Text("write a file name like site.dat", r"[^/\0][^\0]{0,254}|/[^\0]{1,1023}")
 SECRET_WORD = Text("write some text", r"\S(.*\S)?", length_max=255)
@@ -72,31 +75,45 @@ class KeyKind(ScalarKind[bytes]):
         return {"type": "string", "minLength": 43, "maxLength": 44}
 
 
-class PortMap(Kind[tuple[tuple[int, T], ...]]):
-    """I2P ports, each with a value of one kind."""
+class _KeyedMap(Kind[tuple[tuple[K, T], ...]], Generic[K, T]):
+    """A mapping whose keys are all of one kind, and its values of another."""
+
+    #: in words, one and several; what one may look like; a mapping as it may be written
+    key_word: ClassVar[str]
+    keys_word: ClassVar[str]
+    key_pattern: ClassVar[str]
+    example: ClassVar[str]
 
     def __init__(self, inner: Kind[T]) -> None:
         self._inner = inner
-        self.word = f"port -> {inner.word}"
+        self.word = f"{self.key_word} -> {inner.word}"
 
-    def read(self, node: Node, place: Place) -> tuple[tuple[int, T], ...]:
+    @abstractmethod
+    def read_key(self, text: str) -> K:
+        """A key; raises ValueError that says what would be right."""
+
+    def read(self, node: Node, place: Place) -> tuple[tuple[K, T], ...]:
         if isinstance(node, Scalar) and node.is_null:
             return ()
         if not isinstance(node, Mapping):
             raise Refused(
-                node.mark, place.path, f"{kind_name(node)} where ports belong", "write {443: …}"
+                node.mark,
+                place.path,
+                f"{kind_name(node)} where {self.keys_word} belong",
+                f"write {self.example}",
             )
-        if len(node.entries) > _PORTS_MAX:
+        if len(node.entries) > _ENTRIES_MAX:
             raise Refused(
-                node.mark, place.path, f"{len(node.entries)} entries", f"at most {_PORTS_MAX}"
+                node.mark, place.path, f"{len(node.entries)} entries", f"at most {_ENTRIES_MAX}"
             )
-        values: dict[int, T] = {}
+        values: dict[K, T] = {}
         for key, entry in node.entries.items():
             here = place.at(key)
             try:
-                values[read_port(key)] = self._inner.read(entry.value, here)
+                values[self.read_key(key)] = self._inner.read(entry.value, here)
             except ValueError as error:
-                place.faults.add(entry.key_mark, here.path, f"{shown(key)} is no port", str(error))
+                wrong = f"{shown(key)} is no {self.key_word}"
+                place.faults.add(entry.key_mark, here.path, wrong, str(error))
             except Refused as refused:
                 place.faults.record(refused)
         return tuple(values.items())
@@ -104,13 +121,38 @@ class PortMap(Kind[tuple[tuple[int, T], ...]]):
     def schema(self) -> Schema:
         return {
             "type": ["object", "null"],
-            "propertyNames": {"pattern": "^[0-9]{1,5}$"},
+            "propertyNames": {"pattern": self.key_pattern},
             "additionalProperties": self._inner.schema(),
         }
 
-    def show(self, value: tuple[tuple[int, T], ...]) -> str:
-        entries = (f"{port}: {self._inner.show(item)}" for port, item in value)
+    def show(self, value: tuple[tuple[K, T], ...]) -> str:
+        entries = (f"{key}: {self._inner.show(item)}" for key, item in value)
         return "{" + ", ".join(entries) + "}"
+
+
+class PortMap(_KeyedMap[int, T]):
+    """I2P ports, each with a value of one kind."""
+
+    key_word, keys_word = "port", "ports"
+    key_pattern = "^[0-9]{1,5}$"
+    example = "{443: …}"
+
+    def read_key(self, text: str) -> int:
+        return read_port(text)
+
+
+class AddressMap(_KeyedMap[str, T]):
+    """IP addresses in their usual form, each with a value of one kind."""
+
+    key_word, keys_word = "address", "addresses"
+    key_pattern = "^[0-9A-Fa-f:.]{2,45}$"
+    example = "{10.1.2.3: …}"
+
+    def read_key(self, text: str) -> str:
+        try:
+            return str(ipaddress.ip_address(text))
+        except ValueError:
+            raise ValueError("write an IP address like 10.1.2.3") from None
 
 
 Targets = Endpoint | tuple[Endpoint, ...]

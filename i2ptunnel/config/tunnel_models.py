@@ -33,6 +33,7 @@ from i2ptunnel.config.network_kinds import (
     DestinationName,
     Endpoint,
     EndpointKind,
+    I2pHost,
     IpNetwork,
     NetworkKind,
 )
@@ -56,7 +57,7 @@ from i2ptunnel.config.server_models import (
     UdpServerSection,
     WebServerSection,
 )
-from i2ptunnel.config.tunnel_kinds import KEY_FILE, TargetDestinationKind
+from i2ptunnel.config.tunnel_kinds import KEY_FILE, AddressMap, PortMap, TargetDestinationKind
 from i2ptunnel.config.tunnel_parts import LEAST_RATE, ListenTlsSection, TunnelSection
 
 __all__ = [
@@ -276,6 +277,16 @@ class SocksSection(ProxySection):
     outproxies: tuple[OutproxyUrl, ...] = option(
         _OUTPROXIES,
         "proxies for addresses outside I2P, in I2P or not; empty: such addresses are refused",
+        default=(),
+    )
+    port_outproxies: tuple[tuple[int, tuple[OutproxyUrl, ...]], ...] = option(
+        PortMap(_OUTPROXIES),
+        "outproxies for some ports: {25: socks5://mail.i2p}; all others go to outproxies",
+        default=(),
+    )
+    address_names: tuple[tuple[str, str], ...] = option(
+        AddressMap(I2pHost()),
+        "names of hosts in I2P for programs that can only be given addresses: {10.1.2.3: mail.i2p}",
         default=(),
     )
     udp: bool = option(Flag(), "carry UDP packets too (UDP ASSOCIATE)", default=True)

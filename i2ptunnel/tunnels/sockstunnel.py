@@ -55,12 +55,19 @@ _HTTP_BEGUN = re.compile(rb"[A-Z]{1,20}( (h(t(t(p(:/?)?)?)?)?)?)?")
 class SocksProxy(ProxyTunnel[SocksSection]):
     """CONNECT, UDP ASSOCIATE, RESOLVE and RESOLVE_PTR."""
 
-    LIVE_OPTIONS = ProxyTunnel.LIVE_OPTIONS | {"filter_http", "min_rate", "outproxies", "udp"}
+    LIVE_OPTIONS = ProxyTunnel.LIVE_OPTIONS | {
+        "address_names",
+        "filter_http",
+        "min_rate",
+        "outproxies",
+        "port_outproxies",
+        "udp",
+    }
 
     def __init__(self, model: SocksSection, context: TunnelContext) -> None:
         super().__init__(model, context)
         self._users: dict[str, str] = {}
-        self._outproxies = OutproxyChoice(model.outproxies)
+        self._read_live_options()
         self._names = VirtualAddresses(SystemEntropy().randbelow)
         self._udp = UdpRelay(self, self.name_behind)
 
@@ -68,11 +75,18 @@ class SocksProxy(ProxyTunnel[SocksSection]):
         self._users = read_users(self.model.auth)
 
     def on_update(self) -> None:
-        self._outproxies = OutproxyChoice(self.model.outproxies)
+        self._read_live_options()
         super().on_update()
 
+    def _read_live_options(self) -> None:
+        self._outproxies = OutproxyChoice(self.model.outproxies)
+        self._port_outproxies = {
+            port: OutproxyChoice(urls) for port, urls in self.model.port_outproxies
+        }
+        self._address_names = dict(self.model.address_names)
+
     def outproxy_choices(self) -> Sequence[OutproxyChoice]:
-        return (self._outproxies,)
+        return (self._outproxies, *self._port_outproxies.values())
 
     async def stop(self) -> None:
         await self._udp.stop()
@@ -121,8 +135,10 @@ class SocksProxy(ProxyTunnel[SocksSection]):
             server.receive_data(data)
 
     def name_behind(self, host: str, client: str | None) -> str:
-        """The host a client means: a virtual address stands for the name it was given for."""
+        """The host a client means: some addresses stand for names."""
         host = normalise_host(host)
+        if host in self._address_names:
+            return self._address_names[host]
         return self._names.name_of(client, host) or host
 
     async def _serve_connect(
@@ -162,7 +178,8 @@ class SocksProxy(ProxyTunnel[SocksSection]):
 
     async def _connect_outside(self, server: SocksServer, host: str, port: int) -> Channel:
         visit = Visit(server.credential, site_outside(host))
-        way = await self.reach_outside(self._outproxies, visit, host, port, is_tunnel=True)
+        choice = self._port_outproxies.get(port, self._outproxies)
+        way = await self.reach_outside(choice, visit, host, port, is_tunnel=True)
         return way.channel
 
     async def _resolve(self, host: str) -> Address:
@@ -222,8 +239,8 @@ class SocksProxy(ProxyTunnel[SocksSection]):
     async def _look_up(self, server: SocksServer, request: ResolveRequest) -> str:
         host, client = normalise_host(request.host), server.credential
         if request.is_reverse:
-            name = self._names.name_of(client, host)
-            if name is not None:
+            name = self.name_behind(host, client)
+            if name != host:
                 return name
         elif kind_of(host) is HostKind.I2P:
             await self._resolve(host)

@@ -8,6 +8,7 @@ import pytest
 
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load_text
+from i2ptunnel.config.proxy_parts import read_outproxy
 from i2ptunnel.config.tunnel_models import HttpClientSection, SocksSection
 
 _PAGE = Path(__file__).parents[3] / "docs" / "PROXIES.md"
@@ -19,7 +20,7 @@ def proxy(options: str, kind: str = "httpclient") -> str:
 
 def test_the_examples_for_proxies_are_valid() -> None:
     examples = [part.split("```")[0] for part in _PAGE.read_text().split("```yaml\n")[1:]]
-    assert len(examples) == 4
+    assert len(examples) == 5
     for example in examples:
         assert load_text(example).configuration.tunnels
 
@@ -37,6 +38,27 @@ def test_outproxies_of_all_kinds() -> None:
     section = one.configuration.tunnels["web"]
     assert isinstance(section, SocksSection)
     assert [url.is_i2p for url in section.outproxies] == [False]
+    options = "port_outproxies: {25: http://mail.i2p}\n    address_names: {'FD00::01': a.i2p}"
+    section = load_text(proxy(options, "sockstunnel")).configuration.tunnels["web"]
+    assert isinstance(section, SocksSection)
+    assert section.port_outproxies == ((25, (read_outproxy("http://mail.i2p"),)),)
+    assert section.address_names == (("fd00::1", "a.i2p"),)
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ("port_outproxies: {smtp: http://a.i2p}", 'port_outproxies.smtp: "smtp" is no port'),
+        ("port_outproxies: {25: http://a.example}", "tunnels.web.port_outproxies.25: "),
+        ("address_names: {mail: a.i2p}", 'address_names.mail: "mail" is no address'),
+        ("address_names: {10.1.2.3: a.example}", "tunnels.web.address_names.10.1.2.3: "),
+        ("address_names: [10.1.2.3]", "where addresses belong"),
+    ],
+)
+def test_faults_in_maps_are_named_with_their_place(options: str, place: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(proxy(options, "sockstunnel"))
+    assert any(place in str(fault) and ":5:" in str(fault) for fault in caught.value.faults)
 
 
 @pytest.mark.parametrize(

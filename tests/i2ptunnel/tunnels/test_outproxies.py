@@ -6,6 +6,7 @@ import asyncio
 import base64
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +336,24 @@ def test_socks_clients_reach_hosts_outside() -> None:
         assert (await bench.ask(b"\x05\x01\x00" + names))[2:4] == b"\x05\x05"
 
     run(case, "socks", "socks5://exit.i2p", section=SocksSection)
+
+
+def test_ports_may_have_outproxies_of_their_own() -> None:
+    async def case(bench: Bench) -> None:
+        def ask(port: int) -> bytes:
+            host = b"example.com"
+            name = bytes((len(host),)) + host + port.to_bytes(2, "big")
+            return b"\x05\x01\x00" + b"\x05\x01\x00\x03" + name + b"hello"
+
+        assert (await bench.ask(ask(25))).endswith(b"HELLO")
+        assert (await bench.ask(ask(80)))[2:4] == b"\x05\x03", "nobody at that outproxy"
+        assert bench.world.asked == [("example.com", 25)]
+        assert bench.proxy.update(replace(bench.proxy.model, port_outproxies=()))
+        assert (await bench.ask(ask(25)))[2:4] == b"\x05\x03"
+
+    mail = ((25, (read_outproxy("socks5://exit.i2p"),)),)
+    url = "http://nobody.i2p"
+    run(case, "socks", url, section=SocksSection, port_outproxies=mail)
 
 
 def test_tor_is_told_to_keep_isolated_users_apart() -> None:

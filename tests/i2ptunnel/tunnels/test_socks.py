@@ -258,6 +258,21 @@ def test_resolve_gives_an_address_that_leads_to_the_name() -> None:
     run(case)
 
 
+def test_addresses_may_stand_for_names() -> None:
+    async def case(bench: Bench) -> None:
+        plain = b"\x05\x01\x00\x01\x0a\x01\x02\x03\x00\x50"
+        six = b"\x05\x01\x00\x04" + bytes.fromhex("fd" + "00" * 14 + "01") + b"\x00\x50"
+        for raw in (plain, six, request_5("10.1.2.3")):
+            assert (await bench.ask(GREETING + raw + b"hi")).endswith(b"HI")
+        assert (await bench.ask(b"\x04\x01\x00\x50\x0a\x01\x02\x03\0hi")).endswith(b"HI")
+        reverse = b"\x05\xf1\x00\x01\x0a\x01\x02\x03\x00\x00"
+        assert b"echo.i2p" in await bench.ask(GREETING + reverse)
+        other = b"\x05\x01\x00\x01\x0a\x01\x02\x04\x00\x50"
+        assert (await bench.ask(GREETING + other))[2:4] == b"\x05\x02"
+
+    run(case, address_names=(("10.1.2.3", "echo.i2p"), ("fd00::1", "echo.i2p")))
+
+
 @pytest.mark.parametrize(
     ("raw", "reply"),
     [
