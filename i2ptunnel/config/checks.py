@@ -203,6 +203,8 @@ class _Checker:
                 "a Unix socket has no networks",
                 "leave allow out; the directory's mode says who may connect",
             )
+        if isinstance(tunnel, TcpServerSection):
+            self._check_source(name, tunnel)
         if isinstance(tunnel, WebServerSection):
             self._check_plain_ports(name, tunnel)
         if isinstance(tunnel, ServerSection):
@@ -227,6 +229,19 @@ class _Checker:
                     f"no service is set for port {port}",
                     f"add it to ports: {{{port}: 127.0.0.1:{port}}}",
                 )
+
+    def _check_source(self, name: str, tunnel: TcpServerSection) -> None:
+        source = tunnel.source
+        targets = targets_of(getattr(tunnel, "target", None))
+        for endpoint in (*targets, *(to for _, to in tunnel.ports)):
+            version = _version_of(endpoint)
+            if source is not None and version is not None and version != source.version:
+                self.fault(
+                    ("tunnels", name, "source"),
+                    f"{endpoint} cannot be reached from {source}",
+                    f"write an IPv{version} address of this machine, or leave it out",
+                )
+                return
 
     def _check_targets(self, name: str, tunnel: ServerSection) -> None:
         services = [("target", target) for target in targets_of(getattr(tunnel, "target", None))]
@@ -297,6 +312,14 @@ def _overlap(one: Endpoint, other: Endpoint) -> bool:
 
 def _hosts(host: str) -> frozenset[str]:
     return frozenset(("127.0.0.1", "::1")) if host == "localhost" else frozenset((host,))
+
+
+def _version_of(endpoint: Endpoint) -> int | None:
+    """4 or 6; None where it is not known before the name is looked up."""
+    try:
+        return ipaddress.ip_address(endpoint.host).version
+    except ValueError:
+        return None
 
 
 def _is_any(host: str) -> bool:

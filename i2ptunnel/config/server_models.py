@@ -11,9 +11,11 @@ from typing import ClassVar
 
 from i2ptunnel.config.kinds import Duration, FilePath, Flag, ListOf, Maybe, Number, Text
 from i2ptunnel.config.network_kinds import (
+    AddressKind,
     Endpoint,
     EndpointKind,
     I2pHost,
+    IpAddress,
     IpNetwork,
     NetworkKind,
 )
@@ -87,6 +89,11 @@ class TcpServerSection(ServerSection):
         Flag(),
         "connect to a service at 127.x.y.z from another 127.x.y.z for each client (Linux)",
         default=True,
+    )
+    source: IpAddress | None = option(
+        Maybe(AddressKind()),
+        "local address to connect to the service from; null: the system's choice or unique_local",
+        default=None,
     )
     health_check: HealthCheckSection = option(
         Section(HealthCheckSection),

@@ -58,12 +58,15 @@ class Backends:
         tls: TargetTlsSection | None = None,
         unique_local: bool = False,
         check: HealthCheckSection | None = None,
+        source: str | None = None,
     ) -> None:
+        """``source``: the address to come from; None: ``unique_local`` or the system decides."""
         self.all = [Backend(endpoint) for endpoint in targets]
         self._timeout_s = timeout_s
         self._tls = tls
         self._context: ssl.SSLContext | None = None
-        self._unique_local = unique_local and sys.platform == "linux"
+        self._source = source
+        self._unique_local = unique_local and source is None and sys.platform == "linux"
         self._check = check or HealthCheckSection()
         self._next = 0
 
@@ -128,7 +131,7 @@ class Backends:
     async def _connect(
         self, endpoint: Endpoint, client: bytes | None, timeout_s: float
     ) -> LocalChannel:
-        source = None
+        source = None if endpoint.is_unix else self._source
         if self._unique_local and client is not None:
             source = await _source_for(endpoint, client)
         if self._context is None or self._tls is None:

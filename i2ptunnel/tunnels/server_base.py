@@ -47,7 +47,12 @@ class ServerTunnel(Tunnel[ServerT]):
     def _make_backends(self, targets: tuple[Endpoint, ...]) -> Backends:
         model = self.model
         return Backends(
-            targets, model.target_timeout, model.target_tls, model.unique_local, model.health_check
+            targets,
+            model.target_timeout,
+            model.target_tls,
+            model.unique_local,
+            model.health_check,
+            None if model.source is None else str(model.source),
         )
 
     @property

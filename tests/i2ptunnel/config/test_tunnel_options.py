@@ -114,6 +114,8 @@ FAULTS = {
     "bad target": ("target: [127.0.0.1:80, x]", "tunnels.a.target[1]", "port is missing"),
     "no rate": (SITE + "min_rate: 0", "tunnels.a.min_rate", "at least 1B/s"),
     "slow as a word": (SITE + "min_rate: slow", "tunnels.a.min_rate", "4MB/s"),
+    "no source": (SITE + "source: eth0", "tunnels.a.source", "address"),
+    "source of another kind": (SITE + "source: '::1'", "tunnels.a.source", "IPv4"),
     "plain port": (SITE + "plain_ports: [6667]", "tunnels.a.plain_ports[0]", "no service"),
     "bad port": (SITE + "ports: {0: 127.0.0.1:1}", "tunnels.a.ports.0", "is no port"),
     "bad service": (SITE + "ports: {22: x}", "tunnels.a.ports.22", "port is missing"),

@@ -225,6 +225,10 @@ def test_each_visitor_comes_from_an_address_of_its_own() -> None:
         async with serving(ServerTunnelSection(target=target, unique_local=False)) as visit:
             await visit.ask()
             assert service.peers[-1] == "127.0.0.1"
+        source = ipaddress.ip_address("127.0.0.9")
+        async with serving(ServerTunnelSection(target=target, source=source)) as visit:
+            await visit.ask()
+            assert service.peers[-1] == "127.0.0.9"
 
     run(case)
 
