@@ -406,6 +406,15 @@ def test_b32_addresses_and_ports() -> None:
     run(case)
 
 
+def test_characters_that_do_not_belong_into_addresses_pass_as_they_are() -> None:
+    async def case(bench: Bench) -> None:
+        path = '/a[1]{x}|y^`?q="<[]>"&r={|}%zz'
+        assert (await bench.get(path)).startswith(b"HTTP/1.1 200 ")
+        assert bench.origin.heads[0][0] == f"GET {path} HTTP/1.1"
+
+    run(case)
+
+
 def test_before_the_session_is_ready_browsers_wait_and_are_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

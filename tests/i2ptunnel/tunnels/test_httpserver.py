@@ -14,7 +14,7 @@ from core.base.errors import Unavailable
 from core.data.encoding import b64encode
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.tunnel_models import HttpServerSection
-from i2ptunnel.tunnels import httpserver
+from i2ptunnel.tunnels import httpserver, server_base
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, LoopbackStream
 from tests.support.tunnel_bench import RecordingOrigin, TableResolver, context, running
 
@@ -223,6 +223,26 @@ def test_limits_of_connections() -> None:
 
     run(case, max_connections_per_client=2)
     run(case, max_connections=2)
+
+
+def test_only_some_of_a_flood_are_told_why_they_may_not_come_in() -> None:
+    async def case(visitor: Visitor) -> None:
+        await visitor.open(b"GET / HTTP/1.1\r\n")
+        while visitor.site.connections_open < 1:
+            await asyncio.sleep(0)
+        site_hash = visitor.site.session.destination.hash
+        flood = [await visitor.session.connect(site_hash, port=80) for _ in range(100)]
+        told = 0
+        async with asyncio.timeout(5):
+            for stream in flood:
+                try:
+                    told += (await stream.read()).startswith(b"HTTP/1.1 429 ")
+                except Unavailable:
+                    pass
+        assert told == server_base._TURNED_AWAY_MAX
+        assert visitor.site.counters()["connections_refused"] == 100
+
+    run(case, max_connections=1)
 
 
 def test_a_server_asks_for_its_own_published_session() -> None:
