@@ -2,14 +2,17 @@
 
 To the web server: the visitor's destination in ``X-I2P-*`` headers, whatever it sent under such
 names itself removed (also spelt with underscores, which CGI cannot tell apart), and no header that
-pretends to come from a reverse proxy. From the web server: nothing that tells clock or software.
+pretends to come from a reverse proxy. From the web server: nothing that tells clock, software, or
+where it is: redirections to an address of this machine or its network keep their path only.
 """
 
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit, urlunsplit
 
 from i2ptunnel.protocols.end_to_end import end_to_end, finish_request, finish_response
+from i2ptunnel.protocols.hosts import HostKind, kind_of, normalise_host
 from i2ptunnel.protocols.http1 import Headers, HttpFault, RequestHead, ResponseHead
 
 _FORGED = re.compile(
@@ -18,23 +21,36 @@ _FORGED = re.compile(
 )
 _TELLTALE = frozenset(
     (
+        "alt-svc",
         "date",
         "server",
-        "x-powered-by",
-        "x-runtime",
+        "server-timing",
+        "strict-transport-security",
+        "via",
         "x-aspnet-version",
         "x-aspnetmvc-version",
-        "x-generator",
-        "x-served-by",
+        "x-backend",
         "x-backend-server",
         "x-cache",
+        "x-envoy-upstream-service-time",
+        "x-generator",
+        "x-host",
+        "x-hostname",
+        "x-litespeed-cache",
+        "x-node",
+        "x-php-version",
+        "x-pingback",
+        "x-powered-by",
+        "x-powered-cms",
+        "x-runtime",
+        "x-served-by",
+        "x-server",
+        "x-server-name",
+        "x-turbo-charged-by",
         "x-varnish",
-        "via",
-        "alt-svc",
-        "strict-transport-security",
-        "server-timing",
     )
 )
+_ADDRESSES = frozenset(("location", "content-location"))
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*([^#]*)(?:#.*)?")
 
 
@@ -78,11 +94,28 @@ def visitor_headers(hash_base64: str, b32: str, destination_base64: str) -> dict
     }
 
 
+def _without_local_origin(value: str) -> str:
+    """An address without its scheme and host, if that is one of this machine or its network."""
+    try:
+        parts = urlsplit(value)
+        host = normalise_host(parts.hostname or "")
+    except ValueError:
+        return value
+    if not host or kind_of(host) is not HostKind.LOCAL:
+        return value
+    path = parts.path or "/"
+    if path.startswith(("//", "/\\")):
+        path = "/." + path  # alone it would be another host
+    return urlunsplit(("", "", path, parts.query, parts.fragment))
+
+
 def filter_response(head: ResponseHead, *, keep_alive: bool) -> ResponseHead:
     """The response for the visitor."""
     result = Headers()
     for name, key, value in end_to_end(head.headers):
-        if key not in _TELLTALE:
+        if key in _ADDRESSES:
+            result.add(name, _without_local_origin(value))
+        elif key not in _TELLTALE:
             result.add(name, value)
     finish_response(result, head, keep_alive=keep_alive)
     return ResponseHead(head.status, head.reason, 1, result)

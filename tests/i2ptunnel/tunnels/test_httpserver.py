@@ -119,6 +119,40 @@ def test_responses_do_not_tell_clock_or_software() -> None:
     run(case)
 
 
+REDIRECTIONS = {
+    "http://127.0.0.1:8080/a?b=c#d": "/a?b=c#d",
+    "http://localhost": "/",
+    "https://192.168.1.7/login": "/login",
+    "//backend.lan/x": "/x",
+    "HTTP://[::1]:80/x": "/x",
+    "http://web:8000//x": "/.//x",
+    "http://web:8000/\\x": "/./\\x",
+    "/relative?q=http://127.0.0.1/": "/relative?q=http://127.0.0.1/",
+    "http://site.i2p/x": "http://site.i2p/x",
+    "https://example.com/x": "https://example.com/x",
+    "http://[broken/x": "http://[broken/x",
+    "../up": "../up",
+}
+
+
+@pytest.mark.parametrize("address", REDIRECTIONS)
+def test_redirections_do_not_tell_where_the_web_server_is(address: str) -> None:
+    async def answer(
+        got: bytearray, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        head = f"HTTP/1.1 302 Found\r\nlocation: {address}\r\nContent-Location: {address}\r\n"
+        writer.write(head.encode() + b"X-Pingback: http://secret/\r\nContent-Length: 0\r\n\r\n")
+
+    async def case(visitor: Visitor) -> None:
+        visitor.origin.answer = answer
+        lines = (await visitor.get("/")).decode().split("\r\n")
+        assert f"location: {REDIRECTIONS[address]}" in lines
+        assert f"Content-Location: {REDIRECTIONS[address]}" in lines
+        assert "secret" not in str(lines)
+
+    run(case)
+
+
 REFUSED = {
     "not HTTP": (b"SSH-2.0-x\r\n\r\n", 400),
     "CONNECT": (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
