@@ -1,30 +1,9 @@
-"""Rates that strangers may use: actions per second, and new streams per minute and peer."""
+"""How many streams a peer may open: a count per minute for each of the peers seen last."""
 
 from __future__ import annotations
 
 PEERS_MAX = 4096
 _MINUTE_S = 60.0
-
-
-class Bucket:
-    """So many actions per second, and a burst."""
-
-    __slots__ = ("_at", "_burst", "_rate", "_tokens")
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self._rate = rate
-        self._burst = float(burst)
-        self._tokens = float(burst)
-        self._at = 0.0
-
-    def take(self, now: float) -> bool:
-        """True if one more action is allowed, which is then counted."""
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
 
 class PeerRates:

@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from core.base.errors import DecodeError, LocalError, Unavailable
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
+from core.base.rates import Bucket
 from core.data.identity import Destination
 from core.data.offline import OfflineSignature
 from core.data.private_keys import PrivateKeys
 from core.streaming.connection import PathMemory, Stream, StreamState, is_close
 from core.streaming.events import Closed, Event, Reset, StreamOpened
-from core.streaming.limits import Bucket, PeerRates
+from core.streaming.limits import PeerRates
 from core.streaming.options import StreamingOptions
 from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import (
@@ -181,8 +182,6 @@ class StreamManager:
     @property
     def starved_remotes(self) -> list[bytes]:
         """Peers whose streams wait for a larger budget."""
-        if not self._starved:
-            return []
         return [remote_hash for remote_hash, streams in self._starved.items() if streams]
 
     def path_changed(self, remote_hash: bytes, now: float) -> None:

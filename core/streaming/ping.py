@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from core.base.rates import Bucket
 from core.data.private_keys import PrivateKeys
 from core.streaming.events import Pong
-from core.streaming.limits import Bucket
 from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import ECHO, PING_PAYLOAD_BYTES_MAX, Packet, build_packet
 from core.streaming.remains import answer

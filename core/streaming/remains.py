@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.base.rates import Bucket
 from core.data.private_keys import PrivateKeys
 from core.streaming.connection import Stream
-from core.streaming.limits import Bucket
 from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import NO_ACK, RESET, Packet, build_packet
 

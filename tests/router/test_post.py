@@ -1,0 +1,60 @@
+"""Messages for routers nobody knows: how many lookups strangers can cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.router.config import RouterConfig
+from core.router.engine import RouterEngine
+from core.router.identity import RouterKeys
+from core.router.post import LOOKUPS_BURST, LOOKUPS_PER_SECOND, Post
+from tests.support.deterministic import FakeWallClock, SeededEntropy
+
+ENTROPY = SeededEntropy("post")
+MESSAGE = b"\x12" + bytes(40)
+
+
+def _post() -> Post:
+    config = RouterConfig(Path("."), network_id=77, host="127.0.0.1")
+    keys = RouterKeys.generate(ENTROPY)
+    engine = RouterEngine(config, keys, 4567, FakeWallClock(1.7e9), ENTROPY, 1.0)
+    return Post(engine.links, engine.netdb)
+
+
+def _asked(post: Post, count: int, now: float, *, droppable: bool) -> int:
+    """How many of ``count`` routers nobody knows are looked up; each is found not to exist."""
+    asked = 0
+    for _ in range(count):
+        router = ENTROPY.random_bytes(32)
+        asked += not post.send(router, [MESSAGE], now, droppable=droppable)
+        for request in list(post._lookups):
+            assert post.looked_up(request, False, now) == router
+    return asked
+
+
+def test_strangers_cause_few_lookups_however_many_routers_they_invent() -> None:
+    post = _post()
+    assert _asked(post, 1000, 1.0, droppable=True) == LOOKUPS_BURST
+    assert (post.unasked, post.lost) == (1000 - LOOKUPS_BURST, 1000)
+    assert _asked(post, 1000, 3.0, droppable=True) == 2 * LOOKUPS_PER_SECOND
+    assert _asked(post, 1000, 1e6, droppable=True) == LOOKUPS_BURST
+
+
+def test_what_transit_tunnels_carry_does_not_use_up_the_lookups_of_the_others() -> None:
+    post = _post()
+    _asked(post, 1000, 1.0, droppable=True)
+    assert _asked(post, 1000, 1.0, droppable=False) == LOOKUPS_BURST
+
+
+def test_a_router_that_is_looked_up_already_costs_nothing_more() -> None:
+    post = _post()
+    router = ENTROPY.random_bytes(32)
+    for _ in range(10 * LOOKUPS_BURST):
+        assert not post.send(router, [MESSAGE], 1.0, droppable=True)
+    assert post.unasked == 0
+    assert _asked_new(post) == LOOKUPS_BURST - 1
+
+
+def _asked_new(post: Post) -> int:
+    routers = [ENTROPY.random_bytes(32) for _ in range(LOOKUPS_BURST)]
+    return sum(not post.send(router, [MESSAGE], 1.0, droppable=True) for router in routers)
