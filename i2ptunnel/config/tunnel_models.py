@@ -304,11 +304,31 @@ class SocksSection(ProxySection):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IrcIdentitySection:
+    """What IRC servers are told of the user besides the nick, which programs choose themselves."""
+
+    username: str = option(
+        Text("write up to 16 letters, digits and .-_", r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}"),
+        "user name for all servers; what programs send may be a login name, and stays here",
+        default="user",
+    )
+    real_name: str = option(
+        Text("write a name", length_max=100),
+        "real name for all servers; what programs send stays here",
+        default="user",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SocksIrcSection(ProxySection):
     """A SOCKS proxy for IRC programs, which hides what identifies the user."""
 
     TYPE: ClassVar[str] = "socksirctunnel"
     IS_AVAILABLE: ClassVar[bool] = True
+
+    identity: IrcIdentitySection = option(
+        Section(IrcIdentitySection), "what IRC servers are told", default=IrcIdentitySection()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +341,9 @@ class IrcClientSection(ListeningSection):
     destination: tuple[DestinationName, ...] = option(
         ListOf(TargetDestinationKind(), count_max=16, allow_one=True),
         "the IRC server; of several, the next is tried when one cannot be reached",
+    )
+    identity: IrcIdentitySection = option(
+        Section(IrcIdentitySection), "what IRC servers are told", default=IrcIdentitySection()
     )
     dcc: bool = option(
         Flag(),

@@ -3,8 +3,15 @@
 Both directions are allow lists: what is unknown is dropped and counted. From the client nothing
 goes out that tells who or where the user is without the user having typed it: addresses and host
 names (USER, PING, PONG, DCC), the program and its version (QUIT and PART messages, CTCP replies),
-the local clock (PING, CTCP), login and real name of this machine's users. From the server nothing
-comes in that makes a client answer by itself or connect to somewhere outside I2P.
+the local clock (PING, CTCP), login and real name of the user's account (USER). From the server
+nothing comes in that makes a client answer by itself or connect to somewhere outside I2P.
+
+What a program puts into USER unasked is the login name and the real name of whoever runs it, also
+on another machine of the local network, so nothing of it passes: the configuration says what does.
+NICK passes, for the user is known by it; but programs begin with the login name there too, and so
+the user is told when the nick is one. PING and PONG carry tokens of ours and of the server.
+
+Java: keeps user name and real name, and passes NICK and PONG as they are. i2pd: has no filter.
 """
 
 from __future__ import annotations
@@ -36,21 +43,29 @@ NOBODY = b"user"
 PINGS_MAX = 16
 TOLD_MAX = 32
 _CTCP = b"\x01"
-_WORD = re.compile(r"\w+")
+_WORDS = (re.compile(r"\w+"), re.compile(r"[^\W_]+"))
 _MODE = re.compile(rb"[0-9]{1,3}")
 
 
 class IrcClientFilter:
     """One connection. Give it the bytes of both sides, take what may go on to each.
 
-    ``private_words`` are names that must not go out in USER (lower case); ``dcc`` None: DCC is off.
+    ``private_words`` are names of the local machine and its users (lower case); ``dcc`` None: DCC
+    is off. ``user`` and ``real_name`` go out in USER, whatever the client says there.
     """
 
     def __init__(
-        self, private_words: frozenset[str] = frozenset(), dcc: DccDesk | None = None
+        self,
+        private_words: frozenset[str] = frozenset(),
+        dcc: DccDesk | None = None,
+        *,
+        user: bytes = NOBODY,
+        real_name: bytes = NOBODY,
     ) -> None:
         self._private_words = private_words
         self._dcc = dcc
+        self._user = user
+        self._real_name = real_name
         self._from_client = LineBuffer()
         self._from_server = LineBuffer()
         self._to_client: list[bytes] = []
@@ -116,18 +131,24 @@ class IrcClientFilter:
         return None
 
     def _out_user(self, line: IrcLine) -> IrcLine | None:
-        user, mode, real = line.parameter(0), line.parameter(1), line.parameter(3)
-        if not user or self._is_private(user):
-            user = NOBODY
-        if not real or self._is_private(real):
-            real = NOBODY
+        mode = line.parameter(1)
         if not _MODE.fullmatch(mode):
             mode = b"0"  # RFC 1459 clients write their host name here
-        return line.with_parameters(user, mode, b"*", real)
+        return line.with_parameters(self._user, mode, b"*", self._real_name)
+
+    def _out_nick(self, line: IrcLine) -> IrcLine | None:
+        nick = line.parameter(0)
+        if self._is_private(nick):
+            self._tell(
+                b"NICK",
+                b"NOTICE",
+                b":your nick is a name of this machine or of one of its users; /nick changes it",
+            )
+        return replace(line, parameters=(nick,)) if nick else None
 
     def _out_setname(self, line: IrcLine) -> IrcLine | None:
         name = line.parameter(0)
-        return line.with_parameters(NOBODY if self._is_private(name) else name)
+        return line.with_parameters(self._real_name if self._is_private(name) else name)
 
     def _out_ping(self, line: IrcLine) -> IrcLine | None:
         # Clients put the local clock in here, or the address they know the server by: 127.0.0.1.
@@ -143,10 +164,9 @@ class IrcClientFilter:
         return line.with_parameters(token)
 
     def _out_pong(self, line: IrcLine) -> IrcLine | None:
-        # Some clients add their own name; the server only needs its token back.
+        # Some clients add their own name, or answer only a part of what the server asked for.
         known = [word for word in line.parameters if word in self._server_tokens]
-        rest = [word for word in line.parameters[:1] if not self._is_private(word)]
-        words = known or rest
+        words = known or list(self._server_tokens)[-1:]
         return line.with_parameters(*words) if words else None
 
     def _out_quit(self, line: IrcLine) -> IrcLine | None:
@@ -185,7 +205,11 @@ class IrcClientFilter:
 
     def _is_private(self, name: bytes) -> bool:
         text = name.decode("utf-8", "replace").casefold()
-        words = {text, text.lstrip("~"), *_WORD.findall(text)}
+        words = {
+            text,
+            text.lstrip("~"),
+            *(word for words in _WORDS for word in words.findall(text)),
+        }
         return not words.isdisjoint(self._private_words)
 
     def _tell(self, what: bytes, command: bytes, text: bytes) -> None:
@@ -255,6 +279,7 @@ class IrcClientFilter:
         return line.with_parameters(line.parameters[0], _ctcp(dcc.write()))
 
     _CLIENT_RULES: ClassVar[dict[bytes, Callable[[IrcClientFilter, IrcLine], IrcLine | None]]] = {
+        b"NICK": _out_nick,
         b"NOTICE": _out_message,
         b"PART": _out_part,
         b"PING": _out_ping,

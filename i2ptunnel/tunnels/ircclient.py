@@ -1,7 +1,9 @@
 """``ircclient``: a local port that is an IRC server in I2P, with what identifies the user left out.
 
-Names of this machine and its users are kept back where programs put them by themselves. DCC needs
-an address of our own that others can find, so with ``dcc: true`` the session is not shared.
+Programs put a login name into USER by themselves, those on other machines of the network too, so
+``identity`` says what goes there. For NICK and SETNAME, which people type, the system is asked for
+the names of this machine and its users. DCC needs an address of our own that others can find, so
+with ``dcc: true`` the session is not shared.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import socket
 from dataclasses import replace
 
 from core.base.errors import Unavailable
-from i2ptunnel.config.tunnel_models import IrcClientSection
+from i2ptunnel.config.tunnel_models import IrcClientSection, IrcIdentitySection
+from i2ptunnel.protocols.irc_dcc import DccDesk
 from i2ptunnel.protocols.irc_filter import IrcClientFilter
 from i2ptunnel.protocols.irc_server import error_line
 from i2ptunnel.relay.channel import finish_politely
@@ -43,8 +46,18 @@ def machine_words() -> frozenset[str]:
     return frozenset(folded - _COMMON)
 
 
+def irc_filter(
+    identity: IrcIdentitySection, private_words: frozenset[str], dcc: DccDesk | None = None
+) -> IrcClientFilter:
+    """The filter of one connection."""
+    user, real_name = identity.username.encode(), identity.real_name.encode()
+    return IrcClientFilter(private_words, dcc, user=user, real_name=real_name)
+
+
 class IrcClient(ClientTunnel[IrcClientSection]):
     """Filters every line in both directions."""
+
+    LIVE_OPTIONS = ClientTunnel.LIVE_OPTIONS | {"identity"}
 
     BUSY_ANSWER = error_line("too many connections")
 
@@ -87,7 +100,7 @@ class IrcClient(ClientTunnel[IrcClientSection]):
             await finish_politely(channel)
             return
         desk = self._dcc.desk(accepted.client, self.model.listen) if self._dcc else None
-        irc = IrcClientFilter(self._private_words, desk)
+        irc = irc_filter(self.model.identity, self._private_words, desk)
         try:
             await pump(
                 channel, IrcClientStream(stream, irc), idle_timeout_s=self.model.idle_timeout

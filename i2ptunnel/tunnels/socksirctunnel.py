@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from i2ptunnel.config.tunnel_models import SocksIrcSection, SocksSection, TunnelSection
 from i2ptunnel.naming.address import Address
-from i2ptunnel.protocols.irc_filter import IrcClientFilter
 from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession
 from i2ptunnel.relay.irc import IrcClientStream
 from i2ptunnel.tunnels.adapt import adapt
 from i2ptunnel.tunnels.base import TunnelContext
-from i2ptunnel.tunnels.ircclient import machine_words
+from i2ptunnel.tunnels.ircclient import irc_filter, machine_words
 from i2ptunnel.tunnels.sockstunnel import SocksProxy
 
 
@@ -18,6 +17,7 @@ class SocksIrcProxy(SocksProxy):
 
     def __init__(self, model: SocksIrcSection, context: TunnelContext) -> None:
         super().__init__(_as_socks(model), context)
+        self._identity = model.identity
         self._private_words: frozenset[str] = frozenset()
 
     @property
@@ -25,7 +25,11 @@ class SocksIrcProxy(SocksProxy):
         return SocksIrcSection.TYPE
 
     def update(self, model: TunnelSection) -> bool:
-        return super().update(_as_socks(model))
+        if not super().update(_as_socks(model)):
+            return False
+        assert isinstance(model, SocksIrcSection)
+        self._identity = model.identity
+        return True
 
     def can_update(self, model: TunnelSection) -> bool:
         return super().can_update(_as_socks(model))
@@ -53,7 +57,9 @@ class SocksIrcProxy(SocksProxy):
         return stream
 
     def counted(self, stream: Channel) -> CountedChannel:
-        return super().counted(IrcClientStream(stream, IrcClientFilter(self._private_words)))
+        return super().counted(
+            IrcClientStream(stream, irc_filter(self._identity, self._private_words))
+        )
 
 
 def _as_socks(model: TunnelSection) -> SocksSection:

@@ -12,6 +12,7 @@ from i2ptunnel.config.tunnel_models import (
     TUNNEL_MODELS,
     IrcClientSection,
     IrcServerSection,
+    SocksIrcSection,
     StreamrServerSection,
     UdpClientSection,
 )
@@ -25,7 +26,10 @@ tunnels:
     target: 127.0.0.1:6667
     user_hostname: "%c.user.i2p"
     webirc_password: secret
-  chats:   {type: socksirctunnel, listen: 127.0.0.1:4448}
+  chats:
+    type: socksirctunnel
+    listen: 127.0.0.1:4448
+    identity: {username: bob-1, real_name: Bob the Builder}
   tls:     {type: connectclient, listen: 127.0.0.1:4445, connect_ports: [443]}
   both:    {type: httpbidirserver, listen: 127.0.0.1:4446, target: 127.0.0.1:8080}
   cam:     {type: streamrserver, listen: 127.0.0.1:5005, keys: cam.dat}
@@ -46,6 +50,10 @@ def test_options() -> None:
     tunnels = load_text(GOOD, base=Path("/etc/app")).configuration.tunnels
     irc, ircd, cam, game = (tunnels[name] for name in ("irc", "ircd", "cam", "game"))
     assert isinstance(irc, IrcClientSection) and irc.dcc
+    chats = tunnels["chats"]
+    assert isinstance(chats, SocksIrcSection)
+    assert (irc.identity.username, irc.identity.real_name) == ("user", "user")
+    assert (chats.identity.username, chats.identity.real_name) == ("bob-1", "Bob the Builder")
     assert isinstance(ircd, IrcServerSection)
     assert (ircd.user_hostname, ircd.cloak_key) == ("%c.user.i2p", None)
     assert "secret" not in repr(ircd)
@@ -60,6 +68,9 @@ def test_options() -> None:
         ('"%c.user.i2p"', '"%f.%c"'),
         ('"%c.user.i2p"', '"%x.i2p"'),
         ("secret", '"two words"'),
+        ("bob-1", '"two words"'),
+        ("bob-1", "~bob"),
+        ("Bob the Builder", '"Bob\\nQUIT"'),
         ("datagram_version: 3", "datagram_version: 4"),
         ("5005", "4448"),  # taken by game, which is UDP too
         ("target: 127.0.0.1:27015", "target: unix:/run/x.sock"),

@@ -26,11 +26,10 @@ def to_client(line: bytes, irc: IrcClientFilter | None = None) -> bytes:
 
 
 OUTWARD = [
-    (b"USER bob wonderland-laptop 10.0.0.7 :Bob B", b"USER bob 0 * :Bob B"),
-    (b"USER bob 8 irc.postman.i2p :Bob B", b"USER bob 8 * :Bob B"),
+    (b"USER bob wonderland-laptop 10.0.0.7 :Bob B", b"USER user 0 * :user"),
+    (b"USER bob 8 irc.postman.i2p :Bob B", b"USER user 8 * :user"),
     (b"USER alice 0 * :Alice Liddell", b"USER user 0 * :user"),
-    (b"USER ~Alice 0 * :the Alice here", b"USER user 0 * :user"),
-    (b"USER bob 0 *", b"USER bob 0 * :user"),
+    (b"USER bob 0 *", b"USER user 0 * :user"),
     (b"USER", b"USER user 0 * :user"),
     (b"SETNAME :Alice Liddell", b"SETNAME :user"),
     (b"SETNAME :Bob the Builder", b"SETNAME :Bob the Builder"),
@@ -40,7 +39,9 @@ OUTWARD = [
     (b"PART #a", b"PART #a"),
     (b"PART", b""),
     (b"NICK bob", b"NICK bob"),
-    (b"nick bob", b"NICK bob"),
+    (b"nick bob 1", b"NICK bob"),
+    (b"NICK alice", b"NICK alice"),
+    (b"NICK", b""),
     (b":bob!alice@laptop PRIVMSG #a :hi", b""),
     (b"PRIVMSG #a :hello there", b"PRIVMSG #a :hello there"),
     (b"PRIVMSG #a", b""),
@@ -174,10 +175,27 @@ def test_many_pings_take_no_memory() -> None:
 
 def test_pongs_say_only_what_the_server_asked_for() -> None:
     irc = IrcClientFilter(PRIVATE)
+    assert to_server(b"PONG anything", irc) == b""
     assert to_client(b":s PING :cookie 1", irc) == b":s PING :cookie 1\r\n"
-    assert to_server(b"PONG wonderland-laptop :cookie 1", irc) == b"PONG :cookie 1\r\n"
-    assert to_server(b"PONG wonderland-laptop", irc) == b""
-    assert to_server(b"PONG cookie", irc) == b"PONG :cookie\r\n"
+    for answer in (b"their-laptop :cookie 1", b"their-laptop", b"cookie", b"cookie 1", b""):
+        assert to_server(b"PONG " + answer, irc) == b"PONG :cookie 1\r\n"
+
+
+def test_only_the_configuration_says_what_is_in_user() -> None:
+    irc = IrcClientFilter(PRIVATE, user=b"bob", real_name=b"Bob B")
+    assert to_server(b"USER alice laptop 10.0.0.7 :A L", irc) == b"USER bob 0 * :Bob B\r\n"
+    assert to_server(b"SETNAME :Alice Liddell", irc) == b"SETNAME :Bob B\r\n"
+
+
+@pytest.mark.parametrize("nick", [b"alice", b"Alice_", b"wonderland-laptop"])
+def test_the_user_is_told_when_the_nick_is_a_local_name(nick: bytes) -> None:
+    irc = IrcClientFilter(PRIVATE)
+    irc.receive_from_client(b"NICK %s\r\nNICK %s\r\n" % (nick, nick))
+    (told,) = irc.data_to_client().splitlines()
+    assert told.startswith(b":i2ptunnel NOTICE * :your nick is a name of this machine")
+    assert irc.data_to_server() == b"NICK %s\r\n" % nick * 2
+    irc.receive_from_client(b"NICK bob\r\n")
+    assert irc.data_to_client() == b""
 
 
 def test_the_user_is_told_once_what_does_not_pass() -> None:

@@ -15,6 +15,7 @@ from core.data.encoding import b32encode
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.tunnel_models import (
     IrcClientSection,
+    IrcIdentitySection,
     IrcServerSection,
     SocksIrcSection,
     TunnelSection,
@@ -115,7 +116,7 @@ def test_nothing_identifying_crosses(monkeypatch: pytest.MonkeyPatch) -> None:
             assert near.session is not None
             host = near.session.destination.b32.encode()
             assert bytes(fake.received[0]) == (
-                b"CAP LS 302\r\nNICK bob\r\nUSER bob %s * :user\r\nPING :i2p-1\r\n"
+                b"CAP LS 302\r\nNICK bob\r\nUSER user %s * :user\r\nPING :i2p-1\r\n"
                 b"PRIVMSG #a :hello\r\nPART #a :leaving\r\nQUIT :leaving\r\n" % host
             )
             writer.close()
@@ -165,12 +166,12 @@ def test_webirc_tells_the_host_name_first() -> None:
         async with irc_pair(irc_client(), **options) as (near, _, fake, _):
             _, writer = await asyncio.open_connection("127.0.0.1", port_of(near))
             writer.write(b"NICK bob\r\nUSER bob 0 * :B\r\n")
-            await until(lambda: b":B" in fake.everything)
+            await until(lambda: b":user" in fake.everything)
             webirc, nick, user = bytes(fake.received[0]).splitlines()
             assert near.session is not None
             host = near.session.destination.b32.encode()
             assert webirc.startswith(b"WEBIRC pw cgiirc " + host + b" 127.")
-            assert (nick, user) == (b"NICK bob", b"USER bob 0 * :B")
+            assert (nick, user) == (b"NICK bob", b"USER user 0 * :user")
             writer.close()
 
     asyncio.run(main())
@@ -266,12 +267,33 @@ def test_socks_irc_filters_too() -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(near))
             writer.write(b"\x05\x01\x00\x05\x01\x00\x03\x07irc.i2p\x1a\x0b")
             assert (await reader.readexactly(12))[:4] == b"\x05\x00\x05\x00"
-            writer.write(b"NICK bob\r\nUSER bob laptop 1.2.3.4 :B\r\nQUIT :irssi\r\n")
+            writer.write(b"NICK bob\r\nUSER alice laptop 1.2.3.4 :A L\r\nQUIT :irssi\r\n")
             await until(lambda: b"QUIT" in fake.everything)
-            assert b"irssi" not in fake.everything
-            assert b"laptop" not in fake.everything
+            for secret in (b"irssi", b"laptop", b"alice", b"A L"):
+                assert secret not in fake.everything
             assert near.session.connects[0][1] == 0x1A0B  # type: ignore[union-attr]
             writer.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", [SocksIrcSection, IrcClientSection])
+def test_the_identity_is_the_configurations_also_after_a_change(kind: Any) -> None:
+    async def main() -> None:
+        section = SocksIrcSection(listen=ANY_PORT) if kind is SocksIrcSection else irc_client()
+        section = replace(section, identity=IrcIdentitySection(username="bob", real_name="Bob B"))
+        async with irc_pair(section) as (near, _, fake, _):
+            for names in ((b"bob", b"Bob B"), (b"eve", b"user")):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port_of(near))
+                if kind is SocksIrcSection:
+                    writer.write(b"\x05\x01\x00\x05\x01\x00\x03\x07irc.i2p\x1a\x0b")
+                    await reader.readexactly(12)
+                writer.write(b"NICK x\r\nUSER alice laptop 1.2.3.4 :Alice\r\n")
+                await until(lambda: fake.received and fake.received[-1].count(b"\n") == 2)
+                words = bytes(fake.received.pop()).split(b"USER ")[1].split(maxsplit=3)
+                assert (words[0], words[3]) == (names[0], b":" + names[1] + b"\r\n")
+                writer.close()
+                assert near.update(replace(section, identity=IrcIdentitySection(username="eve")))
 
     asyncio.run(main())
 
