@@ -17,7 +17,7 @@ from typing import Any
 
 from core.base.errors import I2PError, Unavailable
 from i2ptunnel.config.checks import key_file_of
-from i2ptunnel.config.tunnel_models import TunnelSection
+from i2ptunnel.config.tunnel_models import ServerSection, TunnelSection
 from i2ptunnel.key_watch import KeyWatch
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.sessions import SessionPool
@@ -261,8 +261,13 @@ class Manager:
         keys = key_file_of(entry.name, entry.section)
         try:
             if keys is not None:
+                section = entry.section
+                is_encrypted = isinstance(section, ServerSection) and section.encrypted.enabled
                 watch = await asyncio.to_thread(
-                    KeyWatch, self._data_dir / keys, tunnel.context.logger
+                    KeyWatch,
+                    self._data_dir / keys,
+                    tunnel.context.logger,
+                    is_encrypted=is_encrypted,
                 )
                 entry.keys_expire_s = watch.expires_s
                 if watch.expires_s is not None:

@@ -23,12 +23,13 @@ from core.api import (
     TunnelShape,
 )
 from core.base.errors import LocalError, Unavailable
-from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
+from core.data.daily_keys import write_daily_keys
+from core.data.lease_set_layers import AuthScheme, ClientAuthorisation, DailyKey
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.router_model import ExploratoryShapeSection, ShapeSection
 from i2ptunnel.config.tunnel_parts import EncryptedSection
 from i2ptunnel.key_watch import check_not_ending
-from i2ptunnel.keyfiles import generate_keys, load_or_create_keys
+from i2ptunnel.keyfiles import generate_keys, load_daily_keys, load_or_create_keys
 from i2ptunnel.relay.channel import I2pSession
 from i2ptunnel.resting import RestingSession
 from i2ptunnel.tunnels.base import RestPolicy, SessionRequest
@@ -51,11 +52,24 @@ def tunnel_shape(section: ShapeSection | ExploratoryShapeSection) -> TunnelShape
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What the files of a tunnel hold. ``daily`` is there if the signing key is offline."""
+
+    private: PrivateKeys | None = None
+    daily: tuple[DailyKey, ...] = ()
+
+    @property
+    def content(self) -> bytes:
+        own = b"" if self.private is None else self.private.write()
+        return own + write_daily_keys(self.daily) if self.daily else own
+
+
 @dataclass(slots=True)
 class _Entry:
     session: I2pSession
     users: int
-    #: the content of the key file
+    #: the content of the key files
     keys: bytes
     ending: asyncio.Task[None] | None = None
 
@@ -90,10 +104,9 @@ class SessionPool:
         key = self._key_of(request)
         async with self._lock:
             keys = await self._keys_of(request)
-            content = b"" if keys is None else keys.write()
             entry = self._entries.get(key)
             if entry is not None:
-                if entry.keys == content and not await _is_closed(entry.session):
+                if entry.keys == keys.content and not await _is_closed(entry.session):
                     if entry.ending is not None:
                         entry.ending.cancel()
                         entry.ending = None
@@ -103,7 +116,7 @@ class SessionPool:
                 if not entry.users:
                     await self._end(entry)
             session = await self._make(request, keys)
-            self._entries[key] = _Entry(session, 1, content)
+            self._entries[key] = _Entry(session, 1, keys.content)
             return session
 
     async def release(self, session: I2pSession) -> None:
@@ -140,35 +153,36 @@ class SessionPool:
             entry.ending = None
         await entry.session.close()
 
-    async def _keys_of(self, request: SessionRequest) -> PrivateKeys | None:
+    async def _keys_of(self, request: SessionRequest) -> _Keys:
         if request.keys_file is None:
-            return None
+            return _Keys()
         path = self._data_dir / request.keys_file
-        new_type = _RED25519 if request.encrypted.enabled else None
+        encrypted = request.encrypted
+        new_type = _RED25519 if encrypted.enabled else None
         keys = await asyncio.to_thread(load_or_create_keys, path, new_type)
-        check_not_ending(path, keys, self._wall())
-        if request.encrypted.enabled:
+        daily: tuple[DailyKey, ...] = ()
+        if encrypted.enabled:
             if keys.destination.signing_type not in (_RED25519, _ED25519):
                 raise FileFault(
                     path, "these keys cannot be found by an encrypted address; make new ones"
                 )
             if keys.offline is not None:
-                raise FileFault(
-                    path, "a lease set cannot be encrypted with a transient signing key"
-                )
-        return keys
+                daily = await asyncio.to_thread(load_daily_keys, path, keys, encrypted.secret)
+        check_not_ending(path, keys, self._wall(), daily)
+        return _Keys(keys, daily)
 
-    async def _make(self, request: SessionRequest, keys: PrivateKeys | None) -> I2pSession:
+    async def _make(self, request: SessionRequest, keys: _Keys) -> I2pSession:
+        opening = partial(self._open_core, request, keys.daily)
         if not request.rest.is_any:
-            return await self._open_core(request, keys)
+            return await opening(keys.private)
         shapes = (tunnel_shape(request.inbound), tunnel_shape(request.outbound))
-        session = RestingSession(
-            partial(self._open_core, request), keys, generate_keys, shapes, request.rest
-        )
+        session = RestingSession(opening, keys.private, generate_keys, shapes, request.rest)
         await session.start()
         return session
 
-    async def _open_core(self, request: SessionRequest, keys: PrivateKeys | None) -> I2pSession:
+    async def _open_core(
+        self, request: SessionRequest, daily: tuple[DailyKey, ...], keys: PrivateKeys | None
+    ) -> I2pSession:
         return await self._open_session(
             SessionConfig(
                 name=SHARED_NAME if request.is_shared else request.name,
@@ -177,7 +191,7 @@ class SessionPool:
                 outbound=tunnel_shape(request.outbound),
                 publish=request.publish,
                 streaming=_SERVER if request.publish else _CLIENT,
-                encrypted=encrypted_options(request.encrypted),
+                encrypted=encrypted_options(request.encrypted, daily),
             )
         )
 
@@ -197,7 +211,9 @@ class SessionPool:
         )
 
 
-def encrypted_options(section: EncryptedSection) -> EncryptedLeaseSetOptions | None:
+def encrypted_options(
+    section: EncryptedSection, daily: tuple[DailyKey, ...] = ()
+) -> EncryptedLeaseSetOptions | None:
     """The core's form; raises Unavailable ``bad_client_key``."""
     if not section.enabled:
         return None
@@ -210,7 +226,7 @@ def encrypted_options(section: EncryptedSection) -> EncryptedLeaseSetOptions | N
             authorisation = ClientAuthorisation(scheme, public or shared)
         except LocalError as error:
             raise Unavailable(f"encrypted.clients: {error}", "bad_client_key") from None
-    return EncryptedLeaseSetOptions(secret=section.secret, authorisation=authorisation)
+    return EncryptedLeaseSetOptions(section.secret, authorisation, daily)
 
 
 async def _is_closed(session: I2pSession) -> bool:

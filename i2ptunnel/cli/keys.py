@@ -8,16 +8,26 @@ import time
 from pathlib import Path
 
 from core.api import FileFault, SystemEntropy, create_key_file, read_limited, write_atomic
-from core.base.errors import DecodeError
+from core.base.calendar import DAY_S, day_number
+from core.base.errors import DecodeError, LocalError
+from core.data.daily_keys import check_daily_keys, make_daily_keys, write_daily_keys
 from core.data.encoding import b64encode
 from core.data.lease_set_layers import client_public_key
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.exits import CommandFault, Exit
-from i2ptunnel.keyfiles import KEY_FILE_BYTES_MAX, generate_keys, read_keys, write_new_keys
+from i2ptunnel.keyfiles import (
+    KEY_FILE_BYTES_MAX,
+    daily_path,
+    generate_keys,
+    read_daily_keys,
+    read_keys,
+    write_new_keys,
+)
 from i2ptunnel.relay.client_keys import KEY_BYTES, read_client_key
 
 SIGNING_TYPES = {"ed25519": 7, "ecdsa-p256": 1, "ecdsa-p384": 2, "ecdsa-p521": 3, "reddsa": 11}
 DAYS_MAX = 3660
+SECRET_FILE_BYTES_MAX = 4096
 
 
 def add_keys(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +54,16 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
     transient.add_argument("master", type=Path, help="the key file that stays offline")
     transient.add_argument("file", type=Path, help="replaced if it is an older one of the same")
     transient.add_argument("--days", type=_days, default=90, help="how long it is good (90)")
+    transient.add_argument(
+        "--encrypted",
+        action="store_true",
+        help="for an encrypted lease set: also makes FILE with the ending .days, which it needs",
+    )
+    transient.add_argument(
+        "--secret-file",
+        type=Path,
+        help="with --encrypted: file whose first line is the lease set's secret",
+    )
     transient.set_defaults(run=_transient)
     client = actions.add_parser(
         "client", help="a client key for an encrypted destination; prints its public key"
@@ -105,19 +125,57 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _transient(arguments: argparse.Namespace) -> int:
-    master, expires_s = _read(arguments.master), int(time.time()) + arguments.days * 86400
+    master, expires_s = _read(arguments.master), int(time.time()) + arguments.days * DAY_S
     if master.offline is not None:
         raise CommandFault(f"{arguments.master}: is a transient key itself")
+    if arguments.secret_file is not None and not arguments.encrypted:
+        raise CommandFault("--secret-file: only an encrypted lease set has a secret")
     keys = master.authorise_transient(SystemEntropy(), expires_s)
     old = read_keys(arguments.file)
+    if old is not None and (old.offline is None or old.hash != master.hash):
+        raise CommandFault(f"{arguments.file}: is there already, and no transient key of this one")
+    if arguments.encrypted:
+        _make_daily(arguments, master)
     if old is None:
         write_new_keys(arguments.file, keys)
-    elif old.offline is None or old.hash != master.hash:
-        raise CommandFault(f"{arguments.file}: is there already, and no transient key of this one")
     else:
         write_atomic(arguments.file, keys.write())
     _print_address(keys)
     return Exit.OK
+
+
+def _make_daily(arguments: argparse.Namespace, master: PrivateKeys) -> None:
+    """The file of daily keys, from yesterday on: the clocks of two machines differ."""
+    path = daily_path(arguments.file)
+    secret = ""
+    if arguments.secret_file is not None:
+        secret = _first_line(arguments.secret_file)
+    yesterday = day_number(time.time()) - 1
+    try:
+        daily = make_daily_keys(master, secret, SystemEntropy(), yesterday, arguments.days + 2)
+    except LocalError as error:
+        raise CommandFault(f"{arguments.master}: {error}; make one of type reddsa") from None
+    old = read_daily_keys(path)
+    if old:
+        try:
+            check_daily_keys(old, master.destination, secret)
+        except DecodeError:
+            raise CommandFault(
+                f"{path}: is there already, for another key or secret; move it away"
+            ) from None
+    write_atomic(path, write_daily_keys(daily))
+    print(f"daily keys    {path}")
+
+
+def _first_line(path: Path) -> str:
+    try:
+        text = read_limited(path, SECRET_FILE_BYTES_MAX).decode()
+    except UnicodeDecodeError:
+        raise CommandFault(f"{path}: is not text") from None
+    line = text.partition("\n")[0].strip()
+    if not line:
+        raise CommandFault(f"{path}: the first line is empty")
+    return line
 
 
 def _client(arguments: argparse.Namespace) -> int:

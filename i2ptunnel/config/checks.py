@@ -11,6 +11,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.base.errors import DecodeError
+from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.faults import Faults, Mark, join
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
@@ -376,6 +378,8 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
         keys = key_file_of(name, tunnel)
         if keys is not None:
             _check_key_file(checker, name, data_dir / keys)
+            if isinstance(tunnel, ServerSection) and tunnel.encrypted.enabled:
+                _check_daily_keys(checker, name, data_dir / keys)
 
 
 def _files_of(tunnel: TunnelSection) -> Iterator[tuple[tuple[str, ...], Path]]:
@@ -392,6 +396,23 @@ def _files_of(tunnel: TunnelSection) -> Iterator[tuple[tuple[str, ...], Path]]:
     several = (destination,) if isinstance(destination, DestinationName) else destination
     found += [(("destination",), one.client_key_file) for one in several]
     return ((keys, path) for keys, path in found if path is not None)
+
+
+def _check_daily_keys(checker: _Checker, name: str, path: Path) -> None:
+    """An encrypted lease set with an offline signing key needs keys made in advance."""
+    daily = path.with_suffix(".days")
+    try:
+        is_needed = PrivateKeys.parse(path.read_bytes()).offline is not None
+    except (OSError, DecodeError):
+        return  # created at the start, or reported then
+    if is_needed and not daily.exists():
+        checker.fault(
+            ("tunnels", name, "keys"),
+            f"{path.name} is a transient key, and {daily.name} with keys for each day is not there",
+            "make both where the master key is: i2ptunnel keys transient --encrypted",
+        )
+    elif is_needed:
+        _check_key_file(checker, name, daily)
 
 
 def _check_key_file(checker: _Checker, name: str, path: Path) -> None:

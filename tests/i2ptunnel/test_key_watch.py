@@ -10,6 +10,7 @@ import pytest
 
 from core.api import FileFault
 from core.base.errors import Unavailable
+from core.data.daily_keys import make_daily_keys, write_daily_keys
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.key_watch import KeyWatch
 from i2ptunnel.keyfiles import write_new_keys
@@ -62,6 +63,37 @@ def test_the_watch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(Unavailable, match="has changed") as caught:
         watch.check()
     assert caught.value.code == "closed"
+
+
+def test_the_daily_keys_of_an_encrypted_lease_set(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, days, wall = tmp_path / "site.dat", tmp_path / "site.days", Wall()
+    last = END_S // DAY_S - 10
+    today = int(wall.now) // DAY_S
+
+    def put_days(count: int) -> None:
+        days.write_bytes(write_daily_keys(make_daily_keys(MASTER, "", ENTROPY, today, count)))
+
+    put(path, END_S)
+    put_days(last - today)
+    watch = KeyWatch(path, LOG, wall, is_encrypted=True)
+    assert watch.expires_s == last * DAY_S, "ten days before the transient key"
+    watch.check()
+    whole = days.read_bytes()
+    days.write_bytes(whole[:-30])
+    watch.check()  # somebody is just writing it
+    days.write_bytes(whole)
+    wall.now = last * DAY_S - 12 * 60
+    watch.check()
+    assert "the transient signing key ends in 12 minutes" in caplog.text
+    put_days(last - today + 20)
+    with pytest.raises(Unavailable, match="has changed"):
+        watch.check()
+    days.write_bytes(whole)
+    wall.now = last * DAY_S - 11 * 60
+    with pytest.raises(Unavailable, match="in 11 minutes"):
+        watch.check()
 
 
 def test_a_file_that_is_being_written_is_waited_for(tmp_path: Path) -> None:

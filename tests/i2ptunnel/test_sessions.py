@@ -10,9 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from core.api import FileFault, SessionConfig
+from core.api import FileFault, SessionConfig, create_key_file
+from core.base.calendar import DAY_S
 from core.base.errors import Unavailable
 from core.crypto.x25519 import X25519Key
+from core.data.daily_keys import make_daily_keys, write_daily_keys
 from core.data.identity import Destination
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
 from i2ptunnel.config.router_model import ShapeSection
@@ -207,5 +209,44 @@ def test_encrypted_lease_sets(tmp_path: Path) -> None:
         write_new_keys(tmp_path / "old.dat", generate_keys(1))
         with pytest.raises(FileFault, match="encrypted"):
             await pool.open(replace(server, keys_file="old.dat"))
+
+    asyncio.run(main())
+
+
+def test_encrypted_lease_sets_of_an_offline_key(tmp_path: Path) -> None:
+    entropy, path = SeededEntropy("offline"), tmp_path / "a.dat"
+    master = generate_keys(11)
+    now = DAY_S * 20_000.0 + 100
+
+    def put(secret: str, first_day: int) -> None:
+        keys = make_daily_keys(master, secret, entropy, first_day, 2)
+        (tmp_path / "a.days").unlink(missing_ok=True)
+        create_key_file(tmp_path / "a.days", write_daily_keys(keys))
+
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path, linger_s=60, wall=lambda: now)
+        section = EncryptedSection(enabled=True, secret="word")
+        server = replace(request("a", "a.dat", shared=False), publish=True, encrypted=section)
+        write_new_keys(path, master.authorise_transient(entropy, int(now) + 40 * DAY_S))
+        with pytest.raises(FileFault, match="keys transient --encrypted"):
+            await pool.open(server)
+        for secret, day, wrong in (("", 20_000, "another destination"), ("word", 19_998, "today")):
+            put(secret, day)
+            with pytest.raises(FileFault, match=wrong):
+                await pool.open(server)
+        put("word", 20_000)
+        first = cast(FakeSession, await pool.open(server))
+        encrypted = first.config.encrypted
+        assert encrypted is not None and encrypted.secret == "word"
+        assert [key.day for key in encrypted.daily_keys] == [20_000, 20_001]
+        await pool.release(cast(Any, first))
+        put("word", 20_000)
+        second = cast(FakeSession, await pool.open(server))
+        assert second is not first, "new daily keys need a new session"
+        (tmp_path / "a.days").chmod(0o640)
+        with pytest.raises(FileFault, match="chmod 600"):
+            await pool.open(replace(server, name="b"))
+        await pool.release(cast(Any, second))
+        await pool.close_unused()
 
     asyncio.run(main())

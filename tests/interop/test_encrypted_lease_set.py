@@ -2,7 +2,8 @@
 
 Every lease set here is stored by i2pd's floodfills under a blinded key, and every byte crosses
 2-hop tunnels. i2pd owns one for everybody (signing type 7), one for pre-shared keys (11) and one
-for Diffie-Hellman keys (7); our router owns the same three, and one that also needs a secret.
+for Diffie-Hellman keys (7); our router owns the same three, one that also needs a secret, and one
+whose signing key is offline.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from core.api import (
     Stream,
     TunnelShape,
 )
+from core.base.calendar import DAY_S, day_number
 from core.base.errors import I2PError, Unavailable
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedAddress, BlindedTarget
+from core.data.daily_keys import make_daily_keys
 from core.data.encoding import b64encode
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
 from core.data.private_keys import PrivateKeys
@@ -213,6 +216,15 @@ class Network:
         return curl.fetch(url, proxy="", timeout_s=timeout_s)
 
 
+def our_offline_site() -> OurSite:
+    """With transient keys only, as a server has it whose master key is elsewhere."""
+    master = PrivateKeys.generate_destination(ENTROPY, signing_type=11)
+    today = day_number(time.time())
+    daily = make_daily_keys(master, "", ENTROPY, today - 1, 4)
+    online = master.authorise_transient(ENTROPY, (today + 3) * DAY_S)
+    return OurSite("offline", EncryptedLeaseSetOptions(daily_keys=daily), keys=online)
+
+
 class EchoHandler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         while line := self.rfile.readline():
@@ -257,6 +269,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             "dh", EncryptedLeaseSetOptions(authorisation=authorised(AuthScheme.DH, ALICE, BOB))
         ),
         "secret": OurSite("secret", EncryptedLeaseSetOptions(secret="open sesame")),
+        "offline": our_offline_site(),
         "echo": OurSite(
             "echo",
             EncryptedLeaseSetOptions(authorisation=authorised(AuthScheme.PSK, ALICE)),
@@ -272,6 +285,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         "dh-bob-again": ("dh", BOB),
         "dh-eve": ("dh", EVE),
         "echo": ("echo", ALICE),
+        "offline": ("offline", None),
     }
     ports = {name: 6001 + index for index, name in enumerate(plan)}
     client.tunnels = "".join(
@@ -388,7 +402,7 @@ def test_i2pds_site_with_a_wrong_key_or_none(network: Network, site: str) -> Non
 # We own, i2pd is the client
 
 
-@pytest.mark.parametrize("tunnel", ["open", "psk-alice", "dh-alice", "dh-bob"])
+@pytest.mark.parametrize("tunnel", ["open", "psk-alice", "dh-alice", "dh-bob", "offline"])
 def test_our_site_through_i2pd(network: Network, tunnel: str) -> None:
     def fetched() -> curl.Fetched | None:
         got = network.fetch_with_i2pd(tunnel)
@@ -411,7 +425,9 @@ def test_our_site_stays_closed_for_i2pd_with_a_wrong_key(network: Network, tunne
 # Both ends are ours; the floodfills are i2pd's
 
 
-@pytest.mark.parametrize(("site", "person"), [("open", None), ("psk", BOB), ("dh", ALICE)])
+@pytest.mark.parametrize(
+    ("site", "person"), [("open", None), ("psk", BOB), ("dh", ALICE), ("offline", None)]
+)
 def test_our_client_and_our_site(network: Network, site: str, person: Person | None) -> None:
     assert network.fetch(network.our_sites[site].address, person) == body_of(SIZE)
 

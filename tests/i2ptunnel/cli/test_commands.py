@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from core.base.calendar import day_number
+from core.data.daily_keys import covered_until_s
+from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.main import main
 from i2ptunnel.cli.sources import profiles
 from i2ptunnel.config.loader import load, read_source
 from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
+from i2ptunnel.keyfiles import load_daily_keys
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 
@@ -134,6 +139,38 @@ def test_transient_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as caught:
         main(["keys", "transient", master, server, "--days", "0"])
     assert caught.value.code == 2
+
+
+def test_transient_keys_for_an_encrypted_lease_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    master, plain, server = (str(tmp_path / name) for name in ("m.dat", "p.dat", "s.dat"))
+    days, word = tmp_path / "s.days", tmp_path / "word"
+    word.write_text("open sesame\n")
+    assert main(["keys", "generate", master, "--signing-type", "reddsa"]) == 0
+    making = ["keys", "transient", master, server, "--days", "3", "--encrypted"]
+    assert main([*making, "--secret-file", str(word)]) == 0
+    assert str(days) in capsys.readouterr().out
+    assert days.stat().st_mode & 0o777 == 0o600
+    keys = load_daily_keys(
+        Path(server), PrivateKeys.parse(Path(server).read_bytes()), "open sesame"
+    )
+    today = day_number(time.time())
+    assert {today, today + 3} <= {key.day for key in keys}
+    offline = PrivateKeys.parse(Path(server).read_bytes()).offline
+    assert offline is not None and offline.expires_s <= covered_until_s(keys, time.time())
+    before = days.read_bytes()
+    assert main(making) == 1, "these are for another secret"
+    assert days.read_bytes() == before
+    assert main([*making, "--secret-file", str(word)]) == 0, "its own successor"
+    assert days.read_bytes() != before
+    assert main(["keys", "generate", plain, "--signing-type", "ecdsa-p256"]) == 0
+    assert main(["keys", "transient", plain, str(tmp_path / "q.dat"), "--encrypted"]) == 1
+    assert not (tmp_path / "q.dat").exists()
+    assert main(["keys", "transient", master, server, "--secret-file", str(word)]) == 1
+    word.write_text("\n")
+    assert main([*making, "--secret-file", str(word)]) == 1
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_client_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

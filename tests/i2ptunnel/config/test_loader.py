@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from core.api import create_key_file
+from core.data.private_keys import PrivateKeys
 from i2ptunnel.config import units
 from i2ptunnel.config.faults import ConfigError, Source
 from i2ptunnel.config.loader import load, load_text, read_source
@@ -20,6 +22,7 @@ from i2ptunnel.config.tunnel_models import (
     HttpServerSection,
 )
 from i2ptunnel.protocols.access_filter import parse_definition
+from tests.support.deterministic import SeededEntropy
 
 EXAMPLE = """
 router:
@@ -118,6 +121,27 @@ def test_files_on_disk_are_checked(tmp_path: Path) -> None:
         "tunnels.b.docroot",
         "tunnels.c.auth",
     ]
+
+
+def test_an_offline_key_of_an_encrypted_lease_set_needs_daily_keys(tmp_path: Path) -> None:
+    master = PrivateKeys.generate_destination(SeededEntropy("check"), 11)
+    online = master.authorise_transient(SeededEntropy("online"), 2_000_000_000)
+    create_key_file(tmp_path / "a.dat", online.write())
+    text = (
+        "router: {data_dir: .}\ntunnels:\n"
+        "  a:\n    type: server\n    target: 127.0.0.1:2\n    encrypted: {enabled: true}\n"
+    )
+    source = (text.encode(), Source("t.yaml", tmp_path))
+    with pytest.raises(ConfigError, match=r"a\.days .* is not there.*--encrypted") as caught:
+        load([source], files=True)
+    assert [f.path for f in caught.value.faults] == ["tunnels.a.keys"]
+    (tmp_path / "a.days").touch(0o644)
+    with pytest.raises(ConfigError, match=r"others can read a\.days"):
+        load([source], files=True)
+    (tmp_path / "a.days").chmod(0o600)
+    load([source], files=True)
+    (tmp_path / "a.days").unlink()
+    load([(text.replace("true", "false").encode(), Source("t.yaml", tmp_path))], files=True)
 
 
 def test_allow_and_auth_open_a_listener() -> None:
