@@ -36,7 +36,8 @@ class SessionConfig:
     inbound: TunnelShape = field(default_factory=TunnelShape)
     outbound: TunnelShape = field(default_factory=TunnelShape)
     publish: bool = False
-    """Publish the lease set in the netDb (servers); clients bundle it to whom they talk to."""
+    """Publish the lease set in the netDb (servers); clients bundle it to whom they talk to, while
+    they do."""
     streaming: StreamingOptions = field(default_factory=StreamingOptions)
     encrypted: EncryptedLeaseSetOptions | None = None
     """How a published lease set is encrypted; None: it is readable for everybody."""

@@ -2,6 +2,9 @@
 
 Our lease set rides in front of the first message of a ratchet session and again after each change,
 until the remote has acknowledged it (i2pd and Java: without it they cannot answer).
+
+Who is not published is found by those only to whom it talks, and while it does: what a remote sends
+brings it no new leases, or a site could follow a visitor for as long as that one is in I2P.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
 from core.client.events import ClientStats
 from core.client.own_lease_set import OwnLeaseSet
-from core.client.remote import Remote
+from core.client.remote import ACTIVE_S, Remote
 from core.data.lease_set import LeaseSet2
 from core.garlic.cloves import Clove, Delivery, write_clove, write_data_head
 from core.garlic.sessions import MessageKind, RatchetSessions
@@ -33,25 +36,31 @@ _TUNNEL = int(DeliveryKind.TUNNEL)
 class LeaseSetOffers:
     """Which remotes should be told of our newest lease set, and which never."""
 
-    __slots__ = ("_own", "callers_cut_at")
+    __slots__ = ("_is_hidden", "_own", "callers_cut_at")
 
-    def __init__(self, own: OwnLeaseSet) -> None:
+    def __init__(self, own: OwnLeaseSet, *, is_hidden: bool) -> None:
         self._own = own
+        self._is_hidden = is_hidden
         self.callers_cut_at = 0.0
         """Who came to us before this time may have been revoked."""
 
     def is_due(self, remote: Remote, now: float) -> bool:
         """True if the next message to the remote should carry it."""
         current = self._own.published_s
-        if current == 0 or remote.known_lease_set_s >= current or self.is_cut_off(remote):
+        if current == 0 or remote.known_lease_set_s >= current or not self.may_know(remote, now):
             return False
         if remote.offered_lease_set_s < current:
             return True
         return remote.offers < OFFERS_MAX and now - remote.offered_at >= OFFER_RETRY_S
 
-    def is_cut_off(self, remote: Remote) -> bool:
-        """True if it may have been revoked: it came to us before a change of authorisation."""
-        return remote.is_caller and remote.since < self.callers_cut_at
+    def may_know(self, remote: Remote, now: float) -> bool:
+        """False if it came to us before a change of authorisation: it may have been revoked.
+
+        False as well if we are not published and have not talked to it lately.
+        """
+        if self._is_hidden and now - remote.used_at >= ACTIVE_S:
+            return False
+        return not (remote.is_caller and remote.since < self.callers_cut_at)
 
     def note(self, remote: Remote, now: float) -> None:
         """It went out to the remote."""
@@ -86,6 +95,8 @@ class Outlet:
 
     def send(self, remote: Remote, payloads: Sequence[bytes], now: float) -> None:
         """Seal and send; ``remote.lease`` was chosen. No payloads: only what the ratchet owes."""
+        if payloads:
+            remote.used_at = now
         static = remote.static
         lease = remote.lease
         tunnel = self._outbound(remote, now)
@@ -134,7 +145,7 @@ class Outlet:
             own = self._own.current
             data = b"".join(blocks[start])
             ack_key = None
-            if own is not None and not offers.is_cut_off(remote):
+            if own is not None and offers.may_know(remote, now):
                 data = write_clove(self._store_clove(own, expires_s)) + data
                 ack_key = self._own.published_s
                 offers.note(remote, now)

@@ -17,6 +17,8 @@ LEASE_MARGIN_MS = 15_000
 LEASE_REFRESH_MS = 60_000
 #: Payloads kept while a lease set is looked up; the oldest go first.
 WAITING_MAX = 64
+#: How long a remote counts as active: it is told about new leases.
+ACTIVE_S = 180.0
 #: Searches for the lease set of a remote that does not answer.
 SEARCH_FIRST_S = 2.0
 SEARCH_LAST_S = 15.0
@@ -50,6 +52,8 @@ class Remote:
     """How often the newest lease set went out without an acknowledgement."""
     heard_at: float = 0.0
     sent_at: float = 0.0
+    used_at: float = float("-inf")
+    """When something of the application's was last sent to it, or of its streams."""
     is_suspect: bool = False
     """Nothing came back since a path to it failed."""
     searches: int = 0

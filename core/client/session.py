@@ -32,7 +32,7 @@ from core.client.events import (
 from core.client.outlet import OFFERS_MAX, LeaseSetOffers, Outlet
 from core.client.own_lease_set import OwnLeaseSet
 from core.client.payloads import wrap_datagram, wrap_packet
-from core.client.remote import Remote
+from core.client.remote import ACTIVE_S, Remote
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
@@ -53,8 +53,6 @@ from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
 
 REMOTES_MAX = 4096
-#: How long a remote counts as active: it is told about new leases.
-ACTIVE_S = 180.0
 #: A lease set of ours is of no use after this time, to whoever still has it.
 LEASE_SET_LIFE_S = 660.0
 _HOUSEKEEPING_S = 10.0
@@ -94,7 +92,7 @@ class ClientEngine:
         self._wall = wall
         self._entropy = entropy
         self.own = OwnLeaseSet(keys, static, config.publish, wall, entropy, config.encrypted)
-        self._offers = LeaseSetOffers(self.own)
+        self._offers = LeaseSetOffers(self.own, is_hidden=not config.publish)
         self._outlet = Outlet(pool, self.ratchet, self.own, self._offers, self.stats, wall, entropy)
         self._published_key: bytes | None = None
         self._is_publish_confirmed = not config.publish
@@ -526,7 +524,7 @@ class ClientEngine:
                 or not remote.sent_at
                 or now - remote.heard_at >= ACTIVE_S
                 or remote.known_lease_set_s >= self.own.published_s
-                or self._offers.is_cut_off(remote)
+                or not self._offers.may_know(remote, now)
             ):
                 continue
             is_unknown |= remote.offers < OFFERS_MAX

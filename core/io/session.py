@@ -209,6 +209,8 @@ class ClientSession:
         self._pings_sent = 0
         self._inbox: DatagramInbox | None = None
         self._is_closed = False
+        # Nobody may ever accept: streams of peers would only pile up.
+        engine.streams.is_listening = False
 
     @property
     def destination(self) -> Destination:
@@ -349,7 +351,11 @@ class ClientSession:
             del self._pings[remote_hash, payload]
 
     async def accept(self) -> Stream:
-        """The next stream that a peer opened to us. Raises Unavailable ("closed")."""
+        """The next stream that a peer opened to us. Raises Unavailable ("closed").
+
+        Before the first call peers' streams are refused.
+        """
+        self._engine.streams.is_listening = self._engine.config.streaming.accepts_streams
         while not self._accepted:
             self._check_open()
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

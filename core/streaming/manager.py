@@ -81,7 +81,7 @@ class StreamManager:
         self._peer_rates = PeerRates(options.peer_streams_per_minute)
         self._answer_rate = Bucket(ANSWERS_PER_SECOND, ANSWERS_BURST)
         self._answers: list[OutgoingPacket] = []
-        self._remains = Remains(keys, self._answer_rate)
+        self._remains = Remains(keys, self._answer_rate, options.accepts_streams)
         self._early = EarlyPackets()
         self._pings = Pings(keys, self._answer_rate, options.answer_pings)
         self._events: deque[Event] = deque()

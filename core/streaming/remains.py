@@ -42,13 +42,17 @@ class _Rest:
 
 
 class Remains:
-    """Ended streams by their local id; ``answers`` limits RESETs for streams nobody knows."""
+    """Ended streams by their local id; ``answers`` limits RESETs for streams nobody knows.
 
-    __slots__ = ("_answers", "_keys", "_rests")
+    Without ``is_answering`` there are none: they would tell that somebody is here.
+    """
 
-    def __init__(self, keys: PrivateKeys, answers: Bucket) -> None:
+    __slots__ = ("_answers", "_is_answering", "_keys", "_rests")
+
+    def __init__(self, keys: PrivateKeys, answers: Bucket, is_answering: bool) -> None:
         self._keys = keys
         self._answers = answers
+        self._is_answering = is_answering
         self._rests: dict[int, _Rest] = {}
 
     def __contains__(self, local_id: int) -> bool:
@@ -79,8 +83,10 @@ class Remains:
         if packet.flags & RESET:
             return None, "late" if rest is not None else "unknown"
         if rest is None:
-            if not isinstance(source, bytes) or not packet.sequence or not self._answers.take(now):
+            is_answerable = self._is_answering and isinstance(source, bytes) and packet.sequence
+            if not is_answerable or not self._answers.take(now):
                 return None, "unknown"
+            assert isinstance(source, bytes)
             reset = self._reset(packet.receive_id, packet, packet.sequence)
             return answer(source, to_port, from_port, reset), "unknown"
         if source is not None and source != rest.remote_hash:

@@ -13,6 +13,7 @@ from core.data.blinded_address import BlindedTarget
 from core.data.private_keys import PrivateKeys
 from core.i2np.message import Message, MessageType
 from core.netdb.events import LookupFinished, PublishConfirmed, RepublishDue
+from core.streaming.options import StreamingOptions
 from core.tunnel.pool import TunnelPool
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.netdb_network import Network, Node
@@ -154,6 +155,7 @@ class World:
         publish: bool = False,
         encrypted: EncryptedLeaseSetOptions | None = None,
         clock_error_s: float = 0.0,
+        streaming: StreamingOptions | None = None,
     ) -> Party:
         """A session with tunnels; it has not had a turn yet."""
         node = self.network.add()
@@ -163,7 +165,12 @@ class World:
         party = Party(self, node, wall, keys)
         party.pool = Pool(self, party)
         party.engine = ClientEngine(
-            SessionConfig(name, publish=publish, encrypted=encrypted),
+            SessionConfig(
+                name,
+                publish=publish,
+                encrypted=encrypted,
+                streaming=streaming or StreamingOptions(),
+            ),
             keys,
             cast(TunnelPool, party.pool),
             node.netdb,

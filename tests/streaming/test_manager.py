@@ -174,6 +174,21 @@ def test_pings_are_limited_and_can_be_ignored() -> None:
     assert len(manager.packets_to_send(100.0)) == 1
 
 
+def test_who_accepts_no_streams_shows_nobody_that_it_is_there() -> None:
+    ping = build_packet(
+        9, 0, 0, 0, flags=p.ECHO, sender=KEYS[0].destination, signer=KEYS[0], payload=b"x"
+    )
+    unknown = build_packet(77, 5, 3, 0, payload=b"x")
+    for is_hidden in (False, True):
+        options = StreamingOptions(accepts_streams=not is_hidden, answer_pings=not is_hidden)
+        manager = receiver(options)
+        manager.is_listening = False
+        for raw in (ping, unknown, syn(KEYS[0], 5)):
+            manager.receive_packets([(KEYS[0].hash, 0, 0, raw)], 1.0)
+            assert bool(manager.packets_to_send(1.0)) != is_hidden
+        assert not manager.streams
+
+
 def test_unknown_streams_are_answered_sparingly() -> None:
     manager = receiver()
     raw = build_packet(1234, 5, 7, 3, payload=b"x")
