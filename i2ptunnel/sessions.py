@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from i2ptunnel.resting import RestingSession
 from i2ptunnel.tunnels.base import RestPolicy, SessionRequest
 
 OpenSession = Callable[[SessionConfig], Awaitable[I2pSession]]
-_Key = tuple[str, ShapeSection, ShapeSection, bool, RestPolicy, EncryptedSection]
+_Key = tuple[str, ShapeSection, ShapeSection, bool, RestPolicy, EncryptedSection, bool]
 
 SHARED_NAME = "shared clients"
 #: Red25519, the type made for lease sets that are published encrypted; and Ed25519
@@ -190,7 +190,7 @@ class SessionPool:
                 inbound=tunnel_shape(request.inbound),
                 outbound=tunnel_shape(request.outbound),
                 publish=request.publish,
-                streaming=_SERVER if request.publish else _CLIENT,
+                streaming=_streaming(request),
                 encrypted=encrypted_options(request.encrypted, daily),
             )
         )
@@ -208,7 +208,14 @@ class SessionPool:
             request.publish,
             request.rest,
             request.encrypted,
+            request.answer_pings,
         )
+
+
+def _streaming(request: SessionRequest) -> StreamingOptions:
+    if not request.publish:
+        return _CLIENT
+    return replace(_SERVER, answer_pings=request.answer_pings)
 
 
 def encrypted_options(

@@ -83,7 +83,7 @@ def build_datagram(
         raise LocalError("this datagram format has no options")
     if protocol == DATAGRAM1:
         if keys.offline is not None:
-            raise LocalError("Datagram1 cannot be sent with offline keys")
+            raise LocalError("datagrams of format 1 cannot be signed with a transient key")
         message = keys.destination.raw + keys.sign(_signed1(keys.destination, payload)) + payload
     elif protocol == DATAGRAM2:
         flags = 2

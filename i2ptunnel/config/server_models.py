@@ -66,6 +66,9 @@ class ServerSection(TunnelSection):
     encrypted: EncryptedSection = option(
         Section(EncryptedSection), "who can find it", default=EncryptedSection()
     )
+    answer_pings: bool = option(
+        Flag(), "answer pings (of streams), by which others can see that it is there", default=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,3 +253,8 @@ class UdpServerSection(ServerSection):
     IS_AVAILABLE: ClassVar[bool] = True
 
     target: Endpoint = option(_UDP_TARGET, "the local service")
+    unique_local: bool = option(
+        Flag(),
+        "send to a service at 127.x.y.z from another 127.x.y.z for each client (Linux)",
+        default=True,
+    )

@@ -63,7 +63,8 @@ class SessionRequest:
 
     ``keys_file`` is relative to the data directory (None: keys that are forgotten). ``is_shared``:
     the session may be used together with other tunnels of the same shape. ``publish``: others must
-    be able to find it (servers), unless its lease set is ``encrypted``.
+    be able to find it (servers), unless its lease set is ``encrypted``; only such ones can answer
+    pings.
     """
 
     name: str
@@ -74,6 +75,7 @@ class SessionRequest:
     publish: bool
     rest: RestPolicy = RestPolicy()
     encrypted: EncryptedSection = NOT_ENCRYPTED
+    answer_pings: bool = True
 
 
 async def close_own_session(session: I2pSession) -> None:
@@ -223,10 +225,10 @@ class Tunnel(ABC, Generic[ModelT]):
         model = self.model
         keys: str | None
         rest = RestPolicy(reduce_after_s=model.reduce_after, reduce_to=model.reduce_to)
-        encrypted = NOT_ENCRYPTED
+        encrypted, answer_pings = NOT_ENCRYPTED, True
         if isinstance(model, ServerSection):
             keys, is_shared, publish = model.keys or f"{self.name}.dat", False, True
-            encrypted = model.encrypted
+            encrypted, answer_pings = model.encrypted, model.answer_pings
         elif isinstance(model, ClientSection):
             keys, is_shared, publish = model.keys, model.shared and model.keys is None, False
             rest = replace(
@@ -238,7 +240,15 @@ class Tunnel(ABC, Generic[ModelT]):
         else:
             raise LocalError(f"a model without session: {self.type}")
         return SessionRequest(
-            self.name, model.inbound, model.outbound, keys, is_shared, publish, rest, encrypted
+            self.name,
+            model.inbound,
+            model.outbound,
+            keys,
+            is_shared,
+            publish,
+            rest,
+            encrypted,
+            answer_pings,
         )
 
     async def _open_session(self) -> I2pSession:

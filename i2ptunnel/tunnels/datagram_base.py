@@ -111,7 +111,9 @@ class DatagramTunnel(Tunnel[ModelT]):
                 to_port=to_port,
                 options=options,
             )
-        except Unavailable:
+        except Unavailable as error:
+            if error.code == "bad_datagram":
+                self.last_error = str(error)  # it will not get better by itself
             is_sent = False
         if not is_sent:
             self.counts["datagrams_dropped"] += 1

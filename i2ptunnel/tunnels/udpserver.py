@@ -1,7 +1,8 @@
 """``udpserver``: a local UDP service in I2P, as i2pd's tunnels carry it.
 
 Every session has a socket of its own towards the service. If the service is on this machine, each
-destination comes from its own address in 127.0.0.0/8, so the service can tell users apart.
+destination comes from its own address in 127.0.0.0/8, so the service can tell users apart, unless
+``unique_local`` is off: some services answer 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ class UdpServer(DatagramTunnel[UdpServerSection]):
     async def _open_socket(self, sender: bytes, ports: tuple[int, int]) -> UdpSocket:
         handler = self._answers_to(sender, ports)
         address = ipaddress.ip_address(self._target.host)
-        if address.version == 4 and address.is_loopback:
+        if self.model.unique_local and address.version == 4 and address.is_loopback:
             own = f"127.{sender[0]}.{sender[1]}.{1 + sender[2] % 254}"
             try:
                 return await UdpSocket.connect(self._target, handler, own)

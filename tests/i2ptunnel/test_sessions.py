@@ -103,6 +103,12 @@ def test_only_who_can_be_found_answers_strangers(tmp_path: Path) -> None:
             options = client.config.streaming
             assert not options.accepts_streams and not options.answer_pings
         assert server.config.streaming.accepts_streams and server.config.streaming.answer_pings
+        quiet: Any = await pool.open(
+            replace(request("site", keys="site.dat"), publish=True, answer_pings=False)
+        )
+        assert quiet is not server
+        assert quiet.config.streaming.accepts_streams
+        assert not quiet.config.streaming.answer_pings
 
     asyncio.run(main())
 

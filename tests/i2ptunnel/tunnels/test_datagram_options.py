@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ import pytest
 
 from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedAddress, BlindedTarget
+from core.data.private_keys import PrivateKeys
+from core.datagram.manager import DatagramManager
+from core.io.datagrams import DatagramInbox
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.tunnel_models import (
     StreamrServerSection,
@@ -24,6 +27,7 @@ from i2ptunnel.config.tunnel_parts import (
 )
 from i2ptunnel.protocols.streamr import SUBSCRIBE
 from i2ptunnel.relay.udp import UdpSocket
+from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.loopback_datagrams import DatagramLoopbackSession, DatagramNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, running
 
@@ -153,5 +157,69 @@ def test_an_encrypted_destination_is_found_first() -> None:
         async with running("udp", wrong, network, TableResolver({})) as tunnel:
             await until(lambda: tunnel.last_error)
             assert "credentials" in str(tunnel.last_error)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("unique_local", [True, False])
+def test_each_client_of_a_udp_service_comes_from_an_address_of_its_own(unique_local: bool) -> None:
+    async def main() -> None:
+        network, hosts = DatagramNetwork(), set()
+        socket = await UdpSocket.bind(
+            Endpoint("127.0.0.1", 0), lambda _, source: hosts.add(source[0])
+        )
+        model = UdpServerSection(
+            target=Endpoint("127.0.0.1", socket.port), unique_local=unique_local
+        )
+        async with running("udp", model, network, TableResolver({})) as tunnel:
+            for name in ("one", "two"):
+                ask(network.session(name), tunnel, b"hello")
+            await until(lambda: len(tunnel._sessions) == 2 and hosts)  # type: ignore[attr-defined]
+            if unique_local:
+                await until(lambda: len(hosts) == 2)
+                assert "127.0.0.1" not in hosts
+            else:
+                assert hosts == {"127.0.0.1"}
+        socket.close()
+
+    asyncio.run(main())
+
+
+class OfflineSession(DatagramLoopbackSession):
+    """Sends as a real session whose signing key is transient."""
+
+    def send_datagram(
+        self,
+        destination_hash: bytes,
+        payload: bytes,
+        *,
+        version: int = 1,
+        from_port: int = 0,
+        to_port: int = 0,
+        options: Mapping[str, str] | None = None,
+    ) -> bool:
+        entropy = SeededEntropy("offline")
+        keys = PrivateKeys.generate_destination(entropy).authorise_transient(entropy, 2_000_000_000)
+        inbox = DatagramInbox(DatagramManager(keys, FakeWallClock()))
+        return inbox.send(destination_hash, payload, version, from_port, to_port, options)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_a_transient_key_cannot_sign_is_said(version: int) -> None:
+    async def main() -> None:
+        network = DatagramNetwork()
+        far = network.session("far")
+        resolver = TableResolver({"far.i2p": far.destination.hash})
+        model = UdpClientSection(
+            listen=ANY_PORT, destination=DestinationName("far.i2p", 7), datagram_version=version
+        )
+        async with running("near", model, network, resolver) as tunnel:
+            await until(lambda: tunnel.is_ready)
+            assert isinstance(tunnel.session, DatagramLoopbackSession)
+            tunnel.session.__class__ = OfflineSession
+            tunnel._on_packet(b"hello", ("127.0.0.1", 9))  # type: ignore[attr-defined]
+            refused = "datagrams of format 1 cannot be signed with a transient key"
+            assert tunnel.last_error == (refused if version == 1 else None)
+            assert tunnel.counts["datagrams_sent"] == (version == 2)
 
     asyncio.run(main())
