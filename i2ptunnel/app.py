@@ -51,6 +51,7 @@ def router_config(section: RouterSection) -> RouterConfig:
         host=str(section.host) if section.host is not None else None,
         port=section.port or 0,
         bind=str(section.bind[0]) if section.bind else "0.0.0.0",
+        ntcp2_proxy=section.ntcp2.proxy,
         allow_private_addresses=section.allow_private_addresses,
         inbound_bytes_s=section.bandwidth.inbound,
         outbound_bytes_s=section.bandwidth.outbound,

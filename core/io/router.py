@@ -30,6 +30,7 @@ from core.io.files import (
     read_key_file,
     write_atomic,
 )
+from core.io.proxy import Proxy
 from core.io.session import ClientSession
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tcp import TcpTransport
@@ -115,9 +116,11 @@ class Router:
                 self._engine.links,
                 self._turn,
                 source_hosts=() if is_any else (config.bind,),
+                proxy=None if config.ntcp2_proxy is None else Proxy.parse(config.ntcp2_proxy),
             )
             self._alarm = Alarm(self._loop, self._tcp.schedule)
-            await self._tcp.start(config.bind, port)
+            if config.ntcp2_proxy is None:
+                await self._tcp.start(config.bind, port)
         except BaseException:
             self._database.close()
             self._lock.release()

@@ -5,6 +5,8 @@ timer for a link. One wake-up of the loop may read many sockets; what they broug
 :class:`~core.transport.links.Links` at once, and one pass afterwards lets the router drain its
 events (``on_wakeup``) and then writes to every link that has something, once.
 
+With a ``proxy`` every connection is dialled through it, none past it.
+
 Nothing here is a coroutine but :meth:`TcpTransport.start` and :meth:`TcpTransport.stop`. ``now`` is
 the loop's clock. A timer that fires early is harmless, so a timer is only ever moved forward.
 """
@@ -22,6 +24,7 @@ from collections.abc import Callable
 
 from core.io.alarm import Alarm
 from core.io.loop import RouterLoop
+from core.io.proxy import Proxy, ProxyOutcome, ProxyRequest
 from core.transport.events import Close, Dial, LinkId
 from core.transport.links import Links
 
@@ -34,6 +37,7 @@ ACCEPTS_PER_WAKEUP = 32
 ACCEPT_PAUSE_S = 1.0
 LINGER_S = 3.0
 LISTEN_BACKLOG = 256
+PROXY_READ_BYTES = 4096
 FLUSH_ROUNDS_MAX = 64
 #: Linux: the local port is chosen at connect, so many peers can share one.
 _BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
@@ -63,7 +67,8 @@ class TcpTransport:
     """Serves one :class:`Links`. ``on_wakeup`` is called after each batch of reads or timers.
 
     ``source_hosts``: the addresses to connect from, at most one of each family; peers refuse a
-    router that calls from another address than the one it publishes.
+    router that calls from another address than the one it publishes. They do not count with
+    ``proxy``.
     """
 
     def __init__(
@@ -73,13 +78,17 @@ class TcpTransport:
         *,
         loop: asyncio.AbstractEventLoop | None = None,
         source_hosts: tuple[str, ...] = (),
+        proxy: Proxy | None = None,
     ) -> None:
         self._links = links
         self._on_wakeup = on_wakeup
         self._loop = loop or asyncio.get_running_loop()
         self._source_hosts = {":" in host: host for host in source_hosts}
+        self._proxy = proxy
+        self._is_proxy_bad = False
         self._sockets: dict[LinkId, _Socket] = {}
         self._dialing: dict[LinkId, socket.socket] = {}
+        self._requests: dict[LinkId, ProxyRequest] = {}
         self._listeners: list[socket.socket] = []
         self._read_buffer = memoryview(bytearray(READ_BYTES))
         self._reserve: int | None = None
@@ -267,8 +276,10 @@ class TcpTransport:
     # Dialling
 
     def _dial(self, command: Dial) -> None:
-        link = command.link
-        is_ipv6 = ":" in command.host
+        link, host, port = command.link, command.host, command.port
+        if self._proxy is not None:
+            host, port = self._proxy.host, self._proxy.port
+        is_ipv6 = ":" in host
         try:
             sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
         except OSError as error:
@@ -278,11 +289,11 @@ class TcpTransport:
         try:
             sock.setblocking(False)
             source = self._source_hosts.get(is_ipv6)
-            if source is not None:
+            if source is not None and self._proxy is None:
                 with contextlib.suppress(OSError):
                     sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
                 sock.bind((source, 0))
-            error_number = sock.connect_ex((command.host, command.port))
+            error_number = sock.connect_ex((host, port))
         except OSError as error:
             logger.debug("dial failed: %s", error)
             sock.close()
@@ -290,26 +301,73 @@ class TcpTransport:
             return
         if error_number not in (0, errno.EINPROGRESS):
             sock.close()
-            self._links.dial_failed(link, self._loop.time())
+            self._links.dial_failed(link, self._loop.time(), self._proxy is not None)
             return
         self._dialing[link] = sock
+        if self._proxy is not None:
+            self._requests[link] = self._proxy.request(command.host, command.port)
         self._loop.add_writer(sock.fileno(), self._on_dialed, link)
 
     def _on_dialed(self, link: LinkId) -> None:
-        sock = self._dialing.pop(link)
+        sock = self._dialing[link]
         self._loop.remove_writer(sock.fileno())
         error_number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        request = self._requests.get(link)
         if error_number:
-            sock.close()
-            self._links.dial_failed(link, self._loop.time())
+            self._fail_dial(link, is_proxys=request is not None)
+        elif request is None:
+            self._finish_dial(link)
+        elif self._send_request(sock, request):
+            self._loop.add_reader(sock.fileno(), self._on_proxy_answer, link)
         else:
-            self._open(link, sock)
-            self._links.dialed(link, self._loop.time())
+            self._fail_dial(link, is_proxys=True)
         self.schedule()
+
+    def _send_request(self, sock: socket.socket, request: ProxyRequest) -> bool:
+        """A few hundred bytes, which a fresh connection takes at once."""
+        data = request.data_to_send()
+        try:
+            return not data or sock.send(data) == len(data)
+        except OSError:
+            return False
+
+    def _on_proxy_answer(self, link: LinkId) -> None:
+        sock, request = self._dialing[link], self._requests[link]
+        try:
+            data = sock.recv(PROXY_READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            request.receive_data(data)
+        if not data or not self._send_request(sock, request):
+            self._fail_dial(link, is_proxys=True)
+        elif request.outcome is ProxyOutcome.CONNECTED:
+            self._loop.remove_reader(sock.fileno())
+            self._is_proxy_bad = False
+            self._finish_dial(link)
+        elif request.outcome is not None:
+            self._fail_dial(link, is_proxys=request.outcome is ProxyOutcome.PROXY_FAILED)
+        self.schedule()
+
+    def _finish_dial(self, link: LinkId) -> None:
+        self._requests.pop(link, None)
+        self._open(link, self._dialing.pop(link))
+        self._links.dialed(link, self._loop.time())
+
+    def _fail_dial(self, link: LinkId, *, is_proxys: bool) -> None:
+        self._abandon_dial(link)
+        self._links.dial_failed(link, self._loop.time(), is_proxys)
+        if is_proxys and not self._is_proxy_bad:
+            self._is_proxy_bad = True
+            logger.warning("the proxy for NTCP2 cannot be reached, or refuses us")
 
     def _abandon_dial(self, link: LinkId) -> None:
         sock = self._dialing.pop(link)
+        self._requests.pop(link, None)
         self._loop.remove_writer(sock.fileno())
+        self._loop.remove_reader(sock.fileno())
         sock.close()
 
     # Reading

@@ -20,6 +20,9 @@ class RouterConfig:
     """NTCP2 port; 0: drawn once at random and kept in the data directory."""
     bind: str = "0.0.0.0"
     """Local address of the listening socket and source address of outgoing connections."""
+    ntcp2_proxy: str | None = field(default=None, repr=False)
+    """``socks5://`` or ``http://`` URL of a proxy, by address, for all outgoing connections; then
+    nothing is listened on, for who calls would see another address than who is called."""
     allow_private_addresses: bool = False
     inbound_bytes_s: int = 4_000_000
     outbound_bytes_s: int = 4_000_000

@@ -102,6 +102,12 @@ class _Checker:
                 f"other routers cannot reach {router.host}",
                 "write the public address, or set allow_private_addresses on a test network",
             )
+        if router.ntcp2.proxy is not None and router.host is not None:
+            self.fault(
+                ("router", "host"),
+                "other routers refuse one that calls from another address, as ntcp2.proxy does",
+                "leave host out, or the proxy",
+            )
         if len(router.bind) > 1:
             self.fault(
                 ("router", "bind"),

@@ -200,6 +200,24 @@ class UrlKind(ScalarKind[str]):
         return {"type": "string", "pattern": "^(" + "|".join(self._schemes) + ")://.+$"}
 
 
+class ProxyUrlKind(UrlKind):
+    """A SOCKS 5 or HTTP proxy by its address: nothing about it is asked of DNS."""
+
+    def __init__(self) -> None:
+        super().__init__("socks5", "http", bare=True)
+        self.right = "write a URL like socks5://127.0.0.1:9050 or http://127.0.0.1:8080"
+
+    def convert(self, node: Scalar) -> str:
+        text = super().convert(node)
+        host = urlsplit(text).hostname
+        if host != "localhost":
+            try:
+                ipaddress.ip_address(host or "")
+            except ValueError:
+                raise ValueError(f"{self.right}, with the proxy's address") from None
+        return text
+
+
 def _i2p_name(text: str) -> str:
     """Lower case, without ``.alt`` after ``.i2p`` (RFC 9476)."""
     name = text.lower()

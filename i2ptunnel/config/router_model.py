@@ -18,7 +18,14 @@ from i2ptunnel.config.kinds import (
     Percent,
     Rate,
 )
-from i2ptunnel.config.network_kinds import AddressKind, Endpoint, EndpointKind, IpAddress, UrlKind
+from i2ptunnel.config.network_kinds import (
+    AddressKind,
+    Endpoint,
+    EndpointKind,
+    IpAddress,
+    ProxyUrlKind,
+    UrlKind,
+)
 from i2ptunnel.config.options import Section, option
 
 _PROXY = Maybe(UrlKind("socks5", "http", bare=True))
@@ -66,10 +73,13 @@ class Ntcp2Section:
 
     enabled: bool = option(Flag(), "use NTCP2", default=True)
     proxy: str | None = option(
-        _PROXY,
-        "proxy for outgoing connections: socks5://… or http://…",
+        Maybe(ProxyUrlKind()),
+        "proxy for all connections to routers, by address: socks5://… or http://…; without host",
         default=None,
     )
+
+    def __repr__(self) -> str:
+        return f"Ntcp2Section({self.enabled}, proxy={self.proxy is not None})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import ClassVar
 
-from i2ptunnel.protocols.socks_client import write_address
+from core.base.socks_client import write_address
 from i2ptunnel.protocols.users import fingerprint, is_user
 
 _FIELD_BYTES_MAX = 255

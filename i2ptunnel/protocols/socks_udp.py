@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from core.base.errors import DecodeError
-from i2ptunnel.protocols.socks_client import write_address
+from core.base.socks_client import write_address
 
 
 @dataclass(frozen=True, slots=True)

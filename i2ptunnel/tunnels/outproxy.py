@@ -18,6 +18,7 @@ from python_socks import ProxyError, ProxyType
 from python_socks.async_.asyncio import Proxy
 
 from core.base.errors import DecodeError, Unavailable
+from core.base.socks_client import CONNECT, ClientReply, SocksClient
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.proxy_parts import OutproxyUrl
 from i2ptunnel.protocols.http1 import (
@@ -28,7 +29,6 @@ from i2ptunnel.protocols.http1 import (
     ResponseHead,
     ResponseReader,
 )
-from i2ptunnel.protocols.socks_client import CONNECT, ClientReply, SocksClient
 from i2ptunnel.relay.channel import Channel
 from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.relay.rewound import Rewound

@@ -13,6 +13,7 @@ from typing import Any
 
 from core.api import SystemEntropy
 from core.base.errors import Unavailable
+from core.base.socks_client import RESOLVE, RESOLVE_PTR
 from i2ptunnel.config.tunnel_models import SocksSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.protocols.error_pages import Page, render
@@ -28,7 +29,6 @@ from i2ptunnel.protocols.socks import (
     SocksSignal,
     UdpRequest,
 )
-from i2ptunnel.protocols.socks_client import RESOLVE, RESOLVE_PTR
 from i2ptunnel.protocols.virtual_addresses import VirtualAddresses, is_virtual
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.listener import Accepted

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.base.errors import DecodeError, PeerError
+from core.base.http_connect import HttpConnect
+from core.base.socks_client import SocksClient
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load
 from i2ptunnel.config.nodes import Source
@@ -36,7 +38,6 @@ from i2ptunnel.protocols.irc_server import IrcServerFilter
 from i2ptunnel.protocols.proxy_auth import ProxyAuth
 from i2ptunnel.protocols.proxy_target import read_target
 from i2ptunnel.protocols.socks import ConnectRequest, SocksReply, SocksServer, SocksSignal
-from i2ptunnel.protocols.socks_client import SocksClient
 from i2ptunnel.protocols.socks_udp import parse_packet, write_packet
 from i2ptunnel.protocols.streamr import StreamrProducer
 from tests.fuzz.core_targets import ALICE, BOB
@@ -223,6 +224,14 @@ def _socks_client(raw: bytes) -> None:
         client.take_rest()
 
 
+def _http_connect(raw: bytes) -> None:
+    for step in (3, 4096):
+        client = HttpConnect("203.0.113.7", 80, user="user", password="word")
+        for start in range(0, len(raw), step):
+            client.receive_data(raw[start : start + step])
+        client.take_rest()
+
+
 def _socks_udp(raw: bytes) -> None:
     write_packet(parse_packet(raw))
 
@@ -300,6 +309,11 @@ TARGETS: tuple[Target, ...] = (
         (NameFault,),
     ),
     Target("international names", _idn, ("bücher.i2p".encode(), b"xn--bcher-kva.i2p")),
+    Target(
+        "http connect",
+        _http_connect,
+        (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nrest", b"HTTP/1.0 100 C\r\n\r\nHTTP/1.0 407 No\r\n\r\n"),
+    ),
     Target(
         "socks client",
         _socks_client,

@@ -79,7 +79,15 @@ CASES = [
     (tunnel(CLIENT + "\nconnect_timeout: 2d"), 6, 22, "tunnels.a.connect_timeout", "1s to 10m"),
     # addresses
     ("router: {bind: 300.0.0.1}\n", 1, 16, "router.bind", "IPv4 or IPv6 address"),
-    ("router: {ntcp2: {proxy: 127.0.0.1:1}}\n", 1, 25, "router.ntcp2.proxy", "socks5://host"),
+    ("router: {ntcp2: {proxy: 127.0.0.1:1}}\n", 1, 25, "router.ntcp2.proxy", "socks5://127.0.0.1"),
+    ("router: {ntcp2: {proxy: socks5://a:1}}\n", 1, 25, "router.ntcp2.proxy", "proxy's address"),
+    (
+        "router: {host: 198.51.100.7, ntcp2: {proxy: socks5://127.0.0.1:9050}}\n",
+        1,
+        16,
+        "router.host",
+        "refuse one that calls from another address",
+    ),
     (tunnel("listen: 4444\ndestination: x.i2p"), 4, 13, "tunnels.a.listen", "127.0.0.1:4444"),
     (tunnel("listen: 127.0.0.1\ndestination: x.i2p"), 4, 13, "tunnels.a.listen", "port is missing"),
     (tunnel("listen: 127.0.0.1:0\ndestination: x.i2p"), 4, 13, "tunnels.a.listen", "1 to 65535"),

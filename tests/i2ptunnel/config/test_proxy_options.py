@@ -20,9 +20,10 @@ def proxy(options: str, kind: str = "httpclient") -> str:
 
 def test_the_examples_for_proxies_are_valid() -> None:
     examples = [part.split("```")[0] for part in _PAGE.read_text().split("```yaml\n")[1:]]
-    assert len(examples) == 5
+    assert len(examples) == 6
     for example in examples:
-        assert load_text(example).configuration.tunnels
+        configuration = load_text(example).configuration
+        assert configuration.tunnels or configuration.router.ntcp2.proxy
 
 
 def test_outproxies_of_all_kinds() -> None:
