@@ -27,6 +27,7 @@ from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.control import ControlFault, ControlServer
 from i2ptunnel.manager import Manager, TunnelClasses
+from i2ptunnel.metrics import MetricsServer
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
 from i2ptunnel.notify import ServiceNotifier
@@ -83,6 +84,7 @@ class App:
         )
         self._manager = Manager(classes, sessions, self._naming.resolver, data_dir)
         self._control = ControlServer(data_dir / CONTROL_SOCKET, self._commands())
+        self._metrics = MetricsServer(self.status)
         self._notifier = ServiceNotifier(dict(os.environ))
         self._started_at = time.monotonic()
         self._stop = asyncio.Event()
@@ -100,6 +102,7 @@ class App:
         try:
             await self._import_files()
             await self._control.start()
+            await self._apply_metrics()
             self._manager.on_change(self._tell_systemd)
             await self._manager.apply(self._loaded.configuration.tunnels)
             self._naming.start()
@@ -138,6 +141,7 @@ class App:
         """Stop everything in turn; what hangs may take none of the time of the rest."""
         for what, stopping, timeout_s in (
             ("control socket", self._control.stop(), 0.2),
+            ("metrics", self._metrics.stop(), 0.2),
             ("address book", self._naming.stop(), 0.3),
             ("tunnels", self._manager.stop_all(), 1.6),
             ("router", self._router.stop(), 1.0),
@@ -227,9 +231,17 @@ class App:
             _log.warning("changes of router: need a restart; the tunnels are reloaded")
         self._loaded = loaded
         self._naming.configure(loaded.configuration)
+        await self._apply_metrics()
         await self._manager.apply(loaded.configuration.tunnels)
         self._notifier.ready(self._status_line())
         _log.info("reloaded")
+
+    async def _apply_metrics(self) -> None:
+        """A taken port keeps nothing else from running."""
+        try:
+            await self._metrics.apply(self._loaded.configuration.control.metrics)
+        except Unavailable as error:
+            _log.error("control.metrics: %s", error)
 
     def plan(self, loaded: Loaded) -> dict[str, list[str]]:
         """What a reload would add, change while it runs, restart, keep and remove."""

@@ -115,6 +115,7 @@ class _Checker:
                 "write one address",
             )
         self._check_listeners()
+        self._check_metrics()
         self._check_keys()
         for name, tunnel in self._configuration.tunnels.items():
             self._check_tunnel(name, tunnel)
@@ -144,6 +145,26 @@ class _Checker:
             if transport.enabled and router.port == endpoint.port and not endpoint.is_unix:
                 self.fault(keys, f"port {router.port} is the router's own", "use another port")
             self._check_exposure(name, endpoint)
+
+    def _check_metrics(self) -> None:
+        metrics = self._configuration.control.metrics
+        if metrics is None:
+            return
+        keys = ("control", "metrics", "listen")
+        for name, endpoint in self._listeners():
+            if not self._is_udp(name) and _overlap(endpoint, metrics.listen):
+                line = mark_of(self._root, "tunnels", name, "listen").line
+                self.fault(
+                    keys,
+                    f"{metrics.listen} is taken by tunnel {name} (line {line})",
+                    "use another port",
+                )
+        if not metrics.listen.is_loopback and not metrics.allow:
+            self.fault(
+                keys,
+                f"{metrics.listen} can be reached from other machines, and nothing says who may",
+                "listen at 127.0.0.1 or a Unix socket, or add allow: (allow: [192.168.1.0/24])",
+            )
 
     def _is_udp(self, name: str) -> bool:
         tunnel = self._configuration.tunnels[name]

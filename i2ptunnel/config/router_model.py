@@ -23,6 +23,8 @@ from i2ptunnel.config.network_kinds import (
     Endpoint,
     EndpointKind,
     IpAddress,
+    IpNetwork,
+    NetworkKind,
     ProxyUrlKind,
     UrlKind,
 )
@@ -200,9 +202,14 @@ class SshSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSection:
-    """Figures in Prometheus' text format."""
+    """Figures in Prometheus' text format, at /metrics."""
 
     listen: Endpoint = option(EndpointKind(is_listener=True), "where it listens")
+    allow: tuple[IpNetwork, ...] = option(
+        ListOf(NetworkKind(), allow_one=True),
+        "networks that may read them; empty: any that can reach the listener",
+        default=(),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,5 +223,5 @@ class ControlSection:
         Maybe(Section(SshSection)), "SSH control; null: off", default=None, available=False
     )
     metrics: MetricsSection | None = option(
-        Maybe(Section(MetricsSection)), "metrics; null: off", default=None, available=False
+        Maybe(Section(MetricsSection)), "figures for monitoring; null: off", default=None
     )

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -92,8 +93,10 @@ def test_life_of_the_program(program: Program) -> None:
     port, taken = free_port(), socket.socket()
     taken.bind(("127.0.0.1", 0))
     taken.listen()
+    metrics = free_port()
     with taken:
         program.write(
+            f"control: {{metrics: {{listen: '127.0.0.1:{metrics}'}}}}\n"
             f"tunnels:\n  web: {{type: httpclient, listen: '127.0.0.1:{port}'}}\n"
             f"  bad: {{type: sockstunnel, listen: '127.0.0.1:{taken.getsockname()[1]}'}}\n"
         )
@@ -102,6 +105,10 @@ def test_life_of_the_program(program: Program) -> None:
         states = {tunnel["name"]: tunnel["state"] for tunnel in status["tunnels"]}
         assert states["bad"] == "failed" and states["web"] != "failed"
         assert "in use" in next(t["last_error"] for t in status["tunnels"] if t["name"] == "bad")
+        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics") as response:
+            figures = response.read().decode().splitlines()
+        assert 'i2ptunnel_tunnel_ready{tunnel="bad",type="sockstunnel"} 0' in figures
+        assert "i2ptunnel_router_links 0" in figures
         assert program.command("status", "--check", "live").returncode == 0
         assert program.command("status", "--check", "ready").returncode == 5
         assert "web" in program.command("status").stdout

@@ -135,7 +135,15 @@ CASES = [
     ("tunnels: {a: {type: socks}}\n", 1, 21, "tunnels.a.type", 'did you mean "sockstunnel"'),
     ("tunnels: {a: {type: [client]}}\n", 1, 21, "tunnels.a.type", "is no type"),
     ("tunnels: {a: {type: 1}}\n", 1, 21, "tunnels.a.type", "unknown tunnel type"),
-    ("control: {metrics: {listen: 127.0.0.1:1}}\n", 1, 11, "control.metrics", "not yet available"),
+    ("control: {metrics: {listen: 0.0.0.0:1}}\n", 1, 29, "control.metrics.listen", "add allow:"),
+    (
+        "control: {metrics: {listen: 127.0.0.1:1}}\n"
+        "tunnels: {a: {type: sockstunnel, listen: 127.0.0.1:1}}\n",
+        1,
+        29,
+        "control.metrics.listen",
+        "taken by tunnel a (line 2)",
+    ),
     (tunnel("listen: 127.0.0.1:1"), 3, 5, "tunnels.a", "destination is missing"),
     (tunnel("keys: a.dat", "httpserver"), 3, 5, "tunnels.a", "target is missing"),
     ('tunnels: {"a b": {type: client}}\n', 1, 11, "tunnels.a b", "is no name"),

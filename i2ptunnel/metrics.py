@@ -1,0 +1,175 @@
+"""Figures for monitoring programs: Prometheus' text format, over HTTP, on a listener of its own.
+
+What is there: figures of the router, and of each tunnel under its name and type. No address, hash
+or destination is among them, and nothing can be changed. A page in a browser on this machine cannot
+read them either: a request that names another host than an address or ``localhost`` is refused
+(DNS rebinding), and there is no CORS.
+
+Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import h11
+
+from core.base.errors import Unavailable
+from i2ptunnel.config.router_model import MetricsSection
+from i2ptunnel.relay.channel import finish_politely
+from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
+from i2ptunnel.tunnels.base import end_task
+
+REQUEST_TIMEOUT_S = 10.0
+_HEAD_BYTES_MAX = 8192
+_LIMITS = ListenerLimits(connections=32, connections_per_client=16)
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# name of the figure, its key in the router's status, kind, help
+_ROUTER = (
+    ("uptime_seconds", "uptime_s", "gauge", "Time since the router started"),
+    ("known_routers", "routers", "gauge", "Routers in the network database"),
+    ("known_floodfills", "floodfills", "gauge", "Floodfills among them"),
+    ("links", "links", "gauge", "Connections with other routers"),
+    ("transit_tunnels", "transit_tunnels", "gauge", "Tunnels of others through this router"),
+    ("transit_accepted_total", "transit_accepted", "counter", "Such tunnels since the start"),
+    ("tunnel_builds_total", "builds_started", "counter", "Tunnels that were tried to build"),
+    ("tunnel_builds_succeeded_total", "builds_succeeded", "counter", "Those that came about"),
+    ("received_bytes_total", "bytes_received", "counter", "Bytes from other routers"),
+    ("sent_bytes_total", "bytes_sent", "counter", "Bytes to other routers"),
+    ("clock_skew_seconds", "clock_skew_s", "gauge", "Difference to the clocks of others"),
+)
+_TUNNEL = (
+    ("ready", "ready", "gauge", "1: it can carry traffic"),
+    ("since_seconds", "since_s", "gauge", "Time since its state changed"),
+    ("retries", "retries", "gauge", "Failed starts in a row"),
+    ("connections_total", "connections", "counter", "Connections since the start"),
+    ("connections_open", "connections_open", "gauge", "Connections now"),
+    ("connections_refused_total", "connections_refused", "counter", "Turned away"),
+    ("connections_failed_total", "connections_failed", "counter", "Not come about"),
+    ("to_i2p_bytes_total", "bytes_to_i2p", "counter", "Bytes sent into I2P"),
+    ("from_i2p_bytes_total", "bytes_from_i2p", "counter", "Bytes from I2P"),
+    ("keys_expire_seconds", "keys_expire", "gauge", "When its transient key ends, Unix time"),
+)
+
+
+def render(status: Mapping[str, Any]) -> str:
+    """The figures in what ``status --json`` shows, as a page."""
+    lines: list[str] = []
+    _figure(lines, "i2ptunnel_ready", "gauge", "1: all tunnels are ready", [("", status["ready"])])
+    router = status["router"]
+    for name, key, kind, text in _ROUTER:
+        _figure(lines, f"i2ptunnel_router_{name}", kind, text, [("", router.get(key))])
+    labels = [
+        (f'{{tunnel="{_escaped(tunnel["name"])}",type="{tunnel["type"]}"}}', tunnel)
+        for tunnel in status["tunnels"]
+    ]
+    for name, key, kind, text in _TUNNEL:
+        samples = ((label, tunnel.get(key)) for label, tunnel in labels)
+        _figure(lines, f"i2ptunnel_tunnel_{name}", kind, text, samples)
+    return "\n".join((*lines, ""))
+
+
+def _figure(
+    lines: list[str], name: str, kind: str, text: str, samples: Iterable[tuple[str, Any]]
+) -> None:
+    """Append one figure with its samples; those without a value are left out."""
+    known = [f"{name}{label} {float(value):.15g}" for label, value in samples if value is not None]
+    if known:
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *known]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+class MetricsServer:
+    """Answers ``GET /metrics`` with :func:`render` of what ``status`` returns."""
+
+    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        self._status = status
+        self._section: MetricsSection | None = None
+        self._listener: Listener | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens at."""
+        assert self._listener is not None
+        return self._listener.port
+
+    async def apply(self, section: MetricsSection | None) -> None:
+        """Listen as the configuration says, or not at all. Raises Unavailable."""
+        if section == self._section:
+            return
+        await self.stop()
+        if section is not None:
+            listener = Listener(section.listen, self._serve, _LIMITS, section.allow)
+            listener.bind()
+            self._listener = listener
+            self._serving = asyncio.create_task(listener.serve())
+        self._section = section
+
+    async def stop(self) -> None:
+        """May be called in any state."""
+        self._section = None
+        serving, self._serving = self._serving, None
+        await end_task(serving)
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    async def _serve(self, accepted: Accepted) -> None:
+        channel = accepted.channel
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES_MAX)
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                while (event := connection.next_event()) is h11.NEED_DATA:
+                    connection.receive_data(await channel.read())
+            status, body = self._answer(event)
+        except (h11.RemoteProtocolError, TimeoutError):
+            status, body = 400, "not a request\n"
+        except Unavailable:
+            return
+        accepted.establish()
+        data = body.encode()
+        head = [
+            f"HTTP/1.1 {status} {'OK' if status == 200 else 'No'}",
+            f"Content-Type: {_CONTENT_TYPE}",
+            f"Content-Length: {len(data)}",
+            "Connection: close",
+            *("", ""),
+        ]
+        is_head = isinstance(event, h11.Request) and event.method == b"HEAD"
+        await channel.write("\r\n".join(head).encode() + (b"" if is_head else data))
+        await finish_politely(channel)
+
+    def _answer(self, event: Any) -> tuple[int, str]:
+        if not isinstance(event, h11.Request):
+            return 400, "not a request\n"
+        if not _is_local_name(dict(event.headers).get(b"host", b"")):
+            return 403, "ask by address\n"
+        if event.method not in (b"GET", b"HEAD"):
+            return 405, "GET only\n"
+        if event.target.partition(b"?")[0] != b"/metrics":
+            return 404, "see /metrics\n"
+        return 200, render(self._status())
+
+
+def _is_local_name(host: bytes) -> bool:
+    """Whether a Host header names this machine in a way that no DNS server can give to others."""
+    name = host.decode("latin-1").strip()
+    if name.startswith("["):
+        name = name[1:].partition("]")[0]
+    elif name.count(":") == 1:
+        name = name.partition(":")[0]
+    if name in ("", "localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

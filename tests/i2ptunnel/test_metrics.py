@@ -1,0 +1,129 @@
+"""Figures for Prometheus: what is in them, and who may read them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import urllib.error
+import urllib.request
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from core.base.errors import Unavailable
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.router_model import MetricsSection
+from i2ptunnel.metrics import MetricsServer, render
+
+LOCAL = MetricsSection(listen=Endpoint("127.0.0.1", 0))
+SECRET = "s3cretdestination.b32.i2p"
+STATUS: dict[str, Any] = {
+    "ready": True,
+    "router": {"router_hash": SECRET, "uptime_s": 12.5, "routers": 7, "bytes_sent": 1 << 40},
+    "tunnels": [
+        {
+            "name": 'a "quoted" name',
+            "type": "httpserver",
+            "ready": False,
+            "b32": SECRET,
+            "local": SECRET,
+            "last_error": SECRET,
+            "connections": 3,
+            "bytes_to_i2p": 12345678901234,
+            "keys_expire": None,
+        },
+        {"name": "irc", "type": "ircclient", "ready": True, "connections": 0},
+    ],
+    "paths": [SECRET],
+}
+SAMPLE = re.compile(r'[a-z0-9_]+(\{tunnel="(\\.|[^"\\])*",type="[a-z]+"\})? -?[0-9.e+-]+')
+
+
+def test_the_format_and_that_nothing_else_is_told() -> None:
+    lines = render(STATUS).split("\n")
+    assert lines.pop() == ""
+    assert not [line for line in lines if line[0] != "#" and not SAMPLE.fullmatch(line)]
+    assert len({line.split()[2] for line in lines if line.startswith("# TYPE")}) == sum(
+        line.startswith("# HELP") for line in lines
+    )
+    assert SECRET not in "\n".join(lines)
+    for expected in (
+        "i2ptunnel_ready 1",
+        "i2ptunnel_router_uptime_seconds 12.5",
+        "i2ptunnel_router_sent_bytes_total 1099511627776",
+        'i2ptunnel_tunnel_ready{tunnel="a \\"quoted\\" name",type="httpserver"} 0',
+        'i2ptunnel_tunnel_to_i2p_bytes_total{tunnel="a \\"quoted\\" name",type="httpserver"} '
+        "12345678901234",
+        'i2ptunnel_tunnel_connections_total{tunnel="irc",type="ircclient"} 0',
+    ):
+        assert expected in lines
+    assert "keys_expire" not in "".join(lines), "figures without value are left out"
+
+
+async def _ask(
+    port: int, target: str = "/metrics", host: str | None = None, method: str = "GET"
+) -> tuple[int, str]:
+    def ask() -> tuple[int, str]:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{target}", method=method)
+        if host is not None:
+            request.add_header("Host", host)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, ""
+
+    return await asyncio.to_thread(ask)
+
+
+def test_over_http() -> None:
+    async def main() -> None:
+        server = MetricsServer(lambda: STATUS)
+        await server.apply(LOCAL)
+        assert await _ask(server.port) == (200, render(STATUS))
+        assert await _ask(server.port, "/metrics?a=b", "[::1]:9464") == (200, render(STATUS))
+        assert await _ask(server.port, method="HEAD") == (200, "")
+        assert (await _ask(server.port, host="rebound.example:9464"))[0] == 403
+        assert (await _ask(server.port, "/"))[0] == 404
+        assert (await _ask(server.port, method="DELETE"))[0] == 405
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"\x16\x03\x01 junk\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+        await server.stop()
+        await server.stop()
+
+    asyncio.run(main())
+
+
+def test_networks_that_may_not_read_get_nothing() -> None:
+    async def main() -> None:
+        server = MetricsServer(lambda: STATUS)
+        listen = Endpoint("127.0.0.1", 0)
+        await server.apply(MetricsSection(listen=listen, allow=(ip_network("192.0.2.0/24"),)))
+        with pytest.raises(OSError):
+            await _ask(server.port)
+        await server.stop()
+
+    asyncio.run(main())
+
+
+def test_changes_while_it_runs() -> None:
+    async def main() -> None:
+        server = MetricsServer(lambda: STATUS)
+        await server.apply(None)
+        await server.apply(LOCAL)
+        port = server.port
+        await server.apply(MetricsSection(listen=Endpoint("127.0.0.1", 0)))
+        assert server.port == port, "the same as before: it goes on"
+        taken = MetricsServer(lambda: STATUS)
+        with pytest.raises(Unavailable, match="cannot listen"):
+            await taken.apply(MetricsSection(listen=Endpoint("127.0.0.1", port)))
+        await taken.stop()
+        await server.apply(None)
+        with pytest.raises(OSError):
+            await _ask(port)
+
+    asyncio.run(main())
