@@ -92,6 +92,12 @@ class _Checker:
         router = self._configuration.router
         if not router.ntcp2.enabled and not router.ssu2.enabled:
             self.fault(("router", "ntcp2"), "no transport is enabled", "enable ntcp2 or ssu2")
+        elif not router.ntcp2.enabled:
+            self.fault(
+                ("router", "ntcp2", "enabled"),
+                "there is no other transport yet",
+                "leave it enabled",
+            )
         if (
             router.host is not None
             and not router.allow_private_addresses

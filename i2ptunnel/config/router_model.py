@@ -88,7 +88,9 @@ class Ntcp2Section:
 class Ssu2Section:
     """The transport over UDP."""
 
-    enabled: bool = option(Flag(), "use SSU2", default=True)
+    enabled: bool = option(
+        Flag(), "use SSU2 *(has no effect yet: there is only NTCP2)*", default=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,9 @@ class TransitSection:
 class ReseedSection:
     """Where the first routers are learned from."""
 
-    enabled: bool = option(Flag(), "reseed when too few routers are known", default=True)
+    enabled: bool = option(
+        Flag(), "reseed when too few routers are known *(has no effect yet)*", default=True
+    )
     urls: tuple[str, ...] = option(
         ListOf(UrlKind("https", "http")),
         "reseed servers; empty: the built-in list",
@@ -133,7 +137,9 @@ class ReseedSection:
 class TimeSection:
     """The clock."""
 
-    ntp: bool = option(Flag(), "compare the clock with time servers", default=True)
+    ntp: bool = option(
+        Flag(), "compare the clock with time servers *(has no effect yet)*", default=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +172,11 @@ class RouterSection:
     )
     ntcp2: Ntcp2Section = option(Section(Ntcp2Section), "TCP transport", default=Ntcp2Section())
     ssu2: Ssu2Section = option(Section(Ssu2Section), "UDP transport", default=Ssu2Section())
-    ipv6: str = option(Choice("auto", "true", "false"), "use IPv6", default="auto")
+    ipv6: str = option(
+        Choice("auto", "true", "false"),
+        "connect to IPv6 addresses *(has no effect yet: only IPv4 is dialled)*",
+        default="auto",
+    )
     bandwidth: BandwidthSection = option(
         Section(BandwidthSection), "limits", default=BandwidthSection()
     )
@@ -174,7 +184,9 @@ class RouterSection:
         Section(TransitSection), "other routers' tunnels", default=TransitSection()
     )
     floodfill: str = option(
-        Choice("auto", "true", "false"), "keep a part of the network database", default="auto"
+        Choice("auto", "true", "false"),
+        "keep a part of the network database; auto: not yet decided here, so it is false",
+        default="auto",
     )
     exploratory: ExploratorySection = option(
         Section(ExploratorySection), "the router's own tunnels", default=ExploratorySection()

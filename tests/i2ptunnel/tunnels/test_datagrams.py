@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
@@ -350,5 +351,28 @@ def test_raw_datagrams_cannot_subscribe_and_places_are_limited() -> None:
             await until(lambda: cam.counters()["connections_refused"] == 1)
             assert cam.connections_open == 2
             assert cam.counts["datagrams_dropped"] == 1
+
+    asyncio.run(main())
+
+
+def test_the_producer_is_heard_at_the_address_that_is_set_and_nowhere_else() -> None:
+    async def main() -> None:
+        model = StreamrServerSection(listen=Endpoint("127.93.4.5", 0))
+        async with running("cam", model, DatagramNetwork(), TableResolver({})) as cam:
+            port = cam._socket.port  # type: ignore[attr-defined]
+            refused = []
+            for host in ("127.93.4.5", "127.0.0.1"):
+                with socket.socket(type=socket.SOCK_DGRAM) as sender:
+                    # Connected, so that the system tells when nobody listens there.
+                    sender.connect((host, port))
+                    sender.send(b"a picture")
+                    sender.setblocking(False)
+                    try:
+                        sender.recv(1)
+                    except BlockingIOError:
+                        continue
+                    except ConnectionRefusedError:
+                        refused.append(host)
+            assert refused == ["127.0.0.1"]
 
     asyncio.run(main())
