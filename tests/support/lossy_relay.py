@@ -187,7 +187,8 @@ class _Relay:
     def run(self) -> None:
         """Until standard input ends."""
         poll = select.epoll()
-        control = sys.stdin.buffer
+        # Unbuffered: a second line that was read ahead would never be polled for.
+        control = open(sys.stdin.fileno(), "rb", buffering=0)  # noqa: SIM115
         poll.register(control.fileno(), select.EPOLLIN)
         for tun in self._tuns.values():
             poll.register(tun, select.EPOLLIN)
