@@ -52,6 +52,9 @@ SEND_WINDOW = 24
 SEND_WINDOW_LATER = 160
 SEND_WINDOW_MAX = 320
 """Java and i2pd: a look-ahead of 24 + N/2 at first; Java stops at 320, i2pd at 800."""
+UNDER_WAY_MAX = 1024
+"""Messages under way once the look-ahead has reached its most; see :meth:`RatchetSession.can_send`.
+"""
 _SEND_RESERVE = 4
 
 IDLE_SEND_S = 480.0
@@ -60,6 +63,8 @@ OLD_TAG_SET_S = 180.0
 SUSPECT_S = 60.0
 SUSPECT_TRIES_S = 5.0
 SUSPECT_FULL_S = 20.0
+SUSPECT_RUN_S = 3.0
+"""Silence of the peer after which what is under way beyond its look-ahead may all be lost."""
 
 ACKS_PER_MESSAGE_MAX = 16
 ACKS_OWED_MAX = 128
@@ -145,7 +150,7 @@ class RatchetSession:
         self.created_at = now
         self.last_received = now
         self.last_sent = now
-        self.sure_until = now + SUSPECT_FULL_S
+        self.sure_until = now + SUSPECT_RUN_S
         """Until then the session is neither dead nor suspect; saves the hot path the question."""
         self._unanswered_since: float | None = None
         self._has_upkeep = False
@@ -241,9 +246,18 @@ class RatchetSession:
             self._ack_request_at = planned
 
     def can_send(self) -> int:
-        """How many more messages the peer's look-ahead window surely takes."""
+        """How many more messages the peer's look-ahead window takes.
+
+        Each message that arrives moves the window, so what has to stay below the look-ahead is a
+        run of messages that are lost, not what is under way. While the window grows the two are
+        taken for the same; once it has reached its most, only a long and fast path has more under
+        way, and losing all of that in a row is the end of a tunnel: :meth:`is_suspect` sees it.
+        """
         number = self._send.next_number
-        limit = max(self._known, 0) + self._look_ahead() - _SEND_RESERVE
+        ahead = self._look_ahead()
+        if ahead >= self.send_window_max:
+            ahead = max(ahead, UNDER_WAY_MAX)
+        limit = max(self._known, 0) + ahead - _SEND_RESERVE
         return max(0, min(limit, MESSAGES_MAX) - number)
 
     def note_delivered(self, count: int) -> None:
@@ -278,7 +292,7 @@ class RatchetSession:
         tag_set.consumed(tag, number)
         self.last_received = now
         self._unanswered_since = None
-        self.sure_until = now + SUSPECT_FULL_S if self._send.next_number < MESSAGES_MAX else 0.0
+        self.sure_until = now + SUSPECT_RUN_S if self._send.next_number < MESSAGES_MAX else 0.0
         if self._older and tag_set is self._receive:
             self._on_new_set_used(now)
         return data
@@ -391,7 +405,11 @@ class RatchetSession:
         One unanswered message before a long silence is nothing strange; it takes a second try.
         """
         since = self._unanswered_since
-        if since is None or now - since < SUSPECT_FULL_S:
+        if since is None or now - since < SUSPECT_RUN_S:
+            return False
+        if self._send.next_number - max(self._known, 0) > self._look_ahead():
+            return True
+        if now - since < SUSPECT_FULL_S:
             return False
         if now - since >= SUSPECT_S and self.last_sent - since >= SUSPECT_TRIES_S:
             return True

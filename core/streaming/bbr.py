@@ -10,6 +10,8 @@ signal. Changes against the model, each for a property of I2P paths:
 * with random loss the probing gain is raised by the loss rate, else it could not grow at 20 %;
 * a round that loses more than ``LOSS_EXCESSIVE`` of its packets caps the window at what got
   through; the cap grows back by a twentieth per round;
+* delays vary widely, since each hop repairs its own losses: while the rate is not known, the window
+  grows by the usual delay instead of the smallest, and leaves within half a round trip;
 * the delay probe drains to half a window, not to four packets.
 """
 
@@ -20,6 +22,8 @@ from collections import deque
 from core.streaming.congestion import WINDOW_MIN, AckSample
 
 STARTUP_GAIN = 2.885
+#: windows for each round trip, at least, until the pipe is full
+STARTUP_PACE = 2.0
 WINDOW_GAIN = 2.0
 CYCLE = (1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 BANDWIDTH_ROUNDS = 10
@@ -49,6 +53,7 @@ class Bbr:
         self.bandwidth = 0.0
         self._delay = rtt_s
         self._delay_at = 0.0
+        self._usual_delay = rtt_s
         self._round = 0
         self._round_end = 0
         self._is_round_start = False
@@ -172,6 +177,9 @@ class Bbr:
 
     def _update_delay(self, sample: AckSample) -> None:
         now = sample.now
+        if sample.rtt_s:
+            usual = self._usual_delay or sample.rtt_s
+            self._usual_delay = usual + (sample.rtt_s - usual) / 8
         is_stale = self._delay_at > 0 and now > self._delay_at + DELAY_WINDOW_S
         if sample.rtt_s and (sample.rtt_s <= self._delay or not self._delay_at or is_stale):
             self._delay = sample.rtt_s
@@ -197,6 +205,8 @@ class Bbr:
     def _set_rate(self, sample: AckSample) -> None:
         if self.bandwidth:
             rate = self._pacing_gain * self.bandwidth
+            if self._mode == _STARTUP and self._usual_delay:
+                rate = max(rate, STARTUP_PACE * self.window / self._usual_delay)
             if self._is_pipe_full or rate > self.pacing_rate:
                 self.pacing_rate = rate
         elif sample.rtt_s and not self.pacing_rate:
@@ -208,6 +218,8 @@ class Bbr:
         if self._mode == _PROBE_DELAY:
             self.window = max(WINDOW_MIN, min(self.window, 0.5 * product, limit))
             return
+        if self._mode == _STARTUP:
+            product = self.bandwidth * max(self._delay, self._usual_delay)
         target = self._window_gain * product
         if self._is_pipe_full:
             target += max(self._extra)

@@ -216,11 +216,39 @@ def test_window_without_evidence_is_small() -> None:
 
 def test_acknowledgements_open_the_window_to_its_limit() -> None:
     alice, bob = established()
+    windows = []
     for _ in range(700):
         bob.hear(alice.say(b"data"))
         alice.hear(bob.say_nothing())
-    window = alice.sessions.can_send(alice.other, 0.0)
-    assert 320 - 4 - 40 - 40 <= window <= 320 - 4
+        windows.append(alice.sessions.can_send(alice.other, 0.0))
+    # While it grows, no more is under way than the peer looks ahead.
+    assert max(window for window in windows if window < 320) >= 320 - 4 - 40 - 40
+    assert 1024 - 4 - 40 - 40 <= windows[-1] <= 1024 - 4
+
+
+def test_more_under_way_than_the_peer_looks_ahead() -> None:
+    alice, bob = established()
+    for _ in range(700):
+        bob.hear(alice.say(b"data"))
+        alice.hear(bob.say_nothing())
+    flying = [alice.say(b"%d" % number) for number in range(900)]
+    assert [bob.bodies(message) for message in flying] == [[b"%d" % n] for n in range(900)]
+
+
+def test_a_run_of_losses_beyond_the_look_ahead_costs_seconds_not_the_session() -> None:
+    """Java's receiver: 320 tags ahead; what comes after a longer run it cannot find."""
+    alice, bob = established(receive_window=320)
+    for _ in range(700):
+        bob.hear(alice.say(b"data"))
+        alice.hear(bob.say_nothing())
+    for _ in range(900):
+        alice.say(b"lost", 100.0)
+    assert bob.sessions.open(alice.say(b"too far ahead", 101.0), 101.0) is None
+    assert alice.sessions.next_kind(alice.other, 102.9) == MessageKind.EXISTING
+    assert alice.sessions.next_kind(alice.other, 103.1) == MessageKind.NEW_SESSION
+    bob.hear(alice.say(b"again", 103.1), 103.1)
+    alice.hear(bob.say(b"welcome", 103.2), 103.2)
+    assert bob.bodies(alice.say(b"data", 103.3), 103.3) == [b"data"]
 
 
 def test_ack_keys_come_back() -> None:
