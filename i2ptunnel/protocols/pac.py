@@ -11,14 +11,10 @@ def pac_file(proxy: str, *, is_for_all: bool, is_tls: bool = False) -> bytes:
     """The file. ``proxy`` is ``host:port``; ``is_for_all``: also for addresses outside I2P.
 
     ``is_tls``: the browser speaks TLS with the proxy. Without ``is_for_all``, other addresses are
-    opened without the proxy, as if there were none.
+    opened without the proxy, as if there were none; with it none is, this machine's neither: a
+    site must not reach what runs beside the browser.
     """
-    rest = (
-        'if (isPlainHostName(host) || host === "127.0.0.1" || host === "[::1]") '
-        'return "DIRECT"; return I2P;'
-        if is_for_all
-        else 'return "DIRECT";'
-    )
+    rest = "return I2P;" if is_for_all else 'return "DIRECT";'
     return (
         "function FindProxyForURL(url, host) {\n"
         f"  var I2P = {json.dumps(('HTTPS ' if is_tls else 'PROXY ') + proxy)};\n"
@@ -37,7 +33,7 @@ def firefox_policies(proxy: str) -> bytes:
             "Mode": "manual",
             "HTTPProxy": proxy,
             "UseHTTPProxyForAllProtocols": True,
-            "Passthrough": "localhost, 127.0.0.1",
+            "Passthrough": "",
             "UseProxyForDNS": True,
         },
         "DNSOverHTTPS": {"Enabled": False, "Locked": True},
@@ -49,6 +45,8 @@ def firefox_policies(proxy: str) -> bytes:
         "CaptivePortal": False,
         "Preferences": {
             "media.peerconnection.enabled": {"Value": False, "Status": "locked"},
+            # Else pages could reach what runs beside the browser; the proxy refuses it.
+            "network.proxy.allow_hijacking_localhost": {"Value": True, "Status": "locked"},
             "network.dns.disablePrefetch": {"Value": True, "Status": "locked"},
             "network.http.speculative-parallel-limit": {"Value": 0, "Status": "locked"},
             "browser.fixup.domainsuffixwhitelist.i2p": {"Value": True, "Status": "default"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,6 +16,7 @@ from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.encoding import b64encode
 from core.data.identity import hash_to_b32
+from i2ptunnel.protocols.pac import firefox_policies, pac_file
 from tests.support.tunnel_bench import Bench, http_bench
 
 Answer = bytes
@@ -69,6 +71,16 @@ def test_other_pages_and_methods_are_refused() -> None:
         assert bench.network.sessions[bench.site_hash].connects == []
 
     run(case)
+
+
+def test_nothing_is_opened_beside_the_proxy_if_it_is_for_all() -> None:
+    script = pac_file("127.0.0.1:4444", is_for_all=True)
+    assert b'"DIRECT"' not in script
+    assert script.rstrip().endswith(b"return I2P;\n}")
+    policies = json.loads(firefox_policies("127.0.0.1:4444"))["policies"]
+    assert policies["Proxy"]["Passthrough"] == ""
+    hijacking = policies["Preferences"]["network.proxy.allow_hijacking_localhost"]
+    assert hijacking == {"Value": True, "Status": "locked"}
 
 
 def test_the_pac_file_sends_i2p_to_the_proxy_only() -> None:
