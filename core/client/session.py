@@ -32,6 +32,7 @@ from core.client.events import (
 from core.client.outlet import OFFERS_MAX, LeaseSetOffers, Outlet
 from core.client.own_lease_set import OwnLeaseSet
 from core.client.payloads import wrap_datagram, wrap_packet
+from core.client.regulars import Regulars
 from core.client.remote import ACTIVE_S, Remote
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedTarget
@@ -101,6 +102,7 @@ class ClientEngine:
         self._lookups: dict[int, Remote] = {}
         self._blinded = BlindedLookups(netdb, self.owner, wall)
         self._wanted: set[bytes | BlindedTarget] = set()
+        self._regulars = Regulars()
         self._arrived: list[tuple[object, int, int, bytes]] = []
         self._datagrams_in: list[tuple[bytes | None, int, int, int, bytes]] = []
         self._events: deque[Event] = deque()
@@ -128,6 +130,7 @@ class ClientEngine:
         remote = None if destination_hash is None else self._remote(destination_hash, now)
         if remote is not None:
             remote.is_caller = False
+            self._regulars.note_visit(remote.hash, now)
             if remote.static is not None and not remote.is_lease_set_old(self._wall_ms()):
                 self._events.append(LeaseSetFound(target, remote.lease_set))
                 return
@@ -399,6 +402,7 @@ class ClientEngine:
         for wanted in {remote.hash, target}:
             self._tell(wanted, found, "" if is_usable else why)
         if found is None:
+            self._regulars.forget(remote.hash)
             self.stats.no_lease_set += len(remote.waiting)
             remote.waiting.clear()
 
@@ -537,6 +541,10 @@ class ClientEngine:
         return is_unknown
 
     def _keep_house(self, now: float) -> None:
+        for destination_hash in self._regulars.current(now):
+            remote = self._remote(destination_hash, now)
+            if remote.is_lease_set_old(self._wall_ms()):
+                self._look_up(remote, now)
         for remote in list(self._remotes.values()):
             if now - max(remote.heard_at, remote.sent_at) > 2 * ACTIVE_S and not remote.waiting:
                 self._forget(remote)
