@@ -17,13 +17,14 @@ long, which keeps the cipher chains whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import Enum
 from struct import Struct
 from typing import Protocol
 
 from core.base.errors import DecodeError, LocalError
 from core.base.filters import DuplicateFilter
+from core.base.native import accelerated
 from core.base.ports import Entropy, WallClock
 from core.i2np.message import standard_to_short
 from core.tunnel.build import random_id
@@ -69,6 +70,9 @@ class Drop(Enum):
     LOOP = "loop"
 
 
+_SORTED_OUT = (Drop.MALFORMED, Drop.EXPIRED, Drop.UNKNOWN_TUNNEL, Drop.DUPLICATE)
+
+
 class _Receiver(Protocol):
     previous: bytes | None
 
@@ -79,6 +83,46 @@ class _Receiver(Protocol):
 
 class _Accepter(Protocol):
     def accept(self, message: bytes, sink: Sink, now: float) -> None: ...
+
+
+@accelerated
+def sort_tunnel_data(
+    messages: list[bytes],
+    receivers: Container[int],
+    seen: set[int],
+    seen_before: set[int],
+    oldest: int,
+    newest: int,
+) -> tuple[dict[int, list[bytes]], tuple[int, int, int, int]]:
+    """Short-form TunnelData by receive id, and how many were dropped.
+
+    Dropped are the malformed, the expired (``oldest`` and ``newest`` are Unix seconds), those for
+    none of ``receivers``, and duplicates by what they add to ``seen``; counted in that order.
+    """
+    groups: dict[int, list[bytes]] = {}
+    malformed = expired = unknown = duplicate = 0
+    unpack = _HEAD.unpack_from
+    for message in messages:
+        if len(message) != SHORT_DATA_BYTES:
+            malformed += 1
+            continue
+        expires, tunnel_id, iv, first = unpack(message, 5)
+        name = iv ^ first
+        if not oldest <= expires <= newest:
+            expired += 1
+        elif tunnel_id not in receivers:
+            unknown += 1
+        elif name in seen or name in seen_before:
+            seen.add(name)
+            duplicate += 1
+        else:
+            seen.add(name)
+            group = groups.get(tunnel_id)
+            if group is None:
+                groups[tunnel_id] = [message]
+            else:
+                group.append(message)
+    return groups, (malformed, expired, unknown, duplicate)
 
 
 class TunnelDispatcher:
@@ -108,30 +152,12 @@ class TunnelDispatcher:
         """Short-form TunnelData messages that one link brought."""
         wall_now = int(self._wall.now())
         oldest, newest = wall_now - MESSAGE_PAST_S, wall_now + MESSAGE_FUTURE_S
-        groups: dict[int, list[bytes]] = {}
-        unpack = _HEAD.unpack_from
-        receivers = self._receivers
         seen, seen_before = self._replays.generations(now)
-        for message in messages:
-            if len(message) != SHORT_DATA_BYTES:
-                self.dropped[Drop.MALFORMED] += 1
-                continue
-            expires, tunnel_id, iv, first = unpack(message, 5)
-            name = iv ^ first
-            if not oldest <= expires <= newest:
-                self.dropped[Drop.EXPIRED] += 1
-            elif tunnel_id not in receivers:
-                self.dropped[Drop.UNKNOWN_TUNNEL] += 1
-            elif name in seen or name in seen_before:
-                seen.add(name)
-                self.dropped[Drop.DUPLICATE] += 1
-            else:
-                seen.add(name)
-                group = groups.get(tunnel_id)
-                if group is None:
-                    groups[tunnel_id] = [message]
-                else:
-                    group.append(message)
+        groups, dropped = sort_tunnel_data(
+            messages, self._receivers, seen, seen_before, oldest, newest
+        )
+        for why, count in zip(_SORTED_OUT, dropped, strict=True):
+            self.dropped[why] += count
         for tunnel_id, group in groups.items():
             receiver = self._receivers.get(tunnel_id)
             if receiver is None or receiver.previous != from_router:

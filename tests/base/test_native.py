@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import core
+from core.base import native
 
 SOURCE = "core/tunnel/meter.py"
 CODE = (Path(core.__file__).parents[1] / SOURCE).read_bytes()
@@ -51,7 +52,7 @@ def make_extra(folder: Path, interface: int, manifest: str | None) -> Path:
 
 def test_compiled_modules_are_used_while_their_sources_are_the_same(tmp_path: Path) -> None:
     digest = sha256(CODE).hexdigest()
-    extra = make_extra(tmp_path, 1, f"core.tunnel.meter {digest}\n")
+    extra = make_extra(tmp_path, native.INTERFACE, f"core.tunnel.meter {digest}\n")
     out, err = ask(extra)
     assert not out  # the broken module was tried, and before anything could be said
     assert "meter" in err
@@ -70,7 +71,7 @@ def test_compiled_modules_are_used_while_their_sources_are_the_same(tmp_path: Pa
 def test_compiled_modules_of_other_sources_are_left_aside(
     tmp_path: Path, manifest: str | None
 ) -> None:
-    out, err = ask(make_extra(tmp_path, 1, manifest))
+    out, err = ask(make_extra(tmp_path, native.INTERFACE, manifest))
     assert out.startswith("True False native twins; compiled modules left out")
     assert not err
 
@@ -80,7 +81,9 @@ def test_an_extra_with_another_interface_is_left_aside(tmp_path: Path) -> None:
 
 
 def test_it_can_be_switched_off(tmp_path: Path) -> None:
-    extra = make_extra(tmp_path, 1, f"core.tunnel.meter {sha256(CODE).hexdigest()}\n")
+    extra = make_extra(
+        tmp_path, native.INTERFACE, f"core.tunnel.meter {sha256(CODE).hexdigest()}\n"
+    )
     assert ask(extra, I2PTUNNEL_NATIVE="0") == ("False False pure Python", "")
 
 

@@ -15,7 +15,7 @@ from core.crypto import aead, hkdf
 from core.i2np.message import make_standard
 from core.transport.ntcp2 import blocks, frames
 from core.transport.ntcp2.handshake import DirectionKeys
-from core.tunnel import endpoint, fragments, gateway, hop_cipher
+from core.tunnel import dispatch, endpoint, fragments, gateway, hop_cipher
 from tests.support.deterministic import SeededEntropy
 
 pytestmark = pytest.mark.native
@@ -92,6 +92,34 @@ def test_layer_decryptor(hops: int) -> None:
     for kind in (pure, fast):
         with pytest.raises(LocalError):
             kind.decrypt([bytes(1008)])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sort_tunnel_data(seed: int) -> None:
+    rand = random.Random(seed)
+    receivers = {number: object() for number in (1, 2, 0xFFFFFFFF)}
+    states: list[tuple[set[int], set[int]]] = [(set(), {5}), (set(), {5})]
+    for _ in range(4):
+        messages = [
+            b"\x12"
+            + rand.randbytes(4)
+            + rand.choice((99, 100, 150, 200, 201)).to_bytes(4, "big")
+            + rand.choice((1, 2, 3, 0xFFFFFFFF)).to_bytes(4, "big")
+            + rand.choice((bytes(7) + b"\5", rand.randbytes(8)))
+            + rand.randbytes(8)
+            + bytes(rand.choice((1008, 1008, 1008, 1007)))
+            for _ in range(40)
+        ]
+        messages += rand.sample(messages, 9)
+        results = [
+            sort(messages, receivers, *state, 100, 200)
+            for sort, state in zip(
+                twins("sort_tunnel_data", dispatch.sort_tunnel_data), states, strict=True
+            )
+        ]
+        assert results[0] == results[1]
+        assert list(results[0][0]) == list(results[1][0])
+        assert states[0] == states[1]
 
 
 def deliveries(rand: random.Random) -> list[tuple[int, bytes | None, int | None, bytes]]:

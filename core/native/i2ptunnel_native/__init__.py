@@ -2,9 +2,16 @@
 
 from i2ptunnel_native.link import FrameOpener, FrameSealer, split_blocks
 from i2ptunnel_native.ratchet import chain_step, open_once, seal_once
-from i2ptunnel_native.tunnel import Endpoint, HopEncryptor, LayerDecryptor, Preprocessor, pack
+from i2ptunnel_native.tunnel import (
+    Endpoint,
+    HopEncryptor,
+    LayerDecryptor,
+    Preprocessor,
+    pack,
+    sort_tunnel_data,
+)
 
-INTERFACE = 1
+INTERFACE = 2
 """Raised with every change of a twin's interface; core.base.native takes only its own."""
 
 __all__ = [
@@ -18,5 +25,6 @@ __all__ = [
     "open_once",
     "pack",
     "seal_once",
+    "sort_tunnel_data",
     "split_blocks",
 ]

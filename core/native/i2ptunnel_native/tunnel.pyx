@@ -1,12 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Native twins of core/tunnel: hop_cipher, gateway and fragments (packing), endpoint.
+"""Native twins of core/tunnel: dispatch, hop_cipher, gateway and fragments (packing), endpoint.
 
 Each has the interface, the results and the errors of the class or function of its name there, where
 the protocol is explained; tests run both on the same input.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from core.base.errors import DecodeError, LocalError
@@ -64,6 +64,49 @@ cdef int _check_keys(bytes layer_key, bytes iv_key) except -1:
     if len(layer_key) != 32 or len(iv_key) != 32:
         raise LocalError(f"AES-256 keys of {len(layer_key)} and {len(iv_key)} bytes")
     return 0
+
+
+cdef inline uint64_t _read64(const byte *at) noexcept:
+    return <uint64_t>_read32(at) << 32 | _read32(at + 4)
+
+
+def sort_tunnel_data(
+    list messages not None,
+    dict receivers not None,
+    set seen not None,
+    set seen_before not None,
+    long long oldest,
+    long long newest,
+):
+    cdef dict groups = {}
+    cdef bytes message
+    cdef const byte *at
+    cdef object tunnel_id, name, group
+    cdef int malformed = 0, expired = 0, unknown = 0, duplicate = 0
+    for message in messages:
+        if len(message) != SHORT_DATA:
+            malformed += 1
+            continue
+        at = _data(message)
+        if not oldest <= _read32(at + 5) <= newest:
+            expired += 1
+            continue
+        tunnel_id = _read32(at + 9)
+        if tunnel_id not in receivers:
+            unknown += 1
+            continue
+        name = _read64(at + SHORT_IV_AT) ^ _read64(at + SHORT_IV_AT + IV)
+        if name in seen or name in seen_before:
+            seen.add(name)
+            duplicate += 1
+            continue
+        seen.add(name)
+        group = groups.get(tunnel_id)
+        if group is None:
+            groups[tunnel_id] = [message]
+        else:
+            (<list>group).append(message)
+    return groups, (malformed, expired, unknown, duplicate)
 
 
 # Layers
