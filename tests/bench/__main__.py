@@ -14,6 +14,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from core.base import native
 from tests.bench import components
 from tests.bench.fabric import ALL_ROUTES, KINDS, PLAIN_ROUTES, Fabric, loopback, running
 from tests.bench.network import Effort, NetworkBench
@@ -64,6 +65,7 @@ def main() -> int:
             results = NetworkBench(fabric, effort, Path(folder), _say).run()
     about = {
         "python": platform.python_version(),
+        "router code": native.description(),
         "i2pd": program.version(),
         "machine": platform.machine(),
         "kernel": platform.release(),
