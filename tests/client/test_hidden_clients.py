@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from core.base.errors import Unavailable
 from core.data.payload import PROTOCOL_RAW
 from core.io.session import ClientSession
@@ -11,6 +13,8 @@ from core.streaming.events import Connected, Pong, Reset, StreamOpened
 from core.streaming.options import StreamingOptions
 from core.tunnel.shape import TunnelShape
 from tests.client.parties import Party, World
+
+pytestmark = pytest.mark.doubles
 
 CLIENT = StreamingOptions(accepts_streams=False, answer_pings=False)
 NOON = 1_699_963_200.0
