@@ -10,7 +10,7 @@ for encrypted lease sets also ``secret_required``, ``client_key_required``, ``cl
 :class:`StreamReset` is one of them. :class:`FileFault` names a file and what to do about it.
 """
 
-from core.client.config import EncryptedLeaseSetOptions, SessionConfig
+from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig
 from core.io.certificates import ensure_certificate
 from core.io.datagrams import Datagram
 from core.io.files import (
@@ -42,6 +42,7 @@ __all__ = [
     "EncryptedLeaseSetOptions",
     "FileFault",
     "Imported",
+    "LastingKeys",
     "Router",
     "RouterConfig",
     "RouterStatus",

@@ -5,22 +5,38 @@ the tunnel that wants it: a new identity is never made in its place.
 
 Beside the key file of an encrypted destination whose signing key is offline is a file of daily
 keys, ``site.days`` for ``site.dat`` (``core.data.daily_keys``).
+Beside it, ``*.dat.session`` holds what the destination keeps over restarts and can do without: the
+encryption key of its lease set and what the order of hops is derived from. Its form is our own: a
+line that names it, the destination's hash, the two keys, and SHA-256 of all that.
 """
 
 from __future__ import annotations
 
+import hashlib
 import stat
 from pathlib import Path
 
-from core.api import FileFault, SystemEntropy, create_key_file, make_directory, read_key_file
+from core.api import (
+    FileFault,
+    LastingKeys,
+    SystemEntropy,
+    create_key_file,
+    make_directory,
+    read_key_file,
+    read_limited,
+    write_atomic,
+)
 from core.base.errors import DecodeError
 from core.data.daily_keys import check_daily_keys, parse_daily_keys
 from core.data.lease_set_layers import DailyKey
 from core.data.private_keys import PrivateKeys
+from i2ptunnel.config.tunnel_kinds import LASTING_SUFFIX
 
 KEY_FILE_BYTES_MIN = 400
 KEY_FILE_BYTES_MAX = 16384
 DAILY_FILE_BYTES_MAX = 2 * 1024 * 1024
+_LASTING_TITLE = b"i2ptunnel session keys 1\n"
+_LASTING_BYTES = len(_LASTING_TITLE) + 4 * 32
 
 
 def read_keys(path: Path) -> PrivateKeys | None:
@@ -97,6 +113,40 @@ def load_daily_keys(path: Path, keys: PrivateKeys, secret: str) -> tuple[DailyKe
     except DecodeError as error:
         raise FileFault(daily, f"{error}; make new ones with the offline key") from None
     return found
+
+
+def lasting_file(data_dir: Path, key_file: Path, keys: PrivateKeys) -> Path:
+    """Where :func:`load_or_create_lasting` belongs: beside the key file, but in ``data_dir``."""
+    if key_file.is_relative_to(data_dir):
+        return key_file.with_name(key_file.name + LASTING_SUFFIX)
+    return data_dir / f"{keys.destination.b32}{LASTING_SUFFIX}"
+
+
+def load_or_create_lasting(path: Path, keys: PrivateKeys) -> LastingKeys:
+    """What the destination of ``keys`` keeps over restarts; raises FileFault.
+
+    That of another destination, whose key file was in the same place, is replaced: two addresses
+    with one encryption key would be known as the same owner's.
+    """
+    if path.exists():
+        data = read_limited(path, KEY_FILE_BYTES_MAX)
+        body = data[:-32]
+        if (
+            len(data) != _LASTING_BYTES
+            or not data.startswith(_LASTING_TITLE)
+            or hashlib.sha256(body).digest() != data[-32:]
+        ):
+            raise FileFault(
+                path, "is damaged; remove it, a new one will be made (no address is lost)"
+            )
+        _check_private(path)
+        owner, encryption, peer_order = (body[at - 32 : at or None] for at in (-64, -32, 0))
+        if owner == keys.hash:
+            return LastingKeys(encryption, peer_order)
+    lasting = LastingKeys.generate(SystemEntropy())
+    body = _LASTING_TITLE + keys.hash + lasting.encryption + lasting.peer_order
+    write_atomic(path, body + hashlib.sha256(body).digest())
+    return lasting
 
 
 def _check_private(path: Path) -> None:

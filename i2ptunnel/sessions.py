@@ -29,7 +29,13 @@ from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.router_model import ExploratoryShapeSection, ShapeSection
 from i2ptunnel.config.tunnel_parts import EncryptedSection
 from i2ptunnel.key_watch import check_not_ending
-from i2ptunnel.keyfiles import generate_keys, load_daily_keys, load_or_create_keys
+from i2ptunnel.keyfiles import (
+    generate_keys,
+    lasting_file,
+    load_daily_keys,
+    load_or_create_keys,
+    load_or_create_lasting,
+)
 from i2ptunnel.relay.channel import I2pSession
 from i2ptunnel.resting import RestingSession
 from i2ptunnel.tunnels.base import RestPolicy, SessionRequest
@@ -183,6 +189,10 @@ class SessionPool:
     async def _open_core(
         self, request: SessionRequest, daily: tuple[DailyKey, ...], keys: PrivateKeys | None
     ) -> I2pSession:
+        lasting = None
+        if keys is not None and request.keys_file is not None and not request.rest.new_keys:
+            path = lasting_file(self._data_dir, self._data_dir / request.keys_file, keys)
+            lasting = await asyncio.to_thread(load_or_create_lasting, path, keys)
         return await self._open_session(
             SessionConfig(
                 name=SHARED_NAME if request.is_shared else request.name,
@@ -192,6 +202,7 @@ class SessionPool:
                 publish=request.publish,
                 streaming=_streaming(request),
                 encrypted=encrypted_options(request.encrypted, daily),
+                lasting=lasting,
             )
         )
 

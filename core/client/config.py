@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from core.base.ports import Entropy
+from core.crypto.x25519 import KEY_LENGTH
 from core.data.lease_set_layers import ClientAuthorisation, DailyKey
 from core.data.private_keys import PrivateKeys
 from core.streaming.options import StreamingOptions
@@ -27,6 +29,29 @@ class EncryptedLeaseSetOptions:
     ``core.data.lease_set_layers.authorise_days`` where that key is, one for each day."""
 
 
+PEER_ORDER_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class LastingKeys:
+    """What a destination should keep over restarts besides its identity.
+
+    With another encryption key after each start, whoever holds the lease set from before would
+    send what nobody can read, until it looks for a newer one. With another order of peers, a hop
+    could compare the orders and learn who else is in the tunnels. Java: ``leaseSetPrivateKey`` and
+    ``randomKey``, saved by I2PTunnel.
+    """
+
+    encryption: bytes = field(repr=False)
+    """The X25519 private key of the lease set, 32 bytes."""
+    peer_order: bytes = field(repr=False)
+    """What the order of hops is derived from, 32 bytes."""
+
+    @classmethod
+    def generate(cls, entropy: Entropy) -> LastingKeys:
+        return cls(entropy.random_bytes(KEY_LENGTH), entropy.random_bytes(PEER_ORDER_BYTES))
+
+
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
     """One local destination. ``keys`` None: a new destination that dies with the session."""
@@ -41,3 +66,5 @@ class SessionConfig:
     streaming: StreamingOptions = field(default_factory=StreamingOptions)
     encrypted: EncryptedLeaseSetOptions | None = None
     """How a published lease set is encrypted; None: it is readable for everybody."""
+    lasting: LastingKeys | None = None
+    """What was kept from the last time, for ``keys`` only; None: new ones."""

@@ -56,11 +56,25 @@ class Remote:
     """When something of the application's was last sent to it, or of its streams."""
     is_suspect: bool = False
     """Nothing came back since a path to it failed."""
+    moved_at: float = 0.0
+    """When a lease set was found that has none of the leases of the one before."""
     searches: int = 0
     search_at: float = 0.0
 
-    def adopt(self, lease_set: AnyLeaseSet, static: bytes) -> None:
+    @property
+    def may_be_new(self) -> bool:
+        """Whether its router seems to have started anew, and to have lost its ratchet sessions.
+
+        All tunnels were replaced, nothing came since then, and what was sent got no answer.
+        """
+        return self.is_suspect and self.moved_at > self.heard_at
+
+    def adopt(self, lease_set: AnyLeaseSet, static: bytes, now: float) -> None:
         """Use a newer lease set; the lease in use stays if it is still in there."""
+        if self.lease_set is not None and set(_leases(self.lease_set)).isdisjoint(
+            _leases(lease_set)
+        ):
+            self.moved_at = now
         self.lease_set = lease_set
         self.leases_end_ms = max((lease.end_ms for lease in _leases(lease_set)), default=0)
         self.static = static

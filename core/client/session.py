@@ -54,6 +54,8 @@ from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
 
 REMOTES_MAX = 4096
+#: Clocks differ: what is dated so long before our start may still have been sent after it.
+REPLAY_MARGIN_S = 5
 #: A lease set of ours is of no use after this time, to whoever still has it.
 LEASE_SET_LIFE_S = 660.0
 _HOUSEKEEPING_S = 10.0
@@ -73,7 +75,8 @@ class ClientEngine:
         wall: WallClock,
         entropy: Entropy,
     ) -> None:
-        static = X25519Key.generate(entropy)
+        lasting = config.lasting
+        static = X25519Key(lasting.encryption) if lasting else X25519Key.generate(entropy)
         self.config = config
         self.keys = keys
         self.owner = keys.hash
@@ -81,7 +84,9 @@ class ClientEngine:
         self.stats = ClientStats()
         self.streams = StreamManager(keys, config.streaming, wall, entropy)
         self.datagrams = DatagramManager(keys, wall)
-        self.ratchet = RatchetSessions(static, wall, entropy)
+        # The key may have been ours before: what was sent to us then must not be taken again.
+        refuse_before_s = int(wall.now()) - REPLAY_MARGIN_S if lasting else 0
+        self.ratchet = RatchetSessions(static, wall, entropy, refuse_before_s=refuse_before_s)
         self.control: list[Clove] = []
         """Messages for this session that are the router's business (netDb answers, tests)."""
         self.suspects: list[OutboundTunnel] = []
@@ -345,9 +350,11 @@ class ClientEngine:
         if remote.static is not None and remote.static != static:
             self._by_static.pop(remote.static, None)
             remote.known_lease_set_s = remote.offered_lease_set_s = 0
-        remote.adopt(lease_set, static)
+        remote.adopt(lease_set, static, now)
         self._by_static[static] = remote
         if known is not None and lease_set.published_ms > known.published_ms:
+            if remote.may_be_new:
+                self.ratchet.doubt(static, now)
             self.streams.path_changed(remote.hash, now)
 
     def _is_reachable(self, remote: Remote, now: float) -> bool:
@@ -424,6 +431,8 @@ class ClientEngine:
 
     def _change_path(self, remote: Remote, now: float) -> None:
         remote.suspect_path(now)
+        if remote.may_be_new and remote.static is not None:
+            self.ratchet.doubt(remote.static, now)
         self._troubled.add(remote)
         if remote.outbound is not None:
             self.suspects.append(remote.outbound)

@@ -88,10 +88,13 @@ class RouterGarlic:
         return payload.cloves
 
 
-def check_date_time(date_time_s: int | None, wall: WallClock) -> None:
-    """DecodeError unless a one-shot message's date lies between 5 minutes ago and 2 ahead."""
+def check_date_time(date_time_s: int | None, wall: WallClock, refuse_before_s: int = 0) -> None:
+    """DecodeError unless a one-shot message's date lies between 5 minutes ago and 2 ahead.
+
+    ``refuse_before_s``: the wall time before which none is taken.
+    """
     if not date_time_s:
         raise DecodeError("garlic message without a date")
     age = wall.now() - date_time_s
-    if age > AGE_MAX_S or age < -AHEAD_MAX_S:
+    if age > AGE_MAX_S or age < -AHEAD_MAX_S or date_time_s < refuse_before_s:
         raise DecodeError(f"garlic message dated {age:.0f} s ago")

@@ -415,6 +415,11 @@ class RatchetSession:
             return True
         return self.can_send() == 0
 
+    def doubt(self, now: float) -> None:
+        """Suspect it from now on, until something arrives."""
+        self._unanswered_since = now - SUSPECT_S
+        self.sure_until = 0.0
+
     def expire(self, now: float) -> bool:
         """Drop tag sets that are due; True if the whole session is to be dropped."""
         older = self._older

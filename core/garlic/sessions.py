@@ -83,7 +83,11 @@ _new_tuple = tuple.__new__  # half the time of the constructor of a named tuple
 
 
 class RatchetSessions:
-    """See the module. ``static`` is the key pair that the local lease set publishes."""
+    """See the module. ``static`` is the key pair that the local lease set publishes.
+
+    ``refuse_before_s``: new session messages dated before this wall time are not taken; for a key
+    that is older than this object, whose replay filter knows nothing of what came before.
+    """
 
     def __init__(
         self,
@@ -93,8 +97,10 @@ class RatchetSessions:
         *,
         next_key_after: int = NEXT_KEY_AFTER,
         receive_window: int = RECEIVE_WINDOW,
+        refuse_before_s: int = 0,
     ) -> None:
         self.static = static
+        self._refuse_before_s = refuse_before_s
         self.counters = RatchetCounters()
         self._wall = wall
         self._entropy = entropy
@@ -466,7 +472,7 @@ class RatchetSessions:
             self.counters.broken += 1
             return None
         try:
-            check_date_time(payload.date_time_s, self._wall)
+            check_date_time(payload.date_time_s, self._wall, self._refuse_before_s)
         except DecodeError:
             self.counters.stale += 1
             return None
@@ -535,6 +541,12 @@ class RatchetSessions:
                 self._drop(remote)
         self._next_sweep = now + _SWEEP_S if self._remotes else None
         self._enforce_limits(None)
+
+    def doubt(self, remote_static: bytes, now: float) -> None:
+        """The owner thinks that a remote lost its sessions: new ones are tried beside them."""
+        remote = self._remotes.get(remote_static)
+        if remote is not None and remote.current is not None:
+            remote.current.doubt(now)
 
     def forget(self, remote_static: bytes) -> None:
         """Drop everything about a remote without telling it."""

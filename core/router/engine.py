@@ -187,7 +187,10 @@ class RouterEngine:
         if keys.hash in self.clients:
             raise LocalError("this destination is open already")
         self._is_control_touched = True
-        pool = self.tunnels.add_pool(keys.hash, config.inbound, config.outbound, now)
+        order_key = config.lasting.peer_order if config.lasting else None
+        pool = self.tunnels.add_pool(
+            keys.hash, config.inbound, config.outbound, now, order_key=order_key
+        )
         try:
             client = ClientEngine(config, keys, pool, self.netdb, self._wall, self._entropy)
         except BaseException:

@@ -75,15 +75,24 @@ class TunnelManager:
         now: float,
         *,
         is_exploratory: bool = False,
+        order_key: bytes | None = None,
     ) -> TunnelPool:
         """Start a pool; builds begin at the next timer call, which is due at once.
 
-        ``owner`` is hashable and comes back in events and deliveries. LocalError if it has a pool,
+        ``owner`` is hashable and comes back in events and deliveries. ``order_key`` fixes the order
+        of hops; without it a new one is drawn. LocalError if it has a pool,
         or if there is an exploratory pool already.
         """
         if owner in self._pools or (is_exploratory and self._exploratory is not None):
             raise LocalError("this owner has a tunnel pool already")
-        pool = TunnelPool(owner, inbound, outbound, self._entropy, is_exploratory=is_exploratory)
+        pool = TunnelPool(
+            owner,
+            inbound,
+            outbound,
+            self._entropy,
+            is_exploratory=is_exploratory,
+            order_key=order_key,
+        )
         self._pools[owner] = pool
         if is_exploratory:
             self._exploratory = pool

@@ -167,12 +167,13 @@ class TunnelPool:
         entropy: Entropy,
         *,
         is_exploratory: bool = False,
+        order_key: bytes | None = None,
     ) -> None:
         self.owner = owner
         self.is_exploratory = is_exploratory
         self.inbound: PoolSide[InboundTunnel] = PoolSide(inbound, True, entropy)
         self.outbound: PoolSide[OutboundTunnel] = PoolSide(outbound, False, entropy)
-        self.order_key = entropy.random_bytes(32)
+        self.order_key = order_key or entropy.random_bytes(32)
         self.leases: tuple[int, ...] = ()
         """Tunnel ids of the last LeasesChanged."""
         self.is_closed = False

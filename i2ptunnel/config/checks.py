@@ -17,7 +17,7 @@ from i2ptunnel.config.faults import Faults, Mark, join
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.nodes import Mapping, Node
-from i2ptunnel.config.tunnel_kinds import targets_of
+from i2ptunnel.config.tunnel_kinds import LASTING_SUFFIX, targets_of
 from i2ptunnel.config.tunnel_models import (
     AuthSection,
     ClientSection,
@@ -201,6 +201,12 @@ class _Checker:
             elif keys in _RESERVED_FILES:
                 self.fault(
                     where, f"{keys} belongs to the router", "use another name, like site.dat"
+                )
+            elif keys.endswith(LASTING_SUFFIX):
+                self.fault(
+                    where,
+                    f"{keys} is the place of what is kept beside a key file",
+                    "use another name, like site.dat",
                 )
             other = users.setdefault(keys, name)
             if other != name and not self._may_share(self._configuration.tunnels[other], tunnel):

@@ -33,6 +33,8 @@ KEY_BYTES = 32
 _ENTRIES_MAX = 64
 _TARGETS_MAX = 16
 KEY_FILE = Text("write a file name like site.dat", r"[^/\0][^\0]{0,254}|/[^\0]{1,1023}")
+#: of the file beside a key file, for what a destination keeps besides its identity
+LASTING_SUFFIX = ".session"
 SECRET_WORD = Text("write some text", r"\S(.*\S)?", length_max=255)
 
 

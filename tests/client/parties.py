@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from core.client.config import EncryptedLeaseSetOptions, SessionConfig
+from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig
 from core.client.events import LeaseSetFound
 from core.client.session import ClientEngine
 from core.data.blinded_address import BlindedTarget
@@ -154,6 +154,7 @@ class World:
         keys: PrivateKeys | None = None,
         publish: bool = False,
         encrypted: EncryptedLeaseSetOptions | None = None,
+        lasting: LastingKeys | None = None,
         clock_error_s: float = 0.0,
         streaming: StreamingOptions | None = None,
     ) -> Party:
@@ -170,16 +171,24 @@ class World:
                 publish=publish,
                 encrypted=encrypted,
                 streaming=streaming or StreamingOptions(),
+                lasting=lasting,
             ),
             keys,
             cast(TunnelPool, party.pool),
             node.netdb,
             wall,
-            SeededEntropy(f"{name} engine"),
+            SeededEntropy(f"{name} engine {len(self.parties)}"),
         )
         self.parties.append(party)
         self.renew_tunnels(party)
         return party
+
+    def stop(self, party: Party) -> None:
+        """Its router is gone, and its tunnels with it."""
+        self.parties.remove(party)
+        for tunnel in party.pool.inbound:
+            del self.tunnels[tunnel.gateway_hash, tunnel.gateway_tunnel_id]
+        party.node.is_down = True
 
     def renew_tunnels(self, party: Party) -> None:
         party.pool.build()

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from core.api import FileFault, SessionConfig, create_key_file
+from core.api import FileFault, LastingKeys, SessionConfig, create_key_file
 from core.base.calendar import DAY_S
 from core.base.errors import Unavailable
 from core.crypto.x25519 import X25519Key
@@ -49,6 +49,9 @@ class FakeSession:
 
     async def connect(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError
+
+    async def lookup(self, *_: Any) -> Any:
+        return None
 
     async def accept(self) -> Any:
         raise NotImplementedError
@@ -136,6 +139,114 @@ def test_keys_are_made_once_and_private(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "a.dat").stat().st_mode) == 0o600
 
     asyncio.run(main())
+
+
+def lasting_of(tmp_path: Path, wanted: SessionRequest) -> LastingKeys | None:
+    """What a start of the program gives the session."""
+
+    async def main() -> LastingKeys | None:
+        session: Any = await SessionPool(open_fake, tmp_path).open(wanted)
+        config: SessionConfig = session.config
+        return config.lasting
+
+    return asyncio.run(main())
+
+
+def test_keys_of_the_lease_set_are_kept_beside_those_of_the_destination(tmp_path: Path) -> None:
+    site = request("site", keys="site.dat", shared=False)
+    path = tmp_path / "site.dat.session"
+    first = lasting_of(tmp_path, site)
+    assert first is not None and len({first.encryption, first.peer_order}) == 2
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert lasting_of(tmp_path, site) == first
+    path.unlink()
+    second = lasting_of(tmp_path, site)
+    assert second is not None and second != first
+    other = lasting_of(tmp_path, request("other", keys="other.dat", shared=False))
+    assert other is not None and other.encryption != second.encryption
+
+
+def test_another_destination_does_not_take_over_what_was_kept(tmp_path: Path) -> None:
+    site = request("site", keys="site.dat", shared=False)
+    first = lasting_of(tmp_path, site)
+    (tmp_path / "site.dat").unlink()
+    second = lasting_of(tmp_path, site)
+    assert first is not None and second is not None
+    assert first.encryption != second.encryption and first.peer_order != second.peer_order
+    assert lasting_of(tmp_path, site) == second
+
+
+def test_what_is_kept_stays_in_the_data_directory(tmp_path: Path) -> None:
+    elsewhere, data = tmp_path / "credentials", tmp_path / "data"
+    data.mkdir()
+    keys = generate_keys()
+    write_new_keys(elsewhere / "site.dat", keys)
+    site = request("site", keys=str(elsewhere / "site.dat"), shared=False)
+    first = lasting_of(data, site)
+    assert first is not None and lasting_of(data, site) == first
+    assert [path.name for path in data.iterdir()] == [f"{keys.destination.b32}.session"]
+    assert [path.name for path in elsewhere.iterdir()] == ["site.dat"]
+
+
+def test_addresses_that_end_keep_nothing(tmp_path: Path) -> None:
+    changing = replace(
+        request("a", keys="a.dat", shared=False), rest=RestPolicy(close_after_s=60, new_keys=True)
+    )
+    for wanted in (request("a"), request("a", shared=False), changing):
+
+        async def main(wanted: SessionRequest = wanted) -> SessionConfig:
+            configs: list[SessionConfig] = []
+
+            async def open_noted(config: SessionConfig) -> Any:
+                configs.append(config)
+                return FakeSession(config)
+
+            pool = SessionPool(open_noted, tmp_path)
+            await pool.release(await pool.open(wanted))
+            return configs[0]
+
+        assert asyncio.run(main()).lasting is None
+    assert not list(tmp_path.glob("*.session"))
+
+
+def test_a_resting_session_comes_back_with_what_is_kept(tmp_path: Path) -> None:
+    async def main() -> list[LastingKeys | None]:
+        given: list[LastingKeys | None] = []
+
+        async def open_noted(config: SessionConfig) -> Any:
+            given.append(config.lasting)
+            return FakeSession(config)
+
+        pool = SessionPool(open_noted, tmp_path)
+        wanted = replace(
+            request("a", keys="a.dat", shared=False), rest=RestPolicy(close_after_s=0.01)
+        )
+        session = cast(RestingSession, await pool.open(wanted))
+        while not session.is_asleep:
+            await asyncio.sleep(0.01)
+        await session.lookup(b"h" * 32)
+        await pool.release(session)
+        return given
+
+    first, second = asyncio.run(main())
+    assert first is not None and first == second
+
+
+def test_a_damaged_file_of_kept_keys_is_named_and_left_alone(tmp_path: Path) -> None:
+    site = request("site", keys="site.dat", shared=False)
+    path = tmp_path / "site.dat.session"
+    lasting_of(tmp_path, site)
+    whole = path.read_bytes()
+    flipped = whole[:60] + bytes((whole[60] ^ 1,)) + whole[61:]
+    for data in (b"", whole[:-1], whole + b"x", flipped, bytes(len(whole))):
+        path.write_bytes(data)
+        with pytest.raises(FileFault, match=r"site\.dat\.session: is .*remove it"):
+            lasting_of(tmp_path, site)
+        assert path.read_bytes() == data
+    path.write_bytes(whole)
+    path.chmod(0o644)
+    with pytest.raises(FileFault, match="chmod 600"):
+        lasting_of(tmp_path, site)
 
 
 def test_damaged_or_open_key_files_are_never_replaced(tmp_path: Path) -> None:

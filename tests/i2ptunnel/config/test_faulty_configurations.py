@@ -229,6 +229,13 @@ CASES = [
         "belongs to the router",
     ),
     (
+        tunnel("target: 127.0.0.1:1\nkeys: a.dat.session", "server"),
+        5,
+        11,
+        "tunnels.a.keys",
+        "what is kept beside a key file",
+    ),
+    (
         "tunnels:\n  a: {type: server, target: 127.0.0.1:1, keys: k.dat}\n"
         "  b: {type: server, target: 127.0.0.1:1, keys: k.dat}\n",
         3,
