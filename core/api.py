@@ -5,9 +5,10 @@ A program makes a :class:`RouterConfig`, starts a :class:`Router` in its event l
 :class:`Stream` objects. Everything runs in that one loop; nothing here is thread-safe.
 
 Errors: :class:`core.base.errors.Unavailable` with a ``code`` (``tunnels_not_ready``,
-``lease_set_not_found``, ``connect_timeout``, ``stream_reset``, ``closed``, ``too_many_streams``,
-for encrypted lease sets also ``secret_required``, ``client_key_required``, ``client_key_refused``);
-:class:`StreamReset` is one of them. :class:`FileFault` names a file and what to do about it.
+``lease_set_not_found``, ``encryption_unsupported`` (its lease set has no key of a type we know),
+``connect_timeout``, ``stream_reset``, ``closed``, ``too_many_streams``, for encrypted lease sets
+also ``secret_required``, ``client_key_required``, ``client_key_refused``); :class:`StreamReset` is
+one of them. :class:`FileFault` names a file and what to do about it.
 """
 
 from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig

@@ -32,6 +32,8 @@ TOMORROW_S = 90.0
 NOT_FOUND = "lease_set_not_found"
 KEY_REQUIRED = "client_key_required"
 KEY_REFUSED = "client_key_refused"
+#: it is there, but none of its encryption keys is of a type we know (only ElGamal, for instance)
+ENCRYPTION_UNSUPPORTED = "encryption_unsupported"
 
 
 @dataclass(frozen=True, slots=True)

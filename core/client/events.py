@@ -12,7 +12,10 @@ from core.streaming.events import Event as StreamEvent
 
 @dataclass(frozen=True, slots=True)
 class LeaseSetFound:
-    """A lookup that the application asked for ended; ``lease_set`` None: ``why`` says it."""
+    """A lookup that the application asked for ended; ``lease_set`` None: ``why`` says it.
+
+    ``why`` is a code of Unavailable, as core.client.blinded has them.
+    """
 
     target: bytes | BlindedTarget
     lease_set: AnyLeaseSet | None

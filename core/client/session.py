@@ -20,7 +20,13 @@ from collections import deque
 
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
-from core.client.blinded import NOT_FOUND, BlindedLookups, BlindedOutcome, target_in
+from core.client.blinded import (
+    ENCRYPTION_UNSUPPORTED,
+    NOT_FOUND,
+    BlindedLookups,
+    BlindedOutcome,
+    target_in,
+)
 from core.client.config import SessionConfig
 from core.client.events import (
     ClientStats,
@@ -37,7 +43,7 @@ from core.client.remote import ACTIVE_S, Remote
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
-from core.data.lease_set import LeaseSet2
+from core.data.lease_set import LeaseSet, LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.payload import PROTOCOL_STREAMING, unwrap
@@ -199,7 +205,7 @@ class ClientEngine:
             return
         if result is not None:
             self._adopt(remote, result, now)
-        self._lookup_ended(remote, remote.hash, NOT_FOUND)
+        self._lookup_ended(remote, remote.hash, _why_unusable(result))
 
     def leases_changed(self, now: float) -> None:
         """Our inbound tunnels are others than before."""
@@ -387,6 +393,7 @@ class ClientEngine:
     def _search_ended(self, outcome: BlindedOutcome, now: float) -> None:
         """A search for an encrypted lease set ended; the destination may be new to us."""
         target, lease_set = outcome.target, outcome.lease_set
+        why = outcome.why or _why_unusable(lease_set)
         self.used_netdb = True
         if lease_set is not None and self._netdb.remember_lease_set(lease_set, self.owner, now):
             remote = self._remote(lease_set.hash, now)
@@ -396,8 +403,8 @@ class ClientEngine:
             self._adopt(remote, newest or lease_set, now)
         for remote in self._remotes.values():
             if remote.blinded == target:
-                self._lookup_ended(remote, target, outcome.why or NOT_FOUND)
-        self._tell(target, None, outcome.why or NOT_FOUND)
+                self._lookup_ended(remote, target, why)
+        self._tell(target, None, why)
 
     def _lookup_ended(self, remote: Remote, target: bytes | BlindedTarget, why: str) -> None:
         remote.lookup = None
@@ -568,3 +575,10 @@ class ClientEngine:
 
     def _wall_ms(self) -> int:
         return int(self._wall.now() * 1000)
+
+
+def _why_unusable(found: object) -> str:
+    """Why the destination cannot be reached with what a lookup found, if that is so."""
+    if isinstance(found, (LeaseSet, LeaseSet2)) and found.x25519_key is None:
+        return ENCRYPTION_UNSUPPORTED
+    return NOT_FOUND

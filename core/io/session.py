@@ -279,8 +279,8 @@ class ClientSession:
     async def lookup(self, target: bytes | BlindedTarget, timeout_s: float = 20.0) -> Destination:
         """Find who is behind a hash or a b33 address.
 
-        Raises Unavailable ("lease_set_not_found", for a b33 address also "secret_required",
-        "client_key_required", "client_key_refused").
+        Raises Unavailable ("lease_set_not_found", "encryption_unsupported", for a b33 address also
+        "secret_required", "client_key_required", "client_key_refused").
         """
         return (await self._find(target, timeout_s)).destination
 
@@ -498,6 +498,7 @@ class ClientSession:
 
 _NOT_FOUND_TEXTS = {
     "lease_set_not_found": "no lease set found: the destination may be offline",
+    "encryption_unsupported": "the destination offers no encryption that this router knows",
     "secret_required": "this address needs a secret, and none is given",
     "client_key_required": "this address is for authorised clients, and no client key is given",
     "client_key_refused": "the destination does not let this client key in",

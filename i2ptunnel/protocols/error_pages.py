@@ -65,6 +65,12 @@ PORT_DENIED = Page(
     403, "Forbidden", "This port is not allowed", "See connect_ports in the settings."
 )
 NOT_ALLOWED = Page(403, "Forbidden", "You may not use this proxy", "See allow in its settings.")
+ENCRYPTION_UNSUPPORTED = Page(
+    403,
+    "Incompatible Encryption Options",
+    "The site uses another encryption",
+    "It is there, but it offers no encryption that this router knows. Its owner can change that.",
+)
 RESET = Page(
     403,
     "Connection Reset",
@@ -168,6 +174,7 @@ PAGE_OF_CODE = {
     "connect_timeout": CONNECT_TIMEOUT,
     "client_key_refused": KEY_REFUSED,
     "client_key_required": KEY_NEEDED,
+    "encryption_unsupported": ENCRYPTION_UNSUPPORTED,
     "lease_set_not_found": NO_LEASE_SET,
     "no_outproxy": NO_OUTPROXY,
     "outproxy_failed": OUTPROXY_FAILED,

@@ -49,6 +49,7 @@ REPLY_OF_CODE = {
     "closed": SocksReply.GENERAL_FAILURE,
     "connect_timeout": SocksReply.TTL_EXPIRED,
     "not_allowed": SocksReply.NOT_ALLOWED,
+    "encryption_unsupported": SocksReply.HOST_UNREACHABLE,
     "lease_set_not_found": SocksReply.HOST_UNREACHABLE,
     "no_outproxy": SocksReply.NOT_ALLOWED,
     "outproxy_failed": SocksReply.NETWORK_UNREACHABLE,

@@ -21,6 +21,8 @@ from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
 
 HEADER_TIMEOUT_S = 15.0
 READY_WAIT_S = 20.0
+#: codes of Unavailable with which nothing was sent: another destination may be tried
+_NOT_THERE = ("lease_set_not_found", "encryption_unsupported")
 
 ListeningT = TypeVar("ListeningT", bound=ListeningSection)
 
@@ -145,7 +147,7 @@ class ClientTunnel(Tunnel[ListeningT]):
                     break
                 except Unavailable as error:
                     # Nothing was sent yet: the name's next destination may be there.
-                    if error.code != "lease_set_not_found" or target is targets[-1]:
+                    if error.code not in _NOT_THERE or target is targets[-1]:
                         raise
         except Unavailable as error:
             self.note_failure(error)

@@ -85,6 +85,11 @@ TEXTS: dict[str, str] = {
         "Kein Router kennt gerade einen Weg zu ihr. Wahrscheinlich ist sie offline; versuchen "
         "Sie es später noch einmal."
     ),
+    "The site uses another encryption": "Die Seite benutzt eine andere Verschlüsselung",
+    "It is there, but it offers no encryption that this router knows. Its owner can change that.": (
+        "Sie ist da, bietet aber keine Verschlüsselung an, die dieser Router kennt. Ihr Betreiber "
+        "kann das ändern."
+    ),
     "The site does not answer": "Die Seite antwortet nicht",
     "It may be offline, or the way to it is congested. Try again later.": (
         "Vielleicht ist sie offline, oder der Weg zu ihr ist überlastet. Versuchen Sie es "

@@ -79,6 +79,10 @@ TEXTS: dict[str, str] = {
         "Ningún router conoce ahora un camino hasta él. Probablemente está desconectado; "
         "inténtelo más tarde."
     ),
+    "The site uses another encryption": "El sitio usa otro cifrado",
+    "It is there, but it offers no encryption that this router knows. Its owner can change that.": (
+        "Está ahí, pero no ofrece ningún cifrado que este router conozca. Su dueño puede cambiarlo."
+    ),
     "The site does not answer": "El sitio no responde",
     "It may be offline, or the way to it is congested. Try again later.": (
         "Puede estar desconectado o el camino congestionado. Inténtelo más tarde."

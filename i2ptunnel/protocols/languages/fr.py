@@ -81,6 +81,11 @@ TEXTS: dict[str, str] = {
         "Aucun routeur ne connaît de chemin pour l’instant. Il est sans doute hors ligne ; "
         "réessayez plus tard."
     ),
+    "The site uses another encryption": "Le site utilise un autre chiffrement",
+    "It is there, but it offers no encryption that this router knows. Its owner can change that.": (
+        "Il est là, mais n’offre aucun chiffrement que ce routeur connaisse. Son propriétaire "
+        "peut y remédier."
+    ),
     "The site does not answer": "Le site ne répond pas",
     "It may be offline, or the way to it is congested. Try again later.": (
         "Il est peut-être hors ligne, ou le chemin est encombré. Réessayez plus tard."

@@ -79,6 +79,11 @@ TEXTS: dict[str, str] = {
         "Сейчас ни один маршрутизатор не знает пути к нему. Вероятно, он не в сети; "
         "попробуйте позже."
     ),
+    "The site uses another encryption": "Сайт использует другое шифрование",
+    "It is there, but it offers no encryption that this router knows. Its owner can change that.": (
+        "Он на месте, но не предлагает шифрования, известного этому маршрутизатору. Владелец "
+        "может это изменить."
+    ),
     "The site does not answer": "Сайт не отвечает",
     "It may be offline, or the way to it is congested. Try again later.": (
         "Возможно, он не в сети или путь к нему перегружен. Попробуйте позже."

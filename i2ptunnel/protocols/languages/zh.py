@@ -72,6 +72,10 @@ TEXTS: dict[str, str] = {
     "No router knows a way to it at the moment. It is probably offline; try again later.": (
         "目前没有路由器知道通往它的路径。它可能已离线；请稍后再试。"
     ),
+    "The site uses another encryption": "该网站使用其他加密方式",
+    "It is there, but it offers no encryption that this router knows. Its owner can change that.": (
+        "它在线，但没有提供本路由器支持的加密方式。它的所有者可以更改。"
+    ),
     "The site does not answer": "网站没有回应",
     "It may be offline, or the way to it is congested. Try again later.": "它可能已离线，或路径拥塞。请稍后再试。",
     (

@@ -351,6 +351,7 @@ def test_a_slow_browser_slows_the_site_down() -> None:
 
 FAILURES = {
     "lease_set_not_found": 504,
+    "encryption_unsupported": 403,
     "connect_timeout": 504,
     "stream_reset": 403,
     "tunnels_not_ready": 503,

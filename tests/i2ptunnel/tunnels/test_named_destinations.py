@@ -59,6 +59,8 @@ async def _browse(tmp_path: Path) -> None:
         books.add(Book.LOCAL, "friend.i2p", NOBODY.b64, is_further=True)
         assert books.lookup("friend.i2p")[0].hash == NOBODY.hash
         assert await said() == b"hello"
+        network.failures[NOBODY.hash] = "encryption_unsupported"
+        assert await said() == b"hello"
         books.remove("friend.i2p")
         assert await said() == b""
     service.close()

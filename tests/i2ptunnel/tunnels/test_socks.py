@@ -127,6 +127,7 @@ def test_socks_5_refusals(name: str) -> None:
         ("stream_reset", 5),
         ("tunnels_not_ready", 1),
         ("lease_set_not_found", 4),
+        ("encryption_unsupported", 4),
         ("never heard of", 1),
     ],
 )

@@ -1,0 +1,171 @@
+"""Which keys of a correspondent's lease set are used, and what is said if there is none for us."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from core.base.errors import Retry, Unavailable
+from core.base.wire import Writer
+from core.client.config import EncryptedLeaseSetOptions
+from core.client.session import ClientEngine
+from core.crypto.blinding import Blinding
+from core.data.blinded_address import BlindedAddress, BlindedTarget
+from core.data.lease_set import Lease, LeaseSet, LeaseSet2
+from core.data.lease_set_layers import daily_key, seal_lease_set
+from core.data.lease_set_variants import AnyLeaseSet
+from core.data.payload import PROTOCOL_RAW
+from core.io.session import ClientSession
+from core.tunnel.shape import TunnelShape
+from tests.client.parties import Party, World
+from tests.support.deterministic import SeededEntropy
+
+pytestmark = pytest.mark.doubles
+
+START = 1_700_000_000.0
+DAY = int(START) // 86400
+ELGAMAL, MLKEM768 = (0, b"e" * 256), (6, b"m" * 1184)
+
+
+@dataclass
+class Host:
+    """A router whose turns are the world's."""
+
+    world: World
+
+    def now(self) -> float:
+        return self.world.network.now
+
+    def touch(self, engine: ClientEngine) -> None:
+        pass
+
+    def reshape_session(
+        self, engine: ClientEngine, inbound: TunnelShape, outbound: TunnelShape
+    ) -> None:
+        raise NotImplementedError
+
+    def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
+        raise NotImplementedError
+
+
+def silent_site(world: World) -> Party:
+    """A session that publishes nothing by itself."""
+    owner = world.add("site")
+    world.run(1)
+    return owner
+
+
+def leases_of(owner: Party) -> list[Lease]:
+    return [
+        Lease(one.gateway_hash, one.gateway_tunnel_id, one.expires_ms) for one in owner.pool.inbound
+    ]
+
+
+def with_keys(owner: Party, *keys: tuple[int, bytes], blinded: bool = False) -> LeaseSet2:
+    leases = leases_of(owner)
+    published_ms = int(owner.wall.now() * 1000)
+    return LeaseSet2.build(
+        owner.keys, keys, leases, published_ms, leases[0].end_ms, blinded=blinded
+    )
+
+
+def original(owner: Party) -> LeaseSet:
+    """The oldest form, which has an ElGamal key only."""
+    destination = owner.keys.destination
+    writer = Writer().raw(destination.raw).raw(ELGAMAL[1])
+    writer.raw(bytes(len(destination.signing_key))).u8(len(leases_of(owner)))
+    for lease in leases_of(owner):
+        writer.raw(lease.gateway).u32(lease.tunnel_id).u64(lease.end_ms)
+    body = writer.finish()
+    return LeaseSet.parse(body + owner.keys.sign(body))
+
+
+def publish(world: World, owner: Party, lease_set: AnyLeaseSet) -> None:
+    owner.node.netdb.publish_lease_set(lease_set, owner.engine.owner, world.network.now)
+    world.run_until(lambda: world.stored(lease_set.hash) >= 3)
+
+
+@pytest.mark.parametrize("before", [(), (ELGAMAL,), (MLKEM768,), (MLKEM768, ELGAMAL)])
+@pytest.mark.parametrize("after", [(), (ELGAMAL,), (MLKEM768, ELGAMAL)])
+def test_of_several_keys_the_one_of_type_4_is_used(
+    before: tuple[tuple[int, bytes], ...], after: tuple[tuple[int, bytes], ...]
+) -> None:
+    world = World(START)
+    owner = silent_site(world)
+    ours = (4, owner.engine.ratchet.static.public)
+    publish(world, owner, with_keys(owner, *before, ours, *after))
+    client = world.add("client")
+    found = client.find(owner.keys.hash).lease_set
+    assert isinstance(found, LeaseSet2)
+    assert len(found.encryption_keys) == len(before) + 1 + len(after)
+    mailbox = owner.engine.datagrams.bind(PROTOCOL_RAW, 2)
+    client.engine.datagrams.send(
+        owner.keys.hash, b"hello", protocol=PROTOCOL_RAW, from_port=1, to_port=2
+    )
+    client.engine.run(world.network.now)
+    world.run(0.5)
+    got = mailbox.take()
+    assert got is not None and got.content.payload == b"hello"
+
+
+@pytest.mark.parametrize("kind", ["original", "elgamal", "mlkem only", "short key"])
+def test_a_lease_set_without_a_key_for_us_is_no_missing_one(kind: str) -> None:
+    world = World(START)
+    owner = silent_site(world)
+    keys = {"elgamal": ELGAMAL, "mlkem only": MLKEM768, "short key": (4, b"k" * 31)}
+    lease_set = original(owner) if kind == "original" else with_keys(owner, keys[kind])
+    publish(world, owner, lease_set)
+    client = world.add("client")
+    for _ in range(2):  # asked for, and known already
+        found = client.find(owner.keys.hash)
+        assert (found.lease_set, found.why) == (None, "encryption_unsupported")
+    assert client.find(b"n" * 32).why == "lease_set_not_found"
+
+
+def test_a_session_says_so() -> None:
+    world = World(START)
+    owner = silent_site(world)
+    publish(world, owner, with_keys(owner, ELGAMAL))
+    client = world.add("client")
+
+    async def main() -> Unavailable:
+        session = ClientSession(Host(world), client.engine)
+        asking = asyncio.create_task(session.lookup(owner.keys.hash))
+        await asyncio.sleep(0)
+        world.run_until(lambda: bool(client.found()))
+        session._on_found(client.found()[-1])
+        with pytest.raises(Unavailable, match="no encryption that this router knows") as caught:
+            await asking
+        return caught.value
+
+    error = asyncio.run(main())
+    assert (error.code, error.retry) == ("encryption_unsupported", Retry.NEVER)
+
+
+def test_the_owner_changes_it() -> None:
+    world = World(START)
+    owner = silent_site(world)
+    publish(world, owner, with_keys(owner, ELGAMAL))
+    client = world.add("client")
+    assert client.find(owner.keys.hash).why == "encryption_unsupported"
+    world.run(2)
+    ours = (4, owner.engine.ratchet.static.public)
+    changed = with_keys(owner, ELGAMAL, ours)
+    owner.node.netdb.publish_lease_set(changed, owner.engine.owner, world.network.now)
+    world.run(10)
+    assert world.add("late client").find(owner.keys.hash).lease_set == changed
+
+
+def test_inside_an_encrypted_lease_set() -> None:
+    world = World(START)
+    owner = silent_site(world)
+    destination = owner.keys.destination
+    options = EncryptedLeaseSetOptions()
+    blinding = Blinding(destination.signing_type, destination.signing_key, options.secret)
+    inner = with_keys(owner, ELGAMAL, blinded=True)
+    key = daily_key(owner.keys, blinding, DAY)
+    publish(world, owner, seal_lease_set(inner, blinding, key, SeededEntropy("seal"), None))
+    found = world.add("client").find(BlindedTarget(BlindedAddress.of(destination)))
+    assert (found.lease_set, found.why) == (None, "encryption_unsupported")
