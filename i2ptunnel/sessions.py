@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from core.data.daily_keys import write_daily_keys
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation, DailyKey
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.router_model import ExploratoryShapeSection, ShapeSection
-from i2ptunnel.config.tunnel_parts import EncryptedSection
+from i2ptunnel.config.tunnel_models import CONNECT_TIMEOUT_MAX_S
+from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection
 from i2ptunnel.key_watch import check_not_ending
 from i2ptunnel.keyfiles import (
     generate_keys,
@@ -41,20 +42,37 @@ from i2ptunnel.resting import RestingSession
 from i2ptunnel.tunnels.base import RestPolicy, SessionRequest
 
 OpenSession = Callable[[SessionConfig], Awaitable[I2pSession]]
-_Key = tuple[str, ShapeSection, ShapeSection, bool, RestPolicy, EncryptedSection, bool]
+_Key = tuple[
+    str, ShapeSection, ShapeSection, bool, RestPolicy, EncryptedSection, StreamingSection, bool
+]
 
 SHARED_NAME = "shared clients"
 #: Red25519, the type made for lease sets that are published encrypted; and Ed25519
 _RED25519, _ED25519 = 11, 7
-# Java, i2pd: clients answer no pings either. Sites could watch when their visitors are online.
-_SERVER = StreamingOptions()
-_CLIENT = StreamingOptions(accepts_streams=False, answer_pings=False)
 
 
 def tunnel_shape(section: ShapeSection | ExploratoryShapeSection) -> TunnelShape:
     """The core's form of a shape."""
     return TunnelShape(
         section.length, section.quantity, section.length_variance, section.backup_quantity
+    )
+
+
+def streaming_options(
+    section: StreamingSection, *, is_server: bool, answer_pings: bool
+) -> StreamingOptions:
+    """The core's form. How long a tunnel waits for its own connections, it knows itself."""
+    # Java, i2pd: clients answer no pings either. Sites could watch when their visitors are online.
+    return StreamingOptions(
+        accepts_streams=is_server,
+        answer_pings=answer_pings,
+        connect_timeout_s=CONNECT_TIMEOUT_MAX_S,
+        window_max=section.max_window,
+        congestion=section.congestion,
+        ack_delay_max_s=section.ack_delay,
+        keepalive_s=section.inactivity_timeout,
+        ends_inactive=section.inactivity_action == "disconnect",
+        resend_max=section.max_resends,
     )
 
 
@@ -81,7 +99,7 @@ class _Entry:
 
 
 class SessionPool:
-    """Sessions by what makes them the same: keys, shapes, publishing, when they rest.
+    """Sessions by what makes them the same: keys, shapes, publishing, when they rest, streaming.
 
     ``linger_s``: how long one that nobody uses any more stays open.
     """
@@ -200,7 +218,11 @@ class SessionPool:
                 inbound=tunnel_shape(request.inbound),
                 outbound=tunnel_shape(request.outbound),
                 publish=request.publish,
-                streaming=_streaming(request),
+                streaming=streaming_options(
+                    request.streaming,
+                    is_server=request.publish,
+                    answer_pings=request.publish and request.answer_pings,
+                ),
                 encrypted=encrypted_options(request.encrypted, daily),
                 lasting=lasting,
             )
@@ -219,14 +241,9 @@ class SessionPool:
             request.publish,
             request.rest,
             request.encrypted,
+            request.streaming,
             request.answer_pings,
         )
-
-
-def _streaming(request: SessionRequest) -> StreamingOptions:
-    if not request.publish:
-        return _CLIENT
-    return replace(_SERVER, answer_pings=request.answer_pings)
 
 
 def encrypted_options(

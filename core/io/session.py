@@ -40,6 +40,7 @@ _RESET_TEXTS = {
     "peer": "the other side reset the stream",
     "connect_timeout": "the destination did not answer",
     "timeout": "the other side no longer answers",
+    "inactive": "nothing was sent or received for too long",
     "local": "the stream was reset here",
 }
 

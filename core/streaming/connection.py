@@ -505,6 +505,9 @@ class Stream:
                 self.reset(now, "connect_timeout")
         elif sender.close_sequence < 0:
             if options.keepalive_s and now >= self._last_activity + options.keepalive_s:
+                if options.ends_inactive:
+                    self.reset(now, "inactive")
+                    return
                 self._last_activity = now
                 # An empty data packet: unlike a plain ack it must be acknowledged.
                 sender.is_keepalive_due = self.is_flushed
@@ -535,7 +538,7 @@ class Stream:
             limit = LAST_TIMEOUTS_MAX
         if is_ending and timeouts > limit:
             self._finish()
-        elif timeouts > self._host.options.resend_max or (
+        elif (timeouts > self._host.options.resend_max and not sender.is_connecting) or (
             self.is_inbound and recovery.highest_acked < 0 and timeouts > UNANSWERED_TIMEOUTS_MAX
         ):
             self._give_up()

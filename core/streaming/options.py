@@ -15,7 +15,9 @@ MTU_MIN = 512
 class StreamingOptions:
     """Defaults suit web and bulk transfers through two or three hops.
 
-    ``max_streams`` counts both directions. ``keepalive_s`` of 0 turns keepalives off.
+    ``max_streams`` counts both directions. ``keepalive_s``: when nothing came or went for so long,
+    the peer is asked whether it is still there, or with ``ends_inactive`` the stream is reset; 0:
+    neither. ``resend_max``: timeouts in a row without any answer until an open stream is given up.
     ``peer_streams_per_minute`` of 0 means unlimited. ``congestion`` is ``"bbr"`` (tolerates the
     random loss of tunnels) or ``"cubic"``.
 
@@ -40,6 +42,7 @@ class StreamingOptions:
     ack_delay_s: float = 0.010
     ack_delay_max_s: float = 0.100
     keepalive_s: float = 90.0
+    ends_inactive: bool = False
     resend_max: int = 12
     new_streams_per_second: float = 1000.0
     new_streams_burst: int = 2000

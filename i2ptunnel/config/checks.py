@@ -221,8 +221,11 @@ class _Checker:
         both_clients = isinstance(one, ClientSection) and isinstance(other, ClientSection)
         if not both_clients:
             return False
-        same = ("inbound", "outbound", "reduce_after", "reduce_to", "delay_open", "close_after")
-        return all(getattr(one, key) == getattr(other, key) for key in same)
+        same = (
+            *("inbound", "outbound", "reduce_after", "reduce_to", "delay_open", "close_after"),
+            "streaming",
+        )
+        return all(getattr(one, key, None) == getattr(other, key, None) for key in same)
 
     def _check_tunnel(self, name: str, tunnel: TunnelSection) -> None:
         if isinstance(tunnel, HttpServerSection):

@@ -28,6 +28,7 @@ from i2ptunnel.config.tunnel_parts import (
     HealthCheckSection,
     PostLimitSection,
     RateLimitSection,
+    StreamingSection,
     TargetTlsSection,
     TunnelSection,
 )
@@ -105,6 +106,11 @@ class TcpServerSection(ServerSection):
     )
     idle_timeout: float = option(
         Duration(0, 30 * 86400), "close connections without traffic after; 0: never", default=0.0
+    )
+    streaming: StreamingSection = option(
+        Section(StreamingSection),
+        "connections on their way through I2P",
+        default=StreamingSection(),
     )
 
 

@@ -58,7 +58,12 @@ from i2ptunnel.config.server_models import (
     WebServerSection,
 )
 from i2ptunnel.config.tunnel_kinds import KEY_FILE, AddressMap, PortMap, TargetDestinationKind
-from i2ptunnel.config.tunnel_parts import LEAST_RATE, ListenTlsSection, TunnelSection
+from i2ptunnel.config.tunnel_parts import (
+    LEAST_RATE,
+    ListenTlsSection,
+    StreamingSection,
+    TunnelSection,
+)
 
 __all__ = [
     "TUNNEL_MODELS",
@@ -74,6 +79,7 @@ __all__ = [
     "WebServerSection",
 ]
 
+CONNECT_TIMEOUT_MAX_S = 600.0
 _LISTEN = EndpointKind(is_listener=True)
 _UDP_LISTEN = EndpointKind(is_listener=True, unix=False)
 _UDP_TARGET = EndpointKind(is_listener=False, unix=False)
@@ -108,11 +114,11 @@ class ClientSection(TunnelSection):
     )
     shared: bool = option(
         Flag(),
-        "use one I2P address together with other such tunnels of the same shape",
+        "use one I2P address together with other such tunnels of the same shape and streaming",
         default=True,
     )
     connect_timeout: float = option(
-        Duration(1, 600), "time to reach an I2P destination", default=60.0
+        Duration(1, CONNECT_TIMEOUT_MAX_S), "time to reach an I2P destination", default=60.0
     )
     delay_open: bool = option(
         Flag(), "build router tunnels with the first connection only", default=False
@@ -147,6 +153,11 @@ class ListeningSection(ClientSection):
     )
     idle_timeout: float = option(
         Duration(0, 30 * 86400), "close connections without traffic after; 0: never", default=0.0
+    )
+    streaming: StreamingSection = option(
+        Section(StreamingSection),
+        "connections on their way through I2P",
+        default=StreamingSection(),
     )
 
 

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from i2ptunnel.config.kinds import Duration, FilePath, Flag, ListOf, Maybe, Number, Rate, Text
+from i2ptunnel.config.kinds import (
+    Choice,
+    Duration,
+    FilePath,
+    Flag,
+    ListOf,
+    Maybe,
+    Number,
+    Rate,
+    Text,
+)
 from i2ptunnel.config.options import Section, option
 from i2ptunnel.config.router_model import ShapeSection
 from i2ptunnel.config.tunnel_kinds import SECRET_WORD, HashKind, KeyKind
@@ -55,6 +65,45 @@ class TunnelSection:
     )
     reduce_to: int = option(
         Number(1, 16), "router tunnels of each direction to keep then", default=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamingSection:
+    """How connections behave on their way through I2P. The defaults suit nearly everything."""
+
+    max_window: int = option(
+        Number(4, 4096),
+        "packets of a connection that may be under way at the same time",
+        default=512,
+    )
+    congestion: str = option(
+        Choice("bbr", "cubic"),
+        "how the right number is found: bbr from delay and rate, for tunnels lose packets anyway; "
+        "cubic from losses",
+        default="bbr",
+    )
+    ack_delay: float = option(
+        Duration(0.01, 0.5),
+        "longest time an acknowledgement waits for data to go along with, or for further packets",
+        default=0.1,
+    )
+    max_resends: int = option(
+        Number(1, 64),
+        "timeouts in a row without any answer, each with a packet sent again; then the connection "
+        "is given up",
+        default=12,
+    )
+    inactivity_timeout: float = option(
+        Duration(0, 86400),
+        "time without a packet in either direction, until inactivity_action; 0: never",
+        default=90.0,
+    )
+    inactivity_action: str = option(
+        Choice("send", "disconnect"),
+        "send: ask whether the other side is still there, and give the connection up if it does "
+        "not answer; disconnect: end it",
+        default="send",
     )
 
 

@@ -22,10 +22,12 @@ from i2ptunnel.config.router_model import ShapeSection
 from i2ptunnel.config.tunnel_models import (
     AuthSection,
     ClientSection,
+    ListeningSection,
     ServerSection,
+    TcpServerSection,
     TunnelSection,
 )
-from i2ptunnel.config.tunnel_parts import EncryptedSection
+from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession, Traffic
 
@@ -35,6 +37,7 @@ _PASSWORD_BYTES_MAX = 1024
 
 
 NOT_ENCRYPTED = EncryptedSection()
+USUAL_STREAMING = StreamingSection()
 
 
 class TunnelFault(I2PError):
@@ -76,6 +79,7 @@ class SessionRequest:
     rest: RestPolicy = RestPolicy()
     encrypted: EncryptedSection = NOT_ENCRYPTED
     answer_pings: bool = True
+    streaming: StreamingSection = USUAL_STREAMING
 
 
 async def close_own_session(session: I2pSession) -> None:
@@ -239,6 +243,9 @@ class Tunnel(ABC, Generic[ModelT]):
             )
         else:
             raise LocalError(f"a model without session: {self.type}")
+        streaming = USUAL_STREAMING
+        if isinstance(model, (ListeningSection, TcpServerSection)):
+            streaming = model.streaming
         return SessionRequest(
             self.name,
             model.inbound,
@@ -249,6 +256,7 @@ class Tunnel(ABC, Generic[ModelT]):
             rest,
             encrypted,
             answer_pings,
+            streaming,
         )
 
     async def _open_session(self) -> I2pSession:

@@ -18,7 +18,12 @@ from core.data.daily_keys import make_daily_keys, write_daily_keys
 from core.data.identity import Destination
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_parts import EncryptedSection, LeaseSetClientSection
+from i2ptunnel.config.tunnel_models import CONNECT_TIMEOUT_MAX_S
+from i2ptunnel.config.tunnel_parts import (
+    EncryptedSection,
+    LeaseSetClientSection,
+    StreamingSection,
+)
 from i2ptunnel.keyfiles import generate_keys, load_or_create_keys, read_keys, write_new_keys
 from i2ptunnel.resting import RestingSession
 from i2ptunnel.sessions import SessionPool, encrypted_options
@@ -112,6 +117,32 @@ def test_only_who_can_be_found_answers_strangers(tmp_path: Path) -> None:
         assert quiet is not server
         assert quiet.config.streaming.accepts_streams
         assert not quiet.config.streaming.answer_pings
+
+    asyncio.run(main())
+
+
+def test_streaming_of_sessions(tmp_path: Path) -> None:
+    """Who wants other streams has another session; a tunnel's own patience decides on connects."""
+    other = StreamingSection(
+        max_window=64,
+        congestion="cubic",
+        ack_delay=0.2,
+        max_resends=5,
+        inactivity_timeout=30.0,
+        inactivity_action="disconnect",
+    )
+
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path)
+        usual: Any = await pool.open(request("a"))
+        first: Any = await pool.open(replace(request("b"), streaming=other))
+        second: Any = await pool.open(replace(request("c"), streaming=other))
+        assert usual is not first is second
+        options = first.config.streaming
+        assert (options.window_max, options.congestion, options.resend_max) == (64, "cubic", 5)
+        assert (options.ack_delay_max_s, options.keepalive_s) == (0.2, 30.0)
+        assert options.ends_inactive and not usual.config.streaming.ends_inactive
+        assert options.connect_timeout_s >= CONNECT_TIMEOUT_MAX_S
 
     asyncio.run(main())
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.api import StreamingOptions
 from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.faults import ConfigError
@@ -19,6 +21,8 @@ from i2ptunnel.config.tunnel_models import (
     HttpClientSection,
     HttpServerSection,
 )
+from i2ptunnel.config.tunnel_parts import StreamingSection
+from i2ptunnel.sessions import streaming_options
 from tests.support.deterministic import SeededEntropy
 
 ONE = PrivateKeys.generate_destination(SeededEntropy("one")).destination
@@ -184,6 +188,73 @@ def test_faults_of_clients(text: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         tunnel(text, "client")
     assert words in str(caught.value)
+
+
+STREAMING = {
+    "max_window": "128",
+    "congestion": "cubic",
+    "ack_delay": "200ms",
+    "max_resends": "8",
+    "inactivity_timeout": "2m",
+    "inactivity_action": "disconnect",
+}
+STREAM_TYPES = {
+    **dict.fromkeys(("httpclient", "connectclient", "sockstunnel"), "listen: 127.0.0.1:4000"),
+    **dict.fromkeys(("socksirctunnel",), "listen: 127.0.0.1:4000"),
+    **dict.fromkeys(("client", "ircclient"), CLIENT.rstrip()),
+    **dict.fromkeys(("server", "httpserver", "ircserver"), "target: 127.0.0.1:9"),
+    "httpbidirserver": "target: 127.0.0.1:9\n    listen: 127.0.0.1:4000",
+}
+
+
+@pytest.mark.parametrize("kind", STREAM_TYPES)
+def test_streaming(kind: str) -> None:
+    """Every type with streams has these options, and they have no effect unless written."""
+    options = ", ".join(f"{key}: {value}" for key, value in STREAMING.items())
+    given = tunnel(STREAM_TYPES[kind] + f"\n    streaming: {{{options}}}", kind).streaming
+    assert given == StreamingSection(
+        max_window=128,
+        congestion="cubic",
+        ack_delay=0.2,
+        max_resends=8,
+        inactivity_timeout=120.0,
+        inactivity_action="disconnect",
+    )
+    usual = tunnel(STREAM_TYPES[kind], kind).streaming
+    core, engine = streaming_options(usual, is_server=True, answer_pings=True), StreamingOptions()
+    assert replace(core, connect_timeout_s=engine.connect_timeout_s) == engine
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("max_window: 3", "from 4 to 4096"),
+        ("max_window: 4097", "from 4 to 4096"),
+        ("max_window: many", "whole number"),
+        ("max_windows: 64", "max_window"),
+        ("congestion: reno", "bbr, cubic"),
+        ("ack_delay: 2ms", "from 10ms to 500ms"),
+        ("ack_delay: 1s", "from 10ms to 500ms"),
+        ("ack_delay: 100", "unit"),
+        ("max_resends: 0", "from 1 to 64"),
+        ("inactivity_timeout: 2d", "from 0 to 1d"),
+        ("inactivity_action: dosconnect", "disconnect"),
+    ],
+)
+def test_faults_of_streaming(option: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        tunnel(f"target: 127.0.0.1:9\n    streaming:\n      {option}")
+    (line,) = str(caught.value).splitlines()
+    key = option.partition(":")[0]
+    assert f":6:{7 + len(key) + 2 if key != 'max_windows' else 7}: " in line
+    assert f"tunnels.a.streaming.{key}: " in line
+    assert words in line
+
+
+@pytest.mark.parametrize("kind", ["udpclient", "streamrserver"])
+def test_streaming_of_types_without_streams(kind: str) -> None:
+    with pytest.raises(ConfigError, match="streaming"):
+        tunnel("listen: 127.0.0.1:9\n    destination: a.i2p\n    streaming: {}", kind)
 
 
 def test_no_service_is_the_listener_of_another_tunnel() -> None:
