@@ -14,6 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
 from core.api import TunnelShape
@@ -257,7 +258,7 @@ class RestingSession:
 
     def _less(self, shape: TunnelShape) -> TunnelShape:
         quantity = min(shape.quantity, self._policy.reduce_to)
-        return TunnelShape(shape.length, quantity, shape.length_variance, 0)
+        return replace(shape, quantity=quantity, backup_quantity=0)
 
     def _check_open(self) -> None:
         if self._is_closed:

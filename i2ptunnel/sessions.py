@@ -54,7 +54,11 @@ _RED25519, _ED25519 = 11, 7
 def tunnel_shape(section: ShapeSection | ExploratoryShapeSection) -> TunnelShape:
     """The core's form of a shape."""
     return TunnelShape(
-        section.length, section.quantity, section.length_variance, section.backup_quantity
+        section.length,
+        section.quantity,
+        section.length_variance,
+        section.backup_quantity,
+        section.explicit_peers if isinstance(section, ShapeSection) else (),
     )
 
 

@@ -273,9 +273,10 @@ class ClientSession:
                     self._check_open()
                     await self._readiness.wait()
         except TimeoutError:
-            raise Unavailable(
-                "no tunnels yet: the router is still building them", "tunnels_not_ready"
-            ) from None
+            why = "the router is still building them"
+            if self._engine.pool.lacks_peers:
+                why = "too few of the explicit_peers are there and can be hops"
+            raise Unavailable(f"no tunnels yet: {why}", "tunnels_not_ready") from None
 
     async def lookup(self, target: bytes | BlindedTarget, timeout_s: float = 20.0) -> Destination:
         """Find who is behind a hash or a b33 address.

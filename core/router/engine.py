@@ -530,6 +530,9 @@ class RouterEngine:
                     self.peers.note_build(event.hops, event.codes, now)
                 case tunnel_events.TunnelTested(_, hops, rtt_s):
                     self.peers.note_test(hops, rtt_s, now)
+                case tunnel_events.RoutersWanted(_, wanted):
+                    for router_hash in wanted:
+                        self.netdb.lookup_router(router_hash, now, is_direct=False)
         return is_busy
 
     def _register_reply_key(self, owner: object, tag: bytes, key: bytes, now: float) -> None:

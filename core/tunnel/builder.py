@@ -20,7 +20,13 @@ from core.tunnel.build import BuildHop, TunnelBuild, random_id
 from core.tunnel.constants import FORWARD_EXPIRATION_S
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.dispatch import TunnelDispatcher
-from core.tunnel.events import BuildFinished, RegisterReplyKey, TunnelEvent, TunnelReady
+from core.tunnel.events import (
+    BuildFinished,
+    RegisterReplyKey,
+    RoutersWanted,
+    TunnelEvent,
+    TunnelReady,
+)
 from core.tunnel.pool import TunnelPool
 from core.tunnel.ports import GarlicSealer
 from core.tunnel.records import RecordFormat
@@ -152,10 +158,12 @@ class Builder:
             order_key=pool.order_key,
             discouraged=self._near_hops(pool, is_inbound),
             may_shorten=pool.is_exploratory,
+            only=side.shape.explicit_peers,
         )
         if hops is None:
-            side.note_no_routers(now)
+            self._note_no_routers(pool, side.shape.explicit_peers, is_inbound, now)
             return False
+        side.lacks_peers = False
         if reply is not None:
             self._build_outbound(pool, hops, reply, now)
         else:
@@ -163,6 +171,16 @@ class Builder:
         self.selector.budget.note([hop.router_hash for hop in hops], now)
         self.started += 1
         return True
+
+    def _note_no_routers(
+        self, pool: TunnelPool, explicit_peers: tuple[bytes, ...], is_inbound: bool, now: float
+    ) -> None:
+        side = pool.inbound if is_inbound else pool.outbound
+        side.note_no_routers(now)
+        if explicit_peers and side.note_no_peers(now):
+            unknown = self.selector.unknown(explicit_peers)
+            if unknown:
+                self._events.append(RoutersWanted(pool.owner, tuple(unknown)))
 
     def _build_outbound(
         self, pool: TunnelPool, hops: list[BuildHop], reply: InboundTunnel, now: float

@@ -69,6 +69,20 @@ class TunnelTested:
     rtt_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class RoutersWanted:
+    """The owner wants no others as hops, and their router infos are missing: look them up."""
+
+    owner: object
+    router_hashes: tuple[bytes, ...]
+
+
 TunnelEvent = (
-    RegisterReplyKey | TunnelReady | TunnelLost | LeasesChanged | BuildFinished | TunnelTested
+    RoutersWanted
+    | RegisterReplyKey
+    | TunnelReady
+    | TunnelLost
+    | LeasesChanged
+    | BuildFinished
+    | TunnelTested
 )

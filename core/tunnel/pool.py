@@ -25,6 +25,7 @@ _HEDGE_AFTER_S = 2.5
 _BACKOFF_MIN_S = 0.2
 _BACKOFF_MAX_S = 10.0
 _BUILDS_AT_ONCE = 4
+_PEERS_WANTED_S = 30.0
 FAILURES_MAX = 2
 
 TunnelT = TypeVar("TunnelT", bound=OwnTunnel)
@@ -42,6 +43,9 @@ class PoolSide(Generic[TunnelT]):
         self._pending: dict[int, float] = {}
         self._failed_builds = 0
         self._build_at = 0.0
+        self.lacks_peers = False
+        """Too few of the explicit peers can be hops at present."""
+        self._peers_wanted_at: float | None = None
 
     @property
     def wanted(self) -> int:
@@ -53,17 +57,20 @@ class PoolSide(Generic[TunnelT]):
         return LEASE_MARGIN_S if self.is_inbound else OUTBOUND_MARGIN_S
 
     def reshape(self, shape: TunnelShape, now: float) -> None:
-        """Take another shape; tunnels of a length that it does not allow are replaced soon."""
+        """Take another shape; tunnels that it does not allow are replaced soon."""
         if shape == self.shape:
             return
-        has_other_length = (shape.length, shape.length_variance) != (
-            self.shape.length,
-            self.shape.length_variance,
+        old = self.shape
+        has_other_tunnels = (shape.length, shape.length_variance, shape.explicit_peers) != (
+            old.length,
+            old.length_variance,
+            old.explicit_peers,
         )
+        self.lacks_peers = False
         self.shape = shape
         self._failed_builds = 0
         self._build_at = min(self._build_at, now)
-        if has_other_length:
+        if has_other_tunnels:
             for tunnel in self._renew_at:
                 self._renew_at[tunnel] = min(self._renew_at[tunnel], now)
 
@@ -130,6 +137,14 @@ class PoolSide(Generic[TunnelT]):
     def note_no_routers(self, now: float) -> None:
         """There was nobody to build through; look again soon."""
         self._build_at = now + 0.5
+
+    def note_no_peers(self, now: float) -> bool:
+        """Too few explicit peers can be hops; True if unknown ones should be looked up now."""
+        self.lacks_peers = True
+        is_due = self._peers_wanted_at is None or now - self._peers_wanted_at >= _PEERS_WANTED_S
+        if is_due:
+            self._peers_wanted_at = now
+        return is_due
 
     def missing(self, now: float) -> int:
         """How many builds to start now."""
@@ -205,6 +220,11 @@ class TunnelPool:
     ) -> InboundTunnel | None:
         """A tunnel for replies; None if there is none."""
         return self.inbound.pick(now, avoid)
+
+    @property
+    def lacks_peers(self) -> bool:
+        """True if a direction cannot be built because too few explicit peers can be hops."""
+        return self.inbound.lacks_peers or self.outbound.lacks_peers
 
     def __repr__(self) -> str:
         kind = "exploratory" if self.is_exploratory else "client"

@@ -10,6 +10,9 @@ it must be able to reach us. The others are put in an order that is fixed for ea
 unpredictable (tunnel-implementation.md "Peer Ordering"), so that repeated builds show a watching
 hop always the same neighbours.
 
+An owner may name the only routers that come into question. Then the diversity of hops is the
+owner's business: they may well be the owner's own.
+
 Candidates are digested once for each router info; a choice looks at a random sample, so its cost
 does not grow with the network.
 """
@@ -17,7 +20,7 @@ does not grow with the network.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -174,16 +177,19 @@ class HopSelector:
         order_key: bytes = b"",
         discouraged: Set[bytes] = frozenset(),
         may_shorten: bool = False,
+        only: Sequence[bytes] = (),
     ) -> list[BuildHop] | None:
         """Hops in the direction of the data, or None if there are not enough routers.
 
         ``discouraged``: routers that the pool already leans on as neighbours. ``may_shorten``: take
-        fewer hops (at least 1) rather than none.
+        fewer hops (at least 1) rather than none. ``only``: hashes of the routers that may be hops,
+        if there are any.
         """
         self._refresh(now)
+        named = self._named(only) if only else None
         chosen: list[Candidate] = []
         for _ in range(length):
-            candidate = self._choose(chosen, not chosen, now, is_client, discouraged)
+            candidate = self._choose(chosen, not chosen, now, is_client, discouraged, named)
             if candidate is None:
                 break
             chosen.append(candidate)
@@ -203,12 +209,14 @@ class HopSelector:
         now: float,
         is_client: bool,
         discouraged: Set[bytes],
+        named: list[Candidate] | None,
     ) -> Candidate | None:
         taken = {c.router_hash for c in chosen}
         groups = frozenset().union(*(c.groups for c in chosen))
         families = {c.family for c in chosen if c.family}
-        sample = [c for c in self._sample(is_near) if c.router_hash not in taken]
-        if not self._allow_private:
+        sample = self._sample(is_near) if named is None else named
+        sample = [c for c in sample if c.router_hash not in taken]
+        if not self._allow_private and named is None:
             sample = [c for c in sample if not c.groups & groups and c.family not in families]
         peers = self._peers
         if is_near:
@@ -251,6 +259,22 @@ class HopSelector:
             if point < 0:
                 return candidate
         return group[-1]
+
+    def unknown(self, router_hashes: Iterable[bytes]) -> list[bytes]:
+        """Those of the routers of which we have no router info."""
+        return [one for one in router_hashes if self._directory.get_router(one) is None]
+
+    def _named(self, router_hashes: Iterable[bytes]) -> list[Candidate]:
+        """Those of the routers that can be hops at all."""
+        found: list[Candidate] = []
+        for router_hash in dict.fromkeys(router_hashes):
+            info = self._directory.get_router(router_hash)
+            if info is None or router_hash == self._own_hash:
+                continue
+            candidate = digest(info, self._allow_private, self._has_ipv6)
+            if candidate is not None:
+                found.append(candidate)
+        return found
 
     def _sample(self, is_near: bool) -> list[Candidate]:
         candidates = self._candidates

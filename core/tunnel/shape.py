@@ -16,3 +16,5 @@ class TunnelShape:
     length_variance: int = 0
     """Positive: add 0..n hops at random; negative: add or remove up to n (i2ptunnel's meaning)."""
     backup_quantity: int = 0
+    explicit_peers: tuple[bytes, ...] = ()
+    """Hashes of the only routers that may be hops; empty: any. Rules of diversity do not hold."""

@@ -17,6 +17,7 @@ from i2ptunnel.config.faults import Faults, Mark, join
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.nodes import Mapping, Node
+from i2ptunnel.config.router_model import HOPS_MAX, ShapeSection
 from i2ptunnel.config.tunnel_kinds import LASTING_SUFFIX, targets_of
 from i2ptunnel.config.tunnel_models import (
     AuthSection,
@@ -239,6 +240,8 @@ class _Checker:
                 self.fault(
                     ("tunnels", name, "docroot"), "target is set too", "keep either of the two"
                 )
+        for direction in ("inbound", "outbound"):
+            self._check_explicit_peers(name, direction, getattr(tunnel, direction))
         if isinstance(tunnel, ProxySection):
             self._check_auth(name, tunnel.auth)
         if isinstance(tunnel, ListeningSection) and tunnel.listen.is_unix and tunnel.allow:
@@ -321,6 +324,22 @@ class _Checker:
         names = [client.name for client in section.clients]
         for twice in {one for one in names if names.count(one) > 1}:
             self.fault((*where, "clients"), f"{twice} is in the list twice", "use different names")
+
+    def _check_explicit_peers(self, name: str, direction: str, shape: ShapeSection) -> None:
+        peers = shape.explicit_peers
+        where = ("tunnels", name, direction, "explicit_peers")
+        longest = min(shape.length + abs(shape.length_variance), HOPS_MAX)
+        for index, peer in enumerate(peers):
+            if peer in peers[:index]:
+                self.fault((*where, index), "is in the list twice", "leave it out here")
+        if peers and not longest:
+            self.fault(where, "tunnels of length 0 have no hops", "leave out either of the two")
+        elif peers and len(set(peers)) < longest:
+            self.fault(
+                where,
+                f"{len(set(peers))} routers are too few for tunnels of {longest} hops",
+                f"write at least {longest} hashes of routers, or make the tunnels shorter",
+            )
 
     def _check_new_keys(self, name: str, tunnel: ClientSection) -> None:
         where = ("tunnels", name, "new_keys")

@@ -29,7 +29,9 @@ from i2ptunnel.config.network_kinds import (
     UrlKind,
 )
 from i2ptunnel.config.options import Section, option
+from i2ptunnel.config.tunnel_kinds import RouterHashKind
 
+HOPS_MAX = 7
 _PROXY = Maybe(UrlKind("socks5", "http", bare=True))
 
 
@@ -37,19 +39,27 @@ _PROXY = Maybe(UrlKind("socks5", "http", bare=True))
 class ShapeSection:
     """How the router tunnels of one direction look."""
 
-    length: int = option(Number(0, 7), "hops in each tunnel; 0 gives no anonymity", default=3)
+    length: int = option(
+        Number(0, HOPS_MAX), "hops in each tunnel; 0 gives no anonymity", default=3
+    )
     quantity: int = option(Number(1, 16), "tunnels in use at the same time", default=2)
     length_variance: int = option(
         Number(-2, 2), "random change of the length, up to this many hops", default=0
     )
     backup_quantity: int = option(Number(0, 16), "tunnels kept in reserve", default=0)
+    explicit_peers: tuple[bytes, ...] = option(
+        ListOf(RouterHashKind(), count_max=64),
+        "the only routers that may be hops, at least as many as there are hops; they may belong "
+        "together, and who knows them knows where to watch; empty: any",
+        default=(),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExploratoryShapeSection:
     """How the router's own tunnels of one direction look."""
 
-    length: int = option(Number(0, 7), "hops in each tunnel", default=2)
+    length: int = option(Number(0, HOPS_MAX), "hops in each tunnel", default=2)
     quantity: int = option(Number(1, 16), "tunnels in use at the same time", default=2)
     length_variance: int = option(
         Number(-2, 2), "random change of the length, up to this many hops", default=0

@@ -77,6 +77,13 @@ class KeyKind(ScalarKind[bytes]):
         return {"type": "string", "minLength": 43, "maxLength": 44}
 
 
+class RouterHashKind(KeyKind):
+    """The hash of a router."""
+
+    word = "router hash"
+    right = "write the hash of a router in base64 (44 characters)"
+
+
 class _KeyedMap(Kind[tuple[tuple[K, T], ...]], Generic[K, T]):
     """A mapping whose keys are all of one kind, and its values of another."""
 

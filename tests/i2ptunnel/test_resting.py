@@ -16,7 +16,7 @@ from i2ptunnel.tunnels.base import RestPolicy
 from tests.support.deterministic import SeededEntropy
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession
 
-SHAPES = (TunnelShape(3, 3, 0, 1), TunnelShape(2, 2))
+SHAPES = (TunnelShape(3, 3, 0, 1, (b"p" * 32,)), TunnelShape(2, 2))
 
 
 class Reshaped(LoopbackSession):
@@ -27,6 +27,7 @@ class Reshaped(LoopbackSession):
         self.shapes: list[tuple[int, int, int]] = []
 
     def reshape(self, inbound: TunnelShape, outbound: TunnelShape) -> None:
+        assert inbound.explicit_peers == SHAPES[0].explicit_peers
         self.shapes.append((inbound.quantity, inbound.backup_quantity, outbound.quantity))
 
 

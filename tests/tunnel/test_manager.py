@@ -7,7 +7,14 @@ import pytest
 from core.base.errors import LocalError
 from core.i2np.message import make_standard
 from core.tunnel.delivery import DeliveryKind
-from core.tunnel.events import BuildFinished, LeasesChanged, TunnelLost, TunnelReady, TunnelTested
+from core.tunnel.events import (
+    BuildFinished,
+    LeasesChanged,
+    RoutersWanted,
+    TunnelLost,
+    TunnelReady,
+    TunnelTested,
+)
 from core.tunnel.records import LONG, SHORT, RecordFormat
 from core.tunnel.shape import TunnelShape
 from tests.tunnel.mesh import Mesh
@@ -293,3 +300,61 @@ def test_a_build_whose_gateway_is_the_endpoint_that_delivers_it(fmt: RecordForma
     # There is only one other router, so every request after the first meets this case.
     assert ready(mesh)
     assert len(mesh.routers[1].transit) >= 4
+
+
+def test_a_pool_of_named_routers_uses_no_others() -> None:
+    mesh = Mesh(9)
+    near = tuple(router.hash for router in mesh.routers[1:4])
+    far = tuple(router.hash for router in mesh.routers[4:7])
+    router = mesh.routers[0]
+    router.manager.add_pool("exploratory", TWO, TWO, 0.0, is_exploratory=True)
+    pool = router.manager.add_pool(
+        "client",
+        TunnelShape(2, 2, explicit_peers=near),
+        TunnelShape(2, 2, explicit_peers=far),
+        0.0,
+    )
+    mesh.run(1500)
+    built = [event for _, event in router.seen(BuildFinished, "client")]
+    for is_inbound, named in ((True, near), (False, far)):
+        mine = [
+            e.hops for e in built if isinstance(e, BuildFinished) and e.is_inbound == is_inbound
+        ]
+        assert len(mine) >= 4 and {hop for hops in mine for hop in hops} == set(named)
+    assert pool.is_ready(mesh.now) and not pool.lacks_peers
+
+
+def test_named_routers_that_are_missing_are_looked_up_and_waited_for() -> None:
+    mesh = Mesh(6)
+    router = mesh.routers[0]
+    known, late = mesh.routers[1], mesh.routers[2]
+    del router.directory.infos[late.hash]
+    router.manager.add_pool("exploratory", TWO, TWO, 0.0, is_exploratory=True)
+    shape = TunnelShape(2, 2, explicit_peers=(known.hash, late.hash))
+    pool = router.manager.add_pool("client", shape, shape, 0.0)
+    mesh.run(45)
+    assert pool.lacks_peers and not pool.inbound.tunnels and not pool.outbound.tunnels
+    wanted = router.seen(RoutersWanted, "client")
+    assert {event.router_hashes for _, event in wanted} == {(late.hash,)}  # type: ignore[union-attr]
+    assert len(wanted) == 4, "for each direction, now and half a minute later"
+    router.directory.infos[late.hash] = late.info
+    mesh.run(50)
+    assert pool.is_ready(mesh.now) and not pool.lacks_peers
+
+
+def test_naming_routers_replaces_the_tunnels_through_others() -> None:
+    mesh = Mesh(8)
+    start(mesh, client=TWO)
+    mesh.run(5)
+    manager = mesh.routers[0].manager
+    pool = manager.pool("client")
+    assert pool is not None
+    named = tuple(router.hash for router in mesh.routers[1:4])
+    shape = TunnelShape(2, 2, explicit_peers=named)
+    manager.reshape("client", shape, shape, mesh.now)
+    mesh.run(10)
+    good = [t for t in pool.outbound.tunnels if set(t.hops) <= set(named)]
+    assert len(good) >= 2
+    mesh.run(700)
+    assert all(set(t.hops) <= set(named) for t in pool.outbound.tunnels)
+    assert all(set(t.hops) <= set(named) for t in pool.inbound.tunnels)

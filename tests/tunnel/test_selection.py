@@ -143,6 +143,42 @@ def test_inner_hops_keep_their_order_within_a_pool() -> None:
     assert orders[b"pool one"] != orders[b"pool two"]
 
 
+@pytest.mark.parametrize("inbound", [False, True])
+def test_named_routers_and_no_others(inbound: bool) -> None:
+    infos = [info(i) for i in range(20)]
+    chooser = selector(infos)
+    named = [i.hash for i in infos[3:7]]
+    seen = {h for _ in range(60) for h in path(chooser, 3, is_inbound=inbound, only=named)}
+    assert seen == set(named)
+    assert chooser.select(5, 0, is_inbound=inbound, is_client=True, only=named) is None
+    assert len(path(chooser, 4, is_inbound=inbound, only=named * 2)) == 4
+
+
+def test_named_routers_may_belong_together() -> None:
+    infos = [info(0, "5.5.1.1", family="us"), info(1, "5.5.2.2", family="us"), info(2)]
+    chooser = selector(infos)
+    assert chooser.select(3, 0, is_inbound=False, is_client=True) is None
+    assert len(path(chooser, 3, only=[i.hash for i in infos])) == 3
+
+
+def test_named_routers_that_cannot_be_hops() -> None:
+    infos = [info(0), info(1, caps="OU"), info(2)]
+    unknown = info(3).hash
+    chooser = HopSelector(infos[2].hash, Directory(infos), Opinions(), SeededEntropy(1))
+    named = [*(i.hash for i in infos), unknown]
+    assert path(chooser, 1, only=named) == [infos[0].hash]
+    assert chooser.select(2, 0, is_inbound=False, is_client=True, only=named) is None
+    assert chooser.unknown(named) == [unknown]
+
+
+def test_named_routers_are_used_even_if_they_failed_lately() -> None:
+    infos = [info(i) for i in range(5)]
+    opinions = Opinions()
+    opinions.unusable = {infos[0].hash}
+    chooser = selector(infos, opinions)
+    assert set(path(chooser, 2, only=[i.hash for i in infos[:2]])) == {i.hash for i in infos[:2]}
+
+
 def test_new_router_infos_are_seen() -> None:
     infos = [info(i) for i in range(2)]
     directory = Directory(infos)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.api import StreamingOptions
+from core.api import StreamingOptions, TunnelShape
 from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.faults import ConfigError
@@ -22,7 +22,7 @@ from i2ptunnel.config.tunnel_models import (
     HttpServerSection,
 )
 from i2ptunnel.config.tunnel_parts import StreamingSection
-from i2ptunnel.sessions import streaming_options
+from i2ptunnel.sessions import streaming_options, tunnel_shape
 from tests.support.deterministic import SeededEntropy
 
 ONE = PrivateKeys.generate_destination(SeededEntropy("one")).destination
@@ -255,6 +255,40 @@ def test_faults_of_streaming(option: str, words: str) -> None:
 def test_streaming_of_types_without_streams(kind: str) -> None:
     with pytest.raises(ConfigError, match="streaming"):
         tunnel("listen: 127.0.0.1:9\n    destination: a.i2p\n    streaming: {}", kind)
+
+
+PEERS = tuple(bytes((number,)) * 32 for number in (1, 2, 3))
+
+
+def test_explicit_peers() -> None:
+    hashes = ", ".join(b64encode(peer) for peer in PEERS)
+    given = tunnel(f"target: 127.0.0.1:9\n    inbound: {{explicit_peers: [{hashes}]}}", "server")
+    assert given.inbound.explicit_peers == PEERS
+    assert given.outbound.explicit_peers == ()
+    assert tunnel_shape(given.inbound) == TunnelShape(3, 2, explicit_peers=PEERS)
+
+
+@pytest.mark.parametrize(
+    ("shape", "place", "words"),
+    [
+        ("{explicit_peers: ^[$1, $2]}", "", "2 routers are too few for tunnels of 3 hops"),
+        ("{length: 2, length_variance: 1, explicit_peers: ^[$1, $2]}", "", "tunnels of 3 hops"),
+        ("{length: 2, length_variance: -1, explicit_peers: ^[$1, $2]}", "", "tunnels of 3 hops"),
+        ("{length: 1, explicit_peers: [$1, $2, ^$1]}", "[2]", "twice"),
+        ("{length: 0, explicit_peers: ^[$1]}", "", "have no hops"),
+        ("{explicit_peers: [^short]}", "[0]", "hash of a router"),
+        ("{explicit_peers: ^$1}", "", "list"),
+    ],
+)
+def test_faults_of_explicit_peers(shape: str, place: str, words: str) -> None:
+    for number in (0, 1):
+        shape = shape.replace(f"${number + 1}", b64encode(PEERS[number]))
+    column = len("    outbound: ") + shape.index("^") + 1
+    with pytest.raises(ConfigError) as caught:
+        tunnel(f"target: 127.0.0.1:9\n    outbound: {shape.replace('^', '')}", "server")
+    (line,) = str(caught.value).splitlines()
+    assert f":5:{column}: tunnels.a.outbound.explicit_peers{place}: " in line
+    assert words in line
 
 
 def test_no_service_is_the_listener_of_another_tunnel() -> None:
