@@ -43,7 +43,15 @@ from i2ptunnel.tunnels.base import RestPolicy, SessionRequest
 
 OpenSession = Callable[[SessionConfig], Awaitable[I2pSession]]
 _Key = tuple[
-    str, ShapeSection, ShapeSection, bool, RestPolicy, EncryptedSection, StreamingSection, bool
+    str,
+    ShapeSection,
+    ShapeSection,
+    bool,
+    RestPolicy,
+    EncryptedSection,
+    StreamingSection,
+    bool,
+    bool,
 ]
 
 SHARED_NAME = "shared clients"
@@ -228,6 +236,7 @@ class SessionPool:
                     answer_pings=request.publish and request.answer_pings,
                 ),
                 encrypted=encrypted_options(request.encrypted, daily),
+                is_multihomed=request.is_multihomed,
                 lasting=lasting,
             )
         )
@@ -247,6 +256,7 @@ class SessionPool:
             request.encrypted,
             request.streaming,
             request.answer_pings,
+            request.is_multihomed,
         )
 
 

@@ -66,5 +66,8 @@ class SessionConfig:
     streaming: StreamingOptions = field(default_factory=StreamingOptions)
     encrypted: EncryptedLeaseSetOptions | None = None
     """How a published lease set is encrypted; None: it is readable for everybody."""
+    is_multihomed: bool = False
+    """Other routers are the same destination, too: publish often. Floodfills keep the newest lease
+    set only, and visitors of a router that is gone wait for one of another router."""
     lasting: LastingKeys | None = None
     """What was kept from the last time, for ``keys`` only; None: new ones."""

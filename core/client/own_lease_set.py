@@ -7,6 +7,7 @@ one is published, and moves to another key at UTC midnight (encryptedleaseset.md
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable
 
 from core.base.calendar import day_number, seconds_to_midnight
@@ -28,6 +29,8 @@ logger = logging.getLogger("core.client")
 SETTLE_S = 0.5
 #: The day must have changed for sure when the lease set of the new day is built.
 MIDNIGHT_MARGIN_S = 0.25
+#: With other routers under the same keys: shortest time until the next one, twice that the longest.
+MULTIHOMED_S = 40.0
 
 
 class OwnLeaseSet:
@@ -42,6 +45,7 @@ class OwnLeaseSet:
         "_daily_keys",
         "_encrypted",
         "_entropy",
+        "_is_multihomed",
         "_is_published",
         "_keys",
         "_static",
@@ -60,8 +64,11 @@ class OwnLeaseSet:
         wall: WallClock,
         entropy: Entropy,
         options: EncryptedLeaseSetOptions | None = None,
+        *,
+        is_multihomed: bool = False,
     ) -> None:
         self._keys = keys
+        self._is_multihomed = is_multihomed
         self._static = static
         self._is_published = is_published
         self._wall = wall
@@ -129,6 +136,9 @@ class OwnLeaseSet:
         )[:LEASES_MAX]
         if self.is_encrypted:
             self.due_at = now + seconds_to_midnight(wall_s) + MIDNIGHT_MARGIN_S
+        if self._is_multihomed:
+            again_s = MULTIHOMED_S + self._entropy.randbelow(int(MULTIHOMED_S))
+            self.due_at = min(self.due_at or math.inf, now + again_s)
         if not leases:
             return None
         published_s = max(int(wall_s), self.published_s + 1)

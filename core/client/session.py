@@ -103,7 +103,15 @@ class ClientEngine:
         self._netdb = netdb
         self._wall = wall
         self._entropy = entropy
-        self.own = OwnLeaseSet(keys, static, config.publish, wall, entropy, config.encrypted)
+        self.own = OwnLeaseSet(
+            keys,
+            static,
+            config.publish,
+            wall,
+            entropy,
+            config.encrypted,
+            is_multihomed=config.is_multihomed,
+        )
         self._offers = LeaseSetOffers(self.own, is_hidden=not config.publish)
         self._outlet = Outlet(pool, self.ratchet, self.own, self._offers, self.stats, wall, entropy)
         self._published_key: bytes | None = None

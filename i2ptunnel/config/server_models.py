@@ -70,6 +70,12 @@ class ServerSection(TunnelSection):
     answer_pings: bool = option(
         Flag(), "answer pings (of streams), by which others can see that it is there", default=True
     )
+    multihomed: bool = option(
+        Flag(),
+        "other routers serve with a copy of the key file, too: publish every minute, so that "
+        "visitors of one that is gone soon come to another",
+        default=False,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,7 @@ class SessionRequest:
     encrypted: EncryptedSection = NOT_ENCRYPTED
     answer_pings: bool = True
     streaming: StreamingSection = USUAL_STREAMING
+    is_multihomed: bool = False
 
 
 async def close_own_session(session: I2pSession) -> None:
@@ -229,8 +230,9 @@ class Tunnel(ABC, Generic[ModelT]):
         model = self.model
         keys: str | None
         rest = RestPolicy(reduce_after_s=model.reduce_after, reduce_to=model.reduce_to)
-        encrypted, answer_pings = NOT_ENCRYPTED, True
+        encrypted, answer_pings, is_multihomed = NOT_ENCRYPTED, True, False
         if isinstance(model, ServerSection):
+            is_multihomed = model.multihomed
             keys, is_shared, publish = model.keys or f"{self.name}.dat", False, True
             encrypted, answer_pings = model.encrypted, model.answer_pings
         elif isinstance(model, ClientSection):
@@ -257,6 +259,7 @@ class Tunnel(ABC, Generic[ModelT]):
             encrypted,
             answer_pings,
             streaming,
+            is_multihomed,
         )
 
     async def _open_session(self) -> I2pSession:

@@ -155,6 +155,7 @@ class World:
         publish: bool = False,
         encrypted: EncryptedLeaseSetOptions | None = None,
         lasting: LastingKeys | None = None,
+        is_multihomed: bool = False,
         clock_error_s: float = 0.0,
         streaming: StreamingOptions | None = None,
     ) -> Party:
@@ -171,6 +172,7 @@ class World:
                 publish=publish,
                 encrypted=encrypted,
                 streaming=streaming or StreamingOptions(),
+                is_multihomed=is_multihomed,
                 lasting=lasting,
             ),
             keys,

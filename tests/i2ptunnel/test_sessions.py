@@ -17,18 +17,30 @@ from core.crypto.x25519 import X25519Key
 from core.data.daily_keys import make_daily_keys, write_daily_keys
 from core.data.identity import Destination
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
+from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_models import CONNECT_TIMEOUT_MAX_S
+from i2ptunnel.config.tunnel_models import (
+    CONNECT_TIMEOUT_MAX_S,
+    HttpClientSection,
+    ServerSection,
+    ServerTunnelSection,
+    TunnelSection,
+    UdpServerSection,
+)
 from i2ptunnel.config.tunnel_parts import (
     EncryptedSection,
     LeaseSetClientSection,
     StreamingSection,
 )
 from i2ptunnel.keyfiles import generate_keys, load_or_create_keys, read_keys, write_new_keys
+from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.resting import RestingSession
 from i2ptunnel.sessions import SessionPool, encrypted_options
 from i2ptunnel.tunnels.base import RestPolicy, SessionRequest
+from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 from tests.support.deterministic import SeededEntropy
+from tests.support.loopback_session import LoopbackNetwork
+from tests.support.tunnel_bench import context
 
 SHAPE = ShapeSection()
 
@@ -143,6 +155,33 @@ def test_streaming_of_sessions(tmp_path: Path) -> None:
         assert (options.ack_delay_max_s, options.keepalive_s) == (0.2, 30.0)
         assert options.ends_inactive and not usual.config.streaming.ends_inactive
         assert options.connect_timeout_s >= CONNECT_TIMEOUT_MAX_S
+
+    asyncio.run(main())
+
+
+def test_what_tunnels_ask_for(tmp_path: Path) -> None:
+    network = LoopbackNetwork()
+    other = StreamingSection(max_window=64)
+    models: list[TunnelSection] = [
+        ServerTunnelSection(target=Endpoint("127.0.0.1", 9), streaming=other, multihomed=True),
+        HttpClientSection(listen=Endpoint("127.0.0.1", 0), streaming=other),
+        UdpServerSection(target=Endpoint("127.0.0.1", 9), multihomed=True),
+    ]
+    for model in models:
+        tunnel = TUNNEL_CLASSES[model.TYPE](model, context("a", network, FileResolver(tmp_path)))
+        asked = tunnel.session_request()
+        has_streams = not isinstance(model, UdpServerSection)
+        assert asked.streaming == (other if has_streams else StreamingSection())
+        assert asked.is_multihomed is isinstance(model, ServerSection)
+
+
+def test_a_site_with_other_homes(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path)
+        site = replace(request("site", keys="site.dat", shared=False), publish=True)
+        for is_multihomed in (False, True):
+            session: Any = await pool.open(replace(site, is_multihomed=is_multihomed))
+            assert session.config.is_multihomed is is_multihomed
 
     asyncio.run(main())
 

@@ -257,6 +257,15 @@ def test_streaming_of_types_without_streams(kind: str) -> None:
         tunnel("listen: 127.0.0.1:9\n    destination: a.i2p\n    streaming: {}", kind)
 
 
+@pytest.mark.parametrize("kind", ["httpserver", "streamrserver"])
+def test_multihomed(kind: str) -> None:
+    base = {"httpserver": "target: 127.0.0.1:9", "streamrserver": "listen: 127.0.0.1:9"}[kind]
+    assert not tunnel(base, kind).multihomed
+    assert tunnel(lines(base, "multihomed: true"), kind).multihomed
+    with pytest.raises(ConfigError, match=r":5:17: tunnels\.a\.multihomed: .*write true"):
+        tunnel(lines(base, "multihomed: yes"), kind)
+
+
 PEERS = tuple(bytes((number,)) * 32 for number in (1, 2, 3))
 
 
