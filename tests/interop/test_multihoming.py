@@ -14,7 +14,7 @@ from tests.interop.conftest import TWO_HOPS, site_name
 from tests.support import curl
 from tests.support.appliance import Appliance, run_command
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(400)]
 
 CARRIERS = 4
 HOMES = (4, 5)
