@@ -22,6 +22,10 @@ ACTIVE_S = 180.0
 #: Searches for the lease set of a remote that does not answer.
 SEARCH_FIRST_S = 2.0
 SEARCH_LAST_S = 15.0
+#: After a silence of this length another path may be taken: nothing can be overtaken.
+PAUSE_S = 5.0
+#: An answer that takes longer says nothing of the path.
+ANSWER_MAX_S = 30.0
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +62,10 @@ class Remote:
     """Nothing came back since a path to it failed."""
     moved_at: float = 0.0
     """When a lease set was found that has none of the leases of the one before."""
+    asked_at: float | None = None
+    """When something was sent after a pause, until anything comes back."""
+    answer_s: dict[Lease, float] = field(default_factory=dict)
+    """How long the first answer took, through each lease of the lease set."""
     searches: int = 0
     search_at: float = 0.0
 
@@ -78,11 +86,16 @@ class Remote:
         self.lease_set = lease_set
         self.leases_end_ms = max((lease.end_ms for lease in _leases(lease_set)), default=0)
         self.static = static
-        if self.lease is not None and self.lease not in _leases(lease_set):
+        leases = _leases(lease_set)
+        self.answer_s = {lease: self.answer_s[lease] for lease in leases if lease in self.answer_s}
+        if self.lease is not None and self.lease not in leases:
             self.lease = None
 
     def choose_lease(self, wall_ms: int, entropy: Entropy) -> Lease | None:
-        """The lease in use while it lasts, else a random one of those that last longest."""
+        """The lease in use while it lasts, else one of those that last longest.
+
+        Of two random ones the faster; one that was never tried counts as fast.
+        """
         if self.lease is not None and self.lease.end_ms > wall_ms + LEASE_MARGIN_MS:
             return self.lease
         alive = [
@@ -93,8 +106,18 @@ class Remote:
         trusted = [lease for lease in alive if lease.gateway != self.avoid_gateway] or alive
         lasting = [lease for lease in trusted if lease.end_ms > wall_ms + LEASE_REFRESH_MS]
         candidates = lasting or trusted
-        self.lease = candidates[entropy.randbelow(len(candidates))] if candidates else None
+        if not candidates:
+            self.lease = None
+            return None
+        two = [candidates[entropy.randbelow(len(candidates))] for _ in range(2)]
+        self.lease = min(two, key=lambda lease: self.answer_s.get(lease, 0.0))
         return self.lease
+
+    def begin_sending(self, now: float) -> None:
+        """Something is about to be sent: after a pause on a path that is chosen anew."""
+        if self.sent_at and now - max(self.sent_at, self.heard_at) > PAUSE_S:
+            self.lease = self.outbound = None
+            self.asked_at = now
 
     def is_lease_set_old(self, wall_ms: int) -> bool:
         """True if the lease set ends so soon that a newer one should be asked for."""
@@ -103,6 +126,11 @@ class Remote:
     def heard(self, now: float) -> None:
         """A message came from it: what we know of it works."""
         self.heard_at = now
+        if self.asked_at is not None:
+            took_s = now - self.asked_at
+            if self.lease is not None and took_s < ANSWER_MAX_S:
+                self.answer_s[self.lease] = took_s
+            self.asked_at = None
         if self.is_suspect:
             self.is_suspect = False
             self.searches = 0
@@ -115,6 +143,7 @@ class Remote:
     def suspect_path(self, now: float) -> None:
         """What was sent lately did not arrive: another lease, and the owner picks a tunnel."""
         self.is_suspect = True
+        self.asked_at = None
         self.avoid_gateway = None if self.lease is None else self.lease.gateway
         self.lease = None
 

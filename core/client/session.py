@@ -373,6 +373,7 @@ class ClientEngine:
 
     def _is_reachable(self, remote: Remote, now: float) -> bool:
         """True if a message could be sent to it; asks for its lease set otherwise."""
+        remote.begin_sending(now)
         wall_ms = self._wall_ms()
         if remote.is_lease_set_old(wall_ms):
             self._look_up(remote, now)
