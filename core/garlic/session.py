@@ -52,8 +52,9 @@ SEND_WINDOW = 24
 SEND_WINDOW_LATER = 160
 SEND_WINDOW_MAX = 320
 """Java and i2pd: a look-ahead of 24 + N/2 at first; Java stops at 320, i2pd at 800."""
-UNDER_WAY_MAX = 1024
+UNDER_WAY_MAX = 512
 """Messages under way once the look-ahead has reached its most; see :meth:`RatchetSession.can_send`.
+i2pd and we look that far ahead, so only a Java receiver can lose a run that is longer.
 """
 _SEND_RESERVE = 4
 
