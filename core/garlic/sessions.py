@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from core.base.errors import DecodeError, LocalError
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
+from core.base.rates import Bucket
 from core.crypto.x25519 import X25519Key
 from core.garlic import handshake
 from core.garlic.cloves import (
@@ -77,7 +78,7 @@ _CROWDED_WINDOW = 96
 _SWEEP_S = 10.0
 _REPLAY_MAX = 50_000
 NEW_SESSIONS_PER_S = 100.0
-NEW_SESSIONS_BURST = 200.0
+NEW_SESSIONS_BURST = 200
 
 _new_tuple = tuple.__new__  # half the time of the constructor of a named tuple
 
@@ -113,8 +114,7 @@ class RatchetSessions:
         self._owed: dict[bytes, float] = {}
         self._replays = DuplicateFilter(REPLAY_PERIOD_S, _REPLAY_MAX)
         self._next_sweep: float | None = None
-        self._tokens = NEW_SESSIONS_BURST
-        self._tokens_at: float | None = None
+        self._new_sessions = Bucket(NEW_SESSIONS_PER_S, NEW_SESSIONS_BURST)
 
     def __len__(self) -> int:
         """Remotes with a session or a handshake."""
@@ -462,7 +462,7 @@ class RatchetSessions:
     def _open_new_session(self, ciphertext: bytes, now: float) -> Opened | None:
         if len(ciphertext) < handshake.NEW_SESSION_BYTES_MIN:
             raise DecodeError("garlic message too short for a new session")
-        if not self._take_token(now):
+        if not self._new_sessions.take(now):
             self.counters.over_rate += 1
             return None
         opened = handshake.open_new_session(self.static, self._start, ciphertext)
@@ -494,16 +494,6 @@ class RatchetSessions:
     def _note_window(self, remote: Remote, payload: Payload) -> None:
         if payload.receive_window is not None:
             remote.peer_window = payload.receive_window
-
-    def _take_token(self, now: float) -> bool:
-        if self._tokens_at is not None:
-            grown = self._tokens + (now - self._tokens_at) * NEW_SESSIONS_PER_S
-            self._tokens = min(NEW_SESSIONS_BURST, grown)
-        self._tokens_at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
 
     # ---- upkeep
 
