@@ -248,30 +248,36 @@ class Manager:
         tunnel = self._classes[entry.section.TYPE](entry.section, context)
         entry.tunnel = tunnel
         try:
+            # Before the start: keys that are replaced while it goes on are seen as changed.
+            key_watch = await self._key_watch(entry, context.logger)
             await tunnel.start()
             self._set(entry, TunnelState.BUILDING)
-            await self._watch_all(entry, tunnel)
+            await self._watch_all(entry, tunnel, key_watch)
         finally:
             entry.tunnel = None
             await self._stop_tunnel(entry, tunnel)
 
-    async def _watch_all(self, entry: _Entry, tunnel: Tunnel[Any]) -> None:
+    async def _key_watch(self, entry: _Entry, logger: logging.Logger) -> KeyWatch | None:
+        """For keys that have an end; raises FileFault."""
+        keys = key_file_of(entry.name, entry.section)
+        if keys is None:
+            entry.keys_expire_s = None
+            return None
+        section = entry.section
+        is_encrypted = isinstance(section, ServerSection) and section.encrypted.enabled
+        path = self._data_dir / keys
+        watch = await asyncio.to_thread(KeyWatch, path, logger, is_encrypted=is_encrypted)
+        entry.keys_expire_s = watch.expires_s
+        return None if watch.expires_s is None else watch
+
+    async def _watch_all(
+        self, entry: _Entry, tunnel: Tunnel[Any], key_watch: KeyWatch | None
+    ) -> None:
         """Follow readiness, and the keys if they have an end; raises what either raises."""
         watches = [asyncio.ensure_future(self._watch(entry, tunnel))]
-        keys = key_file_of(entry.name, entry.section)
+        if key_watch is not None:
+            watches.append(asyncio.ensure_future(key_watch.keep()))
         try:
-            if keys is not None:
-                section = entry.section
-                is_encrypted = isinstance(section, ServerSection) and section.encrypted.enabled
-                watch = await asyncio.to_thread(
-                    KeyWatch,
-                    self._data_dir / keys,
-                    tunnel.context.logger,
-                    is_encrypted=is_encrypted,
-                )
-                entry.keys_expire_s = watch.expires_s
-                if watch.expires_s is not None:
-                    watches.append(asyncio.ensure_future(watch.keep()))
             done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
