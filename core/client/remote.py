@@ -24,6 +24,12 @@ SEARCH_FIRST_S = 2.0
 SEARCH_LAST_S = 15.0
 #: After a silence of this length another path may be taken: nothing can be overtaken.
 PAUSE_S = 5.0
+#: How long another path is on trial before the next one is taken.
+PATH_TRIAL_S = 1.0
+#: Paths that failed one after the other until the session is suspected, not the paths.
+FAILED_PATHS = 2
+#: Failures that lie further apart have nothing to do with each other.
+FAILURES_APART_S = 60.0
 #: An answer that takes longer says nothing of the path.
 ANSWER_MAX_S = 30.0
 
@@ -58,6 +64,10 @@ class Remote:
     sent_at: float = 0.0
     used_at: float = float("-inf")
     """When something of the application's was last sent to it, or of its streams."""
+    failed_at: float = float("-inf")
+    """When a path to it failed."""
+    failed_paths: int = 0
+    """How many of them failed since anything was known to have arrived there."""
     is_suspect: bool = False
     """Nothing came back since a path to it failed."""
     moved_at: float = 0.0
@@ -70,11 +80,15 @@ class Remote:
     search_at: float = 0.0
 
     @property
-    def may_be_new(self) -> bool:
-        """Whether its router seems to have started anew, and to have lost its ratchet sessions.
+    def may_have_lost_us(self) -> bool:
+        """Whether it seems to have lost its ratchet session with us.
 
-        All tunnels were replaced, nothing came since then, and what was sent got no answer.
+        Its router started anew: all tunnels were replaced, nothing came since then, and what was
+        sent got no answer. Or we hear it, but whatever the path, nothing we send arrives: what is
+        lost in a row may be more than it looks ahead.
         """
+        if self.failed_paths > FAILED_PATHS:
+            return True
         return self.is_suspect and self.moved_at > self.heard_at
 
     def adopt(self, lease_set: AnyLeaseSet, static: bytes, now: float) -> None:
@@ -140,12 +154,21 @@ class Remote:
         self.searches += 1
         return min(SEARCH_FIRST_S * self.searches, SEARCH_LAST_S)
 
-    def suspect_path(self, now: float) -> None:
-        """What was sent lately did not arrive: another lease, and the owner picks a tunnel."""
+    def suspect_path(self, now: float) -> bool:
+        """What was sent lately did not arrive: another lease, and the owner picks a tunnel.
+
+        False if the path is so new that it must be tried first.
+        """
+        since_s = now - self.failed_at
+        if since_s < PATH_TRIAL_S:
+            return False
+        self.failed_at = now
+        self.failed_paths = self.failed_paths + 1 if since_s < FAILURES_APART_S else 1
         self.is_suspect = True
         self.asked_at = None
         self.avoid_gateway = None if self.lease is None else self.lease.gateway
         self.lease = None
+        return True
 
 
 def _leases(lease_set: AnyLeaseSet) -> tuple[Lease, ...]:

@@ -367,7 +367,7 @@ class ClientEngine:
         remote.adopt(lease_set, static, now)
         self._by_static[static] = remote
         if known is not None and lease_set.published_ms > known.published_ms:
-            if remote.may_be_new:
+            if remote.may_have_lost_us:
                 self.ratchet.doubt(static, now)
             self.streams.path_changed(remote.hash, now)
 
@@ -446,8 +446,9 @@ class ClientEngine:
             self._events.append(event)
 
     def _change_path(self, remote: Remote, now: float) -> None:
-        remote.suspect_path(now)
-        if remote.may_be_new and remote.static is not None:
+        if not remote.suspect_path(now):
+            return
+        if remote.may_have_lost_us and remote.static is not None:
             self.ratchet.doubt(remote.static, now)
         self._troubled.add(remote)
         if remote.outbound is not None:
@@ -465,6 +466,7 @@ class ClientEngine:
         for destination_hash, count in self.streams.take_delivered().items():
             known = self._remotes.get(destination_hash)
             if known is not None and known.static is not None:
+                known.failed_paths = 0
                 self.ratchet.note_delivered(known.static, count)
         for destination_hash in self.streams.remotes_to_serve():
             known = self._remotes.get(destination_hash)

@@ -54,7 +54,7 @@ SEND_WINDOW_MAX = 320
 """Java and i2pd: a look-ahead of 24 + N/2 at first; Java stops at 320, i2pd at 800."""
 UNDER_WAY_MAX = 512
 """Messages under way once the look-ahead has reached its most; see :meth:`RatchetSession.can_send`.
-i2pd and we look that far ahead, so only a Java receiver can lose a run that is longer.
+i2pd and we look that far ahead by then, so only a Java receiver can lose a run that is longer.
 """
 _SEND_RESERVE = 4
 
@@ -237,9 +237,11 @@ class RatchetSession:
 
     # ---- the peer's window
 
+    def _first_ahead(self) -> int:
+        return SEND_WINDOW if self._send.set_id == 0 else SEND_WINDOW_LATER
+
     def _look_ahead(self) -> int:
-        first = SEND_WINDOW if self._send.set_id == 0 else SEND_WINDOW_LATER
-        return min(self.send_window_max, first + (max(self._known, 0) >> 1))
+        return min(self.send_window_max, self._first_ahead() + (max(self._known, 0) >> 1))
 
     def _plan_ack_request(self) -> None:
         planned = max(self._known, 0) + (self._look_ahead() >> 2)
@@ -257,7 +259,7 @@ class RatchetSession:
         number = self._send.next_number
         ahead = self._look_ahead()
         if ahead >= self.send_window_max:
-            ahead = max(ahead, UNDER_WAY_MAX)
+            ahead = max(ahead, min(UNDER_WAY_MAX, self._first_ahead() + (self._known >> 1)))
         limit = max(self._known, 0) + ahead - _SEND_RESERVE
         return max(0, min(limit, MESSAGES_MAX) - number)
 

@@ -10,6 +10,8 @@ signal. Changes against the model, each for a property of I2P paths:
 * with random loss the probing gain is raised by the loss rate, else it could not grow at 20 %;
 * a round that loses more than ``LOSS_EXCESSIVE`` of its packets caps the window at what got
   through; the cap grows back by a twentieth per round;
+* after several timeouts in a row nothing of what was measured holds: the start begins anew. Probes
+  answered one by one over seconds would else be taken for the rate of the path, for good;
 * delays vary widely, since each hop repairs its own losses: while the rate is not known, the window
   grows by the usual delay instead of the smallest, and leaves within half a round trip;
 * the delay probe drains to half a window, not to four packets.
@@ -74,6 +76,8 @@ class Bbr:
         self._extra_round = 0
 
     def on_ack(self, sample: AckSample) -> None:
+        if sample.is_app_limited and self._is_queue_built(sample):
+            sample.is_app_limited = False
         self._update_round(sample)
         self._update_bandwidth(sample)
         self._update_extra(sample)
@@ -146,6 +150,10 @@ class Bbr:
         self._full_rounds += 1
         self._is_pipe_full = self._full_rounds >= FULL_PIPE_ROUNDS
 
+    def _is_queue_built(self, sample: AckSample) -> bool:
+        """So much is in flight that the path must be what limits the rate, whatever else does."""
+        return sample.in_flight > WINDOW_GAIN * self.bandwidth * self._delay
+
     def _enter(self, mode: int, pacing_gain: float, window_gain: float) -> None:
         self._mode = mode
         self._pacing_gain = pacing_gain
@@ -203,14 +211,14 @@ class Bbr:
                 self._enter(_STARTUP, STARTUP_GAIN, STARTUP_GAIN)
 
     def _set_rate(self, sample: AckSample) -> None:
-        if self.bandwidth:
-            rate = self._pacing_gain * self.bandwidth
-            if self._mode == _STARTUP and self._usual_delay:
-                rate = max(rate, STARTUP_PACE * self.window / self._usual_delay)
-            if self._is_pipe_full or rate > self.pacing_rate:
-                self.pacing_rate = rate
-        elif sample.rtt_s and not self.pacing_rate:
-            self.pacing_rate = STARTUP_GAIN * self._window_initial / sample.rtt_s
+        rate = self._pacing_gain * self.bandwidth
+        if self._usual_delay:
+            pace, window = 1.0, WINDOW_MIN
+            if self._mode == _STARTUP:
+                pace, window = STARTUP_PACE, self.window
+            rate = max(rate, pace * window / self._usual_delay)
+        if self._is_pipe_full or rate > self.pacing_rate:
+            self.pacing_rate = rate
 
     def _set_window(self, sample: AckSample) -> None:
         product = self.bandwidth * self._delay
@@ -230,8 +238,17 @@ class Bbr:
 
     def on_timeout(self, now: float) -> None:
         self.window = WINDOW_MIN
-        if self._mode == _PROBE_DELAY:
-            self._window_saved = 0.0
+        self._window_saved = 0.0
+        self._rates.clear()
+        self.bandwidth = self._full_bandwidth = 0.0
+        self._full_rounds = 0
+        self._is_pipe_full = False
+        self._extra = [0.0, 0.0]
+        self._delay_at = 0.0
+        self.pacing_rate = (
+            STARTUP_GAIN * WINDOW_MIN / self._usual_delay if self._usual_delay else 0.0
+        )
+        self._enter(_STARTUP, STARTUP_GAIN, STARTUP_GAIN)
 
     def on_spurious_loss(self, count: int) -> None:
         self._round_lost = max(0, self._round_lost - count)

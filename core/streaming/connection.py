@@ -10,7 +10,6 @@ resends; so a CLOSE that nobody acknowledges is given up early, and that counts 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -28,6 +27,7 @@ from core.streaming.events import (
     Reset,
     Writable,
 )
+from core.streaming.measured import PathMemory, StreamStats
 from core.streaming.options import MTU_MIN, StreamingOptions
 from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import CLOSE, DELAY_CHOKE_MIN, RESET, SYNCHRONIZE, Packet, build_packet
@@ -57,36 +57,6 @@ class StreamState(Enum):
     OPEN = "open"
     CLOSED = "closed"
     RESET = "reset"
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStats:
-    """Times in seconds, windows and counters in packets, rate in packets per second."""
-
-    rtt: float
-    rtt_minimum: float
-    window: float
-    pacing_rate: float
-    in_flight: int
-    sent: int
-    received: int
-    resent: int
-    lost: int
-    spurious: int
-    duplicates: int
-    refused: int
-    bytes_sent: int
-    bytes_received: int
-
-
-@dataclass(frozen=True, slots=True)
-class PathMemory:
-    """What an earlier stream to the same peer measured; ``at`` is monotonic time."""
-
-    at: float
-    smoothed: float
-    variance: float
-    window: float
 
 
 class StreamHost(Protocol):
@@ -347,7 +317,7 @@ class Stream:
                 sender.unchoke(now)
                 if delay_ms == 0:
                     self._receiver.ack_on_request(now, recovery.round_trip.smoothed)
-        elif is_progress and sender.is_choked:
+        elif is_progress and (sender.is_choked or sender.is_mending):
             sender.unchoke(now)
         if sequence or (self.state is StreamState.OPEN and not self._buffer.next_sequence):
             self._bytes_received += len(payload)
@@ -358,6 +328,8 @@ class Stream:
         self._last_activity = self._last_received = now
         if self.is_dead:
             return
+        if self._receiver.take_unheard():
+            self._host.emit(PathSuspect(self, 0))
         buffer = self._buffer
         if buffer.readable > self._readable_before:
             self._host.emit(Readable(self))

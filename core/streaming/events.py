@@ -65,7 +65,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class PathSuspect:
-    """``timeouts`` timeouts in a row without an answer: try other tunnels, another lease."""
+    """``timeouts`` timeouts in a row without an answer: try other tunnels, another lease.
+
+    0: the peer goes on repeating what was acknowledged, so it does not hear us.
+    """
 
     stream: Stream
     timeouts: int

@@ -21,9 +21,10 @@ from core.base.rates import Bucket
 from core.data.identity import Destination
 from core.data.offline import OfflineSignature
 from core.data.private_keys import PrivateKeys
-from core.streaming.connection import PathMemory, Stream, StreamState, is_close
+from core.streaming.connection import Stream, StreamState, is_close
 from core.streaming.events import Closed, Event, Reset, StreamOpened
 from core.streaming.limits import PeerRates
+from core.streaming.measured import PathMemory
 from core.streaming.options import StreamingOptions
 from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import (

@@ -28,6 +28,8 @@ HELD_PACKETS = 12
 #: our CLOSE is that ack, it answers
 CLOSE_ACK_DELAY_S = 0.050
 UNCHOKE_INTERVAL_S = 0.1
+#: a peer that for so long sends nothing but what it sent before does not get our acks
+UNHEARD_S = 1.0
 
 _pack_plain = PLAIN_HEADER.pack
 _IN_ORDER, _EARLY = Arrival.IN_ORDER, Arrival.EARLY
@@ -39,7 +41,10 @@ class Receiver:
     __slots__ = (
         "_ample",
         "_held",
+        "_is_unheard",
         "_release_at",
+        "_repeated_at",
+        "_repeated_since",
         "_told",
         "_trickle_at",
         "_unacked",
@@ -75,6 +80,10 @@ class Receiver:
         self._told = -1
         self._held = HELD_PACKETS
         self._release_at = 0.0
+        #: how much had arrived when the peer began to repeat itself, and since when it does
+        self._repeated_at = -1
+        self._repeated_since = 0.0
+        self._is_unheard = False
 
     def add(self, sequence: int, payload: bytes, now: float, round_trip_s: float) -> None:
         """Take a data packet (or SYN, or CLOSE) and decide when to acknowledge it."""
@@ -102,7 +111,22 @@ class Receiver:
             self.ack_at = now
         else:
             self.duplicates += 1
+            self._note_repeated(now)
             self.ack_soon(now)
+
+    def _note_repeated(self, now: float) -> None:
+        arrived = self.buffer.next_sequence + len(self.buffer.early)
+        if arrived != self._repeated_at or self.is_choking or self.unchokes:
+            self._repeated_at = arrived
+            self._repeated_since = now
+        elif now - self._repeated_since >= UNHEARD_S:
+            self._repeated_since = now
+            self._is_unheard = True
+
+    def take_unheard(self) -> bool:
+        """True, once, when the peer seems not to get our acks: it only repeats what we have."""
+        is_unheard, self._is_unheard = self._is_unheard, False
+        return is_unheard
 
     def ack_on_request(self, now: float, round_trip_s: float) -> None:
         """The peer asked for an ack at once: an answer that comes right now may carry it."""

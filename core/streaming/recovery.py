@@ -145,7 +145,7 @@ class Recovery:
             self.delivered,
             self._delivered_at,
             self._first_sent_at,
-            self._app_limited_until > self.delivered,
+            self.timeouts > 0 or self._app_limited_until > self.delivered,
         )
 
     def restart_timer(self, now: float) -> None:
@@ -212,8 +212,10 @@ class Recovery:
         if not count:
             return 0
         self._holes.difference_update(acked)
-        if rtt_sample > 0:
+        if rtt_sample > 0 and self.timeouts < TIMEOUTS_PERSISTENT:  # else the outage was measured
             round_trip.update(rtt_sample, now)
+        else:
+            rtt_sample = 0.0
         if spurious:
             self.spurious_total += spurious
             self._reorder_steps = min(self._reorder_steps + 1, 8)
@@ -331,6 +333,7 @@ class Recovery:
             self.lost_total += len(self.in_flight)
             self.in_flight.clear()
             self._reorder_deadline = 0.0
+            self.round_trip.minimum = 0.0  # another path may be a shorter one
             self.congestion.on_timeout(now)
             return min(self.lost)
         # The first probe is the newest packet: its ack lists every gap below it. If even that is

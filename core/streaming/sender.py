@@ -2,7 +2,8 @@
 
 Data packets are rebuilt with the current ack when they are resent; signed ones (SYN, CLOSE) are
 resent as they are. A choked sender stops and probes; i2pd: never unchokes explicitly, so an ack
-that makes progress without the option unchokes as well.
+that makes progress without the option unchokes as well. i2pd also chokes, with each ack, while it
+misses more packets than an ack can name: then only what is lost is sent, until nothing is.
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ class Sender:
         "is_connecting",
         "is_inbound",
         "is_keepalive_due",
+        "is_mending",
         "local_id",
         "mtu",
         "persist_at",
@@ -146,6 +148,8 @@ class Sender:
         self._ack_request_at = 0.0
         self._window_limit = float(options.window_max)
         self.is_choked = False
+        #: the peer misses too much: new data waits for the lost
+        self.is_mending = False
         self.persist_at = 0.0
         self._persist_s = PERSIST_MIN_S
 
@@ -175,21 +179,26 @@ class Sender:
         return True
 
     def choke(self, delay_ms: int, now: float) -> None:
-        """The peer has no room, or lost track: stop sending new data."""
+        """The peer has no room, or misses too much: stop sending new data."""
         assert delay_ms >= DELAY_CHOKE_MIN
-        recovery = self.recovery
-        if not self.is_choked:
-            self.is_choked = True
-            self._persist_s = max(PERSIST_MIN_S, recovery.round_trip.timeout)
-            is_overflow = delay_ms in _DELAYS_OVERFLOW
-            self.persist_at = now if is_overflow else now + self._persist_s
+        if not (self.is_choked or self.is_mending):
+            recovery = self.recovery
             outstanding = float(len(recovery.in_flight) + len(recovery.lost))
             limit = min(self._window_limit, outstanding) * 0.75
             self._window_limit = max(limit, CHOKED_WINDOW_MIN)
+        if delay_ms in _DELAYS_OVERFLOW:
+            if not self.is_mending and not self.recovery.lost and self.recovery.in_flight:
+                self._probe = self.recovery.lowest_unacked
+            self.is_mending = True
+        elif not self.is_choked:
+            self.is_choked = True
+            self._persist_s = max(PERSIST_MIN_S, self.recovery.round_trip.timeout)
+            self.persist_at = now + self._persist_s
         if delay_ms == DELAY_CHOKE_JAVA:
             self.congestion.limit(JAVA_WINDOW_MAX)
 
     def unchoke(self, now: float) -> None:
+        self.is_mending = False
         if self.is_choked:
             self.is_choked = False
             self.persist_at = 0.0
@@ -225,6 +234,11 @@ class Sender:
             return False
         return self.unsent <= self.mtu - self._keys.signature_length
 
+    @property
+    def _has_new(self) -> bool:
+        """Data that was never sent and may be."""
+        return bool(self.unsent) and not (self.is_mending and not self.recovery.is_idle)
+
     def _window(self) -> int:
         window = int(min(self.congestion.window, self._window_limit))
         if self.is_connecting:
@@ -245,7 +259,7 @@ class Sender:
         if self._hold_until:
             return self._hold_until
         has_lost = bool(self.recovery.lost) and not self.is_connecting
-        if not (self.unsent or has_lost or self.is_keepalive_due or self._is_close_ready):
+        if not (self._has_new or has_lost or self.is_keepalive_due or self._is_close_ready):
             return 0.0
         rate = self.congestion.pacing_rate
         if (
@@ -276,7 +290,7 @@ class Sender:
         if self.is_choked:
             return False
         lost = not self.is_connecting and bool(recovery.lost)
-        if not (lost or self.unsent or self.is_keepalive_due or self._is_close_pending):
+        if not (lost or self._has_new or self.is_keepalive_due or self._is_close_pending):
             return False
         window = self._window() - len(in_flight)
         if window <= 0:
@@ -289,13 +303,13 @@ class Sender:
             for sequence in sorted(recovery.lost)[:room]:
                 self._resend(sequence, now, out)
         left = room - (len(out) - before)
-        if left > 0 and (self.unsent or self.is_keepalive_due):
+        if left > 0 and (self._has_new or self.is_keepalive_due):
             self._send_data(now, left, out)
             left = room - (len(out) - before)
         if left > 0 and self._is_close_ready:
             self._send_close(now, out)
         self._tokens -= len(out) - before
-        has_more = bool(self.unsent or (recovery.lost and not self.is_connecting))
+        has_more = self._has_new or (bool(recovery.lost) and not self.is_connecting)
         if len(in_flight) >= self._window():
             return False
         if not has_more:

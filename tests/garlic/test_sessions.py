@@ -217,7 +217,7 @@ def test_window_without_evidence_is_small() -> None:
 def test_acknowledgements_open_the_window_to_its_limit() -> None:
     alice, bob = established()
     windows = []
-    for _ in range(700):
+    for _ in range(1200):
         bob.hear(alice.say(b"data"))
         alice.hear(bob.say_nothing())
         windows.append(alice.sessions.can_send(alice.other, 0.0))
