@@ -9,6 +9,8 @@ from core.base.ports import Entropy
 from core.data.blinded_address import BlindedTarget
 from core.data.lease_set import Lease
 from core.data.lease_set_variants import AnyLeaseSet
+from core.garlic.session import UNDER_WAY_MAX
+from core.streaming.recovery import RoundTrip
 from core.tunnel.tunnels import OutboundTunnel
 
 #: A lease that ends sooner is not used for what has just been sent.
@@ -24,6 +26,9 @@ SEARCH_FIRST_S = 2.0
 SEARCH_LAST_S = 15.0
 #: After a silence of this length another path may be taken: nothing can be overtaken.
 PAUSE_S = 5.0
+#: Packets of two tunnel messages that may wait on the way. i2pd: closes the link to the next hop,
+#: for everybody who uses it, once 500 messages wait for it.
+QUEUE_MAX = 192
 #: How long another path is on trial before the next one is taken.
 PATH_TRIAL_S = 1.0
 #: Paths that failed one after the other until the session is suspected, not the paths.
@@ -76,8 +81,37 @@ class Remote:
     """When something was sent after a pause, until anything comes back."""
     answer_s: dict[Lease, float] = field(default_factory=dict)
     """How long the first answer took, through each lease of the lease set."""
+    round_trip: RoundTrip = field(default_factory=RoundTrip)
+    """Of all streams together, on the path in use."""
+    measured_path: tuple[Lease | None, OutboundTunnel | None] = (None, None)
+    measured_from: float = 0.0
     searches: int = 0
     search_at: float = 0.0
+
+    @property
+    def under_way_max(self) -> int:
+        """How many packets may be under way: what travels, and a queue that no hop minds.
+
+        What is under way is on the way for the smoothed round trip, and if nothing waited it would
+        be for the smallest: the rest of the time it waits.
+        """
+        smoothed = self.round_trip.smoothed
+        waited = smoothed - self.round_trip.minimum
+        if waited * UNDER_WAY_MAX <= smoothed * QUEUE_MAX:
+            return UNDER_WAY_MAX
+        return int(QUEUE_MAX * smoothed / waited)
+
+    def delivered(self, round_trip_s: float, now: float) -> None:
+        """Something of ours has arrived there."""
+        self.failed_paths = 0
+        path = (self.lease, self.outbound)
+        if path != self.measured_path:
+            # What is acknowledged for the next round trip went the old way.
+            self.measured_path = path
+            self.measured_from = now + round_trip_s
+            self.round_trip = RoundTrip()
+        if now >= self.measured_from:
+            self.round_trip.update(round_trip_s, now)
 
     @property
     def may_have_lost_us(self) -> bool:

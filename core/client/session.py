@@ -463,15 +463,15 @@ class ClientEngine:
             self._look_up(remote, now)
 
     def _send_packets(self, now: float) -> None:
-        for destination_hash, count in self.streams.take_delivered().items():
+        for destination_hash, (count, round_trip_s) in self.streams.take_delivered().items():
             known = self._remotes.get(destination_hash)
             if known is not None and known.static is not None:
-                known.failed_paths = 0
+                known.delivered(round_trip_s, now)
                 self.ratchet.note_delivered(known.static, count)
         for destination_hash in self.streams.remotes_to_serve():
             known = self._remotes.get(destination_hash)
             if known is not None and known.static is not None:
-                self.streams.set_budget(destination_hash, self._budget(known.static, now))
+                self.streams.set_budget(destination_hash, self._budget(known, known.static, now))
         groups: dict[bytes, list[bytes]] = {}
         for packet in self.streams.packets_to_send(now):
             groups.setdefault(packet.remote_hash, []).append(wrap_packet(packet))
@@ -510,9 +510,9 @@ class ClientEngine:
     def _retry_by(self, at: float) -> None:
         self._retry_at = at if self._retry_at is None else min(at, self._retry_at)
 
-    def _budget(self, static: bytes, now: float) -> int:
-        """Stream packets that the ratchet session takes; its start has no room for bare acks."""
-        room = self.ratchet.can_send_existing(static, now)
+    def _budget(self, remote: Remote, static: bytes, now: float) -> int:
+        """Stream packets that session and path take; a session's start has no room for acks."""
+        room = self.ratchet.can_send_existing(static, now, remote.under_way_max)
         if room is not None:
             return room
         room = self.ratchet.can_send(static, now)

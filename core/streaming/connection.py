@@ -404,6 +404,11 @@ class Stream:
         self._delivered_reported = delivered
         return count
 
+    @property
+    def latest_round_trip_s(self) -> float:
+        """0 before the first one."""
+        return self._recovery.round_trip.latest
+
     def last_ack(self, now: float) -> bytes | None:
         """The ack that a stream which just ended still owes."""
         if not self._receiver.ack_at:

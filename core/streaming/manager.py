@@ -24,7 +24,7 @@ from core.data.private_keys import PrivateKeys
 from core.streaming.connection import Stream, StreamState, is_close
 from core.streaming.events import Closed, Event, Reset, StreamOpened
 from core.streaming.limits import PeerRates
-from core.streaming.measured import PathMemory
+from core.streaming.measured import PathMemories
 from core.streaming.options import StreamingOptions
 from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import (
@@ -47,8 +47,6 @@ BATCH_PACKETS_MAX = 1024
 QUANTUM_PACKETS = 16
 #: of a finite budget, what data leaves to acks
 ACK_RESERVE = 2
-MEMORY_SECONDS = 300.0
-MEMORY_MAX = 1024
 SYN_MEMORY_SECONDS = 600.0
 SYN_MEMORY_MAX = 65536
 #: answers to strangers: pongs, and RESETs for streams nobody knows
@@ -76,7 +74,7 @@ class StreamManager:
         self._streams: dict[int, Stream] = {}
         #: streams opened by peers: the peer's stream id, then its hash
         self._inbound: dict[int, dict[bytes, Stream]] = {}
-        self._memory: dict[bytes, PathMemory] = {}
+        self._memories = PathMemories()
         self._syns = DuplicateFilter(SYN_MEMORY_SECONDS, SYN_MEMORY_MAX)
         self._new_streams = Bucket(options.new_streams_per_second, options.new_streams_burst)
         self._peer_rates = PeerRates(options.peer_streams_per_minute)
@@ -89,7 +87,7 @@ class StreamManager:
         self._awake: list[Stream] = []
         self._starved: dict[bytes, set[Stream]] = {}
         self._budgets: dict[bytes, int] = {}
-        self._delivered: dict[bytes, int] = {}
+        self._delivered: dict[bytes, tuple[int, float]] = {}
         self._timers: list[tuple[float, int]] = []
         self._sweep_at = 0.0
         self._held_bytes = 0
@@ -124,7 +122,7 @@ class StreamManager:
             to_port,
             False,
             now,
-            self._recall(remote.hash, now),
+            self._memories.recall(remote.hash, now),
         )
         self._streams[stream.local_id] = stream
         if initial:
@@ -191,8 +189,11 @@ class StreamManager:
             if stream.remote_hash == remote_hash:
                 stream.on_path_changed(now)
 
-    def take_delivered(self) -> dict[bytes, int]:
-        """Packets the peers have acknowledged since the last call, by destination hash."""
+    def take_delivered(self) -> dict[bytes, tuple[int, float]]:
+        """What the peers have acknowledged since the last call, by destination hash.
+
+        Packets, and the latest round trip in seconds.
+        """
         delivered, self._delivered = self._delivered, {}
         return delivered
 
@@ -323,10 +324,7 @@ class StreamManager:
             starved.discard(stream)
         memory = stream.path_memory(now)
         if memory is not None and stream.state is StreamState.CLOSED:
-            self._memory.pop(stream.remote_hash, None)
-            self._memory[stream.remote_hash] = memory
-            if len(self._memory) > MEMORY_MAX:
-                del self._memory[next(iter(self._memory))]
+            self._memories.keep(stream.remote_hash, memory)
         if stream.next_sequence or stream.is_inbound:
             packet = stream.build_reset(stream.next_sequence) if is_reset else stream.last_ack(now)
             if packet is not None:
@@ -389,7 +387,8 @@ class StreamManager:
             delivered = stream.take_delivered()
             if delivered:
                 remote_hash = stream.remote_hash
-                self._delivered[remote_hash] = self._delivered.get(remote_hash, 0) + delivered
+                before, _ = self._delivered.get(remote_hash, (0, 0.0))
+                self._delivered[remote_hash] = before + delivered, stream.latest_round_trip_s
 
     def _receive_malformed(
         self, source: object, send_id: int, flags: int, touched: dict[Stream, None]
@@ -547,7 +546,7 @@ class StreamManager:
             from_port,
             True,
             now,
-            self._recall(remote.hash, now),
+            self._memories.recall(remote.hash, now),
         )
         self._streams[stream.local_id] = stream
         self._inbound.setdefault(packet.receive_id, {})[remote.hash] = stream
@@ -585,10 +584,6 @@ class StreamManager:
                 self._answers.append(packet)
             else:
                 self._count("answers")
-
-    def _recall(self, remote_hash: bytes, now: float) -> PathMemory | None:
-        memory = self._memory.get(remote_hash)
-        return memory if memory is not None and now - memory.at < MEMORY_SECONDS else None
 
     def _new_id(self) -> int:
         while True:

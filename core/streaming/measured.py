@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MEMORY_SECONDS = 300.0
+MEMORY_MAX = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class StreamStats:
@@ -33,3 +36,24 @@ class PathMemory:
     smoothed: float
     variance: float
     window: float
+
+
+class PathMemories:
+    """The newest memory of each peer, for ``MEMORY_SECONDS``."""
+
+    __slots__ = ("_memories",)
+
+    def __init__(self) -> None:
+        self._memories: dict[bytes, PathMemory] = {}
+
+    def keep(self, remote_hash: bytes, memory: PathMemory) -> None:
+        """The oldest goes when there are too many."""
+        self._memories.pop(remote_hash, None)
+        self._memories[remote_hash] = memory
+        if len(self._memories) > MEMORY_MAX:
+            del self._memories[next(iter(self._memories))]
+
+    def recall(self, remote_hash: bytes, now: float) -> PathMemory | None:
+        """What is known of the path to that peer."""
+        memory = self._memories.get(remote_hash)
+        return memory if memory is not None and now - memory.at < MEMORY_SECONDS else None

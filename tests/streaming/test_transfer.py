@@ -114,7 +114,7 @@ def test_a_budget_is_never_exceeded_and_its_renewal_is_used() -> None:
         nonlocal spent
         accepted = network.ends[1].streams
         job.step(stream, accepted[0] if accepted else None)
-        spent -= network.a.take_delivered().get(remote, 0)
+        spent -= network.a.take_delivered().get(remote, (0, 0.0))[0]
         spent += network.ends[0].out.sent - counted[0]
         counted[0] = network.ends[0].out.sent
         # Plain acks are not acknowledged; here the sender sends none worth counting.
