@@ -26,6 +26,8 @@ SEARCH_FIRST_S = 2.0
 SEARCH_LAST_S = 15.0
 #: After a silence of this length another path may be taken: nothing can be overtaken.
 PAUSE_S = 5.0
+#: With no room for more, how long after the last message another one is sent all the same.
+STUCK_S = 1.0
 #: Packets of two tunnel messages that may wait on the way. i2pd: closes the link to the next hop,
 #: for everybody who uses it, once 500 messages wait for it.
 QUEUE_MAX = 192
@@ -100,6 +102,10 @@ class Remote:
         if waited * UNDER_WAY_MAX <= smoothed * QUEUE_MAX:
             return UNDER_WAY_MAX
         return int(QUEUE_MAX * smoothed / waited)
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether nothing was sent for so long that what is under way must have come to an end."""
+        return now - self.sent_at >= STUCK_S
 
     def delivered(self, round_trip_s: float, now: float) -> None:
         """Something of ours has arrived there."""

@@ -39,7 +39,7 @@ from core.client.outlet import OFFERS_MAX, LeaseSetOffers, Outlet
 from core.client.own_lease_set import OwnLeaseSet
 from core.client.payloads import wrap_datagram, wrap_packet
 from core.client.regulars import Regulars
-from core.client.remote import ACTIVE_S, Remote
+from core.client.remote import ACTIVE_S, STUCK_S, Remote
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
@@ -54,8 +54,9 @@ from core.garlic.sessions import MessageKind, Opened, RatchetSessions
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType
 from core.netdb.facade import NetDb
+from core.streaming.budgets import ACK_RESERVE
 from core.streaming.events import PathSuspect
-from core.streaming.manager import ACK_RESERVE, StreamManager
+from core.streaming.manager import StreamManager
 from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
 
@@ -489,8 +490,7 @@ class ClientEngine:
             known = self._remotes.get(destination_hash)
             if known is not None and known.static is not None:
                 wait_s = self.ratchet.new_session_wait(known.static, now)
-                if wait_s > 0:
-                    self._retry_by(now + wait_s)
+                self._retry_by(now + wait_s if wait_s > 0 else max(now, known.sent_at) + STUCK_S)
         if self._troubled:
             self._help_troubled(now)
 
@@ -511,10 +511,14 @@ class ClientEngine:
         self._retry_at = at if self._retry_at is None else min(at, self._retry_at)
 
     def _budget(self, remote: Remote, static: bytes, now: float) -> int:
-        """Stream packets that session and path take; a session's start has no room for acks."""
-        room = self.ratchet.can_send_existing(static, now, remote.under_way_max)
+        """Stream packets that session and path take; a session's start has no room for acks.
+
+        Where all that is under way may be lost, one more now and then finds out.
+        """
+        room = self.ratchet.can_send_existing(static, now)
         if room is not None:
-            return room
+            room = min(room, remote.under_way_max - self.streams.in_flight(remote.hash))
+            return max(room, ACK_RESERVE + 1) if remote.is_stuck(now) else max(room, 0)
         room = self.ratchet.can_send(static, now)
         return room + ACK_RESERVE if room else 0
 

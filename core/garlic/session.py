@@ -248,8 +248,8 @@ class RatchetSession:
         if planned > self._ack_request_at:
             self._ack_request_at = planned
 
-    def can_send(self, under_way_max: int = UNDER_WAY_MAX) -> int:
-        """How many more messages the peer's look-ahead window takes, and the path.
+    def can_send(self) -> int:
+        """How many more messages the peer's look-ahead window takes.
 
         Each message that arrives moves the window, so what has to stay below the look-ahead is a
         run of messages that are lost, not what is under way. While the window grows the two are
@@ -260,7 +260,9 @@ class RatchetSession:
         ahead = self._look_ahead()
         if ahead >= self.send_window_max:
             ahead = max(ahead, min(UNDER_WAY_MAX, self._first_ahead() + (self._known >> 1)))
-        limit = max(self._known, 0) + min(ahead, under_way_max) - _SEND_RESERVE
+        limit = max(self._known, 0) + ahead - _SEND_RESERVE
+        if number >= limit:
+            self._ack_request_at = number  # whatever goes out next must bring evidence
         return max(0, min(limit, MESSAGES_MAX) - number)
 
     def note_delivered(self, count: int) -> None:

@@ -55,7 +55,6 @@ from core.garlic.session import (
     EXISTING_BYTES_OVERHEAD,
     NEXT_KEY_AFTER,
     RECEIVE_WINDOW,
-    UNDER_WAY_MAX,
     RatchetSession,
 )
 from core.garlic.tagset import ReceiveTagSet, TagTable
@@ -315,13 +314,11 @@ class RatchetSessions:
             return REPLIES_PER_HANDSHAKE_MAX - chosen.handshake.replies_sent
         return 1 if self.new_session_wait(remote_static, now) <= 0 else 0
 
-    def can_send_existing(
-        self, remote_static: bytes, now: float, under_way_max: int = UNDER_WAY_MAX
-    ) -> int | None:
+    def can_send_existing(self, remote_static: bytes, now: float) -> int | None:
         """:meth:`can_send` if the next message is one of a session, else None."""
         remote = self._remotes.get(remote_static)
         chosen = None if remote is None else remote.choose(now, SUSPECT_INTERVAL_S)
-        return chosen.can_send(under_way_max) if isinstance(chosen, RatchetSession) else None
+        return chosen.can_send() if isinstance(chosen, RatchetSession) else None
 
     def new_session_wait(self, remote_static: bytes, now: float) -> float:
         """Seconds until another new session message to this remote makes sense."""

@@ -405,6 +405,11 @@ class Stream:
         return count
 
     @property
+    def in_flight(self) -> int:
+        """Packets sent and neither acknowledged nor found lost."""
+        return len(self._recovery.in_flight)
+
+    @property
     def latest_round_trip_s(self) -> float:
         """0 before the first one."""
         return self._recovery.round_trip.latest

@@ -21,6 +21,7 @@ from core.base.rates import Bucket
 from core.data.identity import Destination
 from core.data.offline import OfflineSignature
 from core.data.private_keys import PrivateKeys
+from core.streaming.budgets import Budgets
 from core.streaming.connection import Stream, StreamState, is_close
 from core.streaming.events import Closed, Event, Reset, StreamOpened
 from core.streaming.limits import PeerRates
@@ -45,8 +46,6 @@ from core.streaming.remains import EarlyPackets, Remains, answer
 #: packets of one call, and of one stream before the next one has its turn
 BATCH_PACKETS_MAX = 1024
 QUANTUM_PACKETS = 16
-#: of a finite budget, what data leaves to acks
-ACK_RESERVE = 2
 SYN_MEMORY_SECONDS = 600.0
 SYN_MEMORY_MAX = 65536
 #: answers to strangers: pongs, and RESETs for streams nobody knows
@@ -85,8 +84,7 @@ class StreamManager:
         self._pings = Pings(keys, self._answer_rate, options.answer_pings)
         self._events: deque[Event] = deque()
         self._awake: list[Stream] = []
-        self._starved: dict[bytes, set[Stream]] = {}
-        self._budgets: dict[bytes, int] = {}
+        self._budgets = Budgets()
         self._delivered: dict[bytes, tuple[int, float]] = {}
         self._timers: list[tuple[float, int]] = []
         self._sweep_at = 0.0
@@ -125,6 +123,7 @@ class StreamManager:
             self._memories.recall(remote.hash, now),
         )
         self._streams[stream.local_id] = stream
+        self._budgets.add(stream)
         if initial:
             stream.write(initial)
         self.wake(stream)
@@ -158,30 +157,29 @@ class StreamManager:
     # -- from the session to the peers and back
 
     def set_budget(self, remote_hash: bytes, packets: int | None) -> None:
-        """How many packets the ratchet session to that peer still takes; None = no limit.
+        """How many packets the way to that peer still takes; None = no limit.
 
         Every packet made counts it down. Data leaves the last ``ACK_RESERVE`` ones to acks; acks,
         and one probe per timeout, are made even beyond it.
         """
-        if packets is None:
-            self._budgets.pop(remote_hash, None)
-        else:
-            self._budgets[remote_hash] = packets
-        if packets is None or packets > ACK_RESERVE:
-            for stream in self._starved.pop(remote_hash, ()):
-                self.wake(stream)
+        for stream in self._budgets.set(remote_hash, packets):
+            self.wake(stream)
+
+    def in_flight(self, remote_hash: bytes) -> int:
+        """Packets that were sent to that peer and neither acknowledged nor found lost."""
+        return self._budgets.in_flight(remote_hash)
 
     def remotes_to_serve(self) -> set[bytes]:
         """Peers for which there may be something to send, if their budgets allow it."""
         remotes = {stream.remote_hash for stream in self._awake}
-        remotes.update(self._starved)
+        remotes.update(self._budgets.starved)
         remotes.update(answer.remote_hash for answer in self._answers)
         return remotes
 
     @property
     def starved_remotes(self) -> list[bytes]:
         """Peers whose streams wait for a larger budget."""
-        return [remote_hash for remote_hash, streams in self._starved.items() if streams]
+        return list(self._budgets.starved)
 
     def path_changed(self, remote_hash: bytes, now: float) -> None:
         """The peer is reached another way than before; streams that waited need not wait on."""
@@ -205,10 +203,8 @@ class StreamManager:
         """Everything that may go out now, the streams taking turns."""
         self._now = now
         out, self._answers = self._answers, []
-        budgets = self._budgets
         for packet in out:
-            if packet.remote_hash in budgets:
-                budgets[packet.remote_hash] = max(0, budgets[packet.remote_hash] - 1)
+            self._budgets.spend(packet.remote_hash, 1)
         turn = self._awake
         self._awake = []
         while turn:
@@ -228,20 +224,15 @@ class StreamManager:
     def _collect(self, stream: Stream, now: float, share: int, out: list[OutgoingPacket]) -> bool:
         """One turn of one stream; True if it should have another one."""
         remote_hash = stream.remote_hash
-        budget = self._budgets.get(remote_hash)
-        if budget is not None:
-            share = max(0, min(share, budget - ACK_RESERVE))
+        budgets = self._budgets
         before = len(out)
-        more = stream.collect(now, share, out)
-        if budget is not None:
-            budget = max(0, budget - len(out) + before)
-            self._budgets[remote_hash] = budget
-            if more and budget <= ACK_RESERVE:
-                self._starved.setdefault(remote_hash, set()).add(stream)
-                stream.note_budget_limited()
-                more = False
+        more = stream.collect(now, budgets.share(remote_hash, share), out)
+        budgets.spend(remote_hash, len(out) - before)
         if more:
-            return True
+            if not budgets.is_spent(remote_hash):
+                return True
+            budgets.starve(stream)
+            stream.note_budget_limited()
         stream.is_awake = False
         self._schedule(stream)
         return False
@@ -319,9 +310,7 @@ class StreamManager:
         if self._streams.pop(stream.local_id, None) is None:
             return
         self._forget_inbound(stream)
-        starved = self._starved.get(stream.remote_hash)
-        if starved is not None:
-            starved.discard(stream)
+        self._budgets.remove(stream)
         memory = stream.path_memory(now)
         if memory is not None and stream.state is StreamState.CLOSED:
             self._memories.keep(stream.remote_hash, memory)
@@ -549,6 +538,7 @@ class StreamManager:
             self._memories.recall(remote.hash, now),
         )
         self._streams[stream.local_id] = stream
+        self._budgets.add(stream)
         self._inbound.setdefault(packet.receive_id, {})[remote.hash] = stream
         stream.on_syn(packet)
         if is_close(packet):

@@ -1,0 +1,74 @@
+"""The streams to each peer, what may still go to it, and which of them wait for more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from core.streaming.connection import Stream
+
+#: of a finite budget, what data leaves to acks
+ACK_RESERVE = 2
+
+
+class Budgets:
+    """Packets by destination hash. A peer that has none set takes anything."""
+
+    __slots__ = ("_left", "_starved", "_streams")
+
+    def __init__(self) -> None:
+        self._left: dict[bytes, int] = {}
+        self._starved: dict[bytes, set[Stream]] = {}
+        self._streams: dict[bytes, set[Stream]] = {}
+
+    def add(self, stream: Stream) -> None:
+        """A stream that lives."""
+        self._streams.setdefault(stream.remote_hash, set()).add(stream)
+
+    def remove(self, stream: Stream) -> None:
+        """A stream that lives no more."""
+        remote_hash = stream.remote_hash
+        for table in (self._streams, self._starved):
+            streams = table.get(remote_hash)
+            if streams is not None:
+                streams.discard(stream)
+                if not streams:
+                    del table[remote_hash]
+
+    def in_flight(self, remote_hash: bytes) -> int:
+        """Packets that all streams to that peer have sent and know nothing of yet."""
+        return sum(stream.in_flight for stream in self._streams.get(remote_hash, ()))
+
+    def set(self, remote_hash: bytes, packets: int | None) -> Collection[Stream]:
+        """What that peer still takes, None: anything; the streams that waited for it."""
+        if packets is None:
+            self._left.pop(remote_hash, None)
+        else:
+            self._left[remote_hash] = packets
+        if packets is None or packets > ACK_RESERVE:
+            return self._starved.pop(remote_hash, ())
+        return ()
+
+    def spend(self, remote_hash: bytes, packets: int) -> None:
+        """So much was sent."""
+        left = self._left.get(remote_hash)
+        if left is not None:
+            self._left[remote_hash] = max(0, left - packets)
+
+    def share(self, remote_hash: bytes, wanted: int) -> int:
+        """How much of ``wanted`` may be data."""
+        left = self._left.get(remote_hash)
+        return wanted if left is None else max(0, min(wanted, left - ACK_RESERVE))
+
+    def is_spent(self, remote_hash: bytes) -> bool:
+        """No more data may go to that peer now."""
+        left = self._left.get(remote_hash)
+        return left is not None and left <= ACK_RESERVE
+
+    def starve(self, stream: Stream) -> None:
+        """It waits until more is set for its peer."""
+        self._starved.setdefault(stream.remote_hash, set()).add(stream)
+
+    @property
+    def starved(self) -> Collection[bytes]:
+        """Peers whose streams wait."""
+        return self._starved.keys()
