@@ -30,6 +30,8 @@ PEER_ACK_DELAY_S = 0.200
 #: timeouts in a row after which all in flight is given up
 TIMEOUTS_PERSISTENT = 3
 DUPLICATE_THRESHOLD = 3
+#: acks in a row that came sooner than the smallest round trip, until that is no longer believed
+TOO_SOON_MAX = 8
 _MINIMUM_WINDOW_S = 60.0
 _ROUNDING_S = 1e-6
 
@@ -81,6 +83,7 @@ class Recovery:
         "_reorder_deadline",
         "_reorder_steps",
         "_sample",
+        "_too_soon",
         "congestion",
         "delivered",
         "highest_acked",
@@ -117,6 +120,8 @@ class Recovery:
         self._reorder_deadline = 0.0
         self._reorder_steps = 1
         self._sample = AckSample()
+        #: acks in a row that came too soon for the copy they were for
+        self._too_soon = 0
 
     @property
     def is_idle(self) -> bool:
@@ -184,7 +189,7 @@ class Recovery:
         round_trip = self.round_trip
         newest: Snapshot | None = None
         count = spurious = 0
-        rtt_sample = 0.0
+        newest_once = -1.0
         for sequence in acked:
             slot = in_flight.pop(sequence, None)
             if slot is None:
@@ -198,9 +203,13 @@ class Recovery:
             if slot[2] > 1 and now - sent < round_trip.minimum * 0.8:
                 # Too soon for the copy: this acknowledges the first transmission.
                 spurious += 1
+                self._too_soon += 1
+                if self._too_soon >= TOO_SOON_MAX:
+                    self._too_soon = 0
+                    round_trip.minimum = 0.0
                 continue
-            if slot[2] == 1:
-                rtt_sample = now - sent if not rtt_sample else min(rtt_sample, now - sent)
+            if slot[2] == 1 and sent > newest_once:
+                newest_once = sent
             if newest is None or sent >= newest[0]:
                 newest = snapshot
             if sent > self._newest_sent or (
@@ -212,10 +221,12 @@ class Recovery:
         if not count:
             return 0
         self._holes.difference_update(acked)
-        if rtt_sample > 0 and self.timeouts < TIMEOUTS_PERSISTENT:  # else the outage was measured
+        rtt_sample = 0.0
+        # What is acknowledged after something later, or after an outage, says nothing of the path.
+        if newest_once >= self._newest_sent and self.timeouts < TIMEOUTS_PERSISTENT:
+            rtt_sample = now - newest_once
             round_trip.update(rtt_sample, now)
-        else:
-            rtt_sample = 0.0
+            self._too_soon = 0
         if spurious:
             self.spurious_total += spurious
             self._reorder_steps = min(self._reorder_steps + 1, 8)

@@ -263,6 +263,59 @@ def test_overflow_choke_of_i2pd_is_probed_at_once_and_ends_with_progress() -> No
     assert [packet.sequence for packet in more[:2]] == [13, 14]
 
 
+def test_i2pd_that_misses_much_gets_it_all_at_once_and_nothing_new() -> None:
+    script = Script(StreamingOptions(window_initial=64))
+    stream = script.connected()
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 0))
+    stream.write(bytes(1812 * 200))
+    sent = script.wait(0.05)
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 15))
+    sent = script.wait(0.5)
+    last = max(packet.sequence for packet in sent)
+    missing = tuple(range(17, last, 2))
+    assert len(missing) > 10
+
+    # It says so again with whatever arrives, until little enough is missing.
+    for _ in range(4):
+        script.give(
+            build_packet(stream.local_id, script.peer_id, 0, last, nacks=missing, delay_ms=60000)
+        )
+        again = {packet.sequence for packet in script.wait(0.3) if packet.sequence}
+        assert len(again) > 4
+        assert max(again) <= last, "nothing new"
+        missing = tuple(sequence for sequence in missing if sequence not in again)
+        if not missing:
+            break
+    assert not missing
+    script.give(build_packet(stream.local_id, script.peer_id, 0, last))
+    assert max(packet.sequence for packet in script.wait(0.5)) > last
+
+
+def test_a_peer_that_repeats_itself_does_not_hear_us() -> None:
+    script = Script()
+    stream = script.accept()
+    first, second = (
+        build_packet(stream.local_id, script.peer_id, number, 0, payload=b"data")
+        for number in (1, 2)
+    )
+
+    def suspects() -> list[object]:
+        return [event for event in script.events() if isinstance(event, PathSuspect)]
+
+    script.give(first, second)
+    assert [packet.ack_through for packet in script.wait(0.4)] == [2]
+    script.give(second)
+    assert [packet.ack_through for packet in script.wait(0.8)] == [2]
+    assert not suspects(), "one ack may get lost"
+    script.give(first)
+    script.wait(0.3)
+    script.give(second)
+    assert suspects() == [PathSuspect(stream, 0)]
+    script.wait(0.5)
+    script.give(second)
+    assert not suspects(), "the new path is on trial"
+
+
 def test_little_is_sent_while_packet_1_is_missing_because_i2pd_gives_up_then() -> None:
     script = Script(StreamingOptions(window_initial=64))
     stream = script.connected()

@@ -84,6 +84,31 @@ def test_a_transfer_survives_an_outage() -> None:
     assert job.ended_at < 1031 + 25
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_an_outage_does_not_slow_down_what_comes_after_it(seed: int) -> None:
+    """Its probes, answered seconds apart or not at all, say nothing about the rate of the path."""
+    network = Network(lambda: Path(delay=0.02, rate=4000, queue=300), seed=seed)
+    stream = network.connect()
+    job = Transfer(network, 20_000_000)
+    outage_s = 100.0
+
+    def step() -> None:
+        accepted = network.ends[1].streams
+        job.step(stream, accepted[0] if accepted else None)
+        is_bad = 1001.0 < network.now < 1001.0 + outage_s
+        for end in network.ends:
+            end.out.loss = 0.9 if is_bad else 0.0
+            if network.now > 1001.0 + outage_s:
+                end.out.delay = 0.001  # another path, a shorter one
+
+    network.on_step = step
+    network.run(lambda: job.ended_at > 0, seconds=300)
+    assert job.is_exact
+    assert job.read == 20_000_000
+    # 20 s is the longest time between two probes.
+    assert job.ended_at < 1001.0 + outage_s + 20 + 2.5 * 20_000_000 / (4000 * MTU)
+
+
 def test_streams_share_a_path_fairly() -> None:
     network = Network(lambda: Path(delay=0.1, rate=600, queue=150))
     jobs = [(network.connect(), Transfer(network, 10**9)) for _ in range(8)]
