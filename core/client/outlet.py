@@ -17,6 +17,7 @@ from core.base.ports import Entropy, WallClock
 from core.client.events import ClientStats
 from core.client.own_lease_set import OwnLeaseSet
 from core.client.remote import ACTIVE_S, Remote
+from core.client.spread import WIDTH_MAX, Path, Trial
 from core.data.lease_set import LeaseSet2
 from core.garlic.cloves import Clove, Delivery, write_clove, write_data_head
 from core.garlic.sessions import MessageKind, RatchetSessions
@@ -116,15 +117,23 @@ class Outlet:
         except (DecodeError, LocalError):
             self._stats.malformed += 1
             return
-        gateway, tunnel_id = lease.gateway, lease.tunnel_id
         expires_ms = expires_s * 1000
-        deliveries = [
-            (_TUNNEL, gateway, tunnel_id, make_standard(_GARLIC, message_id, expires_ms, body))
-            for message_id, body in zip(ids[count:], bodies, strict=True)
-        ]
-        self._stats.messages_out += len(deliveries)
+        self._stats.messages_out += count
         remote.sent_at = now
-        tunnel.send(deliveries, now)
+        paths = self._paths(remote, (lease, tunnel), now)
+        start = 0
+        for number, size in remote.spread.shares(count):
+            lease, tunnel = paths[number]
+            gateway, tunnel_id = lease.gateway, lease.tunnel_id
+            end = start + size
+            deliveries = [
+                (_TUNNEL, gateway, tunnel_id, make_standard(_GARLIC, message_id, expires_ms, body))
+                for message_id, body in zip(
+                    ids[count + start : count + end], bodies[start:end], strict=True
+                )
+            ]
+            start = end
+            tunnel.send(deliveries, now)
 
     def _seal(
         self,
@@ -165,6 +174,52 @@ class Outlet:
             expires_s,
             DatabaseStore.of_lease_set(own).write(),
         )
+
+    def _paths(self, remote: Remote, first: Path, now: float) -> list[Path]:
+        """All in use, with the one whose trial begins now; those that ended are replaced."""
+        spread = remote.spread
+        if not spread.extra and spread.wanted is None:
+            return [first]
+        wall_ms = int(self._wall.now() * 1000)
+        for path in list(spread.extra):
+            if not remote.is_lease_alive(path[0], wall_ms) or not self._pool.can_send_through(
+                path[1], now
+            ):
+                spread.extra.remove(path)
+                other = self._other_path(remote, [first, *spread.extra], wall_ms, now)
+                if other is not None:
+                    spread.extra.append(other)
+        paths = [first, *spread.extra]
+        if spread.wanted is not None:
+            tried = self._tried(remote, paths, spread.wanted, wall_ms, now)
+            if tried is None:
+                spread.cannot(now)
+            else:
+                spread.begin(paths, now)
+                remote.take(tried)
+                return tried
+        return paths
+
+    def _tried(
+        self, remote: Remote, paths: list[Path], trial: Trial, wall_ms: int, now: float
+    ) -> list[Path] | None:
+        """Other paths than these; None if there are none of the kind that is wanted."""
+        if trial is Trial.NARROWER:
+            return paths[1:] or None
+        other = self._other_path(remote, paths, wall_ms, now) if len(paths) < WIDTH_MAX else None
+        return None if other is None else [*paths, other]
+
+    def _other_path(
+        self, remote: Remote, used: list[Path], wall_ms: int, now: float
+    ) -> Path | None:
+        """One that shares neither tunnel with those in use; with one lease only, that lease."""
+        leases = [lease for lease, _ in used]
+        tunnels = [tunnel for _, tunnel in used]
+        tunnel = self._pool.pick_outbound(now, tunnels)
+        lease = remote.other_lease(leases, wall_ms, self._entropy)
+        if tunnel is None or (tunnel in tunnels and lease is None):
+            return None
+        return lease or leases[0], tunnel
 
     def _outbound(self, remote: Remote, now: float) -> OutboundTunnel | None:
         """The remote's tunnel while it works; staying with one keeps packets in order."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from core.base.ports import Entropy
+from core.client.spread import Path, Spread
 from core.data.blinded_address import BlindedTarget
 from core.data.lease_set import Lease
 from core.data.lease_set_variants import AnyLeaseSet
@@ -85,7 +87,9 @@ class Remote:
     """How long the first answer took, through each lease of the lease set."""
     round_trip: RoundTrip = field(default_factory=RoundTrip)
     """Of all streams together, on the path in use."""
-    measured_path: tuple[Lease | None, OutboundTunnel | None] = (None, None)
+    measured_path: tuple[Lease | None, OutboundTunnel | None, int] = (None, None, 1)
+    spread: Spread = field(default_factory=Spread)
+    """The further paths that bulk data takes."""
     measured_from: float = 0.0
     searches: int = 0
     search_at: float = 0.0
@@ -99,18 +103,22 @@ class Remote:
         """
         smoothed = self.round_trip.smoothed
         waited = smoothed - self.round_trip.minimum
-        if waited * UNDER_WAY_MAX <= smoothed * QUEUE_MAX:
+        queue_max = QUEUE_MAX * self.spread.width
+        if waited * UNDER_WAY_MAX <= smoothed * queue_max:
             return UNDER_WAY_MAX
-        return int(QUEUE_MAX * smoothed / waited)
+        return int(queue_max * smoothed / waited)
 
     def is_stuck(self, now: float) -> bool:
         """Whether nothing was sent for so long that what is under way must have come to an end."""
         return now - self.sent_at >= STUCK_S
 
-    def delivered(self, round_trip_s: float, now: float) -> None:
+    def delivered(self, packets: int, round_trip_s: float, now: float) -> None:
         """Something of ours has arrived there."""
         self.failed_paths = 0
-        path = (self.lease, self.outbound)
+        before = self.spread.delivered(packets, round_trip_s, now)
+        if before is not None and before[0][0] in _leases(self.lease_set):
+            self.take(before)
+        path = (self.lease, self.outbound, self.spread.width)
         if path != self.measured_path:
             # What is acknowledged for the next round trip went the old way.
             self.measured_path = path
@@ -153,9 +161,7 @@ class Remote:
         if self.lease is not None and self.lease.end_ms > wall_ms + LEASE_MARGIN_MS:
             return self.lease
         alive = [
-            lease
-            for lease in (() if self.lease_set is None else _leases(self.lease_set))
-            if lease.end_ms > wall_ms + LEASE_MARGIN_MS
+            lease for lease in _leases(self.lease_set) if lease.end_ms > wall_ms + LEASE_MARGIN_MS
         ]
         trusted = [lease for lease in alive if lease.gateway != self.avoid_gateway] or alive
         lasting = [lease for lease in trusted if lease.end_ms > wall_ms + LEASE_REFRESH_MS]
@@ -167,10 +173,28 @@ class Remote:
         self.lease = min(two, key=lambda lease: self.answer_s.get(lease, 0.0))
         return self.lease
 
+    def take(self, paths: list[Path]) -> None:
+        """Use these paths from now on."""
+        (self.lease, self.outbound), *self.spread.extra = paths
+
+    def other_lease(self, used: Collection[Lease], wall_ms: int, entropy: Entropy) -> Lease | None:
+        """A lasting lease that is not in use."""
+        others = [
+            lease
+            for lease in _leases(self.lease_set)
+            if lease not in used and lease.end_ms > wall_ms + LEASE_REFRESH_MS
+        ]
+        return others[entropy.randbelow(len(others))] if others else None
+
+    def is_lease_alive(self, lease: Lease, wall_ms: int) -> bool:
+        """True if it is of the newest lease set and what is sent to it now arrives in time."""
+        return lease.end_ms > wall_ms + LEASE_MARGIN_MS and lease in _leases(self.lease_set)
+
     def begin_sending(self, now: float) -> None:
         """Something is about to be sent: after a pause on a path that is chosen anew."""
         if self.sent_at and now - max(self.sent_at, self.heard_at) > PAUSE_S:
             self.lease = self.outbound = None
+            self.spread.reset()
             self.asked_at = now
 
     def is_lease_set_old(self, wall_ms: int) -> bool:
@@ -204,6 +228,7 @@ class Remote:
             return False
         self.failed_at = now
         self.failed_paths = self.failed_paths + 1 if since_s < FAILURES_APART_S else 1
+        self.spread.reset()
         self.is_suspect = True
         self.asked_at = None
         self.avoid_gateway = None if self.lease is None else self.lease.gateway
@@ -211,5 +236,5 @@ class Remote:
         return True
 
 
-def _leases(lease_set: AnyLeaseSet) -> tuple[Lease, ...]:
+def _leases(lease_set: AnyLeaseSet | None) -> tuple[Lease, ...]:
     return getattr(lease_set, "leases", ())

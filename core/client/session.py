@@ -467,7 +467,7 @@ class ClientEngine:
         for destination_hash, (count, round_trip_s) in self.streams.take_delivered().items():
             known = self._remotes.get(destination_hash)
             if known is not None and known.static is not None:
-                known.delivered(round_trip_s, now)
+                known.delivered(count, round_trip_s, now)
                 self.ratchet.note_delivered(known.static, count)
         for destination_hash in self.streams.remotes_to_serve():
             known = self._remotes.get(destination_hash)

@@ -18,7 +18,7 @@ ROOT = HERE.parent.parent
 # Modules with the pure form of an accelerated class stay as they are: its twin takes its place.
 COMPILED = {
     "base": "filters timers",
-    "client": "outlet payloads regulars remote session",
+    "client": "outlet payloads regulars remote session spread",
     "data": "payload",
     "garlic": "cloves opened padding remote session sessions tagset",
     "i2np": "message",

@@ -102,7 +102,7 @@ def test_a_path_is_on_trial_before_the_next_one_is_taken() -> None:
         now += PATH_TRIAL_S
         assert remote.suspect_path(now)
     assert remote.may_have_lost_us
-    remote.delivered(0.1, now)
+    remote.delivered(1, 0.1, now)
     assert not remote.may_have_lost_us
 
 
@@ -117,18 +117,18 @@ def test_what_may_be_under_way_follows_from_how_long_it_waits() -> None:
     remote = Remote(bytes(32))
     remote.lease = Lease(bytes(32), 1, 0)
     assert remote.under_way_max == UNDER_WAY_MAX
-    remote.delivered(0.5, 10.0)  # of the path before
-    remote.delivered(0.6, 11.0)
+    remote.delivered(1, 0.5, 10.0)  # of the path before
+    remote.delivered(1, 0.6, 11.0)
     assert remote.under_way_max == UNDER_WAY_MAX
     now = 11.0
     for _ in range(100):
         now += 0.1
-        remote.delivered(1.2, now)
+        remote.delivered(1, 1.2, now)
     # Half of the time is spent waiting, so half of the packets wait.
     assert 2 * QUEUE_MAX <= remote.under_way_max <= 2 * QUEUE_MAX + 8
     for _ in range(100):
         now += 0.1
-        remote.delivered(6.0, now)
+        remote.delivered(1, 6.0, now)
     assert QUEUE_MAX < remote.under_way_max < 1.2 * QUEUE_MAX
 
 

@@ -1,0 +1,172 @@
+"""Bulk data for one destination goes where it gets through fastest, over several paths if need be.
+
+A path is a lease of the destination and an outbound tunnel of ours. What a path carries, and what
+it loses, shows only under load. So while data flows without a pause another path is on trial from
+time to time beside those in use. It stays if clearly more arrives, and what adds nothing is left
+out. All paths get the same share: what each would take cannot be told apart.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from core.data.lease_set import Lease
+from core.tunnel.tunnels import OutboundTunnel
+
+Path = tuple[Lease, OutboundTunnel]
+
+#: paths used at once
+WIDTH_MAX = 3
+#: how much more must be delivered for a path to stay
+GAIN_MIN = 1.2
+#: how much of what was delivered must still be with one path less
+SHARE_MIN = 0.95
+#: what share of it ends a trial before its time
+HOPELESS = 0.7
+#: what a rate is measured over, in seconds and in round trips, whichever is more
+MEASURE_S = 3.0
+MEASURE_ROUNDS = 12
+#: packets per second below which no path is worth a trial
+RATE_MIN = 30.0
+#: a pause that ends a measurement, in seconds and in round trips
+PAUSE_S = 1.0
+PAUSE_ROUNDS = 3
+#: from a trial in vain to the next, the first time and at most
+RETRY_S = 20.0
+RETRY_MAX_S = 320.0
+#: packets in a row that take the same path
+RUN_PACKETS = 8
+
+
+class Trial(Enum):
+    """What is tried, in turns: so the faster of two paths is found as well as what both carry."""
+
+    WIDER = "one more path"
+    NARROWER = "the oldest path left out"
+
+
+_NEEDED = {Trial.WIDER: GAIN_MIN, Trial.NARROWER: SHARE_MIN}
+_AFTER = {Trial.WIDER: Trial.NARROWER, Trial.NARROWER: Trial.WIDER}
+
+
+class Spread:
+    """The further paths to a destination, and the trials; the first path is its owner's business.
+
+    The owner begins what is :attr:`wanted`, or says that it cannot. Times are monotonic seconds.
+    """
+
+    __slots__ = (
+        "_before",
+        "_count",
+        "_is_settled",
+        "_last_at",
+        "_measured_s",
+        "_next",
+        "_retry_at",
+        "_retry_s",
+        "_since",
+        "_trial",
+        "_turn",
+        "extra",
+        "rate",
+        "wanted",
+    )
+
+    def __init__(self) -> None:
+        self.extra: list[Path] = []
+        self.wanted: Trial | None = None
+        self.rate = 0.0
+        """Packets per second that were delivered before the trial."""
+        self._before: list[Path] = []
+        self._next = Trial.WIDER
+        self._trial: Trial | None = None
+        self._is_settled = False
+        self._measured_s = MEASURE_S
+        self._count = 0
+        self._since = 0.0
+        self._last_at = float("-inf")
+        self._retry_at = 0.0
+        self._retry_s = RETRY_S
+        self._turn = 0
+
+    @property
+    def width(self) -> int:
+        """How many paths are in use."""
+        return 1 + len(self.extra)
+
+    def reset(self) -> None:
+        """One path again, and nothing measured."""
+        self.extra.clear()
+        self.wanted = self._trial = None
+        self._last_at = float("-inf")
+
+    def delivered(self, packets: int, round_trip_s: float, now: float) -> list[Path] | None:
+        """Packets were acknowledged; returns the paths to take back if a trial was in vain."""
+        if now - self._last_at > max(PAUSE_S, PAUSE_ROUNDS * round_trip_s):
+            self._since, self._count = now, 0
+        else:
+            self._count += packets
+        self._last_at = now
+        elapsed_s = now - self._since
+        trial = self._trial
+        if trial is None:
+            self._measured_s = max(MEASURE_S, MEASURE_ROUNDS * round_trip_s)
+        elif elapsed_s > 0.5 * self._measured_s and self._count < HOPELESS * self.rate * elapsed_s:
+            return self._give_up(now)
+        if elapsed_s < self._measured_s:
+            return None
+        rate = self._count / elapsed_s
+        self._since, self._count = now, 0
+        if trial is None:
+            self.rate = rate
+            if rate >= RATE_MIN and now >= self._retry_at:
+                self.wanted = self._next
+        elif not self._is_settled:
+            self._is_settled = True
+        elif rate >= _NEEDED[trial] * self.rate:
+            self._trial = None
+            self._retry_s = RETRY_S
+        else:
+            return self._give_up(now)
+        return None
+
+    def _give_up(self, now: float) -> list[Path]:
+        self._trial = None
+        self._since, self._count = now, 0
+        self._put_off(now)
+        return self._before
+
+    def begin(self, before: list[Path], now: float) -> None:
+        """What is wanted has taken the place of the paths ``before``."""
+        self._before = before
+        self._trial, self.wanted = self.wanted, None
+        self._advance()
+        self._is_settled = False
+        self._since, self._count = now, 0
+
+    def cannot(self, now: float) -> None:
+        """There is no path to try."""
+        self.wanted = None
+        self._advance()
+        if self._next is Trial.WIDER:
+            self._put_off(now)
+
+    def _advance(self) -> None:
+        self._next = _AFTER[self._next]
+
+    def _put_off(self, now: float) -> None:
+        self._retry_at = now + self._retry_s
+        self._retry_s = min(2 * self._retry_s, RETRY_MAX_S)
+
+    def shares(self, count: int) -> list[tuple[int, int]]:
+        """``count`` messages as ``(path, how many)``: path 0 is the first, the others ``extra``."""
+        width = self.width
+        if width == 1:
+            return [(0, count)]
+        size = max(RUN_PACKETS, -(-count // width))
+        shares = []
+        while count > 0:
+            shares.append((self._turn % width, min(size, count)))
+            self._turn += 1
+            count -= size
+        return shares
