@@ -27,6 +27,9 @@ logger = logging.getLogger("core.client")
 
 #: Tunnels built within this time go into one lease set.
 SETTLE_S = 0.5
+#: When the first one is made anew. i2pd, Java: keep the lease set they have if a new one has the
+#: same second, and the router of this destination may have been restarted within one.
+FIRST_AGAIN_S = 4.0
 #: The day must have changed for sure when the lease set of the new day is built.
 MIDNIGHT_MARGIN_S = 0.25
 #: With other routers under the same keys: shortest time until the next one, twice that the longest.
@@ -136,6 +139,8 @@ class OwnLeaseSet:
         )[:LEASES_MAX]
         if self.is_encrypted:
             self.due_at = now + seconds_to_midnight(wall_s) + MIDNIGHT_MARGIN_S
+        if self.current is None and leases and self._is_published:
+            self.due_at = min(self.due_at or math.inf, now + FIRST_AGAIN_S)
         if self._is_multihomed:
             again_s = MULTIHOMED_S + self._entropy.randbelow(int(MULTIHOMED_S))
             self.due_at = min(self.due_at or math.inf, now + again_s)

@@ -71,6 +71,24 @@ def test_visitors_find_their_way_soon(lasting: LastingKeys | None) -> None:
     assert visit(world, client) < 2
 
 
+def test_a_restart_within_a_second() -> None:
+    """i2pd, Java and we: a lease set of the same second is no newer one."""
+    world = World(START)
+
+    def start() -> Party:
+        owner = world.add("site", keys=KEYS, publish=True, lasting=KEPT)
+        world.run_until(lambda: owner.engine.is_ready)
+        return owner
+
+    world.run(1.05 - world.network.now % 1.0)
+    first = start()
+    published_s = first.engine.own.published_s
+    world.stop(first)
+    second = start()
+    assert second.engine.own.published_s == published_s, "else nothing is tested"
+    assert visit(world, world.add("client")) < 12
+
+
 @pytest.mark.parametrize("lasting", [None, KEPT], ids=["new key", "kept key"])
 def test_what_was_sent_for_the_lease_set_from_before(lasting: LastingKeys | None) -> None:
     world = World(START)

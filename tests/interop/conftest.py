@@ -155,6 +155,19 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
                 90,
                 0.5,
             )
+            i2pd_site, relayed_site = (
+                router.local_b32(name)
+                for router, name in ((server, "site"), (net.routers[3], "relayed"))
+            )
+            wait_until(
+                "i2pd's eepsites in the netDb",
+                lambda: all(
+                    any(site[:52] in router.page("?page=leasesets") for router in net.routers[:3])
+                    for site in (i2pd_site, relayed_site)
+                ),
+                60,
+                0.5,
+            )
             ours.wait_ready("web", "socks", "site")
             other.wait_ready("web", "socks", "site")
             yield Network(
@@ -164,8 +177,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
                 relay,
                 server,
                 proxy,
-                server.local_b32("site"),
-                net.routers[3].local_b32("relayed"),
+                i2pd_site,
+                relayed_site,
                 site_name(ours),
                 site_name(other),
                 origin,
