@@ -206,6 +206,8 @@ class Outlet:
         """Other paths than these; None if there are none of the kind that is wanted."""
         if trial is Trial.NARROWER:
             return paths[1:] or None
+        if trial is Trial.ALONE:
+            return paths[-1:]
         other = self._other_path(remote, paths, wall_ms, now) if len(paths) < WIDTH_MAX else None
         return None if other is None else [*paths, other]
 

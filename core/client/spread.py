@@ -23,6 +23,8 @@ GAIN_MIN = 1.2
 SHARE_MIN = 0.95
 #: what share of it ends a trial before its time
 HOPELESS = 0.7
+#: what share of the most that several paths delivered, twice in a row, makes one of them suspect
+SUSPICIOUS = 0.5
 #: what a rate is measured over, in seconds and in round trips, whichever is more
 MEASURE_S = 3.0
 MEASURE_ROUNDS = 12
@@ -43,6 +45,7 @@ class Trial(Enum):
 
     WIDER = "one more path"
     NARROWER = "the oldest path left out"
+    ALONE = "the newest path only, for good: one of the others may be dead"
 
 
 _NEEDED = {Trial.WIDER: GAIN_MIN, Trial.NARROWER: SHARE_MIN}
@@ -57,7 +60,9 @@ class Spread:
 
     __slots__ = (
         "_before",
+        "_best",
         "_count",
+        "_is_low",
         "_is_settled",
         "_last_at",
         "_measured_s",
@@ -80,6 +85,8 @@ class Spread:
         self._before: list[Path] = []
         self._next = Trial.WIDER
         self._trial: Trial | None = None
+        self._best = 0.0
+        self._is_low = False
         self._is_settled = False
         self._measured_s = MEASURE_S
         self._count = 0
@@ -118,9 +125,7 @@ class Spread:
         rate = self._count / elapsed_s
         self._since, self._count = now, 0
         if trial is None:
-            self.rate = rate
-            if rate >= RATE_MIN and now >= self._retry_at:
-                self.wanted = self._next
+            self._note_rate(rate, now)
         elif not self._is_settled:
             self._is_settled = True
         elif rate >= _NEEDED[trial] * self.rate:
@@ -129,6 +134,15 @@ class Spread:
         else:
             return self._give_up(now)
         return None
+
+    def _note_rate(self, rate: float, now: float) -> None:
+        self.rate = rate
+        self._best = max(self._best, rate)
+        was_low, self._is_low = self._is_low, bool(self.extra) and rate < SUSPICIOUS * self._best
+        if was_low and self._is_low:
+            self.wanted = Trial.ALONE
+        elif rate >= RATE_MIN and now >= self._retry_at:
+            self.wanted = self._next
 
     def _give_up(self, now: float) -> list[Path]:
         self._trial = None
@@ -139,9 +153,15 @@ class Spread:
     def begin(self, before: list[Path], now: float) -> None:
         """What is wanted has taken the place of the paths ``before``."""
         self._before = before
-        self._trial, self.wanted = self.wanted, None
-        self._advance()
-        self._is_settled = False
+        if self.wanted is Trial.ALONE:
+            self._next = Trial.WIDER
+            self._retry_at = now + RETRY_S
+        else:
+            self._trial = self.wanted
+            self._advance()
+        self.wanted = None
+        self._is_settled = self._is_low = False
+        self._best = 0.0
         self._since, self._count = now, 0
 
     def cannot(self, now: float) -> None:

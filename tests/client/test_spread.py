@@ -96,6 +96,18 @@ def test_a_path_that_adds_nothing_is_left_out() -> None:
     assert flow.paths == PATHS[:2]
 
 
+def test_a_path_that_dies_among_others_is_found_at_once() -> None:
+    flow = Flow()
+    flow.spread.extra = PATHS[1:2]
+    flow.paths = PATHS[:2]
+    flow.wait_for(Trial.NARROWER, 100.0)
+    flow.try_out(PATHS[1:2], 50.0)  # both are needed, and the next trial is far away
+    flow.spread.extra = PATHS[1:2]
+    flow.flow(100.0, 2 * MEASURE_S)
+    flow.flow(45.0, 3 * MEASURE_S + 1)
+    assert flow.spread.wanted is Trial.ALONE
+
+
 def test_what_stops_and_goes_is_no_bulk_data() -> None:
     flow = Flow()
     for _ in range(200):
@@ -217,6 +229,14 @@ def test_a_faster_tunnel_is_found() -> None:
     upload = Upload(30, 200)
     upload.run(120)
     assert upload.run(60) > 0.6 * 200 * 1812
+
+
+def test_one_of_three_tunnels_may_die() -> None:
+    upload = Upload(60, 60, 60)
+    upload.run(120)
+    upload.tunnels[1].rate = 0.0
+    upload.run(30)
+    assert upload.run(60) > 0.8 * 60 * 1812
 
 
 def test_one_tunnel_is_as_good_as_ever() -> None:
