@@ -24,9 +24,17 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def newcomer(network: Network, tmp_path: Path) -> Iterator[Appliance]:
-    """A router that was never started; it knows the network from imported files only."""
+    """A router that was never started; it knows the network from imported files only.
+
+    Without transit: i2pd would go on building through those that died, and the tests to come would
+    have no tunnels.
+    """
     appliance = Appliance(
-        tmp_path, "127.31.0.1", 20031, own_tunnels("127.31.0.1", network.origin.port)
+        tmp_path,
+        "127.31.0.1",
+        20031,
+        own_tunnels("127.31.0.1", network.origin.port),
+        transit={"enabled": False},
     )
     appliance.import_router_infos(network.i2pd.router_infos())
     yield appliance
