@@ -30,6 +30,8 @@ CLOSE_ACK_DELAY_S = 0.050
 UNCHOKE_INTERVAL_S = 0.1
 #: a peer that for so long sends nothing but what it sent before does not get our acks
 UNHEARD_S = 1.0
+#: but not if it was choked lately: i2pd then has to repeat itself until it may go on
+CHOKED_LONG_AGO_S = 60.0
 
 _pack_plain = PLAIN_HEADER.pack
 _IN_ORDER, _EARLY = Arrival.IN_ORDER, Arrival.EARLY
@@ -40,6 +42,7 @@ class Receiver:
 
     __slots__ = (
         "_ample",
+        "_choked_at",
         "_held",
         "_is_unheard",
         "_release_at",
@@ -84,6 +87,7 @@ class Receiver:
         self._repeated_at = -1
         self._repeated_since = 0.0
         self._is_unheard = False
+        self._choked_at = float("-inf")
 
     def add(self, sequence: int, payload: bytes, now: float, round_trip_s: float) -> None:
         """Take a data packet (or SYN, or CLOSE) and decide when to acknowledge it."""
@@ -116,7 +120,8 @@ class Receiver:
 
     def _note_repeated(self, now: float) -> None:
         arrived = self.buffer.next_sequence + len(self.buffer.early)
-        if arrived != self._repeated_at or self.is_choking or self.unchokes:
+        was_choked = self.is_choking or now < self._choked_at + CHOKED_LONG_AGO_S
+        if arrived != self._repeated_at or was_choked:
             self._repeated_at = arrived
             self._repeated_since = now
         elif now - self._repeated_since >= UNHEARD_S:
@@ -206,6 +211,7 @@ class Receiver:
         delay_ms = None
         if self.is_choking:
             delay_ms = DELAY_CHOKE_SENT
+            self._choked_at = now
             if now >= self._release_at:
                 self._release_at = now + FULL_TRICKLE_S
                 self._held = max(1, self._held - 1)

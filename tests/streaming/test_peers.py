@@ -316,6 +316,23 @@ def test_a_peer_that_repeats_itself_does_not_hear_us() -> None:
     assert not suspects(), "the new path is on trial"
 
 
+def test_a_peer_that_was_choked_may_repeat_itself() -> None:
+    script = Script(StreamingOptions(receive_bytes_max=20_000))
+    stream = script.accept()
+    data = [
+        build_packet(stream.local_id, script.peer_id, number, 0, payload=bytes(1800))
+        for number in range(1, 12)
+    ]
+    script.give(*data)
+    assert any(packet.delay_ms == p.DELAY_CHOKE_SENT for packet in script.wait(0.5))
+    while stream.read():
+        pass
+    for _ in range(6):
+        script.wait(1.5)
+        script.give(data[0])
+    assert not any(isinstance(event, PathSuspect) for event in script.events())
+
+
 def test_little_is_sent_while_packet_1_is_missing_because_i2pd_gives_up_then() -> None:
     script = Script(StreamingOptions(window_initial=64))
     stream = script.connected()
