@@ -481,6 +481,7 @@ class ClientEngine:
         for destination_hash, payloads in groups.items():
             remote = self._remote(destination_hash, now)
             if self._is_reachable(remote, now):
+                remote.spread.is_held = self.streams.has_young(destination_hash)
                 self._outlet.send(remote, payloads, now)
             else:
                 remote.waiting.extend(payloads)

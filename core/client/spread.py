@@ -30,6 +30,8 @@ MEASURE_S = 3.0
 MEASURE_ROUNDS = 12
 #: packets per second below which no path is worth a trial
 RATE_MIN = 30.0
+#: and above which the path is no hindrance
+RATE_MAX = 1000.0
 #: a pause that ends a measurement, in seconds and in round trips
 PAUSE_S = 1.0
 PAUSE_ROUNDS = 3
@@ -73,6 +75,7 @@ class Spread:
         "_trial",
         "_turn",
         "extra",
+        "is_held",
         "rate",
         "wanted",
     )
@@ -80,6 +83,8 @@ class Spread:
     def __init__(self) -> None:
         self.extra: list[Path] = []
         self.wanted: Trial | None = None
+        self.is_held = False
+        """Only the first path is used. i2pd: gives up streams whose first packets are overtaken."""
         self.rate = 0.0
         """Packets per second that were delivered before the trial."""
         self._before: list[Path] = []
@@ -141,7 +146,7 @@ class Spread:
         was_low, self._is_low = self._is_low, bool(self.extra) and rate < SUSPICIOUS * self._best
         if was_low and self._is_low:
             self.wanted = Trial.ALONE
-        elif rate >= RATE_MIN and now >= self._retry_at:
+        elif RATE_MIN <= rate <= RATE_MAX and now >= self._retry_at:
             self.wanted = self._next
 
     def _give_up(self, now: float) -> list[Path]:
@@ -181,7 +186,7 @@ class Spread:
     def shares(self, count: int) -> list[tuple[int, int]]:
         """``count`` messages as ``(path, how many)``: path 0 is the first, the others ``extra``."""
         width = self.width
-        if width == 1:
+        if width == 1 or self.is_held:
             return [(0, count)]
         size = max(RUN_PACKETS, -(-count // width))
         shares = []

@@ -405,6 +405,11 @@ class Stream:
         return count
 
     @property
+    def is_young(self) -> bool:
+        """Until the peer has acknowledged the first packets."""
+        return self._sender.is_first_flight
+
+    @property
     def in_flight(self) -> int:
         """Packets sent and neither acknowledged nor found lost."""
         return len(self._recovery.in_flight)

@@ -169,6 +169,10 @@ class StreamManager:
         """Packets that were sent to that peer and neither acknowledged nor found lost."""
         return self._budgets.in_flight(remote_hash)
 
+    def has_young(self, remote_hash: bytes) -> bool:
+        """True if a stream to that peer has just begun: its first packets must not be overtaken."""
+        return self._budgets.has_young(remote_hash)
+
     def remotes_to_serve(self) -> set[bytes]:
         """Peers for which there may be something to send, if their budgets allow it."""
         remotes = {stream.remote_hash for stream in self._awake}

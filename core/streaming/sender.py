@@ -66,7 +66,6 @@ class Sender:
         "_chunk_offset",
         "_chunks",
         "_hold_until",
-        "_is_first_flight",
         "_is_syn_sent",
         "_keys",
         "_local_port",
@@ -87,6 +86,7 @@ class Sender:
         "is_choked",
         "is_close_wanted",
         "is_connecting",
+        "is_first_flight",
         "is_inbound",
         "is_keepalive_due",
         "is_mending",
@@ -135,7 +135,7 @@ class Sender:
         self.resent = 0
         self._signed_packets: dict[int, bytes] = {}
         self._is_syn_sent = False
-        self._is_first_flight = True
+        self.is_first_flight = True
         self.is_close_wanted = False
         #: the sequence CLOSE went with; -1 before
         self.close_sequence = -1
@@ -168,8 +168,8 @@ class Sender:
         recovery = self.recovery
         if not recovery.on_ack(through, nacks, now):
             return False
-        if self._is_first_flight and recovery.lowest_unacked > 1:
-            self._is_first_flight = False
+        if self.is_first_flight and recovery.lowest_unacked > 1:
+            self.is_first_flight = False
         if self._signed_packets:
             for sequence in list(self._signed_packets):
                 if sequence not in recovery.in_flight and sequence not in recovery.lost:
@@ -243,7 +243,7 @@ class Sender:
         window = int(min(self.congestion.window, self._window_limit))
         if self.is_connecting:
             return min(window, self._options.window_unanswered)
-        if self._is_first_flight:
+        if self.is_first_flight:
             recovery = self.recovery
             left = max(FIRST_FLIGHT_PACKETS - recovery.next_sequence, len(recovery.lost))
             return min(window, len(recovery.in_flight) + left)

@@ -10,6 +10,7 @@ import pytest
 from core.client.spread import (
     GAIN_MIN,
     MEASURE_S,
+    RATE_MAX,
     RETRY_MAX_S,
     RETRY_S,
     RUN_PACKETS,
@@ -117,6 +118,9 @@ def test_what_stops_and_goes_is_no_bulk_data() -> None:
     flow = Flow()
     flow.flow(10.0, 300)
     assert flow.spread.wanted is None
+    flow = Flow()
+    flow.flow(2 * RATE_MAX, 300)
+    assert flow.spread.wanted is None, "fast enough"
 
 
 def test_all_paths_get_their_share() -> None:
@@ -127,6 +131,8 @@ def test_all_paths_get_their_share() -> None:
     assert spread.shares(RUN_PACKETS + 1) == [(0, RUN_PACKETS), (1, 1)]
     assert spread.shares(1) == [(2, 1)]
     assert spread.shares(0) == []
+    spread.is_held = True
+    assert spread.shares(30) == [(0, 30)]
 
 
 @dataclass(eq=False)
