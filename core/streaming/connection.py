@@ -530,7 +530,8 @@ class Stream:
         ):
             self._give_up()
         else:
-            sender.probe(0 if sender.is_connecting else probe)
+            # i2pd: resets a stream when data comes and its SYN reply does not, within 600 ms.
+            sender.probe(0 if recovery.highest_acked < 0 else probe)
             if (timeouts >= 2 or sender.is_connecting) and not is_ending:
                 self._host.emit(PathSuspect(self, timeouts))
 
