@@ -178,7 +178,7 @@ class Outlet:
     def _paths(self, remote: Remote, first: Path, now: float) -> list[Path]:
         """All in use, with the one whose trial begins now; those that ended are replaced."""
         spread = remote.spread
-        if not spread.extra and spread.wanted is None:
+        if not spread.is_active:
             return [first]
         wall_ms = int(self._wall.now() * 1000)
         for path in list(spread.extra):

@@ -160,9 +160,7 @@ class Remote:
         """
         if self.lease is not None and self.lease.end_ms > wall_ms + LEASE_MARGIN_MS:
             return self.lease
-        alive = [
-            lease for lease in _leases(self.lease_set) if lease.end_ms > wall_ms + LEASE_MARGIN_MS
-        ]
+        alive = self._leases_beyond(wall_ms + LEASE_MARGIN_MS)
         trusted = [lease for lease in alive if lease.gateway != self.avoid_gateway] or alive
         lasting = [lease for lease in trusted if lease.end_ms > wall_ms + LEASE_REFRESH_MS]
         candidates = lasting or trusted
@@ -179,16 +177,16 @@ class Remote:
 
     def other_lease(self, used: Collection[Lease], wall_ms: int, entropy: Entropy) -> Lease | None:
         """A lasting lease that is not in use."""
-        others = [
-            lease
-            for lease in _leases(self.lease_set)
-            if lease not in used and lease.end_ms > wall_ms + LEASE_REFRESH_MS
-        ]
+        lasting = self._leases_beyond(wall_ms + LEASE_REFRESH_MS)
+        others = [lease for lease in lasting if lease not in used]
         return others[entropy.randbelow(len(others))] if others else None
 
     def is_lease_alive(self, lease: Lease, wall_ms: int) -> bool:
         """True if it is of the newest lease set and what is sent to it now arrives in time."""
-        return lease.end_ms > wall_ms + LEASE_MARGIN_MS and lease in _leases(self.lease_set)
+        return lease in self._leases_beyond(wall_ms + LEASE_MARGIN_MS)
+
+    def _leases_beyond(self, end_ms: int) -> list[Lease]:
+        return [lease for lease in _leases(self.lease_set) if lease.end_ms > end_ms]
 
     def begin_sending(self, now: float) -> None:
         """Something is about to be sent: after a pause on a path that is chosen anew."""

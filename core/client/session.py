@@ -481,7 +481,8 @@ class ClientEngine:
         for destination_hash, payloads in groups.items():
             remote = self._remote(destination_hash, now)
             if self._is_reachable(remote, now):
-                remote.spread.is_held = self.streams.has_young(destination_hash)
+                spread = remote.spread
+                spread.is_held = spread.is_active and self.streams.has_young(destination_hash)
                 self._outlet.send(remote, payloads, now)
             else:
                 remote.waiting.extend(payloads)
@@ -490,8 +491,7 @@ class ClientEngine:
         for destination_hash in self.streams.starved_remotes:
             known = self._remotes.get(destination_hash)
             if known is not None and known.static is not None:
-                wait_s = self.ratchet.new_session_wait(known.static, now)
-                self._retry_by(now + wait_s if wait_s > 0 else max(now, known.sent_at) + STUCK_S)
+                self._retry_by(now + (self.ratchet.new_session_wait(known.static, now) or STUCK_S))
         if self._troubled:
             self._help_troubled(now)
 

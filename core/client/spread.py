@@ -106,6 +106,11 @@ class Spread:
         """How many paths are in use."""
         return 1 + len(self.extra)
 
+    @property
+    def is_active(self) -> bool:
+        """Whether there is more than one path, or may be with what is sent next."""
+        return bool(self.extra) or self.wanted is not None
+
     def reset(self) -> None:
         """One path again, and nothing measured."""
         self.extra.clear()
@@ -115,7 +120,7 @@ class Spread:
     def delivered(self, packets: int, round_trip_s: float, now: float) -> list[Path] | None:
         """Packets were acknowledged; returns the paths to take back if a trial was in vain."""
         if now - self._last_at > max(PAUSE_S, PAUSE_ROUNDS * round_trip_s):
-            self._since, self._count = now, 0
+            self._measure_from(now)
         else:
             self._count += packets
         self._last_at = now
@@ -128,7 +133,7 @@ class Spread:
         if elapsed_s < self._measured_s:
             return None
         rate = self._count / elapsed_s
-        self._since, self._count = now, 0
+        self._measure_from(now)
         if trial is None:
             self._note_rate(rate, now)
         elif not self._is_settled:
@@ -139,6 +144,9 @@ class Spread:
         else:
             return self._give_up(now)
         return None
+
+    def _measure_from(self, now: float) -> None:
+        self._since, self._count = now, 0
 
     def _note_rate(self, rate: float, now: float) -> None:
         self.rate = rate
@@ -151,7 +159,7 @@ class Spread:
 
     def _give_up(self, now: float) -> list[Path]:
         self._trial = None
-        self._since, self._count = now, 0
+        self._measure_from(now)
         self._put_off(now)
         return self._before
 
@@ -167,7 +175,7 @@ class Spread:
         self.wanted = None
         self._is_settled = self._is_low = False
         self._best = 0.0
-        self._since, self._count = now, 0
+        self._measure_from(now)
 
     def cannot(self, now: float) -> None:
         """There is no path to try."""
