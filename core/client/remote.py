@@ -87,6 +87,10 @@ class Remote:
     """How long the first answer took, through each lease of the lease set."""
     round_trip: RoundTrip = field(default_factory=RoundTrip)
     """Of all streams together, on the path in use."""
+    standing_s: float = 0.0
+    """What even the quickest of the last round trips took: beyond the minimum, packets wait."""
+    quickest_s: float = 0.0
+    quickest_until: float = 0.0
     measured_path: tuple[Lease | None, OutboundTunnel | None, int] = (None, None, 1)
     spread: Spread = field(default_factory=Spread)
     """The further paths that bulk data takes."""
@@ -98,15 +102,15 @@ class Remote:
     def under_way_max(self) -> int:
         """How many packets may be under way: what travels, and a queue that no hop minds.
 
-        What is under way is on the way for the smoothed round trip, and if nothing waited it would
-        be for the smallest: the rest of the time it waits.
+        If nothing waited it would be on the way for the smallest round trip. What even the quickest
+        takes longer lately is a queue that stands; others may only have waited for a repair.
         """
-        smoothed = self.round_trip.smoothed
-        waited = smoothed - self.round_trip.minimum
+        standing = self.standing_s
+        waited = standing - self.round_trip.minimum
         queue_max = QUEUE_MAX * self.spread.width
-        if waited * UNDER_WAY_MAX <= smoothed * queue_max:
+        if waited * UNDER_WAY_MAX <= standing * queue_max:
             return UNDER_WAY_MAX
-        return int(queue_max * smoothed / waited)
+        return int(queue_max * standing / waited)
 
     def is_stuck(self, now: float) -> bool:
         """Whether nothing was sent for so long that what is under way must have come to an end."""
@@ -124,8 +128,16 @@ class Remote:
             self.measured_path = path
             self.measured_from = now + round_trip_s
             self.round_trip = RoundTrip()
+            self.standing_s = self.quickest_s = 0.0
         if now >= self.measured_from:
             self.round_trip.update(round_trip_s, now)
+            self._note_standing(round_trip_s, now)
+
+    def _note_standing(self, round_trip_s: float, now: float) -> None:
+        self.quickest_s = min(self.quickest_s or round_trip_s, round_trip_s)
+        if now >= self.quickest_until:
+            self.standing_s, self.quickest_s = self.quickest_s, 0.0
+            self.quickest_until = now + self.round_trip.smoothed
 
     @property
     def may_have_lost_us(self) -> bool:

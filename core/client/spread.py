@@ -64,6 +64,7 @@ class Spread:
         "_before",
         "_best",
         "_count",
+        "_first_half",
         "_is_low",
         "_is_settled",
         "_last_at",
@@ -95,6 +96,7 @@ class Spread:
         self._is_settled = False
         self._measured_s = MEASURE_S
         self._count = 0
+        self._first_half = 0
         self._since = 0.0
         self._last_at = float("-inf")
         self._retry_at = 0.0
@@ -121,6 +123,7 @@ class Spread:
         """Packets were acknowledged; returns the paths to take back if a trial was in vain."""
         if now - self._last_at > max(PAUSE_S, PAUSE_ROUNDS * round_trip_s):
             self._measure_from(now)
+            self.wanted = self._trial = None
         else:
             self._count += packets
         self._last_at = now
@@ -130,12 +133,15 @@ class Spread:
             self._measured_s = max(MEASURE_S, MEASURE_ROUNDS * round_trip_s)
         elif elapsed_s > 0.5 * self._measured_s and self._count < HOPELESS * self.rate * elapsed_s:
             return self._give_up(now)
+        if elapsed_s < 0.5 * self._measured_s:
+            self._first_half = self._count
         if elapsed_s < self._measured_s:
             return None
         rate = self._count / elapsed_s
+        is_growing = self._count > (1 + GAIN_MIN) * self._first_half
         self._measure_from(now)
         if trial is None:
-            self._note_rate(rate, now)
+            self._note_rate(rate, is_growing, now)
         elif not self._is_settled:
             self._is_settled = True
         elif rate >= _NEEDED[trial] * self.rate:
@@ -146,15 +152,15 @@ class Spread:
         return None
 
     def _measure_from(self, now: float) -> None:
-        self._since, self._count = now, 0
+        self._since, self._count, self._first_half = now, 0, 0
 
-    def _note_rate(self, rate: float, now: float) -> None:
+    def _note_rate(self, rate: float, is_growing: bool, now: float) -> None:
         self.rate = rate
         self._best = max(self._best, rate)
         was_low, self._is_low = self._is_low, bool(self.extra) and rate < SUSPICIOUS * self._best
         if was_low and self._is_low:
             self.wanted = Trial.ALONE
-        elif RATE_MIN <= rate <= RATE_MAX and now >= self._retry_at:
+        elif RATE_MIN <= rate <= RATE_MAX and now >= self._retry_at and not is_growing:
             self.wanted = self._next
 
     def _give_up(self, now: float) -> list[Path]:

@@ -52,9 +52,9 @@ SEND_WINDOW = 24
 SEND_WINDOW_LATER = 160
 SEND_WINDOW_MAX = 320
 """Java and i2pd: a look-ahead of 24 + N/2 at first; Java stops at 320, i2pd at 800."""
-UNDER_WAY_MAX = 512
+UNDER_WAY_MAX = 1024
 """Messages under way once the look-ahead has reached its most; see :meth:`RatchetSession.can_send`.
-i2pd and we look that far ahead by then, so only a Java receiver can lose a run that is longer.
+Java looks 320 ahead by then, i2pd 800, we 2048.
 """
 _SEND_RESERVE = 4
 
@@ -97,6 +97,7 @@ class RatchetSession:
         "_send_ratchet",
         "_table",
         "_unanswered_since",
+        "_under_way_before",
         "_waiting",
         "acked",
         "created_at",
@@ -163,6 +164,8 @@ class RatchetSession:
         self._delivered = 0
         self._old_in_flight = 0
         self.send_window_max = SEND_WINDOW_MAX
+        #: what could be under way with the last tag set
+        self._under_way_before = 0
         self._ack_request_at = 0
         self._plan_ack_request()
 
@@ -255,15 +258,19 @@ class RatchetSession:
         run of messages that are lost, not what is under way. While the window grows the two are
         taken for the same; once it has reached its most, only a long and fast path has more under
         way, and losing all of that in a row is the end of a tunnel: :meth:`is_suspect` sees it.
+        So what was under way in one tag set may be in the next, whose window is small again.
         """
         number = self._send.next_number
-        ahead = self._look_ahead()
-        if ahead >= self.send_window_max:
-            ahead = max(ahead, min(UNDER_WAY_MAX, self._first_ahead() + (self._known >> 1)))
-        limit = max(self._known, 0) + ahead - _SEND_RESERVE
+        limit = max(self._known, 0) + self._under_way_max() - _SEND_RESERVE
         if number >= limit:
             self._ack_request_at = number  # whatever goes out next must bring evidence
         return max(0, min(limit, MESSAGES_MAX) - number)
+
+    def _under_way_max(self) -> int:
+        ahead = self._look_ahead()
+        if ahead >= self.send_window_max:
+            ahead = max(ahead, min(UNDER_WAY_MAX, self._first_ahead() + (self._known >> 1)))
+        return max(ahead, self._under_way_before)
 
     def note_delivered(self, count: int) -> None:
         """Evidence from above: ``count`` more of our messages are known to have arrived."""
@@ -352,6 +359,7 @@ class RatchetSession:
 
     def _start_send_set(self, key: bytes) -> None:
         old = self._send
+        self._under_way_before = self._under_way_max()
         self._old_in_flight = max(0, old.next_number - self._delivered)
         self._send = SendTagSet(old.next_root, key, old.set_id + 1)
         self._known = -1

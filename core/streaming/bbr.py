@@ -9,7 +9,9 @@ signal. Changes against the model, each for a property of I2P paths:
   the measured rate is added to the window, else a low measured delay would starve the stream;
 * with random loss the probing gain is raised by the loss rate, else it could not grow at 20 %;
 * a round that loses more than ``LOSS_EXCESSIVE`` of its packets caps the window at what got
-  through; the cap grows back by a twentieth per round;
+  through; the cap grows back by a twentieth per round, or at once if they were not lost;
+* beyond ``WINDOW_TRUSTED`` the cap grows only while each step made the path faster and next to
+  nothing is lost;
 * after several timeouts in a row nothing of what was measured holds: the start begins anew. Probes
   answered one by one over seconds would else be taken for the rate of the path, for good;
 * delays vary widely, since each hop repairs its own losses: while the rate is not known, the window
@@ -34,6 +36,14 @@ DELAY_PROBE_S = 0.2
 FULL_PIPE_GROWTH = 1.25
 FULL_PIPE_ROUNDS = 3
 LOSS_EXCESSIVE = 0.35
+#: packets under way that need no proof; the steps beyond, how much faster the path must have become
+#: with the last one, and the share of packets lost that takes one back
+WINDOW_TRUSTED = 512.0
+WINDOW_STEP = 1.25
+STEP_GAIN = 1.1
+STEP_LOSS = 0.02
+#: rounds in which packets taken for lost may turn up
+DOUBT_ROUNDS = 4
 #: rounds an aggregation estimate lasts (at least half of this)
 EXTRA_ROUNDS = 10
 
@@ -69,7 +79,12 @@ class Bbr:
         self._round_acked = 0
         self._round_lost = 0
         self._loss_rate = 0.0
-        self._cap = float(window_max)
+        self._cap = min(WINDOW_TRUSTED, self._window_max)
+        self._cap_bandwidth = 0.0
+        #: what a cap for losses replaced, how many packets were lost of how many, until which round
+        self._uncapped = (0.0, False)
+        self._doubted_lost = self._doubted_total = 0
+        self._doubt_until = 0
         self._epoch_at = 0.0
         self._epoch_acked = 0.0
         self._extra = [0.0, 0.0]
@@ -104,14 +119,34 @@ class Bbr:
                 loss = self._round_lost / total
                 self._loss_rate += (loss - self._loss_rate) * 0.2
                 if loss > LOSS_EXCESSIVE:
-                    self._cap = max(WINDOW_MIN, min(self._cap, self.window) * (1 - loss / 2))
-                    if self._mode == _STARTUP:
-                        self._is_pipe_full = True
+                    self._cut(loss, total)
                 else:
-                    self._cap = min(self._cap * 1.05 + 1, self._window_max)
+                    self._move_cap(loss)
                 self._round_acked = self._round_lost = 0
         self._round_acked += sample.acked
         self._round_lost += sample.lost
+
+    def _cut(self, loss: float, total: int) -> None:
+        if self._round > self._doubt_until:
+            self._uncapped = (self._cap, self._is_pipe_full)
+            self._doubted_lost = self._doubted_total = 0
+        self._doubted_lost += self._round_lost
+        self._doubted_total += total
+        self._doubt_until = self._round + DOUBT_ROUNDS
+        self._cap = max(WINDOW_MIN, min(self._cap, self.window) * (1 - loss / 2))
+        if self._mode == _STARTUP:
+            self._is_pipe_full = True
+
+    def _move_cap(self, loss: float) -> None:
+        trusted = min(WINDOW_TRUSTED, self._window_max)
+        if self._cap < trusted:
+            self._cap = min(self._cap * 1.05 + 1, trusted)
+        elif loss >= STEP_LOSS:
+            self._cap = max(self._cap / WINDOW_STEP, trusted)
+            self._cap_bandwidth = 0.0
+        elif self.window >= self._cap and self.bandwidth > STEP_GAIN * self._cap_bandwidth:
+            self._cap = min(self._cap * WINDOW_STEP, self._window_max)
+            self._cap_bandwidth = self.bandwidth
 
     def _update_bandwidth(self, sample: AckSample) -> None:
         rate = sample.rate
@@ -244,6 +279,8 @@ class Bbr:
         self._full_rounds = 0
         self._is_pipe_full = False
         self._extra = [0.0, 0.0]
+        self._cap = min(self._cap, WINDOW_TRUSTED)
+        self._cap_bandwidth = 0.0
         self._delay_at = 0.0
         self.pacing_rate = (
             STARTUP_GAIN * WINDOW_MIN / self._usual_delay if self._usual_delay else 0.0
@@ -252,6 +289,14 @@ class Bbr:
 
     def on_spurious_loss(self, count: int) -> None:
         self._round_lost = max(0, self._round_lost - count)
+        if self._round <= self._doubt_until:
+            self._doubted_lost -= count
+            if self._doubted_lost <= LOSS_EXCESSIVE * self._doubted_total:
+                self._doubt_until = 0
+                cap, self._is_pipe_full = self._uncapped
+                self._cap = max(self._cap, cap)
+                if not self._is_pipe_full and self._mode != _PROBE_DELAY:
+                    self._enter(_STARTUP, STARTUP_GAIN, STARTUP_GAIN)
 
     def limit(self, window_max: int) -> None:
         self._window_max = max(float(window_max), WINDOW_MIN)

@@ -44,7 +44,7 @@ UNANSWERED_TIMEOUTS_MAX = 5
 FIN_WAIT_S = 60.0
 #: a choked peer that says nothing at all for so long is gone
 CHOKED_SILENCE_S = 300.0
-WINDOW_REMEMBERED_MAX = 64.0
+WINDOW_REMEMBERED_MAX = 256.0
 #: how old the unanswered SYN reply must be before a repeated SYN fetches it again
 SYN_REPLY_AGAIN_S = 1.0
 _ROUNDING_S = 1e-6

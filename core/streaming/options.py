@@ -31,7 +31,7 @@ class StreamingOptions:
     connect_timeout_s: float = 60.0
     mtu: int = MTU_RATCHET
     window_initial: int = 12
-    window_max: int = 512
+    window_max: int = 1024
     #: packets in flight until the peer has answered a SYN: each may open a ratchet session
     window_unanswered: int = 3
     congestion: str = "bbr"

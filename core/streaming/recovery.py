@@ -30,8 +30,9 @@ PEER_ACK_DELAY_S = 0.200
 #: timeouts in a row after which all in flight is given up
 TIMEOUTS_PERSISTENT = 3
 DUPLICATE_THRESHOLD = 3
-#: acks in a row that came sooner than the smallest round trip, until that is no longer believed
-TOO_SOON_MAX = 8
+#: for how many smallest round trips acks may come sooner than that, until it is no longer believed:
+#: the first copies of what was resent for nothing are acknowledged within one
+TOO_SOON_ROUNDS = 1.5
 _MINIMUM_WINDOW_S = 60.0
 _ROUNDING_S = 1e-6
 
@@ -83,7 +84,7 @@ class Recovery:
         "_reorder_deadline",
         "_reorder_steps",
         "_sample",
-        "_too_soon",
+        "_too_soon_since",
         "congestion",
         "delivered",
         "highest_acked",
@@ -120,8 +121,8 @@ class Recovery:
         self._reorder_deadline = 0.0
         self._reorder_steps = 1
         self._sample = AckSample()
-        #: acks in a row that came too soon for the copy they were for
-        self._too_soon = 0
+        #: since when all acks come too soon for the copy they are for; 0 if they do not
+        self._too_soon_since = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -203,10 +204,10 @@ class Recovery:
             if slot[2] > 1 and now - sent < round_trip.minimum * 0.8:
                 # Too soon for the copy: this acknowledges the first transmission.
                 spurious += 1
-                self._too_soon += 1
-                if self._too_soon >= TOO_SOON_MAX:
-                    self._too_soon = 0
-                    round_trip.minimum = 0.0
+                if not self._too_soon_since:
+                    self._too_soon_since = now
+                elif now - self._too_soon_since > TOO_SOON_ROUNDS * round_trip.minimum:
+                    self._too_soon_since = round_trip.minimum = 0.0
                 continue
             if slot[2] == 1 and sent > newest_once:
                 newest_once = sent
@@ -226,9 +227,11 @@ class Recovery:
         if newest_once >= self._newest_sent and self.timeouts < TIMEOUTS_PERSISTENT:
             rtt_sample = now - newest_once
             round_trip.update(rtt_sample, now)
-            self._too_soon = 0
+            self._too_soon_since = 0.0
         if spurious:
             self.spurious_total += spurious
+            # fewer may have been probes
+            self.is_reordering_seen |= spurious >= DUPLICATE_THRESHOLD
             self._reorder_steps = min(self._reorder_steps + 1, 8)
             self.congestion.on_spurious_loss(spurious)
         self.timeouts = 0
@@ -315,8 +318,8 @@ class Recovery:
             if span - len(self._holes) >= DUPLICATE_THRESHOLD:
                 return 0.0
         round_trip = self.round_trip
-        window = max(round_trip.minimum / 4, 0.002) * self._reorder_steps
-        return min(window, round_trip.smoothed)
+        usual = round_trip.minimum or round_trip.smoothed
+        return min(max(usual / 4, 0.002) * self._reorder_steps, round_trip.smoothed)
 
     @property
     def deadline(self) -> float:

@@ -2,8 +2,10 @@
 
 Data packets are rebuilt with the current ack when they are resent; signed ones (SYN, CLOSE) are
 resent as they are. A choked sender stops and probes; i2pd: never unchokes explicitly, so an ack
-that makes progress without the option unchokes as well. i2pd also chokes, with each ack, while it
-misses more packets than an ack can name: then only what is lost is sent, until nothing is.
+that makes progress without the option unchokes as well. A choked peer may be full of what lies
+beyond a gap, so gaps are filled all the same, in bursts, as long as that is acknowledged. i2pd also
+chokes, with each ack, while it misses more packets than an ack can name: then only what is lost is
+sent, until nothing is.
 """
 
 from __future__ import annotations
@@ -69,6 +71,7 @@ class Sender:
         "_is_syn_sent",
         "_keys",
         "_local_port",
+        "_may_fill",
         "_options",
         "_partial_at",
         "_persist_s",
@@ -141,6 +144,8 @@ class Sender:
         self.close_sequence = -1
         self.is_keepalive_due = False
         self._probe: int | None = None
+        #: choked, but what is missing below something acknowledged may be sent once more
+        self._may_fill = False
         self._tokens = float(BURST_PACKETS)
         self._tokens_at = now
         self._partial_at = 0.0
@@ -174,7 +179,11 @@ class Sender:
             for sequence in list(self._signed_packets):
                 if sequence not in recovery.in_flight and sequence not in recovery.lost:
                     del self._signed_packets[sequence]
-        if self._window_limit < self._options.window_max and not self.is_choked:
+        if self.is_choked:
+            if recovery.lost:
+                self._persist_s = PERSIST_MIN_S
+                self.persist_at = now
+        elif self._window_limit < self._options.window_max:
             self._window_limit = min(self._options.window_max, self._window_limit + 0.25)
         return True
 
@@ -205,10 +214,11 @@ class Sender:
             self.recovery.restart_timer(now)
 
     def persist(self, now: float) -> None:
-        """Choked for long: see whether that still holds."""
+        """Choked for long: see whether that still holds, and fill gaps."""
         self._persist_s = min(self._persist_s * 2, PERSIST_MAX_S)
         self.persist_at = now + self._persist_s
         self._probe = self.recovery.lowest_unacked
+        self._may_fill = True
 
     def probe(self, sequence: int) -> None:
         """Resend ``sequence`` in the next :meth:`collect`, whatever the window says."""
@@ -288,6 +298,8 @@ class Sender:
             self._send_probe(now, out)
             limit -= 1
         if self.is_choked:
+            if self._may_fill:
+                self._fill_gaps(now, min(limit, BURST_PACKETS), out)
             return False
         lost = not self.is_connecting and bool(recovery.lost)
         if not (lost or self._has_new or self.is_keepalive_due or self._is_close_pending):
@@ -325,6 +337,13 @@ class Sender:
         self._tokens = min(burst, self._tokens + (now - self._tokens_at) * rate)
         self._tokens_at = now
         return int(self._tokens + TOKEN_SLACK)
+
+    def _fill_gaps(self, now: float, room: int, out: list[OutgoingPacket]) -> None:
+        self._may_fill = False
+        recovery = self.recovery
+        gaps = sorted(one for one in recovery.lost if one < recovery.highest_acked)
+        for sequence in gaps[: max(0, room)]:
+            self._resend(sequence, now, out)
 
     def _send_syn(self, now: float, out: list[OutgoingPacket]) -> None:
         self._is_syn_sent = True

@@ -75,7 +75,7 @@ class StreamingSection:
     max_window: int = option(
         Number(4, 4096),
         "packets of a connection that may be under way at the same time",
-        default=512,
+        default=1024,
     )
     congestion: str = option(
         Choice("bbr", "cubic"),

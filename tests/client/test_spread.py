@@ -123,6 +123,28 @@ def test_what_stops_and_goes_is_no_bulk_data() -> None:
     assert flow.spread.wanted is None, "fast enough"
 
 
+def test_nothing_is_tried_while_the_rate_grows_by_itself() -> None:
+    flow = Flow()
+    rate = 40.0
+    while rate < 400.0:
+        flow.flow(rate, MEASURE_S / 2)
+        assert flow.spread.wanted is None
+        rate *= 1.4
+    flow.flow(rate, 3 * MEASURE_S)
+    assert flow.spread.wanted is Trial.WIDER
+
+
+def test_a_pause_ends_a_trial_without_a_verdict() -> None:
+    flow = Flow()
+    flow.wait_for(Trial.WIDER, 100.0)
+    flow.spread.begin(flow.paths, flow.now)
+    flow.paths = PATHS[:2]
+    flow.flow(100.0, MEASURE_S)
+    flow.now += 10.0
+    flow.flow(10.0, 5 * MEASURE_S)
+    assert flow.paths == PATHS[:2]
+
+
 def test_all_paths_get_their_share() -> None:
     spread = Spread()
     assert spread.shares(50) == [(0, 50)]

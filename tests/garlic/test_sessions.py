@@ -11,6 +11,7 @@ from core.crypto.x25519 import X25519Key
 from core.garlic import handshake, remote, sessions
 from core.garlic.cloves import Clove, Delivery, write_cloves, write_data_head, write_date_time
 from core.garlic.opened import MessageKind, Opened
+from core.garlic.session import NEXT_KEY_AFTER, UNDER_WAY_MAX
 from core.garlic.sessions import RatchetSessions
 from tests.garlic.parties import DESTINATION, Party, clove, established, pair
 from tests.support.deterministic import FakeWallClock, SeededEntropy
@@ -217,13 +218,23 @@ def test_window_without_evidence_is_small() -> None:
 def test_acknowledgements_open_the_window_to_its_limit() -> None:
     alice, bob = established()
     windows = []
-    for _ in range(1200):
+    for _ in range(2300):
         bob.hear(alice.say(b"data"))
         alice.hear(bob.say_nothing())
         windows.append(alice.sessions.can_send(alice.other, 0.0))
     # While it grows, no more is under way than the peer looks ahead.
     assert max(window for window in windows if window < 320) >= 320 - 4 - 40 - 40
-    assert 512 - 4 - 40 - 40 <= windows[-1] <= 512 - 4
+    assert UNDER_WAY_MAX - 4 - 40 - 40 <= windows[-1] <= UNDER_WAY_MAX - 4
+
+
+def test_the_next_tag_set_does_not_slow_down_what_flows() -> None:
+    alice, bob = established()
+    windows = []
+    for _ in range(NEXT_KEY_AFTER + 200):
+        bob.hear(alice.say(b"data"))
+        alice.hear(bob.say_nothing())
+        windows.append(alice.sessions.can_send(alice.other, 0.0))
+    assert min(windows[3000:]) >= UNDER_WAY_MAX - 4 - 300
 
 
 def test_more_under_way_than_the_peer_looks_ahead() -> None:

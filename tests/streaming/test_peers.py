@@ -291,6 +291,30 @@ def test_i2pd_that_misses_much_gets_it_all_at_once_and_nothing_new() -> None:
     assert max(packet.sequence for packet in script.wait(0.5)) > last
 
 
+def test_gaps_are_filled_while_the_peer_has_no_room_for_more() -> None:
+    script = Script(StreamingOptions(window_initial=64))
+    stream = script.connected()
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 0))
+    stream.write(bytes(1812 * 200))
+    script.wait(0.05)
+    script.give(build_packet(stream.local_id, script.peer_id, 0, 15))
+    last = max(packet.sequence for packet in script.wait(0.5))
+    missing = list(range(17, last, 2))
+    began = script.now
+    while missing:
+        script.give(
+            build_packet(
+                stream.local_id, script.peer_id, 0, last, nacks=tuple(missing), delay_ms=61000
+            )
+        )
+        again = [packet.sequence for packet in script.wait(1.0)]
+        assert max(again) <= last, "nothing new"
+        missing = [sequence for sequence in missing if sequence not in again]
+    assert script.now - began <= 5.0
+    script.give(build_packet(stream.local_id, script.peer_id, 0, last, delay_ms=61000))
+    assert len(script.wait(20.0)) <= 6, "only to ask whether there is room"
+
+
 def test_a_peer_that_repeats_itself_does_not_hear_us() -> None:
     script = Script()
     stream = script.accept()

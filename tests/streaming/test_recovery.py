@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.streaming.bbr import Bbr
+from core.streaming.bbr import WINDOW_STEP, WINDOW_TRUSTED, Bbr
 from core.streaming.congestion import AckSample, Cubic
 from core.streaming.recovery import TIMEOUTS_PERSISTENT, Recovery, RoundTrip
 
@@ -81,6 +81,30 @@ def test_spurious_losses_are_noticed() -> None:
     assert recovery.is_idle
 
 
+def test_losses_that_were_none_show_reordering() -> None:
+    recovery = new()
+    sent(recovery, 12, 0.0)
+    recovery.on_ack(11, (2, 3, 4), 0.1)
+    assert sorted(recovery.lost) == [2, 3, 4]
+    recovery.on_ack(11, (), 0.12)
+    assert recovery.is_reordering_seen
+    sent(recovery, 12, 0.2)
+    recovery.on_ack(23, (14,), 0.3)
+    assert not recovery.lost
+
+
+def test_first_copies_are_no_sign_of_a_shorter_path() -> None:
+    recovery = new()
+    sent(recovery, 40, 0.0)
+    recovery.on_ack(0, (), 0.1)
+    for sequence in range(1, 40):
+        recovery.resend(sequence, recovery.begin_burst(0.11))
+    for sequence in range(1, 40):
+        recovery.on_ack(sequence, (), 0.111 + sequence * 0.0001)
+    assert recovery.round_trip.minimum == 0.1
+    assert recovery.spurious_total == 39
+
+
 def test_probes_then_everything_is_given_up() -> None:
     recovery = new()
     sent(recovery, 5, 0.0)
@@ -149,6 +173,54 @@ def test_bbr_learns_rate_and_delay() -> None:
     assert 100 <= bbr.window <= 160
     bbr.limit(64)
     assert bbr.window == 64
+
+
+class Rounds:
+    """Round trips of 100 ms with a full window."""
+
+    def __init__(self) -> None:
+        self.bbr = Bbr(12, 4096)
+        self.sample = AckSample(rtt_s=0.1)
+
+    def go(self, rate: float, *, lost: int = 0) -> None:
+        bbr, sample = self.bbr, self.sample
+        sample.now += 0.1
+        sample.acked = int(bbr.window) - lost
+        sample.lost = lost
+        sample.delivered_before = sample.delivered
+        sample.delivered += sample.acked
+        sample.rate = rate
+        sample.in_flight = int(bbr.window)
+        bbr.on_ack(sample)
+
+
+def test_bbr_leaves_the_trusted_window_only_while_that_makes_it_faster() -> None:
+    rounds = Rounds()
+    for _ in range(30):
+        rounds.go(5000.0)
+    stuck = rounds.bbr.window
+    assert WINDOW_TRUSTED <= stuck <= WINDOW_TRUSTED * WINDOW_STEP
+    for step in range(12):
+        rounds.go(6000.0 * 1.2**step)
+    assert rounds.bbr.window > 4 * WINDOW_TRUSTED
+    lossy = Rounds()
+    for step in range(30):
+        lossy.go(5000.0 * 1.2 ** (step / 3), lost=int(lossy.bbr.window * 0.05))
+    assert lossy.bbr.window == WINDOW_TRUSTED
+
+
+def test_bbr_takes_back_a_cap_for_losses_that_were_none() -> None:
+    rounds = Rounds()
+    for _ in range(12):
+        rounds.go(5000.0)
+    before = rounds.bbr.window
+    for _ in range(3):
+        rounds.go(3000.0, lost=int(rounds.bbr.window * 0.6))
+    assert rounds.bbr.window < before / 2
+    rounds.bbr.on_spurious_loss(1000)
+    for _ in range(4):
+        rounds.go(5000.0)
+    assert rounds.bbr.window >= before * 0.9
 
 
 def test_cubic_backs_off_and_returns() -> None:

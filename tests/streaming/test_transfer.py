@@ -56,6 +56,35 @@ def test_everything_that_can_happen_on_a_path(seed: int, authenticated: bool) ->
     assert network.resets(0) == network.resets(1) == []
 
 
+def _long_and_repaired(links: int = 5) -> Path:
+    return Path(delay=0.3, links=links, repaired=0.015)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_links_that_repair_their_losses_are_filled_beyond_the_trusted_window(seed: int) -> None:
+    network = Network(_long_and_repaired, seed=seed)
+    job = transfer(network, 12_000_000)
+    assert job.is_exact
+    assert job.goodput > 0.85e6  # 0.72 with 512 packets under way
+    assert network.ends[0].out.sent < 12_000_000 / MTU * 1.02
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_two_paths_are_no_worse_than_one(seed: int) -> None:
+    """Their packets overtake each other by whole round trips: nothing of that is a loss."""
+
+    def both() -> Path:
+        path = _long_and_repaired()
+        path.beside = _long_and_repaired(links=4)
+        return path
+
+    network = Network(both, seed=seed)
+    job = transfer(network, 12_000_000)
+    assert job.is_exact
+    assert job.goodput > 0.85e6
+    assert network.ends[0].out.sent < 12_000_000 / MTU * 1.05
+
+
 def test_cubic_can_be_chosen() -> None:
     network = Network(
         lambda: Path(delay=0.1, rate=600, queue=200), options=StreamingOptions(congestion="cubic")

@@ -15,6 +15,7 @@ from core.streaming.manager import StreamManager
 from core.streaming.options import StreamingOptions
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
+_RUN_PACKETS = 8
 KEYS = [PrivateKeys.generate_destination(SeededEntropy(f"streams {i}")) for i in range(4)]
 
 
@@ -32,10 +33,34 @@ class Path:
     tick: float = 0.0
     #: return True to drop: (direction, packet bytes)
     drop: Callable[[bytes], bool] | None = None
+    #: so many links in a row share the delay, keep the order and repair their own losses, like TCP:
+    #: the share ``repaired`` of packets needs a second journey over its link, and delays the rest
+    links: int = 0
+    repaired: float = 0.0
+    #: every other run of packets goes this way, which has nothing but a journey of its own
+    beside: Path | None = None
     free_at: float = 0.0
     sent: int = 0
     dropped: int = 0
     is_down: bool = False
+    _links_free_at: list[float] = field(default_factory=list)
+
+    def travel(self, at: float, rand: Callable[[], float]) -> float:
+        """When what is sent at that time arrives."""
+        if self.beside is not None and self.sent // _RUN_PACKETS % 2:
+            return self.beside.travel(at, rand)
+        at += rand() * self.jitter if self.jitter else 0.0
+        if not self.links:
+            return at + self.delay
+        free_at = self._links_free_at or [0.0] * self.links
+        one_way = self.delay / self.links
+        for number, free in enumerate(free_at):
+            at += one_way
+            while rand() < self.repaired:
+                at += 2 * one_way
+            free_at[number] = at = max(at, free)
+        self._links_free_at = free_at
+        return at
 
 
 @dataclass
@@ -115,7 +140,7 @@ class Network:
                     continue
                 path.free_at = max(path.free_at, at) + 1 / path.rate
                 at = path.free_at
-            at += path.delay + (rand() * path.jitter if path.jitter else 0.0)
+            at = path.travel(at, rand)
             if path.tick:
                 at = math.ceil(at / path.tick) * path.tick
             source = end.manager.keys.hash if self.authenticated else None
