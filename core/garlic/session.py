@@ -240,11 +240,12 @@ class RatchetSession:
 
     # ---- the peer's window
 
-    def _first_ahead(self) -> int:
-        return SEND_WINDOW if self._send.set_id == 0 else SEND_WINDOW_LATER
+    def _grown_window(self) -> int:
+        first = SEND_WINDOW if self._send.set_id == 0 else SEND_WINDOW_LATER
+        return first + (max(self._known, 0) >> 1)
 
     def _look_ahead(self) -> int:
-        return min(self.send_window_max, self._first_ahead() + (max(self._known, 0) >> 1))
+        return min(self.send_window_max, self._grown_window())
 
     def _plan_ack_request(self) -> None:
         planned = max(self._known, 0) + (self._look_ahead() >> 2)
@@ -267,10 +268,8 @@ class RatchetSession:
         return max(0, min(limit, MESSAGES_MAX) - number)
 
     def _under_way_max(self) -> int:
-        ahead = self._look_ahead()
-        if ahead >= self.send_window_max:
-            ahead = max(ahead, min(UNDER_WAY_MAX, self._first_ahead() + (self._known >> 1)))
-        return max(ahead, self._under_way_before)
+        most = max(self.send_window_max, UNDER_WAY_MAX)
+        return max(min(most, self._grown_window()), self._under_way_before)
 
     def note_delivered(self, count: int) -> None:
         """Evidence from above: ``count`` more of our messages are known to have arrived."""

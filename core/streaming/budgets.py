@@ -38,6 +38,10 @@ class Budgets:
         """Packets that all streams to that peer have sent and know nothing of yet."""
         return sum(stream.in_flight for stream in self._streams.get(remote_hash, ()))
 
+    def window(self, remote_hash: bytes) -> float:
+        """Packets that all streams to that peer may have in flight, each for itself."""
+        return sum(stream.window for stream in self._streams.get(remote_hash, ()))
+
     def has_young(self, remote_hash: bytes) -> bool:
         """True if a stream to that peer has just begun."""
         return any(stream.is_young for stream in self._streams.get(remote_hash, ()))

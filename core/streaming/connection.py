@@ -44,7 +44,6 @@ UNANSWERED_TIMEOUTS_MAX = 5
 FIN_WAIT_S = 60.0
 #: a choked peer that says nothing at all for so long is gone
 CHOKED_SILENCE_S = 300.0
-WINDOW_REMEMBERED_MAX = 256.0
 #: how old the unanswered SYN reply must be before a repeated SYN fetches it again
 SYN_REPLY_AGAIN_S = 1.0
 _ROUNDING_S = 1e-6
@@ -109,7 +108,7 @@ class Stream:
         window = float(options.window_initial)
         round_trip = RoundTrip()
         if memory is not None:
-            window = max(window, min(memory.window * 0.75, WINDOW_REMEMBERED_MAX))
+            window = max(window, memory.window)
             round_trip = RoundTrip(memory.smoothed, memory.variance)
         self._receiver = Receiver(options)
         self._buffer = self._receiver.buffer
@@ -192,7 +191,7 @@ class Stream:
         return StreamStats(
             recovery.round_trip.smoothed,
             recovery.round_trip.minimum,
-            recovery.congestion.window,
+            self.window,
             recovery.congestion.pacing_rate,
             len(recovery.in_flight),
             self._sent,
@@ -410,6 +409,11 @@ class Stream:
         return self._sender.is_first_flight
 
     @property
+    def window(self) -> float:
+        """Packets that may be in flight as far as the path is concerned."""
+        return self._recovery.congestion.window
+
+    @property
     def in_flight(self) -> int:
         """Packets sent and neither acknowledged nor found lost."""
         return len(self._recovery.in_flight)
@@ -578,8 +582,7 @@ class Stream:
         round_trip = self._recovery.round_trip
         if not round_trip.smoothed:
             return None
-        window = self._recovery.congestion.window
-        return PathMemory(now, round_trip.smoothed, round_trip.variance, window)
+        return PathMemory(now, round_trip.smoothed, round_trip.variance, self.window)
 
 
 def is_close(packet: Packet) -> bool:

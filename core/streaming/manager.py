@@ -120,7 +120,7 @@ class StreamManager:
             to_port,
             False,
             now,
-            self._memories.recall(remote.hash, now),
+            self._memories.recall(remote.hash, now, self._budgets.window(remote.hash)),
         )
         self._streams[stream.local_id] = stream
         self._budgets.add(stream)
@@ -539,7 +539,7 @@ class StreamManager:
             from_port,
             True,
             now,
-            self._memories.recall(remote.hash, now),
+            self._memories.recall(remote.hash, now, self._budgets.window(remote.hash)),
         )
         self._streams[stream.local_id] = stream
         self._budgets.add(stream)

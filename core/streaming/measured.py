@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MEMORY_SECONDS = 300.0
 MEMORY_MAX = 1024
+#: what share of a window a later stream starts with, and how many packets at most
+SHARE_REMEMBERED = 0.75
+WINDOW_REMEMBERED_MAX = 256.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,13 @@ class PathMemories:
         if len(self._memories) > MEMORY_MAX:
             del self._memories[next(iter(self._memories))]
 
-    def recall(self, remote_hash: bytes, now: float) -> PathMemory | None:
-        """What is known of the path to that peer."""
+    def recall(self, remote_hash: bytes, now: float, taken: float) -> PathMemory | None:
+        """What is known of the path to that peer: where a stream starts.
+
+        ``taken``: the windows of other streams to that peer. What one had is not for each of many.
+        """
         memory = self._memories.get(remote_hash)
-        return memory if memory is not None and now - memory.at < MEMORY_SECONDS else None
+        if memory is None or now - memory.at >= MEMORY_SECONDS:
+            return None
+        window = min(SHARE_REMEMBERED * memory.window, WINDOW_REMEMBERED_MAX)
+        return replace(memory, window=max(0.0, window - taken))

@@ -12,9 +12,10 @@ from core.base.errors import LocalError, Unavailable
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.streaming import packet as p
-from core.streaming.connection import WINDOW_REMEMBERED_MAX, StreamState
+from core.streaming.connection import StreamState
 from core.streaming.events import Pong
 from core.streaming.manager import StreamManager
+from core.streaming.measured import WINDOW_REMEMBERED_MAX
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
 from core.streaming.remains import EARLY_PACKETS_MAX, EARLY_PEERS_MAX, REPLIES_MAX
@@ -250,6 +251,9 @@ def test_a_second_stream_starts_from_what_the_first_one_learnt() -> None:
     second = network.connect()
     assert second.stats.window == pytest.approx(0.75 * first.stats.window)
     assert 100 < second.stats.window < WINDOW_REMEMBERED_MAX
+    third = network.connect()
+    assert third.stats.window == StreamingOptions().window_initial, "it is not for each of many"
+    assert third.stats.rtt == second.stats.rtt
     assert second.stats.rtt == pytest.approx(0.4, abs=0.1)
 
 

@@ -116,6 +116,16 @@ def test_our_syn_reply_asks_for_an_ack_so_that_i2pd_answers_a_repetition() -> No
     assert [packet.raw for packet in again] == [first.raw]
 
 
+def test_our_syn_reply_is_repeated_before_data_because_i2pd_resets_without_it() -> None:
+    script = Script()
+    script.give(script.syn())
+    stream = script.events()[0].stream  # type: ignore[attr-defined]
+    reply = script.take()[0]
+    stream.write(bytes(1812 * 6))
+    assert max(packet.sequence for packet in script.wait(0.3)) > 0
+    assert script.wait(6.0)[0].raw == reply.raw
+
+
 def test_no_plain_ack_before_i2pd_has_our_syn_reply() -> None:
     script = Script()
     script.manager.set_budget(PEER.hash, 0)
