@@ -32,7 +32,13 @@ PAUSE_S = 5.0
 STUCK_S = 1.0
 #: Packets of two tunnel messages that may wait on the way. i2pd: closes the link to the next hop,
 #: for everybody who uses it, once 500 messages wait for it.
-QUEUE_MAX = 192
+QUEUE_MAX = 160
+#: Packets under way on a short path, where a queue grows faster than it is measured, and how many
+#: a second the fastest of the longer ones carries.
+UNDER_WAY_SHORT = 240
+PATH_RATE_MAX = 5000.0
+#: Smallest round trips that a packet may take without having waited in a queue.
+REPAIRS_MAX = 2.0
 #: How long another path is on trial before the next one is taken.
 PATH_TRIAL_S = 1.0
 #: Paths that failed one after the other until the session is suspected, not the paths.
@@ -87,10 +93,6 @@ class Remote:
     """How long the first answer took, through each lease of the lease set."""
     round_trip: RoundTrip = field(default_factory=RoundTrip)
     """Of all streams together, on the path in use."""
-    standing_s: float = 0.0
-    """What even the quickest of the last round trips took: beyond the minimum, packets wait."""
-    quickest_s: float = 0.0
-    quickest_until: float = 0.0
     measured_path: tuple[Lease | None, OutboundTunnel | None, int] = (None, None, 1)
     spread: Spread = field(default_factory=Spread)
     """The further paths that bulk data takes."""
@@ -102,15 +104,16 @@ class Remote:
     def under_way_max(self) -> int:
         """How many packets may be under way: what travels, and a queue that no hop minds.
 
-        If nothing waited it would be on the way for the smallest round trip. What even the quickest
-        takes longer lately is a queue that stands; others may only have waited for a repair.
+        What is under way is on the way for the smoothed round trip. Up to twice the smallest one is
+        not unusual where links repair losses; for the rest of the time it waits at some hop.
         """
-        standing = self.standing_s
-        waited = standing - self.round_trip.minimum
+        smoothed, minimum = self.round_trip.smoothed, self.round_trip.minimum
+        most = int(min(UNDER_WAY_MAX, max(UNDER_WAY_SHORT, minimum * PATH_RATE_MAX)))
+        waited = smoothed - REPAIRS_MAX * minimum
         queue_max = QUEUE_MAX * self.spread.width
-        if waited * UNDER_WAY_MAX <= standing * queue_max:
-            return UNDER_WAY_MAX
-        return int(queue_max * standing / waited)
+        if waited * most <= smoothed * queue_max:
+            return most
+        return int(queue_max * smoothed / waited)
 
     def is_stuck(self, now: float) -> bool:
         """Whether nothing was sent for so long that what is under way must have come to an end."""
@@ -128,16 +131,8 @@ class Remote:
             self.measured_path = path
             self.measured_from = now + round_trip_s
             self.round_trip = RoundTrip()
-            self.standing_s = self.quickest_s = 0.0
         if now >= self.measured_from:
             self.round_trip.update(round_trip_s, now)
-            self._note_standing(round_trip_s, now)
-
-    def _note_standing(self, round_trip_s: float, now: float) -> None:
-        self.quickest_s = min(self.quickest_s or round_trip_s, round_trip_s)
-        if now >= self.quickest_until:
-            self.standing_s, self.quickest_s = self.quickest_s, 0.0
-            self.quickest_until = now + self.round_trip.smoothed
 
     @property
     def may_have_lost_us(self) -> bool:

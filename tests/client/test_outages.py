@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from core.client.remote import FAILED_PATHS, PATH_TRIAL_S, QUEUE_MAX, STUCK_S, Remote
+from core.client.remote import (
+    FAILED_PATHS,
+    PATH_TRIAL_S,
+    QUEUE_MAX,
+    STUCK_S,
+    UNDER_WAY_SHORT,
+    Remote,
+)
 from core.data.lease_set import Lease
 from core.data.private_keys import PrivateKeys
 from core.garlic.session import UNDER_WAY_MAX
@@ -116,7 +123,7 @@ def test_failures_far_apart_are_no_row() -> None:
 def test_what_may_be_under_way_follows_from_how_long_it_waits() -> None:
     remote = Remote(bytes(32))
     remote.lease = Lease(bytes(32), 1, 0)
-    assert remote.under_way_max == UNDER_WAY_MAX
+    assert remote.under_way_max == UNDER_WAY_SHORT
     remote.delivered(1, 0.5, 10.0)  # of the path before
     remote.delivered(1, 0.6, 11.0)
     assert remote.under_way_max == UNDER_WAY_MAX
@@ -124,13 +131,23 @@ def test_what_may_be_under_way_follows_from_how_long_it_waits() -> None:
     for _ in range(100):
         now += 0.1
         remote.delivered(1, 1.2, now)
-        remote.delivered(1, 5.0, now)  # a packet that waited for a repair says nothing
-    # Half of the time is spent waiting, so half of the packets wait.
-    assert remote.under_way_max == 2 * QUEUE_MAX
-    for _ in range(400):
+    assert remote.under_way_max == UNDER_WAY_MAX, "each link may have repaired a loss"
+    for _ in range(100):
         now += 0.1
-        remote.delivered(1, 6.0, now)
+        remote.delivered(1, 2.4, now)
+    # Half of the time is spent waiting, so half of the packets wait.
+    assert 2 * QUEUE_MAX <= remote.under_way_max <= 2 * QUEUE_MAX + 8
+    for _ in range(100):
+        now += 0.1
+        remote.delivered(1, 12.0, now)
     assert QUEUE_MAX < remote.under_way_max < 1.2 * QUEUE_MAX
+
+
+def test_a_short_path_has_no_more_under_way_before_a_queue_shows() -> None:
+    remote = Remote(bytes(32))
+    for step in range(20):
+        remote.delivered(1, 0.004, 10.0 + step)
+    assert remote.under_way_max == UNDER_WAY_SHORT
 
 
 def test_silence_with_everything_under_way_is_noticed() -> None:
