@@ -93,6 +93,8 @@ class Remote:
     """How long the first answer took, through each lease of the lease set."""
     round_trip: RoundTrip = field(default_factory=RoundTrip)
     """Of all streams together, on the path in use."""
+    minimum_before: float = 0.0
+    """The smallest round trip of the path before: what to expect of one that is not measured."""
     measured_path: tuple[Lease | None, OutboundTunnel | None, int] = (None, None, 1)
     spread: Spread = field(default_factory=Spread)
     """The further paths that bulk data takes."""
@@ -107,7 +109,8 @@ class Remote:
         What is under way is on the way for the smoothed round trip. Up to twice the smallest one is
         not unusual where links repair losses; for the rest of the time it waits at some hop.
         """
-        smoothed, minimum = self.round_trip.smoothed, self.round_trip.minimum
+        smoothed = self.round_trip.smoothed
+        minimum = self.round_trip.minimum or self.minimum_before
         most = int(min(UNDER_WAY_MAX, max(UNDER_WAY_SHORT, minimum * PATH_RATE_MAX)))
         waited = smoothed - REPAIRS_MAX * minimum
         queue_max = QUEUE_MAX * self.spread.width
@@ -130,6 +133,7 @@ class Remote:
             # What is acknowledged for the next round trip went the old way.
             self.measured_path = path
             self.measured_from = now + round_trip_s
+            self.minimum_before = self.round_trip.minimum or self.minimum_before
             self.round_trip = RoundTrip()
         if now >= self.measured_from:
             self.round_trip.update(round_trip_s, now)

@@ -150,6 +150,15 @@ def test_a_short_path_has_no_more_under_way_before_a_queue_shows() -> None:
     assert remote.under_way_max == UNDER_WAY_SHORT
 
 
+def test_another_path_is_expected_to_be_as_long_as_the_last() -> None:
+    remote = Remote(bytes(32))
+    remote.delivered(1, 0.6, 10.0)
+    remote.lease = Lease(bytes(32), 1, 0)
+    remote.delivered(1, 0.6, 11.0)
+    assert not remote.round_trip.minimum
+    assert remote.under_way_max == UNDER_WAY_MAX
+
+
 def test_silence_with_everything_under_way_is_noticed() -> None:
     remote = Remote(bytes(32), sent_at=50.0)
     assert not remote.is_stuck(50.0 + STUCK_S / 2)
