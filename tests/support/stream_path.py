@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from core.client.spread import RUN_PACKETS
 from core.data.private_keys import PrivateKeys
 from core.streaming.connection import Stream
 from core.streaming.events import Event, Reset, StreamOpened
@@ -15,7 +16,6 @@ from core.streaming.manager import StreamManager
 from core.streaming.options import StreamingOptions
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
-_RUN_PACKETS = 8
 KEYS = [PrivateKeys.generate_destination(SeededEntropy(f"streams {i}")) for i in range(4)]
 
 
@@ -47,7 +47,7 @@ class Path:
 
     def travel(self, at: float, rand: Callable[[], float]) -> float:
         """When what is sent at that time arrives."""
-        if self.beside is not None and self.sent // _RUN_PACKETS % 2:
+        if self.beside is not None and self.sent // RUN_PACKETS % 2:
             return self.beside.travel(at, rand)
         at += rand() * self.jitter if self.jitter else 0.0
         if not self.links:
