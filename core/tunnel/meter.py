@@ -1,8 +1,14 @@
-"""How much transit passes, and a token bucket for when it is limited."""
+"""How much transit passes, and a token bucket for when it is limited.
+
+Above the limit transit is thinned, more and more as the bucket empties, and evenly: whoever sends
+notices in time, and nobody loses many messages in a row, which is what streams bear worst.
+"""
 
 from __future__ import annotations
 
 _BURST_S = 2.0
+#: what is left of the bucket when thinning begins
+_THIN_SHARE = 0.5
 _WINDOW_S = 15.0
 _STEP_S = 0.5
 _MESSAGE_BYTES = 1028
@@ -11,7 +17,16 @@ _MESSAGE_BYTES = 1028
 class TransitMeter:
     """Counts whole tunnel messages of 1028 bytes. ``bytes_s`` may be changed at any time."""
 
-    __slots__ = ("_rate", "_rate_at", "_since", "_tokens", "_tokens_at", "bytes_s", "total_bytes")
+    __slots__ = (
+        "_owed",
+        "_rate",
+        "_rate_at",
+        "_since",
+        "_tokens",
+        "_tokens_at",
+        "bytes_s",
+        "total_bytes",
+    )
 
     def __init__(self, bytes_s: float | None = None) -> None:
         self.bytes_s = bytes_s
@@ -19,6 +34,7 @@ class TransitMeter:
         self.total_bytes = 0
         self._tokens = 0.0
         self._tokens_at: float | None = None
+        self._owed = 0.0
         self._rate = 0.0
         self._rate_at: float | None = None
         self._since = 0
@@ -33,6 +49,11 @@ class TransitMeter:
                 gained = (now - self._tokens_at) * limit
                 self._tokens = min(limit * _BURST_S, self._tokens + gained)
             self._tokens_at = now
+            thin_below = limit * _BURST_S * _THIN_SHARE
+            if self._tokens < thin_below:
+                due = self._owed + count * self._tokens / thin_below
+                self._owed = due % 1.0
+                count = int(due)
             count = min(count, int(self._tokens // _MESSAGE_BYTES))
             self._tokens -= count * _MESSAGE_BYTES
         size = count * _MESSAGE_BYTES
