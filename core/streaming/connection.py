@@ -320,6 +320,8 @@ class Stream:
             sender.unchoke(now)
         if sequence or (self.state is StreamState.OPEN and not self._buffer.next_sequence):
             self._bytes_received += len(payload)
+            if sequence:
+                sender.is_first_flight = False
             self._receiver.add(sequence, payload, now, recovery.round_trip.smoothed)
 
     def end_batch(self, now: float) -> None:
@@ -534,8 +536,9 @@ class Stream:
         ):
             self._give_up()
         else:
-            # i2pd: resets a stream when data comes and its SYN reply does not, within 600 ms.
-            sender.probe(0 if recovery.highest_acked < 0 else probe)
+            # i2pd: resets a stream when data comes and its SYN reply does not, within 600 ms, or
+            # packet 1 does not.
+            sender.probe(recovery.lowest_unacked if sender.is_first_flight else probe)
             if (timeouts >= 2 or sender.is_connecting) and not is_ending:
                 self._host.emit(PathSuspect(self, timeouts))
 

@@ -49,8 +49,10 @@ JAVA_WINDOW_MAX = 128
 #: i2pd: "too many NACKs", a matter of loss and not of a slow reader
 _DELAYS_OVERFLOW = (60000, 65535)
 #: packets 0 and 1 and what may be sent along until the peer has packet 1. i2pd: silently resets a
-#: stream for which it acknowledged the third batch while packet 1 was missing
+#: stream of which it has got three others before packet 1, if its SYN is all it has sent itself.
+#: Packet 0 is one of them, so packet 1 goes once more before the third
 FIRST_FLIGHT_PACKETS = 16
+_REPEATED_BEFORE = 3
 #: i2pd: sequences are signed there
 SEQUENCE_MAX = 0x7FFFFF00
 
@@ -68,6 +70,7 @@ class Sender:
         "_chunk_offset",
         "_chunks",
         "_hold_until",
+        "_is_first_repeated",
         "_is_syn_sent",
         "_keys",
         "_local_port",
@@ -138,7 +141,9 @@ class Sender:
         self.resent = 0
         self._signed_packets: dict[int, bytes] = {}
         self._is_syn_sent = False
+        #: the peer may lack packet 1, and has sent nothing that says it would wait for it
         self.is_first_flight = True
+        self._is_first_repeated = False
         self.is_close_wanted = False
         #: the sequence CLOSE went with; -1 before
         self.close_sequence = -1
@@ -255,8 +260,10 @@ class Sender:
             return min(window, self._options.window_unanswered)
         if self.is_first_flight:
             recovery = self.recovery
-            left = max(FIRST_FLIGHT_PACKETS - recovery.next_sequence, len(recovery.lost))
-            return min(window, len(recovery.in_flight) + left)
+            outstanding = len(recovery.in_flight)
+            if recovery.lost:
+                return outstanding + (min(recovery.lost) <= 1)
+            return min(window, outstanding + max(0, FIRST_FLIGHT_PACKETS - recovery.next_sequence))
         return window
 
     def deadline(self) -> float:
@@ -314,6 +321,11 @@ class Sender:
         if lost:
             for sequence in sorted(recovery.lost)[:room]:
                 self._resend(sequence, now, out)
+        elif self.is_first_flight and not self._is_first_repeated:
+            if recovery.next_sequence < _REPEATED_BEFORE:
+                room = min(room, _REPEATED_BEFORE - recovery.next_sequence)
+            else:
+                self._repeat_first(out)
         left = room - (len(out) - before)
         if left > 0 and (self._has_new or self.is_keepalive_due):
             self._send_data(now, left, out)
@@ -321,7 +333,8 @@ class Sender:
         if left > 0 and self._is_close_ready:
             self._send_close(now, out)
         self._tokens -= len(out) - before
-        has_more = self._has_new or (bool(recovery.lost) and not self.is_connecting)
+        has_lost = bool(recovery.lost) and not self.is_connecting
+        has_more = self._has_new or self._is_close_ready or has_lost
         if len(in_flight) >= self._window():
             return False
         if not has_more:
@@ -406,6 +419,12 @@ class Sender:
             compress,
         )
 
+    def _repeat_first(self, out: list[OutgoingPacket]) -> None:
+        self._is_first_repeated = True
+        first = self.recovery.in_flight.get(1)
+        if first is not None:
+            out.append(self._outgoing(self._plain(1, first[0]), True))
+
     def _send_data(self, now: float, room: int, out: list[OutgoingPacket]) -> None:
         """The hot path: cut what is written into packets."""
         recovery = self.recovery
@@ -467,15 +486,16 @@ class Sender:
         if signed is not None:
             out.append(self._outgoing(signed, True, sequence == 0))
             return
+        out.append(self._outgoing(self._plain(sequence, payload), True))
+
+    def _plain(self, sequence: int, payload: bytes) -> bytes:
+        """A data packet that asks for an ack at once."""
         ack = self._receiver.ack_through
+        remote_id, local_id = self.remote_id, self.local_id
         if ack < 0:
-            head = _pack_plain(self.remote_id, self.local_id, sequence, 0, 0, 0, NO_ACK, 0)
-        else:
-            head = _pack_plain(
-                self.remote_id, self.local_id, sequence, ack, 0, 0, DELAY_REQUESTED, 2
-            )
-            head += b"\0\0"
-        out.append(self._outgoing(head + payload, True))
+            return _pack_plain(remote_id, local_id, sequence, 0, 0, 0, NO_ACK, 0) + payload
+        head = _pack_plain(remote_id, local_id, sequence, ack, 0, 0, DELAY_REQUESTED, 2)
+        return head + b"\0\0" + payload
 
     def _take(self, count: int) -> bytes:
         """Up to ``count`` bytes from what was written."""

@@ -11,13 +11,12 @@ import pytest
 
 from tests.interop.conftest import own_tunnels, site_name
 from tests.support import curl
-from tests.support.appliance import Appliance, run_command
+from tests.support.appliance import FAST, Appliance, run_command
 from tests.support.origin import Origin, body_of, digest_of
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 LARGE = 20_000_000
-FAST = {"bandwidth": {"inbound": "100MB/s", "outbound": "100MB/s"}}
 
 
 @dataclass

@@ -16,6 +16,8 @@ import yaml
 from tests.support.i2pd_net import NETWORK_ID, wait_until
 
 _COMMAND = [sys.executable, "-m", "i2ptunnel"]
+#: options of a router that loopback limits and nothing else
+FAST: dict[str, Any] = {"bandwidth": {"inbound": "100MB/s", "outbound": "100MB/s"}}
 
 
 class _PlainDumper(yaml.SafeDumper):
