@@ -166,10 +166,11 @@ class TunnelDispatcher:
             if tunnel_id in self._transit_ids:
                 allowed = self.meter.take(len(group), now)
                 if allowed < len(group):
-                    self.dropped[Drop.BANDWIDTH] += len(group) - allowed
-                    del group[allowed:]
-                    if not group:
+                    size = len(group)
+                    self.dropped[Drop.BANDWIDTH] += size - allowed
+                    if not allowed:
                         continue
+                    group = [group[number * size // allowed] for number in range(allowed)]
             receiver.receive(group, self, now)
 
     def receive_tunnel_gateways(self, messages: Iterable[bytes], now: float) -> None:

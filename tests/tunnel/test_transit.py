@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -290,6 +292,20 @@ def test_bandwidth_is_enforced_on_messages() -> None:
     hop.dispatcher.receive_tunnel_data(sent[50:], PEER, NOW + 1)
     assert len(hop.dispatcher.transit_outgoing[NEXT]) <= passed + 11
     assert drops(hop)["bandwidth"] >= 69
+
+
+def test_nobody_loses_many_messages_in_a_row_to_the_limit() -> None:
+    hop = with_participant()
+    hop.transit.configure(TransitLimits(bytes_s=20 * 1028.0))
+    before = [data_message(7, hop.wall, i) for i in range(40)]
+    hop.dispatcher.receive_tunnel_data(before, PEER, NOW)
+    hop.dispatcher.transit_outgoing.clear()
+    burst = [data_message(7, hop.wall, 40 + i, ahead=5 + i) for i in range(30)]
+    hop.dispatcher.receive_tunnel_data(burst, PEER, NOW + 0.8)
+    passed = [message[5:9] for message in hop.dispatcher.transit_outgoing[NEXT]]
+    numbers = [number for number, message in enumerate(burst) if message[5:9] in passed]
+    assert 10 <= len(numbers) <= 16
+    assert max(b - a for a, b in itertools.pairwise([-1, *numbers, 30])) <= 4
 
 
 def test_transit_rate_follows_the_traffic() -> None:
