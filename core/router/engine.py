@@ -321,6 +321,7 @@ class RouterEngine:
             case link_events.PeerConnected(router_hash):
                 self.netdb.router_connected(router_hash)
                 self.peers.note_connected(router_hash, now)
+                self.tunnels.note_peer_connected(router_hash, now)
                 if not self._is_published:
                     self._is_published = True
                     self.publish(now)

@@ -5,12 +5,16 @@ the pool, else of the exploratory pool; an inbound request goes through an outbo
 for its gateway. Only the exploratory pool, and only while it has no tunnel, uses a reply tunnel of
 zero hops or sends an inbound request directly: that is how a cold start begins.
 
+A hop that is to answer us directly gets its request only when we are connected to it. i2pd: after
+one failed dial, while we were down for instance, it does not dial a router for minutes.
+
 An answer that comes after the timeout is still taken: the tunnel exists at its hops anyway.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.base.errors import DecodeError
@@ -76,6 +80,8 @@ class Builder:
         self._format = record_format
         self._events = events
         self._builds: dict[int, _PendingBuild] = {}
+        #: by the router that is being dialled: the build and how to send its request
+        self._held: dict[bytes, list[tuple[int, Callable[[float], None]]]] = {}
         self._bootstrap: ZeroHopInbound | None = None
         self.started = 0
         self.succeeded = 0
@@ -105,8 +111,18 @@ class Builder:
             self.dispatcher.remove_inbound(self._bootstrap)
             self._bootstrap = None
 
+    def note_peer_connected(self, router_hash: bytes, now: float) -> None:
+        """A link is up: requests that waited for it go out."""
+        for build_id, send in self._held.pop(router_hash, ()):
+            if build_id in self._builds:
+                send(now)
+
     def note_peer_failed(self, router_hash: bytes, now: float) -> None:
         """A link could not be made or broke: requests given to it will not come back."""
+        for build_id, _ in self._held.pop(router_hash, ()):
+            pending = self._builds.pop(build_id, None)
+            if pending is not None and not pending.is_late:
+                self._end(build_id, pending, None, (router_hash,), now)
         for build_id, pending in list(self._builds.items()):
             if pending.is_direct and pending.hops[0] == router_hash and not pending.is_late:
                 del self._builds[build_id]
@@ -191,7 +207,13 @@ class Builder:
             self._events.append(RegisterReplyKey(reply.owner, keys.garlic_tag, keys.garlic_key))
         self._builds[build.reply_message_id] = _PendingBuild(pool, build, False, 0, now, True)
         pool.outbound.note_build(build.reply_message_id, now)
-        self.dispatcher.queue(hops[0].router_hash, False).append(self._request(build))
+        request = self._request(build)
+
+        def send(now: float) -> None:
+            self.dispatcher.queue_build(hops[0].router_hash, request, now)
+
+        answers_us = len(hops) > 1 and reply.gateway_hash == self.dispatcher.router_hash
+        self._send_when_connected(build, send, answers_us, now)
 
     def _build_inbound(
         self, pool: TunnelPool, hops: list[BuildHop], via: OutboundTunnel | None, now: float
@@ -204,14 +226,33 @@ class Builder:
         pool.inbound.note_build(build.reply_message_id, now)
         message = self._request(build)
         gateway = hops[0]
-        if via is None:
-            self.dispatcher.queue(gateway.router_hash, False).append(message)
-            return
-        if build.is_short and via.endpoint_hash != gateway.router_hash:
+        if via is not None and build.is_short and via.endpoint_hash != gateway.router_hash:
             # Otherwise the endpoint of `via` would read that a tunnel begins at the gateway.
             message = self._garlic(self._sealer.seal_to_router(gateway.public_key, message))
+
         standard = short_to_standard(message)
-        via.send([(DeliveryKind.ROUTER, gateway.router_hash, None, standard)], now)
+
+        def send(now: float) -> None:
+            if via is None:
+                self.dispatcher.queue_build(gateway.router_hash, message, now)
+            else:
+                delivery = (DeliveryKind.ROUTER, gateway.router_hash, None, standard)
+                self.dispatcher.pace_build(
+                    gateway.router_hash, lambda now: via.send([delivery], now), now
+                )
+
+        self._send_when_connected(build, send, via is not None or len(hops) > 1, now)
+
+    def _send_when_connected(
+        self, build: TunnelBuild, send: Callable[[float], None], answers_us: bool, now: float
+    ) -> None:
+        """Send the request; first dial the last hop if it answers us itself."""
+        last = build.hops[-1].router_hash
+        if not answers_us or self.selector.is_connected(last):
+            send(now)
+            return
+        self._held.setdefault(last, []).append((build.reply_message_id, send))
+        self.dispatcher.queue(last, False)
 
     def _make_build(
         self, hops: list[BuildHop], is_inbound: bool, end_hash: bytes, end_tunnel_id: int

@@ -17,7 +17,7 @@ long, which keeps the cipher chains whole.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from enum import Enum
 from struct import Struct
 from typing import Protocol
@@ -39,6 +39,7 @@ from core.tunnel.constants import (
 )
 from core.tunnel.delivery import DeliveryKind, DeliveryTuple, make_gateway
 from core.tunnel.meter import TransitMeter
+from core.tunnel.pacing import BuildPacer
 from core.tunnel.participant import (
     Flushable,
     Sink,
@@ -137,6 +138,7 @@ class TunnelDispatcher:
         self.build_requests: list[bytes] = []
         self.dropped: dict[Drop, int] = dict.fromkeys(Drop, 0)
         self.meter = TransitMeter()
+        self._pacer = BuildPacer()
         self._wall = wall
         self._receivers: dict[int, _Receiver] = {}
         self._transit_ids: set[int] = set()
@@ -228,6 +230,14 @@ class TunnelDispatcher:
         if messages is None:
             messages = outgoing[router_hash] = []
         return messages
+
+    def queue_build(self, router_hash: bytes, message: bytes, now: float) -> None:
+        """A build request for a router, sent when it takes one (see :mod:`core.tunnel.pacing`)."""
+        self.pace_build(router_hash, lambda _: self.queue(router_hash, False).append(message), now)
+
+    def pace_build(self, router_hash: bytes, send: Callable[[float], None], now: float) -> None:
+        """The same for a request that others bring to the router: ``send(now)`` sends it off."""
+        self._pacer.submit(router_hash, send, now)
 
     def touch(self, gateway: Flushable) -> None:
         self._touched[gateway] = None
@@ -330,11 +340,16 @@ class TunnelDispatcher:
     # Time
 
     def next_timer(self) -> float | None:
-        """When to call :meth:`handle_timer`; None while there are no tunnels."""
-        return (self._tick_at or 0.0) if self._receivers else None
+        """When to call :meth:`handle_timer`; None while there is nothing to wait for."""
+        pacer_at = self._pacer.next_timer()
+        if not self._receivers:
+            return pacer_at
+        tick_at = self._tick_at or 0.0
+        return tick_at if pacer_at is None else min(tick_at, pacer_at)
 
     def handle_timer(self, now: float) -> None:
-        """Give up incomplete messages; early and late calls do no harm."""
+        """Give up incomplete messages, send what was held; early and late calls do no harm."""
+        self._pacer.handle_timer(now)
         if self._tick_at is None or now >= self._tick_at:
             self._tick_at = now + _TICK_S
             for receiver in self._receivers.values():

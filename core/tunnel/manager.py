@@ -172,6 +172,10 @@ class TunnelManager:
             self._test_at = now
             self._wake(now)
 
+    def note_peer_connected(self, router_hash: bytes, now: float) -> None:
+        """A link is up: builds may have waited for it."""
+        self.builder.note_peer_connected(router_hash, now)
+
     def note_peer_failed(self, router_hash: bytes, now: float) -> None:
         """A link could not be made or broke: builds that depend on it will not come back."""
         self.builder.note_peer_failed(router_hash, now)

@@ -260,6 +260,10 @@ class HopSelector:
                 return candidate
         return group[-1]
 
+    def is_connected(self, router_hash: bytes) -> bool:
+        """Whether a link to the router is up."""
+        return self._peers.is_connected(router_hash)
+
     def unknown(self, router_hashes: Iterable[bytes]) -> list[bytes]:
         """Those of the routers of which we have no router info."""
         return [one for one in router_hashes if self._directory.get_router(one) is None]

@@ -306,7 +306,7 @@ class TransitHops:
         message_id = request.send_message_id
         if not request.is_endpoint:
             message = make_short(fmt.request_type, message_id, expires_ms, body)
-            self._dispatcher.queue(request.next_hash, False).append(message)
+            self._dispatcher.queue_build(request.next_hash, message, now)
             return
         message = make_short(fmt.reply_type, message_id, expires_ms, body)
         if fmt is SHORT and request.next_hash != self._identity.router_hash:

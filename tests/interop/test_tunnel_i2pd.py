@@ -86,6 +86,7 @@ class Router:
             match event:
                 case PeerConnected(router_hash):
                     self.peers.note_connected(router_hash, now)
+                    self.tunnels.note_peer_connected(router_hash, now)
                 case PeerDisconnected(router_hash):
                     self.peers.note_disconnected(router_hash)
                     self.tunnels.note_peer_failed(router_hash, now)

@@ -202,9 +202,13 @@ class Mesh:
         out = router.drain(self.now)
         if router.hash in self.down:
             return
+        for new in [peer for peer in out if peer not in router.opinions.connected | self.down]:
+            router.opinions.connected.add(new)
+            router.manager.note_peer_connected(new, self.now)
+        for peer, messages in router.drain(self.now).items():
+            out.setdefault(peer, []).extend(messages)
         for peer, messages in out.items():
             messages = [m for m in messages if not self.lost(router.hash, peer, m)]
-            router.opinions.connected.add(peer)
             if messages and peer in self.by_hash:
                 self._serial += 1
                 item = (self.now + self.latency_s, self._serial, router.hash, peer, messages)
