@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
@@ -207,11 +208,7 @@ class Builder:
             self._events.append(RegisterReplyKey(reply.owner, keys.garlic_tag, keys.garlic_key))
         self._builds[build.reply_message_id] = _PendingBuild(pool, build, False, 0, now, True)
         pool.outbound.note_build(build.reply_message_id, now)
-        request = self._request(build)
-
-        def send(now: float) -> None:
-            self.dispatcher.queue_build(hops[0].router_hash, request, now)
-
+        send = partial(self.dispatcher.queue_build, hops[0].router_hash, self._request(build))
         answers_us = len(hops) > 1 and reply.gateway_hash == self.dispatcher.router_hash
         self._send_when_connected(build, send, answers_us, now)
 
@@ -224,23 +221,19 @@ class Builder:
             pool, build, True, receive_id, now, via is None
         )
         pool.inbound.note_build(build.reply_message_id, now)
-        message = self._request(build)
         gateway = hops[0]
-        if via is not None and build.is_short and via.endpoint_hash != gateway.router_hash:
-            # Otherwise the endpoint of `via` would read that a tunnel begins at the gateway.
-            message = self._garlic(self._sealer.seal_to_router(gateway.public_key, message))
-
-        standard = short_to_standard(message)
-
-        def send(now: float) -> None:
-            if via is None:
-                self.dispatcher.queue_build(gateway.router_hash, message, now)
-            else:
-                delivery = (DeliveryKind.ROUTER, gateway.router_hash, None, standard)
-                self.dispatcher.pace_build(
-                    gateway.router_hash, lambda now: via.send([delivery], now), now
-                )
-
+        message = self._request(build)
+        if via is None:
+            send = partial(self.dispatcher.queue_build, gateway.router_hash, message)
+        else:
+            if build.is_short and via.endpoint_hash != gateway.router_hash:
+                # Otherwise the endpoint of `via` would read that a tunnel begins at the gateway.
+                message = self._garlic(self._sealer.seal_to_router(gateway.public_key, message))
+            standard = short_to_standard(message)
+            delivery = (DeliveryKind.ROUTER, gateway.router_hash, None, standard)
+            send = partial(
+                self.dispatcher.pace_build, gateway.router_hash, partial(via.send, [delivery])
+            )
         self._send_when_connected(build, send, via is not None or len(hops) > 1, now)
 
     def _send_when_connected(
