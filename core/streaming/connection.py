@@ -323,6 +323,8 @@ class Stream:
             if sequence:
                 sender.is_first_flight = False
             self._receiver.add(sequence, payload, now, recovery.round_trip.smoothed)
+            if 0 < delay_ms < DELAY_CHOKE_MIN:
+                self._receiver.ack_on_delay(now, delay_ms / 1000)
 
     def end_batch(self, now: float) -> None:
         """After the last packet of a batch: events, then a wake-up."""

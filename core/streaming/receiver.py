@@ -139,6 +139,11 @@ class Receiver:
         if not self.ack_at or at < self.ack_at:
             self.ack_at = at
 
+    def ack_on_delay(self, now: float, delay_s: float) -> None:
+        """The peer has time: an ack that is due for no other reason than what came may wait."""
+        if self.ack_at and not (self.buffer.early or self.is_choking or self.unchokes):
+            self.ack_at = now + min(delay_s, self.options.ack_delay_max_s)
+
     def ack_close(self, now: float) -> None:
         """The peer has closed: leave the application a moment to close as well."""
         self.ack_at = now + CLOSE_ACK_DELAY_S

@@ -37,8 +37,10 @@ COALESCE_S = 0.005
 BURST_S = 0.025
 BURST_PACKETS = 16
 QUANTUM_S = 0.004
-#: an ack is asked for eight times per round trip, but not more often than this
+#: an ack is asked for eight times per round trip, but not more often than this; and less often while
+#: the application limits the rate, since an ack costs a turn of every router on its way
 ACK_REQUEST_INTERVAL_S = 0.004
+ACK_REQUEST_INTERVAL_IDLE_S = 0.050
 #: rounding of the clock must not make a timer fire just too early, again and again
 TOKEN_SLACK = 0.01
 PERSIST_MIN_S = 0.5
@@ -459,13 +461,30 @@ class Sender:
         recovery.next_sequence = sequence
         if sequence == first or flags:
             return
-        interval = max(recovery.round_trip.smoothed / 8, ACK_REQUEST_INTERVAL_S)
-        if now - self._ack_request_at >= interval:
-            # i2pd and Java delay acks by fractions of a second unless asked not to.
-            self._ack_request_at = now
+        delay_ms = self._ack_delay_ms(now)
+        if delay_ms is not None:
             head = _pack_plain(remote_id, local_id, sequence - 1, ack, 0, 0, DELAY_REQUESTED, 2)
-            out[-1].packet = head + b"\0\0" + payload
+            out[-1].packet = head + delay_ms.to_bytes(2, "big") + payload
         self._receiver.ack_was_carried()
+
+    def _ack_delay_ms(self, now: float) -> int | None:
+        """What to ask with the last packet of a burst: an ack after so long; None: nothing.
+
+        i2pd and Java delay acks by fractions of a second unless asked not to.
+        """
+        recovery = self.recovery
+        is_path_limited = (
+            self.unsent > 0
+            or self.is_first_flight
+            or bool(recovery.lost)
+            or 2 * len(recovery.in_flight) > self.congestion.window
+        )
+        least = ACK_REQUEST_INTERVAL_S if is_path_limited else ACK_REQUEST_INTERVAL_IDLE_S
+        interval = max(recovery.round_trip.smoothed / 8, least)
+        if now - self._ack_request_at >= interval:
+            self._ack_request_at = now
+            return 0
+        return None if is_path_limited else int(interval * 1000)
 
     def _send_probe(self, now: float, out: list[OutgoingPacket]) -> None:
         recovery = self.recovery

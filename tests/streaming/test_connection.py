@@ -361,6 +361,47 @@ def test_acks_of_a_bulk_transfer_are_few() -> None:
     assert network.ends[1].out.sent - before < 3_000_000 / 1812 / 6
 
 
+def trickle(network: Network, stream: Stream, peer: Stream, bursts: int) -> None:
+    """1 MB/s as a server sends it that writes every 20 ms."""
+    for _ in range(bursts):
+        assert stream.write(b"x" * 20_000) == 20_000
+        network.run(seconds=0.02)
+        while peer.read():
+            pass
+
+
+def test_an_application_that_limits_the_rate_needs_few_acks() -> None:
+    network = Network(lambda: Path(delay=0.0025))
+    stream, peer = opened(network)
+    trickle(network, stream, peer, 20)
+    before = network.ends[1].out.sent
+    trickle(network, stream, peer, 50)
+    assert network.ends[1].out.sent - before <= 20, "one for each burst would be 50"
+    network.run(seconds=0.1)
+    assert stream.is_flushed
+    assert stream.stats.resent == 0
+
+
+def test_a_gap_is_told_at_once_however_much_time_the_sender_has() -> None:
+    network = Network(lambda: Path(delay=0.0025))
+    stream, peer = opened(network)
+    trickle(network, stream, peer, 20)
+    doomed = stream.next_sequence + 3
+    lost: list[int] = []
+
+    def drop(raw: bytes) -> bool:
+        is_doomed = Packet.parse(raw).sequence == doomed and not lost
+        if is_doomed:
+            lost.append(doomed)
+        return is_doomed
+
+    network.ends[0].out.drop = drop
+    stream.write(b"y" * 20_000)
+    network.run(seconds=0.02)
+    assert lost
+    assert peer.readable_bytes == 20_000
+
+
 def test_stats_tell_the_path() -> None:
     network = Network(lambda: Path(delay=0.1, rate=600))
     stream, peer = opened(network)
