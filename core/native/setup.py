@@ -20,7 +20,7 @@ COMPILED = {
     "base": "filters timers",
     "client": "outlet payloads regulars remote session spread",
     "data": "payload",
-    "garlic": "cloves opened padding remote session sessions tagset",
+    "garlic": "cloves one_shot opened padding remote session sessions tagset",
     "i2np": "message",
     "io": "tcp",
     "router": "engine post",

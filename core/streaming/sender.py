@@ -37,8 +37,8 @@ COALESCE_S = 0.005
 BURST_S = 0.025
 BURST_PACKETS = 16
 QUANTUM_S = 0.004
-#: an ack is asked for eight times per round trip, but not more often than this; and less often while
-#: the application limits the rate, since an ack costs a turn of every router on its way
+#: an ack is asked for eight times per round trip, but not more often than this; and less often
+#: while the application limits the rate, since an ack costs a turn of every router on its way
 ACK_REQUEST_INTERVAL_S = 0.004
 ACK_REQUEST_INTERVAL_IDLE_S = 0.050
 #: rounding of the clock must not make a timer fire just too early, again and again

@@ -72,6 +72,7 @@ class Drop(Enum):
 
 
 _SORTED_OUT = (Drop.MALFORMED, Drop.EXPIRED, Drop.UNKNOWN_TUNNEL, Drop.DUPLICATE)
+_NONE_DROPPED = (0, 0, 0, 0)
 
 
 class _Receiver(Protocol):
@@ -158,8 +159,9 @@ class TunnelDispatcher:
         groups, dropped = sort_tunnel_data(
             messages, self._receivers, seen, seen_before, oldest, newest
         )
-        for why, count in zip(_SORTED_OUT, dropped, strict=True):
-            self.dropped[why] += count
+        if dropped != _NONE_DROPPED:
+            for why, count in zip(_SORTED_OUT, dropped, strict=True):
+                self.dropped[why] += count
         for tunnel_id, group in groups.items():
             receiver = self._receivers.get(tunnel_id)
             if receiver is None or receiver.previous != from_router:

@@ -6,6 +6,7 @@ read from one socket shares tunnel messages and a single message leaves at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 from core.base.native import accelerated
@@ -73,6 +74,9 @@ class Gateway:
 
     def put(self, delivery: DeliveryTuple) -> None:
         self._pending.append(delivery)
+
+    def extend(self, deliveries: Iterable[DeliveryTuple]) -> None:
+        self._pending.extend(deliveries)
 
     def take(self) -> list[bytes]:
         """Plaintext tunnel messages (1024 bytes each) for all that was put; LocalError as pack."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from core.tunnel.constants import SHORT_IV_OFFSET, TUNNEL_LIFETIME_S
+from core.tunnel.delivery import DeliveryTuple
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.gateway import Gateway
 from core.tunnel.hop_cipher import LayerDecryptor
@@ -158,13 +159,9 @@ class OutboundTunnel(OwnTunnel):
         self._decryptor = LayerDecryptor(keys)
         self._gateway = Gateway(sink.entropy)
 
-    def send(
-        self, deliveries: Iterable[tuple[int, bytes | None, int | None, bytes]], now: float
-    ) -> None:
+    def send(self, deliveries: Iterable[DeliveryTuple], now: float) -> None:
         """Queue ``(kind, router hash, tunnel id, standard-form message)`` until the next flush."""
-        put = self._gateway.put
-        for kind, router_hash, tunnel_id, message in deliveries:
-            put((kind, router_hash, tunnel_id, message))
+        self._gateway.extend(deliveries)
         self._sink.touch(self)
 
     def flush(self, sink: Sink) -> None:
@@ -185,13 +182,11 @@ class ZeroHopOutbound(OutboundTunnel):
     def __init__(self, owner: object, tunnel_id: int, sink: Sink, now: float) -> None:
         super().__init__(owner, tunnel_id, (), (), sink, now)
 
-    def send(
-        self, deliveries: Iterable[tuple[int, bytes | None, int | None, bytes]], now: float
-    ) -> None:
-        for kind, router_hash, tunnel_id, message in deliveries:
+    def send(self, deliveries: Iterable[DeliveryTuple], now: float) -> None:
+        for delivery in deliveries:
             self.messages += 1
             self._last_good_at = now
-            self._sink.forward(((kind, router_hash, tunnel_id, message),), False, 0)
+            self._sink.forward((delivery,), False, 0)
 
     def flush(self, sink: Sink) -> None:
         """Nothing waits here."""
