@@ -120,12 +120,15 @@ class Spread:
         self._last_at = float("-inf")
 
     def delivered(self, packets: int, round_trip_s: float, now: float) -> list[Path] | None:
-        """Packets were acknowledged; returns the paths to take back if a trial was in vain."""
+        """Packets were acknowledged; returns the paths to take back if a trial was in vain, or was
+        not over before a pause.
+        """
         if now - self._last_at > max(PAUSE_S, PAUSE_ROUNDS * round_trip_s):
+            was_tried, self.wanted, self._trial = self._trial, None, None
             self._measure_from(now)
-            self.wanted = self._trial = None
-        else:
-            self._count += packets
+            self._last_at = now
+            return None if was_tried is None else self._before
+        self._count += packets
         self._last_at = now
         elapsed_s = now - self._since
         trial = self._trial

@@ -134,7 +134,7 @@ def test_nothing_is_tried_while_the_rate_grows_by_itself() -> None:
     assert flow.spread.wanted is Trial.WIDER
 
 
-def test_a_pause_ends_a_trial_without_a_verdict() -> None:
+def test_what_was_on_trial_before_a_pause_is_taken_back() -> None:
     flow = Flow()
     flow.wait_for(Trial.WIDER, 100.0)
     flow.spread.begin(flow.paths, flow.now)
@@ -142,7 +142,7 @@ def test_a_pause_ends_a_trial_without_a_verdict() -> None:
     flow.flow(100.0, MEASURE_S)
     flow.now += 10.0
     flow.flow(10.0, 5 * MEASURE_S)
-    assert flow.paths == PATHS[:2]
+    assert flow.paths == PATHS[:1]
 
 
 def test_all_paths_get_their_share() -> None:
