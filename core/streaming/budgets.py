@@ -40,7 +40,7 @@ class Budgets:
 
     def window(self, remote_hash: bytes) -> float:
         """Packets that all streams to that peer may have in flight, each for itself."""
-        return sum(stream.window for stream in self._streams.get(remote_hash, ()))
+        return sum(stream.claimed_window for stream in self._streams.get(remote_hash, ()))
 
     def has_young(self, remote_hash: bytes) -> bool:
         """True if a stream to that peer has just begun."""

@@ -72,6 +72,9 @@ class StreamHost(Protocol):
     def account(self, change: int) -> bool:
         """Held received bytes changed; True if all streams together hold too much."""
 
+    def learn(self, stream: Stream, memory: PathMemory) -> None:
+        """``stream`` has sent everything, and this is what a later one can start from."""
+
 
 class Stream:
     """Both directions of one connection; every method returns at once.
@@ -418,6 +421,11 @@ class Stream:
         return self._recovery.congestion.window
 
     @property
+    def claimed_window(self) -> float:
+        """The same until everything is sent and acknowledged, the end of our direction too."""
+        return 0.0 if self._close_acked_at else self.window
+
+    @property
     def in_flight(self) -> int:
         """Packets sent and neither acknowledged nor found lost."""
         return len(self._recovery.in_flight)
@@ -561,6 +569,7 @@ class Stream:
             return
         if not self._close_acked_at:
             self._close_acked_at = now
+            self._host.learn(self, self._path_memory(now))
         if self._is_remote_closed:
             self._finish()
 
@@ -582,12 +591,17 @@ class Stream:
         self._account()
         self._host.wake(self)
 
-    def path_memory(self, now: float) -> PathMemory | None:
-        """What a later stream to the same peer can start from."""
-        round_trip = self._recovery.round_trip
-        if not round_trip.smoothed:
-            return None
-        return PathMemory(now, round_trip.smoothed, round_trip.variance, self.window)
+    def _path_memory(self, now: float) -> PathMemory:
+        recovery = self._recovery
+        round_trip = recovery.round_trip
+        return PathMemory(
+            now,
+            round_trip.smoothed,
+            round_trip.variance,
+            self.window,
+            recovery.delivered,
+            recovery.lost_total,
+        )
 
 
 def is_close(packet: Packet) -> bool:

@@ -25,7 +25,7 @@ from core.streaming.budgets import Budgets
 from core.streaming.connection import Stream, StreamState, is_close
 from core.streaming.events import Closed, Event, Reset, StreamOpened
 from core.streaming.limits import PeerRates
-from core.streaming.measured import PathMemories
+from core.streaming.measured import PathMemories, PathMemory
 from core.streaming.options import StreamingOptions
 from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import (
@@ -309,15 +309,17 @@ class StreamManager:
         self._held_bytes += change
         return self._held_bytes > self.options.receive_total_bytes_max
 
+    def learn(self, stream: Stream, memory: PathMemory) -> None:
+        """``stream`` has sent everything, and this is what a later one can start from."""
+        if memory.smoothed:
+            self._memories.keep(stream.remote_hash, memory)
+
     def _bury(self, stream: Stream, is_reset: bool) -> None:
         now = self._now
         if self._streams.pop(stream.local_id, None) is None:
             return
         self._forget_inbound(stream)
         self._budgets.remove(stream)
-        memory = stream.path_memory(now)
-        if memory is not None and stream.state is StreamState.CLOSED:
-            self._memories.keep(stream.remote_hash, memory)
         if stream.next_sequence or stream.is_inbound:
             packet = stream.build_reset(stream.next_sequence) if is_reset else stream.last_ack(now)
             if packet is not None:

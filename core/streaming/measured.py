@@ -33,12 +33,16 @@ class StreamStats:
 
 @dataclass(frozen=True, slots=True)
 class PathMemory:
-    """What an earlier stream to the same peer measured; ``at`` is monotonic time."""
+    """What an earlier stream to the same peer measured; ``at`` is monotonic time, ``delivered`` and
+    ``lost`` are packets.
+    """
 
     at: float
     smoothed: float
     variance: float
     window: float
+    delivered: int
+    lost: int
 
 
 class PathMemories:
@@ -50,8 +54,18 @@ class PathMemories:
         self._memories: dict[bytes, PathMemory] = {}
 
     def keep(self, remote_hash: bytes, memory: PathMemory) -> None:
-        """The oldest goes when there are too many."""
-        self._memories.pop(remote_hash, None)
+        """The oldest goes when there are too many.
+
+        A stream that was too short to fill the window of the one before says nothing against it.
+        """
+        older = self._memories.pop(remote_hash, None)
+        if (
+            older is not None
+            and memory.at - older.at < MEMORY_SECONDS
+            and memory.delivered < older.window
+            and not memory.lost
+        ):
+            memory = replace(memory, at=older.at, window=max(memory.window, older.window))
         self._memories[remote_hash] = memory
         if len(self._memories) > MEMORY_MAX:
             del self._memories[next(iter(self._memories))]

@@ -257,6 +257,26 @@ def test_a_second_stream_starts_from_what_the_first_one_learnt() -> None:
     assert second.stats.rtt == pytest.approx(0.4, abs=0.1)
 
 
+def test_what_a_transfer_learnt_outlasts_small_streams_after_it() -> None:
+    network = Network(lambda: Path(delay=0.2, rate=600))
+    first = network.connect(initial=b"x" * 400_000)
+    network.run(lambda: first.is_flushed, seconds=30)
+    first.close(network.now)
+    network.run(seconds=2)
+    assert not first.is_dead, "the peer has not closed its direction"
+    learnt = 0.75 * first.stats.window
+    for _ in range(3):
+        small = network.connect(initial=b"a page")
+        assert small.stats.window == pytest.approx(learnt)
+        small.close(network.now)
+        network.run(seconds=1)
+        for peer in network.ends[1].streams:
+            if not peer.is_dead:
+                peer.close(network.now)
+        network.run(seconds=1)
+        assert small.is_dead
+
+
 def test_many_streams_at_once() -> None:
     network = Network(lambda: Path(delay=0.05, loss=0.02), seed=3)
     streams = [network.connect(initial=bytes([i]) * (i * 50)) for i in range(150)]
