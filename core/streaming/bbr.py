@@ -10,6 +10,8 @@ signal. Changes against the model, each for a property of I2P paths:
 * with random loss the probing gain is raised by the loss rate, else it could not grow at 20 %;
 * a round that loses more than ``LOSS_EXCESSIVE`` of its packets caps the window at what got
   through; the cap grows back by a twentieth per round, or at once if they were not lost;
+* a start that ended in such a round begins anew after some rounds without loss, as long as each
+  ends with a higher rate: a burst of losses in the first seconds is not what the path carries;
 * beyond ``WINDOW_TRUSTED`` the cap grows only while each step made the path faster and next to
   nothing is lost;
 * after several timeouts in a row nothing of what was measured holds: the start begins anew. Probes
@@ -42,6 +44,9 @@ WINDOW_TRUSTED = 512.0
 WINDOW_STEP = 1.25
 STEP_GAIN = 1.1
 STEP_LOSS = 0.02
+#: rounds that lose next to nothing before a start that losses ended begins anew, more gently
+RESTART_ROUNDS = 4
+RESTART_GAIN = 2.0
 #: rounds in which packets taken for lost may turn up
 DOUBT_ROUNDS = 4
 #: rounds an aggregation estimate lasts (at least half of this)
@@ -81,6 +86,9 @@ class Bbr:
         self._loss_rate = 0.0
         self._cap = min(WINDOW_TRUSTED, self._window_max)
         self._cap_bandwidth = 0.0
+        self._is_start_cut = False
+        self._clean_rounds = 0
+        self._cut_bandwidth = 0.0
         #: what a cap for losses replaced, how many packets were lost of how many, until which round
         self._uncapped = (0.0, False)
         self._doubted_lost = self._doubted_total = 0
@@ -122,6 +130,9 @@ class Bbr:
                     self._cut(loss, total)
                 else:
                     self._move_cap(loss)
+                self._clean_rounds = self._clean_rounds + 1 if loss < STEP_LOSS else 0
+                if self._clean_rounds >= RESTART_ROUNDS and self._is_start_cut:
+                    self._start_again()
                 self._round_acked = self._round_lost = 0
         self._round_acked += sample.acked
         self._round_lost += sample.lost
@@ -134,8 +145,19 @@ class Bbr:
         self._doubted_total += total
         self._doubt_until = self._round + DOUBT_ROUNDS
         self._cap = max(WINDOW_MIN, min(self._cap, self.window) * (1 - loss / 2))
-        if self._mode == _STARTUP:
+        if not self._is_pipe_full:
             self._is_pipe_full = True
+            self._is_start_cut = self.bandwidth > FULL_PIPE_GROWTH * self._cut_bandwidth
+            self._cut_bandwidth = self.bandwidth
+
+    def _start_again(self) -> None:
+        if self._mode != _PROBE_BANDWIDTH:
+            return
+        self._is_start_cut = self._is_pipe_full = False
+        self._full_bandwidth = 0.0
+        self._full_rounds = 0
+        self._cap = max(self._cap, min(WINDOW_TRUSTED, self._window_max))
+        self._enter(_STARTUP, RESTART_GAIN, RESTART_GAIN)
 
     def _move_cap(self, loss: float) -> None:
         trusted = min(WINDOW_TRUSTED, self._window_max)
@@ -294,6 +316,7 @@ class Bbr:
             if self._doubted_lost <= LOSS_EXCESSIVE * self._doubted_total:
                 self._doubt_until = 0
                 cap, self._is_pipe_full = self._uncapped
+                self._is_start_cut = False
                 self._cap = max(self._cap, cap)
                 if not self._is_pipe_full and self._mode != _PROBE_DELAY:
                     self._enter(_STARTUP, STARTUP_GAIN, STARTUP_GAIN)

@@ -69,6 +69,24 @@ def test_links_that_repair_their_losses_are_filled_beyond_the_trusted_window(see
     assert network.ends[0].out.sent < 12_000_000 / MTU * 1.02
 
 
+@pytest.mark.parametrize("loss", [0.6, 0.9])
+@pytest.mark.parametrize("seed", range(2))
+def test_losses_at_the_start_are_not_what_the_path_carries(seed: int, loss: float) -> None:
+    network = Network(_long_and_repaired, seed=seed)
+    stream = network.connect()
+    job = Transfer(network, 12_000_000)
+
+    def step() -> None:
+        accepted = network.ends[1].streams
+        job.step(stream, accepted[0] if accepted else None)
+        network.ends[0].out.loss = loss if 1001.5 < network.now < 1002.2 else 0.0
+
+    network.on_step = step
+    network.run(lambda: job.ended_at > 0, seconds=120)
+    assert job.is_exact
+    assert job.goodput > 0.6e6  # 0.34 while the rate of that start was believed
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_two_paths_are_no_worse_than_one(seed: int) -> None:
     """Their packets overtake each other by whole round trips: nothing of that is a loss."""
