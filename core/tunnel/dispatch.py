@@ -199,7 +199,7 @@ class TunnelDispatcher:
         if length < 0 or size > MESSAGE_BYTES_MAX or (message[13] << 8 | message[14]) > length:
             self.dropped[Drop.MALFORMED] += 1
             return
-        if tunnel_id in self._transit_ids and not self.meter.take(1 + size // 1003, now):
+        if tunnel_id in self._transit_ids and not self.meter.take_whole(1 + size // 1003, now):
             self.dropped[Drop.BANDWIDTH] += 1
             return
         accepter.accept(message, self, now)

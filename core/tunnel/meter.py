@@ -18,7 +18,7 @@ class TransitMeter:
     """Counts whole tunnel messages of 1028 bytes. ``bytes_s`` may be changed at any time."""
 
     __slots__ = (
-        "_owed",
+        "_due",
         "_rate",
         "_rate_at",
         "_since",
@@ -34,7 +34,7 @@ class TransitMeter:
         self.total_bytes = 0
         self._tokens = 0.0
         self._tokens_at: float | None = None
-        self._owed = 0.0
+        self._due = 0.0
         self._rate = 0.0
         self._rate_at: float | None = None
         self._since = 0
@@ -51,15 +51,26 @@ class TransitMeter:
             self._tokens_at = now
             thin_below = limit * _BURST_S * _THIN_SHARE
             if self._tokens < thin_below:
-                due = self._owed + count * self._tokens / thin_below
-                self._owed = due % 1.0
+                due = self._due + count * max(0.0, self._tokens) / thin_below
+                self._due = due % 1.0
                 count = int(due)
-            count = min(count, int(self._tokens // _MESSAGE_BYTES))
-            self._tokens -= count * _MESSAGE_BYTES
+            count = max(0, min(count, int(self._tokens // _MESSAGE_BYTES)))
+        self._pass(count)
+        return count
+
+    def take_whole(self, count: int, now: float) -> bool:
+        """Whether ``count`` messages that belong together may pass; what is too much is owed."""
+        allowed = self.take(count, now)
+        if 0 < allowed < count:
+            self._pass(count - allowed)
+        return allowed > 0
+
+    def _pass(self, count: int) -> None:
         size = count * _MESSAGE_BYTES
+        if self.bytes_s is not None:
+            self._tokens -= size
         self.total_bytes += size
         self._since += size
-        return count
 
     def rate(self, now: float) -> float:
         """Bytes per second over about the last 15 s."""

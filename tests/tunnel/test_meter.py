@@ -21,6 +21,14 @@ def test_what_is_too_much_is_thinned_to_the_limit(offered: float) -> None:
     assert sum(settled) == pytest.approx(30_000, rel=0.01)
 
 
+@pytest.mark.parametrize("size", [2, 5])
+def test_what_passes_whole_keeps_to_the_limit_as_well(size: int) -> None:
+    meter = TransitMeter(1000 * MESSAGE_BYTES)
+    verdicts = [meter.take_whole(size, 100.0 + number / 2000) for number in range(120_000)]
+    settled = verdicts[len(verdicts) // 2 :]
+    assert size * sum(settled) == pytest.approx(30_000, rel=0.01)
+
+
 def test_thinning_begins_gently() -> None:
     verdicts = passed(TransitMeter(1000 * MESSAGE_BYTES), 4000, 10.0)
     first = verdicts.index(False)
