@@ -89,7 +89,8 @@ class Stream:
         while True:
             data = stream.read(limit)
             if data:
-                self._touch()
+                if stream.is_awake:
+                    self._touch()
                 return data
             if self._failure is not None:
                 raise self._failure
