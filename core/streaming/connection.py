@@ -569,7 +569,7 @@ class Stream:
             return
         if not self._close_acked_at:
             self._close_acked_at = now
-            self._host.learn(self, self._path_memory(now))
+            self._host.learn(self, PathMemory.of(self._recovery, now))
         if self._is_remote_closed:
             self._finish()
 
@@ -590,18 +590,6 @@ class Stream:
             self._buffer.discard()
         self._account()
         self._host.wake(self)
-
-    def _path_memory(self, now: float) -> PathMemory:
-        recovery = self._recovery
-        round_trip = recovery.round_trip
-        return PathMemory(
-            now,
-            round_trip.smoothed,
-            round_trip.variance,
-            self.window,
-            recovery.delivered,
-            recovery.lost_total,
-        )
 
 
 def is_close(packet: Packet) -> bool:

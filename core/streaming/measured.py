@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from core.streaming.recovery import Recovery
+
 MEMORY_SECONDS = 300.0
 MEMORY_MAX = 1024
 #: what share of a window a later stream starts with, and how many packets at most
@@ -43,6 +45,18 @@ class PathMemory:
     window: float
     delivered: int
     lost: int
+
+    @classmethod
+    def of(cls, recovery: Recovery, now: float) -> PathMemory:
+        round_trip = recovery.round_trip
+        return cls(
+            now,
+            round_trip.smoothed,
+            round_trip.variance,
+            recovery.congestion.window,
+            recovery.delivered,
+            recovery.lost_total,
+        )
 
 
 class PathMemories:
