@@ -54,6 +54,7 @@ PATHS = (
     PathCase((10, 30), 0.03),
     PathCase((50, 150), 0.0),
     PathCase((50, 150), 0.01),
+    PathCase((50, 150), 0.03),
 )
 
 
