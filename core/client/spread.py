@@ -123,15 +123,15 @@ class Spread:
         """Packets were acknowledged; returns the paths to take back if a trial was in vain, or was
         not over before a pause.
         """
-        if now - self._last_at > max(PAUSE_S, PAUSE_ROUNDS * round_trip_s):
-            was_tried, self.wanted, self._trial = self._trial, None, None
-            self._measure_from(now)
-            self._last_at = now
-            return None if was_tried is None else self._before
-        self._count += packets
-        self._last_at = now
-        elapsed_s = now - self._since
         trial = self._trial
+        was_pause = now - self._last_at > max(PAUSE_S, PAUSE_ROUNDS * round_trip_s)
+        self._last_at = now
+        if was_pause:
+            self.wanted = self._trial = None
+            self._measure_from(now)
+            return None if trial is None else self._before
+        self._count += packets
+        elapsed_s = now - self._since
         if trial is None:
             self._measured_s = max(MEASURE_S, MEASURE_ROUNDS * round_trip_s)
         elif elapsed_s > 0.5 * self._measured_s and self._count < HOPELESS * self.rate * elapsed_s:

@@ -99,7 +99,6 @@ class RouterEngine:
     ) -> None:
         self.config = config
         self.keys = keys
-        self._hash = keys.hash
         self.stats = RouterStats()
         self.clients: dict[bytes, ClientEngine] = {}
         self.skews: deque[float] = deque(maxlen=SKEW_SAMPLES)
@@ -420,7 +419,7 @@ class RouterEngine:
     def _send(
         self, router_hash: bytes, messages: list[bytes], now: float, *, droppable: bool
     ) -> None:
-        if router_hash == self._hash:
+        if router_hash == self.tunnels.dispatcher.router_hash:
             self._on_link_messages(messages, router_hash, now)
         elif not self._post.send(router_hash, messages, now, droppable=droppable):
             self._is_control_touched = True

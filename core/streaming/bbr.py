@@ -84,7 +84,7 @@ class Bbr:
         self._round_acked = 0
         self._round_lost = 0
         self._loss_rate = 0.0
-        self._cap = min(WINDOW_TRUSTED, self._window_max)
+        self._cap = self._trusted
         self._cap_bandwidth = 0.0
         self._is_start_cut = False
         self._clean_rounds = 0
@@ -131,8 +131,13 @@ class Bbr:
                 else:
                     self._move_cap(loss)
                 self._clean_rounds = self._clean_rounds + 1 if loss < STEP_LOSS else 0
-                if self._clean_rounds >= RESTART_ROUNDS and self._is_start_cut:
-                    self._start_again()
+                if (
+                    self._is_start_cut
+                    and self._clean_rounds >= RESTART_ROUNDS
+                    and self._mode == _PROBE_BANDWIDTH
+                ):
+                    self._cap = max(self._cap, self._trusted)
+                    self._start_again(RESTART_GAIN)
                 self._round_acked = self._round_lost = 0
         self._round_acked += sample.acked
         self._round_lost += sample.lost
@@ -150,17 +155,18 @@ class Bbr:
             self._is_start_cut = self.bandwidth > FULL_PIPE_GROWTH * self._cut_bandwidth
             self._cut_bandwidth = self.bandwidth
 
-    def _start_again(self) -> None:
-        if self._mode != _PROBE_BANDWIDTH:
-            return
+    def _start_again(self, gain: float) -> None:
         self._is_start_cut = self._is_pipe_full = False
         self._full_bandwidth = 0.0
         self._full_rounds = 0
-        self._cap = max(self._cap, min(WINDOW_TRUSTED, self._window_max))
-        self._enter(_STARTUP, RESTART_GAIN, RESTART_GAIN)
+        self._enter(_STARTUP, gain, gain)
+
+    @property
+    def _trusted(self) -> float:
+        return min(WINDOW_TRUSTED, self._window_max)
 
     def _move_cap(self, loss: float) -> None:
-        trusted = min(WINDOW_TRUSTED, self._window_max)
+        trusted = self._trusted
         if self._cap < trusted:
             self._cap = min(self._cap * 1.05 + 1, trusted)
         elif loss >= STEP_LOSS:
@@ -297,9 +303,7 @@ class Bbr:
         self.window = WINDOW_MIN
         self._window_saved = 0.0
         self._rates.clear()
-        self.bandwidth = self._full_bandwidth = 0.0
-        self._full_rounds = 0
-        self._is_pipe_full = False
+        self.bandwidth = 0.0
         self._extra = [0.0, 0.0]
         self._cap = min(self._cap, WINDOW_TRUSTED)
         self._cap_bandwidth = 0.0
@@ -307,7 +311,7 @@ class Bbr:
         self.pacing_rate = (
             STARTUP_GAIN * WINDOW_MIN / self._usual_delay if self._usual_delay else 0.0
         )
-        self._enter(_STARTUP, STARTUP_GAIN, STARTUP_GAIN)
+        self._start_again(STARTUP_GAIN)
 
     def on_spurious_loss(self, count: int) -> None:
         self._round_lost = max(0, self._round_lost - count)

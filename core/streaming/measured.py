@@ -48,6 +48,7 @@ class PathMemory:
 
     @classmethod
     def of(cls, recovery: Recovery, now: float) -> PathMemory:
+        """What the sender with these acknowledgements measured."""
         round_trip = recovery.round_trip
         return cls(
             now,

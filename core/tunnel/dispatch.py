@@ -72,7 +72,6 @@ class Drop(Enum):
 
 
 _SORTED_OUT = (Drop.MALFORMED, Drop.EXPIRED, Drop.UNKNOWN_TUNNEL, Drop.DUPLICATE)
-_NONE_DROPPED = (0, 0, 0, 0)
 
 
 class _Receiver(Protocol):
@@ -159,7 +158,7 @@ class TunnelDispatcher:
         groups, dropped = sort_tunnel_data(
             messages, self._receivers, seen, seen_before, oldest, newest
         )
-        if dropped != _NONE_DROPPED:
+        if any(dropped):
             for why, count in zip(_SORTED_OUT, dropped, strict=True):
                 self.dropped[why] += count
         for tunnel_id, group in groups.items():

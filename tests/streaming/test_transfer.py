@@ -76,8 +76,7 @@ def test_losses_at_the_start_are_not_what_the_path_carries(seed: int, loss: floa
     job = Transfer(network, 12_000_000)
 
     def step() -> None:
-        accepted = network.ends[1].streams
-        job.step(stream, accepted[0] if accepted else None)
+        job.step(stream, network.accepted)
         network.ends[0].out.loss = loss if 1001.5 < network.now < 1002.2 else 0.0
 
     network.on_step = step
@@ -117,8 +116,7 @@ def test_a_transfer_survives_an_outage() -> None:
     job = Transfer(network, 3_000_000)
 
     def step() -> None:
-        accepted = network.ends[1].streams
-        job.step(stream, accepted[0] if accepted else None)
+        job.step(stream, network.accepted)
         down = 1001.0 < network.now < 1031.0
         network.ends[0].out.is_down = network.ends[1].out.is_down = down
 
@@ -139,8 +137,7 @@ def test_an_outage_does_not_slow_down_what_comes_after_it(seed: int) -> None:
     outage_s = 100.0
 
     def step() -> None:
-        accepted = network.ends[1].streams
-        job.step(stream, accepted[0] if accepted else None)
+        job.step(stream, network.accepted)
         is_bad = 1001.0 < network.now < 1001.0 + outage_s
         for end in network.ends:
             end.out.loss = 0.9 if is_bad else 0.0
@@ -183,8 +180,7 @@ def test_a_budget_is_never_exceeded_and_its_renewal_is_used() -> None:
 
     def step() -> None:
         nonlocal spent
-        accepted = network.ends[1].streams
-        job.step(stream, accepted[0] if accepted else None)
+        job.step(stream, network.accepted)
         spent -= network.a.take_delivered().get(remote, (0, 0.0))[0]
         spent += network.ends[0].out.sent - counted[0]
         counted[0] = network.ends[0].out.sent

@@ -109,6 +109,11 @@ class Network:
     def b(self) -> StreamManager:
         return self.ends[1].manager
 
+    @property
+    def accepted(self) -> Stream | None:
+        """The first stream that came to end 1."""
+        return next(iter(self.ends[1].streams), None)
+
     def connect(self, *, initial: bytes = b"", to_port: int = 80) -> Stream:
         """A stream from end 0 to end 1."""
         remote = self.b.keys.destination
@@ -252,8 +257,7 @@ def transfer(network: Network, total: int, *, seconds: float = 3600.0) -> Transf
     job = Transfer(network, total)
 
     def step() -> None:
-        accepted = network.ends[1].streams
-        receiver = accepted[0] if accepted else None
+        receiver = network.accepted
         job.step(stream, receiver)
         if receiver is not None and receiver.at_eof and not receiver.is_dead:
             receiver.close(network.now)
