@@ -66,17 +66,28 @@ class PathBench:
         self._results = results
 
     def run(self, rounds: int) -> None:
-        for route in self._fabric.routes:
-            with self._at_client(route):
-                load.wait_for_page(self._fabric.address_of(route))
+        routes = [route for route in self._fabric.routes if self._gives_a_page(route)]
         for _ in range(rounds):
-            for route in self._fabric.routes:
+            for route in routes:
                 self._measure(route)
 
     @contextlib.contextmanager
     def _at_client(self, route: Route) -> Iterator[None]:
         with self._fabric.clients[route.client].place.enter():
             yield
+
+    def _gives_a_page(self, route: Route) -> bool:
+        try:
+            with self._at_client(route):
+                load.wait_for_page(self._fabric.address_of(route))
+        except load.LoadFailed as error:
+            self._failed(route, error)
+            return False
+        return True
+
+    def _failed(self, route: Route, error: load.LoadFailed) -> None:
+        self._results.failures.append(f"{self._path.name}, {route.name}: {error}")
+        print(f"  FAILED {self._results.failures[-1]}", flush=True)
 
     def _measure(self, route: Route) -> None:
         results, path = self._results, self._path
@@ -86,8 +97,7 @@ class PathBench:
             try:
                 size, seconds = load.transfer(address, f"/bytes/{self._size}", timeout_s=_TIMEOUT_S)
             except load.LoadFailed as error:
-                results.failures.append(f"{path.name}, {route.name}: {error}")
-                print(f"  FAILED {results.failures[-1]}", flush=True)
+                self._failed(route, error)
                 return
         rate = size / seconds / 1e6
         results.add(path.name, "MB/s", route.name, rate)
