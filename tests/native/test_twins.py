@@ -58,7 +58,7 @@ def test_hop_encryptor(seed: int) -> None:
     kinds = twins("HopEncryptor", hop_cipher.HopEncryptor)
     pure, fast = (kind(random.Random(seed).randbytes(32), bytes(32)) for kind in kinds)
     for _ in range(6):
-        count = rand.choice((0, 1, 2, 17))
+        count = rand.choice((0, 1, 2, 5, 16, 35))
         ids, tail = rand.randbytes(4 * count), rand.randbytes(8)
         layers = [rand.randbytes(1024) for _ in range(count)]
         shorts = [rand.randbytes(1037) for _ in range(count)]
@@ -80,7 +80,7 @@ def test_layer_decryptor(hops: int) -> None:
     rand = random.Random(hops)
     keys = [(rand.randbytes(32), rand.randbytes(32)) for _ in range(hops)]
     pure, fast = (kind(keys) for kind in twins("LayerDecryptor", hop_cipher.LayerDecryptor))
-    for count in (0, 1, 5, 16, 1):
+    for count in (0, 1, 5, 16, 35, 1):
         layers = [rand.randbytes(1024) for _ in range(count)]
         assert pure.decrypt(layers) == fast.decrypt(layers)
         shorts = [rand.randbytes(1037) for _ in range(count)]

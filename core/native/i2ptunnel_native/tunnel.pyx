@@ -70,6 +70,16 @@ cdef inline uint64_t _read64(const byte *at) noexcept:
     return <uint64_t>_read32(at) << 32 | _read32(at + 4)
 
 
+cdef inline void _xor_block(byte *target, const byte *other) noexcept:
+    cdef uint64_t mine[2]
+    cdef uint64_t others[2]
+    memcpy(mine, target, 16)
+    memcpy(others, other, 16)
+    mine[0] ^= others[0]
+    mine[1] ^= others[1]
+    memcpy(target, mine, 16)
+
+
 def sort_tunnel_data(
     list messages not None,
     dict receivers not None,
@@ -112,98 +122,158 @@ def sort_tunnel_data(
 # Layers
 
 
+cdef enum:
+    BATCH = 16
+    SIDE_BY_SIDE_MIN = 2
+
+
+# Layers that are done at once: ``IV || data`` (1024 bytes), and where both go.
+cdef struct _Batch:
+    const byte *sources[BATCH]
+    byte *ivs[BATCH]
+    byte *datas[BATCH]
+    int count
+
+
 cdef class _Layer:
     """What the creator and the hop do alike: batches in, pairs or short-form messages out."""
 
-    cdef int apply(self, const byte *source, byte *target) except -1:
-        """One message, ``IV || data``, 1024 bytes each."""
+    cdef int apply(self, _Batch *batch) except -1:
+        """The cipher itself, for a batch that is not empty."""
         return 0
 
-    cdef list _pairs(self, messages, Py_ssize_t offset):
+    cdef inline int _put(
+        self, _Batch *batch, const byte *source, byte *iv, byte *data
+    ) except -1:
+        batch.sources[batch.count] = source
+        batch.ivs[batch.count] = iv
+        batch.datas[batch.count] = data
+        batch.count += 1
+        if batch.count == BATCH:
+            self._finish(batch)
+        return 0
+
+    cdef inline int _finish(self, _Batch *batch) except -1:
+        if batch.count:
+            self.apply(batch)
+        batch.count = 0
+        return 0
+
+    cdef list _pairs(self, list messages, Py_ssize_t offset):
         cdef list result = []
         cdef bytes message, iv, data
-        cdef byte layer[LAYER]
+        cdef _Batch batch
+        batch.count = 0
         for message in messages:
             _check(message, offset + LAYER)
-            self.apply(_data(message) + offset, layer)
-            iv = PyBytes_FromStringAndSize(<char *>layer, IV)
-            data = PyBytes_FromStringAndSize(<char *>layer + IV, DATA)
+        for message in messages:
+            iv = _new(IV)
+            data = _new(DATA)
             result.append((iv, data))
+            self._put(&batch, _data(message) + offset, _data(iv), _data(data))
+        self._finish(&batch)
         return result
 
-    def emit(self, messages, bytes ids not None, bytes tail not None, list out not None):
+    cdef list _short_forms(
+        self,
+        list messages,
+        Py_ssize_t offset,
+        bytes ids,
+        const byte *expires,
+        const byte *tunnel_id,
+    ):
+        """Layers start at ``offset``; without ``expires`` every message keeps its own."""
+        cdef list result = []
         cdef bytes message, made
         cdef byte *target
         cdef Py_ssize_t at = 0
-        if len(tail) != 8:
-            raise LocalError("expiration and tunnel id are 8 bytes")
+        cdef _Batch batch
+        batch.count = 0
         for message in messages:
-            _check(message, LAYER)
-            if at + 4 > PyBytes_GET_SIZE(ids):
-                raise LocalError("too few message ids")
+            _check(message, offset + LAYER)
+        if PyBytes_GET_SIZE(ids) < 4 * len(messages):
+            raise LocalError("too few message ids")
+        for message in messages:
             made = _new(SHORT_DATA)
+            result.append(made)
             target = _data(made)
             target[0] = 0x12
             memcpy(target + 1, _data(ids) + at, 4)
-            memcpy(target + 5, _data(tail), 8)
-            self.apply(_data(message), target + SHORT_IV_AT)
-            out.append(made)
+            memcpy(target + 5, _data(message) + 5 if expires == NULL else expires, 4)
+            memcpy(target + 9, tunnel_id, 4)
+            target += SHORT_IV_AT
+            self._put(&batch, _data(message) + offset, target, target + IV)
             at += 4
+        self._finish(&batch)
+        return result
+
+    def emit(self, messages, bytes ids not None, bytes tail not None, list out not None):
+        if len(tail) != 8:
+            raise LocalError("expiration and tunnel id are 8 bytes")
+        out += self._short_forms(list(messages), 0, ids, _data(tail), _data(tail) + 4)
 
 
 cdef class HopEncryptor(_Layer):
     cdef CipherContext _cbc
+    cdef CipherContext _blocks
     cdef CipherContext _ecb
     cdef byte _last[16]
 
     def __init__(self, bytes layer_key not None, bytes iv_key not None):
         _check_keys(layer_key, iv_key)
         self._cbc = CipherContext.make(AES_CBC, _data(layer_key), True)
+        self._blocks = CipherContext.make(AES_ECB, _data(layer_key), True)
         self._ecb = CipherContext.make(AES_ECB, _data(iv_key), True)
-        memset(self._last, 0, 16)
+        memset(self._last, 0, IV)
 
-    cdef int apply(self, const byte *source, byte *target) except -1:
-        cdef byte inner[16]
-        cdef byte *data = target + IV
-        cdef int at
-        self._ecb.update(inner, source, 16)
-        memcpy(data, source + IV, DATA)
-        for at in range(16):
-            data[at] ^= inner[at] ^ self._last[at]
-        self._cbc.update(data, data, DATA)
-        memcpy(self._last, data + DATA - 16, 16)
-        self._ecb.update(target, inner, 16)
+    cdef int apply(self, _Batch *batch) except -1:
+        cdef byte inners[BATCH * IV]
+        cdef int number
+        for number in range(batch.count):
+            memcpy(inners + number * IV, batch.sources[number], IV)
+        self._ecb.update(inners, inners, batch.count * IV)
+        if batch.count < SIDE_BY_SIDE_MIN:
+            for number in range(batch.count):
+                self._chain(inners + number * IV, batch.sources[number] + IV, batch.datas[number])
+        else:
+            self._chains(inners, batch)
+        self._ecb.update(inners, inners, batch.count * IV)
+        for number in range(batch.count):
+            memcpy(batch.ivs[number], inners + number * IV, IV)
+        return 0
+
+    cdef int _chain(self, const byte *inner, const byte *source, byte *target) except -1:
+        memcpy(target, source, DATA)
+        _xor_block(target, inner)
+        _xor_block(target, self._last)
+        self._cbc.update(target, target, DATA)
+        memcpy(self._last, target + DATA - IV, IV)
+        return 0
+
+    cdef int _chains(self, const byte *inners, _Batch *batch) except -1:
+        """CBC of several messages side by side, one block of each in a step. In a chain every
+        block waits for the one before it; a processor does several in the time of one."""
+        cdef byte blocks[BATCH * IV]
+        cdef int number, at
+        memcpy(blocks, inners, batch.count * IV)
+        for at in range(0, DATA, IV):
+            for number in range(batch.count):
+                _xor_block(blocks + number * IV, batch.sources[number] + IV + at)
+            self._blocks.update(blocks, blocks, batch.count * IV)
+            for number in range(batch.count):
+                memcpy(batch.datas[number] + at, blocks + number * IV, IV)
         return 0
 
     def encrypt(self, messages):
-        for message in messages:
-            _check(message, LAYER)
-        return self._pairs(messages, 0)
+        return self._pairs(list(messages), 0)
 
     def encrypt_at(self, messages, Py_ssize_t offset):
-        return self._pairs(messages, offset)
+        return self._pairs(list(messages), offset)
 
     def relay(self, messages, bytes ids not None, bytes next_id not None, list out not None):
-        cdef bytes message, made
-        cdef byte *target
-        cdef const byte *source
-        cdef Py_ssize_t at = 0
         if len(next_id) != 4:
             raise LocalError("a tunnel id is 4 bytes")
-        for message in messages:
-            _check(message, SHORT_DATA)
-            if at + 4 > PyBytes_GET_SIZE(ids):
-                raise LocalError("too few message ids")
-            source = _data(message)
-            made = _new(SHORT_DATA)
-            target = _data(made)
-            target[0] = 0x12
-            memcpy(target + 1, _data(ids) + at, 4)
-            memcpy(target + 5, source + 5, 4)
-            memcpy(target + 9, _data(next_id), 4)
-            self.apply(source + SHORT_IV_AT, target + SHORT_IV_AT)
-            out.append(made)
-            at += 4
+        out += self._short_forms(list(messages), SHORT_IV_AT, ids, NULL, _data(next_id))
 
 
 cdef class LayerDecryptor(_Layer):
@@ -219,25 +289,31 @@ cdef class LayerDecryptor(_Layer):
             self._cbcs.append(CipherContext.make(AES_CBC, _data(layer_key), False))
             self._ecbs.append(CipherContext.make(AES_ECB, _data(iv_key), False))
 
-    cdef int apply(self, const byte *source, byte *target) except -1:
-        cdef byte plain[LAYER]
+    cdef int apply(self, _Batch *batch) except -1:
+        cdef byte layers[BATCH * LAYER]
+        cdef byte heads[BATCH * IV]
         cdef Py_ssize_t hop
-        memcpy(target, source, LAYER)
+        cdef int number
+        for number in range(batch.count):
+            memcpy(heads + number * IV, batch.sources[number], IV)
+            memcpy(layers + number * LAYER, batch.sources[number], LAYER)
         for hop in range(len(self._cbcs)):
-            (<CipherContext>self._ecbs[hop]).update(target, target, 16)
-            # What came before the IV spoils only the block that is dropped.
-            (<CipherContext>self._cbcs[hop]).update(plain, target, LAYER)
-            (<CipherContext>self._ecbs[hop]).update(target, target, 16)
-            memcpy(target + IV, plain + IV, DATA)
+            (<CipherContext>self._ecbs[hop]).update(heads, heads, batch.count * IV)
+            for number in range(batch.count):
+                memcpy(layers + number * LAYER, heads + number * IV, IV)
+            # What came before each IV spoils only the block that is dropped.
+            (<CipherContext>self._cbcs[hop]).update(layers, layers, batch.count * LAYER)
+            (<CipherContext>self._ecbs[hop]).update(heads, heads, batch.count * IV)
+        for number in range(batch.count):
+            memcpy(batch.ivs[number], heads + number * IV, IV)
+            memcpy(batch.datas[number], layers + number * LAYER + IV, DATA)
         return 0
 
     def decrypt(self, messages):
-        for message in messages:
-            _check(message, LAYER)
-        return self._pairs(messages, 0)
+        return self._pairs(list(messages), 0)
 
     def decrypt_at(self, messages, Py_ssize_t offset):
-        return self._pairs(messages, offset)
+        return self._pairs(list(messages), offset)
 
 
 # Packing
