@@ -17,14 +17,12 @@ long, which keeps the cipher chains whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from struct import Struct
 from typing import Protocol
 
 from core.base.errors import DecodeError, LocalError
-from core.base.filters import DuplicateFilter
-from core.base.native import accelerated
 from core.base.ports import Entropy, WallClock
 from core.i2np.message import standard_to_short
 from core.tunnel.build import random_id
@@ -33,7 +31,6 @@ from core.tunnel.constants import (
     MESSAGE_BYTES_MAX,
     MESSAGE_FUTURE_S,
     MESSAGE_PAST_S,
-    SHORT_DATA_BYTES,
     SHORT_HEADER_BYTES,
     STANDARD_HEADER_BYTES,
 )
@@ -46,10 +43,9 @@ from core.tunnel.participant import (
     TransitGateway,
     TransitTunnel,
 )
+from core.tunnel.sorter import TunnelDataSorter
 from core.tunnel.tunnels import InboundTunnel, ZeroHopInbound
 
-_HEAD = Struct(">IIQ8xQ")
-"""From offset 5: expiration, tunnel id, first halves of the IV and of the first data block."""
 _GATEWAY_BODY = Struct(">IH")
 _SHORT_GATEWAY_BYTES = SHORT_HEADER_BYTES + _GATEWAY_BODY.size
 _TICK_S = 5.0
@@ -86,46 +82,6 @@ class _Accepter(Protocol):
     def accept(self, message: bytes, sink: Sink, now: float) -> None: ...
 
 
-@accelerated
-def sort_tunnel_data(
-    messages: list[bytes],
-    receivers: Container[int],
-    seen: set[int],
-    seen_before: set[int],
-    oldest: int,
-    newest: int,
-) -> tuple[dict[int, list[bytes]], tuple[int, int, int, int]]:
-    """Short-form TunnelData by receive id, and how many were dropped.
-
-    Dropped are the malformed, the expired (``oldest`` and ``newest`` are Unix seconds), those for
-    none of ``receivers``, and duplicates by what they add to ``seen``; counted in that order.
-    """
-    groups: dict[int, list[bytes]] = {}
-    malformed = expired = unknown = duplicate = 0
-    unpack = _HEAD.unpack_from
-    for message in messages:
-        if len(message) != SHORT_DATA_BYTES:
-            malformed += 1
-            continue
-        expires, tunnel_id, iv, first = unpack(message, 5)
-        name = iv ^ first
-        if not oldest <= expires <= newest:
-            expired += 1
-        elif tunnel_id not in receivers:
-            unknown += 1
-        elif name in seen or name in seen_before:
-            seen.add(name)
-            duplicate += 1
-        else:
-            seen.add(name)
-            group = groups.get(tunnel_id)
-            if group is None:
-                groups[tunnel_id] = [message]
-            else:
-                group.append(message)
-    return groups, (malformed, expired, unknown, duplicate)
-
-
 class TunnelDispatcher:
     """See the module. One per router; ``router_hash`` is our own."""
 
@@ -145,7 +101,7 @@ class TunnelDispatcher:
         self._accepters: dict[int, _Accepter] = {}
         self._touched: dict[Flushable, None] = {}
         self._loopback: list[tuple[int, bytes]] = []
-        self._replays = DuplicateFilter(_REPLAY_PERIOD_S, _REPLAY_MAX)
+        self._sorter = TunnelDataSorter(_REPLAY_PERIOD_S, _REPLAY_MAX)
         self._tick_at: float | None = None
 
     # Messages in
@@ -154,10 +110,7 @@ class TunnelDispatcher:
         """Short-form TunnelData messages that one link brought."""
         wall_now = int(self._wall.now())
         oldest, newest = wall_now - MESSAGE_PAST_S, wall_now + MESSAGE_FUTURE_S
-        seen, seen_before = self._replays.generations(now)
-        groups, dropped = sort_tunnel_data(
-            messages, self._receivers, seen, seen_before, oldest, newest
-        )
+        groups, dropped = self._sorter.sort(messages, self._receivers, oldest, newest, now)
         if any(dropped):
             for why, count in zip(_SORTED_OUT, dropped, strict=True):
                 self.dropped[why] += count

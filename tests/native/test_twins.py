@@ -15,7 +15,7 @@ from core.crypto import aead, hkdf
 from core.i2np.message import make_standard
 from core.transport.ntcp2 import blocks, frames
 from core.transport.ntcp2.handshake import DirectionKeys
-from core.tunnel import dispatch, endpoint, fragments, gateway, hop_cipher
+from core.tunnel import endpoint, fragments, gateway, hop_cipher, sorter
 from tests.support.deterministic import SeededEntropy
 
 pytestmark = pytest.mark.native
@@ -95,31 +95,31 @@ def test_layer_decryptor(hops: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_sort_tunnel_data(seed: int) -> None:
+def test_tunnel_data_sorter(seed: int) -> None:
+    """Duplicates of now, of the last generation and of long ago; generations end by time and by
+    size, and grow past what a table begins with."""
     rand = random.Random(seed)
-    receivers = {number: object() for number in (1, 2, 0xFFFFFFFF)}
-    states: list[tuple[set[int], set[int]]] = [(set(), {5}), (set(), {5})]
-    for _ in range(4):
+    receivers: dict[int, object] = {number: object() for number in (1, 2, 0xFFFFFFFF)}
+    pure, fast = (kind(10.0, 900) for kind in twins("TunnelDataSorter", sorter.TunnelDataSorter))
+    now = 0.0
+    known: list[bytes] = []
+    for _ in range(60):
+        now += rand.choice((0.0, 0.1, 1.0, 10.0, 25.0) if rand.random() < 0.2 else (0.0, 0.1))
         messages = [
             b"\x12"
             + rand.randbytes(4)
             + rand.choice((99, 100, 150, 200, 201)).to_bytes(4, "big")
             + rand.choice((1, 2, 3, 0xFFFFFFFF)).to_bytes(4, "big")
-            + rand.choice((bytes(7) + b"\5", rand.randbytes(8)))
+            + rand.choice((bytes(7) + bytes([rand.randrange(3)]), rand.randbytes(8)))
             + rand.randbytes(8)
             + bytes(rand.choice((1008, 1008, 1008, 1007)))
-            for _ in range(40)
+            for _ in range(60)
         ]
-        messages += rand.sample(messages, 9)
-        results = [
-            sort(messages, receivers, *state, 100, 200)
-            for sort, state in zip(
-                twins("sort_tunnel_data", dispatch.sort_tunnel_data), states, strict=True
-            )
-        ]
+        messages += rand.sample(messages, 9) + rand.sample(known, min(len(known), 9))
+        known += messages
+        results = [one.sort(messages, receivers, 100, 200, now) for one in (pure, fast)]
         assert results[0] == results[1]
         assert list(results[0][0]) == list(results[1][0])
-        assert states[0] == states[1]
 
 
 def deliveries(rand: random.Random) -> list[tuple[int, bytes | None, int | None, bytes]]:

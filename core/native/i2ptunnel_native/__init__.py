@@ -7,11 +7,11 @@ from i2ptunnel_native.tunnel import (
     HopEncryptor,
     LayerDecryptor,
     Preprocessor,
+    TunnelDataSorter,
     pack,
-    sort_tunnel_data,
 )
 
-INTERFACE = 2
+INTERFACE = 3
 """Raised with every change of a twin's interface; core.base.native takes only its own."""
 
 __all__ = [
@@ -21,10 +21,10 @@ __all__ = [
     "HopEncryptor",
     "LayerDecryptor",
     "Preprocessor",
+    "TunnelDataSorter",
     "chain_step",
     "open_once",
     "pack",
     "seal_once",
-    "sort_tunnel_data",
     "split_blocks",
 ]
