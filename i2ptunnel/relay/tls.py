@@ -22,10 +22,16 @@ from i2ptunnel.relay.local import LocalChannel
 HANDSHAKE_TIMEOUT_S = 15.0
 
 
+def _strict(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Early releases of Python 3.11 set it: an end that anybody can make would pass for the peer's.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    return context
+
+
 def server_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
     """For a listener, TLS 1.2 and later; raises Unavailable ``bad_certificate``."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = _strict(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     try:
         # Without a function for it the library would ask for a password on the terminal.
         context.load_cert_chain(certificate, key, password=lambda: b"")
@@ -39,12 +45,11 @@ def server_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
 def client_context(ca: Path | None) -> ssl.SSLContext:
     """For a connection to a local service; raises Unavailable ``bad_certificate``."""
     try:
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+        context = _strict(ssl.create_default_context(cafile=None if ca is None else str(ca)))
     except (OSError, ssl.SSLError) as error:
         raise Unavailable(
             f"certificate {ca} cannot be used: {_words(error)}", "bad_certificate"
         ) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca is not None:
         # A certificate that is pinned vouches for itself, also when it is no authority.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
