@@ -4,7 +4,11 @@
 # make native the optional extra: hot paths compiled, for the routers of this tree (build/native)
 # make bench  throughput and CPU beside i2pd's, on one loopback network; NATIVE=1 with the extra
 
-PYTHON ?= python3
+# The distribution's Python where it can build all of this: it is what users have, and an optimised
+# build, which one from elsewhere may not be (a fifth more CPU).
+CAN_BUILD := import ensurepip, os, sys, sysconfig; header = sysconfig.get_path("include") + "/Python.h"; \
+	sys.exit(sys.version_info < (3, 11) or not os.path.exists(header))
+PYTHON ?= $(shell /usr/bin/python3 -c '$(CAN_BUILD)' 2>/dev/null && echo /usr/bin/)python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

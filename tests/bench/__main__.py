@@ -64,7 +64,7 @@ def main() -> int:
         with running(fabric, dict.fromkeys(KINDS, origin.port)):
             results = NetworkBench(fabric, effort, Path(folder), _say).run()
     about = {
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()}, {Path(sys.executable).resolve()}",
         "router code": native.description(),
         "i2pd": program.version(),
         "machine": platform.machine(),
