@@ -32,7 +32,7 @@ COMPILED = {
     "transport/ntcp2": "blocks connection",
     "tunnel": "delivery dispatch fragments manager meter participant pool tunnels",
 }
-TWINS = ("openssl", "tunnel", "link", "ratchet")
+TWINS = ("openssl", "sorter", "hop_cipher", "tunnel", "link", "ratchet")
 
 
 def compiled_sources() -> list[str]:

@@ -5,14 +5,13 @@ Each has the interface, the results and the errors of the class or function of i
 the protocol is explained; tests run both on the same input.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from core.base.errors import LocalError, PeerError
+from i2ptunnel_native.octets cimport byte, data_of, new_bytes
 from i2ptunnel_native.openssl cimport CHACHA20_POLY1305, CipherContext, open, seal
-
-ctypedef unsigned char byte
 
 cdef enum:
     TAG = 16
@@ -21,10 +20,6 @@ cdef enum:
     CARRY_PIECES_MAX = 64
     FRAMING_ERROR = 9
     AEAD_FAILURE = 4
-
-
-cdef inline byte *_data(bytes held) noexcept:
-    return <byte *>PyBytes_AS_STRING(held)
 
 
 # SipHash-2-4 of 8 bytes
@@ -89,10 +84,10 @@ cdef class _Direction:
         cdef bytes cipher = keys.cipher, siphash = keys.siphash, iv = keys.siphash_iv
         if len(cipher) != 32 or len(siphash) != 16 or len(iv) != 8:
             raise LocalError("NTCP2 needs keys of 32 and 16 bytes and 8 bytes of IV")
-        self._cipher = CipherContext.make(CHACHA20_POLY1305, _data(cipher), is_sending)
-        self._k1 = _little_endian(_data(siphash))
-        self._k2 = _little_endian(_data(siphash) + 8)
-        self._mask = _little_endian(_data(iv))
+        self._cipher = CipherContext.make(CHACHA20_POLY1305, data_of(cipher), is_sending)
+        self._k1 = _little_endian(data_of(siphash))
+        self._k2 = _little_endian(data_of(siphash) + 8)
+        self._mask = _little_endian(data_of(iv))
         return 0
 
     cdef inline int _next_mask(self) noexcept:
@@ -122,9 +117,9 @@ cdef class FrameSealer(_Direction):
         cdef bytes made
         if size + TAG > FRAME_MAX:
             raise LocalError(f"frame payload of {size} bytes")
-        made = PyBytes_FromStringAndSize(NULL, size + 2 + TAG)
-        memcpy(_data(made) + 2, _data(payload), size)
-        self._finish(_data(made), size)
+        made = new_bytes(size + 2 + TAG)
+        memcpy(data_of(made) + 2, data_of(payload), size)
+        self._finish(data_of(made), size)
         return made
 
     def seal_messages(self, messages, padding):
@@ -142,8 +137,8 @@ cdef class FrameSealer(_Direction):
             return b""
         # A frame that is not the last is more than half full, or one message is.
         room += (2 * (room // FRAME_PAYLOAD) + 2) * (2 + 3 + 64 + TAG)
-        cdef bytes out = PyBytes_FromStringAndSize(NULL, room)
-        base = frame = _data(out)
+        cdef bytes out = new_bytes(room)
+        base = frame = data_of(out)
         for message in held:
             length = PyBytes_GET_SIZE(message)
             if size + length + 3 > FRAME_PAYLOAD and size:
@@ -154,7 +149,7 @@ cdef class FrameSealer(_Direction):
             frame[2 + size] = 3
             frame[3 + size] = length >> 8
             frame[4 + size] = length & 0xFF
-            memcpy(frame + 5 + size, _data(message), length)
+            memcpy(frame + 5 + size, data_of(message), length)
             size += length + 3
         frame = self._close(frame, size, padding(size), base + room)
         return out[: frame - base]
@@ -165,7 +160,7 @@ cdef class FrameSealer(_Direction):
         cdef Py_ssize_t extra = len(pad)
         if frame + 2 + size + extra + TAG > end or size + extra + TAG > FRAME_MAX:
             raise LocalError("frames outgrew their estimate")
-        memcpy(frame + 2 + size, _data(pad), extra)
+        memcpy(frame + 2 + size, data_of(pad), extra)
         self._finish(frame, size + extra)
         return frame + 2 + size + extra + TAG
 
@@ -207,7 +202,7 @@ cdef class FrameOpener(_Direction):
             joined = b"".join(self._carry)
             self._carry = []
             self._carry_bytes = 0
-            at = _data(joined)
+            at = data_of(joined)
             left = len(joined)
         while True:
             if self._length < 0:
@@ -221,9 +216,9 @@ cdef class FrameOpener(_Direction):
             length = self._length
             if length > left:
                 break
-            payload = PyBytes_FromStringAndSize(NULL, length - TAG)
+            payload = new_bytes(length - TAG)
             if not open(
-                self._cipher, NULL, self.frames, NULL, 0, at, <int>length, _data(payload)
+                self._cipher, NULL, self.frames, NULL, 0, at, <int>length, data_of(payload)
             ):
                 raise PeerError("forged frame", AEAD_FAILURE)
             payloads.append(payload)
@@ -237,7 +232,7 @@ cdef class FrameOpener(_Direction):
 
 
 def split_blocks(bytes payload not None, list messages not None, list others not None):
-    cdef const byte *data = _data(payload)
+    cdef const byte *data = data_of(payload)
     cdef Py_ssize_t end = len(payload), at = 0, start, size
     while at + 3 <= end:
         size = data[at + 1] << 8 | data[at + 2]

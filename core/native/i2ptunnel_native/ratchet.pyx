@@ -5,10 +5,11 @@ Each has the interface, the results and the errors of the function of its name t
 on the same input.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.string cimport memcpy, memset
 
 from core.base.errors import LocalError
+from i2ptunnel_native.octets cimport byte, data_of, new_bytes
 from i2ptunnel_native.openssl cimport (
     CHACHA20_POLY1305,
     CipherContext,
@@ -20,15 +21,9 @@ from i2ptunnel_native.openssl cimport (
     seal,
 )
 
-ctypedef unsigned char byte
-
 cdef enum:
     HASH = 32
     BLOCK = 64
-
-
-cdef inline byte *_data(bytes held) noexcept:
-    return <byte *>PyBytes_AS_STRING(held)
 
 
 cdef void _start_hmac(
@@ -65,23 +60,23 @@ cdef class _ChainStep:
         cdef bytes first, second
         if len(key) != HASH:
             raise LocalError(f"chain key of {len(key)} bytes")
-        first = PyBytes_FromStringAndSize(NULL, HASH)
-        second = PyBytes_FromStringAndSize(NULL, HASH)
-        _start_hmac(_data(key), &inner, &outer)
-        SHA256_Update(&inner, _data(self._ikm), PyBytes_GET_SIZE(self._ikm))
+        first = new_bytes(HASH)
+        second = new_bytes(HASH)
+        _start_hmac(data_of(key), &inner, &outer)
+        SHA256_Update(&inner, data_of(self._ikm), PyBytes_GET_SIZE(self._ikm))
         _finish_hmac(&inner, &outer, digest)
         _start_hmac(digest, &inner, &outer)
         inner_2 = inner
         outer_2 = outer
         counter = 1
-        SHA256_Update(&inner, _data(self._info), PyBytes_GET_SIZE(self._info))
+        SHA256_Update(&inner, data_of(self._info), PyBytes_GET_SIZE(self._info))
         SHA256_Update(&inner, &counter, 1)
-        _finish_hmac(&inner, &outer, _data(first))
+        _finish_hmac(&inner, &outer, data_of(first))
         counter = 2
-        SHA256_Update(&inner_2, _data(first), HASH)
-        SHA256_Update(&inner_2, _data(self._info), PyBytes_GET_SIZE(self._info))
+        SHA256_Update(&inner_2, data_of(first), HASH)
+        SHA256_Update(&inner_2, data_of(self._info), PyBytes_GET_SIZE(self._info))
         SHA256_Update(&inner_2, &counter, 1)
-        _finish_hmac(&inner_2, &outer_2, _data(second))
+        _finish_hmac(&inner_2, &outer_2, data_of(second))
         return first, second
 
 
@@ -104,10 +99,10 @@ def seal_once(
     cdef bytes made
     if len(key) != HASH:
         raise LocalError(f"AEAD key of {len(key)} bytes")
-    made = PyBytes_FromStringAndSize(NULL, size + 16)
+    made = new_bytes(size + 16)
     seal(
-        _cipher, _data(key), number, _data(ad), <int>len(ad), _data(plaintext), <int>size,
-        _data(made),
+        _cipher, data_of(key), number, data_of(ad), <int>len(ad), data_of(plaintext), <int>size,
+        data_of(made),
     )
     return made
 
@@ -127,10 +122,10 @@ def open_once(
         raise LocalError(f"AEAD key of {len(key)} bytes")
     if start < 0 or size < 16:
         raise AuthenticationError("AEAD authentication failed")
-    made = PyBytes_FromStringAndSize(NULL, size - 16)
+    made = new_bytes(size - 16)
     if not open(
-        _cipher, _data(key), number, _data(ad), <int>len(ad), _data(message) + start, <int>size,
-        _data(made),
+        _cipher, data_of(key), number, data_of(ad), <int>len(ad), data_of(message) + start, <int>size,
+        data_of(made),
     ):
         raise AuthenticationError("AEAD authentication failed")
     return made
