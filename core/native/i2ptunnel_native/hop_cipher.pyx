@@ -20,7 +20,6 @@ cdef enum:
     SHORT_IV_AT = 13
     SHORT_DATA = 1037
     BATCH = 16
-    SIDE_BY_SIDE_MIN = 2
 
 
 cdef inline int _check(bytes message, Py_ssize_t size) except -1:
@@ -150,9 +149,8 @@ cdef class HopEncryptor(_Layer):
         for number in range(batch.count):
             memcpy(inners + number * IV, batch.sources[number], IV)
         self._ecb.update(inners, inners, batch.count * IV)
-        if batch.count < SIDE_BY_SIDE_MIN:
-            for number in range(batch.count):
-                self._chain(inners + number * IV, batch.sources[number] + IV, batch.datas[number])
+        if batch.count == 1:
+            self._chain(inners, batch.sources[0] + IV, batch.datas[0])
         else:
             self._chains(inners, batch)
         self._ecb.update(inners, inners, batch.count * IV)
