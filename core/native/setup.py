@@ -25,8 +25,8 @@ COMPILED = {
     "io": "tcp",
     "router": "engine post",
     "streaming": (
-        "bbr budgets congestion connection manager options outgoing packet receive_buffer receiver"
-        " recovery remains sender"
+        "bbr budgets congestion connection held_acks manager options outgoing packet receive_buffer"
+        " receiver recovery remains sender"
     ),
     "transport": "events limiter links outbox outqueue records table",
     "transport/ntcp2": "blocks connection",

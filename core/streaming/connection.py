@@ -328,6 +328,8 @@ class Stream:
             self._receiver.add(sequence, payload, now, recovery.round_trip.smoothed)
             if 0 < delay_ms < DELAY_CHOKE_MIN:
                 self._receiver.ack_on_delay(now, delay_ms / 1000)
+        else:
+            self._receiver.note_plain(now)
 
     def end_batch(self, now: float) -> None:
         """After the last packet of a batch: events, then a wake-up."""
@@ -471,8 +473,9 @@ class Stream:
         sender = self._sender
         options = self._host.options
         earliest = float("inf")
-        if self._receiver.ack_at and self._buffer.next_sequence and self._may_ack:
-            earliest = self._receiver.ack_at
+        ack_at = self._receiver.due_at
+        if ack_at and self._buffer.next_sequence and self._may_ack:
+            earliest = ack_at
         other = sender.deadline()
         if other and other < earliest:
             earliest = other

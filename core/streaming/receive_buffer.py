@@ -48,6 +48,11 @@ class ReceiveBuffer:
         return self.readable + self.early_bytes
 
     @property
+    def newest(self) -> int:
+        """The highest sequence received, in order or not; -1 before the SYN."""
+        return max(self.early) if self.early else self.next_sequence - 1
+
+    @property
     def is_ended(self) -> bool:
         """True once everything up to and including CLOSE was received."""
         return self.end is not None and self.next_sequence > self.end
@@ -82,16 +87,16 @@ class ReceiveBuffer:
             sequence += 1
         self.next_sequence = sequence
 
-    def missing(self, limit: int) -> tuple[int, list[int]]:
+    def missing(self, limit: int, highest: int) -> tuple[int, list[int]]:
         """``(ack through, NACKs)``: the highest ack whose gaps fit into ``limit`` NACKs.
 
-        Only meaningful after the SYN (``next_sequence`` > 0).
+        At most ``highest``. Only meaningful after the SYN (``next_sequence`` > 0).
         """
-        through = expected = self.next_sequence
-        through -= 1
+        expected = self.next_sequence
+        through = min(expected - 1, highest)
         nacks: list[int] = []
         for sequence in sorted(self.early):
-            if len(nacks) + sequence - expected > limit:
+            if sequence > highest or len(nacks) + sequence - expected > limit:
                 break
             nacks.extend(range(expected, sequence))
             through = sequence

@@ -4,14 +4,12 @@ Acks go out after ``ack_every`` packets or a short delay, at once when a gap ope
 The protocol has no receive window: a receiver short of room puts a delay above 60000 ms into its
 acks, and repeats an unchoke because nobody acknowledges it. i2pd: gives a stream up after 90 s
 without any progress, so a full buffer still takes one packet every ``FULL_TRICKLE_S``.
-i2pd 2.56: a choked stream sends something new only in answer to an ack that makes progress, and
-only if its pacing timer allows it at that moment; with nothing left to acknowledge it is silent for
-good. So the newest packets are not acknowledged while we choke, and one by one when there is room
-again, until something new arrives.
+i2pd 2.56: wakes from a choke only by acks that come at the right moment (see ``held_acks``).
 """
 
 from __future__ import annotations
 
+from core.streaming.held_acks import HeldAcks
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import DELAY_CHOKE_SENT, NACKS_MAX, PLAIN_HEADER, build_packet
 from core.streaming.receive_buffer import Arrival, ReceiveBuffer
@@ -21,9 +19,8 @@ FULL_TRICKLE_S = 20.0
 CHOKE_RESERVE_BYTES = 1024 * 1024
 #: what one stream may hold while all streams of the session hold too much
 CROWDED_BYTES = 256 * 1024
-#: packets that stay unacknowledged while we choke: one is let go every ``FULL_TRICKLE_S``, then one
-#: with each ack that says there is room again
-HELD_PACKETS = 12
+#: so often a peer is told that there is room again, until something new arrives
+UNCHOKES = 12
 #: i2pd: forgets a stream with the first ack after its CLOSE, and then never acknowledges ours; if
 #: our CLOSE is that ack, it answers
 CLOSE_ACK_DELAY_S = 0.050
@@ -43,12 +40,10 @@ class Receiver:
     __slots__ = (
         "_ample",
         "_choked_at",
-        "_held",
+        "_held_acks",
         "_is_unheard",
-        "_release_at",
         "_repeated_at",
         "_repeated_since",
-        "_told",
         "_trickle_at",
         "_unacked",
         "ack_at",
@@ -79,10 +74,7 @@ class Receiver:
         self.refused = 0
         self._unacked = 0
         self._trickle_at = 0.0
-        #: the highest sequence that was acknowledged with everything below it
-        self._told = -1
-        self._held = HELD_PACKETS
-        self._release_at = 0.0
+        self._held_acks = HeldAcks()
         #: how much had arrived when the peer began to repeat itself, and since when it does
         self._repeated_at = -1
         self._repeated_since = 0.0
@@ -102,8 +94,12 @@ class Receiver:
                 self.ack_soon(now)
                 return
         arrival = buffer.add(sequence, payload)
+        if self._held_acks.count:
+            self._held_acks.note_data(sequence, buffer.newest, now)
         if arrival is _IN_ORDER or (arrival is _EARLY and len(buffer.early) > 1):
-            self.unchokes = 0
+            if self.unchokes:
+                self.unchokes = int(self._held_acks.is_choking)  # nobody was told yet
+                self.ack_at = 0.0
             self._unacked += 1
             if self._unacked >= self.options.ack_every:
                 self.ack_at = now
@@ -114,6 +110,8 @@ class Receiver:
             # A gap has opened: the peer should hear of it at once, of its growth with the others.
             self.ack_at = now
         else:
+            if self._held_acks.count and not self.is_choking:
+                self.unchokes = max(1, self.unchokes)
             self.duplicates += 1
             self._note_repeated(now)
             self.ack_soon(now)
@@ -144,8 +142,14 @@ class Receiver:
         if self.ack_at and not (self.buffer.early or self.is_choking or self.unchokes):
             self.ack_at = now + min(delay_s, self.options.ack_delay_max_s)
 
+    def note_plain(self, now: float) -> None:
+        """A packet without data: perhaps the answer to what an ack of ours asked for."""
+        if self._held_acks.count:
+            self._held_acks.note_answer(self.buffer.newest, now)
+
     def ack_close(self, now: float) -> None:
         """The peer has closed: leave the application a moment to close as well."""
+        self._held_acks.end()
         self.ack_at = now + CLOSE_ACK_DELAY_S
 
     def ack_soon(self, now: float) -> None:
@@ -168,24 +172,24 @@ class Receiver:
     def ack_through(self) -> int:
         """What an ack says: all that is received in order, but for what is held while choking."""
         received = self.buffer.next_sequence - 1
-        if (self.is_choking or self.unchokes) and not self.buffer.early:
-            received = min(received, max(self._told, received - self._held))
-        self._told = max(self._told, received)
-        return received
+        held = self._held_acks
+        return min(received, held.through(self.buffer.newest if held.count else received))
 
     def _has_room(self, sequence: int, size: int, now: float) -> bool:
         limit = self.options.receive_bytes_max
         if self.is_crowded:
             limit = min(limit, CROWDED_BYTES)
         buffer = self.buffer
+        if sequence < buffer.next_sequence or sequence in buffer.early:
+            return True
         held = buffer.buffered + size
         reserve = min(CHOKE_RESERVE_BYTES, limit // 2)
         if held <= limit - reserve:
             return True
-        if not self.is_choking:
+        if not self.is_choking and sequence > self._held_acks.told:
             self.is_choking = True
-            self._held = HELD_PACKETS
-            self._trickle_at = self._release_at = now + FULL_TRICKLE_S
+            self._held_acks.choke(now)
+            self._trickle_at = now + FULL_TRICKLE_S
             self.ack_at = now
         is_next = sequence == buffer.next_sequence
         # Early packets stop first: the gap below them must always be able to close.
@@ -203,34 +207,42 @@ class Receiver:
         if self.is_crowded and self.buffer.buffered > CROWDED_BYTES // 2:
             return False
         self.is_choking = False
-        self.unchokes = HELD_PACKETS
+        self.unchokes = UNCHOKES
         return True
+
+    @property
+    def due_at(self) -> float:
+        """When an ack should go out, 0 if none should."""
+        release_at = self._held_acks.release_at
+        if release_at and (release_at < self.ack_at or not self.ack_at):
+            return release_at
+        return self.ack_at
 
     def is_ack_due(self, now: float) -> bool:
         if not self.buffer.next_sequence:
             return False
-        return (self.ack_at > 0 and now >= self.ack_at) or (self.unchokes > 0 and not self.ack_at)
+        due_at = self.due_at
+        return (due_at > 0 and now >= due_at) or (self.unchokes > 0 and not self.ack_at)
 
     def build_ack(self, remote_id: int, local_id: int, now: float, round_trip_s: float) -> bytes:
         """A plain ack of everything received so far, with the gaps."""
+        buffer = self.buffer
+        held = self._held_acks
         delay_ms = None
         if self.is_choking:
             delay_ms = DELAY_CHOKE_SENT
             self._choked_at = now
-            if now >= self._release_at:
-                self._release_at = now + FULL_TRICKLE_S
-                self._held = max(1, self._held - 1)
+            held.note_choke_sent(now, round_trip_s)
         elif self.unchokes:
-            self.unchokes -= 1
-            self._held = min(self._held, self.unchokes)
             delay_ms = 0
+            self.unchokes -= 1
+            if held.is_choking:
+                held.wake(buffer.newest, now)
+        if held.release_at and now >= held.release_at:
+            held.release(buffer.newest, now)
         self._unacked = 0
         self.ack_at = now + max(UNCHOKE_INTERVAL_S, round_trip_s / 4) if self.unchokes else 0.0
-        buffer = self.buffer
-        through = self.ack_through
-        nacks: list[int] = []
         if delay_ms is None and not buffer.early:
-            return _pack_plain(remote_id, local_id, 0, through, 0, 0, 0, 0)
-        if buffer.early:
-            through, nacks = buffer.missing(NACKS_MAX)
+            return _pack_plain(remote_id, local_id, 0, self.ack_through, 0, 0, 0, 0)
+        through, nacks = buffer.missing(NACKS_MAX, held.through(buffer.newest))
         return build_packet(remote_id, local_id, 0, through, nacks=nacks, delay_ms=delay_ms)

@@ -241,20 +241,15 @@ def test_slow_reader_chokes_and_unchokes() -> None:
     assert job.is_exact
 
 
-def test_a_stalled_reader_lets_acks_trickle_and_never_acknowledges_everything() -> None:
-    # i2pd gives up after 90 s without any progress; i2pd 2.56 never sends again once a choke has
-    # acknowledged all it sent.
+def test_a_stalled_reader_lets_acks_trickle() -> None:
+    # i2pd gives up after 90 s without any progress.
     options = StreamingOptions(receive_bytes_max=100_000)
     network = Network(lambda: Path(delay=0.05), options=options)
     stream, peer = opened(network)
     told: list[int] = []
-    at_choke: list[int] = []
 
     def watch(raw: bytes) -> bool:
-        packet = Packet.parse(raw)
-        told.append(packet.ack_through)
-        if packet.delay_ms:
-            at_choke.append(stream.next_sequence - 1 - packet.ack_through)
+        told.append(Packet.parse(raw).ack_through)
         return False
 
     network.ends[1].out.drop = watch
@@ -267,7 +262,6 @@ def test_a_stalled_reader_lets_acks_trickle_and_never_acknowledges_everything() 
     assert stream.state is peer.state is StreamState.OPEN
     assert peer.readable_bytes <= 200_000
     assert progress[0] < progress[-1], "acks make some progress"
-    assert min(at_choke) >= 1, "the peer always has something to ask with"
     received = bytearray()
 
     def read() -> None:

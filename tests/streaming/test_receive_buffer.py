@@ -16,9 +16,10 @@ def test_gap_fills_and_nacks() -> None:
     assert buffer.add(3, b"d") is Arrival.EARLY
     assert buffer.add(3, b"d") is Arrival.DUPLICATE
     assert buffer.add(6, b"g") is Arrival.EARLY
-    assert buffer.missing(255) == (6, [1, 2, 4, 5])
-    assert buffer.missing(3) == (3, [1, 2])
-    assert buffer.missing(1) == (0, [])
+    assert buffer.missing(255, 6) == (6, [1, 2, 4, 5])
+    assert buffer.missing(255, 5) == (3, [1, 2])
+    assert buffer.missing(3, 6) == (3, [1, 2])
+    assert buffer.missing(1, 6) == (0, [])
     assert buffer.add(1, b"b") is Arrival.IN_ORDER
     assert buffer.add(2, b"c") is Arrival.IN_ORDER
     assert buffer.next_sequence == 4
@@ -50,7 +51,7 @@ def test_any_order_and_any_reads_give_the_same_bytes(seed: int, sizes: list[int]
     got = b""
     for sequence, data in packets + packets[:5]:
         buffer.add(sequence, data)
-        through, nacks = buffer.missing(255)
+        through, nacks = buffer.missing(255, buffer.newest)
         assert through - len(nacks) + 1 == buffer.next_sequence + len(buffer.early)
         part = buffer.read(rand.randrange(50))
         got += part
