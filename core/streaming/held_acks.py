@@ -88,6 +88,7 @@ class HeldAcks:
     def choke(self, now: float) -> None:
         """There is no room."""
         if not self.count:
+            self._seen.clear()
             self._period = self._period_before = 0.0
         self.count = HELD_PACKETS
         self.release_at = 0.0

@@ -173,7 +173,11 @@ class Receiver:
         """What an ack says: all that is received in order, but for what is held while choking."""
         received = self.buffer.next_sequence - 1
         held = self._held_acks
-        return min(received, held.through(self.buffer.newest if held.count else received))
+        if held.count:
+            return min(received, held.through(self.buffer.newest))
+        if received > held.told:
+            held.told = received
+        return received
 
     def _has_room(self, sequence: int, size: int, now: float) -> bool:
         limit = self.options.receive_bytes_max

@@ -258,3 +258,20 @@ def test_a_peer_that_repeats_nothing_hears_of_everything_soon() -> None:
         pass
     script.give(*data[7:9])
     assert script.wait(2)[-1].ack_through == 9
+
+
+def test_what_arrives_between_a_read_and_the_ack_that_tells_of_it_hides_nothing() -> None:
+    script = Script(StreamingOptions(receive_bytes_max=20_000))
+    stream = script.accept()
+    data = [
+        build_packet(stream.local_id, script.peer_id, number, 0, payload=_PAYLOAD)
+        for number in range(1, 12)
+    ]
+    script.give(*data[:8])
+    assert script.wait(0.1)[-1].delay_ms == DELAY_CHOKE_SENT
+    while stream.read():
+        pass
+    script.give(data[8])
+    told = script.wait(2)
+    assert told[0].delay_ms == 0
+    assert told[-1].ack_through == 9
