@@ -207,7 +207,7 @@ def test_i2pd_goes_on_when_the_reader_does(
     peer_class: type[SendingI2pd], round_trip_s: float
 ) -> None:
     waits = []
-    for seed in range(12):
+    for seed in range(8):
         chance = random.Random(seed)
         peer = peer_class(chance, round_trip_s)
         reader = SlowReader(peer, chance, round_trip_s / 2)
