@@ -45,13 +45,13 @@ class HeldAcks:
 
     __slots__ = (
         "_asked_at",
-        "_before_wake",
         "_is_repeating",
         "_period",
         "_period_before",
         "_released_at",
         "_round_trip",
         "_seen",
+        "_sent_before",
         "_settled_at",
         "_trickle_at",
         "count",
@@ -76,7 +76,8 @@ class HeldAcks:
         self._released_at = 0.0
         self._trickle_at = 0.0
         self._settled_at = 0.0
-        self._before_wake = 0
+        #: what is no news after a choke: the peer had sent it before, also if there was no room
+        self._sent_before = 0
 
     def through(self, newest: int) -> int:
         """The highest sequence that an ack may name."""
@@ -100,10 +101,14 @@ class HeldAcks:
         self._round_trip = round_trip_s
         self._settled_at = now + SETTLED_ROUND_TRIPS * round_trip_s + SETTLED_S
 
+    def note_refused(self, sequence: int) -> None:
+        """There was no room for a packet; the peer will send it again."""
+        self._sent_before = max(self._sent_before, sequence)
+
     def wake(self, newest: int, now: float) -> None:
         """The peer is told, from now on, to go on and to answer at once."""
         self.is_choking = False
-        self._before_wake = newest
+        self._sent_before = max(self._sent_before, newest)
         self._asked_at = now
         if not self.count or min(self._period, self._period_before) >= SELDOM_S:
             self.end()
@@ -122,6 +127,8 @@ class HeldAcks:
 
     def note_data(self, sequence: int, newest: int, now: float) -> None:
         """A packet with data arrived, for the first time or again."""
+        if not (self.is_choking or self._is_repeating):
+            self._await_repetition(now)  # what is missing comes before what is held
         if sequence <= self.told:
             return
         seen_at = self._seen.get(sequence)
@@ -139,11 +146,11 @@ class HeldAcks:
     def _note_awake(self, newest: int, now: float) -> None:
         """Something new, but perhaps just one packet and the last."""
         if now < self._settled_at:
-            self._before_wake = newest
-        elif newest >= self._before_wake + NEW_PACKETS:
+            self._sent_before = max(self._sent_before, newest)
+        elif newest >= self._sent_before + NEW_PACKETS:
             self.end()
             return
-        else:
+        elif newest > self._sent_before:
             self.count = HELD_AWAKE
         self.through(newest)
         self._released_at = now

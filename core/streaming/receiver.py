@@ -91,6 +91,7 @@ class Receiver:
                 self.is_crowded or buffer.readable + buffer.early_bytes + len(payload) > self._ample
             ) and not self._has_room(sequence, len(payload), now):
                 self.refused += 1
+                self._held_acks.note_refused(sequence)
                 self.ack_soon(now)
                 return
         arrival = buffer.add(sequence, payload)

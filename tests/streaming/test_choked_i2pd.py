@@ -134,7 +134,7 @@ class SendingI2pd:
 class NewerI2pd(SendingI2pd):
     """i2pd 2.59: ends a choke when all is acknowledged; after some repetitions it waits for 9 s."""
 
-    waits_s = 10.0
+    waits_s = 20.0
     _repetitions = 0
 
     @property
@@ -156,10 +156,12 @@ class NewerI2pd(SendingI2pd):
 class SlowReader:
     """The path between one of them and our stream, and an application that reads or does not."""
 
-    def __init__(self, peer: SendingI2pd, chance: random.Random, delay_s: float) -> None:
+    def __init__(
+        self, peer: SendingI2pd, chance: random.Random, delay_s: float, room: int = 150_000
+    ) -> None:
         self.peer = peer
         self.is_reading = True
-        self._script = Script(StreamingOptions(receive_bytes_max=150_000))
+        self._script = Script(StreamingOptions(receive_bytes_max=room))
         self._stream = self._script.accept(round_trip_s=2 * delay_s)
         self._chance = chance
         self._delay_s = delay_s
@@ -201,22 +203,33 @@ class SlowReader:
         return [one for _, one in arrived]
 
 
+def wait_after_a_pause(
+    peer_class: type[SendingI2pd], round_trip_s: float, seed: int, room: int = 150_000
+) -> float:
+    """Seconds from the moment at which the reader goes on until the peer has sent new data."""
+    chance = random.Random(seed)
+    peer = peer_class(chance, round_trip_s)
+    reader = SlowReader(peer, chance, round_trip_s / 2, room)
+    reader.run(3 * round_trip_s)
+    reader.is_reading = False
+    reader.run(chance.uniform(2, 12) * round_trip_s + chance.uniform(0, 4))
+    reader.is_reading = True
+    return reader.run(60, until=peer.next + 5)
+
+
 @pytest.mark.parametrize("peer_class", [SendingI2pd, NewerI2pd])
 @pytest.mark.parametrize("round_trip_s", [0.03, 0.3, 1.0])
 def test_i2pd_goes_on_when_the_reader_does(
     peer_class: type[SendingI2pd], round_trip_s: float
 ) -> None:
-    waits = []
-    for seed in range(8):
-        chance = random.Random(seed)
-        peer = peer_class(chance, round_trip_s)
-        reader = SlowReader(peer, chance, round_trip_s / 2)
-        reader.run(3 * round_trip_s)
-        reader.is_reading = False
-        reader.run(chance.uniform(2, 12) * round_trip_s + chance.uniform(0, 4))
-        reader.is_reading = True
-        waits.append(reader.run(60, until=peer.next + 5))
+    waits = [wait_after_a_pause(peer_class, round_trip_s, seed) for seed in range(8)]
     assert max(waits) < 20 * round_trip_s + peer_class.waits_s, waits
+
+
+@pytest.mark.parametrize("round_trip_s", [0.3, 1.0])
+def test_what_found_no_room_is_no_news(round_trip_s: float) -> None:
+    waits = [wait_after_a_pause(SendingI2pd, round_trip_s, seed, room=40_000) for seed in range(8)]
+    assert max(waits) < 60, waits
 
 
 def test_i2pd_goes_on_after_a_long_pause() -> None:
