@@ -19,7 +19,8 @@ HELD_PACKETS = 3
 HELD_AWAKE = 1
 #: i2pd 2.56: the choke ends so many packets beyond what was sent before
 NEW_PACKETS = 2
-#: i2pd: what has sent all of it gives up after 90 s without progress; a choke lets one ack go
+#: i2pd: gives a stream up after 90 s without any progress; so often a choke lets one ack go, and a
+#: full buffer takes one packet
 TRICKLE_S = 20.0
 #: where between two repetitions of the first held packet its ack should arrive, and how much later
 #: for each that is held: they are repeated one after another
@@ -46,8 +47,7 @@ class HeldAcks:
     __slots__ = (
         "_asked_at",
         "_is_repeating",
-        "_period",
-        "_period_before",
+        "_periods",
         "_released_at",
         "_round_trip",
         "_seen",
@@ -67,7 +67,7 @@ class HeldAcks:
         self.is_choking = False
         #: when the held packets came last, and how long they took to come again
         self._seen: dict[int, float] = {}
-        self._period = self._period_before = 0.0
+        self._periods = (0.0, 0.0)
         #: a held packet was repeated since the last ack that made progress
         self._is_repeating = False
         self._round_trip = 0.0
@@ -76,7 +76,7 @@ class HeldAcks:
         self._released_at = 0.0
         self._trickle_at = 0.0
         self._settled_at = 0.0
-        #: what is no news after a choke: the peer had sent it before, also if there was no room
+        #: what is no news after a choke
         self._sent_before = 0
 
     def through(self, newest: int) -> int:
@@ -90,7 +90,7 @@ class HeldAcks:
         """There is no room."""
         if not self.count:
             self._seen.clear()
-            self._period = self._period_before = 0.0
+            self._periods = (0.0, 0.0)
         self.count = HELD_PACKETS
         self.release_at = 0.0
         self.is_choking = True
@@ -101,16 +101,16 @@ class HeldAcks:
         self._round_trip = round_trip_s
         self._settled_at = now + SETTLED_ROUND_TRIPS * round_trip_s + SETTLED_S
 
-    def note_refused(self, sequence: int) -> None:
-        """There was no room for a packet; the peer will send it again."""
+    def note_sent_before(self, sequence: int) -> None:
+        """The peer had sent that before it could be woken, also if there was no room for it."""
         self._sent_before = max(self._sent_before, sequence)
 
     def wake(self, newest: int, now: float) -> None:
         """The peer is told, from now on, to go on and to answer at once."""
         self.is_choking = False
-        self._sent_before = max(self._sent_before, newest)
+        self.note_sent_before(newest)
         self._asked_at = now
-        if not self.count or min(self._period, self._period_before) >= SELDOM_S:
+        if not self.count or self._period >= SELDOM_S:
             self.end()
             return
         self._await_repetition(now)
@@ -137,7 +137,7 @@ class HeldAcks:
             if sequence == newest and not self.is_choking:
                 self._note_awake(newest, now)
         elif now - seen_at > REPETITION_MIN_S:
-            self._period_before, self._period = self._period or now - seen_at, now - seen_at
+            self._periods = (now - seen_at, self._periods[0] or now - seen_at)
         is_told_lately = now <= self._released_at + self._round_trip
         is_kept = self.is_choking and now < self._trickle_at
         if self.count and sequence == self.told + 1 and not (is_told_lately or is_kept):
@@ -146,7 +146,7 @@ class HeldAcks:
     def _note_awake(self, newest: int, now: float) -> None:
         """Something new, but perhaps just one packet and the last."""
         if now < self._settled_at:
-            self._sent_before = max(self._sent_before, newest)
+            self.note_sent_before(newest)
         elif newest >= self._sent_before + NEW_PACKETS:
             self.end()
             return
@@ -161,15 +161,20 @@ class HeldAcks:
         self.release_at = now + self._patience
 
     @property
+    def _period(self) -> float:
+        """Seconds between two repetitions, 0 if unknown; one in between may have got lost."""
+        return min(self._periods)
+
+    @property
     def _patience(self) -> float:
         """Who repeats nothing for so long is not waiting for an ack at the right moment."""
         if self._period:
-            return 3 * min(self._period, self._period_before) + self._round_trip + 0.1
+            return 3 * self._period + self._round_trip + 0.1
         return 4 * self._round_trip + 0.5
 
     def _plan(self, newest: int, now: float) -> None:
         """Acknowledge when all that is held was repeated, before the repetitions begin anew."""
-        period = min(self._period, self._period_before)  # a repetition may get lost
+        period = self._period
         repeated_at = self._seen.get(self.told + 1)
         if self.is_choking and not (period and self._round_trip):
             self.release_at = now

@@ -3,18 +3,17 @@
 Acks go out after ``ack_every`` packets or a short delay, at once when a gap opens or the peer asks.
 The protocol has no receive window: a receiver short of room puts a delay above 60000 ms into its
 acks, and repeats an unchoke because nobody acknowledges it. i2pd: gives a stream up after 90 s
-without any progress, so a full buffer still takes one packet every ``FULL_TRICKLE_S``.
+without any progress, so a full buffer still takes one packet every ``TRICKLE_S``.
 i2pd 2.56: wakes from a choke only by acks that come at the right moment (see ``held_acks``).
 """
 
 from __future__ import annotations
 
-from core.streaming.held_acks import HeldAcks
+from core.streaming.held_acks import TRICKLE_S, HeldAcks
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import DELAY_CHOKE_SENT, NACKS_MAX, PLAIN_HEADER, build_packet
 from core.streaming.receive_buffer import Arrival, ReceiveBuffer
 
-FULL_TRICKLE_S = 20.0
 #: packets that may still arrive after a choke was sent: room kept free for them
 CHOKE_RESERVE_BYTES = 1024 * 1024
 #: what one stream may hold while all streams of the session hold too much
@@ -91,7 +90,7 @@ class Receiver:
                 self.is_crowded or buffer.readable + buffer.early_bytes + len(payload) > self._ample
             ) and not self._has_room(sequence, len(payload), now):
                 self.refused += 1
-                self._held_acks.note_refused(sequence)
+                self._held_acks.note_sent_before(sequence)
                 self.ack_soon(now)
                 return
         arrival = buffer.add(sequence, payload)
@@ -194,14 +193,14 @@ class Receiver:
         if not self.is_choking and sequence > self._held_acks.told:
             self.is_choking = True
             self._held_acks.choke(now)
-            self._trickle_at = now + FULL_TRICKLE_S
+            self._trickle_at = now + TRICKLE_S
             self.ack_at = now
         is_next = sequence == buffer.next_sequence
         # Early packets stop first: the gap below them must always be able to close.
         if held <= (limit if is_next else limit - reserve // 2):
             return True
         if is_next and now >= self._trickle_at and held <= 2 * limit:
-            self._trickle_at = now + FULL_TRICKLE_S
+            self._trickle_at = now + TRICKLE_S
             return True
         return False
 

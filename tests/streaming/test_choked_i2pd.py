@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 
+from core.streaming.connection import Stream
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import (
     CLOSE,
@@ -245,14 +246,19 @@ def test_i2pd_goes_on_after_a_long_pause() -> None:
     assert reader.run(60, until=peer.next + 20) < 10
 
 
+def data_packets(script: Script, stream: Stream) -> list[bytes]:
+    """The first eleven of a peer, more than 20 kB."""
+    return [
+        build_packet(stream.local_id, script.peer_id, number, 0, payload=_PAYLOAD)
+        for number in range(1, 12)
+    ]
+
+
 def test_a_peer_that_has_closed_hears_of_everything_while_choked() -> None:
     script = Script(StreamingOptions(receive_bytes_max=20_000))
     stream = script.accept()
-    data = [
-        build_packet(stream.local_id, script.peer_id, number, 0, payload=_PAYLOAD)
-        for number in range(1, 8)
-    ]
-    script.give(*data)
+    data = data_packets(script, stream)
+    script.give(*data[:7])
     choked = script.wait(0.1)[-1]
     assert (choked.ack_through, choked.delay_ms) == (4, DELAY_CHOKE_SENT)
     script.give(build_packet(stream.local_id, script.peer_id, 8, 0, flags=CLOSE))
@@ -262,10 +268,7 @@ def test_a_peer_that_has_closed_hears_of_everything_while_choked() -> None:
 def test_a_peer_that_repeats_nothing_hears_of_everything_soon() -> None:
     script = Script(StreamingOptions(receive_bytes_max=20_000))
     stream = script.accept()
-    data = [
-        build_packet(stream.local_id, script.peer_id, number, 0, payload=_PAYLOAD)
-        for number in range(1, 12)
-    ]
+    data = data_packets(script, stream)
     script.give(*data[:7])
     while stream.read():
         pass
@@ -276,10 +279,7 @@ def test_a_peer_that_repeats_nothing_hears_of_everything_soon() -> None:
 def test_what_arrives_between_a_read_and_the_ack_that_tells_of_it_hides_nothing() -> None:
     script = Script(StreamingOptions(receive_bytes_max=20_000))
     stream = script.accept()
-    data = [
-        build_packet(stream.local_id, script.peer_id, number, 0, payload=_PAYLOAD)
-        for number in range(1, 12)
-    ]
+    data = data_packets(script, stream)
     script.give(*data[:8])
     assert script.wait(0.1)[-1].delay_ms == DELAY_CHOKE_SENT
     while stream.read():
