@@ -32,6 +32,7 @@ _COMPRESSED_TYPES = (
     "application/x-7z-compressed",
     "application/x-xz",
     "application/zstd",
+    "application/vnd.debian.binary-package",
     "application/octet-stream",
 )
 

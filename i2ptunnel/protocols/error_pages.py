@@ -188,6 +188,7 @@ PAGE_OF_CODE = {
     "unknown_name": UNKNOWN_NAME,
 }
 
+_METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"
 _REASONS = {
     400: "Bad Request",
     405: "Method Not Allowed",
@@ -217,11 +218,13 @@ def render(
     language: str = "en",
     more: str = "",
     form_action: str = "'none'",
+    allowed: str = _METHODS,
 ) -> bytes:
     """The whole response.
 
     ``subject``: the address it is about; ``link``: one to go to instead; ``challenges``: how users
-    may show who they are (407); ``more``: further HTML, whose forms lead to ``form_action``.
+    may show who they are (407); ``more``: further HTML, whose forms lead to ``form_action``;
+    ``allowed``: the methods that a 405 names.
     """
     title = translate(page.title, language)
     content = f"<p><code>{html.text(subject[:300])}</code></p>" if subject else ""
@@ -240,7 +243,7 @@ def render(
     if page.retry_after_s:
         extra.append(("Retry-After", str(page.retry_after_s)))
     if page.status == 405:
-        extra.append(("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"))
+        extra.append(("Allow", allowed))
     return html.response(
         page.status,
         page.reason,

@@ -1,4 +1,4 @@
-"""git, ssh, mail, curl and python-socks over a network of our own routers.
+"""git, ssh, mail, apt, curl and python-socks over a network of our own routers.
 
 One router has the services, another the tunnels that the programs use.
 """
@@ -31,7 +31,7 @@ from i2ptunnel.config.tunnel_models import (
     SocksSection,
 )
 from i2ptunnel.demo import free_port
-from tests.support import curl, fetch_curl, fetch_ssh
+from tests.support import apt, curl, fetch_curl, fetch_ssh
 from tests.support.git_servers import git, http_server, make_repository, ssh_server
 from tests.support.mail import PASSWORD, USER, MailServer
 from tests.support.origin import Origin, body_of, digest_of
@@ -119,13 +119,15 @@ async def _start(made: Village, stack: AsyncExitStack, origin: int, repositories
         {
             "site": HttpServerSection(target=target(origin), **TWO_HOPS),
             "git": HttpServerSection(target=target(repositories), **TWO_HOPS),
+            "apt": HttpServerSection(docroot=root / "docroot", **TWO_HOPS),
             "ssh": ServerTunnelSection(target=target(ssh.get_port()), **TWO_HOPS),
             "smtp": ServerTunnelSection(target=target(mail.smtp_port), **TWO_HOPS),
             "pop3": ServerTunnelSection(target=target(mail.pop3_port), **TWO_HOPS),
         },
     )
+    apt.make_repository(root / "docroot" / "repo")
     await network.until_ready(serving)
-    for name in ("site", "git", "ssh", "smtp", "pop3"):
+    for name in ("site", "git", "apt", "ssh", "smtp", "pop3"):
         made.names[name] = b32_of(serving, name)
 
     def listen(name: str) -> Endpoint:
@@ -220,6 +222,24 @@ def _get(sock: socket.socket, host: str) -> str:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     return hashlib.sha256(body).hexdigest()
+
+
+# apt
+
+
+@pytest.mark.parametrize("place", ["./", "./sub/../"])
+def test_apt_updates_and_downloads_from_a_docroot(
+    village: Village, tmp_path: Path, place: str
+) -> None:
+    proxy = f"http://127.0.0.1:{village.ports['web']}"
+    source = f"deb [trusted=yes] {village.url('apt', '/repo')} {place}"
+    first = apt.run(tmp_path, source, proxy, "update")
+    assert "Packages" in first
+    # Nothing has changed, and the site says so.
+    assert "Hit:" in apt.run(tmp_path, source, proxy, "update")
+    apt.run(tmp_path, source, proxy, "download", apt.PACKAGE)
+    (got,) = tmp_path.glob("*.deb")
+    assert got.read_bytes() == (village.root / "docroot" / "repo" / got.name).read_bytes()
 
 
 # git
