@@ -26,6 +26,7 @@ from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.control import ControlFault, ControlServer
+from i2ptunnel.health import Facts, Health, State, assess
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import MetricsServer
 from i2ptunnel.naming_service import NamingService
@@ -82,12 +83,16 @@ class App:
         self._naming = NamingService(
             loaded.configuration, data_dir, sessions.open, sessions.release
         )
-        self._manager = Manager(classes, sessions, self._naming.resolver, data_dir)
+        self._manager = Manager(
+            classes, sessions, self._naming.resolver, data_dir, facts=self._facts
+        )
         self._control = ControlServer(data_dir / CONTROL_SOCKET, self._commands())
         self._metrics = MetricsServer(self.status)
         self._notifier = ServiceNotifier(dict(os.environ))
         self._started_at = time.monotonic()
         self._stop = asyncio.Event()
+        self._is_started = False
+        self._told: tuple[str, str] = ("", "")
         self._reloading: asyncio.Task[None] | None = None
 
     # Life
@@ -103,9 +108,10 @@ class App:
             await self._import_files()
             await self._control.start()
             await self._apply_metrics()
-            self._manager.on_change(self._tell_systemd)
+            self._manager.on_change(self._tell)
             await self._manager.apply(self._loaded.configuration.tunnels)
             self._naming.start()
+            self._is_started = True
             self._notifier.ready(self._status_line())
             _log.info("i2ptunnel is up, process %d", os.getpid())
             await self._until_stopped()
@@ -132,13 +138,14 @@ class App:
         interval_s = self._notifier.watchdog_interval_s or _STATUS_INTERVAL_S
         while not self._stop.is_set():
             self._notifier.watchdog()
-            self._tell_systemd()
+            self._tell()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(interval_s, _STATUS_INTERVAL_S)):
                     await self._stop.wait()
 
     async def _shut_down(self) -> None:
         """Stop everything in turn; what hangs may take none of the time of the rest."""
+        self._stop.set()
         for what, stopping, timeout_s in (
             ("control socket", self._control.stop(), 0.2),
             ("metrics", self._metrics.stop(), 0.2),
@@ -168,30 +175,40 @@ class App:
                 _log.info("%d routers imported from reseed.files", count)
             except FileFault as fault:
                 _log.error("reseed.files: %s", fault)
-        if not self._router.routers():
-            _log.warning("no other router is known; see i2ptunnel netdb import")
 
     # State
 
-    @property
-    def is_ready(self) -> bool:
-        return self._manager.is_ready
-
-    def _state(self) -> str:
+    def _facts(self) -> Facts:
+        router = self._router.status()
         ready, running = self._manager.counts
-        if ready == running:
-            return "ready"
-        if not self._router.routers():
-            return "no routers known"
-        if any(tunnel["state"] == "failed" for tunnel in self._manager.status()):
-            return "degraded"
-        return "building"
+        return Facts(
+            routers=router.routers,
+            links=router.links,
+            clock_skew_s=router.clock_skew_s,
+            builds_started=router.builds_started,
+            builds_succeeded=router.builds_succeeded,
+            tunnels_ready=ready,
+            tunnels=running,
+            failed=self._manager.failed,
+            is_started=self._is_started,
+            is_stopping=self._stop.is_set(),
+        )
+
+    def health(self) -> Health:
+        """How the appliance is."""
+        return assess(self._facts())
 
     def _status_line(self) -> str:
         ready, running = self._manager.counts
-        return f"{self._state()}, {ready} of {running} tunnels ready"
+        return f"{self.health()} ({ready} of {running} tunnels ready)"
 
-    def _tell_systemd(self) -> None:
+    def _tell(self) -> None:
+        """Say how we are to systemd, and to the log when that has become something else."""
+        health = self.health()
+        if health.kind != self._told and self._is_started:
+            self._told = health.kind
+            level = logging.WARNING if health.state is State.DEGRADED else logging.INFO
+            _log.log(level, "%s", health)
         if self._notifier.is_active:
             self._notifier.status(self._status_line())
 
@@ -199,9 +216,12 @@ class App:
         """What ``status --json`` prints."""
         router = asdict(self._router.status())
         router["router_hash"] = b32encode(router["router_hash"])
+        health = self.health()
         return {
-            "state": self._state(),
-            "ready": self.is_ready,
+            "state": health.state.value,
+            "reason": None if health.reason is None else str(health.reason),
+            "remedy": None if health.remedy is None else str(health.remedy),
+            "ready": health.state is State.READY,
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._started_at, 1),
             "router": router,

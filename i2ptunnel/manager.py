@@ -18,10 +18,11 @@ from typing import Any
 from core.base.errors import I2PError, Unavailable
 from i2ptunnel.config.checks import key_file_of
 from i2ptunnel.config.tunnel_models import ServerSection, TunnelSection
+from i2ptunnel.health import Facts
 from i2ptunnel.key_watch import KeyWatch
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.sessions import SessionPool
-from i2ptunnel.tunnels.base import Tunnel, TunnelContext
+from i2ptunnel.tunnels.base import Tunnel, TunnelContext, no_facts
 
 TunnelClasses = Mapping[str, type[Tunnel[Any]]]
 
@@ -77,12 +78,14 @@ class Manager:
         resolver: Resolver,
         data_dir: Path,
         retry_first_s: float = _RETRY_FIRST_S,
+        facts: Callable[[], Facts] = no_facts,
     ) -> None:
         self._classes = classes
         self._sessions = sessions
         self._resolver = resolver
         self._data_dir = data_dir
         self._retry_first_s = retry_first_s
+        self._facts = facts
         self._entries: dict[str, _Entry] = {}
         self._observers: list[Callable[[], None]] = []
 
@@ -151,11 +154,8 @@ class Manager:
     @property
     def is_ready(self) -> bool:
         """Whether every tunnel that should run can carry traffic."""
-        return all(
-            entry.current_state is TunnelState.READY
-            for entry in self._entries.values()
-            if entry.task is not None
-        )
+        ready, running = self.counts
+        return ready == running
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -163,6 +163,15 @@ class Manager:
         running = [entry for entry in self._entries.values() if entry.task is not None]
         ready = [entry for entry in running if entry.current_state is TunnelState.READY]
         return len(ready), len(running)
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Tunnels that should run and cannot, with the reason."""
+        return {
+            entry.name: entry.last_error or "unknown"
+            for entry in self._entries.values()
+            if entry.task is not None and entry.state is TunnelState.FAILED
+        }
 
     def status(self) -> list[dict[str, Any]]:
         """One dictionary for each tunnel, in the order of the configuration."""
@@ -219,7 +228,7 @@ class Manager:
             except Exception as fault:
                 _log.exception("tunnel %s ended with an error of ours", entry.name)
                 error = fault
-            self._report(entry, error)
+            self._report(entry, str(error) or type(error).__name__)
             if time.monotonic() - began > _RETRY_MAX_S:
                 delay_s = self._retry_first_s
             entry.retry_at = time.monotonic() + delay_s
@@ -229,8 +238,7 @@ class Manager:
             entry.retry_at = None
             delay_s = min(delay_s * 2, _RETRY_MAX_S)
 
-    def _report(self, entry: _Entry, error: Exception) -> None:
-        text = str(error) or type(error).__name__
+    def _report(self, entry: _Entry, text: str) -> None:
         if text != entry.last_error:
             _log.error("tunnel %s failed: %s; it is tried again", entry.name, text)
         entry.last_error = text
@@ -244,6 +252,7 @@ class Manager:
             resolver=self._resolver,
             logger=logging.getLogger(f"i2ptunnel.tunnel.{entry.name}"),
             release_session=self._sessions.release,
+            facts=self._facts,
         )
         tunnel = self._classes[entry.section.TYPE](entry.section, context)
         entry.tunnel = tunnel
@@ -289,13 +298,26 @@ class Manager:
     async def _watch(self, entry: _Entry, tunnel: Tunnel[Any]) -> None:
         """Follow a started tunnel's readiness; raises Unavailable when its session has ended."""
         while True:
-            await _until_ready(tunnel)
+            await self._until_ready(entry, tunnel)
             entry.last_error = None
             self._set(entry, TunnelState.READY)
             _log.info("tunnel %s ready (%s)", entry.name, entry.section.TYPE)
             await _until_lost(tunnel)
-            self._set(entry, TunnelState.BUILDING)
-            _log.warning("tunnel %s lost its router tunnels; building new ones", entry.name)
+            if tunnel.fault() is None:
+                self._set(entry, TunnelState.BUILDING)
+                _log.warning("tunnel %s lost its router tunnels; building new ones", entry.name)
+
+    async def _until_ready(self, entry: _Entry, tunnel: Tunnel[Any]) -> None:
+        while not tunnel.is_ready:
+            fault = tunnel.fault()
+            if fault is not None:
+                self._report(entry, fault)
+                self._set(entry, TunnelState.FAILED)
+                await asyncio.sleep(_WATCH_S)
+            else:
+                self._set(entry, TunnelState.BUILDING)
+                await _wait_ready(tunnel)
+            _check_alive(tunnel)
 
     @staticmethod
     async def _stop_tunnel(entry: _Entry, tunnel: Tunnel[Any]) -> None:
@@ -308,16 +330,14 @@ class Manager:
             _log.warning("tunnel %s did not stop cleanly: %s", entry.name, error)
 
 
-async def _until_ready(tunnel: Tunnel[Any]) -> None:
-    while not tunnel.is_ready:
-        try:
-            await tunnel.wait_ready(_READY_POLL_S)
-        except Unavailable as error:
-            if error.code != "tunnels_not_ready":
-                raise
-        _check_alive(tunnel)
-        # A tunnel may need more than its session: look again soon, without spinning.
-        await asyncio.sleep(_SETTLE_S)
+async def _wait_ready(tunnel: Tunnel[Any]) -> None:
+    try:
+        await tunnel.wait_ready(_READY_POLL_S)
+    except Unavailable as error:
+        if error.code != "tunnels_not_ready":
+            raise
+    # A tunnel may need more than its session: look again soon, without spinning.
+    await asyncio.sleep(_SETTLE_S)
 
 
 async def _until_lost(tunnel: Tunnel[Any]) -> None:

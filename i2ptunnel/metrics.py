@@ -19,6 +19,7 @@ import h11
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.router_model import MetricsSection
+from i2ptunnel.health import State
 from i2ptunnel.relay.channel import finish_politely
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.tunnels.base import end_task
@@ -40,7 +41,7 @@ _ROUTER = (
     ("tunnel_builds_succeeded_total", "builds_succeeded", "counter", "Those that came about"),
     ("received_bytes_total", "bytes_received", "counter", "Bytes from other routers"),
     ("sent_bytes_total", "bytes_sent", "counter", "Bytes to other routers"),
-    ("clock_skew_seconds", "clock_skew_s", "gauge", "Difference to the clocks of others"),
+    ("clock_skew_seconds", "clock_skew_s", "gauge", "Clocks of other routers minus ours"),
 )
 _TUNNEL = (
     ("ready", "ready", "gauge", "1: it can carry traffic"),
@@ -59,7 +60,9 @@ _TUNNEL = (
 def render(status: Mapping[str, Any]) -> str:
     """The figures in what ``status --json`` shows, as a page."""
     lines: list[str] = []
-    _figure(lines, "i2ptunnel_ready", "gauge", "1: all tunnels are ready", [("", status["ready"])])
+    _figure(lines, "i2ptunnel_ready", "gauge", "1: traffic can flow now", [("", status["ready"])])
+    states = ((f'{{state="{state}"}}', state == status["state"]) for state in State)
+    _figure(lines, "i2ptunnel_state", "gauge", "1: the state it is in", states)
     router = status["router"]
     for name, key, kind, text in _ROUTER:
         _figure(lines, f"i2ptunnel_router_{name}", kind, text, [("", router.get(key))])

@@ -70,6 +70,7 @@ def _as_text(status: dict[str, Any]) -> str:
     lines = [
         f"{status['state']}, up {show_duration(max(1, status['uptime_s']))}, "
         f"process {status['pid']}",
+        *(text for text in (status["reason"], status["remedy"]) if text),
         f"router   {router['routers']} known, {router['floodfills']} floodfill, "
         f"{router['links']} connected",
         f"tunnels  {success} of the builds succeeded, {router['transit_tunnels']} for others",

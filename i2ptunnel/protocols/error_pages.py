@@ -6,15 +6,16 @@ Every response is complete (head and body) and closes the connection.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from i2ptunnel.health import Health
 from i2ptunnel.protocols import html
 from i2ptunnel.protocols.languages import translate
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What an answer says. ``retry_after_s``: when the browser should ask again by itself."""
+    """What an answer says. ``retry_after_s``: when asking again makes sense."""
 
     status: int
     reason: str
@@ -109,8 +110,8 @@ NO_OUTPROXY = Page(
 NOT_READY = Page(
     503,
     "Service Unavailable",
-    "The router is still getting ready",
-    "It is building its first tunnels. This page loads again by itself.",
+    "The router is not ready",
+    "",
     retry_after_s=5,
 )
 BUSY = Page(
@@ -127,6 +128,7 @@ TOO_MANY_IDENTITIES = Page(
 BACKEND_DOWN = Page(
     503, "Service Unavailable", "The web server does not answer", "Try again later."
 )
+SITE_DOWN = Page(503, "Service Unavailable", "The site has no files now", "Try again later.")
 NO_LEASE_SET = Page(
     504,
     "Gateway Timeout",
@@ -166,6 +168,9 @@ TOO_LARGE = Page(
     413, "Content Too Large", "The upload is too large", "See max_upload in the settings."
 )
 NOT_FOUND = Page(404, "Not Found", "There is no such page", "")
+
+RELOADS_ITSELF = "This page loads again by itself."
+TRY_AGAIN = "Try again"
 
 # What went wrong, as Unavailable.code has it -> the page for it.
 PAGE_OF_CODE = {
@@ -208,6 +213,17 @@ def bad_request(status: int, text: str) -> Page:
     return Page(status, reason, BAD_REQUEST.title, text[:1].upper() + text[1:] + ".")
 
 
+def not_ready(health: Health, language: str) -> Page:
+    """The page for a proxy that cannot work yet: why, and what to do, in the user's language."""
+
+    def say(words: str) -> str:
+        return translate(words, language)
+
+    sentences = [one.translated(say) for one in (health.reason, health.remedy) if one is not None]
+    retry_after_s = NOT_READY.retry_after_s if health.is_waiting else 0
+    return replace(NOT_READY, text=" ".join(sentences), retry_after_s=retry_after_s)
+
+
 def render(
     page: Page,
     *,
@@ -219,17 +235,27 @@ def render(
     more: str = "",
     form_action: str = "'none'",
     allowed: str = _METHODS,
+    reloads: bool = False,
+    retry_url: str = "",
 ) -> bytes:
     """The whole response.
 
     ``subject``: the address it is about; ``link``: one to go to instead; ``challenges``: how users
     may show who they are (407); ``more``: further HTML, whose forms lead to ``form_action``;
-    ``allowed``: the methods that a 405 names.
+    ``allowed``: the methods that a 405 names;
+    ``reloads``: the page loads itself again after ``page.retry_after_s``, else ``retry_url`` is
+    where a link to try again leads.
     """
     title = translate(page.title, language)
     content = f"<p><code>{html.text(subject[:300])}</code></p>" if subject else ""
     if page.text:
         content += f"<p>{html.text(translate(page.text, language))}</p>"
+    refresh_s = page.retry_after_s if reloads else 0
+    if refresh_s:
+        content += f"<p>{html.text(translate(RELOADS_ITSELF, language))}</p>"
+    elif retry_url:
+        words = html.text(translate(TRY_AGAIN, language))
+        content += f'<p><a href="{html.text(retry_url)}">{words}</a></p>'
     if link:
         content += f'<p><a href="{html.text(link)}">{html.text(link)}</a></p>'
     body = html.document(
@@ -237,7 +263,7 @@ def render(
         content + more,
         language=language,
         note=f"I2P · {page.status}",
-        refresh_s=page.retry_after_s,
+        refresh_s=refresh_s,
     )
     extra = [("Proxy-Authenticate", challenge) for challenge in challenges]
     if page.retry_after_s:

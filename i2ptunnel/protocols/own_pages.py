@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from i2ptunnel.health import Health, State
 from i2ptunnel.protocols import html
 from i2ptunnel.protocols.http1 import Headers, RequestHead
 from i2ptunnel.protocols.http_filter import filter_request
@@ -34,7 +35,7 @@ _SELF_TEST = (
 class ProxyStatus:
     """What the home page shows. ``proxy`` is ``host:port`` of the listener."""
 
-    is_ready: bool
+    health: Health
     proxy: str
     is_tls: bool
     has_outproxy: bool
@@ -81,11 +82,16 @@ def _links(language: str) -> str:
 def home_page(status: ProxyStatus, language: str) -> bytes:
     """Whether it works."""
     say = _speaker(language)
-    state = (
-        "Ready: .i2p addresses can be opened."
-        if status.is_ready
-        else ("Not ready yet: the router is building its tunnels.")
+    is_ready = status.health.state is State.READY
+    title = "The I2P proxy works" if is_ready else "The I2P proxy is not ready"
+    sentences = (status.health.reason, status.health.remedy)
+    state = " ".join(
+        html.text(one.translated(lambda words: translate(words, language)))
+        for one in sentences
+        if one is not None
     )
+    if is_ready:
+        state = say("Ready: .i2p addresses can be opened.")
     outside = "They go to an outproxy." if status.has_outproxy else "They are refused."
     rows = (
         ("Proxy", html.text(status.proxy)),
@@ -95,8 +101,8 @@ def home_page(status: ProxyStatus, language: str) -> bytes:
         ("Bytes received", str(status.bytes_received)),
     )
     table = "".join(f"<tr><th>{say(name)}</th><td>{value}</td></tr>" for name, value in rows)
-    content = f"<p>{say(state)}</p><table>{table}</table>{_links(language)}"
-    return html.document(translate("The I2P proxy works", language), content, language=language)
+    content = f"<p>{state}</p><table>{table}</table>{_links(language)}"
+    return html.document(translate(title, language), content, language=language)
 
 
 def chromium_options(proxy: str) -> tuple[str, ...]:

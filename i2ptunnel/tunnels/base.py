@@ -28,6 +28,7 @@ from i2ptunnel.config.tunnel_models import (
     TunnelSection,
 )
 from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection
+from i2ptunnel.health import Facts
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession, Traffic
 
@@ -88,12 +89,18 @@ async def close_own_session(session: I2pSession) -> None:
     await session.close()
 
 
+def no_facts() -> Facts:
+    """A router about which nothing is known, and nothing bad."""
+    return Facts(routers=1, links=1)
+
+
 @dataclass(slots=True)
 class TunnelContext:
     """What a tunnel is given.
 
     ``open_session`` loads or creates the keys and returns a session, perhaps not ready yet; it
     raises I2PError or OSError. Each session is given back once with ``release_session``.
+    ``facts``: how the router is, for what the tunnel tells its users.
     """
 
     name: str
@@ -102,6 +109,7 @@ class TunnelContext:
     resolver: Resolver
     logger: logging.Logger
     release_session: Callable[[I2pSession], Awaitable[None]] = close_own_session
+    facts: Callable[[], Facts] = no_facts
 
 
 class Tunnel(ABC, Generic[ModelT]):
@@ -155,6 +163,13 @@ class Tunnel(ABC, Generic[ModelT]):
     @abstractmethod
     def is_ready(self) -> bool:
         """Whether traffic can flow now."""
+
+    def fault(self) -> str | None:
+        """What keeps a started tunnel from working whatever the router does, or None.
+
+        In words for the user. It may go away by itself: the manager asks again and again.
+        """
+        return None
 
     @property
     @abstractmethod

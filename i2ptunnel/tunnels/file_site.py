@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from core.base.errors import Unavailable
 from i2ptunnel.protocols import compression
-from i2ptunnel.protocols.error_pages import NOT_FOUND, bad_request, render
+from i2ptunnel.protocols.error_pages import NOT_FOUND, SITE_DOWN, bad_request, render
 from i2ptunnel.protocols.file_requests import (
     SitePath,
     Span,
@@ -58,6 +58,12 @@ class FileSite:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def fault(self) -> str | None:
+        """Why nothing can be served, or None."""
+        if self._root.is_dir():
+            return None
+        return f"docroot {self._root}: there is no such directory"
+
     async def answer(
         self, front: Front, head: RequestHead, target: str, wants_gzip: bool = False
     ) -> bool:
@@ -77,7 +83,8 @@ class FileSite:
             location = path.written(as_directory=True) + mark + query
             return await _redirect(front, head, location)
         if found is None:
-            await front.channel.write(render(NOT_FOUND, method=head.method))
+            page = NOT_FOUND if self.fault() is None else SITE_DOWN
+            await front.channel.write(render(page, method=head.method))
             return False
         try:
             return await self._send(front, head, found, wants_gzip)

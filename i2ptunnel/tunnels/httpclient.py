@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.tunnel_models import HttpClientSection
+from i2ptunnel.health import Health, assess_proxy
 from i2ptunnel.naming.address import Address, NameFault
 from i2ptunnel.protocols import error_pages as pages
 from i2ptunnel.protocols import own_pages
@@ -33,6 +34,7 @@ from i2ptunnel.protocols.languages import choose_language
 from i2ptunnel.protocols.own_pages import ProxyStatus
 from i2ptunnel.protocols.proxy_auth import ProxyAuth
 from i2ptunnel.protocols.proxy_target import ProxyTarget, read_target
+from i2ptunnel.protocols.reloads import Reloads
 from i2ptunnel.protocols.sites import site_outside
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
@@ -118,6 +120,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         self._auth = ProxyAuth({}, (), _REALM, b"")
         self._site = OwnSite(context.resolver, self._own_status, self._extra_passed)
         self._pool = ChannelPool()
+        self._reloads = Reloads()
 
     def prepare(self) -> None:
         users = read_users(self.model.auth)
@@ -176,6 +179,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         subject = ""
         language = _language_for(head)
         challenges: list[str] = []
+        target: ProxyTarget | None = None
         try:
             direct = self._answer_direct(front, head)
             if direct is not None:
@@ -198,6 +202,8 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         except HttpFault as fault:
             answer = _Answer(_page_of_fault(fault))
         self.counts["requests_refused"] += 1
+        url = f"http://{subject}{target.path}" if target is not None else ""
+        is_repeatable = bool(url) and head.method in ("GET", "HEAD") and _is_navigation(head)
         await front.channel.write(
             render(
                 answer.page,
@@ -208,13 +214,21 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
                 language=language,
                 more=answer.more,
                 form_action=answer.form_action,
+                reloads=is_repeatable and self._may_reload(answer.page, url),
+                retry_url=url if is_repeatable and answer.page.status == 503 else "",
             )
         )
         return False
 
+    def _may_reload(self, page: Page, url: str) -> bool:
+        now = asyncio.get_running_loop().time()
+        return page.retry_after_s > 0 and self._reloads.may_reload(url, now)
+
     def _page_for(self, request: _Request, error: Unavailable) -> _Answer:
         """What to say when a way could not be opened."""
         page = pages.PAGE_OF_CODE.get(error.code, pages.RESET)
+        if page is pages.NOT_READY:
+            page = pages.not_ready(self._health(is_ready=False), request.language)
         is_asking = id(page) in _CREDENTIAL_PAGES and request.head.method in ("GET", "HEAD")
         if not is_asking or request.address is None or not _is_navigation(request.head):
             return _Answer(page)
@@ -222,9 +236,12 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         targets = own_pages.form_targets([request.target.authority])
         return _Answer(page, more=form, form_action=targets)
 
+    def _health(self, *, is_ready: bool) -> Health:
+        return assess_proxy(self.context.facts(), is_ready=is_ready)
+
     def _own_status(self) -> ProxyStatus:
         return ProxyStatus(
-            self.is_ready,
+            self._health(is_ready=self.is_ready),
             self._own_address(),
             self.listener.tls is not None,
             bool(self._outproxies),

@@ -78,6 +78,13 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         self._read_model()
 
     @property
+    def is_ready(self) -> bool:
+        return super().is_ready and self.fault() is None
+
+    def fault(self) -> str | None:
+        return None if self._site is None else self._site.fault()
+
+    @property
     def local_end(self) -> str:
         is_site = self._site is not None
         return f"docroot:{self.model.docroot}" if is_site else super().local_end

@@ -201,6 +201,26 @@ def test_start_faults_are_one_line(program: Program) -> None:
     assert (program.data / "router.keys").read_bytes() == b"x" * 100
 
 
+def test_a_router_that_knows_nobody_says_so_and_is_not_ready(program: Program) -> None:
+    port = free_port()
+    program.write(f"tunnels: {{web: {{type: httpclient, listen: '127.0.0.1:{port}'}}}}\n")
+    program.start()
+    status = json.loads(program.command("status", "--json").stdout)
+    assert (status["state"], status["ready"]) == ("degraded", False)
+    assert "No other router is known" in status["reason"]
+    assert "netdb import" in status["remedy"]
+    assert "netdb import" in program.command("status").stdout
+    assert program.log.read_text().count("No other router is known") == 1
+    proxy = urllib.request.ProxyHandler({"http": f"http://127.0.0.1:{port}"})
+    with urllib.request.build_opener(proxy).open("http://proxy.i2p/") as response:
+        page = response.read().decode()
+    assert "The I2P proxy is not ready" in page and "netdb import" in page
+    assert "works" not in page and "building" not in page
+    program.write("")  # a relay: without tunnels there is nothing that could wait for routers
+    assert program.command("reload").returncode == 0
+    assert program.command("status", "--check", "ready").returncode == 5
+
+
 def test_demo() -> None:
     done = run("demo", "--once")
     assert done.returncode == 0, done.stderr

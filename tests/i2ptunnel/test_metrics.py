@@ -19,6 +19,7 @@ from i2ptunnel.metrics import MetricsServer, render
 LOCAL = MetricsSection(listen=Endpoint("127.0.0.1", 0))
 SECRET = "s3cretdestination.b32.i2p"
 STATUS: dict[str, Any] = {
+    "state": "ready",
     "ready": True,
     "router": {"router_hash": SECRET, "uptime_s": 12.5, "routers": 7, "bytes_sent": 1 << 40},
     "tunnels": [
@@ -37,7 +38,8 @@ STATUS: dict[str, Any] = {
     ],
     "paths": [SECRET],
 }
-SAMPLE = re.compile(r'[a-z0-9_]+(\{tunnel="(\\.|[^"\\])*",type="[a-z]+"\})? -?[0-9.e+-]+')
+LABELS = r'tunnel="(\\.|[^"\\])*",type="[a-z]+"|state="[a-z]+"'
+SAMPLE = re.compile(r"[a-z0-9_]+(\{(" + LABELS + r")\})? -?[0-9.e+-]+")
 
 
 def test_the_format_and_that_nothing_else_is_told() -> None:
@@ -50,6 +52,8 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
     assert SECRET not in "\n".join(lines)
     for expected in (
         "i2ptunnel_ready 1",
+        'i2ptunnel_state{state="ready"} 1',
+        'i2ptunnel_state{state="degraded"} 0',
         "i2ptunnel_router_uptime_seconds 12.5",
         "i2ptunnel_router_sent_bytes_total 1099511627776",
         'i2ptunnel_tunnel_ready{tunnel="a \\"quoted\\" name",type="httpserver"} 0',

@@ -15,7 +15,7 @@ import pytest
 
 from core.api import SessionConfig
 from core.data.private_keys import PrivateKeys
-from i2ptunnel import key_watch
+from i2ptunnel import key_watch, manager
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.keyfiles import write_new_keys
 from i2ptunnel.manager import Manager
@@ -220,5 +220,30 @@ tunnels:
             await app.until("filter", "ready")
             assert app.tunnel("bad")["last_error"] is None
             writer.close()
+
+    asyncio.run(main())
+
+
+def test_a_docroot_that_is_missing_or_goes_makes_its_tunnel_fail_until_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "_WATCH_S", 0.02)
+
+    async def main() -> None:
+        root = tmp_path / "site"
+        async with appliance(tmp_path) as app:
+            await app.reload(f"tunnels: {{site: {{type: httpserver, docroot: {root}}}}}")
+            for _ in range(2):
+                await app.until("site", "failed")
+                assert not app.manager.is_ready
+                fault = f"docroot {root}: there is no such directory"
+                assert app.manager.failed == {"site": fault}
+                root.mkdir()
+                await app.until("site", "ready")
+                assert app.tunnel("site")["last_error"] is None
+                root.rmdir()
+            assert len(app.opened) == 1  # the session went on
+        told = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+        assert told == [f"tunnel site failed: {fault}; it is tried again"] * 2
 
     asyncio.run(main())

@@ -63,10 +63,6 @@ TEXTS: dict[str, str] = {
         "Nur .i2p-Adressen lassen sich hier öffnen. Für andere setzen Sie outproxies in den "
         "Einstellungen."
     ),
-    "The router is still getting ready": "Der Router ist noch nicht bereit",
-    "It is building its first tunnels. This page loads again by itself.": (
-        "Er baut seine ersten Tunnel. Diese Seite lädt von selbst neu."
-    ),
     "Too many connections": "Zu viele Verbindungen",
     "Try again in a moment.": "Versuchen Sie es gleich noch einmal.",
     "All I2P addresses are in use": "Alle I2P-Adressen sind in Gebrauch",
@@ -132,9 +128,6 @@ TEXTS: dict[str, str] = {
     "Set up a browser": "Browser einrichten",
     "Test this browser": "Diesen Browser testen",
     "Ready: .i2p addresses can be opened.": "Bereit: .i2p-Adressen lassen sich öffnen.",
-    "Not ready yet: the router is building its tunnels.": (
-        "Noch nicht bereit: der Router baut seine Tunnel."
-    ),
     "They go to an outproxy.": "Sie gehen an einen Outproxy.",
     "They are refused.": "Sie werden abgelehnt.",
     "Proxy": "Proxy",
@@ -179,4 +172,44 @@ TEXTS: dict[str, str] = {
     "Key (44 characters)": "Schlüssel (44 Zeichen)",
     "Open": "Öffnen",
     "Open and remember": "Öffnen und merken",
+    "The router is not ready": "Der Router ist nicht bereit",
+    "The I2P proxy is not ready": "Der I2P-Proxy ist nicht bereit",
+    "This page loads again by itself.": "Diese Seite lädt von selbst neu.",
+    "Try again": "Noch einmal versuchen",
+    "This machine's clock is {time} ahead of what other routers say.": (
+        "Die Uhr dieses Rechners geht gegenüber den anderen Routern um {time} vor."
+    ),
+    "This machine's clock is {time} behind what other routers say.": (
+        "Die Uhr dieses Rechners geht gegenüber den anderen Routern um {time} nach."
+    ),
+    "Set the clock right, for example with: timedatectl set-ntp true": (
+        "Stellen Sie die Uhr richtig, zum Beispiel mit: timedatectl set-ntp true"
+    ),
+    "No other router is known, so there is no way into the network.": (
+        "Es ist kein anderer Router bekannt, also gibt es keinen Weg ins Netz."
+    ),
+    (
+        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
+        "version does not fetch them by itself)."
+    ): (
+        "Importieren Sie RouterInfo-Dateien anderer Router mit: i2ptunnel netdb import DATEI "
+        "(diese Version holt sie nicht selbst)."
+    ),
+    "None of the {routers} known routers is connected yet.": (
+        "Von den {routers} bekannten Routern ist noch keiner verbunden."
+    ),
+    (
+        "If this lasts, check that this machine is online and that no firewall stops the "
+        "router's outgoing connections."
+    ): (
+        "Wenn das so bleibt, prüfen Sie, ob dieser Rechner online ist und keine Firewall die "
+        "ausgehenden Verbindungen des Routers sperrt."
+    ),
+    "The router is building its tunnels; {succeeded} of {started} builds succeeded so far.": (
+        "Der Router baut seine Tunnel auf; bisher sind {succeeded} von {started} Versuchen "
+        "gelungen."
+    ),
+    "The router is starting.": "Der Router startet.",
+    "The router is stopping.": "Der Router wird beendet.",
+    "The site has no files now": "Die Seite hat zurzeit keine Dateien",
 }

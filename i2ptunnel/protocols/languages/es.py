@@ -58,10 +58,6 @@ TEXTS: dict[str, str] = {
     "Only .i2p addresses can be opened here. For others, set outproxies in the settings.": (
         "Aquí solo se abren direcciones .i2p. Para otras, ponga outproxies en la configuración."
     ),
-    "The router is still getting ready": "El router aún se está preparando",
-    "It is building its first tunnels. This page loads again by itself.": (
-        "Está construyendo sus primeros túneles. Esta página se recarga sola."
-    ),
     "Too many connections": "Demasiadas conexiones",
     "Try again in a moment.": "Inténtelo de nuevo en un momento.",
     "All I2P addresses are in use": "Todas las direcciones I2P están en uso",
@@ -121,9 +117,6 @@ TEXTS: dict[str, str] = {
     "Set up a browser": "Configurar un navegador",
     "Test this browser": "Probar este navegador",
     "Ready: .i2p addresses can be opened.": "Listo: se pueden abrir direcciones .i2p.",
-    "Not ready yet: the router is building its tunnels.": (
-        "Aún no está listo: el router construye sus túneles."
-    ),
     "They go to an outproxy.": "Van a un outproxy.",
     "They are refused.": "Se rechazan.",
     "Proxy": "Proxy",
@@ -168,4 +161,44 @@ TEXTS: dict[str, str] = {
     "Key (44 characters)": "Clave (44 caracteres)",
     "Open": "Abrir",
     "Open and remember": "Abrir y recordar",
+    "The router is not ready": "El router no está listo",
+    "The I2P proxy is not ready": "El proxy I2P no está listo",
+    "This page loads again by itself.": "Esta página se vuelve a cargar sola.",
+    "Try again": "Intentar de nuevo",
+    "This machine's clock is {time} ahead of what other routers say.": (
+        "El reloj de esta máquina va {time} adelantado respecto a los otros routers."
+    ),
+    "This machine's clock is {time} behind what other routers say.": (
+        "El reloj de esta máquina va {time} atrasado respecto a los otros routers."
+    ),
+    "Set the clock right, for example with: timedatectl set-ntp true": (
+        "Ponga el reloj en hora, por ejemplo con: timedatectl set-ntp true"
+    ),
+    "No other router is known, so there is no way into the network.": (
+        "No se conoce ningún otro router, así que no hay camino hacia la red."
+    ),
+    (
+        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
+        "version does not fetch them by itself)."
+    ): (
+        "Importe archivos RouterInfo de otros routers con: i2ptunnel netdb import ARCHIVO "
+        "(esta versión no los descarga por sí misma)."
+    ),
+    "None of the {routers} known routers is connected yet.": (
+        "Ninguno de los {routers} routers conocidos está conectado todavía."
+    ),
+    (
+        "If this lasts, check that this machine is online and that no firewall stops the "
+        "router's outgoing connections."
+    ): (
+        "Si esto dura, compruebe que esta máquina está en línea y que ningún cortafuegos "
+        "impide las conexiones salientes del router."
+    ),
+    "The router is building its tunnels; {succeeded} of {started} builds succeeded so far.": (
+        "El router está construyendo sus túneles; hasta ahora han funcionado {succeeded} de "
+        "{started} intentos."
+    ),
+    "The router is starting.": "El router está arrancando.",
+    "The router is stopping.": "El router se está deteniendo.",
+    "The site has no files now": "El sitio no tiene archivos en este momento",
 }

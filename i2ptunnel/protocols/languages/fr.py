@@ -60,10 +60,6 @@ TEXTS: dict[str, str] = {
         "Seules les adresses .i2p s’ouvrent ici. Pour les autres, renseignez outproxies dans "
         "les réglages."
     ),
-    "The router is still getting ready": "Le routeur se prépare encore",
-    "It is building its first tunnels. This page loads again by itself.": (
-        "Il construit ses premiers tunnels. Cette page se recharge d’elle-même."
-    ),
     "Too many connections": "Trop de connexions",
     "Try again in a moment.": "Réessayez dans un instant.",
     "All I2P addresses are in use": "Toutes les adresses I2P sont utilisées",
@@ -124,9 +120,6 @@ TEXTS: dict[str, str] = {
     "Set up a browser": "Régler un navigateur",
     "Test this browser": "Tester ce navigateur",
     "Ready: .i2p addresses can be opened.": "Prêt : les adresses .i2p peuvent être ouvertes.",
-    "Not ready yet: the router is building its tunnels.": (
-        "Pas encore prêt : le routeur construit ses tunnels."
-    ),
     "They go to an outproxy.": "Elles passent par un outproxy.",
     "They are refused.": "Elles sont refusées.",
     "Proxy": "Proxy",
@@ -171,4 +164,43 @@ TEXTS: dict[str, str] = {
     "Key (44 characters)": "Clé (44 caractères)",
     "Open": "Ouvrir",
     "Open and remember": "Ouvrir et retenir",
+    "The router is not ready": "Le routeur n'est pas prêt",
+    "The I2P proxy is not ready": "Le proxy I2P n'est pas prêt",
+    "This page loads again by itself.": "Cette page se recharge d'elle-même.",
+    "Try again": "Réessayer",
+    "This machine's clock is {time} ahead of what other routers say.": (
+        "L'horloge de cette machine avance de {time} par rapport aux autres routeurs."
+    ),
+    "This machine's clock is {time} behind what other routers say.": (
+        "L'horloge de cette machine retarde de {time} par rapport aux autres routeurs."
+    ),
+    "Set the clock right, for example with: timedatectl set-ntp true": (
+        "Réglez l'horloge, par exemple avec : timedatectl set-ntp true"
+    ),
+    "No other router is known, so there is no way into the network.": (
+        "Aucun autre routeur n'est connu, il n'y a donc pas de chemin vers le réseau."
+    ),
+    (
+        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
+        "version does not fetch them by itself)."
+    ): (
+        "Importez des fichiers RouterInfo d'autres routeurs avec : i2ptunnel netdb import "
+        "FICHIER (cette version ne les télécharge pas elle-même)."
+    ),
+    "None of the {routers} known routers is connected yet.": (
+        "Aucun des {routers} routeurs connus n'est encore connecté."
+    ),
+    (
+        "If this lasts, check that this machine is online and that no firewall stops the "
+        "router's outgoing connections."
+    ): (
+        "Si cela dure, vérifiez que cette machine est en ligne et qu'aucun pare-feu ne bloque "
+        "les connexions sortantes du routeur."
+    ),
+    "The router is building its tunnels; {succeeded} of {started} builds succeeded so far.": (
+        "Le routeur construit ses tunnels ; {succeeded} essais sur {started} ont réussi jusqu'ici."
+    ),
+    "The router is starting.": "Le routeur démarre.",
+    "The router is stopping.": "Le routeur s'arrête.",
+    "The site has no files now": "Le site n'a pas de fichiers en ce moment",
 }

@@ -58,10 +58,6 @@ TEXTS: dict[str, str] = {
     "Only .i2p addresses can be opened here. For others, set outproxies in the settings.": (
         "Здесь открываются только адреса .i2p. Для других укажите outproxies в настройках."
     ),
-    "The router is still getting ready": "Маршрутизатор ещё не готов",
-    "It is building its first tunnels. This page loads again by itself.": (
-        "Он строит первые туннели. Страница обновится сама."
-    ),
     "Too many connections": "Слишком много соединений",
     "Try again in a moment.": "Попробуйте через минуту.",
     "All I2P addresses are in use": "Все адреса I2P заняты",
@@ -122,9 +118,6 @@ TEXTS: dict[str, str] = {
     "Set up a browser": "Настроить браузер",
     "Test this browser": "Проверить этот браузер",
     "Ready: .i2p addresses can be opened.": "Готово: адреса .i2p открываются.",
-    "Not ready yet: the router is building its tunnels.": (
-        "Ещё не готово: маршрутизатор строит туннели."
-    ),
     "They go to an outproxy.": "Идут через аутпрокси.",
     "They are refused.": "Отклоняются.",
     "Proxy": "Прокси",
@@ -169,4 +162,43 @@ TEXTS: dict[str, str] = {
     "Key (44 characters)": "Ключ (44 символа)",
     "Open": "Открыть",
     "Open and remember": "Открыть и запомнить",
+    "The router is not ready": "Маршрутизатор не готов",
+    "The I2P proxy is not ready": "Прокси I2P не готов",
+    "This page loads again by itself.": "Эта страница обновится сама.",
+    "Try again": "Попробовать ещё раз",
+    "This machine's clock is {time} ahead of what other routers say.": (
+        "Часы этого компьютера спешат на {time} относительно других маршрутизаторов."
+    ),
+    "This machine's clock is {time} behind what other routers say.": (
+        "Часы этого компьютера отстают на {time} от других маршрутизаторов."
+    ),
+    "Set the clock right, for example with: timedatectl set-ntp true": (
+        "Установите правильное время, например командой: timedatectl set-ntp true"
+    ),
+    "No other router is known, so there is no way into the network.": (
+        "Не известен ни один другой маршрутизатор, поэтому пути в сеть нет."
+    ),
+    (
+        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
+        "version does not fetch them by itself)."
+    ): (
+        "Импортируйте файлы RouterInfo других маршрутизаторов: i2ptunnel netdb import ФАЙЛ "
+        "(эта версия не загружает их сама)."
+    ),
+    "None of the {routers} known routers is connected yet.": (
+        "Ни с одним из известных маршрутизаторов ({routers}) ещё нет соединения."
+    ),
+    (
+        "If this lasts, check that this machine is online and that no firewall stops the "
+        "router's outgoing connections."
+    ): (
+        "Если это продолжается, проверьте, что компьютер в сети и что брандмауэр не запрещает "
+        "исходящие соединения маршрутизатора."
+    ),
+    "The router is building its tunnels; {succeeded} of {started} builds succeeded so far.": (
+        "Маршрутизатор строит туннели; пока удалось попыток: {succeeded} из {started}."
+    ),
+    "The router is starting.": "Маршрутизатор запускается.",
+    "The router is stopping.": "Маршрутизатор останавливается.",
+    "The site has no files now": "У сайта сейчас нет файлов",
 }

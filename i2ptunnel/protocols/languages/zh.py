@@ -55,8 +55,6 @@ TEXTS: dict[str, str] = {
     "Only .i2p addresses can be opened here. For others, set outproxies in the settings.": (
         "此处只能打开 .i2p 地址。其他地址请在设置中填写 outproxies。"
     ),
-    "The router is still getting ready": "路由器仍在准备",
-    "It is building its first tunnels. This page loads again by itself.": "它正在建立首批隧道。本页会自动重新加载。",
     "Too many connections": "连接过多",
     "Try again in a moment.": "请稍候再试。",
     "All I2P addresses are in use": "所有 I2P 地址都在使用中",
@@ -105,7 +103,6 @@ TEXTS: dict[str, str] = {
     "Set up a browser": "设置浏览器",
     "Test this browser": "测试此浏览器",
     "Ready: .i2p addresses can be opened.": "就绪：可以打开 .i2p 地址。",
-    "Not ready yet: the router is building its tunnels.": "尚未就绪：路由器正在建立隧道。",
     "They go to an outproxy.": "经由出口代理。",
     "They are refused.": "会被拒绝。",
     "Proxy": "代理",
@@ -140,4 +137,29 @@ TEXTS: dict[str, str] = {
     "Key (44 characters)": "密钥（44 个字符）",
     "Open": "打开",
     "Open and remember": "打开并记住",
+    "The router is not ready": "路由器尚未就绪",
+    "The I2P proxy is not ready": "I2P 代理尚未就绪",
+    "This page loads again by itself.": "本页会自动重新加载。",
+    "Try again": "重试",
+    "This machine's clock is {time} ahead of what other routers say.": "本机时钟比其他路由器快 {time}。",
+    "This machine's clock is {time} behind what other routers say.": "本机时钟比其他路由器慢 {time}。",
+    "Set the clock right, for example with: timedatectl set-ntp true": (
+        "请校准时钟，例如运行：timedatectl set-ntp true"
+    ),
+    "No other router is known, so there is no way into the network.": "不知道任何其他路由器，因此无法进入网络。",
+    (
+        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
+        "version does not fetch them by itself)."
+    ): ("请导入其他路由器的 RouterInfo 文件：i2ptunnel netdb import 文件（此版本不会自动获取）。"),
+    "None of the {routers} known routers is connected yet.": "已知的 {routers} 个路由器尚无一个连接成功。",
+    (
+        "If this lasts, check that this machine is online and that no firewall stops the "
+        "router's outgoing connections."
+    ): ("如果一直如此，请检查本机是否联网，以及防火墙是否阻止了路由器的出站连接。"),
+    "The router is building its tunnels; {succeeded} of {started} builds succeeded so far.": (
+        "路由器正在建立隧道；目前 {started} 次尝试中有 {succeeded} 次成功。"
+    ),
+    "The router is starting.": "路由器正在启动。",
+    "The router is stopping.": "路由器正在停止。",
+    "The site has no files now": "该网站目前没有文件",
 }

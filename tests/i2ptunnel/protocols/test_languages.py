@@ -10,15 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from i2ptunnel.health import PAGE_TEMPLATES, Facts, Health, State, assess_proxy
 from i2ptunnel.protocols import error_pages, own_pages
 from i2ptunnel.protocols.error_pages import Page, render
 from i2ptunnel.protocols.http1 import Headers, RequestHead
 from i2ptunnel.protocols.languages import LANGUAGES, choose_language, translate
 from i2ptunnel.protocols.own_pages import ProxyStatus
 
+UNWELL = [
+    Facts(is_started=False),
+    Facts(is_stopping=True),
+    Facts(),
+    Facts(routers=7),
+    Facts(routers=7, links=3, builds_started=5, builds_succeeded=1),
+    Facts(routers=7, clock_skew_s=-10_800),
+    Facts(routers=7, clock_skew_s=90.0),
+]
 OTHERS = [language for language in LANGUAGES if language != "en"]
 PAGES = {name: page for name, page in vars(error_pages).items() if isinstance(page, Page)}
-STATUS = ProxyStatus(True, "127.0.0.1:4444", False, False, 1, 2, 3)
+HEALTHS = [Health(State.READY), *(assess_proxy(facts, is_ready=False) for facts in UNWELL)]
+STATUSES = [ProxyStatus(one, "127.0.0.1:4444", False, False, 1, 2, 3) for one in HEALTHS]
 
 
 def texts_of(language: str) -> dict[str, str]:
@@ -53,9 +64,20 @@ def test_what_stands_for_itself_is_not_translated(language: str) -> None:
 
 def words_of_own_pages(language: str) -> Iterator[bytes]:
     head = RequestHead("GET", "/", 1, Headers([("Host", "proxy.i2p"), ("X-Odd", "x")]))
-    yield own_pages.home_page(STATUS, language)
+    for status in STATUSES:
+        yield own_pages.home_page(status, language)
+    for health in HEALTHS[1:]:
+        yield render(error_pages.not_ready(health, language), language=language, reloads=True)
     yield own_pages.setup_page("127.0.0.1:4444", language)
     yield own_pages.self_test_page(head, language, frozenset())
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_reason_is_translated_with_its_places(language: str) -> None:
+    texts = texts_of(language)
+    places = re.compile(r"{\w+}")
+    for template in PAGE_TEMPLATES:
+        assert sorted(places.findall(texts[template])) == sorted(places.findall(template))
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -16,6 +16,7 @@ from core.data.identity import hash_to_b32
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.proxy_parts import read_outproxy
 from i2ptunnel.config.tunnel_models import AuthSection, HttpClientSection
+from i2ptunnel.protocols import reloads
 from i2ptunnel.protocols.http_filter import USER_AGENT_OUTSIDE
 from i2ptunnel.tunnels import client_base, httpclient
 from i2ptunnel.tunnels.base import TunnelFault
@@ -420,6 +421,7 @@ def test_before_the_session_is_ready_browsers_wait_and_are_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(client_base, "READY_WAIT_S", 0.05)
+    monkeypatch.setattr(reloads, "RELOADS_MAX", 2)
 
     async def main() -> None:
         network = LoopbackNetwork()
@@ -443,6 +445,11 @@ def test_before_the_session_is_ready_browsers_wait_and_are_told(
             early = await ask()
             assert early.startswith(b"HTTP/1.1 503 ")
             assert b"Retry-After: 5\r\n" in early
+            # The page loads itself again, but not for ever: then there is a link.
+            for count in range(1, 5):
+                assert (b"http-equiv" in early) == (count <= 2), count
+                assert (b'<a href="http://site.i2p/">Try again</a>' in early) == (count > 2), count
+                early = await ask()
             monkeypatch.setattr(client_base, "READY_WAIT_S", 5.0)
             waiting = asyncio.create_task(ask())
             while not proxy.connections_open:

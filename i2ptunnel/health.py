@@ -1,0 +1,191 @@
+"""How the appliance is: one word, one sentence, one remedy, made from facts in one place.
+
+What is said here is said everywhere: by ``status``, the log, systemd, the metrics and the pages of
+the proxies. ``ready`` means that traffic can flow now. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+#: NTCP2: peers whose clocks differ by more end the handshake, so from here on nothing works.
+CLOCK_SKEW_MAX_S = 60.0
+_NAMES_SHOWN_MAX = 5
+
+
+class State(StrEnum):
+    """The words of the interface."""
+
+    STARTING = "starting"
+    RESEEDING = "reseeding"
+    BUILDING = "building"
+    READY = "ready"
+    DEGRADED = "degraded"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence with places for values, so that it can be translated."""
+
+    template: str
+    values: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.template.format(**self.values)
+
+    def translated(self, translate: Callable[[str], str]) -> str:
+        """The sentence, with ``translate`` applied to its template."""
+        return translate(self.template).format(**self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``reason``: why it is not ready, None if it is. ``remedy``: what the user can do, or None.
+
+    ``is_waiting``: it can become ready by itself, so asking again soon makes sense.
+    """
+
+    state: State
+    reason: Sentence | None = None
+    remedy: Sentence | None = None
+    is_waiting: bool = True
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """What stays the same while only figures change: for a log that tells changes."""
+        return self.state, "" if self.reason is None else self.reason.template
+
+    def __str__(self) -> str:
+        """The state with its reason and remedy, as text."""
+        parts = [str(part) for part in (self.reason, self.remedy) if part is not None]
+        return f"{self.state.value}: {' '.join(parts)}" if parts else self.state.value
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the router and the tunnels say about themselves.
+
+    ``clock_skew_s``: the clocks of other routers minus ours, in seconds; ``failed``: tunnel -> why.
+    """
+
+    routers: int = 0
+    links: int = 0
+    clock_skew_s: float = 0.0
+    builds_started: int = 0
+    builds_succeeded: int = 0
+    tunnels_ready: int = 0
+    tunnels: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    is_started: bool = True
+    is_stopping: bool = False
+
+
+CLOCK_AHEAD = "This machine's clock is {time} ahead of what other routers say."
+CLOCK_BEHIND = "This machine's clock is {time} behind what other routers say."
+SET_CLOCK = "Set the clock right, for example with: timedatectl set-ntp true"
+NO_ROUTERS = "No other router is known, so there is no way into the network."
+IMPORT_ROUTERS = (
+    "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE "
+    "(this version does not fetch them by itself)."
+)
+NOBODY_REACHED = "None of the {routers} known routers is connected yet."
+CHECK_NETWORK = (
+    "If this lasts, check that this machine is online and that no firewall stops the router's "
+    "outgoing connections."
+)
+BUILDING = "The router is building its tunnels; {succeeded} of {started} builds succeeded so far."
+SOME_READY = "{ready} of {tunnels} tunnels are ready."
+TUNNEL_FAILED = "Tunnel {name} failed: {why}."
+TUNNELS_FAILED = "{count} tunnels failed: {names}."
+STARTING = "The router is starting."
+STOPPING = "The router is stopping."
+#: those that a page of a proxy can show
+PAGE_TEMPLATES = (
+    CLOCK_AHEAD,
+    CLOCK_BEHIND,
+    SET_CLOCK,
+    NO_ROUTERS,
+    IMPORT_ROUTERS,
+    NOBODY_REACHED,
+    CHECK_NETWORK,
+    BUILDING,
+    STARTING,
+    STOPPING,
+)
+
+
+def assess(facts: Facts) -> Health:
+    """What to say about the appliance as a whole."""
+    router = assess_router(facts)
+    if router.state is State.DEGRADED or facts.is_stopping or not facts.is_started:
+        return router
+    if facts.failed:
+        return Health(State.DEGRADED, _failed(facts.failed))
+    if router.state is not State.READY:
+        return router
+    if facts.tunnels_ready == facts.tunnels:
+        return Health(State.READY)
+    if not facts.tunnels_ready:
+        return _building(facts)
+    values = {"ready": str(facts.tunnels_ready), "tunnels": str(facts.tunnels)}
+    return Health(State.BUILDING, Sentence(SOME_READY, values))
+
+
+def assess_router(facts: Facts) -> Health:
+    """The router without the tunnels of the configuration: whether they can work at all."""
+    if facts.is_stopping:
+        return Health(State.STOPPING, Sentence(STOPPING), is_waiting=False)
+    if not facts.is_started:
+        return Health(State.STARTING, Sentence(STARTING))
+    skew_s = facts.clock_skew_s
+    if abs(skew_s) > CLOCK_SKEW_MAX_S:
+        template = CLOCK_BEHIND if skew_s > 0 else CLOCK_AHEAD
+        reason = Sentence(template, {"time": show_difference(skew_s)})
+        return Health(State.DEGRADED, reason, Sentence(SET_CLOCK), is_waiting=False)
+    if not facts.routers:
+        return Health(
+            State.DEGRADED, Sentence(NO_ROUTERS), Sentence(IMPORT_ROUTERS), is_waiting=False
+        )
+    if not facts.links:
+        reason = Sentence(NOBODY_REACHED, {"routers": str(facts.routers)})
+        return Health(State.BUILDING, reason, Sentence(CHECK_NETWORK))
+    return Health(State.READY)
+
+
+def assess_proxy(facts: Facts, *, is_ready: bool) -> Health:
+    """What a proxy tells its users, who only care for the router and for this proxy."""
+    router = assess_router(facts)
+    if router.state is State.READY and not is_ready:
+        return _building(facts)
+    return router
+
+
+def _building(facts: Facts) -> Health:
+    values = {"succeeded": str(facts.builds_succeeded), "started": str(facts.builds_started)}
+    return Health(State.BUILDING, Sentence(BUILDING, values))
+
+
+def _failed(failed: dict[str, str]) -> Sentence:
+    if len(failed) == 1:
+        ((name, why),) = failed.items()
+        return Sentence(TUNNEL_FAILED, {"name": name, "why": why.rstrip(".")})
+    names = ", ".join(list(failed)[:_NAMES_SHOWN_MAX])
+    if len(failed) > _NAMES_SHOWN_MAX:
+        names += ", …"
+    return Sentence(TUNNELS_FAILED, {"count": str(len(failed)), "names": names})
+
+
+def show_difference(seconds: float) -> str:
+    """A difference of clocks in units that are the same in all languages: ``3 h``, ``2 d 4 h``."""
+    rest, parts = round(abs(seconds)), []
+    if rest >= 600:
+        rest = round(rest / 60) * 60
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    # The two largest are enough: nobody sets a clock 400 days and 2 seconds back.
+    return " ".join(parts[:2]) or "0 s"
