@@ -30,6 +30,7 @@ from core.io.router import Router, RouterStatus
 from core.io.session import ClientSession, Stream, StreamReset
 from core.io.sqlite_file import SqliteFile
 from core.io.system import SystemEntropy
+from core.io.turns import share_turn
 from core.netdb.imports import Imported, parse_zip
 from core.router.config import RouterConfig
 from core.streaming.options import StreamingOptions
@@ -62,5 +63,6 @@ __all__ = [
     "read_key_file",
     "read_limited",
     "read_router_files",
+    "share_turn",
     "write_atomic",
 ]

@@ -4,6 +4,9 @@ asyncio lets its owner choose the selector. This one adds *after-read hooks* to 
 brings: they run in the same turn as the readers, behind the last of them, so that a router drains
 all sockets first and needs no extra turn of the loop to act on what they brought.
 
+It also bounds and measures turns: of thousands of sockets that are ready at once, each turn serves
+some, in their order, and :class:`~core.io.turns.TurnMeter` knows how long it took.
+
 Holding wake-ups back for a tick, so that more comes together, was measured too: it saved nothing,
 as what comes in is batched by the peers already, and it cost latency at every hop.
 
@@ -17,19 +20,40 @@ import selectors
 from collections.abc import Callable
 from typing import Any
 
+from core.io.turns import TurnFigures, TurnMeter
+
+#: sockets that are served in one turn; the others' turn comes next, before any socket's second one
+READY_MAX = 128
+
+_Ready = list[tuple[selectors.SelectorKey, int]]
+
 
 class HookedSelector(selectors.DefaultSelector):
     """A selector that adds ``after_read``, event-loop handles, behind whatever was ready."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.after_read: list[tuple[selectors.SelectorKey, int]] = []
+        self.after_read: _Ready = []
+        self.meter = TurnMeter()
+        self._left: _Ready = []
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        events: list[tuple[selectors.SelectorKey, int]] = super().select(timeout)
+    def select(self, timeout: float | None = None) -> _Ready:
+        self.meter.end()
+        events = self._still_ready() if self._left else []
+        if not events:
+            events = super().select(timeout)
+        if len(events) > READY_MAX:
+            events, self._left = events[:READY_MAX], events[READY_MAX:]
         if events and self.after_read:
             events.extend(self.after_read)
+        self.meter.begin()
         return events
+
+    def _still_ready(self) -> _Ready:
+        """What was left over, without what is no longer watched in the same way."""
+        left, self._left = self._left, []
+        watched = self.get_map()
+        return [(key, mask) for key, mask in left if watched.get(key.fd) is key]
 
 
 class RouterLoop(asyncio.SelectorEventLoop):
@@ -38,6 +62,11 @@ class RouterLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._hooked = HookedSelector()
         super().__init__(self._hooked)
+
+    @property
+    def turn_figures(self) -> TurnFigures:
+        """How long its turns took so far."""
+        return self._hooked.meter.figures()
 
     def run_after_reads(self, callback: Callable[[], Any]) -> None:
         """Call ``callback`` in each turn in which sockets were ready, after their readers."""

@@ -4,44 +4,45 @@ The head is read here: a proxy that forwards what it only half understands is ho
 smuggled. A request with anything ambiguous is refused: bare CR or LF, NUL, space before a colon,
 folded lines, two ``Host``, two lengths, a length and a coding, an unknown coding, too many or too
 long lines. Responses are read a little more kindly (line ends, folds), because the origin has been
-chosen already, but their framing is held to the same rules. Bodies are framed by h11, which sees
-only heads that were written here.
+chosen already, but their framing is held to the same rules. Bodies are read in ``http_body``.
 
-One input, then drain :meth:`next_event` until it says :data:`NEED_DATA`.
+One input, then drain :meth:`next_event` until it says :data:`NEED_DATA`. Each call does a bounded
+amount of work.
 """
 
 from __future__ import annotations
 
 import re
-import zlib
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TypeAlias
 
-import h11
+from i2ptunnel.protocols.http_body import (
+    CLOSED,
+    END,
+    NEED_DATA,
+    BodyReader,
+    ChunkedBody,
+    GunzippedBody,
+    HttpFault,
+    LengthBody,
+    NoBody,
+    Signal,
+)
 
-from core.base.errors import I2PError
-
-
-class HttpFault(I2PError):
-    """A message that is refused; ``status`` is what to answer the one who sent a request."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class Signal(Enum):
-    """Events without content."""
-
-    NEED_DATA = "need data"
-    END = "end of message"
-    CLOSED = "closed between messages"
-
-
-NEED_DATA = Signal.NEED_DATA
-END = Signal.END
-CLOSED = Signal.CLOSED
+__all__ = [
+    "CLOSED",
+    "END",
+    "NEED_DATA",
+    "BodyWriter",
+    "Headers",
+    "HttpFault",
+    "Limits",
+    "RequestHead",
+    "RequestReader",
+    "ResponseHead",
+    "ResponseReader",
+    "Signal",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Limits:
 
 REQUEST_LIMITS = Limits(8192, 32768, 100)
 RESPONSE_LIMITS = Limits(16384, 65536, 200)
+#: empty lines before a head
+BLANK_LINES_MAX = 32
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"[!-~]+")
@@ -149,7 +152,9 @@ class _HeadGate:
         self._limits = limits
         self._is_strict = is_strict
         self._buffer = bytearray()
+        self._searched = 0
         self._lines: list[bytes] = []
+        self._blank_lines = 0
         self._used = 0
 
     @property
@@ -162,13 +167,14 @@ class _HeadGate:
     def rest(self) -> bytes:
         data = bytes(self._buffer)
         self._buffer.clear()
+        self._searched = 0
         return data
 
     def take_lines(self) -> list[bytes] | None:
         """The lines of a complete head, without their ends, or None."""
-        start = 0
+        start, searched = 0, self._searched
         try:
-            while (end := self._buffer.find(b"\n", start)) >= 0:
+            while (end := self._buffer.find(b"\n", max(start, searched))) >= 0:
                 line = bytes(self._buffer[start:end])
                 start = end + 1
                 if self._add(line):
@@ -177,6 +183,8 @@ class _HeadGate:
             self._check_partial(len(self._buffer) - start)
         finally:
             del self._buffer[:start]
+            self._searched = 0
+        self._searched = len(self._buffer)
         return None
 
     def _add(self, line: bytes) -> bool:
@@ -188,7 +196,11 @@ class _HeadGate:
         self._used += len(line) + 2
         self._check_partial(len(line), is_complete=True)
         if not line:
-            return bool(self._lines)  # an empty line before the first one is skipped
+            # Empty lines before the first one are skipped.
+            self._blank_lines = 0 if self._lines else self._blank_lines + 1
+            if self._blank_lines > BLANK_LINES_MAX:
+                raise HttpFault(431, "too many empty lines")
+            return bool(self._lines)
         if _BAD_IN_VALUE.search(line):
             raise HttpFault(400, "a control character in the head")
         if line[:1] in (b" ", b"\t"):
@@ -277,102 +289,23 @@ def parse_response(lines: list[bytes]) -> ResponseHead:
     return ResponseHead(int(match[2]), (match[3] or b"").decode("latin-1"), minor, headers)
 
 
-def _framing_of(headers: Headers) -> list[tuple[str, str]]:
-    return [
-        (name, value)
-        for name, value in headers.fields
-        if name.lower() in ("content-length", "transfer-encoding")
-    ]
+def _request_body(head: RequestHead) -> BodyReader:
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(is_strict=True)
+    return _known_length(head.headers) or NoBody()
 
 
-class _BodyReader:
-    """Finds the end of a body, through h11."""
-
-    def __init__(self, connection: h11.Connection, head: bytes) -> None:
-        self._connection = connection
-        connection.receive_data(head)
-        first = connection.next_event()
-        assert isinstance(first, h11.Request | h11.Response)
-
-    @classmethod
-    def of_request(cls, head: RequestHead) -> _BodyReader:
-        framing = Headers([("Host", "x"), *_framing_of(head.headers)])
-        return cls(h11.Connection(h11.SERVER), RequestHead("POST", "/", 1, framing).write())
-
-    @classmethod
-    def of_response(cls, head: ResponseHead, method: str) -> _BodyReader:
-        connection = h11.Connection(h11.CLIENT)
-        sent = "HEAD" if method == "HEAD" else "POST"
-        connection.send(h11.Request(method=sent, target="/", headers=[("Host", "x")]))
-        connection.send(h11.EndOfMessage())
-        canonical = ResponseHead(head.status, "", 1, Headers(_framing_of(head.headers)))
-        return cls(connection, canonical.write())
-
-    def receive_data(self, data: bytes) -> None:
-        self._connection.receive_data(data)
-
-    def next_event(self) -> bytes | Signal:
-        event = self._connection.next_event()
-        if isinstance(event, h11.Data):
-            return bytes(event.data)
-        if event is h11.NEED_DATA:
-            return NEED_DATA
-        if isinstance(event, h11.EndOfMessage):
-            return END
-        raise HttpFault(400, "unexpected end of the message")
-
-    def rest(self) -> bytes:
-        return self._connection.trailing_data[0]
+def _response_body(head: ResponseHead, method: str) -> BodyReader:
+    if method == "HEAD" or head.status in (204, 304):
+        return NoBody()
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(is_strict=False)
+    return _known_length(head.headers) or LengthBody(None)
 
 
-class _GunzippedBody:
-    """A body inside of gzip (Java: ``Content-Encoding: x-i2p-gzip``).
-
-    The compression is around everything that frames the body, and its own end is an end too. At
-    most a piece at a time is unpacked, so that a small message cannot become a large one in memory.
-    """
-
-    _PIECE_BYTES = 65536
-    _GZIP_WINDOW = 31
-
-    def __init__(self, inner: _BodyReader) -> None:
-        self._inner = inner
-        self._unpacker = zlib.decompressobj(self._GZIP_WINDOW)
-        self._packed = b""
-        self._is_eof = False
-        self._is_inner_told = False
-
-    def receive_data(self, data: bytes) -> None:
-        self._packed += data
-        self._is_eof = self._is_eof or not data
-
-    def next_event(self) -> bytes | Signal:
-        while (event := self._inner.next_event()) is NEED_DATA:
-            if self._unpacker.eof:
-                if self._is_inner_told:
-                    raise HttpFault(502, "the response ends early")
-                self._is_inner_told = True
-                self._inner.receive_data(b"")
-            elif self._packed or self._unpacker.unconsumed_tail:
-                self._unpack()
-            elif self._is_eof:
-                raise HttpFault(502, "the response ends early")
-            else:
-                return NEED_DATA
-        return event
-
-    def rest(self) -> bytes:
-        """What follows; something, if that cannot be known."""
-        return self._unpacker.unused_data if self._unpacker.eof else b"?"
-
-    def _unpack(self) -> None:
-        packed, self._packed = self._unpacker.unconsumed_tail + self._packed, b""
-        try:
-            piece = self._unpacker.decompress(packed, self._PIECE_BYTES)
-        except zlib.error:
-            raise HttpFault(502, "the response is compressed wrongly") from None
-        if piece:
-            self._inner.receive_data(piece)
+def _known_length(headers: Headers) -> LengthBody | None:
+    length = headers.get("content-length")
+    return None if length is None else LengthBody(int(length))
 
 
 class _MessageReader:
@@ -380,20 +313,17 @@ class _MessageReader:
 
     def __init__(self, limits: Limits, is_strict: bool) -> None:
         self._gate = _HeadGate(limits, is_strict)
-        self._body: _BodyReader | _GunzippedBody | None = None
+        self._body: BodyReader | None = None
         self._is_eof = False
 
     def receive_data(self, data: bytes) -> None:
         """Feed what arrived; empty at the end of the stream."""
         if not data:
             self._is_eof = True
-        try:
-            if self._body is not None:
-                self._body.receive_data(data)
-            elif data:
-                self._gate.feed(data)
-        except (h11.RemoteProtocolError, RuntimeError) as error:
-            raise HttpFault(400, str(error)) from None
+        if self._body is not None:
+            self._body.receive_data(data)
+        elif data:
+            self._gate.feed(data)
 
     @property
     def is_idle(self) -> bool:
@@ -406,7 +336,7 @@ class _MessageReader:
             return self._body.rest() + self._gate.rest()
         return self._gate.rest()
 
-    def _start_body(self, body: _BodyReader | _GunzippedBody) -> None:
+    def _start_body(self, body: BodyReader) -> None:
         self._body = body
         rest = self._gate.rest()
         if rest:
@@ -416,10 +346,7 @@ class _MessageReader:
 
     def _next_body_event(self) -> bytes | Signal:
         assert self._body is not None
-        try:
-            event = self._body.next_event()
-        except h11.RemoteProtocolError as error:
-            raise HttpFault(400, f"broken body: {error}") from None
+        event = self._body.next_event()
         if event is END:
             self._gate.feed(self._body.rest())
             self._body = None
@@ -437,7 +364,10 @@ class RequestReader(_MessageReader):
         self._body_bytes = 0
 
     def next_event(self) -> RequestHead | bytes | Signal:
-        """A head, then its body's pieces, then END. CONNECT has a head only."""
+        """A head, then its body's pieces, then END. CONNECT has a head only.
+
+        An empty piece: there is more work, ask again.
+        """
         if self._body is not None:
             event = self._next_body_event()
             if isinstance(event, bytes):
@@ -455,7 +385,7 @@ class RequestReader(_MessageReader):
         self._count_body(int(head.headers.get("content-length") or 0))
         self._body_bytes = 0
         if head.method != "CONNECT":
-            self._start_body(_BodyReader.of_request(head))
+            self._start_body(_request_body(head))
         elif head.has_body:
             raise HttpFault(400, "CONNECT with a body")
         return head
@@ -478,7 +408,10 @@ class ResponseReader(_MessageReader):
         self._unpacks = unpacks
 
     def next_event(self) -> ResponseHead | bytes | Signal:
-        """Heads (1xx first), the body's pieces, END. After 101 use :meth:`take_rest`."""
+        """Heads (1xx first), the body's pieces, END. After 101 use :meth:`take_rest`.
+
+        An empty piece: there is more work, ask again.
+        """
         try:
             return self._next()
         except HttpFault as fault:
@@ -496,12 +429,12 @@ class ResponseReader(_MessageReader):
         if not head.is_interim and head.status != 101:
             if self._method == "CONNECT" and 200 <= head.status < 300:
                 return head
-            body = _BodyReader.of_response(head, self._method)
+            body = _response_body(head, self._method)
             is_packed = self._unpacks and head.headers.words("content-encoding") == {"x-i2p-gzip"}
             if is_packed:
                 head.headers.remove("content-encoding")
             is_bodyless = self._method == "HEAD" or head.status in (204, 304)
-            self._start_body(_GunzippedBody(body) if is_packed and not is_bodyless else body)
+            self._start_body(GunzippedBody(body) if is_packed and not is_bodyless else body)
         return head
 
 

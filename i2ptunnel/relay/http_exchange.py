@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.protocols import compression
 from i2ptunnel.protocols.http1 import (
@@ -42,9 +43,16 @@ BODY_TIMEOUT_S = 300.0
 LEFT_GRACE_S = 20.0
 #: a kept channel that says nothing for so long is taken for dead, and the request goes out again
 KEPT_ANSWER_TIMEOUT_S = 30.0
+#: interim (1xx) responses that are passed on before the one that counts, and their bytes
+INTERIM_MAX = 16
+INTERIM_BYTES_MAX = 65536
+#: pieces of a body that are looked for before the request goes out
+_FIRST_PIECES_MAX = 4
 
 #: what may be sent twice without doing anything twice (RFC 9110 9.2.1)
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
+
+T = TypeVar("T")
 
 ResponseFilter = Callable[[ResponseHead, bool], ResponseHead]
 OpenBack = Callable[[bytes], Awaitable[Channel]]
@@ -76,7 +84,7 @@ class Front:
 
     async def next_event(self) -> RequestHead | bytes | Signal:
         """The next event of the request; waits for data. Raises HttpFault, Unavailable."""
-        while (event := self.reader.next_event()) is NEED_DATA:
+        while (event := await _in_turn(self.reader.next_event)) is NEED_DATA:
             self.reader.receive_data(await self.channel.read())
         return event
 
@@ -106,7 +114,7 @@ class Front:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(idle_s) as timer:
             is_idle = self.reader.is_idle
-            while (event := self.reader.next_event()) is NEED_DATA:
+            while (event := await _in_turn(self.reader.next_event)) is NEED_DATA:
                 self.reader.receive_data(await self.channel.read())
                 if is_idle and not self.reader.is_idle:
                     is_idle = False
@@ -241,7 +249,9 @@ class Exchange:
     def _take_first(self) -> bytes:
         """The head and as much of the body as is here; what is broken is found later."""
         first = self._request.write()
-        while len(first) < READ_BYTES:
+        for _ in range(_FIRST_PIECES_MAX):
+            if len(first) >= READ_BYTES:
+                break
             event = self._front.reader.next_event()
             if isinstance(event, bytes):
                 first += self._writer.data(event)
@@ -288,9 +298,9 @@ class Exchange:
 
     async def _send_body(self, back: Channel) -> None:
         reader = self._front.reader
-        while (event := reader.next_event()) is not END:
+        while (event := await _in_turn(reader.next_event)) is not END:
             if isinstance(event, bytes):
-                if not await self._send(back, self._writer.data(event)):
+                if event and not await self._send(back, self._writer.data(event)):
                     return
             else:
                 try:
@@ -332,7 +342,7 @@ class Exchange:
             self._answer_timer = None
 
     async def _read_head(self, back: Channel) -> ResponseHead:
-        while (event := self._responses.next_event()) is NEED_DATA:
+        while (event := await _in_turn(self._responses.next_event)) is NEED_DATA:
             is_doubtful = self._is_kept and self._responses.is_idle
             try:
                 data = await back.read()
@@ -349,7 +359,12 @@ class Exchange:
     async def _receive_response(self, back: Channel) -> None:
         channel = self._front.channel
         head = await self._next_head(back)
+        interim = interim_bytes = 0
         while head.is_interim:
+            interim += 1
+            interim_bytes += len(head.write())
+            if interim > INTERIM_MAX or interim_bytes > INTERIM_BYTES_MAX:
+                raise HttpFault(502, "too many interim responses")
             if self._asked.version_minor >= 1:
                 await channel.write(self._filter(head, True).write())
             head = await self._next_head(back)
@@ -369,8 +384,10 @@ class Exchange:
         writer: BodyCoder = self._coder or BodyWriter(framing)
         channel = self._front.channel
         pending = response.write()
-        while (event := self._responses.next_event()) is not END:
+        while (event := await _in_turn(self._responses.next_event)) is not END:
             if isinstance(event, bytes):
+                if not event:
+                    continue
                 data = writer.data(event)
                 await channel.write(pending + data if pending else data)
                 pending = b""
@@ -411,6 +428,12 @@ class Exchange:
 
     def _is_bodyless(self, head: ResponseHead) -> bool:
         return self._asked.method == "HEAD" or head.status in (204, 304)
+
+
+async def _in_turn(work: Callable[[], T]) -> T:
+    """What ``work`` returns, done in a turn of the loop that has room for it."""
+    await share_turn()
+    return work()
 
 
 async def _as_coroutine(work: Awaitable[Channel]) -> Channel:

@@ -21,6 +21,8 @@ from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay.channel import READ_BYTES
 
 _RECEIVED_BYTES_MAX = 262_144
+#: received pieces below this are put together
+_SMALL_BYTES = 4096
 _WRITE_BYTES_HIGH = 524_288
 _WRITE_BYTES_LOW = 131_072
 _FLUSH_TIMEOUT_S = 30.0
@@ -39,7 +41,7 @@ class LocalChannel(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._received: deque[bytes] = deque()
+        self._received: deque[bytes | bytearray] = deque()
         self._received_bytes = 0
         self._written_bytes = 0
         self._is_paused = False
@@ -116,7 +118,15 @@ class LocalChannel(asyncio.Protocol):
         transport.set_write_buffer_limits(_WRITE_BYTES_HIGH, _WRITE_BYTES_LOW)
 
     def data_received(self, data: bytes) -> None:
-        self._received.append(data)
+        received = self._received
+        if len(data) < _SMALL_BYTES and received and len(received[-1]) < _SMALL_BYTES:
+            # Whoever sends byte by byte while nobody reads must not cost an object each.
+            last = received[-1]
+            if isinstance(last, bytes):
+                last = received[-1] = bytearray(last)
+            last += data
+        else:
+            received.append(data)
         self._received_bytes += len(data)
         if self._received_bytes >= _RECEIVED_BYTES_MAX and not self._is_paused:
             assert self._transport is not None
@@ -163,6 +173,8 @@ class LocalChannel(asyncio.Protocol):
             self._received.appendleft(data[limit:])
             data = data[:limit]
         self._received_bytes -= len(data)
+        if isinstance(data, bytearray):
+            data = bytes(data)
         if self._is_paused and self._received_bytes <= _RECEIVED_BYTES_MAX // 2:
             self._is_paused = False
             if self._transport is not None and not self._transport.is_closing():

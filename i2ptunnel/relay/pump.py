@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
+from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.relay.channel import Channel
 
@@ -28,6 +29,7 @@ async def _copy(source: Channel, sink: Channel, activity: _Activity) -> None:
     now = asyncio.get_running_loop().time
     while data := await source.read():
         activity.last = now()
+        await share_turn()
         await sink.write(data)
         activity.last = now()
     await sink.close_write()

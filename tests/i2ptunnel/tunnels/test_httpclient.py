@@ -18,6 +18,7 @@ from i2ptunnel.config.proxy_parts import read_outproxy
 from i2ptunnel.config.tunnel_models import AuthSection, HttpClientSection
 from i2ptunnel.protocols import reloads
 from i2ptunnel.protocols.http_filter import USER_AGENT_OUTSIDE
+from i2ptunnel.relay.http_exchange import INTERIM_MAX
 from i2ptunnel.tunnels import client_base, httpclient
 from i2ptunnel.tunnels.base import TunnelFault
 from tests.support.loopback_session import BUFFER_BYTES_MAX, LoopbackNetwork
@@ -76,7 +77,7 @@ KEPT = {
     "chunked": (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"2;x=y\r\nab\r\n1\r\nc\r\n0\r\nT: u\r\n\r\n",
-        b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+        b"3\r\nabc\r\n0\r\n\r\n",
     ),
     "up to the end": (b"HTTP/1.0 200 OK\r\n\r\nabc", b"3\r\nabc\r\n0\r\n\r\n"),
     "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
@@ -177,6 +178,23 @@ def test_responses_that_are_not_http_give_a_page(name: str) -> None:
         assert re.match(rb"HTTP/1\.1 (502|503) ", answer), answer[:80]
         assert answer.count(b"HTTP/1.1 ") == 1
         assert b"Set-Cookie" not in answer
+
+    run(case)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("fields", [b"", b"Link: </a>\r\n" * 60])
+def test_endless_interim_responses_are_refused(version: str, fields: bytes) -> None:
+    async def case(bench: Bench) -> None:
+        interim = b"HTTP/1.1 103 Early Hints\r\n" + fields + b"\r\n"
+        bench.origin.answer = says(interim * 1000 + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        answer = await bench.ask(
+            b"GET http://site.i2p/ HTTP/%b\r\nHost: s\r\nConnection: close\r\n\r\n"
+            % version.encode()
+        )
+        assert answer.count(b" 103 ") == (INTERIM_MAX if version == "1.1" else 0)
+        assert answer.count(b"HTTP/1.1 502 ") == 1
+        assert b" 200 OK" not in answer
 
     run(case)
 
