@@ -3,8 +3,8 @@
 The head is read here: a proxy that forwards what it only half understands is how requests get
 smuggled. A request with anything ambiguous is refused: bare CR or LF, NUL, space before a colon,
 folded lines, two ``Host``, two lengths, a length and a coding, an unknown coding, too many or too
-long lines. Responses are read a little more kindly (line ends, folds), because the origin has been
-chosen already, but their framing is held to the same rules. Bodies are read in ``http_body``.
+long lines. Responses are read kindly and made canonical (``http_responses``): the origin has been
+chosen already. Bodies are read in ``http_body``.
 
 One input, then drain :meth:`next_event` until it says :data:`NEED_DATA`. Each call does a bounded
 amount of work.
@@ -13,27 +13,37 @@ amount of work.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from i2ptunnel.protocols.http_body import (
-    CLOSED,
-    END,
-    NEED_DATA,
     BodyReader,
     ChunkedBody,
     GunzippedBody,
-    HttpFault,
+    InflatedBody,
     LengthBody,
     NoBody,
+)
+from i2ptunnel.protocols.http_head import (
+    CLOSED,
+    END,
+    NEED_DATA,
+    Event,
+    Headers,
+    HttpFault,
+    Limits,
+    RequestHead,
+    ResponseHead,
     Signal,
 )
+from i2ptunnel.protocols.http_responses import RESPONSE_LIMITS, ResponseGate, parse_response
 
 __all__ = [
     "CLOSED",
     "END",
     "NEED_DATA",
+    "REQUEST_LIMITS",
+    "RESPONSE_LIMITS",
     "BodyWriter",
+    "Event",
     "Headers",
     "HttpFault",
     "Limits",
@@ -42,115 +52,26 @@ __all__ = [
     "ResponseHead",
     "ResponseReader",
     "Signal",
+    "parse_request",
+    "parse_response",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of a head."""
-
-    line_bytes: int
-    head_bytes: int
-    fields: int
-
-
 REQUEST_LIMITS = Limits(8192, 32768, 100)
-RESPONSE_LIMITS = Limits(16384, 65536, 200)
 #: empty lines before a head
 BLANK_LINES_MAX = 32
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"[!-~]+")
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
 _BAD_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
 
-class Headers:
-    """Header fields in their order; names compare without regard to case."""
-
-    __slots__ = ("fields",)
-
-    def __init__(self, fields: list[tuple[str, str]] | None = None) -> None:
-        self.fields = fields if fields is not None else []
-
-    def get(self, name: str) -> str | None:
-        """The first value, or None."""
-        return next((value for key, value in self.fields if key.lower() == name.lower()), None)
-
-    def get_all(self, name: str) -> list[str]:
-        return [value for key, value in self.fields if key.lower() == name.lower()]
-
-    def words(self, name: str) -> set[str]:
-        """The lower-case members of a comma list over all its fields."""
-        joined = ",".join(self.get_all(name))
-        return {word.strip().lower() for word in joined.split(",") if word.strip()}
-
-    def add(self, name: str, value: str) -> None:
-        self.fields.append((name, value))
-
-    def remove(self, name: str) -> None:
-        self.fields = [(key, value) for key, value in self.fields if key.lower() != name.lower()]
-
-    def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
-
-
-@dataclass(slots=True)
-class RequestHead:
-    """``version_minor`` is the x of HTTP/1.x."""
-
-    method: str
-    target: str
-    version_minor: int = 1
-    headers: Headers = field(default_factory=Headers)
-
-    def write(self) -> bytes:
-        return _write(f"{self.method} {self.target} HTTP/1.1", self.headers)
-
-    @property
-    def is_upgrade(self) -> bool:
-        """Whether it asks to switch protocols (WebSocket)."""
-        return "upgrade" in self.headers.words("connection") and "upgrade" in self.headers
-
-    @property
-    def has_body(self) -> bool:
-        length = self.headers.get("content-length")
-        return "transfer-encoding" in self.headers or (length is not None and int(length) > 0)
-
-
-@dataclass(slots=True)
-class ResponseHead:
-    """A status line and its fields; 1xx responses too."""
-
-    status: int
-    reason: str
-    version_minor: int = 1
-    headers: Headers = field(default_factory=Headers)
-
-    def write(self) -> bytes:
-        return _write(f"HTTP/1.1 {self.status} {self.reason}", self.headers)
-
-    @property
-    def is_interim(self) -> bool:
-        return self.status < 200 and self.status != 101
-
-
-Event: TypeAlias = RequestHead | ResponseHead | bytes | Signal
-
-
-def _write(first: str, headers: Headers) -> bytes:
-    lines = [first, *(f"{name}: {value}" for name, value in headers.fields), "", ""]
-    return "\r\n".join(lines).encode("latin-1")
-
-
 class _HeadGate:
-    """Splits a head into lines, within limits, as the bytes arrive."""
+    """Splits a request's head into lines, within limits, as the bytes arrive."""
 
-    def __init__(self, limits: Limits, is_strict: bool) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._is_strict = is_strict
         self._buffer = bytearray()
         self._searched = 0
         self._lines: list[bytes] = []
@@ -189,10 +110,9 @@ class _HeadGate:
 
     def _add(self, line: bytes) -> bool:
         """True at the end of the head."""
-        if line.endswith(b"\r"):
-            line = line[:-1]
-        elif self._is_strict:
+        if not line.endswith(b"\r"):
             raise HttpFault(400, "a line ends without CR LF")
+        line = line[:-1]
         self._used += len(line) + 2
         self._check_partial(len(line), is_complete=True)
         if not line:
@@ -204,10 +124,7 @@ class _HeadGate:
         if _BAD_IN_VALUE.search(line):
             raise HttpFault(400, "a control character in the head")
         if line[:1] in (b" ", b"\t"):
-            if self._is_strict or len(self._lines) < 2:
-                raise HttpFault(400, "a folded header line")
-            self._lines[-1] += b" " + line.strip(b" \t")
-            return False
+            raise HttpFault(400, "a folded header line")
         self._lines.append(line)
         if len(self._lines) > self._limits.fields + 1:
             raise HttpFault(431, "too many header lines")
@@ -232,17 +149,14 @@ def _parse_fields(lines: list[bytes]) -> Headers:
     return headers
 
 
-def _check_framing(headers: Headers, version_minor: int, *, is_request: bool) -> None:
-    """One unambiguous way to find the end of the body, or HttpFault."""
+def _check_framing(headers: Headers, version_minor: int) -> None:
+    """One unambiguous way to find the end of a request's body, or HttpFault."""
     lengths = headers.get_all("content-length")
     codings = headers.get_all("transfer-encoding")
     if lengths and codings:
         raise HttpFault(400, "both Content-Length and Transfer-Encoding")
     if len(lengths) > 1:
-        if is_request or len(set(lengths)) > 1:
-            raise HttpFault(400, "more than one Content-Length")
-        headers.remove("content-length")
-        headers.add("Content-Length", lengths[0])
+        raise HttpFault(400, "more than one Content-Length")
     if lengths and not _LENGTH.fullmatch(lengths[0]):
         raise HttpFault(400, "a Content-Length that is no number")
     if codings:
@@ -271,22 +185,11 @@ def parse_request(lines: list[bytes]) -> RequestHead:
         raise HttpFault(400, "Host is missing")
     if hosts and not re.fullmatch(r"[!-~]*", hosts[0]):
         raise HttpFault(400, "a Host that is no host")
-    _check_framing(headers, minor, is_request=True)
+    _check_framing(headers, minor)
     expected = headers.words("expect")
     if expected - {"100-continue"}:
         raise HttpFault(417, "an Expect other than 100-continue")
     return RequestHead(parts[0].decode(), parts[1].decode(), minor, headers)
-
-
-def parse_response(lines: list[bytes]) -> ResponseHead:
-    """A response head from its lines; raises HttpFault."""
-    match = _STATUS_LINE.fullmatch(lines[0])
-    if not match:
-        raise HttpFault(502, "not an HTTP status line")
-    headers = _parse_fields(lines[1:])
-    minor = int(match[1])
-    _check_framing(headers, minor, is_request=False)
-    return ResponseHead(int(match[2]), (match[3] or b"").decode("latin-1"), minor, headers)
 
 
 def _request_body(head: RequestHead) -> BodyReader:
@@ -295,12 +198,15 @@ def _request_body(head: RequestHead) -> BodyReader:
     return _known_length(head.headers) or NoBody()
 
 
-def _response_body(head: ResponseHead, method: str) -> BodyReader:
-    if method == "HEAD" or head.status in (204, 304):
+def _response_body(head: ResponseHead, *, is_bodyless: bool) -> BodyReader:
+    if is_bodyless:
         return NoBody()
+    body: BodyReader
     if "transfer-encoding" in head.headers:
-        return ChunkedBody(is_strict=False)
-    return _known_length(head.headers) or LengthBody(None)
+        body = ChunkedBody(is_strict=False)
+    else:
+        body = _known_length(head.headers) or LengthBody(None)
+    return InflatedBody(body, head.transfer_coding) if head.transfer_coding else body
 
 
 def _known_length(headers: Headers) -> LengthBody | None:
@@ -311,10 +217,12 @@ def _known_length(headers: Headers) -> LengthBody | None:
 class _MessageReader:
     """What requests and responses have in common."""
 
-    def __init__(self, limits: Limits, is_strict: bool) -> None:
-        self._gate = _HeadGate(limits, is_strict)
+    def __init__(self, gate: _HeadGate | ResponseGate) -> None:
+        self._gate = gate
         self._body: BodyReader | None = None
         self._is_eof = False
+        #: a framing that was read had to be repaired: no other message may follow
+        self.is_doubtful = False
 
     def receive_data(self, data: bytes) -> None:
         """Feed what arrived; empty at the end of the stream."""
@@ -348,6 +256,7 @@ class _MessageReader:
         assert self._body is not None
         event = self._body.next_event()
         if event is END:
+            self.is_doubtful |= self._body.is_doubtful
             self._gate.feed(self._body.rest())
             self._body = None
         return event
@@ -359,7 +268,7 @@ class RequestReader(_MessageReader):
     def __init__(
         self, limits: Limits = REQUEST_LIMITS, *, body_bytes_max: int | None = None
     ) -> None:
-        super().__init__(limits, is_strict=True)
+        super().__init__(_HeadGate(limits))
         self._body_bytes_max = body_bytes_max
         self._body_bytes = 0
 
@@ -403,7 +312,9 @@ class ResponseReader(_MessageReader):
         self, method: str, limits: Limits = RESPONSE_LIMITS, *, unpacks: bool = False
     ) -> None:
         """``unpacks``: x-i2p-gzip was asked for and is undone here, with its header removed."""
-        super().__init__(limits, is_strict=False)
+        gate = ResponseGate(limits)
+        super().__init__(gate)
+        self._head_gate = gate
         self._method = method
         self._unpacks = unpacks
 
@@ -426,14 +337,15 @@ class ResponseReader(_MessageReader):
                 raise HttpFault(502, "the response ends early")
             return NEED_DATA
         head = parse_response(lines)
+        self.is_doubtful |= head.is_doubtful or self._head_gate.has_folds
         if not head.is_interim and head.status != 101:
             if self._method == "CONNECT" and 200 <= head.status < 300:
                 return head
-            body = _response_body(head, self._method)
+            is_bodyless = self._method == "HEAD" or head.status in (204, 304)
+            body = _response_body(head, is_bodyless=is_bodyless)
             is_packed = self._unpacks and head.headers.words("content-encoding") == {"x-i2p-gzip"}
             if is_packed:
                 head.headers.remove("content-encoding")
-            is_bodyless = self._method == "HEAD" or head.status in (204, 304)
             self._start_body(GunzippedBody(body) if is_packed and not is_bodyless else body)
         return head
 

@@ -12,28 +12,8 @@ import zlib
 from enum import Enum
 from typing import Protocol
 
-from core.base.errors import I2PError
-
-
-class HttpFault(I2PError):
-    """A message that is refused; ``status`` is what to answer the one who sent a request."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class Signal(Enum):
-    """Events without content."""
-
-    NEED_DATA = "need data"
-    END = "end of message"
-    CLOSED = "closed between messages"
-
-
-NEED_DATA = Signal.NEED_DATA
-END = Signal.END
-CLOSED = Signal.CLOSED
+from i2ptunnel.protocols.http_head import END, NEED_DATA, HttpFault, Signal
+from i2ptunnel.protocols.http_responses import TRANSFER_CODINGS
 
 #: the largest piece of content that one call returns
 PIECE_BYTES = 65536
@@ -58,6 +38,11 @@ _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
 class BodyReader(Protocol):
     """One body. Raises HttpFault for what is broken."""
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether its framing was not quite canonical: nothing behind it is to be believed."""
+        ...
+
     def receive_data(self, data: bytes) -> None:
         """Feed what arrived; empty at the end of the stream."""
         ...
@@ -75,6 +60,7 @@ class NoBody:
     """A message without one."""
 
     __slots__ = ("_rest",)
+    is_doubtful = False
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -93,6 +79,7 @@ class LengthBody:
     """A body of ``length`` bytes; None: up to the end of the stream."""
 
     __slots__ = ("_buffer", "_is_eof", "_left")
+    is_doubtful = False
 
     def __init__(self, length: int | None) -> None:
         self._left = length
@@ -147,9 +134,12 @@ class ChunkedBody:
         "_state",
         "_trailer_bytes",
         "_trailer_lines",
+        "is_doubtful",
     )
 
     def __init__(self, *, is_strict: bool) -> None:
+        #: a line ended in LF alone
+        self.is_doubtful = False
         self._is_strict = is_strict
         self._size_line = _SIZE_LINE if is_strict else _SIZE_LINE_LF
         self._buffer = b""
@@ -246,6 +236,7 @@ class ChunkedBody:
         if match.end() - self._position > LINE_BYTES_MAX:
             raise HttpFault(400, "broken body: the line of a chunk's size is too long")
         self._position = match.end()
+        self.is_doubtful |= not match[0].endswith(b"\r\n")
         self._left = int(match[1], 16)
         self._state = _State.DATA if self._left else _State.TRAILER
         return True
@@ -256,6 +247,7 @@ class ChunkedBody:
             self._position += 2
         elif end[:1] == b"\n" and not self._is_strict:
             self._position += 1
+            self.is_doubtful = True
         elif end in (b"", b"\r"):
             return False
         else:
@@ -272,6 +264,8 @@ class ChunkedBody:
                 line = line[:-1]
             elif self._is_strict:
                 raise HttpFault(400, "broken body: a line of the trailer ends without CR LF")
+            else:
+                self.is_doubtful = True
             if not line:
                 self._state = _State.END
                 return END
@@ -307,6 +301,10 @@ class GunzippedBody:
         self._is_eof = False
         self._is_inner_told = False
 
+    @property
+    def is_doubtful(self) -> bool:
+        return self._inner.is_doubtful
+
     def receive_data(self, data: bytes) -> None:
         self._packed += data
         self._is_eof = self._is_eof or not data
@@ -340,3 +338,36 @@ class GunzippedBody:
             raise HttpFault(502, "the response is compressed wrongly") from None
         if piece:
             self._inner.receive_data(piece)
+
+
+class InflatedBody:
+    """The content of a body in gzip or deflate inside of its framing (RFC 9112 7.2)."""
+
+    is_doubtful = True
+
+    def __init__(self, inner: BodyReader, coding: str) -> None:
+        self._inner = inner
+        self._unpacker = zlib.decompressobj(TRANSFER_CODINGS[coding])
+        self._packed = b""
+
+    def receive_data(self, data: bytes) -> None:
+        self._inner.receive_data(data)
+
+    def next_event(self) -> bytes | Signal:
+        if not self._packed:
+            event = self._inner.next_event()
+            if isinstance(event, bytes):
+                self._packed = event
+            elif event is END and not self._unpacker.eof:
+                raise HttpFault(502, "the response ends early")
+            else:
+                return event
+        try:
+            piece = self._unpacker.decompress(self._packed, PIECE_BYTES)
+        except zlib.error:
+            raise HttpFault(502, "the response is compressed wrongly") from None
+        self._packed = self._unpacker.unconsumed_tail
+        return piece
+
+    def rest(self) -> bytes:
+        return self._inner.rest()

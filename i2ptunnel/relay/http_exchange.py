@@ -213,7 +213,8 @@ class Exchange:
         if not self._is_request_done:
             back.reset()
             return False
-        if self._pool is not None and self._keep_back and self._responses.is_idle:
+        is_clean = self._responses.is_idle and not self._responses.is_doubtful
+        if self._pool is not None and self._keep_back and is_clean:
             self._pool.give(back)
         else:
             await back.close()
@@ -379,7 +380,6 @@ class Exchange:
 
     async def _pass_body(self, head: ResponseHead, back: Channel) -> None:
         response = self._prepare(head)
-        self._is_response_started = True
         framing = Headers() if self._is_bodyless(head) else response.headers
         writer: BodyCoder = self._coder or BodyWriter(framing)
         channel = self._front.channel
@@ -389,15 +389,18 @@ class Exchange:
                 if not event:
                     continue
                 data = writer.data(event)
+                self._is_response_started = True
                 await channel.write(pending + data if pending else data)
                 pending = b""
             else:
                 if pending:
+                    self._is_response_started = True
                     await channel.write(pending)
                     pending = b""
                 self._responses.receive_data(await back.read())
         pending += writer.end()
         if pending:
+            self._is_response_started = True
             await channel.write(pending)
 
     def _prepare(self, head: ResponseHead) -> ResponseHead:

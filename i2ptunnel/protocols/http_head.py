@@ -1,0 +1,121 @@
+"""Values of HTTP messages: heads, header fields, limits, and the fault of one that is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from core.base.errors import I2PError
+
+
+class HttpFault(I2PError):
+    """A message that is refused; ``status`` is what to answer the one who sent a request."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Signal(Enum):
+    """Events without content."""
+
+    NEED_DATA = "need data"
+    END = "end of message"
+    CLOSED = "closed between messages"
+
+
+NEED_DATA = Signal.NEED_DATA
+END = Signal.END
+CLOSED = Signal.CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a head."""
+
+    line_bytes: int
+    head_bytes: int
+    fields: int
+
+
+class Headers:
+    """Header fields in their order; names compare without regard to case."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: list[tuple[str, str]] | None = None) -> None:
+        self.fields = fields if fields is not None else []
+
+    def get(self, name: str) -> str | None:
+        """The first value, or None."""
+        return next((value for key, value in self.fields if key.lower() == name.lower()), None)
+
+    def get_all(self, name: str) -> list[str]:
+        return [value for key, value in self.fields if key.lower() == name.lower()]
+
+    def words(self, name: str) -> set[str]:
+        """The lower-case members of a comma list over all its fields."""
+        joined = ",".join(self.get_all(name))
+        return {word.strip().lower() for word in joined.split(",") if word.strip()}
+
+    def add(self, name: str, value: str) -> None:
+        self.fields.append((name, value))
+
+    def remove(self, name: str) -> None:
+        self.fields = [(key, value) for key, value in self.fields if key.lower() != name.lower()]
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """``version_minor`` is the x of HTTP/1.x."""
+
+    method: str
+    target: str
+    version_minor: int = 1
+    headers: Headers = field(default_factory=Headers)
+
+    def write(self) -> bytes:
+        return _write(f"{self.method} {self.target} HTTP/1.1", self.headers)
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether it asks to switch protocols (WebSocket)."""
+        return "upgrade" in self.headers.words("connection") and "upgrade" in self.headers
+
+    @property
+    def has_body(self) -> bool:
+        length = self.headers.get("content-length")
+        return "transfer-encoding" in self.headers or (length is not None and int(length) > 0)
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """A status line and its fields; 1xx responses too."""
+
+    status: int
+    reason: str
+    version_minor: int = 1
+    headers: Headers = field(default_factory=Headers)
+    #: its framing was repaired: what follows on the same connection is not to be believed
+    is_doubtful: bool = False
+    #: a coding of the content inside of the framing, which the reader undoes; empty: none
+    transfer_coding: str = ""
+
+    def write(self) -> bytes:
+        return _write(f"HTTP/1.1 {self.status} {self.reason}", self.headers)
+
+    @property
+    def is_interim(self) -> bool:
+        return self.status < 200 and self.status != 101
+
+
+Event: TypeAlias = RequestHead | ResponseHead | bytes | Signal
+
+
+def _write(first: str, headers: Headers) -> bytes:
+    lines = [first, *(f"{name}: {value}" for name, value in headers.fields), "", ""]
+    return "\r\n".join(lines).encode("latin-1")
