@@ -24,6 +24,8 @@ from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
+from i2ptunnel.config.own_doors import OwnDoors
+from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.control import ControlFault, ControlServer
 from i2ptunnel.health import Facts, Health, State, assess
@@ -109,6 +111,7 @@ class App:
             await self._control.start()
             await self._apply_metrics()
             self._manager.on_change(self._tell)
+            self._protect()
             await self._manager.apply(self._loaded.configuration.tunnels)
             self._naming.start()
             self._is_started = True
@@ -252,9 +255,19 @@ class App:
         self._loaded = loaded
         self._naming.configure(loaded.configuration)
         await self._apply_metrics()
+        self._protect()
         await self._manager.apply(loaded.configuration.tunnels)
         self._notifier.ready(self._status_line())
         _log.info("reloaded")
+
+    def _protect(self) -> None:
+        """Tell the tunnels which files and listeners are ours."""
+        loaded = self._loaded
+        configuration, data_dir = loaded.configuration, loaded.data_dir
+        self._manager.protect(
+            OwnFiles.of(configuration, data_dir, loaded.files),
+            OwnDoors.of(configuration, data_dir, self._router.port),
+        )
 
     async def _apply_metrics(self) -> None:
         """A taken port keeps nothing else from running."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from core.base.errors import I2PError, Unavailable
-from i2ptunnel.config.checks import key_file_of
+from i2ptunnel.config.own_doors import OwnDoors
+from i2ptunnel.config.own_files import OwnFiles, key_file_of
 from i2ptunnel.config.tunnel_models import ServerSection, TunnelSection
 from i2ptunnel.health import Facts
 from i2ptunnel.key_watch import KeyWatch
@@ -86,6 +87,8 @@ class Manager:
         self._data_dir = data_dir
         self._retry_first_s = retry_first_s
         self._facts = facts
+        self._own_files = OwnFiles(data_dir)
+        self._own_doors = OwnDoors()
         self._entries: dict[str, _Entry] = {}
         self._observers: list[Callable[[], None]] = []
 
@@ -98,6 +101,11 @@ class Manager:
     def on_change(self, observer: Callable[[], None]) -> None:
         """Call ``observer`` after each change of a tunnel's state."""
         self._observers.append(observer)
+
+    def protect(self, files: OwnFiles, doors: OwnDoors) -> None:
+        """What no tunnel may offer from now on; call it before :meth:`apply`."""
+        self._own_files = files
+        self._own_doors.doors = doors.doors  # tunnels that run ask the same object
 
     async def apply(self, sections: Mapping[str, TunnelSection]) -> None:
         """Run exactly these tunnels: unchanged ones go on, others stop, start or start anew.
@@ -253,6 +261,8 @@ class Manager:
             logger=logging.getLogger(f"i2ptunnel.tunnel.{entry.name}"),
             release_session=self._sessions.release,
             facts=self._facts,
+            own_files=self._own_files,
+            own_doors=self._own_doors,
         )
         tunnel = self._classes[entry.section.TYPE](entry.section, context)
         entry.tunnel = tunnel

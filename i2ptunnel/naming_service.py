@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from core.api import FileFault
 from core.base.errors import I2PError, Unavailable
-from i2ptunnel.config.checks import key_file_of
 from i2ptunnel.config.model import Configuration
+from i2ptunnel.config.own_files import key_file_of
 from i2ptunnel.config.router_model import ShapeSection
 from i2ptunnel.config.tunnel_models import ClientSection
 from i2ptunnel.control import Command, ControlFault

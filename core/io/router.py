@@ -82,6 +82,7 @@ class Router:
         self._saver: asyncio.TimerHandle | None = None
         self._written_info: bytes = b""
         self._started_at = 0.0
+        self._port = 0
         self._is_running = False
 
     # Life
@@ -106,7 +107,7 @@ class Router:
             raise
         try:
             self._started_at = self.now()
-            port = self._choose_port()
+            port = self._port = self._choose_port()
             self._engine = RouterEngine(
                 config, keys, port, self._wall, self._entropy, self._started_at
             )
@@ -161,6 +162,11 @@ class Router:
     def hash(self) -> bytes:
         """Our router hash."""
         return self._engine.keys.hash
+
+    @property
+    def port(self) -> int:
+        """Where we listen for other routers; 0 if we do not."""
+        return 0 if self.config.ntcp2_proxy is not None else self._port
 
     @property
     def router_info(self) -> RouterInfo:

@@ -1,22 +1,21 @@
 """What no single option can know: options that clash, are missing, or open a door.
 
-``check_configuration`` looks at the values only; ``check_files`` also looks at the disk, for faults
-that would make one tunnel fail at its start.
+What the disk says besides is in ``file_checks``.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import stat
-from collections.abc import Iterator
+import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from core.base.errors import DecodeError
-from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.faults import Faults, Mark, join
 from i2ptunnel.config.model import Configuration
-from i2ptunnel.config.network_kinds import DestinationName, Endpoint
+from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.nodes import Mapping, Node
+from i2ptunnel.config.own_doors import Door, OwnDoors, overlap, services_of
+from i2ptunnel.config.own_files import SUM_SUFFIX, key_file_of
 from i2ptunnel.config.router_model import HOPS_MAX, ShapeSection
 from i2ptunnel.config.tunnel_kinds import LASTING_SUFFIX, targets_of
 from i2ptunnel.config.tunnel_models import (
@@ -26,18 +25,15 @@ from i2ptunnel.config.tunnel_models import (
     ListeningSection,
     ProxySection,
     ServerSection,
-    StreamrServerSection,
     TcpServerSection,
     TunnelSection,
-    UdpClientSection,
     WebServerSection,
 )
-from i2ptunnel.config.tunnel_parts import ListenTlsSection
 
-_RESERVED_FILES = frozenset(
+RESERVED_FILES = frozenset(
     (
-        *("router.info", "router.keys", "router.lock", "lock", "control.sock"),
-        *("state.sqlite", "addresses.sqlite", "hosts.txt"),
+        *("router.info", "router.keys", "router.keys.sum", "router.lock", "lock", "control.sock"),
+        *("state.sqlite", "addresses.sqlite", "addresses.sqlite.good", "hosts.txt"),
     )
 )
 # Nobody on the internet can have a connection to one of these.
@@ -77,17 +73,28 @@ def mark_of(root: Node, *keys: str | int) -> Mark:
     return mark
 
 
+def add_fault(
+    root: Node, faults: Faults, keys: tuple[str | int, ...], wrong: str, right: str
+) -> None:
+    """Record what is wrong with the option at ``keys``."""
+    path = ""
+    for key in keys:
+        path = join(path, key)
+    faults.add(mark_of(root, *keys), path, wrong, right)
+
+
 class _Checker:
-    def __init__(self, configuration: Configuration, root: Node, faults: Faults) -> None:
+    def __init__(
+        self, configuration: Configuration, root: Node, data_dir: Path, faults: Faults
+    ) -> None:
         self._configuration = configuration
         self._root = root
         self._faults = faults
+        self._data_dir = data_dir
+        self._doors = OwnDoors.of(configuration, data_dir)
 
     def fault(self, keys: tuple[str | int, ...], wrong: str, right: str) -> None:
-        path = ""
-        for key in keys:
-            path = join(path, key)
-        self._faults.add(mark_of(self._root, *keys), path, wrong, right)
+        add_fault(self._root, self._faults, keys, wrong, right)
 
     def run(self) -> None:
         router = self._configuration.router
@@ -115,6 +122,8 @@ class _Checker:
                 "other routers refuse one that calls from another address, as ntcp2.proxy does",
                 "leave host out, or the proxy",
             )
+        if router.ntcp2.proxy is not None:
+            self._check_own_proxy(router.ntcp2.proxy)
         if len(router.bind) > 1:
             self.fault(
                 ("router", "bind"),
@@ -127,55 +136,38 @@ class _Checker:
         for name, tunnel in self._configuration.tunnels.items():
             self._check_tunnel(name, tunnel)
 
-    def _listeners(self) -> Iterator[tuple[str, Endpoint]]:
+    def _check_listeners(self) -> None:
+        """No two of them at one address, and none that others can reach without a limit."""
+        seen: list[Door] = []
+        for door in self._doors.doors:
+            for taken in seen:
+                if door.is_udp == taken.is_udp and overlap(door.endpoint, taken.endpoint):
+                    self._tell_taken(door, taken)
+                    break
+            seen.append(door)
         for name, tunnel in self._configuration.tunnels.items():
             endpoint = getattr(tunnel, "listen", None)
             if tunnel.enabled and isinstance(endpoint, Endpoint):
-                yield name, endpoint
+                self._check_exposure(name, endpoint)
 
-    def _check_listeners(self) -> None:
-        seen: list[tuple[str, Endpoint]] = []
-        router = self._configuration.router
-        for name, endpoint in self._listeners():
-            keys = ("tunnels", name, "listen")
-            for other, taken in seen:
-                if self._is_udp(name) == self._is_udp(other) and _overlap(endpoint, taken):
-                    line = mark_of(self._root, "tunnels", other, "listen").line
-                    self.fault(
-                        keys,
-                        f"{endpoint} is taken by tunnel {other} (line {line})",
-                        "use another port",
-                    )
-                    break
-            seen.append((name, endpoint))
-            transport = router.ssu2 if self._is_udp(name) else router.ntcp2
-            if transport.enabled and router.port == endpoint.port and not endpoint.is_unix:
-                self.fault(keys, f"port {router.port} is the router's own", "use another port")
-            self._check_exposure(name, endpoint)
+    def _tell_taken(self, door: Door, taken: Door) -> None:
+        wrong = f"{door.endpoint} is taken by {taken.what}"
+        if taken.keys[0] == "tunnels":
+            line = mark_of(self._root, *taken.keys).line
+            wrong = f"{door.endpoint} is taken by tunnel {taken.keys[1]} (line {line})"
+        elif taken.keys == ("router", "port"):
+            wrong = f"port {taken.endpoint.port} is the router's own"
+        right = "use another path" if door.endpoint.is_unix else "use another port"
+        self.fault(door.keys, wrong, right)
 
     def _check_metrics(self) -> None:
         metrics = self._configuration.control.metrics
-        if metrics is None:
-            return
-        keys = ("control", "metrics", "listen")
-        for name, endpoint in self._listeners():
-            if not self._is_udp(name) and _overlap(endpoint, metrics.listen):
-                line = mark_of(self._root, "tunnels", name, "listen").line
-                self.fault(
-                    keys,
-                    f"{metrics.listen} is taken by tunnel {name} (line {line})",
-                    "use another port",
-                )
-        if not metrics.listen.is_loopback and not metrics.allow:
+        if metrics is not None and not metrics.listen.is_loopback and not metrics.allow:
             self.fault(
-                keys,
+                ("control", "metrics", "listen"),
                 f"{metrics.listen} can be reached from other machines, and nothing says who may",
                 "listen at 127.0.0.1 or a Unix socket, or add allow: (allow: [192.168.1.0/24])",
             )
-
-    def _is_udp(self, name: str) -> bool:
-        tunnel = self._configuration.tunnels[name]
-        return isinstance(tunnel, StreamrServerSection | UdpClientSection)
 
     def _check_exposure(self, name: str, endpoint: Endpoint) -> None:
         tunnel = self._configuration.tunnels[name]
@@ -199,23 +191,29 @@ class _Checker:
             parts = Path(keys).parts
             if ".." in parts:
                 self.fault(where, "the path leaves data_dir", "write a file name like site.dat")
-            elif keys in _RESERVED_FILES:
+            elif self._place_of(keys) in RESERVED_FILES:
                 self.fault(
                     where, f"{keys} belongs to the router", "use another name, like site.dat"
                 )
-            elif keys.endswith(LASTING_SUFFIX):
+            elif keys.endswith((LASTING_SUFFIX, SUM_SUFFIX)):
                 self.fault(
                     where,
                     f"{keys} is the place of what is kept beside a key file",
                     "use another name, like site.dat",
                 )
-            other = users.setdefault(keys, name)
+            other = users.setdefault(self._place_of(keys), name)
             if other != name and not self._may_share(self._configuration.tunnels[other], tunnel):
                 self.fault(
                     where,
                     f"the key file {keys} is used by tunnel {other} too",
                     "give every tunnel its own",
                 )
+
+    def _place_of(self, keys: str) -> str:
+        """A key file by one name, however it is written: relative to data_dir if it is in it."""
+        data_dir = os.path.realpath(self._data_dir)
+        real = os.path.realpath(os.path.join(data_dir, keys))
+        return os.path.relpath(real, data_dir) if real.startswith(data_dir + "/") else real
 
     @staticmethod
     def _may_share(one: TunnelSection, other: TunnelSection) -> bool:
@@ -255,10 +253,10 @@ class _Checker:
         if isinstance(tunnel, WebServerSection):
             self._check_plain_ports(name, tunnel)
         if isinstance(tunnel, ServerSection):
-            self._check_targets(name, tunnel)
             self._check_encrypted(name, tunnel)
         if isinstance(tunnel, ClientSection) and tunnel.new_keys:
             self._check_new_keys(name, tunnel)
+        self._check_services(name, tunnel)
         tls = getattr(tunnel, "tls", None)
         if tls is not None and tls.key is not None and tls.certificate is None:
             self.fault(
@@ -290,17 +288,33 @@ class _Checker:
                 )
                 return
 
-    def _check_targets(self, name: str, tunnel: ServerSection) -> None:
-        services = [("target", target) for target in targets_of(getattr(tunnel, "target", None))]
-        services += [("ports", target) for _, target in getattr(tunnel, "ports", ())]
-        for other, endpoint in self._listeners():
-            for key, target in services:
-                if endpoint == target:
-                    self.fault(
-                        ("tunnels", name, key),
-                        f"offers the listener of tunnel {other} to everybody in I2P",
-                        "write the address of your own service",
-                    )
+    def _check_services(self, name: str, tunnel: TunnelSection) -> None:
+        """What a tunnel connects to is no listener of ours; an outproxy not the tunnel itself."""
+        for service in services_of(tunnel):
+            door = self._doors.find(service.endpoint, is_udp=service.is_udp)
+            if door is not None:
+                self.fault(
+                    ("tunnels", name, service.key),
+                    f"offers {door.what} to everybody in I2P",
+                    "write the address of your own service",
+                )
+
+        for key in ("outproxies", "https_outproxies"):
+            for outproxy in getattr(tunnel, key, ()):
+                door = None if outproxy.is_i2p else self._doors.find(outproxy.endpoint)
+                if door is not None and door.keys == ("tunnels", name, "listen"):
+                    wrong = f"{outproxy} is this tunnel itself"
+                    self.fault(("tunnels", name, key), wrong, "write another proxy's address")
+
+    def _check_own_proxy(self, url: str) -> None:
+        parts = urlsplit(url)
+        door = self._doors.find(Endpoint(parts.hostname or "", parts.port or 1080))
+        if door is not None:
+            self.fault(
+                ("router", "ntcp2", "proxy"),
+                f"is {door.what}, which itself needs the connections to routers",
+                "write another proxy's address",
+            )
 
     def _check_encrypted(self, name: str, tunnel: ServerSection) -> None:
         section = tunnel.encrypted
@@ -365,18 +379,6 @@ class _Checker:
             seen.add(user.username)
 
 
-def _overlap(one: Endpoint, other: Endpoint) -> bool:
-    if one.is_unix or other.is_unix:
-        return one == other
-    if one.port != other.port:
-        return False
-    return bool(_hosts(one.host) & _hosts(other.host)) or _is_any(one.host) or _is_any(other.host)
-
-
-def _hosts(host: str) -> frozenset[str]:
-    return frozenset(("127.0.0.1", "::1")) if host == "localhost" else frozenset((host,))
-
-
 def _version_of(endpoint: Endpoint) -> int | None:
     """4 or 6; None where it is not known before the name is looked up."""
     try:
@@ -385,105 +387,8 @@ def _version_of(endpoint: Endpoint) -> int | None:
         return None
 
 
-def _is_any(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
-
-
-def key_file_of(name: str, tunnel: TunnelSection) -> str | None:
-    """The key file a tunnel uses, relative to data_dir; None: keys that are forgotten."""
-    keys: str | None = getattr(tunnel, "keys", None)
-    if keys is None and isinstance(tunnel, ServerSection):
-        return f"{name}.dat"
-    return keys
-
-
-def check_configuration(configuration: Configuration, root: Node, faults: Faults) -> None:
+def check_configuration(
+    configuration: Configuration, root: Node, data_dir: Path, faults: Faults
+) -> None:
     """Record what is wrong between options."""
-    _Checker(configuration, root, faults).run()
-
-
-def check_files(configuration: Configuration, root: Node, data_dir: Path, faults: Faults) -> None:
-    """Record files that are missing or that others can read."""
-    checker = _Checker(configuration, root, faults)
-    for index, path in enumerate(configuration.router.reseed.files):
-        if not path.exists():
-            checker.fault(
-                ("router", "reseed", "files", index),
-                "there is no such file or directory",
-                "write an existing path",
-            )
-    for name, tunnel in configuration.tunnels.items():
-        if not tunnel.enabled:
-            continue
-        docroot = tunnel.docroot if isinstance(tunnel, HttpServerSection) else None
-        if docroot is not None and not docroot.is_dir():
-            checker.fault(
-                ("tunnels", name, "docroot"), "there is no such directory", f"create {docroot}"
-            )
-        if isinstance(tunnel, ProxySection):
-            for user in tunnel.auth:
-                if user.password_file is not None and not user.password_file.is_file():
-                    checker.fault(
-                        ("tunnels", name, "auth"),
-                        "password_file does not exist",
-                        "write an existing path",
-                    )
-        for keys_to, path in _files_of(tunnel):
-            if not path.is_file():
-                checker.fault(
-                    ("tunnels", name, *keys_to), "there is no such file", f"create {path}"
-                )
-        keys = key_file_of(name, tunnel)
-        if keys is not None:
-            _check_key_file(checker, name, data_dir / keys)
-            if isinstance(tunnel, ServerSection) and tunnel.encrypted.enabled:
-                _check_daily_keys(checker, name, data_dir / keys)
-
-
-def _files_of(tunnel: TunnelSection) -> Iterator[tuple[tuple[str, ...], Path]]:
-    """Files that must be there when a tunnel starts, with the option that names each."""
-    found: list[tuple[tuple[str, ...], Path | None]] = []
-    if isinstance(tunnel, ServerSection):
-        found.append((("access", "filter"), tunnel.access.filter))
-    if isinstance(tunnel, TcpServerSection) and tunnel.target_tls is not None:
-        found.append((("target_tls", "ca"), tunnel.target_tls.ca))
-    tls = getattr(tunnel, "tls", None)
-    if isinstance(tls, ListenTlsSection):
-        found += [(("tls", "certificate"), tls.certificate), (("tls", "key"), tls.key)]
-    destination = getattr(tunnel, "destination", ())
-    several = (destination,) if isinstance(destination, DestinationName) else destination
-    found += [(("destination",), one.client_key_file) for one in several]
-    return ((keys, path) for keys, path in found if path is not None)
-
-
-def _check_daily_keys(checker: _Checker, name: str, path: Path) -> None:
-    """An encrypted lease set with an offline signing key needs keys made in advance."""
-    daily = path.with_suffix(".days")
-    try:
-        is_needed = PrivateKeys.parse(path.read_bytes()).offline is not None
-    except (OSError, DecodeError):
-        return  # created at the start, or reported then
-    if is_needed and not daily.exists():
-        checker.fault(
-            ("tunnels", name, "keys"),
-            f"{path.name} is a transient key, and {daily.name} with keys for each day is not there",
-            "make both where the master key is: i2ptunnel keys transient --encrypted",
-        )
-    elif is_needed:
-        _check_key_file(checker, name, daily)
-
-
-def _check_key_file(checker: _Checker, name: str, path: Path) -> None:
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return  # created at the start
-    if stat.S_IMODE(mode) & 0o077:
-        checker.fault(
-            ("tunnels", name, "keys"),
-            f"others can read {path.name}",
-            f"make it private: chmod 600 {path}",
-        )
+    _Checker(configuration, root, data_dir, faults).run()

@@ -21,10 +21,14 @@ FAULTS_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where text comes from: the ``name`` to print and the directory relative paths start at."""
+    """Where text comes from: the ``name`` to print and the directory relative paths start at.
+
+    ``path``: the user's own file; None for profiles and texts from memory.
+    """
 
     name: str
     base: Path
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

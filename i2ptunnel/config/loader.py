@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from i2ptunnel.config.checks import check_configuration, check_files
+from i2ptunnel.config.checks import check_configuration
 from i2ptunnel.config.faults import ConfigError, Fault, Faults, Mark, Refused, Source
+from i2ptunnel.config.file_checks import check_files, check_own_files
 from i2ptunnel.config.kinds import Place
 from i2ptunnel.config.model import CONFIGURATION, Configuration, default_data_dir
 from i2ptunnel.config.nodes import FILE_BYTES_MAX, Mapping, Node, Scalar, merge, parse_yaml
@@ -25,13 +26,16 @@ class Loaded:
     configuration: Configuration
     root: Mapping
     data_dir: Path
+    files: tuple[Path, ...] = ()
+    """The user's own files it was read from."""
 
 
 def read_source(
     path: Path, name: str | None = None, base: Path | None = None
 ) -> tuple[bytes, Source]:
     """The text of a file and where it comes from; raises :class:`ConfigError`."""
-    source = Source(name or str(path), base or Path(os.path.abspath(path)).parent)
+    place = Path(os.path.abspath(path))
+    source = Source(name or str(path), base or place.parent, None if base else place)
     try:
         with path.open("rb") as file:
             return file.read(FILE_BYTES_MAX + 1), source
@@ -70,12 +74,14 @@ def load(
         faults.record(refused)
         raise ConfigError(faults.in_order()) from None
     directory = data_dir or configuration.router.data_dir or default_data_dir(dict(os.environ))
-    check_configuration(configuration, root, faults)
+    check_configuration(configuration, root, directory, faults)
+    files_read = tuple(source.path for _, source in sources if source.path is not None)
+    check_own_files(configuration, root, directory, files_read, faults)
     if files:
         check_files(configuration, root, directory, faults)
     faults.raise_if_any()
     router = replace(configuration.router, data_dir=directory)
-    return Loaded(replace(configuration, router=router), root, directory)
+    return Loaded(replace(configuration, router=router), root, directory, files_read)
 
 
 def load_text(text: str, name: str = "i2ptunnel.yaml", base: Path | None = None) -> Loaded:

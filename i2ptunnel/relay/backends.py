@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.tunnel_parts import HealthCheckSection, TargetTlsSection
 from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.relay.tls import client_context, connect_tls
@@ -59,13 +60,18 @@ class Backends:
         unique_local: bool = False,
         check: HealthCheckSection | None = None,
         source: str | None = None,
+        own_doors: OwnDoors | None = None,
     ) -> None:
-        """``source``: the address to come from; None: ``unique_local`` or the system decides."""
+        """``source``: the address to come from; None: ``unique_local`` or the system decides.
+
+        ``own_doors``: listeners of this program, which are no services.
+        """
         self.all = [Backend(endpoint) for endpoint in targets]
         self._timeout_s = timeout_s
         self._tls = tls
         self._context: ssl.SSLContext | None = None
         self._source = source
+        self._own_doors = own_doors or OwnDoors()
         self._unique_local = unique_local and source is None and sys.platform == "linux"
         self._check = check or HealthCheckSection()
         self._next = 0
@@ -134,10 +140,11 @@ class Backends:
         source = None if endpoint.is_unix else self._source
         if self._unique_local and client is not None:
             source = await _source_for(endpoint, client)
+        is_own = self._own_doors.is_own
         if self._context is None or self._tls is None:
-            return await LocalChannel.connect(endpoint, timeout_s, source)
+            return await LocalChannel.connect(endpoint, timeout_s, source, is_own)
         name = self._tls.server_name or ("localhost" if endpoint.is_unix else endpoint.host)
-        return await connect_tls(endpoint, timeout_s, self._context, name, source)
+        return await connect_tls(endpoint, timeout_s, self._context, name, source, is_own)
 
     async def _check_one(self, backend: Backend) -> None:
         try:

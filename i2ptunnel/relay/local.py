@@ -13,7 +13,7 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from core.base.errors import Unavailable
@@ -71,11 +71,16 @@ class LocalChannel(asyncio.Protocol):
 
     @classmethod
     async def connect(
-        cls, endpoint: Endpoint, timeout_s: float, source: str | None = None
+        cls,
+        endpoint: Endpoint,
+        timeout_s: float,
+        source: str | None = None,
+        is_own: Callable[[Any], bool] | None = None,
     ) -> LocalChannel:
         """Connect to a local service; raises Unavailable ``target_unreachable``.
 
-        ``source``: the address to come from, where the system has it.
+        ``source``: the address to come from, where the system has it. ``is_own``: whether a
+        connected socket leads to a listener of this program, which is refused.
         """
         loop = asyncio.get_running_loop()
         local = None if source is None else (source, 0)
@@ -94,7 +99,14 @@ class LocalChannel(asyncio.Protocol):
             raise Unavailable(
                 f"the target cannot be reached: {reason}", "target_unreachable"
             ) from None
+        if is_own is not None and channel._leads_to(is_own):
+            channel.reset()
+            raise Unavailable("the target is a listener of this program", "target_unreachable")
         return channel
+
+    def _leads_to(self, is_wanted: Callable[[Any], bool]) -> bool:
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        return sock is not None and is_wanted(sock)
 
     @property
     def local_address(self) -> str:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
@@ -170,9 +172,10 @@ async def connect_tls(
     context: ssl.SSLContext,
     server_name: str,
     source: str | None = None,
+    is_own: Callable[[Any], bool] | None = None,
 ) -> TlsChannel:
     """Connect and shake hands; raises Unavailable ``target_unreachable`` or ``tls_failed``."""
-    channel = await TlsChannel.connect(endpoint, timeout_s, source)
+    channel = await TlsChannel.connect(endpoint, timeout_s, source, is_own)
     assert isinstance(channel, TlsChannel)
     await channel.shake_hands(context, server_name=server_name)
     return channel

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedTarget
@@ -98,19 +98,29 @@ class UdpSocket(asyncio.DatagramProtocol):
 
     @classmethod
     async def connect(
-        cls, target: Endpoint, handler: PacketHandler, local_host: str | None = None
+        cls,
+        target: Endpoint,
+        handler: PacketHandler,
+        local_host: str | None = None,
+        is_own: Callable[[Any], bool] | None = None,
     ) -> UdpSocket:
-        """A socket that only talks to ``target``; raises Unavailable ``target_unreachable``."""
+        """A socket that only talks to ``target``; raises Unavailable ``target_unreachable``.
+
+        ``is_own``: whether a connected socket leads to a listener of this program: refused.
+        """
         loop = asyncio.get_running_loop()
         local = (local_host, 0) if local_host is not None else None
         try:
-            _, udp = await loop.create_datagram_endpoint(
+            transport, udp = await loop.create_datagram_endpoint(
                 lambda: cls(handler), local_addr=local, remote_addr=(target.host, target.port)
             )
         except OSError as error:
             raise Unavailable(
                 f"the target cannot be reached: {_reason(error)}", "target_unreachable"
             ) from None
+        if is_own is not None and is_own(transport.get_extra_info("socket")):
+            transport.abort()
+            raise Unavailable("the target is a listener of this program", "target_unreachable")
         return udp
 
     @property

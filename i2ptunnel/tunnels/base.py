@@ -13,11 +13,13 @@ import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from core.base.errors import I2PError, LocalError, Unavailable
+from i2ptunnel.config.own_doors import OwnDoors
+from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import ShapeSection
 from i2ptunnel.config.tunnel_models import (
     AuthSection,
@@ -101,6 +103,7 @@ class TunnelContext:
     ``open_session`` loads or creates the keys and returns a session, perhaps not ready yet; it
     raises I2PError or OSError. Each session is given back once with ``release_session``.
     ``facts``: how the router is, for what the tunnel tells its users.
+    ``own_files`` and ``own_doors`` are what must never be offered to I2P.
     """
 
     name: str
@@ -110,6 +113,8 @@ class TunnelContext:
     logger: logging.Logger
     release_session: Callable[[I2pSession], Awaitable[None]] = close_own_session
     facts: Callable[[], Facts] = no_facts
+    own_files: OwnFiles = field(default_factory=OwnFiles)
+    own_doors: OwnDoors = field(default_factory=OwnDoors)
 
 
 class Tunnel(ABC, Generic[ModelT]):

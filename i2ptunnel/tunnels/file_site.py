@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.base.errors import Unavailable
+from i2ptunnel.config.own_files import OwnFiles, name_of_open
 from i2ptunnel.protocols import compression
 from i2ptunnel.protocols.error_pages import NOT_FOUND, SITE_DOWN, bad_request, render
 from i2ptunnel.protocols.file_requests import (
@@ -53,10 +54,11 @@ class _Found:
 
 
 class FileSite:
-    """The files below one directory."""
+    """The files below one directory, but for those of ``own``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, own: OwnFiles | None = None) -> None:
         self._root = root
+        self._own = own or OwnFiles()
 
     def fault(self) -> str | None:
         """Why nothing can be served, or None."""
@@ -175,7 +177,7 @@ class FileSite:
         except OSError:
             return None
         info = os.fstat(handle)
-        if not stat.S_ISREG(info.st_mode):
+        if not stat.S_ISREG(info.st_mode) or not self._may_serve(handle):
             os.close(handle)
             return None
         digest = hashlib.sha256(f"{info.st_mtime_ns}-{info.st_size}-{path}".encode()).hexdigest()
@@ -187,6 +189,12 @@ class FileSite:
             Validators(f'"{digest[:16]}"', modified),
             *content_type_of(path.name),
         )
+
+    def _may_serve(self, handle: int) -> bool:
+        """Whether what was opened is a file of the site: links may have changed meanwhile."""
+        name = name_of_open(handle)
+        is_below = name is None or Path(os.path.realpath(self._root)) in Path(name).parents
+        return is_below and not self._own.holds(handle)
 
     def _locate(self, wanted: SitePath) -> Path | None:
         """The file that a path means, or None. Raises :class:`_IsDirectory`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from core.base.errors import Unavailable
@@ -23,7 +24,7 @@ from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
 from i2ptunnel.relay.http_exchange import BodyCoder, Exchange, Front, ResponseNotStarted
 from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.pump import pump
-from i2ptunnel.tunnels.base import TunnelContext
+from i2ptunnel.tunnels.base import TunnelContext, TunnelFault
 from i2ptunnel.tunnels.file_site import FileSite
 from i2ptunnel.tunnels.gate import Refusal
 from i2ptunnel.tunnels.server_base import ServerTunnel
@@ -57,7 +58,9 @@ class HttpServer(ServerTunnel[HttpServerSection]):
     def __init__(self, model: HttpServerSection, context: TunnelContext) -> None:
         super().__init__(model, context)
         self.counts.update(requests=0, requests_refused=0)
-        self._site = FileSite(model.docroot) if model.docroot is not None else None
+        self._site: FileSite | None = None
+        if model.docroot is not None:
+            self._site = FileSite(model.docroot, context.own_files)
         self._idle_backs = ChannelPool()
         self._read_model()
 
@@ -88,6 +91,13 @@ class HttpServer(ServerTunnel[HttpServerSection]):
     def local_end(self) -> str:
         is_site = self._site is not None
         return f"docroot:{self.model.docroot}" if is_site else super().local_end
+
+    async def start(self) -> None:
+        if self.model.docroot is not None:
+            wrong = await asyncio.to_thread(self.context.own_files.clash, self.model.docroot)
+            if wrong is not None:
+                raise TunnelFault(f"docroot is not offered: {wrong}")
+        await super().start()
 
     async def stop(self) -> None:
         await super().stop()

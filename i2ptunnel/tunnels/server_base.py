@@ -53,6 +53,7 @@ class ServerTunnel(Tunnel[ServerT]):
             model.unique_local,
             model.health_check,
             None if model.source is None else str(model.source),
+            self.context.own_doors,
         )
 
     @property

@@ -38,7 +38,9 @@ class StreamrClient(DatagramTunnel[StreamrClientSection]):
         return str(self.model.target)
 
     async def open_local(self) -> None:
-        self._socket = await UdpSocket.connect(self.model.target, self._on_packet)
+        self._socket = await UdpSocket.connect(
+            self.model.target, self._on_packet, is_own=self.context.own_doors.is_own
+        )
         self._own_port = 1024 + secrets.randbelow(65536 - 1024)
 
     def close_local(self) -> None:

@@ -70,6 +70,8 @@ class UdpServer(DatagramTunnel[UdpServerSection]):
         except OSError:
             raise Unavailable("the target's host is unknown", "target_unreachable") from None
         self._target = Endpoint(str(found[0][4][0]), target.port)
+        if self.context.own_doors.find(self._target, is_udp=True) is not None:
+            raise Unavailable("the target is a listener of this program", "target_unreachable")
 
     def close_local(self) -> None:
         for local in self._sessions.clear():

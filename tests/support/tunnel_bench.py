@@ -96,18 +96,18 @@ class RecordingOrigin:
         self._server.close()
 
 
-def context(name: str, network: LoopbackNetwork, resolver: Resolver) -> TunnelContext:
+def context(name: str, network: LoopbackNetwork, resolver: Resolver, **more: Any) -> TunnelContext:
     """What a manager would give to a tunnel."""
     logger = logging.getLogger(f"test.{name}")
-    return TunnelContext(name, Path("/nonexistent"), network.open, resolver, logger)
+    return TunnelContext(name, Path("/nonexistent"), network.open, resolver, logger, **more)
 
 
 @asynccontextmanager
 async def running(
-    name: str, model: TunnelSection, network: LoopbackNetwork, resolver: Resolver
+    name: str, model: TunnelSection, network: LoopbackNetwork, resolver: Resolver, **more: Any
 ) -> AsyncIterator[Tunnel[Any]]:
-    """A started tunnel, as the manager would run it."""
-    tunnel = TUNNEL_CLASSES[model.TYPE](model, context(name, network, resolver))
+    """A started tunnel, as the manager would run it; ``more`` goes into its context."""
+    tunnel = TUNNEL_CLASSES[model.TYPE](model, context(name, network, resolver, **more))
     await tunnel.start()
     try:
         yield tunnel

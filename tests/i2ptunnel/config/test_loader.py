@@ -103,10 +103,12 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
 
 
 def test_files_on_disk_are_checked(tmp_path: Path) -> None:
-    (tmp_path / "a.dat").write_bytes(b"x")
-    (tmp_path / "a.dat").chmod(0o644)
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(0o700)
+    (data_dir / "a.dat").write_bytes(b"x")
+    (data_dir / "a.dat").chmod(0o644)
     text = (
-        "router: {data_dir: ., reseed: {files: [gone]}}\n"
+        "router: {data_dir: data, reseed: {files: [gone]}}\n"
         "tunnels:\n  a: {type: server, target: 127.0.0.1:2}\n"
         "  b: {type: httpserver, docroot: gone}\n"
         "  c: {type: sockstunnel, listen: 127.0.0.1:1, auth: {username: x, password_file: gone}}\n"

@@ -1,0 +1,224 @@
+"""What a configuration and the disk say together.
+
+``check_own_files`` is asked at every load: what is offered to I2P holds no file of ours, and what
+is written is no such file either. ``check_files`` finds what would make a tunnel fail at its start;
+only ``i2ptunnel check`` asks it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.base.errors import DecodeError
+from core.data.private_keys import PrivateKeys
+from i2ptunnel.config.checks import RESERVED_FILES, add_fault
+from i2ptunnel.config.faults import Faults
+from i2ptunnel.config.model import Configuration
+from i2ptunnel.config.network_kinds import DestinationName
+from i2ptunnel.config.nodes import Node
+from i2ptunnel.config.own_doors import OwnDoors
+from i2ptunnel.config.own_files import OwnFiles, key_file_of
+from i2ptunnel.config.tunnel_models import (
+    HttpServerSection,
+    ProxySection,
+    ServerSection,
+    TcpServerSection,
+    TunnelSection,
+)
+from i2ptunnel.config.tunnel_parts import ListenTlsSection
+
+_UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+_STATUS = Path("/proc/self/status")
+_NET_BIND_SERVICE = 10  # the capability's number: capabilities(7)
+
+
+@dataclass(frozen=True, slots=True)
+class _Disk:
+    """What the checks share."""
+
+    configuration: Configuration
+    root: Node
+    data_dir: Path
+    faults: Faults
+
+    def fault(self, keys: tuple[str | int, ...], wrong: str, right: str) -> None:
+        add_fault(self.root, self.faults, keys, wrong, right)
+
+
+def check_own_files(
+    configuration: Configuration,
+    root: Node,
+    data_dir: Path,
+    sources: tuple[Path, ...],
+    faults: Faults,
+) -> None:
+    """Record directories that would show our files to everybody, and files we would overwrite."""
+    disk = _Disk(configuration, root, data_dir, faults)
+    own = OwnFiles.of(configuration, data_dir, sources)
+    for name, tunnel in configuration.tunnels.items():
+        docroot = tunnel.docroot if isinstance(tunnel, HttpServerSection) else None
+        if docroot is not None and (wrong := own.clash(docroot)) is not None:
+            right = "use a directory with nothing but the site in it"
+            disk.fault(("tunnels", name, "docroot"), wrong, right)
+    published = configuration.naming.publish.file if configuration.naming.publish else None
+    if published is not None and _is_ours(published, own):
+        disk.fault(
+            ("naming", "publish", "file"),
+            f"{published} is a file of the program itself",
+            "use another name, like hosts.txt in a docroot",
+        )
+
+
+def _is_ours(path: Path, own: OwnFiles) -> bool:
+    real = Path(os.path.realpath(path))
+    if any(real == Path(os.path.realpath(secret.path)) for secret in own.secrets):
+        return True
+    data_dir = Path(os.path.realpath(own.data_dir or "/nonexistent"))
+    return real.parent == data_dir and (real.name in RESERVED_FILES or real.suffix == ".dat")
+
+
+def check_files(configuration: Configuration, root: Node, data_dir: Path, faults: Faults) -> None:
+    """Record files that are missing, that we cannot read or that others can, and such ports."""
+    disk = _Disk(configuration, root, data_dir, faults)
+    for index, path in enumerate(configuration.router.reseed.files):
+        _check_readable(disk, ("router", "reseed", "files", index), path)
+    _check_ports(disk)
+    _check_data_dir(disk)
+    for name, tunnel in configuration.tunnels.items():
+        if tunnel.enabled:
+            _check_tunnel(disk, name, tunnel)
+
+
+def _check_tunnel(disk: _Disk, name: str, tunnel: TunnelSection) -> None:
+    docroot = tunnel.docroot if isinstance(tunnel, HttpServerSection) else None
+    where: tuple[str, ...] = ("tunnels", name, "docroot")
+    if docroot is not None and not docroot.is_dir():
+        disk.fault(where, "there is no such directory", f"create {docroot}")
+    elif docroot is not None and not os.access(docroot, os.R_OK | os.X_OK):
+        disk.fault(where, f"{docroot} cannot be read: permission denied", "let this user read it")
+    if isinstance(tunnel, ProxySection):
+        for user in tunnel.auth:
+            if user.password_file is not None:
+                _check_readable(disk, ("tunnels", name, "auth"), user.password_file)
+    for keys_to, path in _files_of(tunnel):
+        _check_readable(disk, ("tunnels", name, *keys_to), path)
+    keys = key_file_of(name, tunnel)
+    if keys is not None:
+        _check_key_file(disk, ("tunnels", name, "keys"), disk.data_dir / keys)
+        if isinstance(tunnel, ServerSection) and tunnel.encrypted.enabled:
+            _check_daily_keys(disk, name, disk.data_dir / keys)
+
+
+def _check_readable(disk: _Disk, keys: tuple[str | int, ...], path: Path) -> None:
+    """A file, or for ``reseed.files`` a directory, that must be there."""
+    is_directory_fine = keys[:2] == ("router", "reseed")
+    what = "file or directory" if is_directory_fine else "file"
+    if not (path.exists() if is_directory_fine else path.is_file()):
+        disk.fault(keys, f"there is no such {what}: {path}", f"create {path}")
+    elif not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        disk.fault(keys, f"{path} cannot be read: permission denied", "let this user read it")
+
+
+def _files_of(tunnel: TunnelSection) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Files that must be there when a tunnel starts, with the option that names each."""
+    found: list[tuple[tuple[str, ...], Path | None]] = []
+    if isinstance(tunnel, ServerSection):
+        found.append((("access", "filter"), tunnel.access.filter))
+    if isinstance(tunnel, TcpServerSection) and tunnel.target_tls is not None:
+        found.append((("target_tls", "ca"), tunnel.target_tls.ca))
+    tls = getattr(tunnel, "tls", None)
+    if isinstance(tls, ListenTlsSection):
+        found += [(("tls", "certificate"), tls.certificate), (("tls", "key"), tls.key)]
+    destination = getattr(tunnel, "destination", ())
+    several = (destination,) if isinstance(destination, DestinationName) else destination
+    found += [(("destination",), one.client_key_file) for one in several]
+    return ((keys, path) for keys, path in found if path is not None)
+
+
+def _check_daily_keys(disk: _Disk, name: str, path: Path) -> None:
+    """An encrypted lease set with an offline signing key needs keys made in advance."""
+    daily = path.with_suffix(".days")
+    try:
+        is_needed = PrivateKeys.parse(path.read_bytes()).offline is not None
+    except (OSError, DecodeError):
+        return  # created at the start, or reported then
+    if is_needed and not daily.exists():
+        disk.fault(
+            ("tunnels", name, "keys"),
+            f"{path.name} is a transient key, and {daily.name} with keys for each day is not there",
+            "make both where the master key is: i2ptunnel keys transient --encrypted",
+        )
+    elif is_needed:
+        _check_key_file(disk, ("tunnels", name, "keys"), daily)
+
+
+def _check_key_file(disk: _Disk, keys: tuple[str, ...], path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return  # created at the start
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        disk.fault(keys, f"{path} cannot be read: {reason}", "let this user read it")
+        return
+    if not stat.S_ISREG(mode):
+        disk.fault(keys, f"{path} is not a file", "write the name of a key file")
+    elif not os.access(path, os.R_OK):
+        owner = path.stat().st_uid
+        disk.fault(
+            keys,
+            f"{path} cannot be read: permission denied (it belongs to user {owner})",
+            "give it to the user that runs i2ptunnel",
+        )
+    elif stat.S_IMODE(mode) & 0o077:
+        disk.fault(keys, f"others can read {path.name}", f"make it private: chmod 600 {path}")
+
+
+def _check_data_dir(disk: _Disk) -> None:
+    """The identity of the router, and who may write beside it."""
+    where = ("router", "data_dir")
+    data_dir = disk.data_dir
+    try:
+        mode = data_dir.stat().st_mode
+    except FileNotFoundError:
+        return  # created at the start
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        disk.fault(where, f"{data_dir} cannot be used: {reason}", "use a directory of your own")
+        return
+    if not stat.S_ISDIR(mode):
+        disk.fault(where, f"{data_dir} is not a directory", "write the path of a directory")
+        return
+    if not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
+        right = "run this as the user that runs i2ptunnel, or use a directory of your own"
+        disk.fault(where, f"{data_dir} belongs to another user", right)
+        return
+    if mode & 0o002:
+        right = f"make it private: chmod 700 {data_dir}"
+        disk.fault(where, f"others can write to {data_dir}, and replace the keys", right)
+    _check_key_file(disk, where, data_dir / "router.keys")
+
+
+def _check_ports(disk: _Disk) -> None:
+    """Ports below 1024 need a privilege that a service should not have."""
+    first = _first_free_port()
+    for door in OwnDoors.of(disk.configuration, disk.data_dir).doors:
+        port = door.endpoint.port
+        if not door.endpoint.is_unix and 0 < port < first:
+            right = f"use a port from {first} on, or a firewall rule that redirects to one"
+            disk.fault(door.keys, f"only root may listen on port {port}", right)
+
+
+def _first_free_port() -> int:
+    """The first port that this process may bind."""
+    try:
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("CapEff:") and int(line.split()[1], 16) >> _NET_BIND_SERVICE & 1:
+                return 0
+        return int(_UNPRIVILEGED_PORTS.read_text())
+    except (OSError, ValueError, IndexError):
+        return 0 if os.geteuid() == 0 else 1024
