@@ -18,6 +18,7 @@ from core.io.files import (
     AlreadyRunning,
     DataDirectoryLock,
     FileFault,
+    check_private,
     create_key_file,
     make_directory,
     read_key_file,
@@ -25,6 +26,7 @@ from core.io.files import (
     read_router_files,
     write_atomic,
 )
+from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.loop import new_event_loop
 from core.io.router import Router, RouterStatus
 from core.io.session import ClientSession, Stream, StreamReset
@@ -55,8 +57,12 @@ __all__ = [
     "StreamingOptions",
     "SystemEntropy",
     "TunnelShape",
+    "check_key_sum",
+    "check_not_lost",
+    "check_private",
     "create_key_file",
     "ensure_certificate",
+    "keep_key_sum",
     "make_directory",
     "new_event_loop",
     "parse_zip",

@@ -1,7 +1,8 @@
 """Destination key files (``*.dat``): made when missing, never replaced, never readable by others.
 
 The format is the one of Java I2P and i2pd. A file that is there but cannot be used is a fault of
-the tunnel that wants it: a new identity is never made in its place.
+the tunnel that wants it: a new identity is never made in its place. Beside it, ``*.dat.sum`` holds
+its checksum (``core.io.key_sums``).
 
 Beside the key file of an encrypted destination whose signing key is offline is a file of daily
 keys, ``site.days`` for ``site.dat`` (``core.data.daily_keys``).
@@ -13,14 +14,17 @@ line that names it, the destination's hash, the two keys, and SHA-256 of all tha
 from __future__ import annotations
 
 import hashlib
-import stat
 from pathlib import Path
 
 from core.api import (
     FileFault,
     LastingKeys,
     SystemEntropy,
+    check_key_sum,
+    check_not_lost,
+    check_private,
     create_key_file,
+    keep_key_sum,
     make_directory,
     read_key_file,
     read_limited,
@@ -39,21 +43,33 @@ _LASTING_TITLE = b"i2ptunnel session keys 1\n"
 _LASTING_BYTES = len(_LASTING_TITLE) + 4 * 32
 
 
-def read_keys(path: Path) -> PrivateKeys | None:
-    """The keys in a file, None if there is no such file; raises FileFault."""
+def read_keys(path: Path, *, is_used: bool = False) -> PrivateKeys | None:
+    """The keys in a file, None if there is no such file; raises FileFault.
+
+    ``is_used``: for a tunnel; then a missing checksum is made.
+    """
     data = read_key_file(path, KEY_FILE_BYTES_MIN, KEY_FILE_BYTES_MAX)
     if data is None:
         return None
     try:
-        return PrivateKeys.parse(data)
+        keys = PrivateKeys.parse(data)
     except DecodeError as error:
         raise FileFault(path, f"no usable key file ({error}); restore it from a backup") from None
+    check_key_sum(path, data, keys, is_used=is_used)
+    return keys
 
 
 def write_new_keys(path: Path, keys: PrivateKeys) -> None:
     """Write keys to a file that must not exist yet; raises FileFault."""
     make_directory(path.parent)
     create_key_file(path, keys.write())
+    keep_key_sum(path, keys.write(), keys)
+
+
+def replace_keys(path: Path, keys: PrivateKeys) -> None:
+    """Write keys in place of older ones of the same identity; raises FileFault."""
+    write_atomic(path, keys.write())
+    keep_key_sum(path, keys.write(), keys)
 
 
 def generate_keys(signing_type: int | None = None) -> PrivateKeys:
@@ -69,12 +85,13 @@ def load_or_create_keys(path: Path, signing_type: int | None = None) -> PrivateK
 
     ``signing_type`` is that of keys which are made because there are none.
     """
-    keys = read_keys(path)
+    keys = read_keys(path, is_used=True)
     if keys is None:
+        check_not_lost(path)
         keys = generate_keys(signing_type)
         write_new_keys(path, keys)
         return keys
-    _check_private(path)
+    check_private(path)
     return keys
 
 
@@ -107,7 +124,7 @@ def load_daily_keys(path: Path, keys: PrivateKeys, secret: str) -> tuple[DailyKe
             "is needed to encrypt the lease set, for the signing key is offline; make it there: "
             "i2ptunnel keys transient --encrypted",
         )
-    _check_private(daily)
+    check_private(daily)
     try:
         check_daily_keys(found, keys.destination, secret)
     except DecodeError as error:
@@ -139,7 +156,7 @@ def load_or_create_lasting(path: Path, keys: PrivateKeys) -> LastingKeys:
             raise FileFault(
                 path, "is damaged; remove it, a new one will be made (no address is lost)"
             )
-        _check_private(path)
+        check_private(path)
         owner, encryption, peer_order = (body[at - 32 : at or None] for at in (-64, -32, 0))
         if owner == keys.hash:
             return LastingKeys(encryption, peer_order)
@@ -147,8 +164,3 @@ def load_or_create_lasting(path: Path, keys: PrivateKeys) -> LastingKeys:
     body = _LASTING_TITLE + keys.hash + lasting.encryption + lasting.peer_order
     write_atomic(path, body + hashlib.sha256(body).digest())
     return lasting
-
-
-def _check_private(path: Path) -> None:
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise FileFault(path, f"others can read this key file; make it private: chmod 600 {path}")

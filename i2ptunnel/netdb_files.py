@@ -41,10 +41,17 @@ def read_infos(path: Path) -> tuple[list[RouterInfo], int]:
     return infos, rejected
 
 
+def _pending(data_dir: Path) -> Path:
+    directory = data_dir / PENDING_DIRECTORY
+    if directory.is_symlink():
+        raise FileFault(directory, "is a link; remove it")  # files there would be replaced
+    return directory
+
+
 def keep_for_next_start(data_dir: Path, infos: Iterable[RouterInfo]) -> None:
     """Store RouterInfos where the next start finds them; raises FileFault."""
     make_directory(data_dir)
-    directory = data_dir / PENDING_DIRECTORY
+    directory = _pending(data_dir)
     make_directory(directory)
     for info in infos:
         write_atomic(directory / file_name(info), info.raw)
@@ -52,13 +59,13 @@ def keep_for_next_start(data_dir: Path, infos: Iterable[RouterInfo]) -> None:
 
 def take_pending(data_dir: Path) -> list[RouterInfo]:
     """The RouterInfos kept for this start; call :func:`forget_pending` once they are taken."""
-    directory = data_dir / PENDING_DIRECTORY
+    directory = _pending(data_dir)
     return read_infos(directory)[0] if directory.is_dir() else []
 
 
 def forget_pending(data_dir: Path) -> None:
     """Remove what :func:`take_pending` returned."""
-    directory = data_dir / PENDING_DIRECTORY
+    directory = _pending(data_dir)
     if not directory.is_dir():
         return
     for path in directory.glob("routerInfo-*.dat"):

@@ -43,6 +43,11 @@ class PrivateKeys:
             raise LocalError("signing key does not belong to the identity")
         if len(crypto_private) != CRYPTO_PRIVATE_KEY_LENGTH.get(identity.crypto_type):
             raise LocalError("crypto private key of the wrong length")
+        if (
+            identity.crypto_type == CryptoType.X25519
+            and X25519Key(crypto_private).public != identity.crypto_key
+        ):
+            raise LocalError("encryption key does not belong to the identity")
         #: the identity seen as a destination and as a router: the same bytes
         self.destination = Destination.view(identity)
         self.router_identity = RouterIdentity.view(identity)
@@ -127,8 +132,9 @@ class PrivateKeys:
     def parse(cls, data: bytes) -> PrivateKeys:
         """Read a key file (``.dat``, ``router.keys``).
 
-        DecodeError if truncated, if a type is unknown, if private and public signing key do not
-        match, or if the offline section is not signed by the identity. Its expiry is not checked.
+        DecodeError if truncated, if a type is unknown, if private and public keys do not match
+        (but for the unused one of crypto type 0), or if the offline section is not signed by the
+        identity. Its expiry is not checked.
         Bytes after the keys are ignored, as Java and i2pd do.
         """
         reader = Reader(data)

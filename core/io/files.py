@@ -56,6 +56,7 @@ def _temporary(path: Path, data: bytes, mode: int) -> Iterator[Path]:
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         try:
+            give_to_owner(handle, path.parent)
             view = memoryview(data)
             while view:
                 view = view[os.write(handle, view) :]
@@ -70,6 +71,31 @@ def _temporary(path: Path, data: bytes, mode: int) -> Iterator[Path]:
 
 def _problem(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def check_private(path: Path) -> None:
+    """Raise FileFault if others can read the key file ``path``; it must be there."""
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise FileFault(path, f"others can read this key file; make it private: chmod 600 {path}")
+
+
+def check_data_directory(path: Path) -> None:
+    """Raise FileFault if strangers can write to a data directory, and so replace the keys.
+
+    A group may: on many systems each user has one of his own.
+    """
+    if stat.S_IMODE(path.stat().st_mode) & stat.S_IWOTH:
+        raise FileFault(
+            path, f"others can write to this directory; make it private: chmod 700 {path}"
+        )
+
+
+def give_to_owner(handle: int, directory: Path) -> None:
+    """What root writes into the directory of a service belongs to the service."""
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        if owner.st_uid != 0:
+            os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
 def make_directory(path: Path) -> None:
@@ -187,10 +213,7 @@ class DataDirectoryLock:
         """Take the lock, at once. Raises AlreadyRunning or FileFault."""
         if self._handle is not None:
             return
-        try:
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-        except OSError as error:
-            raise FileFault(self._path, f"cannot open the lock file: {_problem(error)}") from error
+        handle = self._open()
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -203,6 +226,22 @@ class DataDirectoryLock:
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         self._handle = handle
+
+    def _open(self) -> int:
+        """The lock file, and nothing that a link makes of it: it is written to."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            handle = os.open(self._path, flags, FILE_MODE)
+        except OSError as error:
+            problem = "it is a link" if error.errno == errno.ELOOP else _problem(error)
+            text = f"cannot open the lock file: {problem}; remove it"
+            raise FileFault(self._path, text) from error
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            os.close(handle)
+            raise FileFault(self._path, "is another file under this name; remove it")
+        give_to_owner(handle, self._path.parent)
+        return handle
 
     def release(self) -> None:
         """Free the lock. The file stays: removing it would race with the next process."""

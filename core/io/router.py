@@ -25,11 +25,14 @@ from core.io.database import Database
 from core.io.files import (
     DataDirectoryLock,
     FileFault,
+    check_data_directory,
+    check_private,
     create_key_file,
     make_directory,
     read_key_file,
     write_atomic,
 )
+from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.proxy import Proxy
 from core.io.session import ClientSession
 from core.io.system import SystemEntropy, SystemWallClock
@@ -96,6 +99,7 @@ class Router:
         config = self.config
         self._loop = asyncio.get_running_loop()
         make_directory(config.data_dir)
+        check_data_directory(config.data_dir)
         self._lock.acquire()
         try:
             self._entropy = SystemEntropy()
@@ -311,11 +315,16 @@ def _load_keys(path: Path, entropy: SystemEntropy) -> RouterKeys:
     """The identity, created when there is none. A damaged file is an error, never replaced."""
     data = read_key_file(path, *_KEY_FILE_BYTES)
     if data is None:
+        check_not_lost(path)
         keys = RouterKeys.generate(entropy)
         create_key_file(path, keys.write())
+        keep_key_sum(path, keys.write(), keys.keys)
         return keys
+    check_private(path)
     try:
-        return RouterKeys.parse(data)
+        keys = RouterKeys.parse(data)
+        check_key_sum(path, data, keys.keys, is_used=True)
+        return keys
     except DecodeError as error:
         raise FileFault(
             path,

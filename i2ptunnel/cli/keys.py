@@ -21,6 +21,7 @@ from i2ptunnel.keyfiles import (
     generate_keys,
     read_daily_keys,
     read_keys,
+    replace_keys,
     write_new_keys,
 )
 from i2ptunnel.relay.client_keys import KEY_BYTES, read_client_key
@@ -139,7 +140,7 @@ def _transient(arguments: argparse.Namespace) -> int:
     if old is None:
         write_new_keys(arguments.file, keys)
     else:
-        write_atomic(arguments.file, keys.write())
+        replace_keys(arguments.file, keys)
     _print_address(keys)
     return Exit.OK
 

@@ -239,7 +239,8 @@ def test_keys_of_the_lease_set_are_kept_beside_those_of_the_destination(tmp_path
 def test_another_destination_does_not_take_over_what_was_kept(tmp_path: Path) -> None:
     site = request("site", keys="site.dat", shared=False)
     first = lasting_of(tmp_path, site)
-    (tmp_path / "site.dat").unlink()
+    for name in ("site.dat", "site.dat.sum"):
+        (tmp_path / name).unlink()
     second = lasting_of(tmp_path, site)
     assert first is not None and second is not None
     assert first.encryption != second.encryption and first.peer_order != second.peer_order
@@ -255,7 +256,7 @@ def test_what_is_kept_stays_in_the_data_directory(tmp_path: Path) -> None:
     first = lasting_of(data, site)
     assert first is not None and lasting_of(data, site) == first
     assert [path.name for path in data.iterdir()] == [f"{keys.destination.b32}.session"]
-    assert [path.name for path in elsewhere.iterdir()] == ["site.dat"]
+    assert {path.name for path in elsewhere.iterdir()} == {"site.dat", "site.dat.sum"}
 
 
 def test_addresses_that_end_keep_nothing(tmp_path: Path) -> None:
