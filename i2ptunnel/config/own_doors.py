@@ -15,7 +15,6 @@ import contextlib
 import ipaddress
 import os
 import socket
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,6 @@ from i2ptunnel.config.tunnel_models import (
 
 _HOSTS_FILE = Path("/etc/hosts")
 _HOSTS_BYTES_MAX = 65536
-_PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: unix(7)
 _LOOPBACK: tuple[IpAddress, ...] = (
     ipaddress.IPv4Address("127.0.0.1"),
     ipaddress.IPv6Address("::1"),
@@ -93,12 +91,8 @@ class OwnDoors:
     def is_own(self, sock: Any) -> bool:
         """Whether a connected socket's other end is ours (``sock``: a socket or asyncio's view)."""
         if sock.family == socket.AF_UNIX:
-            with contextlib.suppress(OSError, AttributeError):
-                data = sock.getsockopt(
-                    socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size
-                )
-                return bool(_PEER_CREDENTIALS.unpack(data)[0] == os.getpid())
-            return False
+            name = sock.getpeername()  # the listener's path, by whatever name it was reached
+            return isinstance(name, str) and self.find(Endpoint(path=name)) is not None
         try:
             host, port = sock.getpeername()[:2]
         except OSError:

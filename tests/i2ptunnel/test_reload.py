@@ -230,8 +230,9 @@ def test_a_docroot_that_is_missing_or_goes_makes_its_tunnel_fail_until_it_is_bac
     monkeypatch.setattr(manager, "_WATCH_S", 0.02)
 
     async def main() -> None:
-        root = tmp_path / "site"
-        async with appliance(tmp_path) as app:
+        root, data_dir = tmp_path / "site", tmp_path / "data"
+        data_dir.mkdir()
+        async with appliance(data_dir) as app:
             await app.reload(f"tunnels: {{site: {{type: httpserver, docroot: {root}}}}}")
             for _ in range(2):
                 await app.until("site", "failed")

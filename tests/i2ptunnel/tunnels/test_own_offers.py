@@ -102,11 +102,16 @@ def test_a_name_that_leads_to_our_own_listener_is_refused_when_it_is_connected(
     async def main(port: int) -> None:
         other = doors(Endpoint("127.0.0.9", port))
         (await Backends([Endpoint("127.0.0.1", port)], 5, own_doors=other).connect()).reset()
-        own = doors(Endpoint("127.0.0.1", port))
+        own = OwnDoors(
+            (*doors(Endpoint("127.0.0.1", port)).doors, *doors(Endpoint(path=path)).doors)
+        )
+        other_name = tmp_path / "other.sock"
+        other_name.hardlink_to(path)
         for target in (
             Endpoint("somewhere.example", port),
             Endpoint("127.0.0.1", port),
             Endpoint(path=path),
+            Endpoint(path=str(other_name)),
         ):
             with pytest.raises(Unavailable, match="is a listener of this program"):
                 await Backends([target], 5, own_doors=own).connect()
