@@ -35,12 +35,17 @@ _ROUTER = (
     ("known_routers", "routers", "gauge", "Routers in the network database"),
     ("known_floodfills", "floodfills", "gauge", "Floodfills among them"),
     ("links", "links", "gauge", "Connections with other routers"),
+    ("links_inbound", "links_inbound", "gauge", "Connections that others made"),
+    ("links_outbound", "links_outbound", "gauge", "Connections that this router made"),
+    ("links_evicted_total", "links_evicted", "counter", "Connections closed to make room"),
     ("transit_tunnels", "transit_tunnels", "gauge", "Tunnels of others through this router"),
     ("transit_accepted_total", "transit_accepted", "counter", "Such tunnels since the start"),
     ("tunnel_builds_total", "builds_started", "counter", "Tunnels that were tried to build"),
     ("tunnel_builds_succeeded_total", "builds_succeeded", "counter", "Those that came about"),
     ("received_bytes_total", "bytes_received", "counter", "Bytes from other routers"),
     ("sent_bytes_total", "bytes_sent", "counter", "Bytes to other routers"),
+    ("descriptors", "descriptors", "gauge", "File descriptors in use"),
+    ("descriptors_limit", "descriptors_limit", "gauge", "File descriptors this process may use"),
     ("clock_skew_seconds", "clock_skew_s", "gauge", "Clocks of other routers minus ours"),
 )
 _TUNNEL = (
@@ -66,6 +71,12 @@ def render(status: Mapping[str, Any]) -> str:
     router = status["router"]
     for name, key, kind, text in _ROUTER:
         _figure(lines, f"i2ptunnel_router_{name}", kind, text, [("", router.get(key))])
+    refused = [
+        (f'{{reason="{_escaped(reason)}"}}', count)
+        for reason, count in sorted(router.get("links_refused", {}).items())
+    ]
+    name, text = "i2ptunnel_router_links_refused_total", "Inbound connections closed at once"
+    _figure(lines, name, "counter", text, refused)
     labels = [
         (f'{{tunnel="{_escaped(tunnel["name"])}",type="{tunnel["type"]}"}}', tunnel)
         for tunnel in status["tunnels"]

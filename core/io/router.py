@@ -22,6 +22,7 @@ from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.io.alarm import Alarm
 from core.io.database import Database
+from core.io.descriptors import DescriptorBudget, count_open
 from core.io.files import (
     DataDirectoryLock,
     FileFault,
@@ -33,6 +34,7 @@ from core.io.files import (
     write_atomic,
 )
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
+from core.io.listeners import ListenerStore
 from core.io.proxy import Proxy
 from core.io.session import ClientSession
 from core.io.system import SystemEntropy, SystemWallClock
@@ -48,6 +50,7 @@ KEY_FILE = "router.keys"
 INFO_FILE = "router.info"
 DATABASE_FILE = "state.sqlite"
 SAVE_INTERVAL_S = 5.0
+GOODBYE_S = 0.6
 _KEY_FILE_BYTES = (400, 2000)
 _PORT_FIRST, _PORT_COUNT = 9000, 22000
 _PORT_SPACE, _PORT_NAME = "router", b"port"
@@ -64,6 +67,13 @@ class RouterStatus:
     routers: int
     floodfills: int
     links: int
+    links_inbound: int
+    links_outbound: int
+    links_evicted: int
+    links_refused: dict[str, int]
+    """Inbound connections that were closed at once, by reason."""
+    descriptors: int
+    descriptors_limit: int
     exploratory_inbound: int
     exploratory_outbound: int
     builds_started: int
@@ -78,8 +88,11 @@ class RouterStatus:
 class Router:
     """One I2P router. ``start`` it, open sessions, ``stop`` it; all from one event loop."""
 
-    def __init__(self, config: RouterConfig) -> None:
+    def __init__(self, config: RouterConfig, listeners: ListenerStore | None = None) -> None:
+        """``listeners`` keeps the listening socket over a restart, if there is such a place."""
         self.config = config
+        self.descriptors = DescriptorBudget.of_process()
+        self._listener_store = listeners
         self._lock = DataDirectoryLock(config.data_dir)
         self._sessions: dict[ClientEngine, ClientSession] = {}
         self._saver: asyncio.TimerHandle | None = None
@@ -113,7 +126,13 @@ class Router:
             self._started_at = self.now()
             port = self._port = self._choose_port()
             self._engine = RouterEngine(
-                config, keys, port, self._wall, self._entropy, self._started_at
+                config,
+                keys,
+                port,
+                self._wall,
+                self._entropy,
+                self._started_at,
+                self.descriptors.link_limits(),
             )
             self._engine.netdb.load_routers(self._stored_routers())
             is_any = config.bind in ("0.0.0.0", "::")
@@ -124,8 +143,7 @@ class Router:
                 proxy=None if config.ntcp2_proxy is None else Proxy.parse(config.ntcp2_proxy),
             )
             self._alarm = Alarm(self._loop, self._tcp.schedule)
-            if config.ntcp2_proxy is None:
-                await self._tcp.start(config.bind, port)
+            await self._listen(port)
         except BaseException:
             self._database.close()
             self._lock.release()
@@ -150,11 +168,27 @@ class Router:
         self._engine.stop_transit()
         if self._saver is not None:
             self._saver.cancel()
-        await self._tcp.stop()
-        self._alarm.cancel()
-        self._save_changes()
-        self._database.close()
-        self._lock.release()
+        try:
+            await self._tcp.stop(GOODBYE_S, keep_listeners=True)
+            self._alarm.cancel()
+            self._save_changes()
+            self._database.close()
+        finally:
+            self._tcp.close_listeners()
+            self._lock.release()
+
+    async def _listen(self, port: int) -> None:
+        """Listen, on the socket of an earlier process if it is the right one."""
+        store, bind = self._listener_store, self.config.bind
+        is_listening = self.config.ntcp2_proxy is None
+        inherited = None
+        if store is not None:
+            inherited = await store.take(bind if is_listening else None, port)
+        if not is_listening:
+            return
+        await self._tcp.start(bind, port, inherited=inherited)
+        if store is not None:
+            store.keep(self._tcp.listeners)
 
     # What applications use
 
@@ -227,6 +261,12 @@ class Router:
             routers=engine.netdb.router_count,
             floodfills=engine.netdb.floodfill_count,
             links=engine.links.connected_count,
+            links_inbound=engine.links.inbound_count,
+            links_outbound=engine.links.outbound_count,
+            links_evicted=engine.links.stats.links_evicted,
+            links_refused=dict(engine.links.stats.refused),
+            descriptors=count_open(),
+            descriptors_limit=self.descriptors.limit,
             exploratory_inbound=len(exploratory.live_inbound(now)) if exploratory else 0,
             exploratory_outbound=len(exploratory.live_outbound(now)) if exploratory else 0,
             builds_started=engine.tunnels.builder.started,

@@ -44,7 +44,29 @@ _BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
 #: Linux only
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _RESET = struct.pack("ii", 1, 0)
+WARN_INTERVAL_S = 60.0
+#: Connections that are closing and have something left to write; the oldest goes first.
+LINGERING_MAX = 64
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+#: Errors of accept() after which the next one may be sound.
+_GONE_CALLER = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.EINTR}
+#: Errors of a dial that say nothing about the peer: no descriptors, no memory, no free port, no
+#: route, a firewall of our own.
+_LOCAL_FAULTS = {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+    errno.EADDRNOTAVAIL,
+    errno.EADDRINUSE,
+    errno.EAGAIN,
+    errno.ENETUNREACH,
+    errno.ENETDOWN,
+    errno.EACCES,
+    errno.EPERM,
+}
+#: Nobody answered: either end's fault.
+_SILENCE = {errno.EHOSTUNREACH, errno.ETIMEDOUT}
 
 
 class _Socket:
@@ -61,6 +83,21 @@ class _Socket:
         self.is_writing = False
         self.is_paused = False
         self.is_closing = False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        listener.listen(LISTEN_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 class TcpTransport:
@@ -90,6 +127,8 @@ class TcpTransport:
         self._dialing: dict[LinkId, socket.socket] = {}
         self._requests: dict[LinkId, ProxyRequest] = {}
         self._listeners: list[socket.socket] = []
+        self._lingering: dict[_Socket, None] = {}
+        self._warned_at = float("-inf")
         self._read_buffer = memoryview(bytearray(READ_BYTES))
         self._reserve: int | None = None
         self._is_scheduled = False
@@ -106,40 +145,39 @@ class TcpTransport:
         """Open connections and dials."""
         return len(self._sockets) + len(self._dialing)
 
-    async def start(self, host: str | None = None, port: int = 0) -> int:
+    async def start(
+        self, host: str | None = None, port: int = 0, *, inherited: socket.socket | None = None
+    ) -> int:
         """Listen on a numeric address; call again for another family. Returns the port.
 
-        Without ``host`` nothing is listened on; dialling works either way. OSError if the address
-        cannot be bound.
+        ``inherited``: a socket that listens there already, kept over a restart. Without ``host``
+        nothing is listened on; dialling works either way. OSError if the address cannot be bound.
         """
         if host is None:
             return 0
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.setblocking(False)
-            listener.bind((host, port))
-            listener.listen(LISTEN_BACKLOG)
-        except OSError:
-            listener.close()
-            raise
+        listener = _listen(host, port) if inherited is None else inherited
+        listener.setblocking(False)
         self._listeners.append(listener)
-        if self._reserve is None:
-            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._reopen_reserve()
         self._loop.add_reader(listener.fileno(), self._on_acceptable, listener)
         return int(listener.getsockname()[1])
 
-    async def stop(self, timeout_s: float = 1.0) -> None:
-        """Say goodbye to every peer, wait shortly for it to leave, and close everything."""
+    @property
+    def listeners(self) -> tuple[socket.socket, ...]:
+        """The listening sockets."""
+        return tuple(self._listeners)
+
+    async def stop(self, timeout_s: float = 1.0, *, keep_listeners: bool = False) -> None:
+        """Say goodbye to every peer, wait shortly for it to leave, and close everything.
+
+        Who calls meanwhile waits in the backlog of the listeners, which close last, or stay open
+        with ``keep_listeners`` until :meth:`close_listeners`. Java bans a router for nine minutes
+        whose port refuses it; the next process answers if it inherits the listening socket.
+        """
         if self._is_stopped:
             return
         for listener in self._listeners:
             self._loop.remove_reader(listener.fileno())
-            listener.close()
-        self._listeners.clear()
         self._links.shutdown(self._loop.time())
         self._wake()
         deadline = self._loop.time() + timeout_s
@@ -159,6 +197,14 @@ class TcpTransport:
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None
+        if not keep_listeners:
+            self.close_listeners()
+
+    def close_listeners(self) -> None:
+        """The last thing to do; harmless the second time."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
 
     def schedule(self) -> None:
         """Run ``on_wakeup`` and flush soon; any number of calls in between cost one pass."""
@@ -226,12 +272,12 @@ class TcpTransport:
         for _ in range(ACCEPTS_PER_WAKEUP):
             try:
                 sock, address = listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            except BlockingIOError:
                 break
             except OSError as error:
-                if error.errno not in _OUT_OF_RESOURCES:
-                    raise
-                self._shed_accept(listener)
+                if error.errno in _GONE_CALLER:
+                    continue
+                self._shed_accept(listener, error)
                 break
             link = self._links.accepted(address[0], self._loop.time())
             if link is None:
@@ -240,30 +286,40 @@ class TcpTransport:
                 self._open(link, sock)
         self.schedule()
 
-    def _shed_accept(self, listener: socket.socket) -> None:
+    def _shed_accept(self, listener: socket.socket, error: OSError) -> None:
         """Out of descriptors: free the reserve, turn one caller away, and rest for a while.
 
         Without this the listener would stay readable and the loop would spin.
         """
-        logger.warning("out of file descriptors or memory for connections, pausing")
+        now = self._loop.time()
+        self._links.stats.refused["descriptors"] += 1
+        self._warn_of_shortage(error)
+        self._links.free_descriptors(now)
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None
             with contextlib.suppress(OSError):
                 listener.accept()[0].close()
+            self._reopen_reserve()
         self._loop.remove_reader(listener.fileno())
         self._later(ACCEPT_PAUSE_S, lambda: self._rearm(listener))
 
     def _rearm(self, listener: socket.socket) -> None:
         if self._is_stopped or listener.fileno() < 0:
             return
-        if self._reserve is None:
-            try:
-                self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-            except OSError:
-                self._later(ACCEPT_PAUSE_S, lambda: self._rearm(listener))
-                return
+        self._reopen_reserve()
         self._loop.add_reader(listener.fileno(), self._on_acceptable, listener)
+
+    def _reopen_reserve(self) -> None:
+        if self._reserve is None:
+            with contextlib.suppress(OSError):
+                self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _warn_of_shortage(self, error: OSError) -> None:
+        now = self._loop.time()
+        if now - self._warned_at >= WARN_INTERVAL_S:
+            self._warned_at = now
+            logger.warning("connections of the router: %s", (error.strerror or "?").lower())
 
     def _open(self, link: LinkId, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -280,28 +336,25 @@ class TcpTransport:
         if self._proxy is not None:
             host, port = self._proxy.host, self._proxy.port
         is_ipv6 = ":" in host
+        error: OSError | None = None
+        sock: socket.socket | None = None
         try:
             sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
-        except OSError as error:
-            is_local = error.errno in _OUT_OF_RESOURCES
-            self._links.dial_failed(link, self._loop.time(), is_local)
-            return
-        try:
             sock.setblocking(False)
             source = self._source_hosts.get(is_ipv6)
             if source is not None and self._proxy is None:
                 with contextlib.suppress(OSError):
                     sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
                 sock.bind((source, 0))
-            error_number = sock.connect_ex((host, port))
-        except OSError as error:
-            logger.debug("dial failed: %s", error)
-            sock.close()
-            self._links.dial_failed(link, self._loop.time(), error.errno == errno.EADDRNOTAVAIL)
-            return
-        if error_number not in (0, errno.EINPROGRESS):
-            sock.close()
-            self._links.dial_failed(link, self._loop.time(), self._proxy is not None)
+            number = sock.connect_ex((host, port))
+            if number not in (0, errno.EINPROGRESS):
+                error = OSError(number, os.strerror(number))
+        except OSError as failure:
+            error = failure
+        if error is not None or sock is None:
+            if sock is not None:
+                sock.close()
+            self._tell_failure(link, 0 if error is None else error.errno or 0)
             return
         self._dialing[link] = sock
         if self._proxy is not None:
@@ -313,8 +366,11 @@ class TcpTransport:
         self._loop.remove_writer(sock.fileno())
         error_number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         request = self._requests.get(link)
-        if error_number:
-            self._fail_dial(link, is_proxys=request is not None)
+        if error_number and request is None:
+            self._abandon_dial(link)
+            self._tell_failure(link, error_number)
+        elif error_number:
+            self._fail_dial(link, is_proxys=True)
         elif request is None:
             self._finish_dial(link)
         elif self._send_request(sock, request):
@@ -355,6 +411,16 @@ class TcpTransport:
         self._requests.pop(link, None)
         self._open(link, self._dialing.pop(link))
         self._links.dialed(link, self._loop.time())
+
+    def _tell_failure(self, link: LinkId, number: int) -> None:
+        """connect() said why a dial failed."""
+        now = self._loop.time()
+        logger.debug("dial failed: %s", os.strerror(number))
+        if number in _OUT_OF_RESOURCES:
+            self._warn_of_shortage(OSError(number, os.strerror(number)))
+            self._links.free_descriptors(now)
+        is_local = number in _LOCAL_FAULTS or self._proxy is not None
+        self._links.dial_failed(link, now, is_local, is_silent=number in _SILENCE)
 
     def _fail_dial(self, link: LinkId, *, is_proxys: bool) -> None:
         self._abandon_dial(link)
@@ -471,10 +537,14 @@ class TcpTransport:
             return
         self._read_off(sock)
         sock.is_closing = True
+        self._lingering[sock] = None
+        if len(self._lingering) > LINGERING_MAX:
+            self._drop(next(iter(self._lingering)), is_abort=True)
         self._later(LINGER_S, lambda: self._drop(sock, is_abort=True))
 
     def _drop(self, sock: _Socket, is_abort: bool) -> None:
         """Close the socket; harmless the second time."""
+        self._lingering.pop(sock, None)
         if sock.socket.fileno() < 0:
             return
         self._read_off(sock)

@@ -12,12 +12,15 @@ from enum import Enum
 
 from core.base.errors import DecodeError
 from core.peers.record import RECORD_BYTES, PeerRecord
+from core.peers.silence import AVOIDED_S, SilenceWatch
 
 RECORDS_MAX = 20_000
 BANS_MAX = 10_000
 _HASH_BYTES = 32
 _FAST_RTT_S = 0.25
 _FAST_ACCEPTED_MIN = 2.0
+#: A neighbour is suspected before the hops behind it.
+_NEIGHBOUR_DOUBT = 2.0
 
 
 class Tier(Enum):
@@ -38,6 +41,7 @@ class PeerBook:
         self._records_max = records_max
         self._connected: set[bytes] = set()
         self._bans: dict[bytes, tuple[float, str]] = {}
+        self._silence = SilenceWatch()
 
     # Experience
 
@@ -52,23 +56,72 @@ class PeerBook:
         """The link is gone, whatever the reason."""
         self._connected.discard(router_hash)
 
-    def note_connect_failed(self, router_hash: bytes, now: float) -> None:
-        """No link could be made."""
+    def note_connect_failed(
+        self, router_hash: bytes, now: float, *, is_peers_fault: bool = True
+    ) -> None:
+        """No link could be made; ``is_peers_fault``: and that says something new about it."""
         self._connected.discard(router_hash)
-        self._record(router_hash, now).note_connect_failed(now)
+        if is_peers_fault:
+            self._record(router_hash, now).note_connect_failed(now)
 
-    def note_build(self, hops: Sequence[bytes], codes: Sequence[int] | None, now: float) -> None:
-        """A build ended: the hops' codes in path order, or None if no answer came."""
+    def forgive_connect_failures(self) -> None:
+        """Our own network was down: who could not be reached may be tried at once."""
+        for record in self._records.values():
+            record.forgive_connect_failures()
+
+    def note_build(
+        self,
+        hops: Sequence[bytes],
+        codes: Sequence[int] | None,
+        now: float,
+        neighbour: bytes | None = None,
+        elapsed_s: float = 0.0,
+    ) -> None:
+        """A build ended: the hops' codes in path order, or None if no answer came.
+
+        ``hops``: all that may have lost it, perhaps none. ``neighbour``: the one of them that has a
+        link to us, if the build was given to it; ``elapsed_s``: how long the build took.
+        """
         if codes is None:
-            for router_hash in hops:
-                self._record(router_hash, now).note_lost(1 / len(hops), now)
+            self._note_lost_build(hops, neighbour, now - elapsed_s, now)
             return
+        if neighbour is not None:
+            self._silence.answered(neighbour, now)
+            self._record(neighbour, now).silent_until = 0.0
         for router_hash, code in zip(hops, codes, strict=True):
             record = self._record(router_hash, now)
             if code:
                 record.note_declined(now)
             else:
                 record.note_accepted(now)
+
+    def _note_lost_build(
+        self, hops: Sequence[bytes], neighbour: bytes | None, started_at: float, now: float
+    ) -> None:
+        """Blame the hops, those most that lose most; or the neighbour alone if it is silent."""
+        doubts = {one: self._doubt(one, one == neighbour, now) for one in hops}
+        doubt = sum(doubts.values())
+        shares = {one: doubts[one] / doubt for one in hops}
+        for router_hash, share in shares.items():
+            self._record(router_hash, now).note_lost(share, now)
+        if neighbour is None or not self._silence.unanswered(neighbour, shares, started_at, now):
+            return
+        silent = self._record(neighbour, now)
+        silent.silent_until = now + AVOIDED_S
+        for blamed in self._silence.take_blame(neighbour, now):
+            for router_hash, share in blamed.items():
+                record = self._records.get(router_hash)
+                if record is not None and record is not silent:
+                    record.take_back_loss(share)
+
+    def _doubt(self, router_hash: bytes, is_neighbour: bool, now: float) -> float:
+        """How likely, relative to others, a router is the one that lost a build."""
+        record = self._record(router_hash, now)
+        record.fade(now)
+        answered = record.accepted + record.declined
+        doubt = (record.lost + 0.5) / (record.lost + answered + 1)
+        run = self._silence.run(router_hash) if is_neighbour else record.loss_streak
+        return doubt * (1 + run) * (_NEIGHBOUR_DOUBT if is_neighbour else 1.0)
 
     def note_test(self, hops: Sequence[bytes], rtt_s: float | None, now: float) -> None:
         """A tunnel test passed these hops, or was lost among them (None)."""
@@ -120,7 +173,7 @@ class PeerBook:
             return True
         if record.unreachable_until > now and router_hash not in self._connected:
             return False
-        return record.paused_until <= now
+        return record.paused_until <= now and record.silent_until <= now
 
     def weight(self, router_hash: bytes, now: float) -> float:
         """Relative chance of being chosen, 0.02 to 3; an unknown router is 1."""

@@ -40,6 +40,7 @@ class PeerRecord:
         "loss_streak",
         "lost",
         "paused_until",
+        "silent_until",
         "touched_at",
         "unreachable_until",
     )
@@ -56,6 +57,8 @@ class PeerRecord:
         """Round trip that the router adds to a tunnel test."""
         self.handshake_s: float | None = None
         self.paused_until = 0.0
+        self.silent_until = 0.0
+        """As our neighbour it lets builds vanish; see core/peers/silence.py."""
         self.unreachable_until = 0.0
         self.touched_at = now
         self._faded_at = now
@@ -95,6 +98,13 @@ class PeerRecord:
             pause = min(LOSS_PAUSE_S * 2**over, LOSS_PAUSE_MAX_S)
             self.paused_until = max(self.paused_until, now + pause)
 
+    def take_back_loss(self, share: float) -> None:
+        """A build was lost by another hop, as is known now."""
+        self.lost = max(0.0, self.lost - share)
+        self.loss_streak = max(0.0, self.loss_streak - share)
+        if self.loss_streak < LOSS_STREAK_MIN and not self.decline_streak:
+            self.paused_until = 0.0
+
     def note_test(self, share: float, hop_rtt_s: float | None, now: float) -> None:
         """A tunnel test passed (its round trip for each hop) or was lost (None)."""
         self._touch(now)
@@ -117,6 +127,11 @@ class PeerRecord:
         pause = min(CONNECT_PAUSE_S * 2**self.connect_failures, CONNECT_PAUSE_MAX_S)
         self.connect_failures = min(self.connect_failures + 1, 16)
         self.unreachable_until = now + pause
+
+    def forgive_connect_failures(self) -> None:
+        """They were not its fault."""
+        self.connect_failures = 0
+        self.unreachable_until = 0.0
 
     @property
     def rate(self) -> float:

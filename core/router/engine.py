@@ -20,7 +20,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
@@ -55,9 +54,11 @@ from core.router.errands import Errands
 from core.router.identity import RouterKeys, build_router_info
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_name
 from core.router.post import Post
+from core.router.stats import RouterStats
 from core.transport import events as link_events
 from core.transport.links import Links
 from core.transport.local import LocalRouter
+from core.transport.records import LinkLimits
 from core.tunnel import events as tunnel_events
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.manager import TunnelManager
@@ -75,16 +76,6 @@ SKEW_SAMPLES = 15
 GARLIC_HEADER_BYTES = STANDARD_HEADER_BYTES + 4
 
 
-@dataclass(slots=True)
-class RouterStats:
-    """What the engine dropped, by reason."""
-
-    malformed: int = 0
-    expired: int = 0
-    unknown_type: int = 0
-    forbidden: int = 0
-
-
 class RouterEngine:
     """See the module. ``port``: where NTCP2 listens, 0 if it does not."""
 
@@ -96,6 +87,7 @@ class RouterEngine:
         wall: WallClock,
         entropy: Entropy,
         now: float,
+        link_limits: LinkLimits | None = None,
     ) -> None:
         self.config = config
         self.keys = keys
@@ -120,6 +112,7 @@ class RouterEngine:
             entropy,
             config.network_id,
             self._find_router,
+            limits=link_limits,
             private_addresses=config.allow_private_addresses,
             outbound_bytes_s=float(config.outbound_bytes_s),
             inbound_bytes_s=float(config.inbound_bytes_s),
@@ -331,9 +324,10 @@ class RouterEngine:
                     self.tunnels.note_peer_failed(router_hash, now)
             case link_events.PeerFailed(router_hash, reason, dropped):
                 logger.debug("peer failed: %s, %d messages dropped", reason, dropped)
-                self.peers.note_connect_failed(router_hash, now)
+                is_its = event.is_peers_fault
+                self.peers.note_connect_failed(router_hash, now, is_peers_fault=is_its)
                 self.netdb.router_failed(router_hash, now)
-                self.tunnels.note_peer_failed(router_hash, now)
+                self.tunnels.note_peer_failed(router_hash, now, is_peers_fault=is_its)
             case link_events.SkewMeasured(seconds):
                 self.skews.append(seconds)
 
@@ -527,8 +521,8 @@ class RouterEngine:
                     self._on_leases_changed(owner, now)
                 case tunnel_events.TunnelReady(owner) | tunnel_events.TunnelLost(owner):
                     self._on_tunnels_changed(owner)
-                case tunnel_events.BuildFinished():
-                    self.peers.note_build(event.hops, event.codes, now)
+                case tunnel_events.BuildFinished(_, _, hops, codes, elapsed_s, neighbour):
+                    self.peers.note_build(hops, codes, now, neighbour, elapsed_s)
                 case tunnel_events.TunnelTested(_, hops, rtt_s):
                     self.peers.note_test(hops, rtt_s, now)
                 case tunnel_events.RoutersWanted(_, wanted):

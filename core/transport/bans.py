@@ -1,13 +1,12 @@
-"""Whom not to talk to, and until when: bans of routers and addresses, back-off after failures.
+"""Whom not to talk to, and until when: bans of routers, back-off after failures.
 
-All three tables are bounded; when one is full the entry that was touched longest ago goes first.
+Both tables are bounded; when one is full the entry that was touched longest ago goes first.
 """
 
 from __future__ import annotations
 
 BANS_MAX = 4096
 BACKOFFS_MAX = 4096
-SUSPECTS_MAX = 4096
 
 
 class BanList:
@@ -81,6 +80,17 @@ class Backoff:
             del self._entries[next(iter(self._entries))]
         self._entries[key] = (count + 1, until)
 
+    def pause(self, key: bytes, until: float) -> None:
+        """Do not try ``key`` before then, for a reason that is not its own."""
+        count, known = self._entries.pop(key, (0, 0.0))
+        if not count and len(self._entries) >= BACKOFFS_MAX:
+            del self._entries[next(iter(self._entries))]
+        self._entries[key] = (count, max(known, until))
+
+    def clear(self) -> None:
+        """Everybody may be tried again."""
+        self._entries.clear()
+
     def until(self, key: bytes, now: float) -> float | None:
         """When ``key`` may be tried again, or None if now."""
         entry = self._entries.get(key)
@@ -95,30 +105,3 @@ class Backoff:
         over = [k for k, (_, until) in self._entries.items() if now >= until + self._pause_max_s]
         for key in over:
             del self._entries[key]
-
-
-class SuspectCounter:
-    """Counts failed handshakes per address in a window, to tell a probe from an accident."""
-
-    __slots__ = ("_counts", "_window_s")
-
-    def __init__(self, window_s: float = 600.0) -> None:
-        self._counts: dict[str, tuple[int, float]] = {}
-        self._window_s = window_s
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def note(self, address: str, now: float) -> int:
-        """How often ``address`` failed in the current window, this time included."""
-        count, started_at = self._counts.pop(address, (0, now))
-        if now - started_at >= self._window_s:
-            count, started_at = 0, now
-        if len(self._counts) >= SUSPECTS_MAX:
-            del self._counts[next(iter(self._counts))]
-        self._counts[address] = (count + 1, started_at)
-        return count + 1
-
-    def forget(self, address: str) -> None:
-        """The address behaved after all."""
-        self._counts.pop(address, None)

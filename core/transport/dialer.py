@@ -21,6 +21,8 @@ DIAL_WAIT_MAX_S = 20.0
 #: then, so a second try before that is lost for certain.
 HANDSHAKE_BACKOFF_S = 40.0
 DIAL_BACKOFF_S = 10.0
+#: After a failure that is not the peer's: for want of descriptors, or of a network.
+LOCAL_BACKOFF_S = 1.0
 SKEW_BACKOFF_S = 120.0
 PUBLIC_NETWORK_ID = 2
 
@@ -37,10 +39,8 @@ class Dialer:
         *,
         ipv4: bool,
         ipv6: bool,
-        private_addresses: bool | None,
+        private_addresses: bool,
     ) -> None:
-        if private_addresses is None:
-            private_addresses = network_id != PUBLIC_NETWORK_ID
         self.backoff = Backoff()
         self.active: set[str] = set()
         self._network_id = network_id
@@ -92,14 +92,18 @@ class Dialer:
             self._waiting.remove(peer)
         return late
 
-    def take_ready(self) -> Iterator[tuple[Peer, RouterInfo | None, Ntcp2Address | None]]:
+    def take_ready(
+        self, room: int
+    ) -> Iterator[tuple[Peer, RouterInfo | None, Ntcp2Address | None]]:
         """Take peers off the queue whose turn has come; their address is then ``active``.
+
+        At most ``room`` of them have an address.
 
         Without an address the router has none any more. Peers whose address is being dialled
         already keep their place.
         """
         blocked: list[Peer] = []
-        while self._waiting and len(self.active) < self._limits.dials_max:
+        while self._waiting and room > 0 and len(self.active) < self._limits.dials_max:
             peer = self._waiting.popleft()
             router_info = self._find_router(peer.hash)
             address = self._address(router_info) if router_info is not None else None
@@ -109,5 +113,6 @@ class Dialer:
                 blocked.append(peer)
             else:
                 self.active.add(address.host)
+                room -= 1
                 yield peer, router_info, address
         self._waiting.extendleft(reversed(blocked))

@@ -38,17 +38,26 @@ class PeerDisconnected:
     reason: str
 
 
+_NOT_THE_PEERS = frozenset(("banned", "backoff", "busy", "closed", "local"))
+
+
 @dataclass(slots=True)
 class PeerFailed:
     """A router could not be reached; ``messages_dropped`` messages for it are lost.
 
     ``reason`` is one of: ``no_router_info``, ``no_address``, ``banned``, ``backoff``, ``busy``,
-    ``dial_failed``, ``timeout``, ``handshake_failed``, ``clock_skew``, ``closed``.
+    ``dial_failed``, ``timeout``, ``handshake_failed``, ``clock_skew``, ``closed``, ``local`` (we
+    have no descriptors, no memory or no network).
     """
 
     router_hash: bytes
     reason: str
     messages_dropped: int
+
+    @property
+    def is_peers_fault(self) -> bool:
+        """False if the failure says nothing, or nothing new, about the router."""
+        return self.reason not in _NOT_THE_PEERS
 
 
 @dataclass(slots=True)

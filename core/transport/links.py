@@ -19,26 +19,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from core.base.errors import DecodeError, LocalError
+from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
 from core.data.router_info import RouterInfo
-from core.transport.addresses import source_key
 from core.transport.bans import BanList
 from core.transport.dialer import (
-    DIAL_BACKOFF_S,
-    DIAL_TIMEOUT_S,
     HANDSHAKE_BACKOFF_S,
+    PUBLIC_NETWORK_ID,
     SKEW_BACKOFF_S,
     Dialer,
 )
 from core.transport.events import (
     Close,
-    Dial,
     LinkId,
     MessagesReceived,
     PeerConnected,
     PeerDisconnected,
-    PeerFailed,
     RouterInfoReceived,
     SkewMeasured,
 )
@@ -55,13 +51,13 @@ from core.transport.ntcp2.connection import (
     RouterInfoBlock,
     State,
 )
+from core.transport.outbound import TICK_BUSY_S, OutboundLinks
 from core.transport.outbox import Outbox
 from core.transport.records import Link, LinkLimits, Peer
-from core.transport.table import LinkTable
+from core.transport.stats import LinkStats
 
 logger = logging.getLogger("core.transport")
 
-TICK_BUSY_S = 1.0
 TICK_IDLE_S = 10.0
 CROWDED_IDLE_S = 30.0
 #: Java and i2pd answer a message 3 they refuse at once.
@@ -72,7 +68,7 @@ SPARE_IDLE_VARIANCE_S = 10
 BANNED_BY_PEER_S = 2 * 3600.0
 
 
-class Links(LinkTable):
+class Links(OutboundLinks):
     """See the module. One instance for each router."""
 
     def __init__(
@@ -91,29 +87,35 @@ class Links(LinkTable):
         inbound_bytes_s: float | None = None,
     ) -> None:
         """``find_router`` answers from the netdb. ``private_addresses``: dial addresses that are
-        not global; by default on every network but the public one. Rates: None is no limit.
+        not global, and do not count by subnet; by default on every network but the public one.
+        Rates: None is no limit.
         """
-        super().__init__(limits or LinkLimits())
-        self.bans = BanList()
-        self._identity = identity
-        self._entropy = entropy
-        self._dialer = Dialer(
-            network_id,
-            find_router,
-            self.bans,
-            self._limits,
-            ipv4=ipv4,
-            ipv6=ipv6,
-            private_addresses=private_addresses,
-        )
-        self._gate = InboundGate(self._limits)
+        limits = limits or LinkLimits()
+        stats = LinkStats()
+        bans = BanList()
+        if private_addresses is None:
+            private_addresses = network_id != PUBLIC_NETWORK_ID
         bucket = TokenBucket(outbound_bytes_s) if outbound_bytes_s else None
-        self._outbox = Outbox(wall, self.stats, bucket)
+        super().__init__(
+            identity.hash,
+            limits,
+            stats,
+            bans,
+            Dialer(
+                network_id,
+                find_router,
+                bans,
+                limits,
+                ipv4=ipv4,
+                ipv6=ipv6,
+                private_addresses=private_addresses,
+            ),
+            InboundGate(limits, has_subnet_limits=not private_addresses),
+            Outbox(wall, stats, bucket),
+        )
+        self._entropy = entropy
         self._inbound = TokenBucket(inbound_bytes_s) if inbound_bytes_s else None
-        self._context = Context(identity, network_id, wall, entropy, find_router, self.stats)
-        self._tick_at: float | None = None
-        self._is_closing = False
-        self._now = 0.0
+        self._context = Context(identity, network_id, wall, entropy, find_router, stats)
 
     # For the router: sending and asking
 
@@ -194,23 +196,31 @@ class Links(LinkTable):
     def accepted(self, remote_address: str, now: float) -> LinkId | None:
         """A TCP connection came in from this numeric address; None means close it at once."""
         self._now = now
-        host_key = source_key(remote_address)
-        if self._is_closing or self.is_full or not self._gate.may_accept(host_key, now):
-            self.stats.accepts_refused += 1
+        decision: tuple[str | None, list[Link]] = ("shutdown", [])
+        if not self._is_closing:
+            decision = self._gate.admit(remote_address, now)
+        refusal, victims = decision
+        for victim in victims:
+            self._evict(victim, now)
+        if refusal is not None:
+            self.stats.refused[refusal] += 1
             return None
-        crowding = self._gate.crowding()
-        if crowding is not None:
-            self.stats.handshakes_in_failed += 1
-            self._abort(crowding)
-        link = self._new_link(host_key, False, now)
+        link = self._new_link(remote_address, False, now)
+        self._gate.began(link, remote_address, now)
         link.connection = Connection.accept(self._context, now)
-        self._gate.began(link)
         return link.id
+
+    def free_descriptors(self, now: float) -> None:
+        """The system has no descriptors left: give up the link that is worth least, if any."""
+        victim = self._gate.idlest(now)
+        if victim is not None:
+            self._evict(victim, now)
 
     def dialed(self, link_id: LinkId, now: float) -> None:
         """The TCP connection of a Dial command is up."""
         self._now = now
         link = self._links.get(link_id)
+        self._heard_at = now
         if link is None or link.peer is None or link.address is None or link.address.iv is None:
             self._commands.append(Close(link_id, True))
             return
@@ -224,23 +234,13 @@ class Links(LinkTable):
             return
         self._outbox.mark(link)
 
-    def dial_failed(self, link_id: LinkId, now: float, is_local: bool = False) -> None:
-        """The TCP connection of a Dial command could not be made.
-
-        ``is_local``: through no fault of the peer, e.g. for lack of file descriptors.
-        """
-        self._now = now
-        link = self._links.get(link_id)
-        if link is not None:
-            self.stats.dials_failed += 1
-            self._fail_dial(link, "dial_failed", 0.0 if is_local else DIAL_BACKOFF_S, now)
-
     def receive_data(self, link_id: LinkId, data: bytes | memoryview, now: float) -> None:
         """Bytes read from a socket; ``data`` may be a view that is reused after the call."""
         self._now = now
         link = self._links.get(link_id)
         if link is None or link.connection is None:
             return
+        self._heard_at = now
         size = len(data)
         self.stats.bytes_received += size
         if self._inbound is not None:
@@ -326,14 +326,13 @@ class Links(LinkTable):
         if self._tick_at is None or now < self._tick_at:
             return
         is_busy = False
-        is_crowded = self.is_crowded
+        is_crowded = {side: self._is_crowded(is_outbound=side) for side in (False, True)}
         for link in list(self._links.values()):
-            is_busy |= self._check_link(link, now, is_crowded)
+            is_busy |= self._check_link(link, now, is_crowded[link.is_outbound])
         for peer in self._dialer.expired(now):
             self._give_up(peer, "busy")
         self._start_dials(now)
         self.bans.expire(now)
-        self._gate.bans.expire(now)
         self._dialer.backoff.expire(now)
         self._tick_at = None
         if self._links or self._dialer.has_waiting:
@@ -345,9 +344,7 @@ class Links(LinkTable):
         connection = link.connection
         if connection is None:
             if now >= link.deadline:
-                self._commands.append(Close(link.id, True))
-                self.stats.dials_failed += 1
-                self._fail_dial(link, "timeout", DIAL_BACKOFF_S, now)
+                self._time_out_dial(link, now)
             return True
         peer = link.peer
         is_spare = peer is not None and peer.spare is link
@@ -365,77 +362,6 @@ class Links(LinkTable):
         elif connection.output:
             self._outbox.mark(link)
         return is_spare or not connection.is_established
-
-    def _arm(self, now: float) -> None:
-        soon = now + TICK_BUSY_S
-        if self._tick_at is None or self._tick_at > soon:
-            self._tick_at = soon
-
-    # Dialling
-
-    def _add_dialled_peer(self, router_hash: bytes, count: int, now: float) -> Peer | None:
-        """A peer that waits for its dial, or None after a PeerFailed event."""
-        if router_hash == self._identity.hash:
-            raise LocalError("a router has no link to itself")
-        if self._is_closing:
-            failure: str | None = "closed"
-        elif self.is_full:
-            failure = "busy"
-        else:
-            failure = self._dialer.refusal(router_hash, now)
-        if failure is not None:
-            self.stats.dropped_unreachable += count
-            self._events.append(PeerFailed(router_hash, failure, count))
-            return None
-        peer = self._add_peer(router_hash)
-        self._enqueue_dial(peer, now)
-        return peer
-
-    def _enqueue_dial(self, peer: Peer, now: float) -> None:
-        self._dialer.enqueue(peer, now)
-        self._arm(now)
-        self._start_dials(now)
-
-    def _start_dials(self, now: float) -> None:
-        for peer, router_info, address in list(self._dialer.take_ready()):
-            if router_info is None or address is None:
-                self._give_up(peer, "no_address")
-                continue
-            link = self._new_link(address.host, True, now)
-            link.address = address
-            link.peer = peer
-            peer.dial = link
-            peer.router_info = router_info
-            self._commands.append(Dial(link.id, address.host, address.port))
-
-    def _new_link(self, host_key: str, is_outbound: bool, now: float) -> Link:
-        self._arm(now)
-        return self._add_link(host_key, is_outbound, now + DIAL_TIMEOUT_S)
-
-    def _fail_dial(self, link: Link, reason: str, backoff_s: float, now: float) -> None:
-        """A dial or its handshake failed: the peer's messages are lost."""
-        peer = link.peer
-        self._remove_link(link)
-        if peer is None:
-            return
-        if backoff_s:
-            pause_s = self._dialer.backoff.failed(peer.hash, backoff_s, now)
-            logger.debug("%s: %s, next try in %.0f s", peer.hash.hex()[:8], reason, pause_s)
-        if peer.link is None:
-            self._give_up(peer, reason)
-        self._start_dials(now)
-
-    def _give_up(self, peer: Peer, reason: str) -> None:
-        """Forget a peer that never got a link."""
-        if self._peers.get(peer.hash) is not peer:
-            return
-        if peer.dial is not None:
-            self._abort(peer.dial)
-        self._dialer.remove(peer)
-        del self._peers[peer.hash]
-        count = peer.queue.clear()
-        self.stats.dropped_unreachable += count
-        self._events.append(PeerFailed(peer.hash, reason, count))
 
     # What connections report
 
@@ -507,7 +433,7 @@ class Links(LinkTable):
         router_hash = router_info.hash
         if (
             self.bans.reason(router_hash, now) is not None
-            or router_hash == self._identity.hash
+            or router_hash == self._own_hash
             or self._is_closing
         ):
             self.stats.handshakes_in_failed += 1
@@ -555,18 +481,6 @@ class Links(LinkTable):
             if end.is_remote and end.code == TerminationReason.BANNED:
                 self._dialer.backoff.hold(peer.hash, now + BANNED_BY_PEER_S)
             self._detach(link, end.reason, now)
-
-    def _abort(self, link: Link) -> None:
-        self._remove_link(link)
-        self._commands.append(Close(link.id, True))
-
-    def _remove_link(self, link: Link) -> None:
-        self._links.pop(link.id, None)
-        self._outbox.unmark(link)
-        self._gate.ended(link)
-        if link.is_outbound and link.peer is not None and link.peer.dial is link:
-            link.peer.dial = None
-            self._dialer.active.discard(link.host_key)
 
     def _detach(self, link: Link, reason: str, now: float) -> None:
         """The link is of no more use to its peer: fall back, redial or forget the peer."""

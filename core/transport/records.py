@@ -13,11 +13,19 @@ from core.transport.outqueue import OutQueue
 
 @dataclass(frozen=True, slots=True)
 class LinkLimits:
-    """Bounds of the tables and queues."""
+    """Bounds of the tables and queues; the descriptors of the process may make them smaller.
 
-    links_max: int = 3000
+    Inbound and outbound links are counted apart, so that callers never take the room of our own
+    dials. An address is an IPv4 address or an IPv6 /64, a subnet an IPv4 /24 or an IPv6 /48.
+    """
+
+    inbound_max: int = 2500
+    outbound_max: int = 1500
+    #: A network address translator may hide many routers, each with a link and a spare.
+    inbound_per_address_max: int = 64
+    inbound_per_subnet_max: int = 128
     handshakes_max: int = 256
-    handshakes_per_address_max: int = 8
+    handshakes_per_address_max: int = 32
     dials_max: int = 64
     dials_waiting_max: int = 1024
     queue_bytes_max: int = 2 * 1024 * 1024
@@ -30,9 +38,10 @@ class LinkLimits:
 class Link:
     """One socket. ``connection`` is None while TCP is being connected.
 
-    ``deadline``: when the dial is given up; for a spare the seconds of silence it may live.
-    ``is_pending``: counted by the inbound gate until its handshake is over. ``is_proven``: the
-    peer has shown that it accepted the handshake; Alice only learns that from Bob's first frame.
+    ``host_key`` and ``subnet_key``: under which names an inbound link is counted. ``deadline``:
+    when the dial is given up; for a spare the seconds of silence it may live. ``is_pending``:
+    counted by the inbound gate until its handshake is over. ``is_proven``: the peer has shown that
+    it accepted the handshake; Alice only learns that from Bob's first frame.
     """
 
     __slots__ = (
@@ -46,12 +55,14 @@ class Link:
         "is_pending",
         "is_proven",
         "peer",
+        "subnet_key",
         "was_established",
     )
 
     def __init__(self, link_id: LinkId, host_key: str, is_outbound: bool, deadline: float) -> None:
         self.id = link_id
         self.host_key = host_key
+        self.subnet_key = host_key
         self.is_outbound = is_outbound
         self.deadline = deadline
         self.is_paused = False

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class LinkStats:
-    """Totals since start. ``dropped_*`` count I2NP messages that were never written."""
+    """Totals since start. ``dropped_*`` count I2NP messages that were never written.
+
+    ``refused``: inbound connections that were closed at once, by reason: ``address`` and ``subnet``
+    (too many links), ``handshakes`` (too many at once), ``rate`` (too many in a short time),
+    ``full`` (no link may be given up for it), ``shutdown``, ``descriptors`` (the system has none).
+    ``links_evicted``: links that were closed to make room for others.
+    """
 
     bytes_received: int = 0
     bytes_sent: int = 0
@@ -19,7 +26,7 @@ class LinkStats:
     handshakes_out_failed: int = 0
     dials_failed: int = 0
     replays: int = 0
-    accepts_refused: int = 0
+    links_evicted: int = 0
     links_replaced: int = 0
     blocks_malformed: int = 0
     blocks_unknown: int = 0
@@ -29,3 +36,9 @@ class LinkStats:
     dropped_expired: int = 0
     dropped_malformed: int = 0
     dropped_unreachable: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def accepts_refused(self) -> int:
+        """Inbound connections that were closed at once, for whatever reason."""
+        return self.refused.total()

@@ -13,11 +13,12 @@ from core.transport.stats import LinkStats
 class LinkTable:
     """Rows and queues only; :mod:`core.transport.links` decides who changes them and when."""
 
-    def __init__(self, limits: LinkLimits) -> None:
-        self.stats = LinkStats()
+    def __init__(self, limits: LinkLimits, stats: LinkStats) -> None:
+        self.stats = stats
         self._limits = limits
         self._peers: dict[bytes, Peer] = {}
         self._links: dict[LinkId, Link] = {}
+        self._outbound_count = 0
         self._next_link_id = 1
         self._events: deque[Event] = deque()
         self._commands: list[Command] = []
@@ -56,14 +57,20 @@ class LinkTable:
         return commands
 
     @property
-    def is_full(self) -> bool:
-        """True if no link may be added."""
-        return len(self._links) >= self._limits.links_max
+    def outbound_count(self) -> int:
+        """Links that we dialled, and dials under way."""
+        return self._outbound_count
 
     @property
-    def is_crowded(self) -> bool:
-        """True above nine tenths of the bound: then links that idle go earlier."""
-        return len(self._links) * 10 >= self._limits.links_max * 9
+    def inbound_count(self) -> int:
+        """Links that others dialled, and handshakes under way."""
+        return len(self._links) - self._outbound_count
+
+    def _is_crowded(self, *, is_outbound: bool) -> bool:
+        """True above nine tenths of a direction's bound: then links that idle go earlier."""
+        if is_outbound:
+            return self._outbound_count * 10 >= self._limits.outbound_max * 9
+        return self.inbound_count * 10 >= self._limits.inbound_max * 9
 
     def _add_peer(self, router_hash: bytes) -> Peer:
         size = self._limits.dial_queue_bytes_max
@@ -75,7 +82,12 @@ class LinkTable:
         link = Link(self._next_link_id, host_key, is_outbound, deadline)
         self._next_link_id += 1
         self._links[link.id] = link
+        self._outbound_count += is_outbound
         return link
+
+    def _forget_link(self, link: Link) -> None:
+        if self._links.pop(link.id, None) is not None:
+            self._outbound_count -= link.is_outbound
 
     def _drop_queue(self, peer: Peer) -> None:
         self.stats.dropped_unreachable += peer.queue.clear()

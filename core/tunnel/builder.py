@@ -32,7 +32,7 @@ from core.tunnel.events import (
     TunnelEvent,
     TunnelReady,
 )
-from core.tunnel.pool import TunnelPool
+from core.tunnel.pool import HEDGE_AFTER_S, TunnelPool
 from core.tunnel.ports import GarlicSealer
 from core.tunnel.records import RecordFormat
 from core.tunnel.selection import HopSelector
@@ -43,6 +43,8 @@ BUILD_TIMEOUT_S = 8.0
 LATE_S = 20.0
 BUILDS_MAX = 48
 """Builds under way over all pools."""
+NEIGHBOURS_MAX = 256
+"""Neighbours of which it is remembered when they last answered."""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,11 @@ class _PendingBuild:
     @property
     def hops(self) -> tuple[bytes, ...]:
         return tuple(hop.router_hash for hop in self.build.hops)
+
+    @property
+    def neighbour(self) -> bytes:
+        """The hop with a link to us."""
+        return self.build.hops[-1 if self.is_inbound else 0].router_hash
 
 
 class Builder:
@@ -83,6 +90,8 @@ class Builder:
         self._builds: dict[int, _PendingBuild] = {}
         #: by the router that is being dialled: the build and how to send its request
         self._held: dict[bytes, list[tuple[int, Callable[[float], None]]]] = {}
+        #: when a build through a neighbour was last answered
+        self._answered_at: dict[bytes, float] = {}
         self._bootstrap: ZeroHopInbound | None = None
         self.started = 0
         self.succeeded = 0
@@ -118,16 +127,19 @@ class Builder:
             if build_id in self._builds:
                 send(now)
 
-    def note_peer_failed(self, router_hash: bytes, now: float) -> None:
+    def note_peer_failed(
+        self, router_hash: bytes, now: float, *, is_peers_fault: bool = True
+    ) -> None:
         """A link could not be made or broke: requests given to it will not come back."""
+        guilty = (router_hash,) if is_peers_fault else ()
         for build_id, _ in self._held.pop(router_hash, ()):
             pending = self._builds.pop(build_id, None)
             if pending is not None and not pending.is_late:
-                self._end(build_id, pending, None, (router_hash,), now)
+                self._end(build_id, pending, None, guilty, now)
         for build_id, pending in list(self._builds.items()):
             if pending.is_direct and pending.hops[0] == router_hash and not pending.is_late:
                 del self._builds[build_id]
-                self._end(build_id, pending, None, (router_hash,), now)
+                self._end(build_id, pending, None, guilty, now)
 
     def expire(self, now: float) -> None:
         """Declare builds lost that took too long, and forget them after a while."""
@@ -138,7 +150,7 @@ class Builder:
             elif age >= BUILD_TIMEOUT_S and not pending.is_late:
                 pending.is_late = True
                 self.timed_out += 1
-                self._end(build_id, pending, None, pending.hops, now)
+                self._end(build_id, pending, None, pending.hops, now, pending.neighbour)
 
     def deadlines(self) -> list[float]:
         """When :meth:`expire` has something to do."""
@@ -174,6 +186,7 @@ class Builder:
             is_client=not pool.is_exploratory,
             order_key=pool.order_key,
             discouraged=self._near_hops(pool, is_inbound),
+            overdue=self._overdue_neighbours(now),
             may_shorten=pool.is_exploratory,
             only=side.shape.explicit_peers,
         )
@@ -314,6 +327,21 @@ class Builder:
                 near.add(pending.hops[-1 if is_inbound else 0])
         return frozenset(near)
 
+    def _overdue_neighbours(self, now: float) -> frozenset[bytes]:
+        """Those that hold builds for long and have answered nothing since they got them."""
+        return frozenset(
+            pending.neighbour
+            for pending in self._builds.values()
+            if now - pending.started_at >= HEDGE_AFTER_S
+            and self._answered_at.get(pending.neighbour, 0.0) <= pending.started_at
+        )
+
+    def _note_answer(self, neighbour: bytes, now: float) -> None:
+        self._answered_at.pop(neighbour, None)
+        if len(self._answered_at) >= NEIGHBOURS_MAX:
+            del self._answered_at[next(iter(self._answered_at))]
+        self._answered_at[neighbour] = now
+
     def _finish(self, build_id: int, pending: _PendingBuild, body: bytes, now: float) -> None:
         try:
             reply = pending.build.open_reply(body)
@@ -324,7 +352,8 @@ class Builder:
         accepted = reply.is_accepted
         if accepted and pending.is_inbound and self.dispatcher.is_taken(pending.receive_id):
             accepted = False
-        self._end(build_id, pending, reply.codes, pending.hops, now)
+        self._note_answer(pending.neighbour, now)
+        self._end(build_id, pending, reply.codes, pending.hops, now, pending.neighbour)
         if not accepted:
             self.declined += 1
             return
@@ -338,12 +367,15 @@ class Builder:
         codes: tuple[int, ...] | None,
         hops: tuple[bytes, ...],
         now: float,
+        neighbour: bytes | None = None,
     ) -> None:
         pool = pending.pool
         side = pool.inbound if pending.is_inbound else pool.outbound
         side.note_build_end(build_id, codes is not None and not any(codes), now)
         elapsed = now - pending.started_at
-        self._events.append(BuildFinished(pool.owner, pending.is_inbound, hops, codes, elapsed))
+        self._events.append(
+            BuildFinished(pool.owner, pending.is_inbound, hops, codes, elapsed, neighbour)
+        )
 
     def _add_tunnel(self, pending: _PendingBuild, now: float) -> None:
         pool, build = pending.pool, pending.build

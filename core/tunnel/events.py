@@ -50,7 +50,8 @@ class BuildFinished:
     """What the hops of one build did, for the peer records.
 
     ``hops``: router hashes in path order. ``codes``: their answers (0 accepts), or None if nobody
-    answered in time; then ``hops`` are all that may be to blame.
+    answered in time; then ``hops`` are all that may be to blame. ``neighbour``: the hop next to us,
+    None if the build was lost before it was given to anybody.
     """
 
     owner: object
@@ -58,6 +59,7 @@ class BuildFinished:
     hops: tuple[bytes, ...]
     codes: tuple[int, ...] | None
     elapsed_s: float
+    neighbour: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,9 +176,11 @@ class TunnelManager:
         """A link is up: builds may have waited for it."""
         self.builder.note_peer_connected(router_hash, now)
 
-    def note_peer_failed(self, router_hash: bytes, now: float) -> None:
+    def note_peer_failed(
+        self, router_hash: bytes, now: float, *, is_peers_fault: bool = True
+    ) -> None:
         """A link could not be made or broke: builds that depend on it will not come back."""
-        self.builder.note_peer_failed(router_hash, now)
+        self.builder.note_peer_failed(router_hash, now, is_peers_fault=is_peers_fault)
         self._wake(now)
         for pool in self._pools.values():
             for outbound in pool.outbound.tunnels:

@@ -21,7 +21,8 @@ LEASE_MARGIN_S = 45.0
 OUTBOUND_MARGIN_S = 25.0
 _RENEW_MIN_S = 75.0
 _RENEW_SPREAD_S = 75
-_HEDGE_AFTER_S = 2.5
+HEDGE_AFTER_S = 2.5
+"""A build that takes longer gets another one beside it."""
 _BACKOFF_MIN_S = 0.2
 _BACKOFF_MAX_S = 10.0
 _BUILDS_AT_ONCE = 4
@@ -151,7 +152,7 @@ class PoolSide(Generic[TunnelT]):
         if now < self._build_at:
             return 0
         good = sum(1 for t in self.tunnels if self._renew_at[t] > now and t.failures < FAILURES_MAX)
-        young = sum(1 for started in self._pending.values() if now - started < _HEDGE_AFTER_S)
+        young = sum(1 for started in self._pending.values() if now - started < HEDGE_AFTER_S)
         missing = self.wanted - good - young
         if missing > 0 and not self.live(now) and not self._pending:
             # Nothing works: one more than needed, the slowest will not be waited for.
@@ -167,7 +168,7 @@ class PoolSide(Generic[TunnelT]):
         times += [at for at in self._renew_at.values() if at > now]
         times += [t.expires_at for t in self.tunnels]
         times += [t.expires_at - self.margin_s for t in self.tunnels]
-        times += [started + _HEDGE_AFTER_S for started in self._pending.values()]
+        times += [started + HEDGE_AFTER_S for started in self._pending.values()]
         return min(at for at in times if at > now)
 
 

@@ -45,6 +45,7 @@ _BUDGET_FREE = 4
 """Java: that many builds in 220 s are welcome by every router."""
 _CLASS_WEIGHT = {"L": 0.5, "M": 0.7, "N": 0.8, "O": 1.0, "P": 1.5, "X": 2.0}
 _CONNECTED_FACTOR = 6.0
+_OVERDUE_FACTOR = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,20 +177,24 @@ class HopSelector:
         is_client: bool,
         order_key: bytes = b"",
         discouraged: Set[bytes] = frozenset(),
+        overdue: Set[bytes] = frozenset(),
         may_shorten: bool = False,
         only: Sequence[bytes] = (),
     ) -> list[BuildHop] | None:
         """Hops in the direction of the data, or None if there are not enough routers.
 
-        ``discouraged``: routers that the pool already leans on as neighbours. ``may_shorten``: take
-        fewer hops (at least 1) rather than none. ``only``: hashes of the routers that may be hops,
-        if there are any.
+        ``discouraged``: routers that the pool already leans on as neighbours. ``overdue``:
+        neighbours that hold other builds and do not answer. ``may_shorten``: take fewer hops (at
+        least 1) rather than none. ``only``: hashes of the routers that may be hops, if there are
+        any.
         """
         self._refresh(now)
         named = self._named(only) if only else None
         chosen: list[Candidate] = []
         for _ in range(length):
-            candidate = self._choose(chosen, not chosen, now, is_client, discouraged, named)
+            candidate = self._choose(
+                chosen, not chosen, now, is_client, discouraged, overdue, named
+            )
             if candidate is None:
                 break
             chosen.append(candidate)
@@ -209,6 +214,7 @@ class HopSelector:
         now: float,
         is_client: bool,
         discouraged: Set[bytes],
+        overdue: Set[bytes],
         named: list[Candidate] | None,
     ) -> Candidate | None:
         taken = {c.router_hash for c in chosen}
@@ -225,7 +231,7 @@ class HopSelector:
         best = [c for c in usable if not c.is_second_choice]
         for group in (best, usable, sample):
             if group:
-                return self._draw(group, is_near, now, is_client, discouraged)
+                return self._draw(group, is_near, now, is_client, discouraged, overdue)
         return None
 
     def _draw(
@@ -235,6 +241,7 @@ class HopSelector:
         now: float,
         is_client: bool,
         discouraged: Set[bytes],
+        overdue: Set[bytes],
     ) -> Candidate:
         """A random one, weighted by experience, bandwidth, and how much we already ask of it."""
         peers = self._peers
@@ -249,6 +256,8 @@ class HopSelector:
                     weight *= _CONNECTED_FACTOR
                 if router_hash in discouraged:
                     weight *= 0.3
+                if router_hash in overdue:
+                    weight *= _OVERDUE_FACTOR
             over = self.budget.count(router_hash) - _BUDGET_FREE
             if over > 0:
                 weight *= _BUDGET_FREE / (_BUDGET_FREE + over)

@@ -21,7 +21,15 @@ SECRET = "s3cretdestination.b32.i2p"
 STATUS: dict[str, Any] = {
     "state": "ready",
     "ready": True,
-    "router": {"router_hash": SECRET, "uptime_s": 12.5, "routers": 7, "bytes_sent": 1 << 40},
+    "router": {
+        "router_hash": SECRET,
+        "uptime_s": 12.5,
+        "routers": 7,
+        "bytes_sent": 1 << 40,
+        "links_refused": {"address": 936, "rate": 2},
+        "descriptors": 40,
+        "descriptors_limit": 1024,
+    },
     "tunnels": [
         {
             "name": 'a "quoted" name',
@@ -38,7 +46,7 @@ STATUS: dict[str, Any] = {
     ],
     "paths": [SECRET],
 }
-LABELS = r'tunnel="(\\.|[^"\\])*",type="[a-z]+"|state="[a-z]+"'
+LABELS = r'tunnel="(\\.|[^"\\])*",type="[a-z]+"|(state|reason)="[a-z]+"'
 SAMPLE = re.compile(r"[a-z0-9_]+(\{(" + LABELS + r")\})? -?[0-9.e+-]+")
 
 
@@ -56,6 +64,9 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
         'i2ptunnel_state{state="degraded"} 0',
         "i2ptunnel_router_uptime_seconds 12.5",
         "i2ptunnel_router_sent_bytes_total 1099511627776",
+        'i2ptunnel_router_links_refused_total{reason="address"} 936',
+        "i2ptunnel_router_descriptors 40",
+        "i2ptunnel_router_descriptors_limit 1024",
         'i2ptunnel_tunnel_ready{tunnel="a \\"quoted\\" name",type="httpserver"} 0',
         'i2ptunnel_tunnel_to_i2p_bytes_total{tunnel="a \\"quoted\\" name",type="httpserver"} '
         "12345678901234",

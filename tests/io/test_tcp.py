@@ -207,14 +207,98 @@ def test_the_listener_rests_when_descriptors_run_out(monkeypatch: pytest.MonkeyP
         tcp._loop.add_reader(exhausted.fileno(), lambda: tcp._on_acceptable(listener))
         alice.send(bob, message(1))
         await until(lambda: alice.of(PeerFailed))
-        assert exhausted.calls == 2 and tcp._reserve is None
-        await until(lambda: tcp._reserve is not None)
+        assert exhausted.calls == 2 and tcp._reserve is not None
+        assert bob.node.links.stats.refused == {"descriptors": 1}
         # The caller that was turned away is backed off from; a fresh one gets in.
         (carol,) = await started("carol")
         carol.node.known[bob.node.hash] = bob.node.router_info
         carol.send(bob, message(2))
         await until(lambda: bob.received())
         for router in (alice, bob, carol):
+            await router.tcp.stop()
+
+    run(body)
+
+
+def test_who_calls_while_we_say_goodbye_is_not_refused() -> None:
+    """Java bans a router for nine minutes whose port refuses it."""
+
+    async def body() -> None:
+        alice, bob = await started("alice", "bob")
+        alice.send(bob, message(1))
+        await until(lambda: bob.received())
+        calls: list[str] = []
+
+        def call() -> None:
+            with socket.socket() as caller:
+                caller.settimeout(0.5)
+                caller.connect((bob.node.host, bob.node.port))
+                calls.append("connected")
+
+        def on_events() -> None:
+            while (event := alice.node.links.next_event()) is not None:
+                alice.node.events.append(event)
+                if isinstance(event, PeerDisconnected) and len(calls) == 1:
+                    calls.append(event.reason)
+                    call()
+
+        alice.tcp._on_wakeup = on_events  # type: ignore[method-assign]
+        kept = bob.tcp.listeners[0].dup()
+        call()
+        await bob.tcp.stop(keep_listeners=True)
+        await until(lambda: len(calls) == 3)
+        assert calls == ["connected", "router_shutdown", "connected"]
+        call()
+        bob.tcp.close_listeners()
+        # The next process inherits the socket, and whoever waited in it.
+        again = Running(Node("bob", bob.node.host, bob.node.wall))
+        assert await again.tcp.start(bob.node.host, 0, inherited=kept) == bob.node.port
+        alice.send(bob, message(2))
+        await until(lambda: again.received())
+        assert again.received() == [message(2)]
+        await again.tcp.stop()
+        with pytest.raises(ConnectionRefusedError):
+            call()
+        await alice.tcp.stop()
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.EMFILE, "local"),
+        (errno.ENFILE, "local"),
+        (errno.ENOBUFS, "local"),
+        (errno.ENOMEM, "local"),
+        (errno.EADDRNOTAVAIL, "local"),
+        (errno.ENETUNREACH, "local"),
+        (errno.EHOSTUNREACH, "local"),
+        (errno.ECONNREFUSED, "dial_failed"),
+    ],
+)
+def test_our_own_faults_are_not_blamed_on_the_peer(
+    monkeypatch: pytest.MonkeyPatch, number: int, reason: str
+) -> None:
+    async def body() -> None:
+        alice, bob = await started("alice", "bob")
+
+        class Broken(socket.socket):
+            def connect_ex(self, address: object) -> int:
+                return number
+
+        def refuse(*arguments: object) -> socket.socket:
+            raise OSError(number, "no")
+
+        is_early = number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+        monkeypatch.setattr("core.io.tcp.socket.socket", refuse if is_early else Broken)
+        alice.send(bob, message(1))
+        await until(lambda: alice.of(PeerFailed))
+        monkeypatch.undo()
+        assert alice.of(PeerFailed) == [PeerFailed(bob.node.hash, reason, 1)]
+        later = time.monotonic() + 1.1
+        assert alice.node.links.can_try(bob.node.hash, later) == (reason == "local")
+        for router in (alice, bob):
             await router.tcp.stop()
 
     run(body)

@@ -69,6 +69,20 @@ def test_links() -> None:
     book.note_disconnected(A)
     assert not book.is_connected(A)
     book.note_disconnected(B)
+    # What says nothing new about the router does not double its pause.
+    for number in range(8):
+        book.note_connect_failed(C, 200 + number, is_peers_fault=False)
+    assert book.is_usable(C, 210)
+    book.note_connect_failed(C, 300)
+    assert not book.is_usable(C, 301)
+    book.forgive_connect_failures()
+    assert book.is_usable(C, 301)
+
+
+def test_a_build_that_nobody_may_have_lost_is_not_blamed_on_anybody() -> None:
+    book = PeerBook()
+    book.note_build([], None, 1)
+    assert len(book) == 0
 
 
 def test_bans_end_and_longer_ones_win() -> None:

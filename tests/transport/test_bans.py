@@ -1,12 +1,13 @@
-"""Bans, back-off, suspects, the token bucket and addresses."""
+"""Bans, back-off, handshake rates, the token bucket and addresses."""
 
 from __future__ import annotations
 
 import pytest
 
 from core.transport import bans
-from core.transport.addresses import choose_address, source_key
-from core.transport.bans import Backoff, BanList, SuspectCounter
+from core.transport.addresses import choose_address, source_key, subnet_key
+from core.transport.bans import Backoff, BanList
+from core.transport.inbound import ADDRESSES_MAX, HandshakeRates
 from core.transport.limiter import TokenBucket
 from tests.support.deterministic import FakeWallClock
 from tests.support.link_nodes import Node
@@ -50,22 +51,40 @@ def test_backoff_doubles_up_to_ten_minutes_and_forgets() -> None:
     assert len(table) == 0
 
 
-def test_suspects_are_counted_in_a_window() -> None:
-    table = SuspectCounter(window_s=100)
-    assert [table.note("x", t) for t in (0, 50, 99, 101)] == [1, 2, 3, 1]
-    table.forget("x")
-    assert table.note("x", 102) == 1
+def test_a_pause_of_our_own_making_does_not_double() -> None:
+    table = Backoff()
+    for start in (0.0, 1.0, 2.0):
+        table.pause(A, start + 1)
+        assert table.until(A, start) == start + 1
+    assert table.failed(A, 10, 3) == 10
+    table.pause(A, 4)
+    assert table.until(A, 12) == 13
+    table.clear()
+    assert table.until(A, 4) is None
+
+
+def test_an_address_has_an_allowance_of_handshakes() -> None:
+    rates = HandshakeRates()
+    for number in range(128):
+        assert rates.left("x", 0) == 128 - number
+        rates.spend("x", 1, 0)
+    assert rates.left("x", 0) < 1 <= rates.left("x", 0.25) and rates.left("y", 0) == 128
+    rates.spend("x", 1000, 1)
+    assert rates.left("x", 16) < 1 <= rates.left("x", 17.5)
+    assert rates.left("x", 1000) == 128
+    for number in range(ADDRESSES_MAX + 10):
+        rates.spend(str(number), 1, 20)
+    assert len(rates) == ADDRESSES_MAX
 
 
 def test_tables_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bans, "BACKOFFS_MAX", 3)
-    monkeypatch.setattr(bans, "SUSPECTS_MAX", 3)
-    backoff, suspects = Backoff(), SuspectCounter()
+    backoff = Backoff()
     for number in range(10):
         backoff.failed(bytes([number]), 10, 0)
         backoff.hold(bytes([number, 1]), 10)
-        suspects.note(str(number), 0)
-    assert len(backoff) == len(suspects) == 3
+        backoff.pause(bytes([number, 2]), 10)
+    assert len(backoff) == 3
 
 
 def test_token_bucket_refills_to_its_burst_and_knows_debt() -> None:
@@ -80,17 +99,17 @@ def test_token_bucket_refills_to_its_burst_and_knows_debt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "key"),
+    ("host", "key", "subnet"),
     [
-        ("10.1.2.3", "10.1.2.3"),
-        ("::ffff:10.1.2.3", "10.1.2.3"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("not an address", "not an address"),
+        ("10.1.2.3", "10.1.2.3", "10.1.2.0/24"),
+        ("::ffff:10.1.2.3", "10.1.2.3", "10.1.2.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/64", "fe80::/48"),
+        ("not an address", "not an address", "not an address"),
     ],
 )
-def test_source_keys(host: str, key: str) -> None:
-    assert source_key(host) == key
+def test_source_keys(host: str, key: str, subnet: str) -> None:
+    assert (source_key(host), subnet_key(host)) == (key, subnet)
 
 
 @pytest.mark.parametrize(
