@@ -33,7 +33,7 @@ from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import MetricsServer
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
-from i2ptunnel.notify import ServiceNotifier
+from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
 from i2ptunnel.pinging import Pinging
 from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
@@ -79,7 +79,10 @@ class App:
     ) -> None:
         self._loaded = loaded
         self._reread = reread
-        self._router = Router(router_config(loaded.configuration.router))
+        self._notifier = ServiceNotifier(dict(os.environ))
+        self._router = Router(
+            router_config(loaded.configuration.router), ListenerKeeper(self._notifier, os.environ)
+        )
         data_dir = loaded.data_dir
         sessions = SessionPool(self._router.open_session, data_dir, _SESSION_LINGER_S)
         self._naming = NamingService(
@@ -90,7 +93,6 @@ class App:
         )
         self._control = ControlServer(data_dir / CONTROL_SOCKET, self._commands())
         self._metrics = MetricsServer(self.status)
-        self._notifier = ServiceNotifier(dict(os.environ))
         self._started_at = time.monotonic()
         self._stop = asyncio.Event()
         self._is_started = False

@@ -1,10 +1,26 @@
-"""Tells systemd how we are: READY, STATUS, RELOADING, STOPPING and the watchdog (sd_notify(3))."""
+"""Tells systemd how we are: READY, STATUS, RELOADING, STOPPING and the watchdog (sd_notify(3)).
+
+And gives it the router's listening socket to keep over a restart (FDSTORE), so that no router that
+calls meanwhile is refused: Java bans who refuses it. The port may be one that was drawn at random,
+so a socket unit could not know it.
+"""
 
 from __future__ import annotations
 
+import array
+import asyncio
+import contextlib
+import ipaddress
 import os
 import socket
+import stat
 import time
+from collections.abc import MutableMapping, Sequence
+
+_LISTENER_NAME = "ntcp2"
+_FIRST_DESCRIPTOR = 3
+_DESCRIPTORS_MAX = 64
+_BARRIER_TIMEOUT_S = 2.0
 
 
 class ServiceNotifier:
@@ -42,12 +58,44 @@ class ServiceNotifier:
         """Say that the event loop still turns."""
         self._send("WATCHDOG=1")
 
-    def _send(self, message: str) -> None:
+    def store(self, name: str, descriptors: Sequence[int]) -> None:
+        """Let systemd keep copies of these until the service is stopped for good."""
+        self._send(f"FDSTORE=1\nFDNAME={name}", descriptors)
+
+    async def discard(self, name: str) -> None:
+        """Let systemd close its copies of that name; returns when it has (BARRIER)."""
         if not self._address:
             return
+        self._send(f"FDSTOREREMOVE=1\nFDNAME={name}")
+        reader, writer = os.pipe()
+        try:
+            try:
+                self._send("BARRIER=1", [writer])
+            finally:
+                os.close(writer)
+            loop = asyncio.get_running_loop()
+            closed: asyncio.Future[None] = loop.create_future()
+
+            def end() -> None:
+                if not closed.done():
+                    closed.set_result(None)
+
+            loop.add_reader(reader, end)
+            try:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(closed, _BARRIER_TIMEOUT_S)
+            finally:
+                loop.remove_reader(reader)
+        finally:
+            os.close(reader)
+
+    def _send(self, message: str, descriptors: Sequence[int] = ()) -> None:
+        if not self._address:
+            return
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-                sock.sendto(message.encode(), self._address)
+                sock.sendmsg([message.encode()], rights if descriptors else [], 0, self._address)
         except OSError:
             pass  # systemd is gone or busy; the service goes on
 
@@ -59,3 +107,77 @@ def _watchdog_interval_s(environment: dict[str, str]) -> float | None:
     if not usec.isdigit() or (pid and pid != str(os.getpid())):
         return None
     return int(usec) / 2_000_000
+
+
+class ListenerKeeper:
+    """systemd's descriptor store as the router's ``listeners``.
+
+    ``environment`` is where systemd says what it kept (sd_listen_fds(3)); it is taken out, so that
+    no child process believes that it was meant.
+    """
+
+    def __init__(self, notifier: ServiceNotifier, environment: MutableMapping[str, str]) -> None:
+        self._notifier = notifier
+        self._inherited = _inherited_sockets(environment)
+        self._is_kept = False
+
+    async def take(self, host: str | None, port: int) -> socket.socket | None:
+        """The kept socket that listens exactly there, or None; all others are closed."""
+        inherited, self._inherited = self._inherited, []
+        found: socket.socket | None = None
+        others = []
+        for name, sock in inherited:
+            if found is None and name == _LISTENER_NAME and _listens_at(sock, host, port):
+                found = sock
+            else:
+                others.append(name)
+                sock.close()
+        if _LISTENER_NAME in others:
+            # Its copy would hold the old port, or the address of the new one.
+            await self._notifier.discard(_LISTENER_NAME)
+        self._is_kept = found is not None and _LISTENER_NAME not in others
+        return found
+
+    def keep(self, listeners: Sequence[socket.socket]) -> None:
+        """Give systemd the sockets, unless it has them."""
+        if not self._is_kept:
+            self._notifier.store(_LISTENER_NAME, [sock.fileno() for sock in listeners])
+            self._is_kept = True
+
+
+def _inherited_sockets(environment: MutableMapping[str, str]) -> list[tuple[str, socket.socket]]:
+    """The internet sockets that systemd handed over to this process; nothing else is touched."""
+    pid = environment.pop("LISTEN_PID", "")
+    count = environment.pop("LISTEN_FDS", "")
+    names = environment.pop("LISTEN_FDNAMES", "").split(":")
+    if pid != str(os.getpid()) or not (count.isascii() and count.isdigit()):
+        return []
+    found: list[tuple[str, socket.socket]] = []
+    for index in range(min(int(count), _DESCRIPTORS_MAX)):
+        descriptor = _FIRST_DESCRIPTOR + index
+        name = names[index] if index < len(names) else ""
+        try:
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                continue
+            sock = socket.socket(fileno=descriptor)
+        except OSError:
+            continue
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.set_inheritable(False)
+            found.append((name, sock))
+        else:
+            sock.detach()
+    return found
+
+
+def _listens_at(sock: socket.socket, host: str | None, port: int) -> bool:
+    try:
+        if host is None or sock.type != socket.SOCK_STREAM:
+            return False
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return False
+        address = sock.getsockname()
+        same = ipaddress.ip_address(address[0]) == ipaddress.ip_address(host)
+        return same and int(address[1]) == port
+    except (OSError, ValueError):
+        return False

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import array
+import asyncio
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from i2ptunnel.notify import ServiceNotifier
+from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
 
 
 def test_messages(tmp_path: Path) -> None:
@@ -42,3 +46,142 @@ def test_without_systemd_nothing_happens() -> None:
     notifier.ready("up")
     assert not notifier.is_active and notifier.watchdog_interval_s is None
     ServiceNotifier({"NOTIFY_SOCKET": "/nowhere/at/all"}).ready("up")
+
+
+class FakeSystemd:
+    """The descriptor store of a service manager: keeps, gives, forgets."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.setblocking(False)
+        self.stored: list[tuple[str, int]] = []
+        self.seen: list[str] = []
+
+    def serve(self) -> None:
+        """Obey every message that waits."""
+        while True:
+            try:
+                data, rights, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(64))
+            except BlockingIOError:
+                return
+            fields = dict(line.partition("=")[::2] for line in data.decode().split("\n"))
+            descriptors = array.array("i")
+            for _, _, payload in rights:
+                descriptors.frombytes(payload)
+            self.seen.append(next(iter(fields)))
+            if fields.get("FDSTORE") == "1":
+                self.stored += [(fields["FDNAME"], number) for number in descriptors]
+            else:
+                for number in descriptors:
+                    os.close(number)
+            if fields.get("FDSTOREREMOVE") == "1":
+                for name, number in list(self.stored):
+                    if name == fields["FDNAME"]:
+                        os.close(number)
+                        self.stored.remove((name, number))
+
+    def close(self) -> None:
+        for _, number in self.stored:
+            os.close(number)
+        self.socket.close()
+
+
+def listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    sock = socket.socket()
+    sock.bind((host, port))
+    sock.listen()
+    return sock
+
+
+def test_a_listener_is_kept_once_and_given_up_when_the_port_changes(tmp_path: Path) -> None:
+    systemd = FakeSystemd(tmp_path / "notify")
+    notifier = ServiceNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+
+    async def body() -> None:
+        asyncio.get_running_loop().add_reader(systemd.socket.fileno(), systemd.serve)
+        keeper = ListenerKeeper(notifier, {})
+        assert await keeper.take("127.0.0.1", 1) is None
+        with listener() as first:
+            port = first.getsockname()[1]
+            keeper.keep([first])
+            await asyncio.sleep(0.01)
+            assert systemd.seen == ["FDSTORE"] and len(systemd.stored) == 1
+            # The next process finds it at its place, and need not tell again.
+            second = ListenerKeeper(notifier, {})
+            second._inherited = [("ntcp2", first.dup())]
+            kept = await second.take("127.0.0.1", port)
+            assert kept is not None and kept.getsockname()[1] == port
+            second.keep([kept])
+            await asyncio.sleep(0.01)
+            assert systemd.seen == ["FDSTORE"]
+            kept.close()
+        # Another port, address or kind: systemd's copy goes before the new socket is bound.
+        for number, (host, wanted) in enumerate(
+            (("127.0.0.1", port + 1), ("127.0.0.2", port), (None, port)), start=1
+        ):
+            third = ListenerKeeper(notifier, {})
+            third._inherited = [("ntcp2", socket.socket(fileno=os.dup(systemd.stored[0][1])))]
+            assert await third.take(host, wanted) is None
+            assert systemd.stored == [] and systemd.seen.count("BARRIER") == number
+            with listener(port=port) as again:
+                third.keep([again])
+                await asyncio.sleep(0.01)
+        assert len(systemd.stored) == 1
+
+    asyncio.run(body())
+    systemd.close()
+
+
+_CHILD = """
+import asyncio, os, socket, sys
+if sys.argv[3] != "0":
+    os.dup2(int(sys.argv[3]), 3)
+from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
+os.environ["LISTEN_PID"] = str(os.getpid() + int(sys.argv[1]))
+async def main():
+    keeper = ListenerKeeper(ServiceNotifier({}), os.environ)
+    sock = await keeper.take("127.0.0.1", int(sys.argv[2]))
+    left = [name for name in os.environ if name.startswith("LISTEN_")]
+    print(sock is not None and not sock.get_inheritable(), left)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("offset", "names", "kind", "is_taken"),
+    [
+        (0, "ntcp2", "listener", True),
+        (1, "ntcp2", "listener", False),
+        (0, "other", "listener", False),
+        (0, "", "listener", False),
+        (0, "ntcp2", "connected", False),
+        (0, "ntcp2", "file", False),
+        (0, "ntcp2", "nothing", False),
+    ],
+)
+def test_what_systemd_hands_over_is_checked(
+    offset: int, names: str, kind: str, is_taken: bool
+) -> None:
+    with (
+        listener() as sock,
+        socket.create_connection(sock.getsockname()) as connected,
+        open("/dev/null", "rb") as null,
+    ):
+        port = (connected if kind == "connected" else sock).getsockname()[1]
+        handed = {
+            "listener": sock.fileno(),
+            "connected": connected.fileno(),
+            "file": null.fileno(),
+            "nothing": 0,
+        }[kind]
+        done = subprocess.run(
+            [sys.executable, "-c", _CHILD, str(offset), str(port), str(handed)],
+            pass_fds=(sock.fileno(), connected.fileno(), null.fileno()),
+            env={**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": names},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+    assert done.stdout.split("\n")[0] == f"{is_taken} []", done.stderr
