@@ -31,6 +31,7 @@ from core.io.loop import new_event_loop
 from core.io.router import Router, RouterStatus
 from core.io.session import ClientSession, Stream, StreamReset
 from core.io.sqlite_file import SqliteFile
+from core.io.sqlite_salvage import Readable
 from core.io.system import SystemEntropy
 from core.io.turns import share_turn
 from core.netdb.imports import Imported, parse_zip
@@ -47,6 +48,7 @@ __all__ = [
     "FileFault",
     "Imported",
     "LastingKeys",
+    "Readable",
     "Router",
     "RouterConfig",
     "RouterStatus",

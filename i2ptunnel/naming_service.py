@@ -30,6 +30,8 @@ from i2ptunnel.tunnels.base import SessionRequest, end_task
 HOSTS_FILE = "hosts.txt"
 _SESSION_NAME = "address book"
 _READY_TIMEOUT_S = 60.0
+#: how soon a changed book has its copy
+COPY_INTERVAL_S = 60.0
 
 _log = logging.getLogger("i2ptunnel.naming")
 
@@ -63,17 +65,29 @@ class NamingService:
             claim=self._claim_own_names,
         )
         self._task: asyncio.Task[None] | None = None
+        self._copying: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Fetch feeds from now on, when they are due."""
+        """Fetch feeds from now on, when they are due; and keep a copy of the books."""
         if self._task is None:
             self._task = asyncio.create_task(self._feeds.run(), name="address book")
+            self._copying = asyncio.create_task(self._keep_copies(), name="address book copy")
+
+    async def _keep_copies(self) -> None:
+        while True:
+            await asyncio.sleep(COPY_INTERVAL_S)
+            try:
+                await asyncio.to_thread(self.books.store.keep_copy)
+            except FileFault as fault:
+                _log.warning("%s", fault)
 
     async def stop(self) -> None:
         """End fetching; names are still looked up. May be called in any state."""
         self.books.abandon_merges()
         task, self._task = self._task, None
+        copying, self._copying = self._copying, None
         await end_task(task)
+        await end_task(copying)
 
     def close(self) -> None:
         """After the last lookup."""

@@ -1,8 +1,9 @@
 """What the router remembers between runs, in one SQLite file (WAL mode).
 
 Two things live here: RouterInfos (as received, signed bytes) and small named values of other rooms
-(peer statistics, address books), grouped by a *space*. All of it can be learned again, so a
-database that SQLite calls damaged is moved aside and a new one is started; keys live in files.
+(peer statistics, address books), grouped by a *space*. All of it can be learned again, so no copy
+is kept: of a damaged file, which is moved aside, the new one has what can be read. Keys live in
+files.
 
 Writes are handed to one writer thread, which puts everything waiting into one transaction; a
 transaction is there whole or not at all after ``kill -9``. Reads happen before the router starts
@@ -11,15 +12,18 @@ transaction is there whole or not at all after ``kill -9``. Reads happen before 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.base.errors import LocalError
 from core.io.sqlite_file import SqliteFile
+from core.io.sqlite_salvage import Readable
 
 _log = logging.getLogger("core.io.database")
 
@@ -50,7 +54,9 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = SqliteFile(path, "the database", _SCHEMA)
+        #: whether this is what could be read of a damaged file, which nobody has checked
+        self.is_rescued = False
+        self._file = SqliteFile(path, "the database", _SCHEMA, rescue=self._rescue)
         self._reader = self._file.open()
         self._condition = threading.Condition()
         self._waiting = _Batch()
@@ -61,22 +67,26 @@ class Database:
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
         self._thread.start()
 
+    def _rescue(self, connection: sqlite3.Connection, damaged: Readable) -> str:
+        self.is_rescued = True
+        return _rescue(connection, damaged)
+
     def load_routers(self) -> list[tuple[bytes, int, bytes]]:
         """(hash, published ms, signed bytes) of every stored RouterInfo."""
         rows = self._reader.execute("SELECT hash, published_ms, raw FROM routers")
-        return [(bytes(h), int(ms), bytes(raw)) for h, ms, raw in rows]
+        return [row for row in rows if _is_router(row)]
 
     def load_space(self, space: str) -> dict[bytes, bytes]:
         """Every value of one space."""
         rows = self._reader.execute("SELECT name, value FROM entries WHERE space = ?", (space,))
-        return {bytes(name): bytes(value) for name, value in rows}
+        return {name: value for name, value in rows if _is_entry((space, name, value))}
 
     def get(self, space: str, name: bytes) -> bytes | None:
         """One value, as of the last finished transaction."""
         row = self._reader.execute(
             "SELECT value FROM entries WHERE space = ? AND name = ?", (space, name)
         ).fetchone()
-        return None if row is None else bytes(row[0])
+        return row[0] if row is not None and isinstance(row[0], bytes) else None
 
     def save_routers(
         self, stored: Iterable[tuple[bytes, int, bytes]], removed: Iterable[bytes] = ()
@@ -147,6 +157,38 @@ class Database:
             batch, self._waiting = self._waiting, _Batch()
             self._is_writing = True
             return batch
+
+
+def _is_router(row: tuple[Any, ...]) -> bool:
+    router_hash, published_ms, raw = row
+    is_hash = isinstance(router_hash, bytes) and len(router_hash) == 32
+    return is_hash and isinstance(published_ms, int) and isinstance(raw, bytes)
+
+
+def _is_entry(row: tuple[Any, ...]) -> bool:
+    space, name, value = row
+    return isinstance(space, str) and isinstance(name, bytes) and isinstance(value, bytes)
+
+
+def _rescue(connection: sqlite3.Connection, damaged: Readable) -> str:
+    """Take over what can be read; whoever loads a RouterInfo checks it."""
+    routers = damaged.rows("hash, published_ms, raw", "routers", "hash")
+    entries = damaged.rows("space, name, value", "entries", "space, name")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany(
+        "INSERT OR IGNORE INTO routers VALUES (?, ?, ?)",
+        [row for row in routers if _is_router(row)],
+    )
+    for space, name, value in entries:
+        with contextlib.suppress(UnicodeDecodeError):
+            text = space.decode() if isinstance(space, bytes) else space
+            if _is_entry((text, name, value)):
+                connection.execute(
+                    "INSERT OR IGNORE INTO entries VALUES (?, ?, ?)", (text, name, value)
+                )
+    connection.execute("COMMIT")
+    count = connection.execute("SELECT COUNT(*) FROM routers").fetchone()[0]
+    return f"{count} router infos could be read from it; the others are learned again"
 
 
 def _write(connection: sqlite3.Connection, batch: _Batch) -> None:

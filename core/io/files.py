@@ -119,6 +119,17 @@ def write_atomic(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
         raise FileFault(path, f"cannot write: {_problem(error)}") from error
 
 
+def replace_with(temporary: Path, path: Path) -> None:
+    """Put a finished file in the place of ``path``, flushed to the disk. Raises OSError."""
+    handle = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.replace(temporary, path)
+    _sync_directory(path.parent)
+
+
 def create_key_file(path: Path, data: bytes) -> None:
     """Write a new key file. A file that exists is never touched. Raises FileFault."""
     try:

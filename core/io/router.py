@@ -7,6 +7,7 @@ client sessions wake whoever waits, and the driver writes each link once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from core.client.session import ClientEngine
 from core.crypto.signing import SigningType
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
+from core.data.transport_address import Ntcp2Address
 from core.io.alarm import Alarm
 from core.io.database import Database
 from core.io.descriptors import DescriptorBudget, count_open
@@ -31,6 +33,7 @@ from core.io.files import (
     create_key_file,
     make_directory,
     read_key_file,
+    read_limited,
     write_atomic,
 )
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
@@ -52,6 +55,7 @@ DATABASE_FILE = "state.sqlite"
 SAVE_INTERVAL_S = 5.0
 GOODBYE_S = 0.6
 _KEY_FILE_BYTES = (400, 2000)
+_INFO_BYTES_MAX = 65536
 _PORT_FIRST, _PORT_COUNT = 9000, 22000
 _PORT_SPACE, _PORT_NAME = "router", b"port"
 _GC_THRESHOLD = 20_000
@@ -118,6 +122,7 @@ class Router:
             self._entropy = SystemEntropy()
             self._wall = SystemWallClock()
             keys = _load_keys(config.data_dir / KEY_FILE, self._entropy)
+            self._own_hash = keys.hash
             self._database = Database(config.data_dir / DATABASE_FILE)
         except BaseException:
             self._lock.release()
@@ -319,17 +324,31 @@ class Router:
         stored = self._database.get(_PORT_SPACE, _PORT_NAME)
         if stored is not None and stored.isdigit():
             return int(stored)
-        port = _PORT_FIRST + self._entropy.randbelow(_PORT_COUNT)
+        port = self._published_port() or _PORT_FIRST + self._entropy.randbelow(_PORT_COUNT)
         self._database.save_space(_PORT_SPACE, {_PORT_NAME: str(port).encode()})
         return port
 
+    def _published_port(self) -> int:
+        """The port of the RouterInfo we wrote last, for when the database was lost; or 0."""
+        try:
+            info = RouterInfo.parse(read_limited(self.config.data_dir / INFO_FILE, _INFO_BYTES_MAX))
+        except (FileFault, DecodeError):
+            return 0
+        is_ours = info.hash == self._own_hash and info.verify()
+        found = map(Ntcp2Address.from_address, info.addresses)
+        ports = [address.port for address in found if address is not None and address.port]
+        return ports[0] if is_ours and ports else 0
+
     def _stored_routers(self) -> list[RouterInfo]:
         infos = []
-        for _, _, raw in self._database.load_routers():
-            try:
-                infos.append(RouterInfo.parse(raw))
-            except DecodeError:
-                logger.warning("dropped a damaged router info from the database")
+        for router_hash, _, raw in self._database.load_routers():
+            with contextlib.suppress(DecodeError):
+                info = RouterInfo.parse(raw)
+                is_right = info.hash == router_hash
+                if is_right and (not self._database.is_rescued or info.verify()):
+                    infos.append(info)
+                    continue
+            logger.warning("dropped a damaged router info from the database")
         return infos
 
     def _write_info(self) -> None:

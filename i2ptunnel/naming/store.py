@@ -21,8 +21,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from core.api import FileFault, SqliteFile, make_directory
+from core.api import FileFault, Readable, SqliteFile, make_directory
 from core.data.identity import Destination
+from i2ptunnel.naming import rescue
 
 _log = logging.getLogger("i2ptunnel.naming")
 
@@ -143,17 +144,41 @@ class Store:
         make_directory(path.parent)
         self._file = SqliteFile(
             path,
-            "the address books",
+            "the address book",
             _SCHEMA,
             SCHEMA_VERSION,
             synchronous="FULL",
             busy_timeout_s=BUSY_TIMEOUT_S,
+            verify=rescue.verify,
+            rescue=self._rescue,
+            keeps_copy=True,
         )
-        self._connection = self._file.open()
         self._writer = threading.Lock()
+        self._has_changes = not self._file.copy_path.exists()
+        self._connection = self._file.open()
+        self._copied_version = self.version()
+
+    def _rescue(self, connection: sqlite3.Connection, damaged: Readable) -> str:
+        self._has_changes = True
+        return rescue.rescue(connection, damaged)
 
     def close(self) -> None:
+        """Keep a copy if something changed, and close."""
+        try:
+            self.keep_copy()
+        except FileFault as fault:
+            _log.warning("%s", fault)
         self._connection.close()
+
+    def keep_copy(self) -> None:
+        """Make the last good copy anew if something changed since. Raises FileFault."""
+        version = self.version()
+        if not self._has_changes and version == self._copied_version:
+            return
+        self._has_changes, self._copied_version = False, version
+        if not any(self.counts().values()) and not self._file.copy_path.exists():
+            return  # nothing to lose
+        self._file.keep_copy()
 
     def entries_of(self, name: str) -> list[Entry]:
         """In the order of the books, the preferred destination first."""
@@ -216,6 +241,7 @@ class Store:
                     try:
                         yield Transaction(connection)
                         connection.execute("COMMIT")
+                        self._has_changes = True
                     except BaseException:
                         if connection.in_transaction:
                             connection.execute("ROLLBACK")

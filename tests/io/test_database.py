@@ -157,3 +157,24 @@ def test_kill_9_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
         assert set(range(promised + 1)) <= set(rows)
         assert sorted(rows) == list(range(len(rows)))
         assert all(raw == n.to_bytes(32, "big") * 20 for n, raw in rows.items())
+
+
+def test_no_damage_is_an_internal_error_and_what_can_be_read_stays(tmp_path: Path) -> None:
+    path, count = tmp_path / "state.sqlite", 200
+    database = Database(path)
+    database.save_routers([(bytes([n]) * 32, n, bytes([n]) * 700) for n in range(count)])
+    database.save_space("router", {b"port": b"12345"})
+    database.close()
+    data = path.read_bytes()
+    kept = []
+    for at in (*range(0, 100, 19), *range(100, len(data), 39_973)):
+        for wrong in (0xFF, 1 << at % 8):
+            for old in tmp_path.iterdir():
+                old.unlink()
+            path.write_bytes(data[:at] + bytes([data[at] ^ wrong]) + data[at + 1 :])
+            database = Database(path)
+            kept.append(len(database.load_routers()))
+            assert database.get("router", b"port") in (b"12345", None)
+            database.save_space("s", {b"k": b"v"})
+            database.close()
+    assert sum(one >= count - 10 for one in kept) > len(kept) * 0.8, kept
