@@ -27,19 +27,20 @@ from core.io.files import (
     write_atomic,
 )
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
-from core.io.loop import new_event_loop
+from core.io.loop import new_event_loop, turn_figures
 from core.io.router import Router, RouterStatus
 from core.io.session import ClientSession, Stream, StreamReset
 from core.io.sqlite_file import SqliteFile
 from core.io.sqlite_salvage import Readable
 from core.io.system import SystemEntropy
-from core.io.turns import share_turn
+from core.io.turns import TURN_BOUNDS_S, share_turn
 from core.netdb.imports import Imported, parse_zip
 from core.router.config import RouterConfig
 from core.streaming.options import StreamingOptions
 from core.tunnel.shape import TunnelShape
 
 __all__ = [
+    "TURN_BOUNDS_S",
     "AlreadyRunning",
     "ClientSession",
     "DataDirectoryLock",
@@ -72,5 +73,6 @@ __all__ = [
     "read_limited",
     "read_router_files",
     "share_turn",
+    "turn_figures",
     "write_atomic",
 ]

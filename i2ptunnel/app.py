@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from core.api import FileFault, Router, RouterConfig
+from core.api import TURN_BOUNDS_S, FileFault, Router, RouterConfig, turn_figures
 from core.base.errors import DecodeError, Unavailable
 from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
@@ -230,6 +230,7 @@ class App:
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._started_at, 1),
             "router": router,
+            "loop": _loop_figures(),
             "tunnels": self._manager.status(),
             "naming": self._naming.status(),
             "paths": [
@@ -361,3 +362,9 @@ class App:
             with contextlib.suppress(DecodeError, ValueError, TypeError):
                 infos.append(RouterInfo.parse(b64decode(text)))
         return self._router.import_routers(infos)
+
+
+def _loop_figures() -> dict[str, Any] | None:
+    """How long the event loop's turns take: while one lasts, nothing else gets on."""
+    figures = turn_figures()
+    return None if figures is None else {"bounds_s": TURN_BOUNDS_S, **asdict(figures)}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 import h11
@@ -77,6 +78,8 @@ def render(status: Mapping[str, Any]) -> str:
     ]
     name, text = "i2ptunnel_router_links_refused_total", "Inbound connections closed at once"
     _figure(lines, name, "counter", text, refused)
+    if status.get("loop"):
+        _loop(lines, status["loop"])
     labels = [
         (f'{{tunnel="{_escaped(tunnel["name"])}",type="{tunnel["type"]}"}}', tunnel)
         for tunnel in status["tunnels"]
@@ -85,6 +88,24 @@ def render(status: Mapping[str, Any]) -> str:
         samples = ((label, tunnel.get(key)) for label, tunnel in labels)
         _figure(lines, f"i2ptunnel_tunnel_{name}", kind, text, samples)
     return "\n".join((*lines, ""))
+
+
+def _loop(lines: list[str], loop: Mapping[str, Any]) -> None:
+    """Turns of the event loop, in CPU time of its thread and on the wall."""
+    for kind, words in (("cpu", "CPU time of the loop's thread"), ("wall", "Time")):
+        name = f"i2ptunnel_loop_turn_{kind}_seconds"
+        bounds = (*(f"{bound:g}" for bound in loop["bounds_s"]), "+Inf")
+        below = accumulate(loop[f"{kind}_counts"])
+        lines += [f"# HELP {name} {words} in one turn", f"# TYPE {name} histogram"]
+        lines += [
+            f'{name}_bucket{{le="{bound}"}} {count}'
+            for bound, count in zip(bounds, below, strict=True)
+        ]
+        lines += [f"{name}_sum {loop[f'{kind}_sum_s']:.15g}", f"{name}_count {loop['turns']}"]
+        for which, since in (("longest", "since the start"), ("recent", "of the last minute")):
+            text = f"{words} in the longest turn {since}"
+            figure = f"i2ptunnel_loop_{which}_turn_{kind}_seconds"
+            _figure(lines, figure, "gauge", text, [("", loop[f"{which}_{kind}_s"])])
 
 
 def _figure(

@@ -80,6 +80,12 @@ class RouterLoop(asyncio.SelectorEventLoop):
         hooks[:] = [hook for hook in hooks if hook[0].data[0]._callback != callback]
 
 
+def turn_figures() -> TurnFigures | None:
+    """How long the running loop's turns took; None if it does not measure them."""
+    loop = asyncio.get_running_loop()
+    return loop.turn_figures if isinstance(loop, RouterLoop) else None
+
+
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """What to run a router in: ``asyncio.Runner(loop_factory=new_event_loop)``."""
     return RouterLoop()

@@ -45,8 +45,20 @@ STATUS: dict[str, Any] = {
         {"name": "irc", "type": "ircclient", "ready": True, "connections": 0},
     ],
     "paths": [SECRET],
+    "loop": {
+        "bounds_s": (0.005, 0.05),
+        "turns": 1000,
+        "longest_cpu_s": 0.031,
+        "longest_wall_s": 0.25,
+        "recent_cpu_s": 0.004,
+        "recent_wall_s": 0.006,
+        "cpu_counts": (990, 10, 0),
+        "wall_counts": (980, 17, 3),
+        "cpu_sum_s": 1.5,
+        "wall_sum_s": 2.5,
+    },
 }
-LABELS = r'tunnel="(\\.|[^"\\])*",type="[a-z]+"|(state|reason)="[a-z]+"'
+LABELS = r'tunnel="(\\.|[^"\\])*",type="[a-z]+"|(state|reason)="[a-z]+"|le="[0-9.+Inf]+"'
 SAMPLE = re.compile(r"[a-z0-9_]+(\{(" + LABELS + r")\})? -?[0-9.e+-]+")
 
 
@@ -70,6 +82,11 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
         'i2ptunnel_tunnel_ready{tunnel="a \\"quoted\\" name",type="httpserver"} 0',
         'i2ptunnel_tunnel_to_i2p_bytes_total{tunnel="a \\"quoted\\" name",type="httpserver"} '
         "12345678901234",
+        'i2ptunnel_loop_turn_wall_seconds_bucket{le="0.05"} 997',
+        'i2ptunnel_loop_turn_wall_seconds_bucket{le="+Inf"} 1000',
+        "i2ptunnel_loop_turn_cpu_seconds_count 1000",
+        "i2ptunnel_loop_longest_turn_cpu_seconds 0.031",
+        "i2ptunnel_loop_recent_turn_wall_seconds 0.006",
         'i2ptunnel_tunnel_connections_total{tunnel="irc",type="ircclient"} 0',
     ):
         assert expected in lines
