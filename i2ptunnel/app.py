@@ -14,11 +14,11 @@ import os
 import signal
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from core.api import TURN_BOUNDS_S, FileFault, Router, RouterConfig, turn_figures
+from core.api import TURN_BOUNDS_S, FileFault, Router, RouterConfig, share_turn, turn_figures
 from core.base.errors import DecodeError, Unavailable
 from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
@@ -169,17 +169,25 @@ class App:
 
     async def _import_files(self) -> None:
         data_dir = self._loaded.data_dir
-        pending = list(take_pending(data_dir))
+        pending = await asyncio.to_thread(take_pending, data_dir)
         if pending:
-            self._router.import_routers(pending)
+            await self._import(pending)
             await self._router.save()
-        forget_pending(data_dir)
+        await asyncio.to_thread(forget_pending, data_dir)
         for path in self._loaded.configuration.router.reseed.files:
             try:
-                count = self._router.import_routers(read_infos(path)[0])
+                count = await self._import((await asyncio.to_thread(read_infos, path))[0])
                 _log.info("%d routers imported from reseed.files", count)
             except FileFault as fault:
                 _log.error("reseed.files: %s", fault)
+
+    async def _import(self, infos: Iterable[RouterInfo]) -> int:
+        """Like ``Router.import_routers``, over as many turns of the loop as it takes."""
+        taken = 0
+        for info in infos:
+            await share_turn()
+            taken += self._router.import_routers([info])
+        return taken
 
     # State
 
@@ -339,7 +347,7 @@ class App:
         return None
 
     async def _on_netdb_list(self, _: dict[str, Any]) -> Any:
-        return [
+        return (
             {
                 "hash": b32encode(info.hash),
                 "caps": info.caps,
@@ -348,20 +356,21 @@ class App:
                 "transports": sorted({address.style for address in info.addresses}),
             }
             for info in self._router.routers()
-        ]
+        )
 
     async def _on_netdb_export(self, _: dict[str, Any]) -> Any:
-        return [b64encode(info.raw).decode() for info in self._router.routers()]
+        return (b64encode(info.raw).decode() for info in self._router.routers())
 
     async def _on_netdb_import(self, request: dict[str, Any]) -> Any:
-        infos = []
         texts = request.get("routers")
         if not isinstance(texts, list):
             raise ControlFault("routers is not a list")
+        taken = 0
         for text in texts:
+            await share_turn()
             with contextlib.suppress(DecodeError, ValueError, TypeError):
-                infos.append(RouterInfo.parse(b64decode(text)))
-        return self._router.import_routers(infos)
+                taken += self._router.import_routers([RouterInfo.parse(b64decode(text))])
+        return taken
 
 
 def _loop_figures() -> dict[str, Any] | None:

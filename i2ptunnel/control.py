@@ -3,6 +3,9 @@
 A request is one line ``{"command": …, …}``, the answer one line ``{"ok": true, "result": …}`` or
 ``{"ok": false, "error": …}``. A connection may carry several requests, one after the other. Only
 the owner of the data directory can connect.
+
+A command that has thousands of things to tell returns an iterator: its list is written in parts, so
+that nothing else has to wait for it.
 """
 
 from __future__ import annotations
@@ -14,15 +17,19 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from core.api import share_turn
 from core.base.errors import I2PError, Unavailable
 
-LINE_BYTES_MAX = 8 << 20
+LINE_BYTES_MAX = 2 << 20
+ANSWER_BYTES_MAX = 256 << 20
 CONNECTIONS_MAX = 32
 _PATH_BYTES_MAX = 107
 _IDLE_TIMEOUT_S = 60.0
+_PART_ITEMS = 50
 
 _log = logging.getLogger("i2ptunnel.control")
 
@@ -97,8 +104,7 @@ class ControlServer:
                 if not line:
                     break
                 self._note(writer, is_waiting=False)
-                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
-                await writer.drain()
+                await _send(writer, await self._answer(line))
         except (OSError, ValueError):  # gone, idle too long, or a line without end
             pass
         finally:
@@ -139,6 +145,27 @@ class ControlServer:
             return {"ok": False, "error": "internal error"}
 
 
+async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
+    """One answer; a result that is an iterator becomes a list."""
+    result = answer.get("result")
+    if not isinstance(result, Iterator):
+        writer.write(json.dumps(answer).encode() + b"\n")
+        await writer.drain()
+        return
+    writer.write(b'{"ok": true, "result": [')
+    is_first = True
+    while True:
+        await share_turn()
+        part = list(islice(result, _PART_ITEMS))
+        if not part:
+            break
+        writer.write((b"" if is_first else b", ") + json.dumps(part).encode()[1:-1])
+        is_first = False
+        await writer.drain()
+    writer.write(b"]}\n")
+    await writer.drain()
+
+
 def ask(path: Path, command: str, timeout_s: float = 10.0, **arguments: Any) -> Any:
     """Send one request and wait for its result; for the command line, blocking.
 
@@ -154,7 +181,7 @@ def ask(path: Path, command: str, timeout_s: float = 10.0, **arguments: Any) -> 
             sock.sendall(request)
             while not answer.endswith(b"\n") and (data := sock.recv(1 << 16)):
                 answer += data
-                if len(answer) > LINE_BYTES_MAX * 4:
+                if len(answer) > ANSWER_BYTES_MAX:
                     raise ControlFault("the answer is too long")
     except PermissionError:
         raise ControlFault(f"{path} belongs to another user") from None

@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import h11
 
+from core.api import share_turn
 from core.base.errors import I2PError, Unavailable
 from core.data.blinded_address import BlindedTarget
 from i2ptunnel.naming.address import Address
@@ -29,6 +30,7 @@ TOTAL_TIMEOUT_S = 900.0
 REDIRECTS_MAX = 3
 _HEAD_BYTES_MAX = 64 * 1024
 _READ_BYTES = 65536
+_INTERIM_MAX = 16
 _VALIDATOR_CHARACTERS_MAX = 256
 _TARGET = re.compile(r"[!-~]+")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -198,7 +200,9 @@ class _Exchange:
         """The place it redirects to, None when there is a result. Raises FetchFault."""
         await stream.write(self._request())
         response = await self._next(stream)
-        while isinstance(response, h11.InformationalResponse):
+        for _ in range(_INTERIM_MAX):
+            if not isinstance(response, h11.InformationalResponse):
+                break
             response = await self._next(stream)
         if not isinstance(response, h11.Response):
             raise FetchFault("the feed ends early")
@@ -222,9 +226,11 @@ class _Exchange:
         return None
 
     async def _next(self, stream: FeedStream) -> object:
+        await share_turn()
         while (event := self._connection.next_event()) is h11.NEED_DATA:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 self._connection.receive_data(await stream.read(_READ_BYTES))
+            await share_turn()
         return event
 
     def _request(self) -> bytes:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
+from core.api import share_turn
 from core.base.errors import PeerError, Unavailable
 from i2ptunnel.protocols.irc_filter import IrcClientFilter
 from i2ptunnel.protocols.irc_server import IrcServerFilter, error_line
 from i2ptunnel.relay.channel import READ_BYTES, Channel, WrappedChannel
+
+#: what a filter gets at a time: a few hundred lines, if they are short
+_PART_BYTES = 512
+
+
+async def _feed(receive: Callable[[bytes], None], data: bytes) -> None:
+    """Give bytes to a filter in parts, each in a turn of the loop that has room for it."""
+    for start in range(0, len(data), _PART_BYTES):
+        await share_turn()
+        receive(data[start : start + _PART_BYTES])
 
 
 class IrcClientStream(WrappedChannel):
@@ -51,11 +63,11 @@ class IrcClientStream(WrappedChannel):
             return True
         self._reading = None
         data = reading.result()
-        self._irc.receive_from_server(data)
+        await _feed(self._irc.receive_from_server, data)
         return bool(data)
 
     async def write(self, data: bytes) -> None:
-        self._irc.receive_from_client(data)
+        await _feed(self._irc.receive_from_client, data)
         if self._told is not None and not self._told.done():
             self._told.set_result(None)
         passed = self._irc.data_to_server()
@@ -86,7 +98,7 @@ class IrcVisitorStream(WrappedChannel):
                     data = await self._inner.read()
                 if not data:
                     return b""
-                self._irc.receive_data(data)
+                await _feed(self._irc.receive_data, data)
             except TimeoutError:
                 await self.refuse("registration timed out")
             except PeerError as error:

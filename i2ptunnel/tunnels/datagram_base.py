@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar, cast
 
-from core.api import FileFault
+from core.api import FileFault, share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import DestinationName
 from i2ptunnel.config.tunnel_models import ServerSection, TunnelSection
@@ -164,6 +164,7 @@ class DatagramTunnel(Tunnel[ModelT]):
                 group.create_task(self.gate.keep())
             while True:
                 datagram = await session.receive_datagram()
+                await share_turn()
                 self.counts["datagrams_received"] += 1
                 self.traffic.received += len(datagram.payload)
                 pace = self.traffic.inbound

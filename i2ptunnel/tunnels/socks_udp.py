@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
-from core.api import SystemEntropy
+from core.api import SystemEntropy, share_turn
 from core.base.errors import DecodeError, I2PError, Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.tunnel_models import SocksSection
@@ -146,7 +146,9 @@ class UdpRelay:
     async def _receive(self, key: str | None, carrier: _Carrier) -> None:
         try:
             while True:
-                self._deliver(carrier, await carrier.session.receive_datagram())
+                datagram = await carrier.session.receive_datagram()
+                await share_turn()
+                self._deliver(carrier, datagram)
         except Unavailable:
             if self._carriers.get(key) is carrier:
                 carrier.receiving = None

@@ -79,8 +79,13 @@ class LoopbackStream:
                 return b""
             await pipe.wait()
         self.peak_bytes = max(self.peak_bytes, pipe.size)
-        piece = pipe.pieces.popleft()
-        if len(piece) > limit:
+        joined = [pipe.pieces.popleft()]
+        size = len(joined[0])
+        while size < limit and pipe.pieces:
+            joined.append(pipe.pieces.popleft())
+            size += len(joined[-1])
+        piece = b"".join(joined)
+        if size > limit:
             pipe.pieces.appendleft(piece[limit:])
             piece = piece[:limit]
         pipe.size -= len(piece)
