@@ -173,8 +173,16 @@ def filter_request(
     return RequestHead(head.method, target, 1, result)
 
 
+COOKIE_CHARACTERS_MAX = 16384
+
+
 def _is_supercookie(value: str) -> bool:
-    """Whether a cookie would go to more than one site, by any of its domains: the last counts."""
+    """Whether a cookie would go to more than one site, by any of its domains: the last counts.
+
+    One that is longer than any browser takes (RFC 6265bis: 4096 bytes and short attributes) may.
+    """
+    if len(value) > COOKIE_CHARACTERS_MAX:
+        return True
     attributes = (attribute.partition("=") for attribute in value.split(";")[1:])
     domains = {text for name, _, text in attributes if name.strip().lower() == "domain"}
     return any(one.strip().strip('"').lower().strip(".") in _SUPERCOOKIE_DOMAINS for one in domains)

@@ -39,6 +39,10 @@ class Limits:
     fields: int
 
 
+#: of a comma list
+LIST_CHARACTERS_MAX = 32768
+
+
 class Headers:
     """Header fields in their order; names compare without regard to case."""
 
@@ -49,14 +53,19 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first value, or None."""
-        return next((value for key, value in self.fields if key.lower() == name.lower()), None)
+        wanted = name.lower()
+        return next((value for key, value in self.fields if key.lower() == wanted), None)
 
     def get_all(self, name: str) -> list[str]:
-        return [value for key, value in self.fields if key.lower() == name.lower()]
+        wanted = name.lower()
+        return [value for key, value in self.fields if key.lower() == wanted]
 
     def words(self, name: str) -> set[str]:
-        """The lower-case members of a comma list over all its fields."""
-        joined = ",".join(self.get_all(name))
+        """The lower-case members of a comma list over all its fields.
+
+        What is beyond :data:`LIST_CHARACTERS_MAX` does not count: more than a request may have.
+        """
+        joined = ",".join(self.get_all(name))[:LIST_CHARACTERS_MAX]
         return {word.strip().lower() for word in joined.split(",") if word.strip()}
 
     def add(self, name: str, value: str) -> None:

@@ -28,6 +28,11 @@ _STATUS_LINE = re.compile(
 _CANONICAL_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}(?: .*)?")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(rb"[\x01-\x08\x0a-\x1f\x7f]")
+_WITHOUT_CONTROL = bytes(
+    32 if (byte < 32 and byte != 9) or byte == 127 else byte for byte in range(256)
+)
+#: in a list that says where the body ends
+_MEMBERS_MAX = 64
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 #: transfer codings besides chunked that are undone
@@ -122,7 +127,7 @@ def parse_response(lines: list[bytes]) -> ResponseHead:
         raise HttpFault(502, "not an HTTP status line")
     major, minor_text = match[1], match[2] or b"0"
     is_old = major is None or int(major) == 0 or (int(major) == 1 and int(minor_text) == 0)
-    reason = _CONTROL.sub(b" ", match[4] or b"").strip(b" \t").decode("latin-1")
+    reason = (match[4] or b"").translate(_WITHOUT_CONTROL).strip(b" \t").decode("latin-1")
     head = ResponseHead(int(match[3]), reason, 0 if is_old else 1)
     head.is_doubtful = not _CANONICAL_STATUS_LINE.fullmatch(lines[0])
     for line in lines[1:]:
@@ -140,17 +145,17 @@ def _read_field(head: ResponseHead, line: bytes) -> None:
         if _CONTROL.search(value):
             raise HttpFault(502, "a control character in the framing")
         head.is_doubtful |= token != name
-    text = _CONTROL.sub(b" ", value).strip(b" \t")
+    text = value.translate(_WITHOUT_CONTROL).strip(b" \t")
     head.headers.add(token.decode("ascii"), text.decode("latin-1"))
 
 
 def _members(headers: Headers, name: str) -> list[str]:
     """The members of a comma list over all its fields, in lower case; empty ones too."""
-    return [
-        member.strip(" \t").lower()
-        for value in headers.get_all(name)
-        for member in value.split(",")
-    ]
+    values = headers.get_all(name)
+    members = ",".join(values).split(",", _MEMBERS_MAX) if values else []
+    if len(members) > _MEMBERS_MAX:
+        raise HttpFault(502, "a list without end in the framing")
+    return [member.strip(" \t").lower() for member in members]
 
 
 def _repair_framing(head: ResponseHead) -> None:

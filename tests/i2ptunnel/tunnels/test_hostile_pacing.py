@@ -64,6 +64,17 @@ ANSWERS: dict[str, tuple[bytes, int]] = {
     "a length in pieces of one byte": (HEAD + b"Content-Length: 30000\r\n\r\n" + b"x" * 30_000, 1),
     "no length in pieces of one byte": (HEAD + b"\r\n" + b"x" * 30_000, 1),
     "a bomb": (without_framing(bytes(1_000_000), 40), 0),
+    "a bomb as a transfer coding": (
+        HEAD + b"Transfer-Encoding: gzip\r\n\r\n" + gzipped(*[bytes(1_000_000)] * 20),
+        0,
+    ),
+    "chunks of one byte around a bomb": (
+        HEAD
+        + b"Transfer-Encoding: gzip, chunked\r\n\r\n"
+        + b"".join(b"1\r\n%c\r\n" % byte for byte in gzipped(*[bytes(1_000_000)] * 20))
+        + LAST,
+        0,
+    ),
     "a bomb in pieces of one byte": (without_framing(bytes(100_000), 20), 1),
     "a bomb of extensions": (in_gzip((b"1;" + b"a" * 4000 + b"\r\nx\r\n") * 5_000 + LAST), 0),
     "a bomb of zeros before a size": (in_gzip(b"0" * 20_000_000), 0),
@@ -88,6 +99,35 @@ BROKEN = (
     "an endless trailer",
     "an endless size",
 )
+
+
+#: heads within the limits, made to be slow
+for _name, _value in (
+    ("Connection", b"," * 250_000),
+    ("Connection", b"a," * 125_000),
+    ("Content-Encoding", b"a," * 125_000),
+    ("Transfer-Encoding", b"a," * 125_000),
+    ("Content-Length", b"1," * 125_000),
+    ("Cache-Control", b"a," * 125_000),
+    ("Set-Cookie", b"a;" * 125_000),
+    ("Set-Cookie", b"a=b; Domain=" * 20_000),
+    ("Content-Security-Policy", b"a " * 125_000),
+    ("Location", b"http://" * 35_000),
+    ("X", b"\x01" * 250_000),
+    ("X", b" " * 250_000 + b"a"),
+):
+    ANSWERS[f"a long {_name}: {_value[:4]!r}"] = (
+        HEAD + _name.encode() + b": " + _value + b"\r\nContent-Length: 0\r\n\r\n",
+        0,
+    )
+for _field in (
+    b"a: b",
+    b"Connection: a",
+    b"Set-Cookie: a=b; Domain=c",
+    b"Content-Length: 0",
+    b" a",
+):
+    ANSWERS[f"thousands of fields: {_field!r}"] = (HEAD + (_field + b"\r\n") * 4_090 + b"\r\n", 0)
 
 
 class RawSite:
