@@ -8,8 +8,7 @@ structure only; whether to believe it (signature, age, network id) is for the ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from sys import intern
 
 from core.base.errors import DecodeError, LocalError
 from core.base.wire import Reader, Writer
@@ -27,16 +26,39 @@ ADDRESSES_MAX = 16
 BANDWIDTH_CLASSES = "KLMNOPX"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class RouterInfo:
-    """One published record. Equal if all bytes are equal."""
+    """One published record. Equal if all bytes are equal.
 
-    identity: RouterIdentity
+    A router knows tens of thousands of them, so each is one small object: the bytes and what is
+    asked all the time. The rest is read from the bytes again when it is asked for.
+    """
+
+    __slots__ = (
+        "_addresses_at",
+        "_options_at",
+        "_signature_at",
+        "caps",
+        "hash",
+        "network_id",
+        "published_ms",
+        "raw",
+        "version",
+    )
+
+    #: the exact bytes
+    raw: bytes
+    #: the router hash
+    hash: bytes
     published_ms: int
-    addresses: tuple[RouterAddress, ...]
-    options: Mapping[str, str]
-    signature: bytes
-    raw: bytes = field(repr=False)
+    #: the capability letters, or an empty string
+    caps: str
+    #: ``router.version`` as numbers, such as (0, 9, 67); (0,) if missing or malformed
+    version: tuple[int, ...]
+    #: ``netId``, or None if missing or malformed
+    network_id: int | None
+    _addresses_at: int
+    _options_at: int
+    _signature_at: int
 
     @classmethod
     def parse(cls, data: bytes) -> RouterInfo:
@@ -45,17 +67,23 @@ class RouterInfo:
             raise DecodeError(f"router info of {len(data)} bytes")
         reader = Reader(data)
         identity = RouterIdentity.parse(reader)
-        published_ms = reader.u64()
-        count = reader.u8()
-        if count > ADDRESSES_MAX:
-            raise DecodeError(f"router info with {count} addresses")
-        addresses = tuple([RouterAddress.parse(reader) for _ in range(count)])
+        info = cls()
+        info.raw = data
+        info.hash = identity.hash
+        info.published_ms = reader.u64()
+        info._addresses_at = reader.position
+        _parse_addresses(reader)
         reader.skip(reader.u8() * HASH_BYTES)  # peers: never used, always zero of them
+        info._options_at = reader.position
         options = parse_mapping(reader)
+        info._signature_at = reader.position
         signature = reader.rest()
         if not signature or len(signature) != (identity.signature_length or len(signature)):
             raise DecodeError("router info with a signature of the wrong length")
-        return cls(identity, published_ms, addresses, options, signature, data)
+        info.caps = intern(options.get("caps", ""))
+        info.version = _version(options.get("router.version", ""))
+        info.network_id = _network_id(options.get("netId", ""))
+        return info
 
     @classmethod
     def build(
@@ -77,33 +105,23 @@ class RouterInfo:
 
     def verify(self) -> bool:
         """True if the signature is by the identity inside."""
-        length = len(self.signature)
-        return self.identity.verify(self.raw[:-length], self.signature)
+        return self.identity.verify(self.raw[: self._signature_at], self.signature)
 
     @property
-    def hash(self) -> bytes:
-        """The router hash."""
-        return self.identity.hash
+    def identity(self) -> RouterIdentity:
+        return RouterIdentity.parse(Reader(self.raw))
 
     @property
-    def caps(self) -> str:
-        """The capability letters, or an empty string."""
-        return self.options.get("caps", "")
-
-    @cached_property
-    def version(self) -> tuple[int, ...]:
-        """``router.version`` as numbers, such as (0, 9, 67); (0,) if missing or malformed."""
-        text = self.options.get("router.version", "")
-        parts = text.split(".")
-        if len(text) > 32 or not all(part.isascii() and part.isdigit() for part in parts):
-            return (0,)
-        return tuple(int(part) for part in parts)
+    def addresses(self) -> tuple[RouterAddress, ...]:
+        return _parse_addresses(Reader(self.raw, self._addresses_at))
 
     @property
-    def network_id(self) -> int | None:
-        """``netId``, or None if missing or malformed."""
-        text = self.options.get("netId", "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+    def options(self) -> Mapping[str, str]:
+        return parse_mapping(Reader(self.raw, self._options_at))
+
+    @property
+    def signature(self) -> bytes:
+        return self.raw[self._signature_at :]
 
     @property
     def family(self) -> str | None:
@@ -155,3 +173,21 @@ class RouterInfo:
 
     def __repr__(self) -> str:
         return f"RouterInfo({self.identity!r}, {self.published_ms})"
+
+
+def _parse_addresses(reader: Reader) -> tuple[RouterAddress, ...]:
+    count = reader.u8()
+    if count > ADDRESSES_MAX:
+        raise DecodeError(f"router info with {count} addresses")
+    return tuple([RouterAddress.parse(reader) for _ in range(count)])
+
+
+def _version(text: str) -> tuple[int, ...]:
+    parts = text.split(".")
+    if len(text) > 32 or not all(part.isascii() and part.isdigit() for part in parts):
+        return (0,)
+    return tuple([int(part) for part in parts])
+
+
+def _network_id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None

@@ -54,6 +54,7 @@ INFO_FILE = "router.info"
 DATABASE_FILE = "state.sqlite"
 SAVE_INTERVAL_S = 5.0
 GOODBYE_S = 0.6
+SAVE_MORE_S = 0.1
 _KEY_FILE_BYTES = (400, 2000)
 _INFO_BYTES_MAX = 65536
 _PORT_FIRST, _PORT_COUNT = 9000, 22000
@@ -176,7 +177,8 @@ class Router:
         try:
             await self._tcp.stop(GOODBYE_S, keep_listeners=True)
             self._alarm.cancel()
-            self._save_changes()
+            while self._save_changes():
+                pass
             self._database.close()
         finally:
             self._tcp.close_listeners()
@@ -237,7 +239,8 @@ class Router:
 
     async def save(self) -> None:
         """Return when everything learned so far is on the disk."""
-        self._save_changes()
+        while self._save_changes():
+            await asyncio.sleep(0)
         await asyncio.to_thread(self._database.flush)
 
     def routers(self) -> list[RouterInfo]:
@@ -359,15 +362,17 @@ class Router:
             logger.error("%s", fault)
 
     def _save(self) -> None:
-        self._save_changes()
-        self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)
+        delay_s = SAVE_MORE_S if self._save_changes() else SAVE_INTERVAL_S
+        self._saver = self._loop.call_later(delay_s, self._save)
 
-    def _save_changes(self) -> None:
+    def _save_changes(self) -> bool:
+        """True if there is more to save."""
         changes = self._engine.netdb.take_changes()
         self._database.save_routers(
             [(info.hash, info.published_ms, info.raw) for info in changes.stored],
             changes.removed,
         )
+        return changes.has_more
 
 
 def _load_keys(path: Path, entropy: SystemEntropy) -> RouterKeys:

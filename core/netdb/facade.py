@@ -42,9 +42,10 @@ from core.netdb.lookup import Lookups
 from core.netdb.ports import NetDbConfig, PeerView, ReplyPaths
 from core.netdb.publish import Publisher
 from core.netdb.routing_key import day_number
-from core.netdb.store import IMPORT_AGE_MAX_MS, Changes, RouterStore, Verdict
+from core.netdb.store import EXPIRED_AT_ONCE, IMPORT_AGE_MAX_MS, Changes, RouterStore, Verdict
 
 HOUSEKEEPING_S = 60.0
+HOUSEKEEPING_MORE_S = 0.5
 
 
 @dataclass(slots=True)
@@ -245,7 +246,7 @@ class NetDb:
         self._after(now)
 
     def take_changes(self) -> Changes:
-        """RouterInfos stored and removed since the last call, for the disk."""
+        """RouterInfos stored and removed since the last call, for the disk; many in several."""
         return self._store.take_changes()
 
     # --- what arrives --------------------------------------------------------------------------
@@ -426,7 +427,9 @@ class NetDb:
     def _keep_house(self, now: float) -> None:
         wall_now = self._wall.now()
         uptime_s = now - self._started_at if self._started_at is not None else 0.0
-        self._store.expire(wall_now, uptime_s, self._peers.is_connected)
+        gone = self._store.expire(wall_now, uptime_s, self._peers.is_connected)
+        if gone >= EXPIRED_AT_ONCE:
+            self._next_housekeeping = now + HOUSEKEEPING_MORE_S
         self._lease_sets.expire(int(wall_now * 1000))
         day = day_number(wall_now)
         if day != self._day:

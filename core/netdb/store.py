@@ -14,6 +14,8 @@ import ipaddress
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from enum import Enum
+from heapq import nsmallest
+from itertools import islice
 
 from core.base.ports import Entropy
 from core.data.router_info import RouterInfo
@@ -36,6 +38,11 @@ FLOODFILL_VERSION_MIN = (0, 9, 59)
 _EVICTION_SAMPLE = 48
 _SAMPLE_COUNT = 500
 _SAMPLE_S = 60.0
+#: how many routers are looked at in one go
+_TRIES_MAX = 4096
+#: routers that expire, or are handed to the disk, in one go
+EXPIRED_AT_ONCE = 1000
+CHANGES_AT_ONCE = 1000
 
 
 class Verdict(Enum):
@@ -62,6 +69,8 @@ class Changes:
 
     stored: list[RouterInfo]
     removed: list[bytes]
+    has_more: bool = False
+    """Ask again: it was too much for one go."""
 
 
 def is_public_host(host: str) -> bool:
@@ -201,7 +210,10 @@ class RouterStore:
     def random_routers(
         self, count: int, accept: Callable[[RouterInfo], bool] | None = None
     ) -> list[RouterInfo]:
-        """Up to ``count`` different routers, chosen uniformly among those ``accept`` likes."""
+        """Up to ``count`` different routers, chosen uniformly among those ``accept`` likes.
+
+        Of a large database not all are looked at, so those may be missed that are rare.
+        """
         order, routers = self._order, self._routers
         total = len(order)
         if not total or count <= 0:
@@ -210,7 +222,7 @@ class RouterStore:
         if count >= total:
             indexes: Iterable[int] = range(total)
         else:
-            indexes = self._shuffled(total)
+            indexes = islice(self._shuffled(total), max(_TRIES_MAX, 2 * count))
         for index in indexes:
             info = routers[order[index]]
             if accept is None or accept(info):
@@ -231,7 +243,8 @@ class RouterStore:
         """Forget routers that were not heard of for long; ``keep`` protects (connected ones).
 
         Not in the first ten minutes, and never below 90 routers. The more are known, the sooner:
-        27 hours at 90 routers, towards 90 minutes (i2pd: the same curve). Returns how many went.
+        27 hours at 90 routers, towards 90 minutes (i2pd: the same curve). Returns how many went, at
+        most ``EXPIRED_AT_ONCE``: then there are more.
         """
         total = len(self._routers)
         spare = total - ROUTERS_KEPT_MIN
@@ -243,18 +256,17 @@ class RouterStore:
             lifetime_ms = EXPIRY_MIN_MS + (AGE_MAX_MS - EXPIRY_MIN_MS) * ROUTERS_KEPT_MIN // total
         oldest = int(wall_now * 1000) - lifetime_ms
         old = [r for r in self._routers.values() if r.published_ms < oldest and not keep(r.hash)]
-        old.sort(key=lambda r: r.published_ms)
-        for info in old[:spare]:
+        count = min(spare, EXPIRED_AT_ONCE)
+        for info in nsmallest(count, old, key=lambda r: r.published_ms):
             self.remove(info.hash)
-        return min(len(old), spare)
+        return min(len(old), count)
 
     def take_changes(self) -> Changes:
-        """Everything since the last call."""
-        stored = [self._routers[h] for h in self._changed]
-        removed = list(self._removed)
-        self._changed.clear()
-        self._removed.clear()
-        return Changes(stored, removed)
+        """What changed and was not taken yet; at most ``CHANGES_AT_ONCE`` of each kind."""
+        changed, removed = self._changed, self._removed
+        stored = [changed.pop() for _ in range(min(len(changed), CHANGES_AT_ONCE))]
+        gone = [removed.pop() for _ in range(min(len(removed), CHANGES_AT_ONCE))]
+        return Changes([self._routers[h] for h in stored], gone, bool(changed or removed))
 
     def _judge(self, info: RouterInfo, wall_ms: int, age_max_ms: int | None) -> Verdict:
         if info.hash == self._own_hash:

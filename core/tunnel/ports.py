@@ -6,7 +6,7 @@ Messages handed to a sealer are in short form, which is also how a garlic clove 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Protocol
 
 from core.data.router_info import RouterInfo
@@ -38,6 +38,11 @@ class RouterDirectory(Protocol):
 
 class PeerOpinions(Protocol):
     """What we experienced with routers (peers)."""
+
+    @property
+    def connected(self) -> Set[bytes]:
+        """Routers with a link that is up."""
+        ...
 
     def is_connected(self, router_hash: bytes) -> bool:
         """True if a link to the router is up."""

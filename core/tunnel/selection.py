@@ -21,92 +21,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeVar
 
 from core.base.ports import Entropy
-from core.data.router_info import RouterInfo
 from core.tunnel.build import BuildHop
+from core.tunnel.candidates import Candidate, Candidates
 from core.tunnel.ports import PeerOpinions, RouterDirectory
 
-VERSION_MIN = (0, 9, 58)
-"""i2pd: oldest release it takes for client tunnels; all of these know short build records."""
+T = TypeVar("T")
 
-_REFRESH_S = 10.0
-_REFRESH_SMALL_S = 1.0
-_REFRESH_MORE_S = 0.2
-_DIGESTS_AT_ONCE = 400
-"""At a start with thousands of stored routers the rest waits, so that nothing stalls."""
-_SMALL_NETWORK = 200
 _SAMPLE = 64
 _BUDGET_PERIOD_S = 220.0
 _BUDGET_FREE = 4
 """Java: that many builds in 220 s are welcome by every router."""
-_CLASS_WEIGHT = {"L": 0.5, "M": 0.7, "N": 0.8, "O": 1.0, "P": 1.5, "X": 2.0}
 _CONNECTED_FACTOR = 6.0
 _OVERDUE_FACTOR = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What selection needs of a router info."""
-
-    router_hash: bytes
-    public_key: bytes
-    groups: frozenset[bytes]
-    family: str | None
-    is_dialable: bool
-    """It has an NTCP2 address that we can connect to."""
-    is_second_choice: bool
-    client_weight: float
-
-
-def digest(
-    info: RouterInfo, allow_private: bool = False, has_ipv6: bool = False
-) -> Candidate | None:
-    """The candidate, or None if the router must not be a hop.
-
-    ``has_ipv6``: we can connect to IPv6 addresses.
-    """
-    key = info.encryption_key
-    caps = info.caps
-    if key is None or info.version < VERSION_MIN or "G" in caps or not info.is_reachable:
-        return None
-    ntcp2 = _public([a.host for a in info.ntcp2_addresses() if a.is_published], allow_private)
-    hosts = ntcp2 + _public(
-        [a.host for a in info.ssu2_addresses() if a.is_published], allow_private
-    )
-    if not any(address.version == 4 for address in hosts):
-        # Its neighbours could be anyone, and not everyone has IPv6 (Java: the same rule).
-        return None
-    weight = _CLASS_WEIGHT.get(info.bandwidth_class, 0.5)
-    if "D" in caps:
-        weight *= 0.3
-    if info.is_floodfill:
-        weight *= 0.5
-    return Candidate(
-        info.hash,
-        key,
-        frozenset(a.packed[:2] if a.version == 4 else a.packed[:4] for a in hosts),
-        info.family,
-        any(address.version == 4 or has_ipv6 for address in ntcp2),
-        "E" in caps or info.bandwidth_class in ("", "K"),
-        weight,
-    )
-
-
-def _public(hosts: list[str], allow_private: bool) -> list[IPv4Address | IPv6Address]:
-    """Addresses that anyone can reach; names and other networks are left out."""
-    addresses: list[IPv4Address | IPv6Address] = []
-    for host in hosts:
-        try:
-            address = ip_address(host)
-        except ValueError:
-            continue
-        if allow_private or (address.is_global and not address.is_multicast):
-            addresses.append(address)
-    return addresses
 
 
 class BuildBudget:
@@ -157,16 +87,15 @@ class HopSelector:
         self._peers = peers
         self._entropy = entropy
         self._allow_private = allow_private
-        self._has_ipv6 = has_ipv6
-        self._digests: dict[bytes, tuple[int, Candidate | None]] = {}
-        self._candidates: list[Candidate] = []
-        self._refresh_at: float | None = None
+        self._candidates = Candidates(
+            own_hash, directory, allow_private=allow_private, has_ipv6=has_ipv6
+        )
         self.budget = BuildBudget()
 
     def candidate_count(self, now: float) -> int:
         """Routers that may be hops at all."""
-        self._refresh(now)
-        return len(self._candidates)
+        self._candidates.refresh(now)
+        return len(self._candidates.all)
 
     def select(
         self,
@@ -188,7 +117,7 @@ class HopSelector:
         least 1) rather than none. ``only``: hashes of the routers that may be hops, if there are
         any.
         """
-        self._refresh(now)
+        self._candidates.refresh(now)
         named = self._named(only) if only else None
         chosen: list[Candidate] = []
         for _ in range(length):
@@ -218,12 +147,12 @@ class HopSelector:
         named: list[Candidate] | None,
     ) -> Candidate | None:
         taken = {c.router_hash for c in chosen}
-        groups = frozenset().union(*(c.groups for c in chosen))
+        groups = {group for c in chosen for group in c.groups}
         families = {c.family for c in chosen if c.family}
         sample = self._sample(is_near) if named is None else named
         sample = [c for c in sample if c.router_hash not in taken]
         if not self._allow_private and named is None:
-            sample = [c for c in sample if not c.groups & groups and c.family not in families]
+            sample = [c for c in sample if groups.isdisjoint(c.groups) and c.family not in families]
         peers = self._peers
         if is_near:
             sample = [c for c in sample if c.is_dialable or peers.is_connected(c.router_hash)]
@@ -284,45 +213,25 @@ class HopSelector:
             info = self._directory.get_router(router_hash)
             if info is None or router_hash == self._own_hash:
                 continue
-            candidate = digest(info, self._allow_private, self._has_ipv6)
+            candidate = self._candidates.digest(info)
             if candidate is not None:
                 found.append(candidate)
         return found
 
     def _sample(self, is_near: bool) -> list[Candidate]:
-        candidates = self._candidates
+        candidates = self._candidates.all
         count = len(candidates)
         if count <= 2 * _SAMPLE:
             return candidates
-        indices = {self._entropy.randbelow(count) for _ in range(_SAMPLE)}
-        sample = [candidates[i] for i in sorted(indices)]
+        sample = self._draw_some(candidates)
         if is_near:
-            connected = [c for c in candidates if self._peers.is_connected(c.router_hash)]
-            sample += connected[:_SAMPLE]
+            connected = self._draw_some(sorted(self._peers.connected))
+            sample += [c for c in map(self._candidates.get, connected) if c is not None]
         return sample
 
-    def _refresh(self, now: float) -> None:
-        if self._refresh_at is not None and now < self._refresh_at:
-            return
-        old = self._digests
-        digests: dict[bytes, tuple[int, Candidate | None]] = {}
-        budget = _DIGESTS_AT_ONCE
-        for info in self._directory.routers():
-            router_hash = info.hash
-            known = old.get(router_hash)
-            if known is None or known[0] != info.published_ms:
-                if not budget:
-                    continue
-                budget -= 1
-                candidate = digest(info, self._allow_private, self._has_ipv6)
-                known = (info.published_ms, candidate)
-            digests[router_hash] = known
-        digests.pop(self._own_hash, None)
-        self._digests = digests
-        self._candidates = [c for _, c in digests.values() if c is not None]
-        if not budget:
-            self._refresh_at = now + _REFRESH_MORE_S
-        elif len(self._candidates) < _SMALL_NETWORK:
-            self._refresh_at = now + _REFRESH_SMALL_S
-        else:
-            self._refresh_at = now + _REFRESH_S
+    def _draw_some(self, items: list[T]) -> list[T]:
+        """``_SAMPLE`` of them at most."""
+        if len(items) <= _SAMPLE:
+            return list(items)
+        indices = {self._entropy.randbelow(len(items)) for _ in range(_SAMPLE)}
+        return [items[i] for i in sorted(indices)]

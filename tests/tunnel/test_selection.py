@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
-from core.tunnel.selection import BuildBudget, HopSelector, digest
+from core.tunnel import candidates
+from core.tunnel.candidates import digest
+from core.tunnel.selection import BuildBudget, HopSelector
 from tests.support.deterministic import SeededEntropy
 from tests.tunnel.mesh import Directory, Opinions, make_info
 
@@ -202,16 +205,10 @@ def test_a_large_network_costs_a_sample() -> None:
 
     opinions = Many()
     chooser = selector([info(0)], opinions)
-    chooser._refresh(0)
-    template = chooser._candidates[0]
-    from dataclasses import replace
-
-    chooser._candidates = [
-        replace(
-            template,
-            router_hash=i.to_bytes(32, "big"),
-            groups=frozenset([i.to_bytes(2, "big")]),
-        )
+    assert chooser.candidate_count(0) == 1
+    template = chooser._candidates.all[0]
+    chooser._candidates.all = [
+        replace(template, router_hash=i.to_bytes(32, "big"), groups=(i.to_bytes(2, "big"),))
         for i in range(5000)
     ]
     assert len(path(chooser, 3, now=0.5)) == 3
@@ -221,6 +218,34 @@ def test_a_large_network_costs_a_sample() -> None:
 def test_thousands_of_new_routers_are_digested_in_portions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("core.tunnel.selection._DIGESTS_AT_ONCE", 10)
+    monkeypatch.setattr(candidates, "DIGESTS_AT_ONCE", 10)
     chooser = selector([info(i) for i in range(25)])
     assert [chooser.candidate_count(now) for now in (0, 0.1, 0.3, 0.6, 2)] == [10, 10, 20, 25, 25]
+
+
+def test_a_large_database_is_looked_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "LOOKS_AT_ONCE", 10)
+    infos = [info(i) for i in range(25)]
+    directory = Directory(infos)
+    chooser = HopSelector(b"\0" * 32, directory, Opinions(), SeededEntropy(1))
+    assert [chooser.candidate_count(now) for now in (0, 0.1, 0.3, 0.6)] == [10, 10, 20, 25]
+    newer = info(3, caps="OU")
+    directory.infos[newer.hash] = RouterInfo.build(
+        KEYS[3], newer.published_ms + 1, list(newer.addresses), newer.options
+    )
+    del directory.infos[infos[7].hash]
+    # What is there counts until the pass is over.
+    assert [chooser.candidate_count(now) for now in (2, 2.3, 2.6)] == [25, 25, 23]
+
+
+def test_neighbours_are_found_where_only_a_sample_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.tunnel.selection._SAMPLE", 4)
+    infos = [info(i) for i in range(40)]
+    opinions = Opinions()
+    opinions.connected = {infos[39].hash}
+    chooser = selector(infos, opinions)
+    near = [path(chooser, 1)[0] for _ in range(40)]
+    # One of five or so that come into question, and six times as welcome.
+    assert near.count(infos[39].hash) > 12

@@ -1,0 +1,164 @@
+"""Routers that may be hops: what hop selection needs of each, digested from its router info."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import islice
+
+from core.data.router_info import RouterInfo
+from core.data.transport_address import Ntcp2Address, Ssu2Address
+from core.tunnel.ports import RouterDirectory
+
+VERSION_MIN = (0, 9, 58)
+"""i2pd: oldest release it takes for client tunnels; all of these know short build records."""
+
+_REFRESH_S = 10.0
+_REFRESH_SMALL_S = 1.0
+_REFRESH_MORE_S = 0.2
+#: of a large database the rest waits for the next call, so that nothing stalls
+DIGESTS_AT_ONCE = 200
+LOOKS_AT_ONCE = 4000
+_SMALL_NETWORK = 200
+_CLASS_WEIGHT = {"L": 0.5, "M": 0.7, "N": 0.8, "O": 1.0, "P": 1.5, "X": 2.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What selection needs of a router info."""
+
+    router_hash: bytes
+    published_ms: int
+    public_key: bytes
+    groups: tuple[bytes, ...]
+    family: str | None
+    is_dialable: bool
+    """It has an NTCP2 address that we can connect to."""
+    is_second_choice: bool
+    client_weight: float
+
+
+def digest(
+    info: RouterInfo, allow_private: bool = False, has_ipv6: bool = False
+) -> Candidate | None:
+    """The candidate, or None if the router must not be a hop.
+
+    ``has_ipv6``: we can connect to IPv6 addresses.
+    """
+    caps = info.caps
+    if info.version < VERSION_MIN or "G" in caps or not info.is_reachable:
+        return None
+    key = info.encryption_key
+    if key is None:
+        return None
+    addresses = info.addresses
+    ntcp2 = _published(map(Ntcp2Address.from_address, addresses), allow_private)
+    hosts = ntcp2 + _published(map(Ssu2Address.from_address, addresses), allow_private)
+    if not any(address.version == 4 for address in hosts):
+        # Its neighbours could be anyone, and not everyone has IPv6 (Java: the same rule).
+        return None
+    weight = _CLASS_WEIGHT.get(info.bandwidth_class, 0.5)
+    if "D" in caps:
+        weight *= 0.3
+    if info.is_floodfill:
+        weight *= 0.5
+    return Candidate(
+        info.hash,
+        info.published_ms,
+        key,
+        tuple({a.packed[:2] if a.version == 4 else a.packed[:4] for a in hosts}),
+        info.family,
+        any(address.version == 4 or has_ipv6 for address in ntcp2),
+        "E" in caps or info.bandwidth_class in ("", "K"),
+        weight,
+    )
+
+
+def _published(
+    addresses: Iterable[Ntcp2Address | Ssu2Address | None], allow_private: bool
+) -> list[IPv4Address | IPv6Address]:
+    """Addresses that anyone can reach; names and other networks are left out."""
+    public: list[IPv4Address | IPv6Address] = []
+    for published in addresses:
+        if published is None or not published.is_published:
+            continue
+        try:
+            address = ip_address(published.host)
+        except ValueError:
+            continue
+        if allow_private or (address.is_global and not address.is_multicast):
+            public.append(address)
+    return public
+
+
+class Candidates:
+    """Those among all known routers that may be hops, followed a part at a time.
+
+    Each router info is digested once. A pass over a large database takes several calls, so that
+    none of them takes long; what is new counts at once, what is gone when the pass is over.
+    """
+
+    def __init__(
+        self,
+        own_hash: bytes,
+        directory: RouterDirectory,
+        *,
+        allow_private: bool = False,
+        has_ipv6: bool = False,
+    ) -> None:
+        self._own_hash = own_hash
+        self._directory = directory
+        self._allow_private = allow_private
+        self._has_ipv6 = has_ipv6
+        # A router that must not be a hop stands for itself with its date.
+        self._known: dict[bytes, Candidate | int] = {}
+        self._fresh: dict[bytes, Candidate | int] = {}
+        self._pass: Iterator[RouterInfo] | None = None
+        self._refresh_at: float | None = None
+        self.all: list[Candidate] = []
+
+    def get(self, router_hash: bytes) -> Candidate | None:
+        """The router as a candidate, if it may be a hop."""
+        known = self._known.get(router_hash)
+        return known if isinstance(known, Candidate) else None
+
+    def digest(self, info: RouterInfo) -> Candidate | None:
+        """See :func:`digest`."""
+        return digest(info, self._allow_private, self._has_ipv6)
+
+    def refresh(self, now: float) -> None:
+        """Look at the router infos again, when it is time."""
+        if self._refresh_at is not None and now < self._refresh_at:
+            return
+        if self._pass is None:
+            self._pass, self._fresh = iter(list(self._directory.routers())), {}
+        known, fresh = self._known, self._fresh
+        budget, is_at_end = DIGESTS_AT_ONCE, False
+        part = list(islice(self._pass, LOOKS_AT_ONCE))
+        for info in part:
+            router_hash = info.hash
+            held = known.get(router_hash)
+            if held is None or _published_ms(held) != info.published_ms:
+                if not budget:
+                    continue
+                budget -= 1
+                candidate = self.digest(info) if router_hash != self._own_hash else None
+                if candidate is not None and held is None:
+                    self.all.append(candidate)
+                held = known[router_hash] = candidate or info.published_ms
+            fresh[router_hash] = held
+        is_at_end = len(part) < LOOKS_AT_ONCE
+        if is_at_end:
+            self._pass, self._known, self._fresh = None, fresh, {}
+            self.all = [one for one in fresh.values() if isinstance(one, Candidate)]
+        if not budget or not is_at_end:
+            self._refresh_at = now + _REFRESH_MORE_S
+        elif len(self.all) < _SMALL_NETWORK:
+            self._refresh_at = now + _REFRESH_SMALL_S
+        else:
+            self._refresh_at = now + _REFRESH_S
+
+
+def _published_ms(known: Candidate | int) -> int:
+    return known if isinstance(known, int) else known.published_ms
