@@ -27,6 +27,11 @@ class DuplicateFilter:
         current.add(value)
         return value in previous
 
+    def is_known(self, value: int, now: float) -> bool:
+        """True if ``value`` was seen before; remembers nothing."""
+        current, previous = self.generations(now)
+        return value in current or value in previous
+
     def generations(self, now: float) -> tuple[set[int], set[int]]:
         """The newer and the older generation, for a batch that does as :meth:`is_duplicate` does:
         look into both, add to the newer. Valid until the next call.

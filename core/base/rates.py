@@ -1,6 +1,24 @@
-"""How often something may be done: a token bucket that counts actions, in virtual time."""
+"""How often something may be done, in virtual time.
+
+A token bucket, a counter by key, and fair shares of a budget.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TypeAlias
+
+Source: TypeAlias = tuple[Hashable, ...]
+"""Where something came from, from the outside in, as far as sources can be told apart: a link, the
+tunnel that it came through or 0. What it costs is charged to that."""
+
+SOURCES_MAX = 2048
+KEYS_MAX = 8192
+STRANGERS_SHARE = 0.5
+"""The part of a core that work for strangers may take: the budget, in seconds of CPU per second, of
+one :class:`FairShares` for the whole router. What a piece of work costs stands beside it, as pure
+Python takes on one core of 2024."""
+_IDLE_S = 5.0
 
 
 class Bucket:
@@ -21,4 +39,142 @@ class Bucket:
         if self._tokens < 1:
             return False
         self._tokens -= 1
+        return True
+
+
+class WindowCounter:
+    """Counts actions by key in windows of ``period_s``; too many keys begin a new one early.
+
+    ``slides``: what the window before held counts, too, less and less.
+    """
+
+    __slots__ = ("_current", "_ends_at", "_period_s", "_previous", "_slides")
+
+    def __init__(self, period_s: float, *, slides: bool = False) -> None:
+        self._period_s = period_s
+        self._slides = slides
+        self._current: dict[Hashable, int] = {}
+        self._previous: dict[Hashable, int] = {}
+        self._ends_at = 0.0
+
+    def count(self, key: Hashable, now: float) -> int:
+        """Count one; how many there were with it."""
+        counted = self.counted(key, now) + 1
+        self._current[key] = self._current.get(key, 0) + 1
+        return counted
+
+    def counted(self, key: Hashable, now: float) -> int:
+        """How many there were."""
+        if now >= self._ends_at or len(self._current) >= KEYS_MAX:
+            is_next = self._slides and now < self._ends_at + self._period_s
+            self._previous = self._current if is_next else {}
+            self._current = {}
+            self._ends_at = now + self._period_s
+        count = self._current.get(key, 0)
+        if self._previous:
+            rest = (self._ends_at - now) / self._period_s
+            count += int(self._previous.get(key, 0) * rest)
+        return count
+
+
+class _Share:
+    """What one source, or a group of them, may use. ``tokens`` may be owed, down to ``-room``."""
+
+    __slots__ = ("at", "due", "members", "room", "tokens")
+
+    def __init__(self, room: float, now: float) -> None:
+        self.tokens = room
+        self.room = room
+        self.at = now
+        self.due = 0.0
+        #: the one that asked longest ago first
+        self.members: dict[Hashable, _Share] = {}
+
+    def earn(self, rate: float, burst_s: float, now: float) -> None:
+        self.room = rate * burst_s
+        self.tokens = min(self.room, self.tokens + max(0.0, now - self.at) * rate)
+        self.at = now
+
+    def member(self, name: Hashable, rate: float, burst_s: float, now: float) -> _Share:
+        """The share of ``name``, which becomes the latest; idle ones are forgotten for new ones."""
+        members = self.members
+        share = members.pop(name, None)
+        if share is None:
+            while members:
+                oldest = next(iter(members))
+                if members[oldest].at + _IDLE_S > now and len(members) < SOURCES_MAX:
+                    break
+                del members[oldest]
+            share = _Share(rate * burst_s / (len(members) + 1), now)
+        members[name] = share
+        return share
+
+    def has_for(self, member: _Share, cost: float) -> bool:
+        """Whether a member can pay; evenly fewer times, the less is left of half of its own.
+
+        Evenly over all members: one that is new here cannot pay more than it would later.
+        """
+        enough = max(member.room / 2, cost)
+        if member.tokens >= enough:
+            return True
+        self.due += max(0.0, member.tokens) / enough
+        if self.due < 1:
+            return False
+        self.due -= 1
+        return True
+
+
+class FairShares:
+    """A budget of ``rate`` units per second that nobody can use up for the others.
+
+    Who asks is named by a path, from the outside in, such as (link, tunnel): members of a group
+    share what the group has. Above one half of the budget everybody gets what they want. The other
+    half is for those that stay within an equal share of their group. What exceeds a share is
+    refused evenly and not first come first served, so whoever has to share a source with a flood
+    gets through by trying again.
+
+    ``burst_s``: how many seconds of the budget can be saved up. At most ``SOURCES_MAX`` members of
+    a group are told apart; the one that asked longest ago is forgotten first. ``refused`` counts.
+    """
+
+    __slots__ = ("_burst_s", "_rate", "_root", "refused")
+
+    def __init__(self, rate: float, burst_s: float = 1.0) -> None:
+        self._rate = rate
+        self._burst_s = burst_s
+        self._root = _Share(rate * burst_s, 0.0)
+        self.refused = 0
+
+    def take(self, path: Source, cost: float, now: float) -> bool:
+        """True if ``path`` may use ``cost`` units now, which then count; ``path`` is not empty."""
+        rate, burst_s = self._rate, self._burst_s
+        root = share = self._root
+        share.earn(rate, burst_s, now)
+        groups: list[_Share] = []
+        for name in path:
+            groups.append(share)
+            group, share = share, share.member(name, rate, burst_s, now)
+            rate /= len(group.members)
+            share.earn(rate, burst_s, now)
+        is_allowed = groups[-1].has_for(share, cost)
+        if is_allowed:
+            # Also if its group has nothing left: else those that ask the most would save the most,
+            # and take all that the group earns.
+            share.tokens -= cost
+        #: who pays; what one group has to spare costs those inside it nothing
+        payers: list[_Share] = []
+        for group in reversed(groups):
+            if not is_allowed:
+                is_allowed = group.tokens > group.room / 2
+            else:
+                is_allowed = group.tokens > (-group.room if group is root else 0.0)
+            if not is_allowed:
+                payers = []
+            else:
+                payers.append(group)
+        if not is_allowed:
+            self.refused += 1
+            return False
+        for group in payers:
+            group.tokens -= cost
         return True

@@ -20,6 +20,7 @@ from collections import deque
 
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
+from core.base.rates import FairShares
 from core.client.blinded import (
     ENCRYPTION_UNSUPPORTED,
     NOT_FOUND,
@@ -81,6 +82,7 @@ class ClientEngine:
         netdb: NetDb,
         wall: WallClock,
         entropy: Entropy,
+        shares: FairShares | None = None,
     ) -> None:
         lasting = config.lasting
         static = X25519Key(lasting.encryption) if lasting else X25519Key.generate(entropy)
@@ -92,8 +94,8 @@ class ClientEngine:
         self.streams = StreamManager(keys, config.streaming, wall, entropy)
         self.datagrams = DatagramManager(keys, wall)
         # The key may have been ours before: what was sent to us then must not be taken again.
-        refuse_before_s = int(wall.now()) - REPLAY_MARGIN_S if lasting else 0
-        self.ratchet = RatchetSessions(static, wall, entropy, refuse_before_s=refuse_before_s)
+        since = int(wall.now()) - REPLAY_MARGIN_S if lasting else 0
+        self.ratchet = RatchetSessions(static, wall, entropy, refuse_before_s=since, shares=shares)
         self.control: list[Clove] = []
         """Messages for this session that are the router's business (netDb answers, tests)."""
         self.suspects: list[OutboundTunnel] = []
@@ -162,9 +164,9 @@ class ClientEngine:
 
     # What arrives
 
-    def receive_garlic(self, data: bytes, now: float) -> None:
+    def receive_garlic(self, data: bytes, now: float, tunnel_id: int = 0) -> None:
         """The data of a Garlic message that came through one of our inbound tunnels."""
-        opened = self.ratchet.open_data(data, now)
+        opened = self.ratchet.open_data(data, now, (self.owner, tunnel_id))
         if opened is None:
             return
         self.stats.messages_in += 1
@@ -179,17 +181,11 @@ class ClientEngine:
                 self._receive_payload(data, start, end, remote)
             return
         static, cloves, acks = opened[:3]
-        if len(cloves) == 1 and cloves[0].message_type == MessageType.DATA:
-            remote = None if static is None else self._by_static.get(static)
-        else:
-            for clove in cloves:
-                if (
-                    clove.kind == Delivery.LOCAL
-                    and clove.message_type == MessageType.DATABASE_STORE
-                ):
-                    self._receive_store(clove, static, now)
-            # only now: the lease set that came along says whose key this is
-            remote = None if static is None else self._by_static.get(static)
+        for clove in cloves:
+            if clove.message_type == MessageType.DATABASE_STORE and clove.kind == Delivery.LOCAL:
+                self._receive_store(clove, static, now)
+        # only now: the lease set that came along says whose key this is
+        remote = None if static is None else self._by_static.get(static)
         if remote is not None:
             remote.heard(now)
             for acknowledged in acks:

@@ -168,14 +168,23 @@ class OpenedNewSession(NamedTuple):
     payload: bytes
 
 
-def open_new_session(static: X25519Key, start: SymmetricState, message: bytes) -> OpenedNewSession:
-    """Open a new session message; ``start`` is ``responder_state(static.public)``.
-
-    DecodeError for anything that is not one.
-    """
+def ephemeral_of(message: bytes) -> bytes:
+    """The ephemeral key of what may be a new session message; DecodeError if it is too short."""
     if len(message) < NEW_SESSION_BYTES_MIN:
         raise DecodeError(f"new session message of {len(message)} bytes")
-    ephemeral = elligator2_decode(message[:32])
+    return elligator2_decode(message[:32])
+
+
+def open_new_session(
+    static: X25519Key, start: SymmetricState, message: bytes, ephemeral: bytes | None = None
+) -> OpenedNewSession:
+    """Open a new session message; ``start`` is ``responder_state(static.public)``.
+
+    ``ephemeral``: its :func:`ephemeral_of`, if that is known. DecodeError for anything that is not
+    a new session message.
+    """
+    if ephemeral is None:
+        ephemeral = ephemeral_of(message)
     state = start.copy()
     state.mix_hash(ephemeral)
     state.mix_key(static.exchange(ephemeral))

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from core.base.errors import DecodeError
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
+from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.crypto.noise import SymmetricState
 from core.crypto.x25519 import X25519Key
 from core.garlic.cloves import Clove, parse_payload, write_cloves, write_date_time
@@ -28,6 +29,8 @@ AGE_MAX_S = 300
 AHEAD_MAX_S = 120
 REPLAY_PERIOD_S = AGE_MAX_S + AHEAD_MAX_S + 60
 _REPLAY_MAX = 50_000
+OPEN_COST_S = 65e-6
+"""CPU time of opening a message, or of finding that it cannot be opened (in pure Python)."""
 _FITS = (948, 1936, 2932)
 """i2pd: a payload of 900 bytes, plus 48, fits one tunnel message with router delivery."""
 
@@ -57,34 +60,47 @@ def seal_to_router(
 class RouterGarlic:
     """Opens what others sealed to our router key."""
 
-    __slots__ = ("_replays", "_start", "_static", "_wall", "dropped")
+    __slots__ = ("_replays", "_shares", "_start", "_static", "_wall", "dropped", "over_rate")
 
-    def __init__(self, static: X25519Key, wall: WallClock) -> None:
+    def __init__(
+        self, static: X25519Key, wall: WallClock, shares: FairShares | None = None
+    ) -> None:
         self._static = static
         self._wall = wall
         self._start = _start(static.public)
         self._replays = DuplicateFilter(REPLAY_PERIOD_S, _REPLAY_MAX)
+        self._shares = FairShares(STRANGERS_SHARE) if shares is None else shares
         self.dropped = 0
+        self.over_rate = 0
 
-    def open(self, ciphertext: bytes, now: float) -> list[Clove] | None:
-        """The cloves of a message, in order; None if it is not for us, broken, old or a replay."""
+    def open(self, ciphertext: bytes, now: float, source: Source = (None, 0)) -> list[Clove] | None:
+        """The cloves of a message, in order; None if it is not for us, broken, old or a replay.
+
+        ``source`` (link, tunnel) is charged for it; None also if that has used up its share.
+        """
         try:
-            return self._open(ciphertext, now)
+            return self._open(ciphertext, now, source)
         except DecodeError:
             self.dropped += 1
             return None
 
-    def _open(self, ciphertext: bytes, now: float) -> list[Clove]:
+    def _open(self, ciphertext: bytes, now: float, source: Source) -> list[Clove] | None:
         if len(ciphertext) < MESSAGE_BYTES_MIN:
             raise DecodeError(f"garlic message of {len(ciphertext)} bytes")
         ephemeral = ciphertext[:32]
+        replay_key = int.from_bytes(ephemeral[:8], "little")
+        if self._replays.is_known(replay_key, now):
+            raise DecodeError("replayed garlic message")
+        if not self._shares.take(("garlic", *source), OPEN_COST_S, now):
+            self.over_rate += 1
+            return None
         state = self._start.copy()
         state.mix_hash(ephemeral)
         state.mix_key(self._static.exchange(ephemeral))
         payload = parse_payload(state.decrypt_and_hash(ciphertext[32:]))
         check_date_time(payload.date_time_s, self._wall)
-        if self._replays.is_duplicate(int.from_bytes(ephemeral[:8], "little"), now):
-            raise DecodeError("replayed garlic message")
+        # Only now: what others make up must not fill the filter.
+        self._replays.is_duplicate(replay_key, now)
         return payload.cloves
 
 

@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from core.base.errors import DecodeError, LocalError
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
-from core.base.rates import Bucket
+from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.crypto.x25519 import X25519Key
 from core.garlic import handshake
 from core.garlic.cloves import (
@@ -77,8 +77,8 @@ _TAGS_CROWDED = TAGS_MAX // 2
 _CROWDED_WINDOW = 96
 _SWEEP_S = 10.0
 _REPLAY_MAX = 50_000
-NEW_SESSIONS_PER_S = 100.0
-NEW_SESSIONS_BURST = 200
+NEW_SESSION_COST_S = 130e-6
+"""CPU time of a new session message, also of one that somebody made up (in pure Python)."""
 
 _new_tuple = tuple.__new__  # half the time of the constructor of a named tuple
 
@@ -88,6 +88,9 @@ class RatchetSessions:
 
     ``refuse_before_s``: new session messages dated before this wall time are not taken; for a key
     that is older than this object, whose replay filter knows nothing of what came before.
+    ``shares``: what new sessions may cost, charged to the source that ``open`` is told; what is
+    over that is refused evenly, and whoever gets no reply tries again. Existing sessions are never
+    limited: a tag is found at once.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class RatchetSessions:
         next_key_after: int = NEXT_KEY_AFTER,
         receive_window: int = RECEIVE_WINDOW,
         refuse_before_s: int = 0,
+        shares: FairShares | None = None,
     ) -> None:
         self.static = static
         self._refuse_before_s = refuse_before_s
@@ -114,7 +118,7 @@ class RatchetSessions:
         self._owed: dict[bytes, float] = {}
         self._replays = DuplicateFilter(REPLAY_PERIOD_S, _REPLAY_MAX)
         self._next_sweep: float | None = None
-        self._new_sessions = Bucket(NEW_SESSIONS_PER_S, NEW_SESSIONS_BURST)
+        self._shares = FairShares(STRANGERS_SHARE) if shares is None else shares
 
     def __len__(self) -> int:
         """Remotes with a session or a handshake."""
@@ -343,12 +347,15 @@ class RatchetSessions:
 
     # ---- receiving
 
-    def open(self, ciphertext: bytes, now: float) -> Opened | None:
-        """Open a garlic body; None if it is not for us or must be dropped (counted)."""
+    def open(self, ciphertext: bytes, now: float, source: Source = (None,)) -> Opened | None:
+        """Open a garlic body; None if it is not for us or must be dropped (counted).
+
+        ``source``: who is charged for a new session, from the outside in.
+        """
         found = self._table.find(ciphertext[:8])
         try:
             if found is None:
-                return self._open_new_session(ciphertext, now)
+                return self._open_new_session(ciphertext, now, source)
             tag_set, number = found
             owner = tag_set.owner
             if type(owner) is RatchetSession:
@@ -364,7 +371,7 @@ class RatchetSessions:
             return None
 
     def open_data(
-        self, ciphertext: bytes, now: float
+        self, ciphertext: bytes, now: float, source: Source = (None,)
     ) -> tuple[bytes, bytes, bytes, int, int] | Opened | None:
         """As :meth:`open`, in short for what is most frequent by far.
 
@@ -376,7 +383,7 @@ class RatchetSessions:
         entry = table.entries.get(ciphertext[:8])
         tag_set = None if entry is None else table.sets[entry >> 16]
         if entry is None or tag_set is None:
-            return self.open(ciphertext, now)
+            return self.open(ciphertext, now, source)
         session = tag_set.owner
         if type(session) is not RatchetSession:
             return self.open(ciphertext, now)
@@ -459,13 +466,18 @@ class RatchetSessions:
         self.counters.opened += 1
         return Opened(remote.static, payload.cloves, acks, False)
 
-    def _open_new_session(self, ciphertext: bytes, now: float) -> Opened | None:
+    def _open_new_session(self, ciphertext: bytes, now: float, source: Source) -> Opened | None:
         if len(ciphertext) < handshake.NEW_SESSION_BYTES_MIN:
             raise DecodeError("garlic message too short for a new session")
-        if not self._new_sessions.take(now):
+        if not self._shares.take(("session", *source), NEW_SESSION_COST_S, now):
             self.counters.over_rate += 1
             return None
-        opened = handshake.open_new_session(self.static, self._start, ciphertext)
+        ephemeral = handshake.ephemeral_of(ciphertext)
+        replay_key = int.from_bytes(ephemeral[:8], "little")
+        if self._replays.is_known(replay_key, now):
+            self.counters.replayed += 1
+            return None
+        opened = handshake.open_new_session(self.static, self._start, ciphertext, ephemeral)
         try:
             payload = parse_payload(opened.payload)
         except DecodeError:
@@ -476,9 +488,7 @@ class RatchetSessions:
         except DecodeError:
             self.counters.stale += 1
             return None
-        if self._replays.is_duplicate(int.from_bytes(opened.ephemeral[:8], "little"), now):
-            self.counters.replayed += 1
-            return None
+        self._replays.is_duplicate(replay_key, now)
         self.counters.opened += 1
         self.counters.new_sessions += 1
         if opened.handshake is None:

@@ -23,7 +23,7 @@ COMPILED = {
     "garlic": "cloves one_shot opened padding remote session sessions tagset",
     "i2np": "message",
     "io": "tcp",
-    "router": "engine post",
+    "router": "engine inbox post",
     "streaming": (
         "bbr budgets congestion connection held_acks manager options outgoing packet receive_buffer"
         " receiver recovery remains sender"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from core.base.rates import Source
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 
@@ -66,6 +67,7 @@ class SendToGateway:
     body: bytes
     reply_key: bytes | None = None
     reply_tag: bytes | None = None
+    source: Source = (None, 0)
 
 
 @dataclass(frozen=True, slots=True)

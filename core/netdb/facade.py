@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
+from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseLookup, DatabaseSearchReply, DatabaseStore
@@ -68,10 +69,11 @@ class NetDb:
         entropy: Entropy,
         peers: PeerView,
         paths: ReplyPaths,
+        shares: FairShares | None = None,
     ) -> None:
         self.config = config
         self.stats = NetDbStats()
-        self._own_hash = own_hash
+        self.own_hash = own_hash
         self._wall = wall
         self._entropy = entropy
         self._peers = peers
@@ -93,6 +95,7 @@ class NetDb:
             self._floodfills,
             wall,
             self._events,
+            FairShares(STRANGERS_SHARE) if shares is None else shares,
         )
         self._requests = 0
         self._started_at: float | None = None
@@ -155,7 +158,7 @@ class NetDb:
         self, key: bytes, count: int, exclude: Collection[bytes], now: float
     ) -> list[RouterInfo]:
         """The floodfills responsible for ``key`` today, nearest first, banned ones left out."""
-        return self._floodfills.choose(key, count, {*exclude, self._own_hash}, now)
+        return self._floodfills.choose(key, count, {*exclude, self.own_hash}, now)
 
     def is_dialable(self, info: RouterInfo) -> bool:
         """Whether ``info`` has a published NTCP2 host that this network allows to dial."""
@@ -178,7 +181,7 @@ class NetDb:
         known = self._store.get(router_hash)
         if known is not None and known.published_ms >= published_min_ms:
             self._events.append(LookupFinished(request, kind, router_hash, None, known))
-        elif router_hash == self._own_hash:
+        elif router_hash == self.own_hash:
             own = self._responder.own_info
             self._events.append(LookupFinished(request, kind, router_hash, None, own))
         else:
@@ -261,7 +264,7 @@ class NetDb:
             self._lookups.arrived(known or info, None, sender, now)
         if flood and verdict.is_stored and sender == info.hash:
             store = DatabaseStore.of_router_info(info)
-            self._responder.flood(store, info.published_ms, sender, now)
+            self._responder.flood(store, info.published_ms, sender, (sender, 0), now)
         self._after(now)
         return verdict
 
@@ -273,22 +276,33 @@ class NetDb:
         *,
         via_tunnel: bool = False,
         owner: Owner = None,
+        source: Source | None = None,
     ) -> None:
-        """A DatabaseStore came: an answer to us, or something to keep."""
+        """A DatabaseStore came: an answer to us, or something to keep.
+
+        ``source``: who is charged for it, if that is not the sender's link.
+        """
+        source = (sender, 0) if source is None else source
         try:
             if store.is_router_info:
-                self._receive_router_store(store, sender, now, via_tunnel, owner)
+                self._receive_router_store(store, sender, source, now, via_tunnel, owner)
             elif via_tunnel:
                 self._receive_lease_set_answer(store, owner, now)
             else:
-                self._receive_lease_set_store(store, sender, now)
+                self._receive_lease_set_store(store, sender, source, now)
         except DecodeError:
             self.stats.malformed += 1
         self._after(now)
 
-    def receive_lookup(self, lookup: DatabaseLookup, sender: bytes | None, now: float) -> None:
+    def receive_lookup(
+        self,
+        lookup: DatabaseLookup,
+        sender: bytes | None,
+        now: float,
+        source: Source | None = None,
+    ) -> None:
         """A DatabaseLookup came over a link (``sender``) or sealed for this router (None)."""
-        self._responder.answer(lookup, sender, now)
+        self._responder.answer(lookup, sender, (sender, 0) if source is None else source, now)
 
     def receive_search_reply(
         self, reply: DatabaseSearchReply, now: float, *, owner: Owner = None
@@ -359,6 +373,7 @@ class NetDb:
         self,
         store: DatabaseStore,
         sender: bytes | None,
+        source: Source,
         now: float,
         via_tunnel: bool,
         owner: Owner,
@@ -367,9 +382,9 @@ class NetDb:
         if via_tunnel and (owner is not None or not is_expected):
             self.stats.unsolicited += 1
             return
-        if not is_expected and not self._responder.takes_store_of(sender, now):
+        if not is_expected and not self._responder.takes_store_of(source, now):
             return
-        if store.key == self._own_hash:
+        if store.key == self.own_hash:
             # Ours, from a floodfill: proof that it was stored. It never replaces what we have.
             own = self._responder.own_info
             if is_expected and own is not None and (info := store.router_info()).verify():
@@ -383,9 +398,9 @@ class NetDb:
             return
         self._lookups.arrived(known, None, sender, now)
         if not via_tunnel:
-            self._responder.acknowledge(store)
+            self._responder.acknowledge(store, source)
             if store.reply_token and verdict.is_stored:
-                self._responder.flood(store, info.published_ms, sender, now)
+                self._responder.flood(store, info.published_ms, sender, source, now)
 
     def _receive_lease_set_answer(self, store: DatabaseStore, owner: Owner, now: float) -> None:
         if not self._lookups.is_expected(store.key, owner, now):
@@ -406,23 +421,23 @@ class NetDb:
         return False
 
     def _receive_lease_set_store(
-        self, store: DatabaseStore, sender: bytes | None, now: float
+        self, store: DatabaseStore, sender: bytes | None, source: Source, now: float
     ) -> None:
         if not self.config.is_floodfill:
             self.stats.unsolicited += 1
             return
-        if not self._responder.takes_store_of(sender, now):
+        if not self._responder.takes_store_of(source, now):
             return
         lease_set = store.lease_set()
         verdict = self._lease_sets.add_served(lease_set, self._wall_ms())
         if not (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
             self.stats.refused += 1
             return
-        self._responder.acknowledge(store)
+        self._responder.acknowledge(store, source)
         if verdict.is_stored:
             self._events.append(LeaseSetStored(None, lease_set))
             if store.reply_token:
-                self._responder.flood(store, lease_set.published_ms, sender, now)
+                self._responder.flood(store, lease_set.published_ms, sender, source, now)
 
     def _keep_house(self, now: float) -> None:
         wall_now = self._wall.now()

@@ -5,16 +5,18 @@ routers that are not floodfills. Only lease sets that were stored here are serve
 a reply token is flooded over links, without a token, to the three floodfills nearest to it, and
 before midnight to two of the coming day (Java and i2pd: the same numbers).
 
-Limits are per asker (reply address) and overall; what is over them is dropped and counted.
+What strangers may cost is shared out by where they come from (:class:`FairShares`), so that nobody
+keeps others from being answered; beside it there are limits per asker (reply address) and key. What
+is over them is dropped and counted.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from core.base.ports import WallClock
+from core.base.rates import FairShares, Source, WindowCounter
 from core.data.router_info import RouterInfo
 from core.i2np.database import (
     LOOKUP_ANY,
@@ -42,31 +44,15 @@ TOKEN_UNWANTED = 0xFFFFFFFF
 LOOKUPS_PER_ASKER = 60
 LOOKUPS_PER_ASKER_PLAIN = 20
 """For routers that are no floodfill; Java: 14 and 3 in two minutes."""
-LOOKUPS_OVERALL = 6000
-STORES_PER_SENDER = 240
+LOOKUP_COST_S = 80e-6
+STORE_COST_S = 150e-6
+"""CPU time of an answer, and of verifying, keeping and acknowledging (measured in pure Python)."""
+FLOODED_PER_S = 100.0
+FLOODED_BURST_S = 3.0
+"""Entries passed on, from all sources together: each goes to three floodfills."""
 FLOODS_PER_KEY = 3
 FLOOD_WINDOW_S = 90.0
 WINDOW_S = 60.0
-_COUNTED_MAX = 8192
-
-
-class Throttle:
-    """Counts by key in fixed windows. Memory is bounded: too many keys start a new window."""
-
-    def __init__(self, count_max: int, window_s: float) -> None:
-        self._count_max = count_max
-        self._window_s = window_s
-        self._counts: dict[Hashable, int] = {}
-        self._ends = 0.0
-
-    def allows(self, key: Hashable, now: float) -> bool:
-        """Count one; False if that is more than the window takes."""
-        if now >= self._ends or len(self._counts) >= _COUNTED_MAX:
-            self._counts.clear()
-            self._ends = now + self._window_s
-        count = self._counts.get(key, 0) + 1
-        self._counts[key] = count
-        return count <= self._count_max
 
 
 @dataclass(slots=True)
@@ -93,6 +79,7 @@ class Responder:
         floodfills: Floodfills,
         wall: WallClock,
         events: deque[Event],
+        shares: FairShares,
     ) -> None:
         self.own_info: RouterInfo | None = None
         self.stats = ResponderStats()
@@ -103,20 +90,20 @@ class Responder:
         self._floodfills = floodfills
         self._wall = wall
         self._events = events
-        per_asker = LOOKUPS_PER_ASKER if is_floodfill else LOOKUPS_PER_ASKER_PLAIN
-        self._askers = Throttle(per_asker, WINDOW_S)
-        self._lookups = Throttle(LOOKUPS_OVERALL, WINDOW_S)
-        self._senders = Throttle(STORES_PER_SENDER, WINDOW_S)
-        self._floods = Throttle(FLOODS_PER_KEY, FLOOD_WINDOW_S)
+        self._lookups_max = LOOKUPS_PER_ASKER if is_floodfill else LOOKUPS_PER_ASKER_PLAIN
+        self._askers = WindowCounter(WINDOW_S)
+        self._floods = WindowCounter(FLOOD_WINDOW_S)
+        self._shares = shares
+        self._flood_shares = FairShares(FLOODED_PER_S, FLOODED_BURST_S)
 
-    def takes_store_of(self, sender: bytes | None, now: float) -> bool:
-        """Whether another unsolicited store of this sender is looked at."""
-        if self._senders.allows(sender, now):
+    def takes_store_of(self, source: Source, now: float) -> bool:
+        """Whether another unsolicited store from there is looked at."""
+        if self._shares.take(("store", *source), STORE_COST_S, now):
             return True
         self.stats.throttled += 1
         return False
 
-    def acknowledge(self, store: DatabaseStore) -> None:
+    def acknowledge(self, store: DatabaseStore, source: Source) -> None:
         """Send the DeliveryStatus that ``store`` asks for, if it does."""
         token = store.reply_token
         if not token or token == TOKEN_UNWANTED:
@@ -125,7 +112,11 @@ class Responder:
         if store.reply_tunnel_id:
             self._events.append(
                 SendToGateway(
-                    store.reply_gateway, store.reply_tunnel_id, MessageType.DELIVERY_STATUS, body
+                    store.reply_gateway,
+                    store.reply_tunnel_id,
+                    MessageType.DELIVERY_STATUS,
+                    body,
+                    source=source,
                 )
             )
         elif store.reply_gateway != self._own_hash:
@@ -133,7 +124,12 @@ class Responder:
         self.stats.acknowledged += 1
 
     def flood(
-        self, store: DatabaseStore, published_ms: int, sender: bytes | None, now: float
+        self,
+        store: DatabaseStore,
+        published_ms: int,
+        sender: bytes | None,
+        source: Source,
+        now: float,
     ) -> None:
         """Pass a new entry on, if we are a floodfill. ``published_ms`` counts for RouterInfos."""
         wall_now = self._wall.now()
@@ -141,7 +137,9 @@ class Responder:
             return
         if store.is_router_info and published_ms < wall_now * 1000 - FLOOD_AGE_MAX_MS:
             return
-        if not self._floods.allows(store.key, now):
+        if self._floods.count(store.key, now) > FLOODS_PER_KEY or not self._flood_shares.take(
+            source, 1.0, now
+        ):
             self.stats.throttled += 1
             return
         body = DatabaseStore(store.key, store.store_type, store.data).write()
@@ -156,9 +154,11 @@ class Responder:
             self._events.append(SendDirect(info.hash, MessageType.DATABASE_STORE, body))
             self.stats.flooded += 1
 
-    def answer(self, lookup: DatabaseLookup, sender: bytes | None, now: float) -> None:
+    def answer(
+        self, lookup: DatabaseLookup, sender: bytes | None, source: Source, now: float
+    ) -> None:
         """Answer a lookup; ``sender`` is the router of the link it came over, None in garlic."""
-        if not any(lookup.key) or not self._may_answer(lookup, sender, now):
+        if not any(lookup.key) or not self._may_answer(lookup, sender, source, now):
             self.stats.refused += 1
             return
         excluded = {*lookup.excluded, lookup.from_hash, self._own_hash}
@@ -168,17 +168,19 @@ class Responder:
                 self.stats.refused += 1
                 return
             peers = self._store.closest_others(lookup.key, EXPLORATION_PEERS, excluded, wall_now)
-            self._search_reply(lookup, peers)
+            self._search_reply(lookup, peers, source)
             return
         found = self._find(lookup, int(wall_now * 1000))
         if found is not None:
             self.stats.found += 1
-            self._reply(lookup, MessageType.DATABASE_STORE, found.write())
+            self._reply(lookup, MessageType.DATABASE_STORE, found.write(), source)
             return
         near = self._floodfills.choose(lookup.key, REPLY_FLOODFILLS, excluded, now)
-        self._search_reply(lookup, [info.hash for info in near])
+        self._search_reply(lookup, [info.hash for info in near], source)
 
-    def _may_answer(self, lookup: DatabaseLookup, sender: bytes | None, now: float) -> bool:
+    def _may_answer(
+        self, lookup: DatabaseLookup, sender: bytes | None, source: Source, now: float
+    ) -> bool:
         if lookup.reply_tunnel_id is None:
             # An answer over a link goes back to who asked, never to a third party.
             if sender is not None and sender != lookup.from_hash:
@@ -188,8 +190,10 @@ class Responder:
         elif lookup.reply_tunnel_id == 0 or (lookup.reply_key and not lookup.is_ecies):
             # Sealing for ElGamal and AES is not supported, and a plain answer was not wanted.
             return False
-        asker = (lookup.from_hash, lookup.reply_tunnel_id)
-        if self._askers.allows(asker, now) and self._lookups.allows(None, now):
+        # With the source: nobody uses up the lookups of somebody else's reply address.
+        asker = (source, lookup.from_hash, lookup.reply_tunnel_id)
+        is_within = self._askers.count(asker, now) <= self._lookups_max
+        if is_within and self._shares.take(("lookup", *source), LOOKUP_COST_S, now):
             return True
         self.stats.throttled += 1
         return False
@@ -206,17 +210,21 @@ class Responder:
                 return DatabaseStore.of_lease_set(lease_set)
         return None
 
-    def _search_reply(self, lookup: DatabaseLookup, peers: list[bytes]) -> None:
+    def _search_reply(self, lookup: DatabaseLookup, peers: list[bytes], source: Source) -> None:
         self.stats.not_found += 1
         body = DatabaseSearchReply(lookup.key, tuple(peers), self._own_hash).write()
-        self._reply(lookup, MessageType.DATABASE_SEARCH_REPLY, body)
+        self._reply(lookup, MessageType.DATABASE_SEARCH_REPLY, body, source)
 
-    def _reply(self, lookup: DatabaseLookup, message_type: int, body: bytes) -> None:
+    def _reply(
+        self, lookup: DatabaseLookup, message_type: int, body: bytes, source: Source
+    ) -> None:
         if lookup.reply_tunnel_id is None:
             self._events.append(SendDirect(lookup.from_hash, message_type, body))
             return
         key = lookup.reply_key
         tag = lookup.reply_tags[0] if key and lookup.reply_tags else None
         self._events.append(
-            SendToGateway(lookup.from_hash, lookup.reply_tunnel_id, message_type, body, key, tag)
+            SendToGateway(
+                lookup.from_hash, lookup.reply_tunnel_id, message_type, body, key, tag, source
+            )
         )

@@ -20,7 +20,7 @@ from itertools import islice
 from core.base.ports import Entropy
 from core.data.router_info import RouterInfo
 from core.netdb.ports import NetDbConfig
-from core.netdb.routing_key import closest, day_number, routing_key
+from core.netdb.routing_key import Keyspace, closest, day_number, routing_key
 
 #: i2pd and Java: two minutes of clock difference are tolerated.
 FUTURE_MAX_MS = 120_000
@@ -43,6 +43,7 @@ _TRIES_MAX = 4096
 #: routers that expire, or are handed to the disk, in one go
 EXPIRED_AT_ONCE = 1000
 CHANGES_AT_ONCE = 1000
+_SAMPLE_SMALL_S = 1.0
 
 
 class Verdict(Enum):
@@ -92,7 +93,7 @@ class RouterStore:
         # The same hashes in a list: a random one is found in constant time.
         self._order: list[bytes] = []
         self._index: dict[bytes, int] = {}
-        self._floodfills: set[bytes] = set()
+        self._floodfills = Keyspace()
         self._proven: set[bytes] = set()
         self._changed: set[bytes] = set()
         self._removed: set[bytes] = set()
@@ -181,14 +182,13 @@ class RouterStore:
 
         ``among``: only these.
         """
-        day = day_number(wall_now) + days_ahead
-        hashes: Set[bytes] = self._floodfills
-        if among is not None:
-            hashes = among & hashes
+        target = routing_key(key, day_number(wall_now) + days_ahead)
         excluded = set(exclude)
-        if excluded:
-            hashes = hashes - excluded
-        return [self._routers[h] for h in closest(routing_key(key, day), hashes, count)]
+        if among is not None:
+            hashes = [h for h in among if h in self._floodfills and h not in excluded]
+            return [self._routers[h] for h in closest(target, hashes, count)]
+        nearest = (h for h in self._floodfills.nearest(target) if h not in excluded)
+        return [self._routers[h] for h in islice(nearest, count)]
 
     def closest_others(
         self, key: bytes, count: int, exclude: Iterable[bytes], wall_now: float
@@ -198,7 +198,8 @@ class RouterStore:
         The sample (500 routers) is drawn once in a while: answers may be approximate, and strangers
         cannot make this router sort its whole database over and over (i2pd: the same).
         """
-        if len(self) <= _SAMPLE_COUNT or not 0 <= wall_now - self._sampled_at < _SAMPLE_S:
+        period_s = _SAMPLE_SMALL_S if len(self) <= _SAMPLE_COUNT else _SAMPLE_S
+        if not 0 <= wall_now - self._sampled_at < period_s:
             self._sampled_at = wall_now
             infos = self.random_routers(
                 _SAMPLE_COUNT, lambda info: not info.is_floodfill and info.is_reachable

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
+from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.client.config import SessionConfig
 from core.client.session import ClientEngine
 from core.data.private_keys import PrivateKeys
@@ -31,15 +32,12 @@ from core.garlic.cloves import Clove, Delivery
 from core.garlic.one_shot import OneShotKeys
 from core.garlic.router import RouterGarlic
 from core.i2np.database import (
-    DatabaseLookup,
     DatabaseSearchReply,
     DatabaseStore,
-    DeliveryStatus,
 )
 from core.i2np.message import (
     EXPIRED_GRACE_S,
     FUTURE_MAX_S,
-    SHORT_HEADER_BYTES,
     STANDARD_HEADER_BYTES,
     Message,
     MessageType,
@@ -52,6 +50,7 @@ from core.peers.book import PeerBook
 from core.router.config import RouterConfig
 from core.router.errands import Errands
 from core.router.identity import RouterKeys, build_router_info
+from core.router.inbox import Inbox
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_name
 from core.router.post import Post
 from core.router.stats import RouterStats
@@ -99,7 +98,7 @@ class RouterEngine:
         self._entropy = entropy
         self._now = now
         self._one_shots: dict[object, OneShotKeys] = {EXPLORATORY: OneShotKeys()}
-        self._garlic = RouterGarlic(keys.crypto, wall)
+        self._shares = FairShares(STRANGERS_SHARE)
         self._dirty: set[ClientEngine] = set()
         self._is_published = False
         self._is_control_touched = True
@@ -130,6 +129,7 @@ class RouterEngine:
             entropy,
             LinkView(self.links, lambda: self._now),
             tunnel_view,
+            self._shares,
         )
         self.netdb.set_own_router_info(self.router_info)
         self._post = Post(self.links, self.netdb)
@@ -148,6 +148,8 @@ class RouterEngine:
             entropy,
             limits,
             is_banned=lambda router: self.links.bans.reason(router, self._now) is not None,
+            shares=self._shares,
+            can_reach=self._post.can_reach,
         )
         selector = HopSelector(
             keys.hash,
@@ -159,6 +161,8 @@ class RouterEngine:
         self.tunnels = TunnelManager(dispatcher, self.transit, selector, sealer, wall, entropy)
         tunnel_view.tunnels = self.tunnels
         self._errands = Errands(self.tunnels, wall, entropy)
+        garlic = RouterGarlic(keys.crypto, wall, self._shares)
+        self._inbox = Inbox(garlic, self.netdb, self.tunnels, wall, self.stats)
 
     # What the owner asks
 
@@ -185,7 +189,9 @@ class RouterEngine:
             keys.hash, config.inbound, config.outbound, now, order_key=order_key
         )
         try:
-            client = ClientEngine(config, keys, pool, self.netdb, self._wall, self._entropy)
+            client = ClientEngine(
+                config, keys, pool, self.netdb, self._wall, self._entropy, self._shares
+            )
         except BaseException:
             self.tunnels.remove_pool(keys.hash, now)
             raise
@@ -341,7 +347,8 @@ class RouterEngine:
             elif kind == b"\x13":
                 gateways.append(message)
             else:
-                self._on_link_message(message, from_router, now)
+                self._is_control_touched = True
+                self._inbox.receive_link_message(message, from_router, now)
         dispatcher = self.tunnels.dispatcher
         if tunnel_data:
             dispatcher.receive_tunnel_data(tunnel_data, from_router, now)
@@ -352,70 +359,17 @@ class RouterEngine:
             self.stats.expired += len(gateways) - len(fresh)
             dispatcher.receive_tunnel_gateways(fresh, now)
 
-    def _on_link_message(self, data: bytes, from_router: bytes, now: float) -> None:
-        if len(data) < SHORT_HEADER_BYTES:
-            self.stats.malformed += 1
-            return
-        message = Message.parse_short(data)
-        if is_expired(message, self._wall.now()):
-            self.stats.expired += 1
-            return
-        kind = message.type
-        self._is_control_touched = True
-        if kind == MessageType.GARLIC:
-            self._on_router_garlic(message.body, now)
-        elif MessageType.TUNNEL_BUILD <= kind <= MessageType.SHORT_TUNNEL_BUILD_REPLY:
-            self.tunnels.receive_build_message(
-                kind, message.message_id, message.body, from_router, now
-            )
-        else:
-            self._on_netdb_message(kind, message.body, from_router, now)
-
-    def _on_router_garlic(self, body: bytes, now: float) -> None:
-        """Sealed for this router; who sealed it is unknown."""
-        self._is_control_touched = True
-        for clove in self._garlic.open(body[4:], now) or ():
-            if clove.kind != Delivery.LOCAL:
-                self.stats.forbidden += 1
-            elif (
-                MessageType.TUNNEL_BUILD
-                <= clove.message_type
-                <= MessageType.SHORT_TUNNEL_BUILD_REPLY
-            ):
-                self.tunnels.receive_build_message(
-                    clove.message_type, clove.message_id, clove.body, None, now
-                )
-            else:
-                self._on_netdb_message(clove.message_type, clove.body, None, now)
-
-    def _on_netdb_message(
-        self, kind: int, body: bytes, from_router: bytes | None, now: float
-    ) -> None:
-        try:
-            if kind == MessageType.DATABASE_STORE:
-                self.netdb.receive_store(DatabaseStore.parse(body), from_router, now)
-            elif kind == MessageType.DATABASE_LOOKUP:
-                self.netdb.receive_lookup(DatabaseLookup.parse(body), from_router, now)
-            elif kind == MessageType.DATABASE_SEARCH_REPLY:
-                self.netdb.receive_search_reply(DatabaseSearchReply.parse(body), now)
-            elif kind == MessageType.DELIVERY_STATUS:
-                self._on_delivery_status(body, now)
-            else:
-                self.stats.unknown_type += 1
-        except DecodeError:
-            self.stats.malformed += 1
-
-    def _on_delivery_status(self, body: bytes, now: float) -> None:
-        token = DeliveryStatus.parse(body).message_id
-        if not self.tunnels.receive_delivery_status(token, now):
-            self.netdb.receive_delivery_status(token, now)
-
     def _send(
-        self, router_hash: bytes, messages: list[bytes], now: float, *, droppable: bool
+        self,
+        router_hash: bytes,
+        messages: list[bytes],
+        now: float,
+        source: Source | None = None,
     ) -> None:
+        """``source``: the stranger's tunnel that they come out of."""
         if router_hash == self.tunnels.dispatcher.router_hash:
             self._on_link_messages(messages, router_hash, now)
-        elif not self._post.send(router_hash, messages, now, droppable=droppable):
+        elif not self._post.send(router_hash, messages, now, source):
             self._is_control_touched = True
 
     def _send_outgoing(self, now: float) -> None:
@@ -423,11 +377,13 @@ class RouterEngine:
         if dispatcher.outgoing:
             outgoing, dispatcher.outgoing = dispatcher.outgoing, {}
             for router_hash, messages in outgoing.items():
-                self._send(router_hash, messages, now, droppable=False)
+                self._send(router_hash, messages, now)
         if dispatcher.transit_outgoing:
             transit, dispatcher.transit_outgoing = dispatcher.transit_outgoing, {}
+            endpoints, dispatcher.transit_endpoints = dispatcher.transit_endpoints, {}
             for router_hash, messages in transit.items():
-                self._send(router_hash, messages, now, droppable=True)
+                source = dispatcher.source(endpoints.get(router_hash, 0))
+                self._send(router_hash, messages, now, source)
 
     # Tunnels
 
@@ -437,9 +393,9 @@ class RouterEngine:
         wall_now = self._wall.now()
         oldest_ms = (wall_now - EXPIRED_GRACE_S) * 1000
         newest_ms = (wall_now + FUTURE_MAX_S) * 1000
-        for owner, _, data in delivered:
+        for owner, tunnel_id, data in delivered:
             if owner is None or data[:1] != b"\x0b" or len(data) < GARLIC_HEADER_BYTES:
-                self._on_other_delivery(data, owner, wall_now, now)
+                self._on_other_delivery(data, owner, tunnel_id, wall_now, now)
                 continue
             # What _on_other_delivery does, for garlic to one of us: nearly everything.
             end = STANDARD_HEADER_BYTES + (data[13] << 8 | data[14])
@@ -450,9 +406,11 @@ class RouterEngine:
             else:
                 size = int.from_bytes(data[16:20], "big")
                 garlic_end = min(end, GARLIC_HEADER_BYTES + size)
-                self._on_own_garlic(data[GARLIC_HEADER_BYTES:garlic_end], owner, now)
+                self._on_own_garlic(data[GARLIC_HEADER_BYTES:garlic_end], owner, tunnel_id, now)
 
-    def _on_other_delivery(self, data: bytes, owner: object, wall_now: float, now: float) -> None:
+    def _on_other_delivery(
+        self, data: bytes, owner: object, tunnel_id: int, wall_now: float, now: float
+    ) -> None:
         try:
             message = Message.parse_standard(data)
         except DecodeError:
@@ -463,11 +421,12 @@ class RouterEngine:
         elif owner is not None:
             self._on_tunnel_message(message.type, message.message_id, message.body, owner, now)
         elif message.type == MessageType.GARLIC:
-            self._on_router_garlic(message.body, now)
+            self._is_control_touched = True
+            self._inbox.receive_garlic(message.body, self.tunnels.dispatcher.source(tunnel_id), now)
         else:
             self.stats.forbidden += 1
 
-    def _on_own_garlic(self, data: bytes, owner: object, now: float) -> None:
+    def _on_own_garlic(self, data: bytes, owner: object, tunnel_id: int, now: float) -> None:
         """Sealed for ``owner``, who has the keys of one answer or of a session."""
         one_shots = self._one_shots.get(owner)
         cloves = None if one_shots is None else one_shots.open(data, now)
@@ -477,7 +436,7 @@ class RouterEngine:
             return
         client = self._client(owner)
         if client is not None:
-            client.receive_garlic(data, now)
+            client.receive_garlic(data, now, tunnel_id)
             self._dirty.add(client)
 
     def _on_local_clove(self, clove: Clove, owner: object, now: float) -> None:
@@ -502,7 +461,7 @@ class RouterEngine:
                     DatabaseSearchReply.parse(body), now, owner=netdb_owner
                 )
             elif kind == MessageType.DELIVERY_STATUS:
-                self._on_delivery_status(body, now)
+                self._inbox.receive_delivery_status(body, now)
             elif MessageType.TUNNEL_BUILD <= kind <= MessageType.SHORT_TUNNEL_BUILD_REPLY:
                 self.tunnels.receive_build_message(kind, message_id, body, None, now)
             else:
@@ -560,11 +519,12 @@ class RouterEngine:
             match event:
                 case netdb_events.SendDirect(router, kind, body):
                     message = self._errands.direct(kind, body)
-                    self._send(router, [message], now, droppable=False)
+                    self._send(router, [message], now)
                 case netdb_events.SendThroughTunnel():
                     self._errands.through_tunnel(event, now)
                 case netdb_events.SendToGateway():
-                    self._errands.to_gateway(event, now)
+                    if self._post.can_reach(event.gateway, event.source, now):
+                        self._errands.to_gateway(event, now)
                 case netdb_events.RegisterReplyKey(owner, tag, key):
                     self._register_reply_key(pool_name(owner), tag, key, now)
                 case netdb_events.LookupFinished(request, _, _, owner, result):

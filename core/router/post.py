@@ -7,19 +7,22 @@ Strangers choose those routers, so how often one is looked up is bounded, too: i
 not make this router flood the netDb with questions, nor fill the places of its own lookups. What
 their tunnels carry has one allowance. All other messages have another: answers that somebody in the
 netDb or a builder of tunnels wants sent to a gateway, and what our own tunnels without hops carry.
+Each is shared out fairly by where those came from.
 """
 
 from __future__ import annotations
 
-from core.base.rates import Bucket
+from core.base.rates import FairShares, Source
 from core.netdb.facade import NetDb
 from core.transport.links import Links
 
-ROUTERS_AWAITED_MAX = 256
+ROUTERS_AWAITED_MAX = 512
 MESSAGES_PER_ROUTER_MAX = 64
+BYTES_AWAITED_MAX = 4 * 1024 * 1024
 #: A lookup that fails lasts 12 s, so neither allowance can fill ``ROUTERS_AWAITED_MAX`` alone.
 LOOKUPS_PER_SECOND = 10.0
 LOOKUPS_BURST = 60
+_UNKNOWN: Source = (None, 0)
 
 
 class Post:
@@ -30,6 +33,7 @@ class Post:
 
     __slots__ = (
         "_awaited",
+        "_bytes",
         "_links",
         "_lookups",
         "_netdb",
@@ -43,38 +47,63 @@ class Post:
         self._links = links
         self._netdb = netdb
         self._awaited: dict[bytes, list[bytes]] = {}
+        self._bytes = 0
         self._lookups: dict[int, bytes] = {}
-        self._rate = Bucket(LOOKUPS_PER_SECOND, LOOKUPS_BURST)
-        self._transit_rate = Bucket(LOOKUPS_PER_SECOND, LOOKUPS_BURST)
+        burst_s = LOOKUPS_BURST / LOOKUPS_PER_SECOND
+        self._rate = FairShares(LOOKUPS_PER_SECOND, burst_s)
+        self._transit_rate = FairShares(LOOKUPS_PER_SECOND, burst_s)
         self.lost = 0
         self.unasked = 0
 
     def send(
-        self, router_hash: bytes, messages: list[bytes], now: float, *, droppable: bool
+        self, router_hash: bytes, messages: list[bytes], now: float, endpoint: Source | None = None
     ) -> bool:
         """Short-form messages for another router; False if its RouterInfo is asked for first.
 
-        ``droppable``: they come out of others' tunnels.
+        ``endpoint``: the stranger's tunnel that they come out of (link, tunnel); they may be shed.
         """
         links = self._links
+        droppable = endpoint is not None
         if links.is_connected(router_hash) or self._netdb.get_router(router_hash) is not None:
             links.send(router_hash, messages, now, droppable)
             return True
-        waiting = self._awaited.get(router_hash)
-        if waiting is None:
-            rate = self._transit_rate if droppable else self._rate
-            if len(self._awaited) >= ROUTERS_AWAITED_MAX or not rate.take(now):
-                self.lost += len(messages)
-                self.unasked += 1
-                return True
-            waiting = self._awaited[router_hash] = []
-            self._lookups[self._netdb.lookup_router(router_hash, now)] = router_hash
+        if not self._look_up(router_hash, endpoint or _UNKNOWN, now, droppable=droppable):
+            self.lost += len(messages)
+            return True
+        waiting = self._awaited[router_hash]
         waiting += messages
+        self._bytes += sum(map(len, messages))
         excess = len(waiting) - MESSAGES_PER_ROUTER_MAX
         if excess > 0:
+            self._bytes -= sum(map(len, waiting[:excess]))
             del waiting[:excess]
             self.lost += excess
         return False
+
+    def can_reach(self, router_hash: bytes, source: Source, now: float) -> bool:
+        """Whether what ``source`` has us send to that router is sent, perhaps after a lookup."""
+        return (
+            router_hash == self._netdb.own_hash
+            or self._links.is_connected(router_hash)
+            or self._netdb.get_router(router_hash) is not None
+            or self._look_up(router_hash, source, now, droppable=False)
+        )
+
+    def _look_up(self, router_hash: bytes, source: Source, now: float, *, droppable: bool) -> bool:
+        """Have a router looked up, if it is not yet; False if ``source`` may not cause that."""
+        if router_hash in self._awaited:
+            return self._bytes < BYTES_AWAITED_MAX
+        rate = self._transit_rate if droppable else self._rate
+        if (
+            len(self._awaited) >= ROUTERS_AWAITED_MAX
+            or self._bytes >= BYTES_AWAITED_MAX
+            or not rate.take(source, 1.0, now)
+        ):
+            self.unasked += 1
+            return False
+        self._awaited[router_hash] = []
+        self._lookups[self._netdb.lookup_router(router_hash, now)] = router_hash
+        return True
 
     def looked_up(self, request: int, is_found: bool, now: float) -> bytes | None:
         """The netDb's answer to a lookup; returns the router that could not be found, if any."""
@@ -82,6 +111,7 @@ class Post:
         messages = None if router_hash is None else self._awaited.pop(router_hash, None)
         if router_hash is None or messages is None:
             return None
+        self._bytes -= sum(map(len, messages))
         if is_found:
             self._links.send(router_hash, messages, now)
             return None

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from core.base.errors import DecodeError, LocalError, Unavailable
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
-from core.base.rates import Bucket
+from core.base.rates import Bucket, FairShares
 from core.data.identity import Destination
 from core.data.offline import OfflineSignature
 from core.data.private_keys import PrivateKeys
@@ -75,7 +75,8 @@ class StreamManager:
         self._inbound: dict[int, dict[bytes, Stream]] = {}
         self._memories = PathMemories()
         self._syns = DuplicateFilter(SYN_MEMORY_SECONDS, SYN_MEMORY_MAX)
-        self._new_streams = Bucket(options.new_streams_per_second, options.new_streams_burst)
+        rate = options.new_streams_per_second
+        self._new_streams = FairShares(rate, options.new_streams_burst / rate)
         self._peer_rates = PeerRates(options.peer_streams_per_minute)
         self._answer_rate = Bucket(ANSWERS_PER_SECOND, ANSWERS_BURST)
         self._answers: list[OutgoingPacket] = []
@@ -511,7 +512,8 @@ class StreamManager:
         if remote is None or not packet.receive_id or packet.flags & RESET:
             self._count("malformed")
             return
-        if not self._new_streams.take(now) or not self._peer_rates.take(remote.hash, now):
+        is_allowed = self._new_streams.take((source,), 1, now)
+        if not is_allowed or not self._peer_rates.take(remote.hash, now):
             self._count("flood")
             return
         nack_hash = packet.nack_hash

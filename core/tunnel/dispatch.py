@@ -5,10 +5,11 @@ its batch is through, and swaps out:
 
 * ``outgoing``: router hash to short-form messages: our own traffic and control messages;
 * ``transit_outgoing``: the same for traffic of others, which may be shed first;
+  ``transit_endpoints``: for some of these routers a tunnel that ends here and led to it;
 * ``delivered``: (owner, tunnel id, standard-form message) from our own inbound tunnels. Owner None:
   the message reached us as a router, through a tunnel of someone unknown;
-* ``build_requests``: standard-form build requests that reached us in that way: an outbound tunnel
-  ends here and the new inbound tunnel begins here. Its manager takes them.
+* ``build_requests``: (tunnel id, standard-form build request) that reached us in that way: an
+  outbound tunnel ends here and the new inbound tunnel begins here. Its manager takes them.
 
 What always holds: nothing a peer sends raises; what is dropped is counted in ``dropped``. Tunnel
 data is taken only from the hop before us (as in Java), once, unexpired, and exactly 1037 bytes
@@ -90,8 +91,9 @@ class TunnelDispatcher:
         self.entropy = entropy
         self.outgoing: dict[bytes, list[bytes]] = {}
         self.transit_outgoing: dict[bytes, list[bytes]] = {}
+        self.transit_endpoints: dict[bytes, int] = {}
         self.delivered: list[tuple[object, int, bytes]] = []
-        self.build_requests: list[bytes] = []
+        self.build_requests: list[tuple[int, bytes]] = []
         self.dropped: dict[Drop, int] = dict.fromkeys(Drop, 0)
         self.meter = TransitMeter()
         self._pacer = BuildPacer()
@@ -212,6 +214,8 @@ class TunnelDispatcher:
             if router_hash != previous_hash:
                 previous_hash = router_hash
                 queue = self.queue(router_hash, is_transit)
+                if is_transit:
+                    self.transit_endpoints[router_hash] = tunnel_id
             if kind == 1:
                 if not target_id:
                     self.dropped[Drop.MALFORMED] += 1
@@ -236,7 +240,7 @@ class TunnelDispatcher:
                 self.dropped[Drop.MALFORMED] += 1
         elif message[0] in _BUILD_REQUESTS:
             # i2pd: not sealed if endpoint and gateway are the same router.
-            self.build_requests.append(message)
+            self.build_requests.append((tunnel_id, message))
         else:
             self.delivered.append((None, tunnel_id, message))
 
@@ -251,6 +255,11 @@ class TunnelDispatcher:
     def is_taken(self, tunnel_id: int) -> bool:
         """True if a receive id is in use."""
         return tunnel_id in self._receivers or tunnel_id in self._accepters
+
+    def source(self, tunnel_id: int) -> tuple[bytes | None, int]:
+        """Where a message comes from that a tunnel delivered here: the link, and the tunnel."""
+        receiver = self._receivers.get(tunnel_id)
+        return (None if receiver is None else receiver.previous), tunnel_id
 
     def unused_id(self) -> int:
         """A random receive id that is free."""

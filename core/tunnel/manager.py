@@ -16,6 +16,7 @@ from collections import deque
 
 from core.base.errors import LocalError
 from core.base.ports import Entropy, WallClock
+from core.base.rates import Source
 from core.tunnel.builder import Builder
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.events import LeasesChanged, TunnelEvent, TunnelLost
@@ -142,17 +143,19 @@ class TunnelManager:
         body: bytes,
         from_router: bytes | None,
         now: float,
+        source: Source | None = None,
     ) -> None:
         """A build request or reply (types 21 to 26).
 
         ``from_router``: the peer whose link brought it; None if it came through a tunnel.
+        ``source``: who is charged for it, if not that link; see :meth:`TransitHops.receive`.
         """
         if self.builder.receive(message_type, message_id, body, from_router, now):
             self._wake(now)
             for pool in self._pools.values():
                 self._check_leases(pool, now)
         elif message_type in _REQUESTS:
-            self.transit.receive(message_type, body, from_router, now)
+            self.transit.receive(message_type, body, from_router, now, source)
 
     def receive_delivery_status(self, message_id: int, now: float) -> bool:
         """True if this was one of our tunnel tests."""
@@ -201,9 +204,10 @@ class TunnelManager:
         dispatcher.flush(now)
         if dispatcher.build_requests:
             requests, dispatcher.build_requests = dispatcher.build_requests, []
-            for message in requests:
+            for tunnel_id, message in requests:
                 message_id = int.from_bytes(message[1:5], "big")
-                self.receive_build_message(message[0], message_id, message[16:], None, now)
+                source = dispatcher.source(tunnel_id)
+                self.receive_build_message(message[0], message_id, message[16:], None, now, source)
             dispatcher.flush(now)
 
     # Time

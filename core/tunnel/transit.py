@@ -7,20 +7,23 @@ Two different questions, in this order:
 2. Do we want the tunnel? If not the answer is 30 ("bandwidth"), whatever the reason: the reply must
    not tell a full router from a stopping or a suspicious one. ``refused`` counts the real reasons.
 
-Limits: number of tunnels, transit bandwidth, requests per second, requests per peer (as previous or
-as next hop). Above 70 % of a limit requests are declined with growing probability.
+Limits: number of tunnels, transit bandwidth, CPU time, requests per peer (as previous or as next
+hop). Above 70 % of a limit requests are declined with growing probability, and near the end only
+links with fewer tunnels than others get more. What a link asks is charged to that link, before its
+record is opened; so a flood over some links leaves the others what they need.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum
 
 from core.base.errors import DecodeError
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
+from core.base.rates import STRANGERS_SHARE, FairShares, Source, WindowCounter
 from core.i2np.message import MessageType, make_short, short_to_standard
 from core.tunnel.build import random_id
 from core.tunnel.constants import FORWARD_EXPIRATION_S, TRANSIT_LIFETIME_S
@@ -50,6 +53,12 @@ _REPLAY_PERIOD_S = 840.0
 """Longer than the oldest request we take plus the furthest ahead."""
 _REPLAY_MAX = 100_000
 _CONGESTION_START = 0.7
+_RESERVED_START = 0.9
+"""From here on tunnels are for links that have fewer than others."""
+OPEN_COST_S = 65e-6
+ANSWER_COST_S = 60e-6
+"""CPU time of opening a record and of the answer (measured in pure Python)."""
+_PAIR_SHARE = 0.125
 
 
 @dataclass(slots=True)
@@ -61,7 +70,6 @@ class TransitLimits:
     tunnels_max: int = 2500
     bytes_s: float | None = None
     """Bandwidth for transit in one direction; None: unlimited."""
-    requests_s: float = 200.0
     peer_requests_min: int = 120
     """Requests in ``peer_period_s`` that any one peer may cause, at least."""
     peer_share: float = 0.10
@@ -84,29 +92,7 @@ class Refusal(Enum):
     PEER = "peer"
     DUPLICATE_ID = "duplicate_id"
     CONGESTION = "congestion"
-
-
-class _PeerThrottle:
-    """Requests per peer over the last one to two periods, bounded like its input is."""
-
-    __slots__ = ("_current", "_period_s", "_previous", "_rotate_at")
-
-    def __init__(self, period_s: float) -> None:
-        self._period_s = period_s
-        self._current: dict[bytes, int] = {}
-        self._previous: dict[bytes, int] = {}
-        self._rotate_at = 0.0
-
-    def count(self, peer: bytes, now: float) -> int:
-        """Count one request; returns how many there were in this period, weighted with the last."""
-        if now >= self._rotate_at:
-            fresh = now < self._rotate_at + self._period_s
-            self._previous = self._current if fresh else {}
-            self._current = {}
-            self._rotate_at = now + self._period_s
-        mine = self._current[peer] = self._current.get(peer, 0) + 1
-        rest = (self._rotate_at - now) / self._period_s
-        return mine + int(self._previous.get(peer, 0) * rest)
+    UNREACHABLE = "unreachable"
 
 
 class TransitHops:
@@ -121,6 +107,8 @@ class TransitHops:
         entropy: Entropy,
         limits: TransitLimits | None = None,
         is_banned: Callable[[bytes], bool] | None = None,
+        shares: FairShares | None = None,
+        can_reach: Callable[[bytes, Source, float], bool] | None = None,
     ) -> None:
         self._identity = identity
         self._dispatcher = dispatcher
@@ -130,10 +118,14 @@ class TransitHops:
         self._is_banned = is_banned
         self.configure(TransitLimits() if limits is None else limits)
         self._replays = DuplicateFilter(_REPLAY_PERIOD_S, _REPLAY_MAX)
-        self._throttle = _PeerThrottle(self.limits.peer_period_s)
-        self._tokens = self.limits.requests_s
-        self._tokens_at: float | None = None
-        self._tunnels: deque[TransitTunnel] = deque()
+        self._shares = FairShares(STRANGERS_SHARE) if shares is None else shares
+        self._can_reach = can_reach
+        self._brought = WindowCounter(self.limits.peer_period_s, slides=True)
+        self._led_to = WindowCounter(self.limits.peer_period_s, slides=True)
+        self._pairs = WindowCounter(self.limits.peer_period_s, slides=True)
+        self._tunnels: deque[tuple[TransitTunnel, Hashable]] = deque()
+        #: tunnels that are alive, by who brought the request
+        self._held: Counter[Hashable] = Counter()
         self.accepted = 0
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
 
@@ -147,36 +139,54 @@ class TransitHops:
         return len(self._tunnels)
 
     def receive(
-        self, message_type: int, body: bytes, from_router: bytes | None, now: float
+        self,
+        message_type: int,
+        body: bytes,
+        from_router: bytes | None,
+        now: float,
+        source: Source | None = None,
     ) -> bool:
         """A build request (types 23 and 25). True if we accepted the tunnel.
 
-        ``from_router`` is the peer whose link brought it, None if it came through a tunnel. The
-        answer, if any, is in the dispatcher's outgoing messages.
+        ``from_router`` is the peer whose link brought it, None if it came through a tunnel.
+        ``source``: who is charged for it, from the outside in (link, tunnel), if that is not the
+        link of ``from_router``. The answer, if any, is in the dispatcher's outgoing messages.
         """
         fmt = FORMATS.get(message_type)
         if fmt is None or message_type != fmt.request_type:
             return self._refuse(Refusal.MALFORMED)
-        if not self._take_token(now):
-            return self._refuse(Refusal.FLOOD)
+        if source is None:
+            source = (from_router, 0)
         try:
             records = parse_records(body, fmt)
             index = self._identity.find(records)
             if index is None:
                 return self._refuse(Refusal.NOT_FOR_US)
+            refusal = self._check_cheaply(records[index], source, now)
+            if refusal is not None:
+                return self._refuse(refusal)
             request, keys = fmt.open_request(self._identity, records[index])
         except DecodeError:
             return self._refuse(Refusal.MALFORMED)
         refusal = self._check(request, records[index], from_router, now)
         if refusal is not None:
             return self._refuse(refusal)
-        declined = self._decide(request, from_router, now)
+        declined = self._decide(request, source, now)
+        if declined is Refusal.FLOOD or not self._shares.take(
+            ("build", *source), ANSWER_COST_S, now
+        ):
+            return self._refuse(Refusal.FLOOD)
+        if (
+            not request.is_endpoint
+            and self._can_reach is not None
+            and not self._can_reach(request.next_hash, source, now)
+        ):
+            # Nor could the refusal be passed on.
+            return self._refuse(Refusal.UNREACHABLE)
         if declined is not None:
             self._refuse(declined)
-            if declined is Refusal.FLOOD:
-                return False
         else:
-            self._accept(request, keys, from_router, now)
+            self._accept(request, keys, from_router, source, now)
         code = ACCEPT if declined is None else REJECT_BANDWIDTH
         answer = [
             fmt.seal_reply(keys, place, code, self._entropy, self._reply_options(request, code))
@@ -188,33 +198,41 @@ class TransitHops:
         return declined is None
 
     def next_timer(self) -> float | None:
-        return self._tunnels[0].expires_at if self._tunnels else None
+        return self._tunnels[0][0].expires_at if self._tunnels else None
 
     def handle_timer(self, now: float) -> None:
         """Forget tunnels whose time is over."""
         tunnels = self._tunnels
-        while tunnels and tunnels[0].expires_at <= now:
-            self._dispatcher.remove_transit(tunnels.popleft())
+        while tunnels and tunnels[0][0].expires_at <= now:
+            tunnel, holder = tunnels.popleft()
+            self._dispatcher.remove_transit(tunnel)
+            self._held[holder] -= 1
+            if not self._held[holder]:
+                del self._held[holder]
 
     def _refuse(self, refusal: Refusal) -> bool:
         self.refused[refusal] += 1
         return False
 
-    def _take_token(self, now: float) -> bool:
-        rate = self.limits.requests_s
-        if self._tokens_at is not None:
-            self._tokens = min(rate, self._tokens + (now - self._tokens_at) * rate)
-        self._tokens_at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+    def _peer_max(self) -> int:
+        limits = self.limits
+        return max(limits.peer_requests_min, int(len(self._tunnels) * limits.peer_share))
+
+    def _check_cheaply(self, record: bytes, source: Source, now: float) -> Refusal | None:
+        """What can be known before the record is opened, which costs the most."""
+        if self._replays.is_known(_replay_key(record), now):
+            return Refusal.REPLAY
+        if self._brought.counted(source[0], now) >= 2 * self._peer_max():
+            return Refusal.FLOOD
+        if not self._shares.take(("build", *source), OPEN_COST_S, now):
+            return Refusal.FLOOD
+        return None
 
     def _check(
         self, request: BuildRequest, record: bytes, from_router: bytes | None, now: float
     ) -> Refusal | None:
         """Reasons to drop without an answer."""
-        if self._replays.is_duplicate(int.from_bytes(record[16:24], "little"), now):
+        if self._replays.is_duplicate(_replay_key(record), now):
             return Refusal.REPLAY
         minutes = int(self._wall.now()) // 60
         if not -_FUTURE_MAX_MINUTES <= minutes - request.request_minutes <= _AGE_MAX_MINUTES:
@@ -229,31 +247,37 @@ class TransitHops:
             return Refusal.IMPOSSIBLE
         return None
 
-    def _decide(
-        self, request: BuildRequest, from_router: bytes | None, now: float
-    ) -> Refusal | None:
+    def _decide(self, request: BuildRequest, source: Source, now: float) -> Refusal | None:
         """Reasons to decline; FLOOD drops instead."""
         limits = self.limits
         count = len(self._tunnels)
-        peer_max = max(limits.peer_requests_min, int(count * limits.peer_share))
-        busiest = 0
-        if from_router is not None:
-            busiest = self._throttle.count(from_router, now)
-        if not request.is_endpoint and request.next_hash != from_router:
-            busiest = max(busiest, self._throttle.count(request.next_hash, now))
-        if busiest > 2 * peer_max:
+        peer_max = self._peer_max()
+        holder, next_hash = source[0], request.next_hash
+        brought = self._brought.count(holder, now)
+        if brought > 2 * peer_max:
             return Refusal.FLOOD
-        if not limits.accepts or (
-            self._is_banned is not None and self._is_banned(request.next_hash)
-        ):
+        is_crowded = False
+        if not request.is_endpoint and next_hash != holder:
+            # Who makes us ask much of a router must not keep others from asking it something.
+            led_to = self._led_to.count(next_hash, now)
+            pair = self._pairs.count((holder, next_hash), now)
+            is_crowded = led_to > peer_max and pair > peer_max * _PAIR_SHARE
+            if is_crowded and pair > 2 * peer_max:
+                return Refusal.FLOOD
+        if not limits.accepts or (self._is_banned is not None and self._is_banned(next_hash)):
             return Refusal.NOT_ACCEPTING
         if count >= limits.tunnels_max:
             return Refusal.TUNNELS
-        if busiest > peer_max:
+        if brought > peer_max or is_crowded:
             return Refusal.PEER
         if self._dispatcher.is_taken(request.receive_tunnel_id):
             return Refusal.DUPLICATE_ID
         used = count / limits.tunnels_max
+        if used > _CONGESTION_START and len(self._held) > 1:
+            if self._held[holder] * len(self._held) < count:
+                used = 0.0
+            elif used > _RESERVED_START:
+                return Refusal.CONGESTION
         if limits.bytes_s is not None:
             rate = self._dispatcher.transit_rate(now)
             wanted = _kilobytes(request, "m") * 1000
@@ -277,7 +301,12 @@ class TransitHops:
         return {"b": str(wanted)}
 
     def _accept(
-        self, request: BuildRequest, keys: HopKeys, from_router: bytes | None, now: float
+        self,
+        request: BuildRequest,
+        keys: HopKeys,
+        from_router: bytes | None,
+        source: Source,
+        now: float,
     ) -> None:
         kind: type[TransitTunnel] = (
             TransitGateway
@@ -296,7 +325,8 @@ class TransitHops:
             now + TRANSIT_LIFETIME_S,
         )
         self._dispatcher.add_transit(tunnel)
-        self._tunnels.append(tunnel)
+        self._tunnels.append((tunnel, source[0]))
+        self._held[source[0]] += 1
         self.accepted += 1
 
     def _send(
@@ -321,6 +351,11 @@ class TransitHops:
         self._dispatcher.send_to_gateway(
             request.next_hash, request.next_tunnel_id, short_to_standard(message), now
         )
+
+
+def _replay_key(record: bytes) -> int:
+    """A part of its ephemeral key."""
+    return int.from_bytes(record[16:24], "little")
 
 
 def _kilobytes(request: BuildRequest, name: str) -> int:

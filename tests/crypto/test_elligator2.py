@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import DecodeError, LocalError
-from core.crypto.elligator2 import decode, encode, generate_encodable
+from core.crypto.elligator2 import _is_non_square, decode, encode, generate_encodable
 from core.crypto.x25519 import X25519Key
 from tests.support.deterministic import SeededEntropy
 
@@ -127,3 +127,12 @@ def test_broken_entropy_does_not_hang() -> None:
         private = entropy.random_bytes(32)
     with pytest.raises(LocalError):
         generate_encodable(Stuck())
+
+
+def test_squares_are_told_as_eulers_criterion_tells_them() -> None:
+    prime = 2**255 - 19
+    entropy = SeededEntropy("squares")
+    values = [1, 2, 4, prime - 1, *(entropy.randbelow(prime) for _ in range(40))]
+    for value in values:
+        is_square = pow(value, (prime - 1) // 2, prime) == 1
+        assert _is_non_square(value) is not is_square

@@ -7,12 +7,13 @@ import random
 import pytest
 
 from core.base.errors import DecodeError, LocalError
+from core.base.rates import FairShares
 from core.crypto.x25519 import X25519Key
 from core.garlic import handshake, remote, sessions
 from core.garlic.cloves import Clove, Delivery, write_cloves, write_data_head, write_date_time
 from core.garlic.opened import MessageKind, Opened
 from core.garlic.session import NEXT_KEY_AFTER, UNDER_WAY_MAX
-from core.garlic.sessions import RatchetSessions
+from core.garlic.sessions import NEW_SESSION_COST_S, RatchetSessions
 from tests.garlic.parties import DESTINATION, Party, clove, established, pair
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
@@ -500,16 +501,19 @@ def test_forged_messages_do_not_spend_a_tag() -> None:
     assert bob.bodies(message) == [b"genuine"]
 
 
-def test_new_session_rate_limit() -> None:
-    _, bob = pair()
+def test_new_sessions_beyond_their_share_are_thinned_for_each_tunnel() -> None:
+    wall = FakeWallClock()
+    alice, bob = pair(wall)
+    shares = FairShares(100 * NEW_SESSION_COST_S)
+    bob.sessions = RatchetSessions(bob.static, wall, SeededEntropy("bob"), shares=shares)
     junk = SeededEntropy("junk")
-    for _ in range(205):
-        assert bob.sessions.open(junk.random_bytes(120), 0.0) is None
+    for step in range(1000):
+        assert bob.sessions.open(junk.random_bytes(120), step / 1000, ("bob", 1)) is None
     counters = bob.sessions.counters
-    assert counters.over_rate == 5
-    assert counters.not_ours == 200
-    assert bob.sessions.open(junk.random_bytes(120), 0.1) is None
-    assert counters.over_rate == 5
+    assert 100 <= counters.not_ours <= 200
+    assert counters.over_rate == 1000 - counters.not_ours
+    message = alice.say(b"through another tunnel")
+    assert bob.sessions.open(message, 1.0, ("bob", 2)) is not None
 
 
 def test_bounded_remotes_drop_the_oldest_unused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import islice
 
 from core.netdb.routing_key import (
+    Keyspace,
     closest,
     day_number,
     day_text,
@@ -13,6 +15,7 @@ from core.netdb.routing_key import (
     routing_key,
     seconds_to_midnight,
 )
+from tests.support.deterministic import SeededEntropy
 
 MIDNIGHT = 1_700_006_400  # 2023-11-15 00:00:00 UTC
 
@@ -46,3 +49,22 @@ def test_next_day_is_near_earlier_for_routers() -> None:
     assert not is_next_day_near(MIDNIGHT - 44 * 60, is_lease_set=True)
     assert is_next_day_near(MIDNIGHT - 9 * 60, is_lease_set=True)
     assert not is_next_day_near(MIDNIGHT, is_lease_set=False)
+
+
+def test_a_keyspace_finds_the_nearest_in_order() -> None:
+    entropy = SeededEntropy("keyspace")
+    hashes = [entropy.random_bytes(32) for _ in range(100)]
+    # Some that agree in many bits.
+    hashes += [hashes[0][:31] + bytes((number,)) for number in range(0, 256, 25)]
+    space = Keyspace()
+    assert list(space.nearest(hashes[0])) == []
+    for value in (*hashes, *hashes[:5]):
+        space.add(value)
+    assert len(space) == len(set(hashes)) == len(list(space))
+    for target in (hashes[0], hashes[50], bytes(32), entropy.random_bytes(32)):
+        assert list(space.nearest(target)) == closest(target, set(hashes), len(space))
+        assert list(islice(space.nearest(target), 3)) == closest(target, set(hashes), 3)
+    space.discard(hashes[3])
+    space.discard(b"unknown".ljust(32))
+    assert hashes[3] not in space
+    assert hashes[4] in space

@@ -1,0 +1,70 @@
+"""What strangers may cost a router: whoever floods it shuts nobody else out.
+
+With a tenth of the CPU time that strangers may use; the whole of it is measured by
+``python -m tests.bench.floods``.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from core.i2np.database import DatabaseStore
+from tests.support.flooded_router import (
+    FloodedRouter,
+    flood_builds,
+    flood_lookups,
+    flood_sessions,
+    flood_stores,
+    link,
+)
+
+SHARE = 0.05
+
+
+@pytest.mark.parametrize("valid", [False, True], ids=["forged", "of keys nobody wants"])
+def test_stores_in_garlic(valid: bool) -> None:
+    assert flood_stores(400, 0.8, links=3, valid=valid, share=SHARE).part >= 0.9
+
+
+def test_stores_from_where_the_flood_comes_from() -> None:
+    assert flood_stores(200, 0.8, shared=True, share=SHARE).part >= 0.8
+
+
+def test_lookups_in_garlic() -> None:
+    assert flood_lookups(500, 0.8, links=3, garlic=True, share=SHARE).part >= 0.9
+
+
+@pytest.mark.parametrize("sound", [False, True], ids=["junk", "sound"])
+def test_build_requests(sound: bool) -> None:
+    assert flood_builds(1000, 0.8, links=3, sound=sound, share=SHARE).part >= 0.9
+
+
+def test_new_sessions_with_a_destination() -> None:
+    assert flood_sessions(500, 1.5, share=SHARE).part >= 0.8
+
+
+def test_one_flooded_destination_is_not_another_ones_trouble() -> None:
+    assert flood_sessions(1000, 0.5, share=SHARE, tunnels=3).part > 0
+
+
+def test_a_replay_costs_its_source_nothing() -> None:
+    """Who repeats an honest message over and over must not use up the sender's share."""
+    router = FloodedRouter(share=SHARE)
+    store = DatabaseStore.of_lease_set(router.lease_set(), 5, 7, link(9))
+    first = router.sealed(1, store.write())
+    router.receive(link(1), [first] * 3000)
+    wanted = router.lease_set()
+    store = DatabaseStore.of_lease_set(wanted, 5, 7, link(9))
+    router.receive(link(1), [router.sealed(1, store.write())])
+    router.tick()
+    assert router.engine.netdb._lease_sets.served.get(wanted.hash) == wanted
+    assert router.engine._inbox._garlic.dropped == 2999
+
+
+def test_made_up_gateways_do_not_keep_answers_from_others() -> None:
+    """An answer for a router nobody knows costs a lookup; those are shared out, too."""
+    router = FloodedRouter()
+    post = router.engine._post
+    for number in range(1000):
+        post.can_reach(number.to_bytes(32, "big"), (link(1), number), router.now)
+    assert post.can_reach(b"honest".ljust(32), (link(2), 0), router.now)
