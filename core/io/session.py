@@ -57,6 +57,7 @@ class Stream:
         self._connector: asyncio.Future[None] | None = None
         self._failure: StreamReset | None = None
         self._broken = asyncio.Event()
+        self._acknowledged: list[asyncio.Future[None]] = []
         stream.owner = self
 
     @property
@@ -120,6 +121,46 @@ class Stream:
             self._writer = _new_waiter(self._writer)
             await self._writer
 
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the peer has acknowledged every byte written; after a reset: whether it had.
+
+        So it has them: its application may, or may not yet, have read them.
+        """
+        return self._stream.is_flushed
+
+    async def probe(self) -> bool:
+        """Ask the peer whether it knows this stream.
+
+        True as soon as it has acknowledged everything written (if all is acknowledged, an empty
+        packet that is sent for this). False if it does not within four round-trip timeouts, at
+        least 3 and at most 10 s: the peer has forgotten the stream, or nothing gets through. i2pd
+        and Java say nothing for streams they do not know. Raises StreamReset.
+        """
+        stream = self._stream
+        if self._failure is not None:
+            raise self._failure
+        if stream.is_dead:
+            return stream.is_flushed
+        waiter = asyncio.get_running_loop().create_future()
+        self._acknowledged.append(waiter)
+        stream.request_ack()
+        self._touch()
+        try:
+            async with asyncio.timeout(stream.ack_due_s):
+                await waiter
+        except TimeoutError:
+            return False
+        finally:
+            if waiter in self._acknowledged:
+                self._acknowledged.remove(waiter)
+        return True
+
+    @property
+    def is_reset_by_peer(self) -> bool:
+        """Whether the peer broke the stream off, as against one that only fell silent."""
+        return self._failure is not None and self._failure.why == "peer"
+
     async def close_write(self) -> None:
         """End our direction after everything written; reading goes on."""
         self._stream.close(self._now())
@@ -153,16 +194,28 @@ class Stream:
                 _wake(self._reader)
             case stream_events.Writable():
                 _wake(self._writer)
+            case stream_events.Acknowledged():
+                self._settle_probes(None)
             case stream_events.Closed():
+                self._settle_probes(None)
                 _wake(self._connector)
                 _wake(self._reader)
                 _wake(self._writer)
             case stream_events.Reset(_, why):
                 self._failure = StreamReset(why)
                 self._broken.set()
+                self._settle_probes(self._failure)
                 _fail(self._connector, self._failure)
                 _wake(self._reader)
                 _wake(self._writer)
+
+    def _settle_probes(self, failure: StreamReset | None) -> None:
+        waiters, self._acknowledged = self._acknowledged, []
+        for waiter in waiters:
+            if failure is None:
+                _wake(waiter)
+            else:
+                _fail(waiter, failure)
 
 
 def _new_waiter(waiter: asyncio.Future[None] | None) -> asyncio.Future[None]:

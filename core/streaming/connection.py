@@ -10,36 +10,38 @@ resends; so a CLOSE that nobody acknowledges is given up early, and that counts 
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Protocol
-
 from core.base.errors import LocalError
 from core.data.identity import Destination
 from core.data.offline import OfflineSignature
-from core.data.private_keys import PrivateKeys
 from core.streaming.events import (
+    Acknowledged,
     Closed,
     Connected,
-    Event,
     PathSuspect,
     Readable,
     RemoteClosed,
     Reset,
     Writable,
 )
+from core.streaming.half_closed import QUESTIONS_MAX, HalfClosed
+from core.streaming.host import StreamHost
 from core.streaming.measured import PathMemory, StreamStats
-from core.streaming.options import MTU_MIN, StreamingOptions
+from core.streaming.options import MTU_MIN
 from core.streaming.outgoing import OutgoingPacket
-from core.streaming.packet import CLOSE, DELAY_CHOKE_MIN, RESET, SYNCHRONIZE, Packet, build_packet
+from core.streaming.packet import DELAY_CHOKE_MIN, Packet
 from core.streaming.receiver import Receiver
 from core.streaming.recovery import RoundTrip
 from core.streaming.sender import SEQUENCE_MAX, Sender
+from core.streaming.state import StreamState
 
 #: timeouts until an unanswered CLOSE counts as answered; the second, if the peer closed before us
 CLOSE_TIMEOUTS_MAX = 5
 LAST_TIMEOUTS_MAX = 3
 #: timeouts after which a SYN reply that was never acknowledged is given up
 UNANSWERED_TIMEOUTS_MAX = 5
+#: bounds of what an ack is waited for before a stream counts as one that the peer does not know
+ACK_DUE_MIN_S = 3.0
+ACK_DUE_MAX_S = 10.0
 #: how long a peer that acknowledged our CLOSE may take to close when nobody reads any more
 FIN_WAIT_S = 60.0
 #: a choked peer that says nothing at all for so long is gone
@@ -47,33 +49,6 @@ CHOKED_SILENCE_S = 300.0
 #: how old the unanswered SYN reply must be before a repeated SYN fetches it again
 SYN_REPLY_AGAIN_S = 1.0
 _ROUNDING_S = 1e-6
-
-
-class StreamState(Enum):
-    """Where a stream stands."""
-
-    CONNECTING = "connecting"
-    OPEN = "open"
-    CLOSED = "closed"
-    RESET = "reset"
-
-
-class StreamHost(Protocol):
-    """What a stream needs from its manager."""
-
-    keys: PrivateKeys
-    options: StreamingOptions
-
-    def wake(self, stream: Stream) -> None:
-        """``stream`` may have something to send, or another deadline."""
-
-    def emit(self, event: Event) -> None: ...
-
-    def account(self, change: int) -> bool:
-        """Held received bytes changed; True if all streams together hold too much."""
-
-    def learn(self, stream: Stream, memory: PathMemory) -> None:
-        """``stream`` has sent everything, and this is what a later one can start from."""
 
 
 class Stream:
@@ -141,6 +116,9 @@ class Stream:
         self.scheduled = 0.0
         self.is_awake = False
         self._delivered_reported = 0
+        self._is_ack_awaited = False
+        self._was_flushed = False
+        self._half_closed: HalfClosed | None = None
 
     def __repr__(self) -> str:
         return f"Stream({self.local_id:08x}, {self.state.value})"
@@ -174,14 +152,16 @@ class Stream:
         return not self._buffer.readable and (self._is_remote_closed or self.is_dead)
 
     @property
-    def unsent_bytes(self) -> int:
-        """Written, but not yet in a packet."""
-        return self._sender.unsent
+    def is_flushed(self) -> bool:
+        """True if the peer has acknowledged everything written; on a dead stream: until its end."""
+        if self.is_dead:
+            return self._was_flushed
+        return not self._sender.unsent and self._recovery.is_idle
 
     @property
-    def is_flushed(self) -> bool:
-        """True if the peer has acknowledged everything written."""
-        return not self._sender.unsent and self._recovery.is_idle
+    def ack_due_s(self) -> float:
+        """How long an ack may take, losses included, while the path works."""
+        return min(max(4 * self._recovery.round_trip.timeout, ACK_DUE_MIN_S), ACK_DUE_MAX_S)
 
     @property
     def mtu(self) -> int:
@@ -232,6 +212,16 @@ class Stream:
             if self._receiver.note_read() and not self.is_dead:
                 self._host.wake(self)
         return data
+
+    def request_ack(self) -> None:
+        """Ask the peer to acknowledge all that was written: ``Acknowledged`` or ``Reset`` follows.
+
+        Where nothing is under way, an empty packet is sent for it.
+        """
+        self._is_ack_awaited = True
+        if self.is_flushed:
+            self.probe_path()
+        self._host.wake(self)
 
     def close(self, now: float, *, reading: bool = True) -> None:
         """End our direction after everything written was sent; the other one goes on.
@@ -347,6 +337,9 @@ class Stream:
             self._is_remote_closed = True
             self._receiver.ack_close(now)
             self._host.emit(RemoteClosed(self))
+        if self._is_ack_awaited and self.is_flushed and not self._sender.is_keepalive_due:
+            self._is_ack_awaited = False
+            self._host.emit(Acknowledged(self))
         self._check_finished(now)
         self._host.wake(self)
 
@@ -383,12 +376,7 @@ class Stream:
             packet = receiver.build_ack(sender.remote_id, self.local_id, now, smoothed)
             out.append(
                 OutgoingPacket(
-                    self.remote_hash,
-                    self.local_port,
-                    self.remote_port,
-                    packet,
-                    False,
-                    False,
+                    self.remote_hash, self.local_port, self.remote_port, packet, False, False
                 )
             )
         self._sent += len(out) - before
@@ -443,17 +431,6 @@ class Stream:
             return None
         return self._receiver.build_ack(self._sender.remote_id, self.local_id, now, 0.0)
 
-    def build_reset(self, sequence: int) -> bytes:
-        """A signed RESET. i2pd: obeys it only as the next packet in order, hence ``sequence``."""
-        return build_packet(
-            self._sender.remote_id,
-            self.local_id,
-            sequence,
-            max(0, self._receiver.received_through),
-            flags=RESET,
-            signer=self._host.keys,
-        )
-
     @property
     def next_sequence(self) -> int:
         """What the next packet would be numbered."""
@@ -491,6 +468,8 @@ class Stream:
                 other = self._last_activity + options.keepalive_s
         elif self._is_fin_wait:
             other = self._close_acked_at + FIN_WAIT_S
+        elif self._half_closed is not None:
+            other = self._half_closed.due_at
         if other and other < earliest:
             earliest = other
         return earliest if earliest != float("inf") else 0.0
@@ -519,6 +498,9 @@ class Stream:
                 sender.is_keepalive_due = self.is_flushed
         elif self._is_fin_wait and now >= self._close_acked_at + FIN_WAIT_S:
             self.reset(now)
+        elif self._is_peer_gone(now):
+            self._give_up()
+            return
         if sender.is_choked:
             if now >= sender.persist_at:
                 sender.persist(now)
@@ -555,6 +537,18 @@ class Stream:
             if (timeouts >= 2 or sender.is_connecting) and not is_ending:
                 self._host.emit(PathSuspect(self, timeouts))
 
+    def _is_peer_gone(self, now: float) -> bool:
+        """Ask a peer that owes its CLOSE if that is due; True if it was asked too often in vain."""
+        half_closed = self._half_closed
+        if half_closed is None or now < half_closed.due_at:
+            return False
+        timeout_s = self._recovery.round_trip.timeout
+        if half_closed.is_asking(now, self._last_received, timeout_s):
+            self._sender.probe(self._sender.close_sequence)
+            if half_closed.questions > 1:
+                self._host.emit(PathSuspect(self, half_closed.questions))
+        return half_closed.questions > QUESTIONS_MAX
+
     def on_path_changed(self, now: float) -> None:
         """Another path to the peer is in use: what went unanswered is tried again at once."""
         if self.is_dead or not self._recovery.timeouts:
@@ -564,6 +558,13 @@ class Stream:
             self._sender.probe(0 if self._sender.is_connecting else oldest)
         self._host.wake(self)
 
+    def probe_path(self) -> bool:
+        """Send an empty packet that must be acknowledged; False once our direction has ended."""
+        sender = self._sender
+        sender.is_keepalive_due = self.state is StreamState.OPEN and sender.close_sequence < 0
+        self._host.wake(self)
+        return sender.is_keepalive_due
+
     # -- the end
 
     def _check_finished(self, now: float) -> None:
@@ -572,6 +573,7 @@ class Stream:
             return
         if not self._close_acked_at:
             self._close_acked_at = now
+            self._half_closed = HalfClosed(now)
             self._host.learn(self, PathMemory.of(self._recovery, now))
         if self._is_remote_closed:
             self._finish()
@@ -585,6 +587,7 @@ class Stream:
         self._host.emit(Reset(self, "timeout"))
 
     def _die(self, state: StreamState) -> None:
+        self._was_flushed = self.is_flushed
         self.state = state
         self.is_dead = True
         self._sender.drop()
@@ -593,8 +596,3 @@ class Stream:
             self._buffer.discard()
         self._account()
         self._host.wake(self)
-
-
-def is_close(packet: Packet) -> bool:
-    """CLOSE on a packet that has a place in the order (Java: repeats it on plain acks)."""
-    return bool(packet.flags & CLOSE and (packet.sequence or packet.flags & SYNCHRONIZE))

@@ -45,6 +45,13 @@ class RemoteClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """After :meth:`Stream.request_ack`: the peer has acknowledged all that was written."""
+
+    stream: Stream
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """The stream is dead; unsent data is lost.
 
@@ -88,6 +95,7 @@ Event = (
     | Connected
     | Readable
     | Writable
+    | Acknowledged
     | RemoteClosed
     | Reset
     | Closed

@@ -22,7 +22,7 @@ from core.data.identity import Destination
 from core.data.offline import OfflineSignature
 from core.data.private_keys import PrivateKeys
 from core.streaming.budgets import Budgets
-from core.streaming.connection import Stream, StreamState, is_close
+from core.streaming.connection import Stream
 from core.streaming.events import Closed, Event, Reset, StreamOpened
 from core.streaming.limits import PeerRates
 from core.streaming.measured import PathMemories, PathMemory
@@ -41,7 +41,8 @@ from core.streaming.packet import (
     build_packet,
 )
 from core.streaming.ping import Pings
-from core.streaming.remains import EarlyPackets, Remains, answer
+from core.streaming.remains import EarlyPackets, Remains, answer, build_reset
+from core.streaming.state import StreamState
 
 #: packets of one call, and of one stream before the next one has its turn
 BATCH_PACKETS_MAX = 1024
@@ -322,7 +323,7 @@ class StreamManager:
         self._forget_inbound(stream)
         self._budgets.remove(stream)
         if stream.next_sequence or stream.is_inbound:
-            packet = stream.build_reset(stream.next_sequence) if is_reset else stream.last_ack(now)
+            packet = build_reset(stream, self.keys) if is_reset else stream.last_ack(now)
             if packet is not None:
                 self._answer(
                     answer(stream.remote_hash, stream.local_port, stream.remote_port, packet)
@@ -466,7 +467,7 @@ class StreamManager:
                     stream.on_syn(packet)
                 else:
                     stream.on_syn_again(now)
-            if is_close(packet):
+            if packet.is_close:
                 stream.on_close(packet.sequence)
         nacks = () if flags & SYNCHRONIZE else packet.nacks
         delay_ms = -1 if packet.delay_ms is None else packet.delay_ms
@@ -549,7 +550,7 @@ class StreamManager:
         self._budgets.add(stream)
         self._inbound.setdefault(packet.receive_id, {})[remote.hash] = stream
         stream.on_syn(packet)
-        if is_close(packet):
+        if packet.is_close:
             stream.on_close(0)
         stream.on_packet(0, -1, (), -1, packet.payload, now)
         self._events.append(StreamOpened(stream))

@@ -115,6 +115,11 @@ class Packet:
         )
 
     @property
+    def is_close(self) -> bool:
+        """CLOSE with a place in the order (Java: repeats it on plain acks)."""
+        return bool(self.flags & CLOSE and (self.sequence or self.flags & SYNCHRONIZE))
+
+    @property
     def nack_hash(self) -> bytes | None:
         """The recipient's hash that stands in place of NACKs in a SYN."""
         if len(self.nacks) == HASH_NACKS and self.flags & SYNCHRONIZE:

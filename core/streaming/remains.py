@@ -29,6 +29,18 @@ def answer(remote_hash: bytes, from_port: int, to_port: int, packet: bytes) -> O
     return OutgoingPacket(remote_hash, from_port, to_port, packet, False, False)
 
 
+def build_reset(stream: Stream, keys: PrivateKeys) -> bytes:
+    """A signed RESET. i2pd: obeys it only as the next packet in order."""
+    return build_packet(
+        stream.remote_id,
+        stream.local_id,
+        stream.next_sequence,
+        max(0, stream.received_through),
+        flags=RESET,
+        signer=keys,
+    )
+
+
 @dataclass(slots=True)
 class _Rest:
     expires: float

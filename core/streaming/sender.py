@@ -71,6 +71,7 @@ class Sender:
         "_ack_request_at",
         "_chunk_offset",
         "_chunks",
+        "_close_packet",
         "_hold_until",
         "_is_first_repeated",
         "_is_syn_sent",
@@ -149,6 +150,7 @@ class Sender:
         self.is_close_wanted = False
         #: the sequence CLOSE went with; -1 before
         self.close_sequence = -1
+        self._close_packet = b""
         self.is_keepalive_due = False
         self._probe: int | None = None
         #: choked, but what is missing below something acknowledged may be sent once more
@@ -382,6 +384,7 @@ class Sender:
         )
         if is_close:
             self.close_sequence = 0
+            self._close_packet = packet
         self._send_signed(0, packet, payload, now, out)
 
     def _send_close(self, now: float, out: list[OutgoingPacket]) -> None:
@@ -397,6 +400,7 @@ class Sender:
             payload=payload,
         )
         self.close_sequence = sequence
+        self._close_packet = packet
         self._send_signed(sequence, packet, payload, now, out)
 
     def _send_signed(
@@ -493,6 +497,8 @@ class Sender:
             return
         if sequence in recovery.in_flight or sequence in recovery.lost:
             self._resend(sequence, now, out)
+        elif sequence == self.close_sequence:
+            out.append(self._outgoing(self._close_packet, True))
         elif self.unsent and recovery.is_idle:
             self._partial_at = 0.0
             self._send_data(now, 1, out)

@@ -7,8 +7,9 @@ import pytest
 from core.client.config import LastingKeys
 from core.data.private_keys import PrivateKeys
 from core.i2np.message import MessageType
-from core.streaming.connection import Stream, StreamState
+from core.streaming.connection import Stream
 from core.streaming.events import Connected, StreamOpened
+from core.streaming.state import StreamState
 from tests.client.parties import STEP_S, Party, World
 from tests.support.deterministic import SeededEntropy
 

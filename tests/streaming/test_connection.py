@@ -6,7 +6,7 @@ import pytest
 
 from core.base.errors import LocalError
 from core.streaming import packet as p
-from core.streaming.connection import Stream, StreamState
+from core.streaming.connection import Stream
 from core.streaming.events import (
     Closed,
     Connected,
@@ -18,6 +18,7 @@ from core.streaming.events import (
 )
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
+from core.streaming.state import StreamState
 from tests.support.deterministic import SeededEntropy
 from tests.support.stream_path import KEYS, Network, Path, Transfer
 

@@ -12,13 +12,13 @@ from core.base.errors import LocalError, Unavailable
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.streaming import packet as p
-from core.streaming.connection import StreamState
 from core.streaming.events import Pong
 from core.streaming.manager import StreamManager
 from core.streaming.measured import WINDOW_REMEMBERED_MAX
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
 from core.streaming.remains import EARLY_PACKETS_MAX, EARLY_PEERS_MAX, REPLIES_MAX
+from core.streaming.state import StreamState
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.stream_path import KEYS, Network, Path
 

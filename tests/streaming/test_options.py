@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.streaming.connection import Stream, StreamState
+from core.streaming.connection import Stream
 from core.streaming.options import StreamingOptions
 from core.streaming.receiver import Receiver
+from core.streaming.state import StreamState
 from tests.support.stream_path import Network
 
 

@@ -7,11 +7,11 @@ import random
 import pytest
 
 from core.streaming import packet as p
-from core.streaming.connection import StreamState
 from core.streaming.events import Closed, PathSuspect, RemoteClosed, StreamOpened
 from core.streaming.manager import StreamManager
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
+from core.streaming.state import StreamState
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.stream_path import KEYS
 from tests.support.stream_script import OURS, PEER, Script

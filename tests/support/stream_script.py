@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from core.streaming import packet as p
-from core.streaming.connection import Stream, StreamState
+from core.streaming.connection import Stream
 from core.streaming.events import StreamOpened
 from core.streaming.manager import StreamManager
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
+from core.streaming.state import StreamState
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.stream_path import KEYS
 
