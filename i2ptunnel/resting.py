@@ -288,6 +288,17 @@ class _RestingStream:
     def bytes_sent(self) -> int:
         return self._inner.bytes_sent
 
+    @property
+    def has_arrived(self) -> bool:
+        return self._inner.has_arrived
+
+    @property
+    def is_reset_by_peer(self) -> bool:
+        return self._inner.is_reset_by_peer
+
+    async def probe(self) -> bool:
+        return await self._inner.probe()
+
     async def wait_reset(self) -> None:
         await self._inner.wait_reset()
 

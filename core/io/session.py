@@ -122,12 +122,12 @@ class Stream:
             await self._writer
 
     @property
-    def is_acknowledged(self) -> bool:
+    def has_arrived(self) -> bool:
         """Whether the peer has acknowledged every byte written; after a reset: whether it had.
 
-        So it has them: its application may, or may not yet, have read them.
+        Its application may, or may not yet, have read them.
         """
-        return self._stream.is_flushed
+        return self._stream.has_arrived
 
     async def probe(self) -> bool:
         """Ask the peer whether it knows this stream.
@@ -141,7 +141,7 @@ class Stream:
         if self._failure is not None:
             raise self._failure
         if stream.is_dead:
-            return stream.is_flushed
+            return stream.has_arrived
         waiter = asyncio.get_running_loop().create_future()
         self._acknowledged.append(waiter)
         stream.request_ack()

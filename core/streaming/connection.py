@@ -117,7 +117,7 @@ class Stream:
         self.is_awake = False
         self._delivered_reported = 0
         self._is_ack_awaited = False
-        self._was_flushed = False
+        self._had_arrived = False
         self._half_closed: HalfClosed | None = None
 
     def __repr__(self) -> str:
@@ -153,10 +153,13 @@ class Stream:
 
     @property
     def is_flushed(self) -> bool:
-        """True if the peer has acknowledged everything written; on a dead stream: until its end."""
-        if self.is_dead:
-            return self._was_flushed
+        """True if the peer has acknowledged everything that was sent, and nothing waits."""
         return not self._sender.unsent and self._recovery.is_idle
+
+    @property
+    def has_arrived(self) -> bool:
+        """True if the peer has acknowledged every byte written; on a dead stream: until its end."""
+        return self._had_arrived if self.is_dead else self._sender.has_arrived
 
     @property
     def ack_due_s(self) -> float:
@@ -214,10 +217,7 @@ class Stream:
         return data
 
     def request_ack(self) -> None:
-        """Ask the peer to acknowledge all that was written: ``Acknowledged`` or ``Reset`` follows.
-
-        Where nothing is under way, an empty packet is sent for it.
-        """
+        """Have an ack for all that was written: ``Acknowledged`` or ``Reset`` follows."""
         self._is_ack_awaited = True
         if self.is_flushed:
             self.probe_path()
@@ -587,7 +587,7 @@ class Stream:
         self._host.emit(Reset(self, "timeout"))
 
     def _die(self, state: StreamState) -> None:
-        self._was_flushed = self.is_flushed
+        self._had_arrived = self.has_arrived
         self.state = state
         self.is_dead = True
         self._sender.drop()

@@ -233,6 +233,12 @@ class Sender:
         """Resend ``sequence`` in the next :meth:`collect`, whatever the window says."""
         self._probe = sequence
 
+    @property
+    def has_arrived(self) -> bool:
+        """True if every byte written was acknowledged, whatever else was not."""
+        slots = (*self.recovery.in_flight.values(), *self.recovery.lost.values())
+        return not self.unsent and not any(payload for payload, _, _ in slots)
+
     def drop(self) -> None:
         """The stream is dead."""
         self._chunks.clear()

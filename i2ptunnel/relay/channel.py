@@ -25,6 +25,22 @@ class Channel(Protocol):
         """Of what was written, what has left us: what waits in our own buffers does not count."""
         ...
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the other side has all that was written, as far as can be known.
+
+        Of a stream: acknowledged by the peer. Of a local connection: not refused by a reset at
+        once, as a server does with what comes on a connection it has just closed.
+        """
+        ...
+
+    async def probe(self) -> bool:
+        """Whether the other side is there: False if it gives no sign in a few round trips.
+
+        True means that all that was written has arrived. Raises Unavailable.
+        """
+        ...
+
     async def read(self, limit: int = READ_BYTES) -> bytes:
         """Some bytes; empty when the other side closed its direction."""
         ...
@@ -58,6 +74,13 @@ class WrappedChannel:
     def bytes_sent(self) -> int:
         return self._inner.bytes_sent
 
+    @property
+    def has_arrived(self) -> bool:
+        return self._inner.has_arrived
+
+    async def probe(self) -> bool:
+        return await self._inner.probe()
+
     async def read(self, limit: int = READ_BYTES) -> bytes:
         return await self._inner.read(limit)
 
@@ -82,6 +105,11 @@ class I2pStream(Channel, Protocol):
 
     @property
     def local_port(self) -> int: ...
+
+    @property
+    def is_reset_by_peer(self) -> bool:
+        """Whether the peer broke it off, as against one that only fell silent."""
+        ...
 
     async def wait_reset(self) -> None:
         """Return when the stream is broken off, also while nobody reads or writes."""

@@ -11,6 +11,7 @@ from collections.abc import Hashable
 
 from core.base.errors import Unavailable
 from i2ptunnel.relay.channel import Channel
+from i2ptunnel.relay.local import LocalChannel
 
 #: less than what servers wait for another request (ours 120 s, Java 130 s, nginx 75 s, Apache 5 s)
 IDLE_S = 55.0
@@ -69,14 +70,14 @@ class ChannelPool:
         kept, self._kept = self._kept, []
         for one in kept:
             await _end_watch(one)
-            one.channel.reset()
+            _end(one.channel)
 
     def _discard(self, kept: _Kept) -> None:
         self._kept.remove(kept)
         kept.is_dead = True
         if kept.watch is not None:
             kept.watch.cancel()
-        kept.channel.reset()
+        _end(kept.channel)
 
     async def _watch(self, kept: _Kept) -> None:
         try:
@@ -88,6 +89,14 @@ class ChannelPool:
         if kept in self._kept:
             self._kept.remove(kept)
         await kept.channel.close()
+
+
+def _end(channel: Channel) -> None:
+    """Give up an idle channel at once; a local server sees an end in order."""
+    if isinstance(channel, LocalChannel):
+        channel.end()
+    else:
+        channel.reset()
 
 
 async def _end_watch(kept: _Kept) -> None:

@@ -5,7 +5,12 @@ any size work. Whoever breaks off breaks off the other side too: a response that
 never made to look whole.
 
 With a pool, the back's channel is kept for the next exchange. Only requests that may be repeated
-and are here as a whole go out on a kept channel: if it turns out to be dead, they go out again.
+and are here as a whole go out on a kept channel. If it turns out that the other side does not know
+the channel any more, and so never had the request, it goes out again; a request that has arrived is
+never repeated, however long its answer takes.
+
+A front that has ended its direction (FIN) may be waiting for the answer like any other, or it may
+be a closed tab: it is served for a while, and makes room first. One that resets is gone at once.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ from i2ptunnel.protocols.http1 import (
     ResponseReader,
     Signal,
 )
-from i2ptunnel.relay.channel import READ_BYTES, Channel, I2pStream
+from i2ptunnel.relay.channel import READ_BYTES, Channel, I2pStream, finish_politely
 from i2ptunnel.relay.channel_pool import PooledPlace
 from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.local import LocalChannel, unless_lost
@@ -39,10 +44,17 @@ from i2ptunnel.relay.rewound import Rewound
 
 #: a body whose sender is silent for longer is given up
 BODY_TIMEOUT_S = 300.0
-#: how long a front that has ended its direction is still taken to wait for the response
-LEFT_GRACE_S = 20.0
-#: a kept channel that says nothing for so long is taken for dead, and the request goes out again
-KEPT_ANSWER_TIMEOUT_S = 30.0
+#: how long a front that has ended its direction is waited with for more of the response
+LEFT_GRACE_S = 300.0
+#: a back that says nothing for so long is asked whether it is there, first and from then on
+PROBE_FIRST_S = 10.0
+PROBE_EVERY_S = 30.0
+#: so many questions in a row without an answer, and the back is gone
+PROBES_MAX = 3
+#: how long the reset may take that tells an end in order from one that refuses what was sent
+REFUSAL_S = 0.05
+#: how long the back may take to end in order when the front is gone, and how much it may still say
+LEAVE_S = 2.0
 #: interim (1xx) responses that are passed on before the one that counts, and their bytes
 INTERIM_MAX = 16
 INTERIM_BYTES_MAX = 65536
@@ -172,6 +184,9 @@ class Exchange:
         self._keep_alive = False
         self._keep_back = False
         self._is_kept = False
+        self._has_arrived = False
+        self._heard_at = 0.0
+        self._passed_at = 0.0
 
     async def run(self, idle_timeout_s: float = 0.0) -> bool:
         """True if the front's connection can take another request.
@@ -180,16 +195,25 @@ class Exchange:
         broken request body before a response, Unavailable when the front has to be reset. The back
         is closed or reset in any case.
         """
+        local = self._front.local
+        if local is None:
+            return await self._run(idle_timeout_s)
+        local.may_yield = True
+        try:
+            return await self._run(idle_timeout_s)
+        finally:
+            local.may_yield = False
+
+    async def _run(self, idle_timeout_s: float) -> bool:
         first = self._take_first()
         back = await self._take_kept(first)
         if back is not None:
             self._is_kept = True
             try:
                 return await self._run_on(back, idle_timeout_s)
-            except ResponseNotStarted as error:
-                if error.code == "answer_timeout":
+            except ResponseNotStarted:
+                if self._has_arrived:
                     raise
-                # It was dead already, or died of this very request.
                 self._is_kept = False
                 self._responses = ResponseReader(self._asked.method, unpacks=self._unpacks)
         return await self._run_on(await self._open(first), idle_timeout_s)
@@ -198,10 +222,13 @@ class Exchange:
         try:
             await self._carry(back)
         except BaseExceptionGroup as group:
-            back.reset()
+            await self._break_off(back)
             raise self._first_error(group) from None
         except BaseException:
-            back.reset()
+            if isinstance(back, LocalChannel):
+                back.end()
+            else:
+                back.reset()
             raise
         if self._is_switched:
             self._front.release()
@@ -211,7 +238,7 @@ class Exchange:
             )
             return False
         if not self._is_request_done:
-            back.reset()
+            await self._break_off(back)
             return False
         is_clean = self._responses.is_idle and not self._responses.is_doubtful
         if self._pool is not None and self._keep_back and is_clean:
@@ -219,6 +246,21 @@ class Exchange:
         else:
             await back.close()
         return self._keep_alive
+
+    async def _break_off(self, back: Channel) -> None:
+        """End the back before its time: with a reset, unless it is a web server of ours.
+
+        That one sees a reset only if its visitor made one: half a message is seen as such anyway.
+        """
+        stream = self._front.stream
+        if stream is None or stream.is_reset_by_peer:
+            back.reset()
+            return
+        try:
+            await finish_politely(back, LEAVE_S)
+        except BaseException:
+            back.reset()
+            raise
 
     async def _take_kept(self, first: bytes) -> Channel | None:
         """A kept channel with the whole request sent, if there is one that takes it."""
@@ -283,19 +325,52 @@ class Exchange:
                 helpers.append(group.create_task(self._watch(self._front.local)))
             elif self._front.stream is not None:
                 helpers.append(group.create_task(self._watch_stream(self._front.stream)))
+            if self._answer_timeout_s is None:
+                helpers.append(group.create_task(self._watch_back(back)))
             await self._receive_response(back)
             for helper in helpers:
                 helper.cancel()
 
     async def _watch(self, local: LocalChannel) -> None:
-        await local.wait_lost(LEFT_GRACE_S)
-        if self._is_response_started:
-            await local.wait_lost()
+        await local.wait_ended()
+        now = asyncio.get_running_loop().time
+        while local.is_half_closed:
+            left_s = max(local.ended_at, self._passed_at) + LEFT_GRACE_S - now()
+            if left_s <= 0:
+                break
+            await local.wait_lost(left_s)
         raise Unavailable("the asking side is gone", "stream_reset")
 
     async def _watch_stream(self, stream: I2pStream) -> None:
         await stream.wait_reset()
         raise Unavailable("the asking side is gone", "stream_reset")
+
+    async def _watch_back(self, back: Channel) -> None:
+        """See that the request arrives, and that a silent back is there."""
+        if self._is_kept and not await _is_there(back) and self._responses.is_idle:
+            raise self._not_started(back, "a kept connection is dead")
+        loop = asyncio.get_running_loop()
+        self._heard_at = loop.time()
+        every_s, unanswered = PROBE_FIRST_S, 0
+        while unanswered < PROBES_MAX:
+            asked_at = loop.time()
+            wait_s = self._heard_at + every_s - asked_at
+            if wait_s > 0 and not unanswered:
+                await asyncio.sleep(wait_s)
+                continue
+            if await _is_there(back) or self._heard_at > asked_at:
+                self._heard_at, unanswered = loop.time(), 0
+                every_s = PROBE_EVERY_S
+            else:
+                unanswered += 1
+        if self._is_response_started:
+            raise Unavailable("the other side no longer answers", "stream_reset")
+        raise self._not_started(back, "the other side no longer answers")
+
+    def _not_started(self, back: Channel, why: str, code: str = "stream_reset") -> Unavailable:
+        """The failure of a back that has not begun to answer; notes whether it has the request."""
+        self._has_arrived = back.has_arrived
+        return ResponseNotStarted(why, code)
 
     async def _send_body(self, back: Channel) -> None:
         reader = self._front.reader
@@ -323,12 +398,9 @@ class Exchange:
 
     def _answer_deadline(self) -> float | None:
         """When the back has been waited for long enough, on the loop's clock."""
-        now = asyncio.get_running_loop().time()
-        if self._answer_timeout_s is not None:
-            is_due = self._is_request_done and self._answer_timeout_s > 0
-            return now + self._answer_timeout_s if is_due else None
-        is_doubtful = self._is_kept and self._responses.is_idle
-        return now + KEPT_ANSWER_TIMEOUT_S if is_doubtful else None
+        if not self._answer_timeout_s or not self._is_request_done:
+            return None
+        return asyncio.get_running_loop().time() + self._answer_timeout_s
 
     async def _next_head(self, back: Channel) -> ResponseHead:
         """The next response head; raises ResponseNotStarted."""
@@ -336,29 +408,37 @@ class Exchange:
             async with asyncio.timeout_at(self._answer_deadline()) as self._answer_timer:
                 return await self._read_head(back)
         except TimeoutError:
-            if self._answer_timeout_s is not None:
-                raise ResponseNotStarted("the target does not answer", "answer_timeout") from None
-            raise ResponseNotStarted("a kept connection is dead", "stream_reset") from None
+            self._has_arrived = True
+            raise ResponseNotStarted("the target does not answer", "answer_timeout") from None
         finally:
             self._answer_timer = None
 
     async def _read_head(self, back: Channel) -> ResponseHead:
         while (event := await _in_turn(self._responses.next_event)) is NEED_DATA:
-            is_doubtful = self._is_kept and self._responses.is_idle
             try:
-                data = await back.read()
+                data = await self._read_back(back)
             except Unavailable as error:
-                raise ResponseNotStarted(str(error), error.code) from None
-            if not data and is_doubtful:
-                raise ResponseNotStarted("a kept connection has ended", "stream_reset")
+                raise self._not_started(back, str(error), error.code) from None
+            if not data and self._is_kept and self._responses.is_idle:
+                if isinstance(back, LocalChannel):
+                    await asyncio.sleep(REFUSAL_S)
+                raise self._not_started(back, "a kept connection has ended")
             self._responses.receive_data(data)
-            if is_doubtful and self._answer_timeout_s is None and self._answer_timer is not None:
-                self._answer_timer.reschedule(None)  # it lives
         assert isinstance(event, ResponseHead)
         return event
 
+    async def _read_back(self, back: Channel) -> bytes:
+        data = await back.read()
+        self._heard_at = asyncio.get_running_loop().time()
+        return data
+
+    async def _pass(self, data: bytes) -> None:
+        """Write some of the response that counts to the front."""
+        self._is_response_started = True
+        await self._front.channel.write(data)
+        self._passed_at = asyncio.get_running_loop().time()
+
     async def _receive_response(self, back: Channel) -> None:
-        channel = self._front.channel
         head = await self._next_head(back)
         interim = interim_bytes = 0
         while head.is_interim:
@@ -367,14 +447,13 @@ class Exchange:
             if interim > INTERIM_MAX or interim_bytes > INTERIM_BYTES_MAX:
                 raise HttpFault(502, "too many interim responses")
             if self._asked.version_minor >= 1:
-                await channel.write(self._filter(head, True).write())
+                await self._front.channel.write(self._filter(head, True).write())
             head = await self._next_head(back)
         if head.status == 101:
             if not self._request.is_upgrade:
                 raise HttpFault(502, "a switch of protocols nobody asked for")
             self._is_switched = True
-            self._is_response_started = True
-            await channel.write(self._filter(head, False).write())
+            await self._pass(self._filter(head, False).write())
             return
         await self._pass_body(head, back)
 
@@ -382,26 +461,22 @@ class Exchange:
         response = self._prepare(head)
         framing = Headers() if self._is_bodyless(head) else response.headers
         writer: BodyCoder = self._coder or BodyWriter(framing)
-        channel = self._front.channel
         pending = response.write()
         while (event := await _in_turn(self._responses.next_event)) is not END:
             if isinstance(event, bytes):
                 if not event:
                     continue
                 data = writer.data(event)
-                self._is_response_started = True
-                await channel.write(pending + data if pending else data)
+                await self._pass(pending + data if pending else data)
                 pending = b""
             else:
                 if pending:
-                    self._is_response_started = True
-                    await channel.write(pending)
+                    await self._pass(pending)
                     pending = b""
-                self._responses.receive_data(await back.read())
+                self._responses.receive_data(await self._read_back(back))
         pending += writer.end()
         if pending:
-            self._is_response_started = True
-            await channel.write(pending)
+            await self._pass(pending)
 
     def _prepare(self, head: ResponseHead) -> ResponseHead:
         """The filtered head in a framing that the front understands."""
@@ -431,6 +506,13 @@ class Exchange:
 
     def _is_bodyless(self, head: ResponseHead) -> bool:
         return self._asked.method == "HEAD" or head.status in (204, 304)
+
+
+async def _is_there(back: Channel) -> bool:
+    try:
+        return await back.probe()
+    except Unavailable:
+        return True  # who reads from it hears why not
 
 
 async def _in_turn(work: Callable[[], T]) -> T:

@@ -279,8 +279,17 @@ class Listener:
         return len(self._open) < self._limits.connections or self._evict()
 
     def _evict(self, client: str | None = None) -> bool:
-        """Drop the oldest half-open connection, of one client or of all."""
-        for accepted in self._half_open:
+        """Drop a connection that makes room, of one client or of all.
+
+        First those whose client has ended its direction and may be gone, then the oldest that is
+        half-open or idle.
+        """
+        left = [
+            accepted
+            for accepted in self._open
+            if accepted.channel.may_yield and accepted.channel.is_half_closed
+        ]
+        for accepted in (*left, *self._half_open):
             if client is None or accepted.client == client:
                 self.counters.evicted += 1
                 accepted.channel.reset()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import struct
 from collections import deque
@@ -26,6 +27,11 @@ _SMALL_BYTES = 4096
 _WRITE_BYTES_HIGH = 524_288
 _WRITE_BYTES_LOW = 131_072
 _FLUSH_TIMEOUT_S = 30.0
+#: how often a connection whose other side has ended its direction is looked at for a reset, which
+#: asyncio does not tell
+_RESET_LOOK_S = 0.5
+#: a reset so soon after a write: the server had closed the connection before it came
+_REFUSED_S = 1.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 T = TypeVar("T")
@@ -49,6 +55,12 @@ class LocalChannel(asyncio.Protocol):
         self._is_full = False
         self._has_ended_writing = False
         self._error: Unavailable | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._ended_at = 0.0
+        self._written_at = float("-inf")
+        self._is_refused = False
+        #: set by its owner while it may be closed for others as soon as it is half-closed
+        self.may_yield = False
         self._data_waiter: asyncio.Future[None] | None = None
         self._room_waiter: asyncio.Future[None] | None = None
         self._ended = asyncio.Event()
@@ -118,6 +130,24 @@ class LocalChannel(asyncio.Protocol):
         return f"[{host}]" if ":" in host else host
 
     @property
+    def is_half_closed(self) -> bool:
+        """Whether the other side has ended its direction, and not the connection."""
+        return self._is_eof and not self._lost.is_set()
+
+    @property
+    def ended_at(self) -> float:
+        """When the other side ended its direction, on the loop's clock."""
+        return self._ended_at
+
+    @property
+    def has_arrived(self) -> bool:
+        self._look_for_reset()
+        return not self._is_refused
+
+    async def probe(self) -> bool:
+        return True  # the system asks by itself
+
+    @property
     def bytes_sent(self) -> int:
         waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
         return self._written_bytes - waiting
@@ -148,11 +178,45 @@ class LocalChannel(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._is_eof = True
+        loop = asyncio.get_running_loop()
+        self._ended_at = loop.time()
+        self._look = loop.call_later(_RESET_LOOK_S, self._look_again)
         self._ended.set()
         _wake(self._data_waiter)
         return True  # the other direction stays open
 
+    def _look_again(self) -> None:
+        if not self._look_for_reset():
+            self._look = asyncio.get_running_loop().call_later(_RESET_LOOK_S, self._look_again)
+
+    def _look_for_reset(self) -> bool:
+        """Whether it is lost; behind an end of the other direction nobody else looks."""
+        if self._lost.is_set():
+            return True
+        transport = self._transport
+        if transport is None or transport.is_closing() or not self._is_eof:
+            return False
+        sock = transport.get_extra_info("socket")
+        poll = select.poll()
+        poll.register(sock.fileno(), 0)
+        told = sum(events for _, events in poll.poll(0))
+        is_closed = sock.family == socket.AF_UNIX and told & select.POLLHUP
+        if not (told & select.POLLERR or (is_closed and not self._has_ended_writing)):
+            return False
+        self._note_refused()
+        self._error = _broken()
+        transport.abort()
+        return True
+
+    def _note_refused(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._is_refused = now - self._written_at < _REFUSED_S
+
     def connection_lost(self, error: Exception | None) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        if error is not None:
+            self._note_refused()
         if error is not None or not self._is_eof:
             self._error = self._error or _broken(error)
         self._is_eof = True
@@ -199,6 +263,7 @@ class LocalChannel(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing() or self._has_ended_writing:
             raise _broken()
         self._written_bytes += len(data)
+        self._written_at = asyncio.get_running_loop().time()
         self._transport.write(data)
         while self._is_full:
             self._room_waiter = asyncio.get_running_loop().create_future()
@@ -236,6 +301,15 @@ class LocalChannel(asyncio.Protocol):
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         transport.abort()
+
+    def end(self) -> None:
+        """Close in order without waiting; what is unsent still goes out."""
+        if self._transport is not None:
+            self._transport.close()
+
+    async def wait_ended(self) -> None:
+        """Return when the other side has ended its direction, or the connection is gone."""
+        await self._ended.wait()
 
     async def wait_lost(self, grace_s: float | None = None) -> None:
         """Return when the connection is gone, also while nobody reads.

@@ -18,6 +18,13 @@ class Rewound:
     def bytes_sent(self) -> int:
         return self._channel.bytes_sent
 
+    @property
+    def has_arrived(self) -> bool:
+        return self._channel.has_arrived
+
+    async def probe(self) -> bool:
+        return await self._channel.probe()
+
     async def read(self, limit: int = READ_BYTES) -> bytes:
         if self._first:
             data, self._first = self._first[:limit], self._first[limit:]

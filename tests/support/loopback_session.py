@@ -59,12 +59,24 @@ class LoopbackStream:
         self._out = outward
         self.is_reset = False
         self._written_bytes = 0
+        #: False: the other side acknowledges nothing, as if it did not know the stream
+        self.has_arrived = True
+        self.probes = 0
         #: the most bytes that were ever under way to us
         self.peak_bytes = 0
 
     @property
     def bytes_sent(self) -> int:
         return self._written_bytes - self._out.size
+
+    @property
+    def is_reset_by_peer(self) -> bool:
+        return self._in.error is not None and not self.is_reset
+
+    async def probe(self) -> bool:
+        self.probes += 1
+        await asyncio.sleep(0)
+        return self.has_arrived
 
     async def wait_reset(self) -> None:
         while self._in.error is None and not self.is_reset:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from i2ptunnel.config.tunnel_models import AuthSection, HttpClientSection
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.tunnel_models import AuthSection, HttpClientSection, HttpServerSection
 from i2ptunnel.relay import channel_pool, http_exchange
 from tests.support import fetch_curl
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, LoopbackStream
@@ -163,28 +165,151 @@ def test_a_stream_that_ended_while_idle_is_not_used(how: str) -> None:
     run(case)
 
 
-@pytest.mark.parametrize("how", ["end", "reset", "silence"])
-def test_a_stream_that_dies_of_a_request_is_replaced(
-    how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_exchange, "KEPT_ANSWER_TIMEOUT_S", 0.02)
+async def ask_again(site: Site) -> tuple[asyncio.StreamReader, LoopbackStream]:
+    """Have a stream kept, and a second request on it."""
+    asking = asyncio.create_task(site.get("/1"))
+    stream = await site.session.accept()
+    await answering(site, stream, 1)
+    await asking
+    reader = await site.ask("GET /2")
+    return reader, stream
 
+
+@pytest.mark.parametrize("how", ["end", "reset", "silence"])
+def test_a_request_that_never_arrived_goes_out_again(how: str) -> None:
     async def case(site: Site) -> None:
-        asking = asyncio.create_task(site.get("/1"))
+        kept = asyncio.create_task(site.get("/1"))
         stream = await site.session.accept()
         await answering(site, stream, 1)
-        await asking
-        asking = asyncio.create_task(site.get("/2"))
-        await site.head(stream)
+        await kept
+        site.proxy.session.streams[0].has_arrived = False
+        reader = await site.ask("GET /2")
         if how == "end":
             await stream.close_write()
         elif how == "reset":
             stream.reset()
         again = await site.session.accept()
         assert (await answering(site, again, 1))[0].startswith(b"GET /2 ")
-        await asking
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 ")
+        site.writer.close()
 
     run(case)
+
+
+@pytest.mark.parametrize("how", ["end", "reset"])
+def test_a_request_that_arrived_is_never_repeated(how: str) -> None:
+    async def case(site: Site) -> None:
+        reader, stream = await ask_again(site)
+        await site.head(stream)
+        if how == "end":
+            await stream.close_write()
+        else:
+            stream.reset()
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 403 "), answer[:60]
+        assert len(site.proxy.session.connects) == 1
+        site.writer.close()
+
+    run(case)
+
+
+def test_a_silent_application_is_asked_once_and_its_path_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_exchange, "PROBE_FIRST_S", 0.01)
+    monkeypatch.setattr(http_exchange, "PROBE_EVERY_S", 0.01)
+
+    async def case(site: Site) -> None:
+        reader, stream = await ask_again(site)
+        await site.head(stream)
+        ours = site.proxy.session.streams[0]
+        async with asyncio.timeout(5):
+            while ours.probes < 20:
+                await asyncio.sleep(0.01)
+        await stream.write(KEPT)
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 ")
+        assert len(site.proxy.session.connects) == 1
+        site.writer.close()
+
+    run(case)
+
+
+def test_a_path_that_dies_while_the_answer_is_due_is_told_and_nothing_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_exchange, "PROBE_FIRST_S", 0.01)
+
+    async def case(site: Site) -> None:
+        reader, stream = await ask_again(site)
+        await site.head(stream)
+        ours = site.proxy.session.streams[0]
+
+        async def is_there() -> bool:
+            ours.probes += 1
+            return False
+
+        async with asyncio.timeout(5):
+            while not ours.probes:
+                await asyncio.sleep(0)
+
+        ours.probe = is_there
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
+        assert ours.probes >= http_exchange.PROBES_MAX
+        assert len(site.proxy.session.connects) == 1
+        site.writer.close()
+
+    run(case)
+
+
+@pytest.mark.parametrize("is_read", [True, False], ids=["read", "refused"])
+def test_a_web_server_is_asked_again_only_if_it_refused_the_request(is_read: bool) -> None:
+    """A server that ends an idle connection resets what comes too late; one that read does not."""
+
+    async def main() -> None:
+        requests = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal requests
+            await reader.readuntil(b"\r\n\r\n")
+            requests += 1
+            writer.write(KEPT)
+            if requests == 1:
+                if is_read:
+                    await reader.readuntil(b"\r\n\r\n")
+                    requests += 1
+                else:
+                    while not reader._buffer:
+                        await asyncio.sleep(0)
+                    sock = writer.get_extra_info("socket")
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0" + bytes(4))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        network = LoopbackNetwork()
+        target = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+        async with running(
+            "site", HttpServerSection(target=target), network, TableResolver({})
+        ) as tunnel:
+            visitor = network.session("visitor")
+            assert isinstance(tunnel.session, LoopbackSession)
+            stream = await visitor.connect(tunnel.session.destination.hash, port=80)
+            answers = b""
+            async with asyncio.timeout(5):
+                for count in (1, 2):
+                    await stream.write(b"GET / HTTP/1.1\r\nHost: s\r\n\r\n")
+                    while answers.count(b"HTTP/1.1 ") < count:
+                        answers += await stream.read()
+                    await asyncio.sleep(0.02)
+        second = answers.split(b"HTTP/1.1 ")[2]
+        assert second.startswith(b"503" if is_read else b"200")
+        assert requests == 2
+        server.close()
+
+    asyncio.run(main())
 
 
 def test_what_may_not_be_repeated_goes_out_on_a_fresh_stream() -> None:
