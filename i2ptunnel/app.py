@@ -16,9 +16,18 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from core.api import TURN_BOUNDS_S, FileFault, Router, RouterConfig, share_turn, turn_figures
+from core.api import (
+    TURN_BOUNDS_S,
+    FileFault,
+    Router,
+    RouterConfig,
+    share_turn,
+    turn_figures,
+    write_atomic,
+)
 from core.base.errors import DecodeError, Unavailable
 from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
@@ -27,7 +36,7 @@ from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import RouterSection
-from i2ptunnel.control import ControlFault, ControlServer
+from i2ptunnel.control import RUNNING_FILE, ControlFault, ControlServer
 from i2ptunnel.health import Facts, Health, State, assess
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import MetricsServer
@@ -116,6 +125,7 @@ class App:
             self._protect()
             await self._manager.apply(self._loaded.configuration.tunnels)
             self._naming.start()
+            self._announce_place()
             self._is_started = True
             self._notifier.ready(self._status_line())
             _log.info("i2ptunnel is up, process %d", os.getpid())
@@ -123,6 +133,18 @@ class App:
         finally:
             self._notifier.stopping()
             await self._shut_down()
+
+    def _announce_place(self) -> None:
+        """Tell root's commands, which lack the service's environment, where the data are."""
+        directory = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+        if not directory.startswith("/"):
+            return
+        lines = [str(path) for path in (self._loaded.data_dir, *self._loaded.files)]
+        try:
+            text = os.fsencode("".join(f"{line}\n" for line in lines))
+            write_atomic(Path(directory) / RUNNING_FILE, text, 0o644)
+        except FileFault as fault:
+            _log.warning("%s", fault)
 
     async def _start_router(self) -> None:
         try:

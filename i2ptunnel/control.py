@@ -24,6 +24,8 @@ from typing import Any
 from core.api import share_turn
 from core.base.errors import I2PError, Unavailable
 
+#: in the runtime directory of a service: its data directory, then its configuration files
+RUNNING_FILE = "data-dir"
 LINE_BYTES_MAX = 2 << 20
 ANSWER_BYTES_MAX = 256 << 20
 CONNECTIONS_MAX = 32

@@ -12,8 +12,9 @@ from typing import Any
 from core.api import read_limited, write_atomic
 from core.data.identity import hash_to_b32
 from i2ptunnel.cli.address_feeds import add_feed_actions
-from i2ptunnel.cli.books import data_dir_of, open_books
+from i2ptunnel.cli.books import open_books
 from i2ptunnel.cli.exits import CommandFault, Exit
+from i2ptunnel.cli.places import data_dir_of
 from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.naming.address import NameFault, read_address
 from i2ptunnel.naming.names import displayed, normalise
@@ -163,7 +164,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _add(arguments: argparse.Namespace) -> int:
     book = Book.of(arguments.book)
-    with open_books(arguments) as books:
+    with open_books(arguments, writes=True) as books:
         entry = books.add(
             book,
             arguments.name,
@@ -177,7 +178,7 @@ def _add(arguments: argparse.Namespace) -> int:
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    with open_books(arguments) as books:
+    with open_books(arguments, writes=True) as books:
         had = books.remove(arguments.name, _book_of(arguments))
     if not had:
         raise CommandFault(f"{printable(arguments.name)}: no address book has this name")
@@ -187,7 +188,7 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     text = read_limited(arguments.file, _IMPORT_BYTES_MAX).decode("utf-8", "replace")
-    with open_books(arguments) as books:
+    with open_books(arguments, writes=True) as books:
         done = books.import_text(Book.of(arguments.book), text, is_replacing=arguments.replace)
     print(
         f"{done.added} names added, {done.known} known already, "

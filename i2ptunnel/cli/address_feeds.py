@@ -10,8 +10,9 @@ from typing import Any
 
 from core.base.errors import LocalError
 from core.data.private_keys import PrivateKeys
-from i2ptunnel.cli.books import data_dir_of, open_books
+from i2ptunnel.cli.books import open_books
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
+from i2ptunnel.cli.places import data_dir_of
 from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
@@ -83,7 +84,7 @@ def _subscribe(arguments: argparse.Namespace) -> int:
     if arguments.url is None:
         return _list(arguments)
     url = _url(arguments.url)
-    with open_books(arguments) as books:
+    with open_books(arguments, writes=True) as books:
         is_new = books.subscribe(url)
     print(f"{'subscribed to' if is_new else 'already subscribed to'} {url}")
     return Exit.OK
@@ -126,7 +127,7 @@ def _span(seconds: float) -> str:
 
 def _unsubscribe(arguments: argparse.Namespace) -> int:
 
-    with open_books(arguments) as books:
+    with open_books(arguments, writes=True) as books:
         if not books.unsubscribe(_url(arguments.url)):
             raise CommandFault("not subscribed by command; see subscriptions: in the YAML file")
     print("unsubscribed")

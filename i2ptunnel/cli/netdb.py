@@ -10,8 +10,8 @@ from pathlib import Path
 
 from core.data.router_info import RouterInfo
 from i2ptunnel.cli.exits import CommandFault, Exit
+from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options
-from i2ptunnel.cli.status import control_socket
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
 from i2ptunnel.netdb_files import export_infos, keep_for_next_start, read_infos

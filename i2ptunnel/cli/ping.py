@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from i2ptunnel.cli.exits import Exit
+from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options
-from i2ptunnel.cli.status import control_socket
 from i2ptunnel.config.units import read_duration
 from i2ptunnel.control import ask
 from i2ptunnel.printable import printable

@@ -6,23 +6,15 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from i2ptunnel.cli.exits import Exit
+from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options, load_sources
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import ask
 
-_CONTROL_SOCKET = "control.sock"
 _WATCH_S = 2.0
-
-
-def control_socket(arguments: argparse.Namespace) -> Path:
-    """The socket of the appliance that the options mean."""
-    if arguments.data_dir is not None and arguments.config is None:
-        return Path(arguments.data_dir) / _CONTROL_SOCKET
-    return load_sources(arguments).data_dir / _CONTROL_SOCKET
 
 
 def add_status(parser: argparse.ArgumentParser) -> None:

@@ -28,6 +28,8 @@ class Loaded:
     data_dir: Path
     files: tuple[Path, ...] = ()
     """The user's own files it was read from."""
+    is_default_dir: bool = False
+    """Whether neither the file nor the command says which data directory it is."""
 
 
 def read_source(
@@ -81,7 +83,8 @@ def load(
         check_files(configuration, root, directory, faults)
     faults.raise_if_any()
     router = replace(configuration.router, data_dir=directory)
-    return Loaded(replace(configuration, router=router), root, directory, files_read)
+    is_default = data_dir is None and configuration.router.data_dir is None
+    return Loaded(replace(configuration, router=router), root, directory, files_read, is_default)
 
 
 def load_text(text: str, name: str = "i2ptunnel.yaml", base: Path | None = None) -> Loaded:

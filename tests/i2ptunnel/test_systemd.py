@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,50 @@ def test_exposure_is_at_most_1_1() -> None:
 
 def test_commands_of_the_unit_exist() -> None:
     commands = re.findall(r"^Exec\w+=/usr/bin/i2ptunnel (.*)$", UNIT.read_text(), re.M)
-    assert len(commands) == 3
+    assert len(commands) == 2
     for command in commands:
         build_parser().parse_args(command.split())
+
+
+def test_an_invalid_file_is_not_tried_again_and_a_mended_one_starts_at_once() -> None:
+    # RestartPreventExitStatus= is about the main process only, so nothing else may find the fault;
+    # and a start limit would refuse the start after the file was mended.
+    text = UNIT.read_text()
+    assert "ExecStartPre=" not in re.sub(r"^#.*$", "", text, flags=re.M)
+    assert "\nRestartPreventExitStatus=2 3\n" in text
+    assert "\nStartLimitIntervalSec=0\n" in text
+
+
+def test_an_invalid_file_ends_run_with_3_and_every_fault(tmp_path: Path) -> None:
+    config = tmp_path / "i.yaml"
+    config.write_text("router: {port: 0}\ntunnels: {a: {type: nope}}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "i2ptunnel", "run", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 3 and done.stdout == ""
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [
+        "router.port",
+        "tunnels.a.type",
+    ]
+
+
+@needs("systemd-analyze")
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    # The program it names does not exist on every machine.
+    unit = tmp_path / "i2ptunnel.service"
+    unit.write_text(UNIT.read_text().replace("/usr/bin/i2ptunnel", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert not re.search(r"Unknown|Failed to parse|not support", done.stderr), done.stderr
 
 
 @needs("systemd-sysusers")
