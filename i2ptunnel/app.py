@@ -116,6 +116,8 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        for warning in self._loaded.warnings:
+            _log.warning("%s", warning)
         await self._start_router()
         try:
             await self._import_files()

@@ -60,8 +60,12 @@ def _check(arguments: argparse.Namespace) -> int:
         return Exit.INVALID
     tunnels = loaded.configuration.tunnels
     if arguments.json:
-        print(json.dumps({"valid": True, "faults": [], "tunnels": list(tunnels)}, indent=2))
+        known = {"valid": True, "faults": [], "tunnels": list(tunnels)}
+        known["warnings"] = [warning.as_dict() for warning in loaded.warnings]
+        print(json.dumps(known, indent=2))
     else:
+        for warning in loaded.warnings:
+            complain(warning.as_warning())
         print(f"valid: {len(tunnels)} tunnel{'' if len(tunnels) == 1 else 's'}")
     return Exit.OK
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from i2ptunnel.cli.exits import CommandFault, Exit
 from i2ptunnel.config.faults import nearest
+from i2ptunnel.config.kinds import check_no_variable
 from i2ptunnel.config.loader import Loaded, load, read_source
+from i2ptunnel.printable import printable
 
 DEFAULT_PROFILE = "browser"
 
@@ -39,7 +41,18 @@ def add_source_options(parser: argparse.ArgumentParser, *, profile: bool = True)
             metavar="NAME",
             help="a ready configuration; several are laid on top of each other, then FILE",
         )
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="instead of router.data_dir")
+    parser.add_argument(
+        "--data-dir", type=_directory, metavar="DIR", help="instead of router.data_dir"
+    )
+
+
+def _directory(text: str) -> Path:
+    """As in the file: ``~`` is expanded, variables are the shell's business."""
+    try:
+        check_no_variable(text)
+        return Path(text).expanduser()
+    except (ValueError, RuntimeError) as error:
+        raise argparse.ArgumentTypeError(f"{printable(text)}: {error}") from None
 
 
 def load_sources(arguments: argparse.Namespace, *, files: bool = False) -> Loaded:

@@ -55,6 +55,11 @@ class Fault:
         where = f"{self.mark.source.name}:{self.mark.line}:{self.mark.column}"
         return printable(f"{where}: {path}: {text}")
 
+    def as_warning(self) -> str:
+        """The line of something that keeps nothing from running."""
+        path = self.path or "configuration"
+        return str(self).replace(f": {path}: ", f": {path}: warning: ", 1)
+
     def as_dict(self) -> dict[str, object]:
         """For programs (``check --json``)."""
         return {
@@ -96,6 +101,14 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        #: what is told and refuses nothing
+        self.warnings: list[Fault] = []
+
+    def warn(self, mark: Mark, path: str, wrong: str, right: str = "") -> None:
+        """Note something that is of no use, but does no harm."""
+        fault = Fault(mark, path, wrong, right)
+        if len(self.warnings) < FAULTS_MAX and fault not in self.warnings:
+            self.warnings.append(fault)
 
     def __len__(self) -> int:
         return len(self._faults)

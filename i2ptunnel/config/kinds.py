@@ -7,6 +7,7 @@ kind in the option reference.
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -247,6 +248,15 @@ class Choice(ScalarKind[str]):
         return {"enum": words}
 
 
+_VARIABLE = re.compile(r"\$[A-Za-z_{(]|^%[a-zA-Z]/")
+
+
+def check_no_variable(path: str) -> None:
+    """Raise ValueError for ``$HOME/x`` and the like: a directory of that name would be made."""
+    if _VARIABLE.search(path):
+        raise ValueError("write the path itself: variables are not expanded, ~ is your home")
+
+
 class FilePath(ScalarKind[Path]):
     """A path; ``~`` is the home directory, relative ones start at the directory of the file."""
 
@@ -256,8 +266,10 @@ class FilePath(ScalarKind[Path]):
     def convert(self, node: Scalar) -> Path:
         if not node.text or not node.text.isprintable():
             raise ValueError(self.right)
+        check_no_variable(node.text)
         try:
-            path = Path(node.text).expanduser()
+            # UTF-8 on the disk, too, where the locale is another one
+            path = Path(os.fsdecode(node.text.encode())).expanduser()
         except RuntimeError:
             raise ValueError("write the path without ~, there is no home directory") from None
         return path if path.is_absolute() else node.mark.source.base / path

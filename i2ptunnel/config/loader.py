@@ -16,7 +16,15 @@ from i2ptunnel.config.faults import ConfigError, Fault, Faults, Mark, Refused, S
 from i2ptunnel.config.file_checks import check_files, check_own_files
 from i2ptunnel.config.kinds import Place
 from i2ptunnel.config.model import CONFIGURATION, Configuration, default_data_dir
-from i2ptunnel.config.nodes import FILE_BYTES_MAX, Mapping, Node, Scalar, merge, parse_yaml
+from i2ptunnel.config.nodes import (
+    FILE_BYTES_MAX,
+    FREE_PREFIX,
+    Mapping,
+    Node,
+    Scalar,
+    merge,
+    parse_yaml,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,8 @@ class Loaded:
     data_dir: Path
     files: tuple[Path, ...] = ()
     """The user's own files it was read from."""
+    warnings: tuple[Fault, ...] = ()
+    """What is of no use, and keeps nothing from running."""
     is_default_dir: bool = False
     """Whether neither the file nor the command says which data directory it is."""
 
@@ -54,7 +64,22 @@ def _as_mapping(node: Node | None, source: Source, faults: Faults) -> Mapping:
     if not isinstance(node, Mapping):
         faults.add(node.mark, "", "not a mapping", "write router: and tunnels: sections")
         return empty
-    return node
+    kept = {key: entry for key, entry in node.entries.items() if not key.startswith(FREE_PREFIX)}
+    return Mapping(node.mark, kept)
+
+
+def _check_purpose(root: Mapping, faults: Faults) -> None:
+    """A file that says nothing is a mistake; a router without tunnels says ``router: {}``."""
+    if "router" in root.entries or not all(_is_empty(e.value) for e in root.entries.values()):
+        return
+    wrong = "there are no tunnels" if root.entries else "the file is empty"
+    faults.add(root.mark, "", wrong, "add tunnels:, or router: {} for a router without tunnels")
+
+
+def _is_empty(node: Node) -> bool:
+    if isinstance(node, Mapping):
+        return not node.entries
+    return node.is_null if isinstance(node, Scalar) else not node.items
 
 
 def load(
@@ -70,6 +95,8 @@ def load(
         node = _as_mapping(parse_yaml(data, source, faults), source, faults)
         root = node if root is None else merge(root, node)
     assert root is not None
+    if not faults:
+        _check_purpose(root, faults)
     try:
         configuration = CONFIGURATION.read(root, Place("", faults))
     except Refused as refused:
@@ -84,7 +111,14 @@ def load(
     faults.raise_if_any()
     router = replace(configuration.router, data_dir=directory)
     is_default = data_dir is None and configuration.router.data_dir is None
-    return Loaded(replace(configuration, router=router), root, directory, files_read, is_default)
+    return Loaded(
+        replace(configuration, router=router),
+        root,
+        directory,
+        files_read,
+        tuple(faults.warnings),
+        is_default,
+    )
 
 
 def load_text(text: str, name: str = "i2ptunnel.yaml", base: Path | None = None) -> Loaded:

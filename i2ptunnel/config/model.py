@@ -43,7 +43,9 @@ def json_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "i2ptunnel configuration",
     }
-    return schema | CONFIGURATION.schema()
+    schema |= CONFIGURATION.schema()
+    schema["patternProperties"] = {"^x-": {"description": "values for YAML anchors; not read"}}
+    return schema
 
 
 def default_data_dir(environment: dict[str, str]) -> Path:

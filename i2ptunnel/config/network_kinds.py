@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from i2ptunnel.config.kinds import ScalarKind, Schema
-from i2ptunnel.config.nodes import Scalar
+from i2ptunnel.config.faults import Refused
+from i2ptunnel.config.kinds import Place, ScalarKind, Schema, check_no_variable
+from i2ptunnel.config.nodes import Node, Scalar, Sequence
+from i2ptunnel.printable import printable
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _SOCKET_PATH_BYTES_MAX = 107
+_URL_PORTS = {"http": "80", "https": "443", "ircs": "6697", "irc": "6667", "ssh": "22"}
 _HOST = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
 )
@@ -78,9 +82,12 @@ def _read_unix(text: str) -> Endpoint:
     path = text[5:]
     if not path.startswith("/") or "\0" in path:
         raise ValueError("write unix: and an absolute path, like unix:/run/app.sock")
+    if path.startswith("//"):
+        raise ValueError(f"write unix:/{path.lstrip('/')}")
+    check_no_variable(path)
     if len(path.encode()) > _SOCKET_PATH_BYTES_MAX:
         raise ValueError(f"a socket path has at most {_SOCKET_PATH_BYTES_MAX} bytes")
-    return Endpoint(path=path)
+    return Endpoint(path=os.fsdecode(path.encode()))
 
 
 class EndpointKind(ScalarKind[Endpoint]):
@@ -92,8 +99,17 @@ class EndpointKind(ScalarKind[Endpoint]):
         self._is_listener, self._unix = is_listener, unix
         self.right = "write host:port" + (" or unix:/path" if unix else "")
 
+    def read(self, node: Node, place: Place) -> Endpoint:
+        if isinstance(node, Sequence) and len(node.items) == 1:
+            only = node.items[0]
+            if isinstance(only, Scalar) and ":" in only.text:  # [::1] is a list to YAML
+                right = f'quote it, with the port: "[{printable(only.text, 60)}]:4444"'
+                raise Refused(node.mark, place.path, "a list is no value here", right)
+        return super().read(node, place)
+
     def convert(self, node: Scalar) -> Endpoint:
         text = node.text
+        self._refuse_other_forms(text)
         if text.startswith("unix:"):
             if not self._unix:
                 raise ValueError("a Unix socket does not work here, write host:port")
@@ -114,6 +130,29 @@ class EndpointKind(ScalarKind[Endpoint]):
         if not host:
             raise ValueError(f"write the host too, like 127.0.0.1:{port}")
         return Endpoint(self._read_host(host), read_port(port))
+
+    def _refuse_other_forms(self, text: str) -> None:
+        """URLs and other ways to write an address: say what is to be written instead."""
+        scheme, mark, rest = text.partition("://")
+        if mark:
+            if scheme == "unix":
+                raise ValueError(f"write unix:/{rest.lstrip('/')}")
+            port = _URL_PORTS.get(scheme.lower(), "")
+            endpoint = rest.partition("/")[0].rpartition("@")[2]
+            has_port = re.search(r":[0-9]+$", endpoint) is not None
+            endpoint = endpoint if has_port else f"{endpoint}:{port or 'PORT'}"
+            tls = " and target_tls: {}" if scheme.lower() == "https" else ""
+            raise ValueError(f"write {endpoint}{'' if self._is_listener else tls}")
+        if text.startswith(("/", "~/", "./")) and self._unix:
+            raise ValueError(f"write unix:{text if text.startswith('/') else '/absolute/path'}")
+        if text.startswith("*:"):
+            raise ValueError(f"write 0.0.0.0{text[1:]}")
+        plain = re.fullmatch(r"(.*:[0-9]{1,5})/.*", text)
+        if plain and not text.startswith("unix:"):
+            raise ValueError(f"write {plain[1]}")
+        spaced = re.fullmatch(r"(\S+)\s+([0-9]{1,5})", text)
+        if spaced:
+            raise ValueError(f"write {spaced[1].rstrip(':')}:{spaced[2]}")
 
     def _read_host(self, host: str) -> str:
         try:

@@ -2,12 +2,15 @@
 
 Built on PyYAML's event stream, not on its constructors: a scalar stays the text that was written,
 so none of YAML 1.1's surprises (``no`` -> false, ``0777`` -> 511, ``1:30`` -> 90) can happen; the
-option that reads the scalar decides what it means. Duplicate keys, anchors, aliases, tags, several
-documents, deep nesting and huge files are faults. Recursion never depends on the input.
+option that reads the scalar decides what it means. Duplicate keys, tags, several documents, deep
+nesting and huge files are faults. Anchors stand below a top-level key that begins with ``x-`` and
+is there for them; aliases and ``<<`` bring them in elsewhere, to a bounded size. Recursion never
+depends on the input.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,6 +20,10 @@ from i2ptunnel.config.faults import Faults, Mark, Source, join, shown
 
 FILE_BYTES_MAX = 1 << 20
 DEPTH_MAX = 16
+#: nodes that aliases bring in, in all
+ALIASED_NODES_MAX = 20_000
+FREE_PREFIX = "x-"
+_BARE_IPV6 = re.compile(r"\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%\w]*\](:[0-9]{1,5})?")
 
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 
@@ -69,10 +76,12 @@ def kind_name(node: Node) -> str:
 class _Open:
     """A collection that is being read."""
 
-    __slots__ = ("entries", "items", "key", "mark", "path")
+    __slots__ = ("anchor", "entries", "items", "key", "mark", "path", "size")
 
-    def __init__(self, mark: Mark, path: str, is_mapping: bool) -> None:
+    def __init__(self, mark: Mark, path: str, is_mapping: bool, anchor: str | None) -> None:
         self.mark = mark
+        self.anchor = anchor
+        self.size = 1
         self.path = path
         self.entries: dict[str, Entry] | None = {} if is_mapping else None
         self.items: list[Node] = []
@@ -96,6 +105,8 @@ class _Builder:
         self._source = source
         self._faults = faults
         self._stack: list[_Open] = []
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._aliased = 0
         self.root: Node | None = None
 
     def mark(self, event: yaml.Event) -> Mark:
@@ -108,7 +119,9 @@ class _Builder:
         if isinstance(event, yaml.NodeEvent):
             return self._feed_node(event)
         if isinstance(event, yaml.CollectionEndEvent):
-            self._place(self._stack.pop().close())
+            done = self._stack.pop()
+            self._merge(done)
+            self._finish(done.close(), done.size, done.anchor)
         elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
             self._faults.add(
                 self.mark(event), "", "a second YAML document (---)", "one file holds one document"
@@ -119,21 +132,21 @@ class _Builder:
     def _feed_node(self, event: yaml.NodeEvent) -> bool:
         mark = self.mark(event)
         path = self._stack[-1].child_path() if self._stack else ""
-        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+        if isinstance(event, yaml.AliasEvent):
+            return self._feed_alias(str(event.anchor), mark, path)
+        if event.anchor is not None and not self._is_free():
             self._faults.add(
                 mark,
                 path,
-                f"anchors and aliases ({shown(str(event.anchor))}) are not read",
-                "write the value out",
+                f"anchors and aliases ({shown(str(event.anchor))}) are not read here",
+                "put the anchor below a top-level key like x-common, or write the value out",
             )
         elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag:
             self._faults.add(
                 mark, path, f"the tag {shown(str(event.tag))} is not read", "write the value alone"
             )
-        if isinstance(event, yaml.AliasEvent):
-            self._place(Scalar(mark, "", True))
-        elif isinstance(event, yaml.ScalarEvent):
-            self._place(Scalar(mark, event.value, event.style is None))
+        if isinstance(event, yaml.ScalarEvent):
+            self._finish(Scalar(mark, event.value, event.style is None), 1, event.anchor)
         else:
             if len(self._stack) >= DEPTH_MAX:
                 self._faults.add(
@@ -141,8 +154,52 @@ class _Builder:
                 )
                 return False
             is_mapping = isinstance(event, yaml.MappingStartEvent)
-            self._stack.append(_Open(mark, path, is_mapping))
+            self._stack.append(_Open(mark, path, is_mapping, event.anchor))
         return True
+
+    def _is_free(self) -> bool:
+        """Whether this is below a top-level key that begins with ``x-``."""
+        key = self._stack[0].key if self._stack else None
+        return key is not None and key[0].startswith(FREE_PREFIX)
+
+    def _finish(self, node: Node, size: int, anchor: str | None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = node, size
+        if self._stack:
+            self._stack[-1].size += size
+        self._place(node)
+
+    def _feed_alias(self, name: str, mark: Mark, path: str) -> bool:
+        node, size = self._anchors.get(name, (Scalar(mark, "", True), 1))
+        if name not in self._anchors:
+            self._faults.add(
+                mark,
+                path,
+                f"nothing above has the anchor &{shown(name)[1:-1]}",
+                "define it below a top-level key like x-common",
+            )
+        self._aliased += size
+        if self._aliased > ALIASED_NODES_MAX:
+            wrong = f"aliases bring in more than {ALIASED_NODES_MAX} values"
+            self._faults.add(mark, path, wrong, "write them out")
+            return False
+        self._finish(node, size, None)
+        return True
+
+    def _merge(self, done: _Open) -> None:
+        """``<<: *common``: what the mapping has itself counts."""
+        entry = done.entries.pop("<<", None) if done.entries is not None else None
+        if entry is None or done.entries is None:
+            return
+        value = entry.value
+        several = value.items if isinstance(value, Sequence) else (value,)
+        for one in several:
+            if isinstance(one, Mapping):
+                done.entries = {**one.entries, **done.entries}
+            else:
+                where = join(done.path, "<<")
+                wrong = f"{kind_name(one)} cannot be merged"
+                self._faults.add(entry.key_mark, where, wrong, "write <<: *NAME of a mapping")
 
     def _place(self, node: Node) -> None:
         if not self._stack:
@@ -195,11 +252,13 @@ def parse_yaml(data: bytes, source: Source, faults: Faults) -> Node | None:
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
         mark = Mark(source, where.line + 1, where.column + 1) if where else top
-        hint = (
-            "indent with spaces"
-            if "\\t" in str(error.problem)
-            else "see this line and the one above"
-        )
+        hint = "see this line and the one above"
+        if "\\t" in str(error.problem):
+            hint = "indent with spaces"
+        elif bare := _BARE_IPV6.search(_lines_at(text, mark.line)):
+            hint = f'quote it: "{bare[0]}"'
+            if not bare[1]:
+                hint = f'quote it, with the port: "{bare[0]}:4444"'
         faults.add(mark, "", f"not valid YAML: {error.problem or error.context}", hint)
         return None
     except yaml.reader.ReaderError as error:
@@ -210,6 +269,12 @@ def parse_yaml(data: bytes, source: Source, faults: Faults) -> Node | None:
         )
         return None
     return builder.root
+
+
+def _lines_at(text: str, line: int) -> str:
+    """The line, and the one above it, where YAML often means the mistake to be."""
+    lines = text.splitlines()
+    return "\n".join(reversed(lines[max(0, line - 2) : line]))
 
 
 def merge(base: Mapping, over: Mapping) -> Mapping:

@@ -24,14 +24,30 @@ class OptionInfo:
     kind: Kind[Any]
     help: str
     is_available: bool = True
+    has_effect: bool = True
+
+    @property
+    def note(self) -> str:
+        """What a reader has to know of an option that does not work yet, or nothing."""
+        if not self.is_available:
+            return "not yet available"
+        return "" if self.has_effect else "has no effect yet"
 
 
-def option(kind: Kind[T], help: str, *, default: Any = MISSING, available: bool = True) -> Any:
+def option(
+    kind: Kind[T],
+    help: str,
+    *,
+    default: Any = MISSING,
+    available: bool = True,
+    effect: bool = True,
+) -> Any:
     """A field of a section; without ``default`` the key must be given.
 
     ``available=False`` declares a key whose function does not exist yet: setting it is a fault.
+    ``effect=False`` one that is taken and changes nothing yet: setting it brings a warning.
     """
-    metadata = {"option": OptionInfo(kind, help, available)}
+    metadata = {"option": OptionInfo(kind, help, available, effect)}
     if default is MISSING:
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -100,6 +116,10 @@ class Section(Kind[T]):
                 place.faults.add(
                     entry.key_mark, here.path, "not yet available", "leave it out for now"
                 )
+            if not info.has_effect:
+                place.faults.warn(
+                    entry.key_mark, here.path, "this option has no effect yet", "leave it out"
+                )
         for key, field in self._fields.items():
             if is_required(field) and key not in node.entries:
                 is_broken = True
@@ -118,8 +138,8 @@ class Section(Kind[T]):
             text = info.help
             if field.default is not MISSING:
                 text += f" (default: {info.kind.show(field.default)})"
-            if not info.is_available:
-                text += " (not yet available)"
+            if info.note:
+                text += f" ({info.note})"
             entry["description"] = text
             properties[key] = entry
         result: Schema = {

@@ -35,7 +35,7 @@ def _rows(model: type[Any], prefix: str, without: frozenset[str]) -> Iterator[st
             continue
         info = info_of(field)
         inner = _inner_section(info.kind)
-        note = "" if info.is_available else " *(not yet available)*"
+        note = f" *({info.note})*" if info.note else ""
         if inner is not None and isinstance(info.kind, Section):
             yield from _rows(inner.model, f"{prefix}{key}.", frozenset())
             continue

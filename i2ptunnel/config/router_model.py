@@ -98,9 +98,7 @@ class Ntcp2Section:
 class Ssu2Section:
     """The transport over UDP."""
 
-    enabled: bool = option(
-        Flag(), "use SSU2 *(has no effect yet: there is only NTCP2)*", default=True
-    )
+    enabled: bool = option(Flag(), "use SSU2; there is only NTCP2", default=True, effect=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +123,7 @@ class ReseedSection:
     """Where the first routers are learned from."""
 
     enabled: bool = option(
-        Flag(), "reseed when too few routers are known *(has no effect yet)*", default=True
+        Flag(), "reseed when too few routers are known", default=True, effect=False
     )
     urls: tuple[str, ...] = option(
         ListOf(UrlKind("https", "http")),
@@ -147,9 +145,7 @@ class ReseedSection:
 class TimeSection:
     """The clock."""
 
-    ntp: bool = option(
-        Flag(), "compare the clock with time servers *(has no effect yet)*", default=True
-    )
+    ntp: bool = option(Flag(), "compare the clock with time servers", default=True, effect=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +180,9 @@ class RouterSection:
     ssu2: Ssu2Section = option(Section(Ssu2Section), "UDP transport", default=Ssu2Section())
     ipv6: str = option(
         Choice("auto", "true", "false"),
-        "connect to IPv6 addresses *(has no effect yet: only IPv4 is dialled)*",
+        "connect to IPv6 addresses; only IPv4 is dialled",
         default="auto",
+        effect=False,
     )
     bandwidth: BandwidthSection = option(
         Section(BandwidthSection), "limits", default=BandwidthSection()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,17 @@ from core.base.errors import DecodeError
 from core.data.encoding import b64decode
 from core.data.identity import Destination, b32_to_hash
 from i2ptunnel.config.faults import Refused, shown
-from i2ptunnel.config.kinds import FilePath, Kind, ListOf, Maybe, Place, ScalarKind, Schema, Text
+from i2ptunnel.config.kinds import (
+    FilePath,
+    Kind,
+    ListOf,
+    Maybe,
+    Place,
+    ScalarKind,
+    Schema,
+    Text,
+    check_no_variable,
+)
 from i2ptunnel.config.network_kinds import (
     DestinationKind,
     DestinationName,
@@ -32,7 +43,22 @@ T = TypeVar("T")
 KEY_BYTES = 32
 _ENTRIES_MAX = 64
 _TARGETS_MAX = 16
-KEY_FILE = Text("write a file name like site.dat", r"[^/\0][^\0]{0,254}|/[^\0]{1,1023}")
+
+
+class _KeyFile(Text):
+    """A file name below the data directory, or an absolute path."""
+
+    def __init__(self) -> None:
+        super().__init__("write a file name like site.dat", r"[^/\0][^\0]{0,254}|/[^\0]{1,1023}")
+
+    def convert(self, node: Scalar) -> str:
+        check_no_variable(node.text)
+        if node.text.startswith("~"):
+            raise ValueError("write a file name like site.dat, or the path without ~")
+        return os.fsdecode(super().convert(node).encode())
+
+
+KEY_FILE = _KeyFile()
 #: of the file beside a key file, for what a destination keeps besides its identity
 LASTING_SUFFIX = ".session"
 SECRET_WORD = Text("write some text", r"\S(.*\S)?", length_max=255)

@@ -77,8 +77,14 @@ def test_example() -> None:
     assert not tunnels["dump"].enabled
 
 
-def test_empty_file_is_a_router_without_tunnels() -> None:
-    for text in ("", "# nothing\n", "router:\ntunnels:\n", "\ufeffrouter: {}\n"):
+def test_a_router_without_tunnels_says_so_and_an_empty_file_is_refused() -> None:
+    for text in ("", "# nothing\n", "\ufeff", "---\n", "~", "{}", "x-a: {b: 1}\n"):
+        with pytest.raises(ConfigError, match=r"the file is empty, add tunnels:, or router: \{\}"):
+            load_text(text)
+    for text in ("tunnels:\n", "tunnels: {}\n", "naming:\ncontrol: {}\n"):
+        with pytest.raises(ConfigError, match="there are no tunnels"):
+            load_text(text)
+    for text in ("router:\ntunnels:\n", "\ufeffrouter: {}\n"):
         loaded = load_text(text)
         assert loaded.configuration.tunnels == {}
         assert loaded.configuration.router.network_id == 2

@@ -26,7 +26,7 @@ def test_everything_set(tmp_path: Path) -> None:
 
 
 def test_defaults() -> None:
-    naming = load_text("tunnels: {}\n").configuration.naming
+    naming = load_text("router: {}\n").configuration.naming
     assert (naming.subscriptions, naming.interval, naming.publish) == ((), 43_200, None)
 
 

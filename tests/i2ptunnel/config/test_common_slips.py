@@ -1,0 +1,243 @@
+"""What people write first, and what they are told: addresses, variables, anchors, no effect."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from i2ptunnel.cli.main import main
+from i2ptunnel.config import file_checks
+from i2ptunnel.config.faults import ConfigError, Source
+from i2ptunnel.config.loader import load, load_text
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.nodes import ALIASED_NODES_MAX
+from i2ptunnel.config.tunnel_models import HttpClientSection, SocksSection
+
+ROOT = Path(__file__).parents[3]
+
+
+def told(text: str) -> str:
+    try:
+        load_text(text, "t.yaml")
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("target", "right"),
+    [
+        ("http://127.0.0.1:8080/", "write 127.0.0.1:8080"),
+        ("http://127.0.0.1:8080", "write 127.0.0.1:8080"),
+        ("http://localhost/", "write localhost:80"),
+        ("HTTP://user:pw@localhost:81/x?y", "write localhost:81"),
+        ("https://127.0.0.1:8443/", "write 127.0.0.1:8443 and target_tls: {}"),
+        ("https://[::1]/", "write [::1]:443 and target_tls: {}"),
+        ("tcp://127.0.0.1:22", "write 127.0.0.1:22"),
+        ("tcp://127.0.0.1", "write 127.0.0.1:PORT"),
+        ("127.0.0.1:8080/", "write 127.0.0.1:8080"),
+        ("127.0.0.1:8080/index.html", "write 127.0.0.1:8080"),
+        ("127.0.0.1 8080", "write 127.0.0.1:8080"),
+        ("unix:///run/app.sock", "write unix:/run/app.sock"),
+        ("unix://run/app.sock", "write unix:/run/app.sock"),
+        ("/run/app.sock", "write unix:/run/app.sock"),
+        ("unix:/run/$USER/app.sock", "variables are not expanded"),
+        ("127.0.0.1:http", "a port is a number"),
+        ("127.0.0.1", "the port is missing"),
+    ],
+)
+def test_a_target_in_another_form_is_answered_with_the_right_one(target: str, right: str) -> None:
+    found = told(f"tunnels: {{a: {{type: httpserver, target: '{target}'}}}}\n")
+    assert found.startswith("t.yaml:1:") and right in found
+    assert "brackets" not in found
+
+
+@pytest.mark.parametrize(
+    ("listen", "right"),
+    [
+        ("http://127.0.0.1:4444/", "write 127.0.0.1:4444"),
+        ("'*:4444'", "write 0.0.0.0:4444"),
+        ("/run/x.sock", "write unix:/run/x.sock"),
+        ("[::1]:4444", 'quote it: "[::1]:4444"'),
+        ("[::1]", 'quote it, with the port: "[::1]:4444"'),
+        ("[2001:db8::1]:4444", 'quote it: "[2001:db8::1]:4444"'),
+    ],
+)
+def test_a_listener_in_another_form(listen: str, right: str) -> None:
+    assert right in told(f"tunnels:\n  a:\n    type: httpclient\n    listen: {listen}\n")
+    flow = told(f"tunnels: {{a: {{type: httpclient, listen: {listen}}}}}\n")
+    assert right in flow or listen == "/run/x.sock"
+
+
+@pytest.mark.parametrize(
+    "path", ["$HOME/x", "${HOME}/x", "/var/$USER", "$(pwd)/x", "%h/x", "a/$b/c"]
+)
+def test_variables_are_refused_wherever_a_path_stands(path: str, tmp_path: Path) -> None:
+    for text in (
+        f"router: {{data_dir: '{path}'}}\n",
+        f"router: {{reseed: {{files: ['{path}']}}}}\n",
+        f"tunnels: {{a: {{type: httpserver, docroot: '{path}'}}}}\n",
+        f"tunnels: {{a: {{type: server, target: 127.0.0.1:1, keys: '{path}'}}}}\n",
+    ):
+        assert "variables are not expanded, ~ is your home" in told(text)
+    with pytest.raises(SystemExit):
+        main(["status", "--data-dir", path])
+
+
+def test_the_home_directory_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    loaded = load_text("router: {data_dir: ~/x}\n")
+    assert loaded.data_dir == tmp_path / "x"
+    assert "without ~" in told("tunnels: {a: {type: server, target: 127.0.0.1:1, keys: ~/k.dat}}")
+
+
+# Anchors
+
+COMMON = """
+x-common: &common
+  auth: {username: u, password: p}
+  inbound: &shape {length: 2, quantity: 3}
+  outbound: *shape
+x-hosts: [&here 127.0.0.1:4444, &there "127.0.0.1:4447"]
+tunnels:
+  a: {type: httpclient, listen: *here, <<: *common}
+  b:
+    <<: [*common]
+    type: sockstunnel
+    listen: *there
+    inbound: {length: 1}
+"""
+
+
+def test_anchors_below_an_x_key_are_read() -> None:
+    tunnels = load_text(COMMON).configuration.tunnels
+    web, socks = tunnels["a"], tunnels["b"]
+    assert isinstance(web, HttpClientSection) and isinstance(socks, SocksSection)
+    assert web.listen == Endpoint("127.0.0.1", 4444) and web.auth == socks.auth
+    assert (web.inbound.length, web.inbound.quantity) == (2, 3) and web.outbound == web.inbound
+    assert (socks.inbound.length, socks.inbound.quantity) == (1, 2), "what is written counts"
+
+
+def test_anchors_elsewhere_and_bombs_are_refused() -> None:
+    assert "below a top-level key like x-common" in told("tunnels: {a: &a {type: client}}\n")
+    assert "nothing above has the anchor &b" in told("router: *b\n")
+    assert "cannot be merged" in told("x-a: &a 5\nrouter: {<<: *a}\n")
+    assert told("x-a: &a {port: 0}\nrouter: {<<: *a}\n").startswith("t.yaml:1:16: router.port")
+    bomb = "x-a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+        f"x-a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
+    )
+    assert f"more than {ALIASED_NODES_MAX} values" in told(bomb)
+    assert told("x-a: &a [*a]\nrouter: {}\n").startswith("t.yaml:1:10: x-a[0]: nothing above")
+
+
+# Options that do nothing yet
+
+IDLE = (
+    "router:\n  ssu2: {enabled: true}\n  reseed: {enabled: true}\n"
+    "  time: {ntp: true}\n  ipv6: true\n"
+)
+
+
+def test_options_without_effect_bring_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "i.yaml"
+    config.write_text(IDLE)
+    assert main(["check", "-c", str(config)]) == 0
+    out, err = capsys.readouterr()
+    assert out == "valid: 0 tunnels\n"
+    assert err.splitlines() == [
+        f"{config}:{line}:{column}: router.{path}: warning: "
+        "this option has no effect yet, leave it out"
+        for line, column, path in (
+            (2, 10, "ssu2.enabled"),
+            (3, 12, "reseed.enabled"),
+            (4, 10, "time.ntp"),
+            (5, 3, "ipv6"),
+        )
+    ]
+    assert main(["check", "--json", "-c", str(config)]) == 0
+    assert '"path": "router.ssu2.enabled"' in capsys.readouterr().out
+    config.write_text("router: {}\n")
+    assert main(["check", "-c", str(config)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+# The disk and the system
+
+PORTS = (
+    "router: {data_dir: data, port: 443}\ncontrol: {metrics: {listen: 127.0.0.1:99}}\n"
+    "tunnels: {a: {type: sockstunnel, listen: 127.0.0.1:80}}\n"
+)
+
+
+def check(text: str, base: Path) -> str:
+    try:
+        load([(text.encode(), Source("t.yaml", base))], files=True)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def test_ports_that_only_root_may_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    status, first = tmp_path / "status", tmp_path / "first"
+    monkeypatch.setattr(file_checks, "_STATUS", status)
+    monkeypatch.setattr(file_checks, "_UNPRIVILEGED_PORTS", first)
+    status.write_text("Name:\tx\nCapEff:\t0000000000000000\n")
+    first.write_text("1024\n")
+    found = check(PORTS, tmp_path)
+    for where, port in (("router.port", 443), ("metrics.listen", 99), ("tunnels.a.listen", 80)):
+        assert f"{where}: only root may listen on port {port}, use a port from 1024 on" in found
+    first.write_text("81\n")
+    assert "port 80," in check(PORTS, tmp_path) and "port 99," not in check(PORTS, tmp_path)
+    status.write_text("Name:\tx\nCapEff:\t0000000000000400\n")
+    assert check(PORTS, tmp_path) == ""
+
+
+def test_files_that_this_user_cannot_read(tmp_path: Path) -> None:
+    data, site = tmp_path / "data", tmp_path / "site"
+    for directory in (data, site):
+        directory.mkdir(0o700)
+    for name in ("a.dat", "router.keys"):
+        (data / name).write_bytes(b"x")
+        (data / name).chmod(0)
+    (tmp_path / "w").write_text("x")
+    (tmp_path / "w").chmod(0)
+    site.chmod(0)
+    config = tmp_path / "i.yaml"
+    config.write_text(
+        "router: {data_dir: data}\ntunnels:\n  a: {type: server, target: 127.0.0.1:2}\n"
+        "  b: {type: httpserver, docroot: site}\n"
+        "  c: {type: sockstunnel, listen: 127.0.0.1:5001, "
+        "auth: {username: x, password_file: w}}\n"
+    )
+    as_nobody = {}
+    if os.geteuid() == 0:
+        as_nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+        for path in (tmp_path, *tmp_path.parents[:3]):
+            path.chmod(0o755)
+        data.chmod(0o777)
+    done = subprocess.run(
+        [sys.executable, "-m", "i2ptunnel", "check", "-c", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        cwd=ROOT,
+        **as_nobody,
+    )
+    site.chmod(0o700)
+    assert done.returncode == 3, done.stderr
+    for part in (
+        f"tunnels.a.keys: {data}/a.dat cannot be read: permission denied",
+        f"router.data_dir: {data}/router.keys cannot be read: permission denied",
+        f"tunnels.b.docroot: {site} cannot be read",
+        f"tunnels.c.auth: {tmp_path}/w cannot be read",
+    ):
+        assert part in done.stderr, done.stderr
+    if as_nobody:
+        assert "others can write to" in done.stderr
