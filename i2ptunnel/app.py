@@ -336,7 +336,9 @@ class App:
             "netdb-export": self._on_netdb_export,
             "netdb-import": self._on_netdb_import,
             **self._naming.commands(),
-            **Pinging(self._naming.resolver, self._naming.session).commands(),
+            **Pinging(
+                self._naming.resolver, self._naming.session, self._naming.why_unknown
+            ).commands(),
         }
 
     async def _on_status(self, _: dict[str, Any]) -> Any:

@@ -21,6 +21,8 @@ from i2ptunnel.keyfiles import read_keys
 from i2ptunnel.naming.books import FILE_NAME, AddressBooks, BookFault
 from i2ptunnel.naming.feeds import Feeds, FeedSettings
 from i2ptunnel.naming.fetch import FeedSession
+from i2ptunnel.naming.first_book import load_first_book
+from i2ptunnel.naming.names import suggestion
 from i2ptunnel.naming.publish import PUBLIC_BOOKS, PublishedFile
 from i2ptunnel.naming.resolver import BookResolver, FileResolver
 from i2ptunnel.naming.store import Book
@@ -28,6 +30,7 @@ from i2ptunnel.relay.channel import I2pSession
 from i2ptunnel.tunnels.base import SessionRequest, end_task
 
 HOSTS_FILE = "hosts.txt"
+PUBLIC_NETWORK = 2
 _SESSION_NAME = "address book"
 _READY_TIMEOUT_S = 60.0
 #: how soon a changed book has its copy
@@ -54,7 +57,8 @@ class NamingService:
         self._release_session = release_session
         self.books = AddressBooks(data_dir / FILE_NAME, wall)
         #: what tunnels ask
-        self.resolver = BookResolver(self.books, FileResolver(data_dir / HOSTS_FILE))
+        self._hosts = FileResolver(data_dir / HOSTS_FILE)
+        self.resolver = BookResolver(self.books, self._hosts)
         self._claimed: set[tuple[str, Path]] = set()
         self._feeds = Feeds(
             self.books,
@@ -64,8 +68,11 @@ class NamingService:
             _settings(configuration),
             claim=self._claim_own_names,
         )
+        self.resolver.feed_state = self._feeds.state
+        self._wall = wall
         self._task: asyncio.Task[None] | None = None
         self._copying: asyncio.Task[None] | None = None
+        self._load_first_book()
 
     def start(self) -> None:
         """Fetch feeds from now on, when they are due; and keep a copy of the books."""
@@ -97,6 +104,20 @@ class NamingService:
         """Use another configuration from now on."""
         self._configuration = configuration
         self._feeds.configure(_settings(configuration))
+        self._load_first_book()
+
+    def _load_first_book(self) -> None:
+        """The names that come with the program belong to the public network."""
+        configuration = self._configuration
+        if not configuration.naming.first_book or configuration.router.network_id != PUBLIC_NETWORK:
+            return
+        try:
+            added = load_first_book(self.books, self._wall())
+        except I2PError as error:
+            _log.error("the first address book cannot be loaded: %s", error)
+            return
+        if added:
+            _log.info("address book: %d well-known names to start with", added)
 
     def commands(self) -> dict[str, Command]:
         """What the control socket offers."""
@@ -105,12 +126,22 @@ class NamingService:
     def status(self) -> dict[str, Any]:
         """For ``status --json``."""
         try:
-            return self._feeds.status()
+            return {**self._feeds.status(), "hosts_file": self._hosts.status()}
         except FileFault as fault:
             return {"error": str(fault)}
 
+    def why_unknown(self, name: str) -> str:
+        """What to tell somebody who asked for a name that no book has."""
+        meant = suggestion(name)
+        if meant is not None:
+            return f"did you mean {meant}?"
+        try:
+            return str(self._feeds.state())
+        except FileFault as fault:
+            return str(fault)
+
     async def _on_status(self, _: dict[str, Any]) -> Any:
-        return self._feeds.status()
+        return {**self._feeds.status(), "hosts_file": self._hosts.status()}
 
     async def _on_fetch(self, request: dict[str, Any]) -> Any:
         urls = request.get("urls")

@@ -10,6 +10,7 @@ from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedTarget
 from i2ptunnel.config.network_kinds import read_port
 from i2ptunnel.control import Command, ControlFault
+from i2ptunnel.naming.address import NameFault
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.protocols.hosts import normalise_host
 
@@ -25,13 +26,20 @@ class _PingSession(Protocol):
 
 
 class Pinging:
-    """``session`` lends a ready session; Unavailable when there is no way into I2P yet."""
+    """``session`` lends a ready session; Unavailable when there is no way into I2P yet.
+
+    ``why_unknown``: what to say of a name that no address book has.
+    """
 
     def __init__(
-        self, resolver: Resolver, session: Callable[[], AbstractAsyncContextManager[Any]]
+        self,
+        resolver: Resolver,
+        session: Callable[[], AbstractAsyncContextManager[Any]],
+        why_unknown: Callable[[str], str],
     ) -> None:
         self._resolver = resolver
         self._session = session
+        self._why_unknown = why_unknown
 
     def commands(self) -> dict[str, Command]:
         """What the control socket offers."""
@@ -48,7 +56,12 @@ class Pinging:
             i2p_port = read_port(port) if colon else 0
         except ValueError as error:
             raise ControlFault(f"{port!r} is no port: {error}") from None
-        address = await self._resolver.resolve(normalise_host(host))
+        try:
+            address = await self._resolver.resolve(normalise_host(host))
+        except NameFault as fault:
+            if fault.code != "unknown_name":
+                raise
+            raise ControlFault(f"{fault}; {self._why_unknown(host)}") from None
         async with self._session() as session:
             try:
                 return await cast(_PingSession, session).ping(

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 name``, ``2 names``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def printable(text: str, length_max: int = 4000) -> str:
     """``text`` with everything escaped that a terminal would obey, and shortened with ``…``."""
     if len(text) > length_max:

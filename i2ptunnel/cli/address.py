@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from core.api import read_limited, write_atomic
+from core.base.errors import DecodeError
 from core.data.identity import hash_to_b32
-from i2ptunnel.cli.address_feeds import add_feed_actions
+from i2ptunnel.cli.address_feeds import add_feed_actions, why_unknown
 from i2ptunnel.cli.books import open_books
-from i2ptunnel.cli.exits import CommandFault, Exit
+from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import data_dir_of
 from i2ptunnel.cli.sources import add_source_options
-from i2ptunnel.naming.address import NameFault, read_address
-from i2ptunnel.naming.names import displayed, normalise
+from i2ptunnel.naming.address import Address, NameFault, read_address
+from i2ptunnel.naming.names import displayed, normalise, suggestion
 from i2ptunnel.naming.publish import PUBLIC_BOOKS, export_text
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.naming.store import Book, Entry
-from i2ptunnel.printable import printable
+from i2ptunnel.printable import counted, printable
+from i2ptunnel.text_files import decode_text
 
 _IMPORT_BYTES_MAX = 64 * 1024 * 1024
 _WORDS = [book.word for book in Book]
@@ -53,7 +55,9 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     remove.add_argument("name")
     _add_book(remove, None)
     remove.set_defaults(run=_remove)
-    imported = actions.add_parser("import", help="add the names of a hosts.txt that you trust")
+    imported = actions.add_parser(
+        "import", help="add the names of a hosts.txt or of i2pd's addresses.csv that you trust"
+    )
     imported.add_argument("file", type=Path)
     _add_book(imported, "local")
     imported.add_argument("--replace", action="store_true", help="also for names that are known")
@@ -125,8 +129,10 @@ def _lookup(arguments: argparse.Namespace) -> int:
         print(json.dumps([_describe(entry) for entry in found], indent=2))
         return Exit.OK if found else Exit.FAILED
     if not found:
-        what = "no address book has this name" if address is None else "no name is known for it"
-        raise CommandFault(f"{printable(arguments.name)}: {what}")
+        shown = printable(arguments.name)
+        if address is not None:
+            raise CommandFault(f"{shown}: no name is known for it")
+        raise CommandFault(f"{shown}: no address book has this name; {why_unknown(arguments)}")
     for number, entry in enumerate(found):
         if number:
             print()
@@ -143,8 +149,16 @@ def _in_hosts_file(
         found = hosts.find(name)
         pairs = [] if found is None else [(name, found)]
     else:
-        pairs = [(known, destination_hash) for known in hosts.names_of(destination_hash)]
-    return [Entry(Book.LOCAL, known, digest, source="hosts.txt") for known, digest in pairs]
+        known = hosts.names_of(destination_hash)
+        pairs = [(one, Address(destination_hash)) for one in known]
+    return [
+        Entry(
+            *(Book.LOCAL, one, address.hash),
+            address=None if address.blinded is None else address.host,
+            source="hosts.txt",
+        )
+        for one, address in pairs
+    ]
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -158,7 +172,7 @@ def _list(arguments: argparse.Namespace) -> int:
     for entry in entries:
         address = entry.address or hash_to_b32(entry.hash)
         print(f"{entry.name:30}  {entry.book.word:7}  {address}")
-    print(f"{len({(entry.book, entry.name) for entry in entries})} names")
+    print(counted(len({(entry.book, entry.name) for entry in entries}), "name"))
     return Exit.OK
 
 
@@ -181,19 +195,30 @@ def _remove(arguments: argparse.Namespace) -> int:
     with open_books(arguments, writes=True) as books:
         had = books.remove(arguments.name, _book_of(arguments))
     if not had:
-        raise CommandFault(f"{printable(arguments.name)}: no address book has this name")
+        meant = suggestion(arguments.name)
+        hint = f"; did you mean {meant}?" if meant else ""
+        raise CommandFault(f"{printable(arguments.name)}: no address book has this name{hint}")
     print("removed from the " + " and the ".join(f"{book.word} book" for book in had))
     return Exit.OK
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    text = read_limited(arguments.file, _IMPORT_BYTES_MAX).decode("utf-8", "replace")
+    path: Path = arguments.file
+    try:
+        text = decode_text(read_limited(path, _IMPORT_BYTES_MAX), "replace")
+    except DecodeError as error:
+        raise CommandFault(f"{path}: {error}") from None
     with open_books(arguments, writes=True) as books:
         done = books.import_text(Book.of(arguments.book), text, is_replacing=arguments.replace)
     print(
-        f"{done.added} names added, {done.known} known already, "
-        f"{done.conflicts} known with another address and kept, {done.faults} lines wrong"
+        f"{counted(done.added, 'name')} added, {done.known} known already, "
+        f"{done.conflicts} known with another address and kept, "
+        f"{counted(done.faults, 'line')} wrong"
     )
+    for fault in done.first_faults:
+        complain(f"{path}: {fault}")
+    if done.faults > len(done.first_faults):
+        complain(f"{path}: and {counted(done.faults - len(done.first_faults), 'further line')}")
     return Exit.OK if done.added or done.known or not done.faults else Exit.FAILED
 
 

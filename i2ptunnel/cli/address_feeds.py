@@ -19,8 +19,8 @@ from i2ptunnel.control import NotRunning, ask
 from i2ptunnel.keyfiles import read_keys
 from i2ptunnel.naming.fetch import FetchFault, read_feed_url
 from i2ptunnel.naming.hosts_line import Action, make_line
-from i2ptunnel.naming.names import normalise
-from i2ptunnel.printable import printable
+from i2ptunnel.naming.names import normalise, suggestion
+from i2ptunnel.printable import counted, printable
 
 _FETCH_TIMEOUT_S = 3600.0
 _ACTIONS = {action.value or "add": action for action in Action}
@@ -90,21 +90,42 @@ def _subscribe(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _list(arguments: argparse.Namespace) -> int:
-    """From the running appliance, which knows the YAML it runs with; else from the files."""
+def _rows(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], bool]:
+    """From the running appliance, which knows the YAML it runs with; else from the files.
+
+    Also whether it runs.
+    """
     from i2ptunnel.cli.sources import load_sources
     from i2ptunnel.naming.feeds import describe
     from i2ptunnel.naming.store import SubscriptionRow
 
     try:
-        rows = ask(data_dir_of(arguments) / "control.sock", "address-status")["subscriptions"]
+        status = ask(data_dir_of(arguments) / "control.sock", "address-status")
+        return list(status["subscriptions"]), True
     except NotRunning:
         naming = load_sources(arguments).configuration.naming
         with open_books(arguments) as books:
             stored = books.store.subscriptions()
         feeds = {url: stored.get(url, SubscriptionRow(url)) for url in naming.subscriptions}
         feeds |= {url: row for url, row in stored.items() if row.is_own}
-        rows = [describe(row, naming.interval, time.time()) for row in feeds.values()]
+        return [describe(row, naming.interval, time.time()) for row in feeds.values()], False
+
+
+def why_unknown(arguments: argparse.Namespace) -> str:
+    """What to tell somebody whose name no book has: a likely slip, or what the feeds do."""
+    from i2ptunnel.naming.feed_state import FeedState
+
+    meant = suggestion(arguments.name)
+    if meant is not None:
+        return f"did you mean {meant}?"
+    rows, is_running = _rows(arguments)
+    if not is_running:
+        return "i2ptunnel is not running here, so subscriptions bring no new names"
+    return str(FeedState.of(rows))
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    rows, _ = _rows(arguments)
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return Exit.OK
@@ -115,7 +136,7 @@ def _list(arguments: argparse.Namespace) -> int:
         print(f"{row['url']}\n  {when}, {due}, from {row['by']}")
         if row["outcome"]:
             print(f"  last: {printable(row['outcome'])}")
-    print(f"{len(rows)} subscriptions")
+    print(counted(len(rows), "subscription"))
     return Exit.OK
 
 

@@ -25,6 +25,7 @@ from i2ptunnel.keyfiles import (
     write_new_keys,
 )
 from i2ptunnel.relay.client_keys import KEY_BYTES, read_client_key
+from i2ptunnel.text_files import decode_text
 
 SIGNING_TYPES = {"ed25519": 7, "ecdsa-p256": 1, "ecdsa-p384": 2, "ecdsa-p521": 3, "reddsa": 11}
 DAYS_MAX = 3660
@@ -170,9 +171,9 @@ def _make_daily(arguments: argparse.Namespace, master: PrivateKeys) -> None:
 
 def _first_line(path: Path) -> str:
     try:
-        text = read_limited(path, SECRET_FILE_BYTES_MAX).decode()
-    except UnicodeDecodeError:
-        raise CommandFault(f"{path}: is not text") from None
+        text = decode_text(read_limited(path, SECRET_FILE_BYTES_MAX))
+    except DecodeError as error:
+        raise CommandFault(f"{path}: {error}") from None
     line = text.partition("\n")[0].strip()
     if not line:
         raise CommandFault(f"{path}: the first line is empty")

@@ -11,6 +11,7 @@ from typing import Any
 from i2ptunnel.cli.exits import Exit
 from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.cli.status_names import names_lines
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import ask
 
@@ -67,6 +68,7 @@ def _as_text(status: dict[str, Any]) -> str:
         f"{router['links']} connected",
         f"tunnels  {success} of the builds succeeded, {router['transit_tunnels']} for others",
         f"traffic  {_count(router['bytes_received'])} in, {_count(router['bytes_sent'])} out",
+        *names_lines(status["naming"]),
     ]
     if status["tunnels"]:
         width = max(len(tunnel["name"]) for tunnel in status["tunnels"])

@@ -35,6 +35,11 @@ class NamingSection:
     interval: float = option(
         Duration(600, 90 * 86400.0), "time between two fetches of a feed", default=12 * 3600.0
     )
+    first_book: bool = option(
+        Flag(),
+        "start with the well-known names of the public network that come with this program",
+        default=True,
+    )
     publish: PublishSection | None = option(
         Maybe(Section(PublishSection)), "publish our own hosts.txt; null: do not", default=None
     )

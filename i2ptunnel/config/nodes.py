@@ -10,6 +10,7 @@ depends on the input.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -242,7 +243,9 @@ def parse_yaml(data: bytes, source: Source, faults: Faults) -> Node | None:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-        faults.add(Mark(source, line, column), "", "not UTF-8 text", "save the file as UTF-8")
+        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        what = "UTF-16 text" if is_utf16 else "not UTF-8 text"
+        faults.add(Mark(source, line, column), "", what, "save the file as UTF-8")
         return None
     builder = _Builder(source, faults)
     try:

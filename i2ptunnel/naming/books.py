@@ -16,9 +16,11 @@ from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.naming import merge
 from i2ptunnel.naming.address import Address, NameFault, read_address
-from i2ptunnel.naming.hosts_line import REMOVING, Action, HostsLine, make_line, parse_line
-from i2ptunnel.naming.names import is_host_name, normalise, parent_of
+from i2ptunnel.naming.hosts_line import Action, HostsLine, make_line
+from i2ptunnel.naming.names import check_name, normalise, parent_of
 from i2ptunnel.naming.store import Book, Entry, Gone, Store, SubscriptionRow
+from i2ptunnel.naming.user_lines import LineFaults, UserLine, parse_user_line
+from i2ptunnel.text_files import check_encoding
 
 FILE_NAME = "addresses.sqlite"
 NOTES_CHARACTERS_MAX = 500
@@ -43,6 +45,7 @@ class Imported:
     known: int
     conflicts: int
     faults: int
+    first_faults: tuple[str, ...] = ()
 
 
 class AddressBooks:
@@ -137,32 +140,39 @@ class AddressBooks:
         return had
 
     def import_text(self, book: Book, text: str, *, is_replacing: bool = False) -> Imported:
-        """Add the lines of a ``hosts.txt`` that the user trusts. Raises FileFault.
+        """Add the lines of a file that the user trusts (``parse_user_line``). Raises FileFault.
 
         Signatures are kept where they are right and not asked for where they are not.
         """
-        added = known = conflicts = faults = 0
+        added = known = conflicts = 0
+        faults = LineFaults()
         now = int(self._wall())
         with self.store.transaction() as transaction:
-            for raw in text.splitlines()[: merge.LINES_MAX]:
+            for number, raw in enumerate(text.splitlines()[: merge.LINES_MAX], 1):
                 try:
-                    line = parse_line(raw)
-                except DecodeError:
-                    faults += 1
+                    line = parse_user_line(raw)
+                except DecodeError as error:
+                    faults.add(number, str(error))
                     continue
-                if line is None or line.action in REMOVING:
+                if line is None:
                     continue
                 held = transaction.entries_of(line.name, book)
-                if any(entry.hash == line.destination.hash for entry in held):
+                made = _imported(book, line, now)
+                same = next((entry for entry in held if entry.hash == made.hash), None)
+                is_further = line.line is not None and _is_further(line.line, held)
+                if same is not None:
                     known += 1
-                elif held and not is_replacing and not _is_further(line, held):
+                    if same.destination is None and made.destination is not None:
+                        whole = replace(same, destination=made.destination, modified=now)
+                        others = [whole if entry is same else entry for entry in held]
+                        transaction.write_name(book, line.name, others)
+                elif held and not is_replacing and not is_further:
                     conflicts += 1
                 else:
-                    kept = held if _is_further(line, held) else []
-                    entries = merge.with_preferred(kept, _imported(book, line, now))
+                    entries = merge.with_preferred(held if is_further else [], made)
                     transaction.write_name(book, line.name, entries)
                     added += 1
-        return Imported(added, known, conflicts, faults)
+        return Imported(added, known, conflicts, faults.count, tuple(faults.first))
 
     def claim(self, name: str, keys: PrivateKeys) -> Entry:
         """Put a name of one of our own tunnels into the local book, signed. Raises BookFault.
@@ -194,13 +204,14 @@ class AddressBooks:
     def merge(self, feed: str | bytes | bytearray, source: str) -> merge.MergeResult:
         """Take a feed into the router book; seconds for a long one.
 
-        Raises FileFault, and Unavailable after :meth:`abandon_merges`; what was taken before that
-        stays.
+        Raises DecodeError if it is not UTF-8 text, FileFault, and Unavailable after
+        :meth:`abandon_merges`; what was taken before that stays.
         """
         now = self._wall()
         result = merge.MergeResult()
         check = self._check_open
         data = feed.encode() if isinstance(feed, str) else feed
+        check_encoding(data)
         waiting: list[HostsLine] = []
         for batch in merge.prepare(data, self.store.known(), now, result, check):
             with self.store.transaction() as transaction:
@@ -258,10 +269,11 @@ def address_of(entry: Entry) -> Address:
 
 
 def _checked(name: str) -> str:
-    plain = normalise(name)
-    if not is_host_name(plain):
-        raise BookFault("not a name that an address book can hold", "bad_name")
-    return plain
+    try:
+        return check_name(name)
+    except DecodeError as error:
+        message = f"not a name that an address book can hold: {error}"
+        raise BookFault(message, "bad_name") from None
 
 
 def _made_entry(book: Book, name: str, target: str, now: int) -> Entry:
@@ -285,10 +297,18 @@ def _is_further(line: HostsLine, held: list[Entry]) -> bool:
     return any(entry.hash == line.old_destination.hash for entry in held)
 
 
-def _imported(book: Book, line: HostsLine, now: int) -> Entry:
-    destination = line.destination
-    text = line.text if line.has_signature and line.is_signed_properly() else ""
+def _imported(book: Book, line: UserLine, now: int) -> Entry:
+    address, whole = line.address, line.line
+    text, date, notes = "", None, ""
+    if whole is not None:
+        text = whole.text if whole.has_signature and whole.is_signed_properly() else ""
+        date, notes = whole.date, whole.properties.get("notes", "")[:NOTES_CHARACTERS_MAX]
     return Entry(
-        *(book, line.name, destination.hash, destination.raw, None, now, now, line.date),
-        *("import", line.properties.get("notes", "")[:NOTES_CHARACTERS_MAX], text),
+        book,
+        line.name,
+        address.hash,
+        None if line.destination is None else line.destination.raw,
+        None if address.blinded is None else address.host,
+        *(now, now, date),
+        *("import", notes, text),
     )

@@ -17,6 +17,7 @@ from typing import Any
 from core.api import FileFault
 from core.base.errors import I2PError, Unavailable
 from i2ptunnel.naming.books import AddressBooks
+from i2ptunnel.naming.feed_state import FeedState
 from i2ptunnel.naming.fetch import (
     FeedSession,
     Fetched,
@@ -176,6 +177,10 @@ class Feeds:
             outcome = "not changed"
         else:
             outcome = f"{result.added} added, {result.changed} changed, {result.removed} removed"
+        if result.malformed:
+            lines = "line is" if result.malformed == 1 else "lines are"
+            first = f", the first is {result.first_faults[0]}" if result.first_faults else ""
+            outcome += f"; {result.malformed} {lines} wrong{first}"
         if result.has_changes:
             _log.info("address book: %s by a subscription", outcome)
         now = self._wall()
@@ -198,6 +203,11 @@ class Feeds:
             return
         is_own = known.is_own if known is not None else False
         self._books.save_subscription(replace(row, is_own=is_own))
+
+    def state(self) -> FeedState:
+        """What to tell somebody who misses a name. Raises FileFault."""
+        now, interval_s = self._wall(), self._settings.interval_s
+        return FeedState.of([describe(row, interval_s, now) for row in self.rows()])
 
     def status(self) -> dict[str, Any]:
         """For ``status --json``. Raises FileFault."""

@@ -1,7 +1,8 @@
-"""hosts.txt: lines ``name=base64destination``, as every I2P router reads and writes them.
+"""A user's own ``hosts.txt``: lines ``name=destination``, as every I2P router has them.
 
-After the destination may stand ``#!key=value#…`` (address book properties), which is skipped here.
-Lines that are wrong are skipped and counted, so that one bad line does not hide the others.
+Addresses may stand for destinations (:mod:`i2ptunnel.naming.user_lines`). After them may stand
+``#!key=value#…`` (address book properties), which is skipped here. Lines that are wrong are left
+out and told, so that one bad line does not hide the others.
 """
 
 from __future__ import annotations
@@ -9,41 +10,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.base.errors import DecodeError
-from core.data.identity import Destination
-from i2ptunnel.naming.hosts_line import LINE_CHARACTERS_MAX
-from i2ptunnel.naming.names import is_host_name
+from i2ptunnel.naming.address import Address
+from i2ptunnel.naming.user_lines import LineFaults, parse_user_line
 
 HOSTS_MAX = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class HostsFile:
-    """``hosts`` maps names to destination hashes; ``faults`` is the number of skipped lines."""
+    """``hosts`` maps names to addresses; ``faults`` is the number of lines that were left out."""
 
-    hosts: dict[str, bytes]
+    hosts: dict[str, Address]
     faults: int
+    first_faults: tuple[str, ...] = ()
 
 
 def parse(text: str) -> HostsFile:
     """Read a whole file; of a name that stands there twice the first entry counts. Never raises."""
-    hosts: dict[str, bytes] = {}
-    faults = 0
-    for line in text.splitlines():
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        name, equals, rest = line.partition("=")
-        name = name.strip().lower()
-        value = rest.partition("#")[0].strip()
-        if not equals or len(line) > LINE_CHARACTERS_MAX or not is_host_name(name):
-            faults += 1
-            continue
+    hosts: dict[str, Address] = {}
+    faults = LineFaults()
+    for number, raw in enumerate(text.splitlines(), 1):
         try:
-            destination_hash = Destination.from_base64(value).hash
-        except DecodeError:
-            faults += 1
+            line = parse_user_line(raw, has_properties=False)
+        except DecodeError as error:
+            faults.add(number, str(error))
             continue
-        hosts.setdefault(name, destination_hash)
-        if len(hosts) >= HOSTS_MAX:
+        if line is None:
+            continue
+        if len(hosts) >= HOSTS_MAX and line.name not in hosts:
+            faults.add(number, f"more than {HOSTS_MAX} names")
             break
-    return HostsFile(hosts, faults)
+        hosts.setdefault(line.name, line.address)
+    return HostsFile(hosts, faults.count, tuple(faults.first))

@@ -19,7 +19,8 @@ from core.base.errors import DecodeError, LocalError
 from core.data.encoding import b64decode, b64encode
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
-from i2ptunnel.naming.names import is_host_name
+from i2ptunnel.naming.names import check_ascii_name
+from i2ptunnel.text_files import BYTE_ORDER_MARK
 
 LINE_CHARACTERS_MAX = 8192
 DESTINATION_CHARACTERS_MIN = 516
@@ -115,13 +116,11 @@ class HostsLine:
 
 def parse_line(line: str) -> HostsLine | None:
     """The line, None for an empty line or a comment. Raises DecodeError."""
-    line = line.strip()
-    if not line or line[0] == ";" or line == _MARK:
-        return None
-    if line[0] == "#" and not line.startswith(_MARK):
+    line = without_mark(line.strip())
+    if not line or is_comment(line):
         return None
     if len(line) > LINE_CHARACTERS_MAX:
-        raise DecodeError("line too long")
+        raise DecodeError("the line is too long")
     head, hash_sign, rest = line.partition("#")
     properties: dict[str, str] = {}
     tail = ""
@@ -134,15 +133,15 @@ def parse_line(line: str) -> HostsLine | None:
             raise DecodeError("a command without name and destination")
         name, text = properties.get("name", ""), properties.get("dest", "")
         if action is Action.REMOVE or name:
-            _check_name(name)
+            check_ascii_name(name)
     else:
         if action in REMOVING:
             raise DecodeError("a removal with name and destination before it")
         name, equals, text = head.partition("=")
         name, text = name.strip().lower(), text.strip()
         if not equals:
-            raise DecodeError("neither name nor destination")
-        _check_name(name)
+            raise DecodeError("there is no name=destination")
+        check_ascii_name(name)
     for key in _NEEDED.get(action, ()):
         if key not in properties:
             raise DecodeError(f"a command without {key}")
@@ -160,16 +159,29 @@ def parse_line(line: str) -> HostsLine | None:
         ),
     )
     if made.old_name:
-        _check_name(made.old_name)
+        check_ascii_name(made.old_name)
     return made
+
+
+def without_mark(line: str) -> str:
+    """A stripped line without the byte order mark that editors and joined files put before it."""
+    return line.lstrip(BYTE_ORDER_MARK).lstrip() if line.startswith(BYTE_ORDER_MARK) else line
+
+
+def is_comment(line: str) -> bool:
+    """Whether a stripped line says nothing."""
+    if line[0] == ";" or line == _MARK:
+        return True
+    return line[0] == "#" and not line.startswith(_MARK)
 
 
 def read_destination(text: str) -> Destination:
     """A destination in base64, within the bounds that address books have; raises DecodeError."""
     if not DESTINATION_CHARACTERS_MIN <= len(text) <= DESTINATION_CHARACTERS_MAX:
-        raise DecodeError("a destination of impossible length")
+        what = "an address, not a destination" if text.endswith(".i2p") else "of wrong length"
+        raise DecodeError(f"what follows the name is {what}")
     if not _BASE64.fullmatch(text):
-        raise DecodeError("not a destination")
+        raise DecodeError("what follows the name is not base64")
     return Destination.from_base64(text)
 
 
@@ -251,11 +263,6 @@ def _read_action(properties: dict[str, str]) -> Action:
     if action is Action.ADD:
         raise DecodeError("an empty action")
     return action
-
-
-def _check_name(name: str) -> None:
-    if not is_host_name(name):
-        raise DecodeError("not a host name")
 
 
 def _seconds(text: str | None) -> int | None:

@@ -17,7 +17,7 @@ refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 
 from core.base.errors import DecodeError
@@ -32,6 +32,8 @@ LINES_MAX = 400_000
 DESTINATION_CHARACTERS_MAX = 616
 BATCH_LINES = 1000
 WAITING_MAX = 1000
+#: malformed lines that are told one by one
+FAULTS_SHOWN_MAX = 5
 _PASSES_MAX = 16
 _CHECK_EVERY = 200
 #: clocks differ; a line dated further ahead would make later ones stale
@@ -56,10 +58,12 @@ class MergeResult:
     stale: int = 0
     #: names the user keeps for himself or does not want, and what is beyond the limits
     passed_over: int = 0
+    #: the first malformed lines, with their numbers and what is wrong
+    first_faults: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> int:
-        return sum(asdict(self).values())
+        return sum(count for count in asdict(self).values() if isinstance(count, int))
 
     @property
     def has_changes(self) -> bool:
@@ -100,8 +104,10 @@ def prepare(
             continue
         try:
             line = parse_line(raw)
-        except DecodeError:
+        except DecodeError as error:
             result.malformed += 1
+            if len(result.first_faults) < FAULTS_SHOWN_MAX:
+                result.first_faults.append(f"line {number + 1}: {error}")
             continue
         if line is not None and _is_wanted(line, known, now, result):
             batch.append(line)

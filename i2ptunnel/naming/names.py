@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from core.base.errors import DecodeError
+
 NAME_LENGTH_MAX = 67
 #: the conversion takes time that grows with the square of the length
 _CONVERTED_LENGTH_MAX = 255
@@ -64,6 +66,45 @@ def is_host_name(name: str) -> bool:
     if not _LABELS.fullmatch(name) or _LIKE_B32.fullmatch(name) or is_reserved(name):
         return False
     return all("--" not in label or label.startswith("xn--") for label in name.split("."))
+
+
+def check_ascii_name(name: str) -> None:
+    """Raise DecodeError that says what is wrong with a name from elsewhere; converts nothing."""
+    if not is_host_name(name):
+        raise DecodeError(_fault_of(name) if name.isascii() else "the name is not ASCII")
+
+
+def check_name(text: str) -> str:
+    """The name as an address book holds it; raises DecodeError that says what is wrong."""
+    name = normalise(text)
+    if not is_host_name(name):
+        raise DecodeError(_fault_of(name))
+    return name
+
+
+def suggestion(text: str) -> str | None:
+    """The name that somebody probably meant who left out ``.i2p`` or pasted a URL."""
+    name = normalise(text)
+    host = re.sub(r"^[a-z]+://", "", name).partition("/")[0].partition(":")[0]
+    meant = host if host.endswith(_SUFFIX) else host + _SUFFIX
+    return meant if meant != name and is_host_name(meant) else None
+
+
+def _fault_of(name: str) -> str:
+    """Why a normalised text is no name; without the text, which may be long."""
+    if (meant := suggestion(name)) is not None:
+        return f"a name is like site.i2p; did you mean {meant}?"
+    if name.endswith(".b32.i2p") or _BASE64.fullmatch(name):
+        return "this is an address, not a name"
+    if is_reserved(name):
+        return "this name is reserved for the router itself"
+    if len(name) > NAME_LENGTH_MAX:
+        return f"a name has at most {NAME_LENGTH_MAX} characters"
+    if _LIKE_B32.fullmatch(name):
+        return "this looks like a .b32.i2p address without its .b32"
+    if not name.endswith(_SUFFIX):
+        return "a name ends in .i2p"
+    return "a name has letters, digits, single hyphens and dots"
 
 
 def parent_of(name: str) -> str | None:

@@ -10,14 +10,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.api import FileFault
+from core.base.errors import DecodeError
 from i2ptunnel.naming import hosts_file
 from i2ptunnel.naming.address import Address, NameFault, read_address
 from i2ptunnel.naming.books import AddressBooks, address_of
+from i2ptunnel.naming.feed_state import FeedState
 from i2ptunnel.naming.names import normalise, parent_of
 from i2ptunnel.naming.store import Book
+from i2ptunnel.text_files import decode_text
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
 _CHECK_EVERY_S = 2.0
@@ -42,11 +45,14 @@ class FileResolver:
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._monotonic = monotonic
-        self._hosts: dict[str, bytes] = {}
+        self._hosts: dict[str, Address] = {}
         self._version: tuple[int, int, int] | None = None
         self._checked_at: float | None = None
-        #: lines of the file that were skipped
+        #: lines of the file that were left out, and what is wrong with the first
         self.faults = 0
+        self.first_faults: tuple[str, ...] = ()
+        #: why the whole file was left out, or empty
+        self.fault = ""
 
     def __len__(self) -> int:
         return len(self._hosts)
@@ -59,10 +65,10 @@ class FileResolver:
         found = self.find(name)
         if found is None:
             raise NameFault("the name is in no address book", "unknown_name")
-        return Address(found)
+        return found
 
-    def find(self, name: str) -> bytes | None:
-        """The hash that the file has for a normalised name."""
+    def find(self, name: str) -> Address | None:
+        """What the file has for a normalised name."""
         self._refresh()
         found = self._hosts.get(name)
         if found is None and (parent := parent_of(name)) is not None:
@@ -72,7 +78,19 @@ class FileResolver:
     def names_of(self, destination_hash: bytes) -> list[str]:
         """The names that the file has for a hash."""
         self._refresh()
-        return sorted(name for name, found in self._hosts.items() if found == destination_hash)
+        return sorted(n for n, found in self._hosts.items() if found.hash == destination_hash)
+
+    def status(self) -> dict[str, Any] | None:
+        """How many names, and what is wrong with the file; None if there is no file."""
+        self._refresh()
+        if self._version is None:
+            return None
+        return {
+            "names": len(self._hosts),
+            "faults": self.faults,
+            "first_faults": list(self.first_faults),
+            "error": self.fault or None,
+        }
 
     def _refresh(self) -> None:
         now = self._monotonic()
@@ -86,14 +104,24 @@ class FileResolver:
                 return
             if stat.st_size > FILE_BYTES_MAX:
                 raise OSError("too large")
-            text = self._path.read_text("utf-8", "replace")
+            parsed = hosts_file.parse(decode_text(self._path.read_bytes(), "replace"))
         except FileNotFoundError:
-            self._hosts, self._version, self.faults = {}, None, 0
+            self._hosts, self._version, self.fault = {}, None, ""
+            self.faults, self.first_faults = 0, ()
             return
-        except OSError:
-            return  # an unreadable file does not take away what is known
-        parsed = hosts_file.parse(text)
-        self._hosts, self._version, self.faults = parsed.hosts, version, parsed.faults
+        except (OSError, DecodeError) as error:
+            # An unreadable file does not take away what is known.
+            fault = (getattr(error, "strerror", None) or str(error)).lower()
+            if fault != self.fault:
+                _log.warning("%s cannot be read: %s", self._path.name, fault)
+            self.fault = fault
+            return
+        self._hosts, self._version, self.fault = parsed.hosts, version, ""
+        self.faults, self.first_faults = parsed.faults, parsed.first_faults
+        if self.faults:
+            text = "%s: %s left out, the first is %s"
+            what = "1 line is" if self.faults == 1 else f"{self.faults} lines are"
+            _log.warning(text, self._path.name, what, self.first_faults[0])
 
 
 class BookResolver:
@@ -105,6 +133,8 @@ class BookResolver:
     def __init__(self, books: AddressBooks, hosts: FileResolver) -> None:
         #: for who adds names or asks for the names of a destination
         self.books = books
+        #: for who tells a user that a name is unknown; None: there are no feeds
+        self.feed_state: Callable[[], FeedState] | None = None
         self._hosts = hosts
 
     async def resolve(self, name: str) -> Address:
@@ -120,7 +150,7 @@ class BookResolver:
         if not entries or entries[0].book is Book.ROUTER:
             own = self._hosts.find(name)
             if own is not None:
-                return Address(own)
+                return self._with_credentials(own)
         if not entries:
             raise NameFault("the name is in no address book", "unknown_name")
         others = tuple(entry.hash for entry in entries[1:] if entry.address is None)

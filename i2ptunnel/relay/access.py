@@ -11,7 +11,7 @@ import logging
 import time
 from pathlib import Path
 
-from core.base.errors import I2PError
+from core.base.errors import DecodeError, I2PError
 from core.data.identity import hash_to_b32
 from i2ptunnel.config.tunnel_parts import AccessSection
 from i2ptunnel.protocols.access_filter import (
@@ -20,6 +20,7 @@ from i2ptunnel.protocols.access_filter import (
     parse_definition,
     parse_list,
 )
+from i2ptunnel.text_files import decode_text
 
 FILE_BYTES_MAX = 8 * 1024 * 1024
 CHECK_EVERY_S = 10.0
@@ -136,9 +137,9 @@ def _read(path: Path) -> str:
     if len(data) > FILE_BYTES_MAX:
         raise FilterFault(f"more than {FILE_BYTES_MAX} bytes")
     try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise FilterFault("not UTF-8 text") from None
+        return decode_text(data)
+    except DecodeError as error:
+        raise FilterFault(str(error)) from None
 
 
 def _append(file: Path, hashes: set[bytes]) -> None:

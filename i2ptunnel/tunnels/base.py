@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from core.base.errors import I2PError, LocalError, Unavailable
+from core.base.errors import DecodeError, I2PError, LocalError, Unavailable
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import ShapeSection
@@ -33,6 +33,7 @@ from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection
 from i2ptunnel.health import Facts
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession, Traffic
+from i2ptunnel.text_files import decode_text
 
 ModelT = TypeVar("ModelT", bound=TunnelSection)
 
@@ -307,9 +308,9 @@ def read_users(auth: tuple[AuthSection, ...]) -> dict[str, str]:
 def _first_line(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            line = file.read(_PASSWORD_BYTES_MAX).split(b"\n")[0].strip().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            line = decode_text(file.read(_PASSWORD_BYTES_MAX).split(b"\n")[0]).strip()
+    except (OSError, DecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise TunnelFault(f"password_file {path}: {reason.lower()}") from None
     if not line:
         raise TunnelFault(f"password_file {path}: the first line is empty")

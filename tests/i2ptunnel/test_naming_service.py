@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from i2ptunnel.cli.status_names import names_lines
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.control import ControlFault
 from i2ptunnel.keyfiles import generate_keys, write_new_keys
 from i2ptunnel.naming.store import Book
 from i2ptunnel.naming_service import NamingService
+from i2ptunnel.pinging import Pinging
 from i2ptunnel.relay.channel import I2pSession
 from tests.support.deterministic import FakeWallClock
 from tests.support.loopback_session import LoopbackNetwork
@@ -103,6 +105,49 @@ def test_control_commands(tmp_path: Path) -> None:
         assert appliance.service.status()["subscriptions"] == []
         appliance.service.close()
         assert "error" in appliance.service.status()
+
+    asyncio.run(main())
+
+
+def test_the_first_book_is_for_the_public_network(tmp_path: Path) -> None:
+    for number, (text, is_loaded) in enumerate(
+        (
+            ("", True),
+            ("router: {network_id: 2}\n", True),
+            ("router: {network_id: 99}\n", False),
+            ("naming: {first_book: false}\n", False),
+        )
+    ):
+        service = Appliance(tmp_path / str(number), text).service
+        assert (service.status()["names"]["router"] > 60) is is_loaded
+        service.configure(configuration("naming: {first_book: true}\n"))
+        assert service.status()["names"]["router"] > 60
+        service.close()
+
+
+def test_what_is_told_of_a_name_that_is_not_known(tmp_path: Path) -> None:
+    (tmp_path / "hosts.txt").write_text("junk\n")
+
+    async def main() -> None:
+        appliance = Appliance(tmp_path, "naming: {first_book: false, subscriptions: []}\n")
+        service = appliance.service
+        assert service.why_unknown("forum") == "did you mean forum.i2p?"
+        assert "No subscription is set up" in service.why_unknown("new.i2p")
+        service.configure(configuration("naming: {subscriptions: [http://feed.i2p/]}\n"))
+        assert "have not been fetched yet" in service.why_unknown("new.i2p")
+        await service.commands()["address-fetch"]({})
+        assert "could not be fetched yet. The next attempt" in service.why_unknown("new.i2p")
+        assert service.resolver.feed_state is not None
+        assert str(service.resolver.feed_state()) == service.why_unknown("new.i2p")
+        ping = Pinging(service.resolver, service.session, service.why_unknown).commands()["ping"]
+        for name, words in (("new.i2p", "could not be fetched"), ("forum", "forum.i2p?")):
+            with pytest.raises(ControlFault, match=words):
+                await ping({"destination": name, "wait_s": 1})
+        text = "\n".join(names_lines(service.status()))
+        assert "could not be fetched yet" in text
+        assert "http://feed.i2p/: the name is in no address book" in text
+        assert "hosts.txt: 1 line left out; line 1: there is no name=destination" in text
+        service.close()
 
     asyncio.run(main())
 

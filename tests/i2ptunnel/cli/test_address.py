@@ -76,8 +76,43 @@ def test_import_and_export(shell: Shell) -> None:
     assert target.read_text() == source.read_text()
     assert shell("export", "--book", "private") == ""
     source.write_text("junk\n")
-    shell("import", str(source), status=1)
+    told = shell("import", str(source), status=1)
+    assert f"{source}: line 1: there is no name=destination" in told and "1 line wrong" in told
     assert "none.txt" in shell("import", str(shell.directory / "none.txt"), status=1)
+
+
+def test_import_of_what_other_programs_and_editors_write(shell: Shell) -> None:
+    source = shell.directory / "addresses.csv"
+    label = B.destination.b32.removesuffix(".b32.i2p")
+    lines = ["a.i2p=" + A.destination.b64, f"bücher.i2p={B.destination.b32}", f"c.i2p,{label}"]
+    source.write_text("\n".join((*lines, f"forum={label}", *["junk"] * 30)), "utf-8-sig")
+    told = shell("import", str(source))
+    assert told.startswith("3 names added, 0 known already, ") and "31 lines wrong" in told
+    known = {row["name"]: row for row in json.loads(shell("list", "--json"))}
+    assert known.keys() == {"a.i2p", "xn--bcher-kva.i2p", "c.i2p"}
+    assert known["a.i2p"]["destination"] == A.destination.b64
+    assert known["c.i2p"]["address"] == known["xn--bcher-kva.i2p"]["address"] == B.destination.b32
+    assert "(bücher.i2p)" in shell("lookup", "BÜCHER.i2p")
+    # The whole destination comes later, for the same address.
+    source.write_text(f"c.i2p={B.destination.b64}\n")
+    assert "0 names added, 1 known already" in shell("import", str(source))
+    assert B.destination.b64 in shell("lookup", "c.i2p")
+    source.write_text(f"d.i2p={A.destination.b64}\n", "utf-16")
+    assert f"{source}: this is UTF-16, not UTF-8 text" in shell("import", str(source), status=1)
+
+
+def test_what_somebody_meant(shell: Shell) -> None:
+    for words in (("add", "forum", A.destination.b32), ("lookup", "Forum"), ("remove", "forum")):
+        assert "did you mean forum.i2p?" in shell(*words, status=1)
+    told = shell("add", "http://forum.i2p/", A.destination.b32, status=1)
+    assert "did you mean forum.i2p?" in told
+    told = shell("add", A.destination.b32, "forum.i2p", status=1)
+    assert "this is an address, not a name" in told
+    assert shell("list") == "0 names\n"
+
+
+def test_a_missing_name_says_what_the_subscriptions_do(shell: Shell) -> None:
+    assert "not running here" in shell("lookup", "b.i2p", status=1)
 
 
 def test_sign(shell: Shell) -> None:

@@ -133,6 +133,20 @@ def test_a_whole_round_with_validators(world: World) -> None:
     assert "If-Modified-Since: Sat, 21 Nov 2026 08:00:00 GMT\r\n" in second_request
 
 
+def test_marks_and_wrong_lines_of_a_feed(world: World) -> None:
+    feeds = world.feeds()
+    other = f"\ufeffb.i2p={A.destination.b64}\n"  # of the second of two files put together
+    world.answers = [answer(f"\ufeff{LINE}junk\n{other}"), answer(LINE.encode("utf-16"))]
+    (result,) = run(world, feeds.fetch)  # type: ignore[misc]
+    assert world.names() == {"a.i2p", "b.i2p"}
+    told = "1 line is wrong, the first is line 2: there is no name=destination"
+    assert result["outcome"] == f"2 added, 0 changed, 0 removed; {told}"
+    assert feeds.status()["subscriptions"][0]["outcome"] == result["outcome"]
+    (result,) = run(world, feeds.fetch)  # type: ignore[misc]
+    assert not result["is_ok"]
+    assert result["outcome"] == "this is UTF-16, not UTF-8 text; save it as UTF-8"
+
+
 def test_bodies_in_all_framings(world: World) -> None:
     packed = gzip.compress(LINE.encode())
     chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(LINE), LINE.encode())

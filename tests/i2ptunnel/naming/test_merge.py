@@ -53,6 +53,25 @@ def line(action: Action, keys: PrivateKeys, name: str = NAME, **options: object)
     return make_line(action, name, keys, **options).text  # type: ignore[arg-type]
 
 
+def test_what_a_feed_may_bring(feed: Feed) -> None:
+    """Whole destinations, which can be verified and passed on, and names as books hold them."""
+    label = A.destination.b32.removesuffix(".b32.i2p")
+    result = feed.take(
+        f"\ufeff{plain(A, 'first.i2p')}",
+        plain(A, "BÜCHER.i2p"),
+        f"short.i2p={A.destination.b32}",
+        f"csv.i2p,{label}",
+    )
+    assert (result.added, result.malformed) == (1, 3)
+    assert feed.has("first.i2p") == [A.hash]
+    assert result.first_faults == [
+        "line 2: the name is not ASCII",
+        "line 3: what follows the name is an address, not a destination",
+        "line 4: there is no name=destination",
+    ]
+    assert len(feed.take(*["junk"] * 50).first_faults) == merge.FAULTS_SHOWN_MAX
+
+
 def test_an_unsigned_line_never_overwrites(feed: Feed) -> None:
     assert feed.take(plain(A)).added == 1
     result = feed.take(plain(EVIL), plain(EVIL, "new.i2p"))
