@@ -20,6 +20,9 @@ _STYLE = (
     "code{overflow-wrap:anywhere;background:#eef0f4;padding:.1em .3em;border-radius:3px}"
     "code span{display:inline-block;background:inherit}"
     "small{color:#5a6675}"
+    "nav{margin:1.5rem 0 0;padding-top:.8rem;border-top:1px solid #e3e6eb}"
+    "nav a{margin-right:1.5rem}"
+    "dl{margin:1rem 0}dt{margin-top:.8rem}dd{margin:.2rem 0 0;color:#5a6675}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;"
     "padding:.25rem .5rem .25rem 0;border-bottom:1px solid #e3e6eb;overflow-wrap:anywhere}"
     "th,td em,td:first-child code{overflow-wrap:break-word}"
@@ -31,7 +34,7 @@ _STYLE = (
     "@media(max-width:30rem){main{padding:1rem;margin-top:1rem}table{font-size:.8rem}}"
     "@media(prefers-color-scheme:dark){body{background:#14181d;color:#d6dde6}"
     "main{background:#1d232b}code{background:#2a323d}small{color:#93a0b0}a,button{color:#9fabf5}"
-    "button{background:#1d232b}td,th{border-color:#323b47}}"
+    "button{background:#1d232b}td,th,nav{border-color:#323b47}dd{color:#93a0b0}}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from i2ptunnel.health import Health, State
+from i2ptunnel.health import Health, Sentence, State
 from i2ptunnel.protocols import html
 from i2ptunnel.protocols.http1 import Headers, RequestHead
 from i2ptunnel.protocols.http_filter import filter_request
@@ -22,8 +22,28 @@ ORIGIN = f"http://{HOST}"
 BOOKS = ("private", "local", "router")
 _TOKEN_CHARACTERS = 32
 _ADVICE = (
-    "Use a browser, or a profile of it, for I2P alone: one that also opens other sites can be "
+    "Use a browser or browser profile for I2P only. One that also opens other sites can be "
     "recognised by them."
+)
+_WHEN_SET = (
+    "When the proxy is set, open this address in the same browser. It shows whether everything "
+    "works:"
+)
+# What can be done with the address that a link brings along: book, button, what comes of it.
+_CHOICES = (
+    ("none", "Open, do not save", "The proxy forgets the name when it stops."),
+    ("private", "Save in the private book", "Only you use the name. It is never published."),
+    (
+        "local",
+        "Save in the local book",
+        "The name is also part of the address book that you publish, if you publish one.",
+    ),
+    (
+        "router",
+        "Save in the router book",
+        "The name is treated like one from a subscription: the owner of the address can change it "
+        "later with a signature.",
+    ),
 )
 _SELF_TEST = (
     "Your browser uses the proxy. It sent the headers on the left; sites in I2P get those on the "
@@ -33,7 +53,10 @@ _SELF_TEST = (
 
 @dataclass(frozen=True, slots=True)
 class ProxyStatus:
-    """What the home page shows. ``proxy`` is ``host:port`` of the listener."""
+    """What the home page shows. ``proxy`` is ``host:port`` of the listener.
+
+    ``names``: whether and when the subscriptions were fetched.
+    """
 
     health: Health
     proxy: str
@@ -42,6 +65,7 @@ class ProxyStatus:
     requests: int
     bytes_sent: int
     bytes_received: int
+    names: Sentence | None = None
 
 
 def make_token(key: bytes, *parts: str) -> str:
@@ -96,6 +120,7 @@ def home_page(status: ProxyStatus, language: str) -> bytes:
     rows = (
         ("Proxy", html.text(status.proxy)),
         ("Addresses outside I2P", say(outside)),
+        *((("Names", _sentence(status.names, language)),) if status.names is not None else ()),
         ("Requests", str(status.requests)),
         ("Bytes sent", str(status.bytes_sent)),
         ("Bytes received", str(status.bytes_received)),
@@ -118,8 +143,15 @@ def chromium_options(proxy: str) -> tuple[str, ...]:
     )
 
 
-def setup_page(proxy: str, language: str) -> bytes:
-    """How to make a browser use it."""
+def _sentence(sentence: Sentence, language: str) -> str:
+    return html.text(sentence.translated(lambda words: translate(words, language)))
+
+
+def setup_page(proxy: str, language: str, *, is_direct: bool = False) -> bytes:
+    """How to make a browser use it. ``is_direct``: the browser does not use it yet.
+
+    Such a browser would ask DNS for proxy.i2p, so the page has no links to it.
+    """
     say = _speaker(language)
     address = html.text(proxy)
     base = f"http://{address}"
@@ -137,7 +169,8 @@ def setup_page(proxy: str, language: str) -> bytes:
         f'<a href="/proxy.pac">{base}/proxy.pac</a>: '
         f"{say('.i2p addresses go to the proxy, all others are opened directly')}<br>"
         f'<a href="/all.pac">{base}/all.pac</a>: '
-        f"{say('everything goes to the proxy')}</p>{_links(language)}"
+        f"{say('everything goes to the proxy')}</p>"
+        f"<p>{say(_WHEN_SET)} <code>{ORIGIN}/</code></p>{'' if is_direct else _links(language)}"
     )
     return html.document(translate("Set up a browser", language), content, language=language)
 
@@ -185,23 +218,19 @@ def helper_form(
 ) -> str:
     """The choices for a new name: ``target`` is the address from the link, ``url`` the page."""
     say = _speaker(language)
-    choices = [("none", "Open it, without saving the name")]
-    if has_books:
-        choices += [
-            ("private", "Save in my private address book"),
-            ("local", "Save in my public address book"),
-            ("router", "Save in the router's address book"),
-        ]
+    choices = _CHOICES if has_books else _CHOICES[:1]
     buttons = "".join(
-        f'<button name="book" value="{value}">{say(label)}</button>' for value, label in choices
+        f'<dt><button name="book" value="{value}">{say(label)}</button></dt><dd>{say(effect)}</dd>'
+        for value, label, effect in choices
     )
     return (
+        f"<h2>{say('How do you want to go on?')}</h2>"
         f'<form method="post" action="{ORIGIN}/helper" accept-charset="utf-8">'
         + _field("host", host)
         + _field("target", target)
         + _field("url", url)
         + _field("token", make_token(key, "helper", host, target, url))
-        + f"{buttons}</form>"
+        + f"<dl>{buttons}</dl></form>"
     )
 
 
@@ -237,10 +266,39 @@ def credentials_form(
     )
 
 
-def known_link(url: str, language: str) -> str:
-    """The way to the site that the address book knows; ``url`` is without the helper."""
-    words = html.text(translate("Open the address book's site", language))
+def conflict_choice(host: str, url: str, known: str, offered: str, link: str, language: str) -> str:
+    """Both addresses of a name and the ways to them.
+
+    ``known`` is the address book's b32 address and ``url`` the page there; ``offered`` is that of
+    the link, and ``link`` the page there.
+    """
+    say = _speaker(language)
+    rows = (
+        ("Address book", known, url, "Open the address book's site"),
+        ("Link", offered, link, "Open the link's site"),
+    )
+    items = "".join(
+        f"<dt><strong>{say(whose)}</strong>: <code>{html.text(address)}</code></dt>"
+        f'<dd><a href="{html.text(way)}">{say(words)}</a></dd>'
+        for whose, address, way, words in rows
+    )
+    hint = (
+        "To give the name the link's address, remove it from the address book first, and then "
+        "open the link again:"
+    )
+    command = html.text(f"i2ptunnel address remove {host}")
+    return f"<dl>{items}</dl><p>{say(hint)} <code>{command}</code></p>"
+
+
+def plain_name_link(url: str, language: str) -> str:
+    """The way to a name without the address that a link brought along."""
+    words = html.text(translate("Open the name without it", language))
     return f'<p><a href="{html.text(url)}">{words}</a></p>'
+
+
+def paragraph(sentence: Sentence, language: str) -> str:
+    """A sentence as HTML."""
+    return f"<p>{_sentence(sentence, language)}</p>"
 
 
 def jump_links(urls: Iterable[str], host: str) -> str:

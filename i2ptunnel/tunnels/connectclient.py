@@ -17,7 +17,7 @@ from i2ptunnel.tunnels.httpclient import HttpProxy
 _CONNECT_ONLY = Page(
     405,
     "Method Not Allowed",
-    "This proxy knows CONNECT only",
+    "This proxy supports CONNECT only",
     "Set it as the proxy for https, and an httpclient tunnel as the one for http.",
 )
 

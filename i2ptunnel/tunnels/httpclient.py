@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.tunnel_models import HttpClientSection
-from i2ptunnel.health import Health, assess_proxy
+from i2ptunnel.health import Health, Sentence, assess_proxy
 from i2ptunnel.naming.address import Address, NameFault
 from i2ptunnel.protocols import error_pages as pages
 from i2ptunnel.protocols import own_pages
@@ -98,7 +98,7 @@ class _Request:
 class HttpProxy(ProxyTunnel[HttpClientSection]):
     """The eepproxy."""
 
-    BUSY_ANSWER = render(pages.BUSY)
+    BUSY_ANSWER = render(pages.BUSY, has_home=True)
     LIVE_OPTIONS = ProxyTunnel.LIVE_OPTIONS | {
         "address_helper",
         "compression",
@@ -166,11 +166,12 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             event = await front.next_head(idle_s, HEADER_TIMEOUT_S)
         except TimeoutError:
             if not front.reader.is_idle:
-                await front.channel.write(render(pages.TIMEOUT))
+                await front.channel.write(render(pages.TIMEOUT, has_home=True))
             return None
         except HttpFault as fault:
             self.counts["requests_refused"] += 1
-            await front.channel.write(render(bad_request(fault.status, str(fault))))
+            page = bad_request(fault.status, str(fault))
+            await front.channel.write(render(page, has_home=True))
             return None
         return event if isinstance(event, RequestHead) else None
 
@@ -202,8 +203,12 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         except HttpFault as fault:
             answer = _Answer(_page_of_fault(fault))
         self.counts["requests_refused"] += 1
-        url = f"http://{subject}{target.path}" if target is not None else ""
-        is_repeatable = bool(url) and head.method in ("GET", "HEAD") and _is_navigation(head)
+        url = f"http://{subject}{target.path}" if target is not None else head.target
+        is_repeatable = (
+            url.startswith("http://") and head.method in ("GET", "HEAD") and _is_navigation(head)
+        )
+        if head.method == "POST" and _is_navigation(head):
+            answer.more += own_pages.paragraph(Sentence(pages.GO_BACK), language)
         await front.channel.write(
             render(
                 answer.page,
@@ -215,7 +220,8 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
                 more=answer.more,
                 form_action=answer.form_action,
                 reloads=is_repeatable and self._may_reload(answer.page, url),
-                retry_url=url if is_repeatable and answer.page.status == 503 else "",
+                retry_url=url if is_repeatable else "",
+                has_home=True,
             )
         )
         return False
@@ -248,6 +254,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             self.counts["requests"],
             self.traffic.sent,
             self.traffic.received,
+            self._site.names_state(),
         )
 
     def _own_address(self) -> str:
@@ -272,6 +279,8 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         if target.kind is HostKind.INVALID:
             raise HttpFault(400, "the address is not a proper host name")
         if target.kind is HostKind.LOCAL:
+            if self._is_own(target):
+                raise _Answer(pages.OWN_ADDRESS, pages.HOME)
             raise _Answer(pages.LOCAL_HOST)
         ports = self.model.connect_ports
         if target.is_connect and ports and target.port not in ports:
@@ -281,6 +290,12 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         if target.kind is HostKind.OUTSIDE:
             return await self._route_outside(request)
         return await self._route_to_i2p(request)
+
+    def _is_own(self, target: ProxyTarget) -> bool:
+        """Whether somebody who uses the proxy asks for the proxy's own address."""
+        if self.model.listen.is_unix or target.port != self.listener.port:
+            return False
+        return target.host in {self.model.listen.host, "127.0.0.1", "::1", "localhost"}
 
     async def _route_to_own_site(self, request: _Request) -> bool:
         if request.target.is_connect or request.target.port != 80:
@@ -294,7 +309,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         path, helper = split_helper(target.path)
         if helper is not None and self.model.address_helper:
             await self._check_helper(request, helper, path)
-        address = request.address = await self._resolve(target.host)
+        address = request.address = await self._resolve(target.host, request.language)
         visit = await self.visit_to(request.credential, target.host, address)
         if target.is_connect:
             assert request.front.local is not None
@@ -324,7 +339,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
     async def lookup(self, host: str) -> Address:
         return await self._site.resolve(host)
 
-    async def _resolve(self, host: str) -> Address:
+    async def _resolve(self, host: str, language: str) -> Address:
         try:
             return await self.lookup(host)
         except NameFault as fault:
@@ -333,6 +348,8 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             if page is pages.UNKNOWN_NAME:
                 more = await self._site.jump_links(self.model.jump_servers, host)
                 page = page if more else pages.UNKNOWN_NAME_ALONE
+                if (state := self._site.names_state()) is not None:
+                    more += own_pages.paragraph(state, language)
             raise _Answer(page, more=more) from None
 
     async def _check_helper(self, request: _Request, helper: str, path: str) -> None:
@@ -342,7 +359,9 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             target = normalise_host(helper)
             offered = await self.context.resolver.resolve(target)
         except NameFault:
-            raise _Answer(pages.HELPER_BAD) from None
+            url = f"http://{request.target.authority}{path}"
+            more = own_pages.plain_name_link(url, request.language)
+            raise _Answer(pages.HELPER_BAD, more=more) from None
         link = f"http://{offered.host}/"
         url = f"http://{request.target.authority}{path}"
         try:
@@ -355,8 +374,16 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             targets = own_pages.form_targets([request.target.authority])
             raise _Answer(pages.HELPER_NEW, link, more=form, form_action=targets) from None
         if known.hash != offered.hash:
-            more = own_pages.known_link(url, request.language)
-            raise _Answer(pages.HELPER_CONFLICT, link, more=more)
+            port = "" if request.target.port == 80 else f":{request.target.port}"
+            more = own_pages.conflict_choice(
+                host,
+                url,
+                known.host,
+                offered.host,
+                f"http://{offered.host}{port}{path}",
+                request.language,
+            )
+            raise _Answer(pages.HELPER_CONFLICT, more=more)
 
     async def _exchange(
         self,

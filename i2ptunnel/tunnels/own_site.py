@@ -18,7 +18,9 @@ from urllib.parse import parse_qs
 
 from core.base.errors import DecodeError, I2PError
 from core.data.encoding import b64decode
+from i2ptunnel.health import Sentence
 from i2ptunnel.naming.address import Address, NameFault
+from i2ptunnel.naming.feed_state import FeedState
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.naming.store import Book
 from i2ptunnel.protocols import error_pages as pages
@@ -85,6 +87,14 @@ class OwnSite:
             return Address(address.hash, address.blinded, (), secret, client_key)
         return address
 
+    def names_state(self) -> Sentence | None:
+        """Whether and when the subscriptions were fetched, if there is an address book."""
+        asked = getattr(self._resolver, "feed_state", None)
+        try:
+            return None if asked is None else cast(FeedState, asked()).sentence
+        except I2PError:
+            return None  # the address book cannot be read; the log says so
+
     async def jump_links(self, urls: tuple[str, ...], host: str) -> str:
         """Links to those jump servers whose own names are known."""
         known = []
@@ -141,14 +151,17 @@ class OwnSite:
         if path not in _SETUP_PATHS:
             return None
         language = choose_language(head.headers.get("accept-language"))
-        return self._page(head, "/setup" if path == "/" else path, host, language)
+        path = "/setup" if path == "/" else path
+        return self._page(head, path, host, language, is_direct=True)
 
-    def _page(self, head: RequestHead, path: str, proxy: str, language: str) -> bytes:
+    def _page(
+        self, head: RequestHead, path: str, proxy: str, language: str, *, is_direct: bool = False
+    ) -> bytes:
         content_type = "text/html; charset=utf-8"
         if path == "/":
             body = own_pages.home_page(self._status(), language)
         elif path == "/setup":
-            body = own_pages.setup_page(proxy, language)
+            body = own_pages.setup_page(proxy, language, is_direct=is_direct)
         elif path == "/selftest":
             body = own_pages.self_test_page(head, language, self.extra_passed)
         elif path in ("/proxy.pac", "/all.pac"):
@@ -158,17 +171,17 @@ class OwnSite:
         elif path == "/policies.json":
             body, content_type = pac.firefox_policies(proxy), "application/json"
         else:
-            return render(pages.NOT_FOUND, method=head.method, language=language)
+            return render(pages.NOT_FOUND, method=head.method, language=language, has_home=True)
         return html.response(200, "OK", body, content_type=content_type, method=head.method)
 
     async def _on_helper(self, form: dict[str, str], language: str) -> bytes:
         host, target, url = form.get("host", ""), form.get("target", ""), form.get("url", "")
         if not own_pages.is_token(self._key, form.get("token", ""), "helper", host, target, url):
-            return render(pages.HELPER_STALE, language=language)
+            return render(pages.HELPER_STALE, language=language, has_home=True)
         try:
             address = await self._resolver.resolve(normalise_host(target))
         except NameFault:
-            return render(pages.HELPER_BAD, language=language)
+            return render(pages.HELPER_BAD, language=language, has_home=True)
         book = form.get("book", "none")
         if book in own_pages.BOOKS and self._books is not None:
             saved = target if not target.endswith(".i2p") else address.host
@@ -177,7 +190,7 @@ class OwnSite:
                     self._books.add, Book.of(book), host, saved, source="address helper"
                 )
             except I2PError as error:
-                return render(_not_saved(error), language=language)
+                return render(_not_saved(error), language=language, has_home=True)
         else:
             self._names[host] = address
             while len(self._names) > _NAMES_MAX:
@@ -187,7 +200,7 @@ class OwnSite:
     async def _on_credentials(self, form: dict[str, str], language: str) -> bytes:
         host, url = form.get("host", ""), form.get("url", "")
         if not own_pages.is_token(self._key, form.get("token", ""), "credentials", host, url):
-            return render(pages.HELPER_STALE, language=language)
+            return render(pages.HELPER_STALE, language=language, has_home=True)
         secret, key_text = form.get("secret", "").strip(), form.get("client_key", "").strip()
         client_key = None
         if key_text:
@@ -196,7 +209,7 @@ class OwnSite:
             except DecodeError:
                 client_key = b""
             if len(client_key) != _KEY_BYTES:
-                return render(pages.KEY_MALFORMED, language=language)
+                return render(pages.KEY_MALFORMED, language=language, has_home=True)
         self._credentials[host] = (secret, client_key)
         while len(self._credentials) > _CREDENTIALS_MAX:
             self._credentials.popitem(last=False)
@@ -204,12 +217,13 @@ class OwnSite:
             try:
                 await asyncio.to_thread(self._books.keep_credentials, host, secret, client_key)
             except I2PError as error:
-                return render(_not_saved(error), language=language)
+                return render(_not_saved(error), language=language, has_home=True)
         return _redirect(url)
 
 
 def _not_saved(error: I2PError) -> Page:
-    return Page(409, "Conflict", "It could not be saved", str(error)[:1].upper() + str(error)[1:])
+    reason = str(error)[:1].upper() + str(error)[1:].rstrip(".")
+    return Page(409, "Conflict", "It could not be saved", f"{reason}.")
 
 
 def _redirect(url: str) -> bytes:

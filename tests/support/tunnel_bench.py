@@ -12,6 +12,7 @@ from typing import Any
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.tunnel_models import HttpClientSection, HttpServerSection, TunnelSection
 from i2ptunnel.naming.address import Address, NameFault, read_address
+from i2ptunnel.naming.feed_state import FeedState
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext
 from i2ptunnel.tunnels.client_base import ClientTunnel
@@ -28,6 +29,8 @@ class TableResolver:
     def __init__(self, hosts: dict[str, bytes]) -> None:
         self.hosts = hosts
         self.asked: list[str] = []
+        #: what the real one says of subscriptions
+        self.feed_state: Callable[[], FeedState] | None = None
 
     async def resolve(self, name: str) -> Address:
         self.asked.append(name)

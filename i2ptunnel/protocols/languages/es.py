@@ -5,107 +5,158 @@ from __future__ import annotations
 TEXTS: dict[str, str] = {
     "The request cannot be used": "La petición no se puede usar",
     "This is not an I2P address": "Esto no es una dirección I2P",
-    "A .b32.i2p address has 52 letters a-z and digits 2-7; check that it was copied whole.": (
-        "Una dirección .b32.i2p tiene 52 letras a-z y cifras 2-7; compruebe que se copió entera."
+    "A .b32.i2p address has 52 letters a-z and digits 2-7. Check that all of it was copied.": (
+        "Una dirección .b32.i2p tiene 52 letras a-z y cifras 2-7. Compruebe que se copió entera."
     ),
     "This address needs a secret word": "Esta dirección necesita una palabra secreta",
-    "Its owner encrypts where it can be found. Ask for the word and enter it here.": (
-        "Su dueño cifra dónde se encuentra. Pida la palabra e introdúzcala aquí."
-    ),
+    (
+        "The owner has encrypted how this site is reached. Ask the owner for the word and enter "
+        "it here."
+    ): "El dueño ha cifrado cómo se llega a este sitio. Pídale la palabra e introdúzcala aquí.",
     "This address is for invited visitors": "Esta dirección es para visitantes invitados",
-    "Its owner encrypts where it can be found. Enter the key that you agreed on.": (
-        "Su dueño cifra dónde se encuentra. Introduzca la clave acordada."
-    ),
+    (
+        "The owner has encrypted how this site is reached. Enter the key that you agreed on with "
+        "the owner."
+    ): "El dueño ha cifrado cómo se llega a este sitio. Introduzca la clave que acordó con él.",
     "This is not a key": "Esto no es una clave",
-    "A key has 44 characters; check that it was copied whole. Go back and try again.": (
-        "Una clave tiene 44 caracteres; compruebe que se copió entera. Vuelva atrás e "
-        "inténtelo de nuevo."
+    "A key has 44 characters. Go back, check that all of it was copied, and try again.": (
+        "Una clave tiene 44 caracteres. Vuelva atrás, compruebe que se copió entera e inténtelo "
+        "de nuevo."
     ),
     "The key does not open this address": "La clave no abre esta dirección",
-    "It was mistyped, or the owner has withdrawn it. Try another one.": (
-        "Está mal escrita o el dueño la ha retirado. Pruebe otra."
+    "It may contain a typing error, or the owner has withdrawn it. Enter another key.": (
+        "Puede que tenga una errata o que el dueño la haya retirado. Introduzca otra clave."
     ),
     "This address is on your own network": "Esta dirección está en su propia red",
     (
-        "The I2P proxy does not connect to this machine or its network. Add the address to the "
-        "exceptions of the browser's proxy settings."
+        "The I2P proxy never connects to this machine or its network, so that no site in I2P can "
+        "reach them through your browser. Open this address in another browser, or in a profile "
+        "without the proxy."
     ): (
-        "El proxy I2P no se conecta a esta máquina ni a su red. Añada la dirección a las "
-        "excepciones del proxy en el navegador."
+        "El proxy I2P nunca se conecta a este equipo ni a su red, para que ningún sitio de I2P "
+        "pueda alcanzarlos a través de su navegador. Abra esta dirección en otro navegador o en "
+        "un perfil sin el proxy."
     ),
     "This port is not allowed": "Este puerto no está permitido",
-    "See connect_ports in the settings.": "Vea connect_ports en la configuración.",
+    "The proxy only connects to the ports that connect_ports names in its configuration.": (
+        "El proxy solo se conecta a los puertos que connect_ports indica en su configuración."
+    ),
     "You may not use this proxy": "No puede usar este proxy",
-    "See allow in its settings.": "Vea allow en su configuración.",
+    "Your address is not among those that allow names in the proxy's configuration.": (
+        "Su dirección no está entre las que allow indica en la configuración del proxy."
+    ),
     "The site closed the connection": "El sitio cerró la conexión",
-    "It was reached, but it refused or broke off the connection. Try again later.": (
-        "Se llegó a él, pero rechazó o cortó la conexión. Inténtelo más tarde."
+    (
+        "The site was reached, but it refused or ended the connection. Try again, or come back "
+        "later."
+    ): (
+        "Se llegó al sitio, pero rechazó o terminó la conexión. Inténtelo de nuevo o vuelva más "
+        "tarde."
     ),
     "User name and password are needed": "Se necesitan usuario y contraseña",
     "The request did not arrive in time": "La petición no llegó a tiempo",
     "This name is not in the address book": "Este nombre no está en la libreta de direcciones",
-    "Ask for the site's .b32.i2p address.": "Pida la dirección .b32.i2p del sitio.",
-    "Ask for the site's .b32.i2p address, or ask one of these sites for it.": (
-        "Pida la dirección .b32.i2p del sitio, o pregúntela en uno de estos sitios."
+    "Open the site by its .b32.i2p address, or follow a link that brings the address along.": (
+        "Abra el sitio con su dirección .b32.i2p, o siga un enlace que traiga la dirección."
+    ),
+    (
+        "Open the site by its .b32.i2p address, or look the name up at one of these sites, which "
+        "know many:"
+    ): (
+        "Abra el sitio con su dirección .b32.i2p, o busque el nombre en uno de estos sitios, que "
+        "conocen muchos:"
     ),
     "The site's answer cannot be used": "La respuesta del sitio no se puede usar",
-    "It does not follow the rules of HTTP.": "No sigue las reglas de HTTP.",
+    "The site's web server does not follow the rules of HTTP. Only its owner can change that.": (
+        "El servidor web del sitio no sigue las reglas de HTTP. Solo su dueño puede cambiarlo."
+    ),
     "The outproxy cannot reach this address": "El outproxy no llega a esta dirección",
-    "Check that it is written right.": "Compruebe que está bien escrita.",
+    "Check that the address is correct, or try again later.": (
+        "Compruebe que la dirección es correcta o inténtelo más tarde."
+    ),
     "No outproxy could be reached": "No se pudo llegar a ningún outproxy",
-    "Addresses outside I2P need one.": "Las direcciones fuera de I2P necesitan uno.",
+    (
+        "Addresses outside I2P are opened through an outproxy, and none of yours answers. Try "
+        "again later, or name another one under outproxies in the configuration."
+    ): (
+        "Las direcciones fuera de I2P se abren a través de un outproxy, y ninguno de los suyos "
+        "responde. Inténtelo más tarde o indique otro en outproxies, en la configuración."
+    ),
     "This address is outside I2P": "Esta dirección está fuera de I2P",
-    "Only .i2p addresses can be opened here. For others, set outproxies in the settings.": (
-        "Aquí solo se abren direcciones .i2p. Para otras, ponga outproxies en la configuración."
+    (
+        "This proxy only opens .i2p addresses. To open others through I2P, name outproxies in "
+        "the configuration; or use another browser for them."
+    ): (
+        "Este proxy solo abre direcciones .i2p. Para abrir otras a través de I2P, indique "
+        "outproxies en la configuración; o use para ellas otro navegador."
     ),
     "Too many connections": "Demasiadas conexiones",
     "Try again in a moment.": "Inténtelo de nuevo en un momento.",
     "All I2P addresses are in use": "Todas las direcciones I2P están en uso",
     (
-        "This proxy visits sites under different addresses, and it has no more of them at the "
-        "moment. Close some pages, or raise max_identities in the settings."
+        "This proxy visits each site from another I2P address and has none left at the moment. "
+        "Close some pages and try again, or raise max_identities in the configuration."
     ): (
-        "Este proxy visita los sitios con direcciones distintas, y ahora no le quedan más. "
-        "Cierre algunas páginas o aumente max_identities en la configuración."
+        "Este proxy visita cada sitio con una dirección I2P distinta y ahora no le queda "
+        "ninguna. Cierre algunas páginas e inténtelo de nuevo, o aumente max_identities en la "
+        "configuración."
     ),
     "The web server does not answer": "El servidor web no responde",
     "Try again later.": "Inténtelo más tarde.",
     "The site cannot be found": "No se encuentra el sitio",
-    "No router knows a way to it at the moment. It is probably offline; try again later.": (
-        "Ningún router conoce ahora un camino hasta él. Probablemente está desconectado; "
-        "inténtelo más tarde."
+    (
+        "The network does not know how to reach it at the moment. It is probably offline. Try "
+        "again later."
+    ): (
+        "La red no sabe ahora cómo llegar a él. Probablemente está desconectado. Inténtelo más "
+        "tarde."
     ),
     "The site uses another encryption": "El sitio usa otro cifrado",
-    "It is there, but it offers no encryption that this router knows. Its owner can change that.": (
-        "Está ahí, pero no ofrece ningún cifrado que este router conozca. Su dueño puede cambiarlo."
+    (
+        "The site is there, but it offers no encryption that this router supports. Only its "
+        "owner can change that."
+    ): (
+        "El sitio está ahí, pero no ofrece ningún cifrado que este router admita. Solo su dueño "
+        "puede cambiarlo."
     ),
     "The site does not answer": "El sitio no responde",
-    "It may be offline, or the way to it is congested. Try again later.": (
-        "Puede estar desconectado o el camino congestionado. Inténtelo más tarde."
-    ),
-    (
-        "The link tells an address for it. Whether it is the right one cannot be checked. Anybody "
-        "who makes links could write it."
-    ): (
-        "El enlace indica una dirección para él. No se puede comprobar si es la correcta. "
-        "Cualquiera que haga enlaces podría escribirla."
+    "The site may be offline, or the network is slow at the moment. Try again.": (
+        "Puede que el sitio esté desconectado o que la red vaya lenta ahora. Inténtelo de nuevo."
     ),
     "Open the address book's site": "Abrir el sitio de la libreta",
-    "The link tells another address than the address book": (
-        "El enlace indica otra dirección que la libreta"
+    "The link and the address book name different addresses": (
+        "El enlace y la libreta de direcciones dan direcciones distintas"
     ),
-    "One of the two may be an attempt to deceive you. The link's address is:": (
-        "Una de las dos puede ser un intento de engaño. La dirección del enlace es:"
+    (
+        "One of the two may be an attempt to deceive you. If you do not know which one is right, "
+        "trust the address book."
+    ): (
+        "Una de las dos puede ser un intento de engañarle. Si no sabe cuál es la correcta, "
+        "confíe en la libreta de direcciones."
     ),
     "The address in this link is damaged": "La dirección de este enlace está dañada",
-    "Remove it and open the name alone.": "Quítela y abra solo el nombre.",
+    (
+        "The link should bring the address of the site along, but it cannot be read. Open the "
+        "name without it, or copy the link again."
+    ): (
+        "El enlace debería traer la dirección del sitio, pero no se puede leer. Abra el nombre "
+        "sin ella o copie el enlace de nuevo."
+    ),
     "This form is no longer valid": "Este formulario ya no es válido",
-    "Open the link again and decide anew.": "Abra el enlace otra vez y decida de nuevo.",
+    (
+        "The proxy has restarted since the page was shown. Go back, reload the page and choose "
+        "again."
+    ): (
+        "El proxy se ha reiniciado desde que se mostró la página. Vuelva atrás, recargue la "
+        "página y elija de nuevo."
+    ),
     "The upload is too large": "La subida es demasiado grande",
-    "See max_upload in the settings.": "Vea max_upload en la configuración.",
+    "The proxy accepts no more than max_upload allows in its configuration.": (
+        "El proxy no acepta más de lo que max_upload permite en su configuración."
+    ),
     "There is no such page": "No existe esa página",
     "It could not be saved": "No se pudo guardar",
-    "This proxy knows CONNECT only": "Este proxy solo conoce CONNECT",
+    "This proxy supports CONNECT only": "Este proxy solo admite CONNECT",
     "Set it as the proxy for https, and an httpclient tunnel as the one for http.": (
         "Póngalo como proxy para https, y un túnel httpclient para http."
     ),
@@ -126,11 +177,11 @@ TEXTS: dict[str, str] = {
     "Bytes received": "Bytes recibidos",
     "The I2P proxy works": "El proxy I2P funciona",
     (
-        "Use a browser, or a profile of it, for I2P alone: one that also opens other sites can be "
+        "Use a browser or browser profile for I2P only. One that also opens other sites can be "
         "recognised by them."
     ): (
-        "Use un navegador, o un perfil, solo para I2P: uno que también abre otros sitios "
-        "puede ser reconocido por ellos."
+        "Use un navegador o un perfil solo para I2P. Uno que abra también otros sitios puede ser "
+        "reconocido por ellos."
     ),
     "Settings → Network Settings → Manual proxy configuration:": (
         "Ajustes → Configuración de red → Configuración manual del proxy:"
@@ -153,10 +204,10 @@ TEXTS: dict[str, str] = {
     "From the browser": "Del navegador",
     "To the site": "Al sitio",
     "removed": "quitada",
-    "Open it, without saving the name": "Abrirlo sin guardar el nombre",
-    "Save in my private address book": "Guardar en mi libreta privada",
-    "Save in my public address book": "Guardar en mi libreta pública",
-    "Save in the router's address book": "Guardar en la libreta del router",
+    "Open, do not save": "Abrir sin guardar",
+    "Save in the private book": "Guardar en la libreta privada",
+    "Save in the local book": "Guardar en la libreta local",
+    "Save in the router book": "Guardar en la libreta del router",
     "Secret word": "Palabra secreta",
     "Key (44 characters)": "Clave (44 caracteres)",
     "Open": "Abrir",
@@ -181,8 +232,8 @@ TEXTS: dict[str, str] = {
         "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
         "version does not fetch them by itself)."
     ): (
-        "Importe archivos RouterInfo de otros routers con: i2ptunnel netdb import ARCHIVO "
-        "(esta versión no los descarga por sí misma)."
+        "Importe archivos RouterInfo de otros routers con: i2ptunnel netdb import ARCHIVO (esta "
+        "versión no los descarga por sí misma)."
     ),
     "None of the {routers} known routers is connected yet.": (
         "Ninguno de los {routers} routers conocidos está conectado todavía."
@@ -191,8 +242,8 @@ TEXTS: dict[str, str] = {
         "If this lasts, check that this machine is online and that no firewall stops the "
         "router's outgoing connections."
     ): (
-        "Si esto dura, compruebe que esta máquina está en línea y que ningún cortafuegos "
-        "impide las conexiones salientes del router."
+        "Si esto dura, compruebe que esta máquina está en línea y que ningún cortafuegos impide "
+        "las conexiones salientes del router."
     ),
     "The router is building its tunnels; {succeeded} of {started} builds succeeded so far.": (
         "El router está construyendo sus túneles; hasta ahora han funcionado {succeeded} de "
@@ -201,4 +252,85 @@ TEXTS: dict[str, str] = {
     "The router is starting.": "El router está arrancando.",
     "The router is stopping.": "El router se está deteniendo.",
     "The site has no files now": "El sitio no tiene archivos en este momento",
+    "This is the address of the I2P proxy itself": "Esta es la dirección del propio proxy I2P",
+    "This browser uses the proxy already. The pages of the proxy are at:": (
+        "Este navegador ya usa el proxy. Las páginas del proxy están en:"
+    ),
+    "Reload this page and enter the user name and password of the proxy.": (
+        "Recargue esta página e introduzca el usuario y la contraseña del proxy."
+    ),
+    "The connection between this browser and the proxy was too slow. Try again.": (
+        "La conexión entre este navegador y el proxy fue demasiado lenta. Inténtelo de nuevo."
+    ),
+    "How do you want to go on?": "¿Cómo quiere continuar?",
+    "The proxy forgets the name when it stops.": "El proxy olvida el nombre cuando se detiene.",
+    "Only you use the name. It is never published.": "Solo usted usa el nombre. Nunca se publica.",
+    "The name is also part of the address book that you publish, if you publish one.": (
+        "El nombre también forma parte de la libreta que usted publica, si publica una."
+    ),
+    (
+        "The name is treated like one from a subscription: the owner of the address can change "
+        "it later with a signature."
+    ): (
+        "El nombre se trata como uno de una suscripción: el dueño de la dirección puede "
+        "cambiarlo después con una firma."
+    ),
+    "Address book": "Libreta de direcciones",
+    "Link": "Enlace",
+    "Open the link's site": "Abrir el sitio del enlace",
+    (
+        "To give the name the link's address, remove it from the address book first, and then "
+        "open the link again:"
+    ): (
+        "Para dar al nombre la dirección del enlace, quítelo primero de la libreta y abra "
+        "después el enlace de nuevo:"
+    ),
+    "Check the address.": "Compruebe la dirección.",
+    "About this proxy": "Acerca de este proxy",
+    "Go back and try again.": "Vuelva atrás e inténtelo de nuevo.",
+    "Open the name without it": "Abrir el nombre sin ella",
+    "Names": "Nombres",
+    "No subscription is set up, so new names do not arrive by themselves.": (
+        "No hay ninguna suscripción configurada, así que los nombres nuevos no llegan por sí solos."
+    ),
+    "The subscriptions have not been fetched yet. This happens as soon as the router is ready.": (
+        "Las suscripciones aún no se han descargado. Se hará en cuanto el router esté listo."
+    ),
+    "The subscriptions could not be fetched yet. The next attempt follows in {next}.": (
+        "Aún no se han podido descargar las suscripciones. El próximo intento será dentro de "
+        "{next}."
+    ),
+    "The subscriptions were last fetched {ago} ago. The next fetch follows in {next}.": (
+        "Las suscripciones se descargaron por última vez hace {ago}. La próxima descarga será "
+        "dentro de {next}."
+    ),
+    (
+        "The subscriptions were last fetched {ago} ago. The last attempt failed; the next one "
+        "follows in {next}."
+    ): (
+        "Las suscripciones se descargaron por última vez hace {ago}. El último intento falló; el "
+        "próximo será dentro de {next}."
+    ),
+    (
+        "When the proxy is set, open this address in the same browser. It shows whether "
+        "everything works:"
+    ): (
+        "Cuando el proxy esté configurado, abra esta dirección en el mismo navegador. Muestra si "
+        "todo funciona:"
+    ),
+    "This is a proxy: set it as such in the browser.": (
+        "Esto es un proxy: configúrelo como tal en el navegador."
+    ),
+    "Https needs CONNECT: set this proxy for https too.": (
+        "Https necesita CONNECT: configure este proxy también para https."
+    ),
+    "Only http addresses work here.": "Aquí solo funcionan direcciones http.",
+    "The address is not a proper host name.": "La dirección no es un nombre de equipo válido.",
+    (
+        "The link says which address belongs to this name, but nobody has checked that. Whoever "
+        "writes a link can put any address there. The link's address is:"
+    ): (
+        "El enlace dice qué dirección corresponde a este nombre, pero nadie lo ha comprobado. "
+        "Quien escribe un enlace puede poner cualquier dirección. La dirección del enlace es:"
+    ),
 }

@@ -5,110 +5,164 @@ from __future__ import annotations
 TEXTS: dict[str, str] = {
     "The request cannot be used": "La requête est inutilisable",
     "This is not an I2P address": "Ce n’est pas une adresse I2P",
-    "A .b32.i2p address has 52 letters a-z and digits 2-7; check that it was copied whole.": (
-        "Une adresse .b32.i2p a 52 lettres a-z et chiffres 2-7 ; vérifiez qu’elle a été "
+    "A .b32.i2p address has 52 letters a-z and digits 2-7. Check that all of it was copied.": (
+        "Une adresse .b32.i2p comporte 52 lettres a-z et chiffres 2-7. Vérifiez qu’elle a été "
         "copiée en entier."
     ),
     "This address needs a secret word": "Cette adresse demande un mot secret",
-    "Its owner encrypts where it can be found. Ask for the word and enter it here.": (
-        "Son propriétaire chiffre l’endroit où elle se trouve. Demandez le mot et saisissez-le ici."
+    (
+        "The owner has encrypted how this site is reached. Ask the owner for the word and enter "
+        "it here."
+    ): (
+        "Le propriétaire a chiffré la façon de joindre ce site. Demandez-lui le mot et "
+        "saisissez-le ici."
     ),
     "This address is for invited visitors": "Cette adresse est réservée aux visiteurs invités",
-    "Its owner encrypts where it can be found. Enter the key that you agreed on.": (
-        "Son propriétaire chiffre l’endroit où elle se trouve. Saisissez la clé convenue."
-    ),
+    (
+        "The owner has encrypted how this site is reached. Enter the key that you agreed on with "
+        "the owner."
+    ): "Le propriétaire a chiffré la façon de joindre ce site. Saisissez la clé convenue avec lui.",
     "This is not a key": "Ce n’est pas une clé",
-    "A key has 44 characters; check that it was copied whole. Go back and try again.": (
-        "Une clé a 44 caractères ; vérifiez qu’elle a été copiée en entier. Revenez en "
-        "arrière et réessayez."
+    "A key has 44 characters. Go back, check that all of it was copied, and try again.": (
+        "Une clé comporte 44 caractères. Revenez en arrière, vérifiez qu’elle a été copiée en "
+        "entier, puis réessayez."
     ),
     "The key does not open this address": "La clé n’ouvre pas cette adresse",
-    "It was mistyped, or the owner has withdrawn it. Try another one.": (
-        "Elle est mal saisie, ou le propriétaire l’a retirée. Essayez-en une autre."
+    "It may contain a typing error, or the owner has withdrawn it. Enter another key.": (
+        "Elle contient peut-être une faute de frappe, ou le propriétaire l’a retirée. Saisissez "
+        "une autre clé."
     ),
     "This address is on your own network": "Cette adresse est dans votre propre réseau",
     (
-        "The I2P proxy does not connect to this machine or its network. Add the address to the "
-        "exceptions of the browser's proxy settings."
+        "The I2P proxy never connects to this machine or its network, so that no site in I2P can "
+        "reach them through your browser. Open this address in another browser, or in a profile "
+        "without the proxy."
     ): (
-        "Le proxy I2P ne se connecte ni à cette machine ni à son réseau. Ajoutez l’adresse "
-        "aux exceptions de proxy du navigateur."
+        "Le proxy I2P ne se connecte jamais à cette machine ni à son réseau, afin qu’aucun site "
+        "d’I2P ne puisse les atteindre par votre navigateur. Ouvrez cette adresse dans un autre "
+        "navigateur, ou dans un profil sans le proxy."
     ),
     "This port is not allowed": "Ce port n’est pas autorisé",
-    "See connect_ports in the settings.": "Voir connect_ports dans les réglages.",
+    "The proxy only connects to the ports that connect_ports names in its configuration.": (
+        "Le proxy ne se connecte qu’aux ports que connect_ports indique dans sa configuration."
+    ),
     "You may not use this proxy": "Vous ne pouvez pas utiliser ce proxy",
-    "See allow in its settings.": "Voir allow dans ses réglages.",
+    "Your address is not among those that allow names in the proxy's configuration.": (
+        "Votre adresse n’est pas parmi celles que allow indique dans la configuration du proxy."
+    ),
     "The site closed the connection": "Le site a fermé la connexion",
-    "It was reached, but it refused or broke off the connection. Try again later.": (
-        "Il a été joint, mais a refusé ou rompu la connexion. Réessayez plus tard."
+    (
+        "The site was reached, but it refused or ended the connection. Try again, or come back "
+        "later."
+    ): (
+        "Le site a été joint, mais il a refusé ou interrompu la connexion. Réessayez maintenant "
+        "ou plus tard."
     ),
     "User name and password are needed": "Nom d’utilisateur et mot de passe requis",
     "The request did not arrive in time": "La requête n’est pas arrivée à temps",
     "This name is not in the address book": "Ce nom n’est pas dans le carnet d’adresses",
-    "Ask for the site's .b32.i2p address.": "Demandez l’adresse .b32.i2p du site.",
-    "Ask for the site's .b32.i2p address, or ask one of these sites for it.": (
-        "Demandez l’adresse .b32.i2p du site, ou cherchez-la sur l’un de ces sites."
+    "Open the site by its .b32.i2p address, or follow a link that brings the address along.": (
+        "Ouvrez le site par son adresse .b32.i2p, ou suivez un lien qui fournit l’adresse."
+    ),
+    (
+        "Open the site by its .b32.i2p address, or look the name up at one of these sites, which "
+        "know many:"
+    ): (
+        "Ouvrez le site par son adresse .b32.i2p, ou cherchez le nom sur l’un de ces sites, qui "
+        "en connaissent beaucoup :"
     ),
     "The site's answer cannot be used": "La réponse du site est inutilisable",
-    "It does not follow the rules of HTTP.": "Elle ne suit pas les règles de HTTP.",
+    "The site's web server does not follow the rules of HTTP. Only its owner can change that.": (
+        "Le serveur web du site ne respecte pas les règles de HTTP. Seul son propriétaire peut y "
+        "remédier."
+    ),
     "The outproxy cannot reach this address": "L’outproxy n’atteint pas cette adresse",
-    "Check that it is written right.": "Vérifiez qu’elle est bien écrite.",
+    "Check that the address is correct, or try again later.": (
+        "Vérifiez que l’adresse est correcte, ou réessayez plus tard."
+    ),
     "No outproxy could be reached": "Aucun outproxy n’est joignable",
-    "Addresses outside I2P need one.": "Les adresses hors d’I2P en ont besoin.",
+    (
+        "Addresses outside I2P are opened through an outproxy, and none of yours answers. Try "
+        "again later, or name another one under outproxies in the configuration."
+    ): (
+        "Les adresses hors d’I2P s’ouvrent par un outproxy, et aucun des vôtres ne répond. "
+        "Réessayez plus tard, ou indiquez-en un autre sous outproxies dans la configuration."
+    ),
     "This address is outside I2P": "Cette adresse est hors d’I2P",
-    "Only .i2p addresses can be opened here. For others, set outproxies in the settings.": (
-        "Seules les adresses .i2p s’ouvrent ici. Pour les autres, renseignez outproxies dans "
-        "les réglages."
+    (
+        "This proxy only opens .i2p addresses. To open others through I2P, name outproxies in "
+        "the configuration; or use another browser for them."
+    ): (
+        "Ce proxy n’ouvre que les adresses .i2p. Pour en ouvrir d’autres par I2P, indiquez "
+        "outproxies dans la configuration ; ou utilisez pour elles un autre navigateur."
     ),
     "Too many connections": "Trop de connexions",
     "Try again in a moment.": "Réessayez dans un instant.",
     "All I2P addresses are in use": "Toutes les adresses I2P sont utilisées",
     (
-        "This proxy visits sites under different addresses, and it has no more of them at the "
-        "moment. Close some pages, or raise max_identities in the settings."
+        "This proxy visits each site from another I2P address and has none left at the moment. "
+        "Close some pages and try again, or raise max_identities in the configuration."
     ): (
-        "Ce proxy visite les sites sous des adresses différentes, et il n’en a plus pour "
-        "l’instant. Fermez des pages ou augmentez max_identities dans les réglages."
+        "Ce proxy visite chaque site sous une adresse I2P différente et n’en a plus pour "
+        "l’instant. Fermez quelques pages et réessayez, ou augmentez max_identities dans la "
+        "configuration."
     ),
     "The web server does not answer": "Le serveur web ne répond pas",
     "Try again later.": "Réessayez plus tard.",
     "The site cannot be found": "Le site est introuvable",
-    "No router knows a way to it at the moment. It is probably offline; try again later.": (
-        "Aucun routeur ne connaît de chemin pour l’instant. Il est sans doute hors ligne ; "
-        "réessayez plus tard."
+    (
+        "The network does not know how to reach it at the moment. It is probably offline. Try "
+        "again later."
+    ): (
+        "Le réseau ne sait pas comment le joindre pour l’instant. Il est probablement hors "
+        "ligne. Réessayez plus tard."
     ),
     "The site uses another encryption": "Le site utilise un autre chiffrement",
-    "It is there, but it offers no encryption that this router knows. Its owner can change that.": (
-        "Il est là, mais n’offre aucun chiffrement que ce routeur connaisse. Son propriétaire "
-        "peut y remédier."
+    (
+        "The site is there, but it offers no encryption that this router supports. Only its "
+        "owner can change that."
+    ): (
+        "Le site est là, mais n’offre aucun chiffrement que ce routeur prenne en charge. Seul "
+        "son propriétaire peut y remédier."
     ),
     "The site does not answer": "Le site ne répond pas",
-    "It may be offline, or the way to it is congested. Try again later.": (
-        "Il est peut-être hors ligne, ou le chemin est encombré. Réessayez plus tard."
-    ),
-    (
-        "The link tells an address for it. Whether it is the right one cannot be checked. Anybody "
-        "who makes links could write it."
-    ): (
-        "Le lien en donne une adresse. On ne peut pas vérifier que c’est la bonne. N’importe "
-        "qui peut l’écrire dans un lien."
+    "The site may be offline, or the network is slow at the moment. Try again.": (
+        "Le site est peut-être hors ligne, ou le réseau est lent pour l’instant. Réessayez."
     ),
     "Open the address book's site": "Ouvrir le site du carnet",
-    "The link tells another address than the address book": (
-        "Le lien donne une autre adresse que le carnet"
+    "The link and the address book name different addresses": (
+        "Le lien et le carnet d’adresses indiquent des adresses différentes"
     ),
-    "One of the two may be an attempt to deceive you. The link's address is:": (
-        "L’une des deux peut être une tromperie. L’adresse du lien est :"
+    (
+        "One of the two may be an attempt to deceive you. If you do not know which one is right, "
+        "trust the address book."
+    ): (
+        "L’une des deux peut être une tentative de vous tromper. Si vous ne savez pas laquelle "
+        "est la bonne, fiez-vous au carnet d’adresses."
     ),
     "The address in this link is damaged": "L’adresse de ce lien est abîmée",
-    "Remove it and open the name alone.": "Supprimez-la et ouvrez le nom seul.",
+    (
+        "The link should bring the address of the site along, but it cannot be read. Open the "
+        "name without it, or copy the link again."
+    ): (
+        "Le lien devrait fournir l’adresse du site, mais elle est illisible. Ouvrez le nom sans "
+        "elle, ou copiez à nouveau le lien."
+    ),
     "This form is no longer valid": "Ce formulaire n’est plus valable",
-    "Open the link again and decide anew.": "Rouvrez le lien et décidez à nouveau.",
+    (
+        "The proxy has restarted since the page was shown. Go back, reload the page and choose "
+        "again."
+    ): (
+        "Le proxy a redémarré depuis l’affichage de la page. Revenez en arrière, rechargez la "
+        "page et choisissez à nouveau."
+    ),
     "The upload is too large": "L’envoi est trop volumineux",
-    "See max_upload in the settings.": "Voir max_upload dans les réglages.",
+    "The proxy accepts no more than max_upload allows in its configuration.": (
+        "Le proxy n’accepte pas plus que ce que max_upload autorise dans sa configuration."
+    ),
     "There is no such page": "Cette page n’existe pas",
     "It could not be saved": "L’enregistrement a échoué",
-    "This proxy knows CONNECT only": "Ce proxy ne connaît que CONNECT",
+    "This proxy supports CONNECT only": "Ce proxy ne prend en charge que CONNECT",
     "Set it as the proxy for https, and an httpclient tunnel as the one for http.": (
         "Réglez-le comme proxy pour https, et un tunnel httpclient pour http."
     ),
@@ -129,11 +183,11 @@ TEXTS: dict[str, str] = {
     "Bytes received": "Octets reçus",
     "The I2P proxy works": "Le proxy I2P fonctionne",
     (
-        "Use a browser, or a profile of it, for I2P alone: one that also opens other sites can be "
+        "Use a browser or browser profile for I2P only. One that also opens other sites can be "
         "recognised by them."
     ): (
-        "Utilisez un navigateur, ou un profil, pour I2P seul : s’il ouvre aussi d’autres "
-        "sites, ils peuvent le reconnaître."
+        "Utilisez un navigateur ou un profil réservé à I2P. S’il ouvre aussi d’autres sites, "
+        "ceux-ci peuvent le reconnaître."
     ),
     "Settings → Network Settings → Manual proxy configuration:": (
         "Paramètres → Paramètres réseau → Configuration manuelle du proxy :"
@@ -149,17 +203,17 @@ TEXTS: dict[str, str] = {
         "Your browser uses the proxy. It sent the headers on the left; sites in I2P get those on "
         "the right."
     ): (
-        "Votre navigateur utilise le proxy. Il a envoyé les en-têtes de gauche ; les sites "
-        "d’I2P reçoivent ceux de droite."
+        "Votre navigateur utilise le proxy. Il a envoyé les en-têtes de gauche ; les sites d’I2P "
+        "reçoivent ceux de droite."
     ),
     "Header": "En-tête",
     "From the browser": "Du navigateur",
     "To the site": "Au site",
     "removed": "supprimé",
-    "Open it, without saving the name": "Ouvrir sans enregistrer le nom",
-    "Save in my private address book": "Enregistrer dans mon carnet privé",
-    "Save in my public address book": "Enregistrer dans mon carnet public",
-    "Save in the router's address book": "Enregistrer dans le carnet du routeur",
+    "Open, do not save": "Ouvrir sans enregistrer",
+    "Save in the private book": "Enregistrer dans le carnet privé",
+    "Save in the local book": "Enregistrer dans le carnet local",
+    "Save in the router book": "Enregistrer dans le carnet du routeur",
     "Secret word": "Mot secret",
     "Key (44 characters)": "Clé (44 caractères)",
     "Open": "Ouvrir",
@@ -203,4 +257,85 @@ TEXTS: dict[str, str] = {
     "The router is starting.": "Le routeur démarre.",
     "The router is stopping.": "Le routeur s'arrête.",
     "The site has no files now": "Le site n'a pas de fichiers en ce moment",
+    "This is the address of the I2P proxy itself": "C’est l’adresse du proxy I2P lui-même",
+    "This browser uses the proxy already. The pages of the proxy are at:": (
+        "Ce navigateur utilise déjà le proxy. Les pages du proxy se trouvent à l’adresse :"
+    ),
+    "Reload this page and enter the user name and password of the proxy.": (
+        "Rechargez cette page et saisissez le nom d’utilisateur et le mot de passe du proxy."
+    ),
+    "The connection between this browser and the proxy was too slow. Try again.": (
+        "La connexion entre ce navigateur et le proxy était trop lente. Réessayez."
+    ),
+    "How do you want to go on?": "Comment voulez-vous continuer ?",
+    "The proxy forgets the name when it stops.": "Le proxy oublie le nom quand il s’arrête.",
+    "Only you use the name. It is never published.": (
+        "Vous seul utilisez le nom. Il n’est jamais publié."
+    ),
+    "The name is also part of the address book that you publish, if you publish one.": (
+        "Le nom fait aussi partie du carnet que vous publiez, si vous en publiez un."
+    ),
+    (
+        "The name is treated like one from a subscription: the owner of the address can change "
+        "it later with a signature."
+    ): (
+        "Le nom est traité comme s’il venait d’un abonnement : le propriétaire de l’adresse peut "
+        "le modifier plus tard par une signature."
+    ),
+    "Address book": "Carnet d’adresses",
+    "Link": "Lien",
+    "Open the link's site": "Ouvrir le site du lien",
+    (
+        "To give the name the link's address, remove it from the address book first, and then "
+        "open the link again:"
+    ): (
+        "Pour donner au nom l’adresse du lien, retirez-le d’abord du carnet, puis ouvrez à "
+        "nouveau le lien :"
+    ),
+    "Check the address.": "Vérifiez l’adresse.",
+    "About this proxy": "À propos de ce proxy",
+    "Go back and try again.": "Revenez en arrière et réessayez.",
+    "Open the name without it": "Ouvrir le nom sans elle",
+    "Names": "Noms",
+    "No subscription is set up, so new names do not arrive by themselves.": (
+        "Aucun abonnement n’est configuré ; les nouveaux noms n’arrivent donc pas d’eux-mêmes."
+    ),
+    "The subscriptions have not been fetched yet. This happens as soon as the router is ready.": (
+        "Les abonnements n’ont pas encore été récupérés. Cela se fera dès que le routeur sera prêt."
+    ),
+    "The subscriptions could not be fetched yet. The next attempt follows in {next}.": (
+        "Les abonnements n’ont pas encore pu être récupérés. Prochaine tentative dans {next}."
+    ),
+    "The subscriptions were last fetched {ago} ago. The next fetch follows in {next}.": (
+        "Les abonnements ont été récupérés il y a {ago}. Prochaine récupération dans {next}."
+    ),
+    (
+        "The subscriptions were last fetched {ago} ago. The last attempt failed; the next one "
+        "follows in {next}."
+    ): (
+        "Les abonnements ont été récupérés il y a {ago}. La dernière tentative a échoué ; la "
+        "prochaine aura lieu dans {next}."
+    ),
+    (
+        "When the proxy is set, open this address in the same browser. It shows whether "
+        "everything works:"
+    ): (
+        "Une fois le proxy réglé, ouvrez cette adresse dans le même navigateur. Elle montre si "
+        "tout fonctionne :"
+    ),
+    "This is a proxy: set it as such in the browser.": (
+        "Ceci est un proxy : réglez-le comme tel dans le navigateur."
+    ),
+    "Https needs CONNECT: set this proxy for https too.": (
+        "Https a besoin de CONNECT : réglez aussi ce proxy pour https."
+    ),
+    "Only http addresses work here.": "Seules les adresses http fonctionnent ici.",
+    "The address is not a proper host name.": "L’adresse n’est pas un nom d’hôte valide.",
+    (
+        "The link says which address belongs to this name, but nobody has checked that. Whoever "
+        "writes a link can put any address there. The link's address is:"
+    ): (
+        "Le lien dit quelle adresse correspond à ce nom, mais personne ne l’a vérifié. Qui écrit "
+        "un lien peut y mettre n’importe quelle adresse. L’adresse du lien est :"
+    ),
 }

@@ -5,108 +5,154 @@ from __future__ import annotations
 TEXTS: dict[str, str] = {
     "The request cannot be used": "Запрос не может быть выполнен",
     "This is not an I2P address": "Это не адрес I2P",
-    "A .b32.i2p address has 52 letters a-z and digits 2-7; check that it was copied whole.": (
-        "Адрес .b32.i2p состоит из 52 букв a-z и цифр 2-7; проверьте, что он скопирован целиком."
+    "A .b32.i2p address has 52 letters a-z and digits 2-7. Check that all of it was copied.": (
+        "Адрес .b32.i2p состоит из 52 букв a-z и цифр 2-7. Проверьте, что он скопирован целиком."
     ),
     "This address needs a secret word": "Этому адресу нужно секретное слово",
-    "Its owner encrypts where it can be found. Ask for the word and enter it here.": (
-        "Владелец шифрует, где его найти. Узнайте слово и введите его здесь."
-    ),
+    (
+        "The owner has encrypted how this site is reached. Ask the owner for the word and enter "
+        "it here."
+    ): "Владелец зашифровал путь к этому сайту. Узнайте у него слово и введите его здесь.",
     "This address is for invited visitors": "Этот адрес только для приглашённых",
-    "Its owner encrypts where it can be found. Enter the key that you agreed on.": (
-        "Владелец шифрует, где его найти. Введите согласованный ключ."
-    ),
+    (
+        "The owner has encrypted how this site is reached. Enter the key that you agreed on with "
+        "the owner."
+    ): "Владелец зашифровал путь к этому сайту. Введите ключ, о котором вы с ним договорились.",
     "This is not a key": "Это не ключ",
-    "A key has 44 characters; check that it was copied whole. Go back and try again.": (
-        "Ключ состоит из 44 символов; проверьте, что он скопирован целиком. Вернитесь и "
+    "A key has 44 characters. Go back, check that all of it was copied, and try again.": (
+        "Ключ состоит из 44 символов. Вернитесь, проверьте, что он скопирован целиком, и "
         "попробуйте ещё раз."
     ),
     "The key does not open this address": "Ключ не открывает этот адрес",
-    "It was mistyped, or the owner has withdrawn it. Try another one.": (
-        "Он введён с ошибкой или отозван владельцем. Попробуйте другой."
+    "It may contain a typing error, or the owner has withdrawn it. Enter another key.": (
+        "Возможно, в нём опечатка или владелец его отозвал. Введите другой ключ."
     ),
     "This address is on your own network": "Этот адрес в вашей собственной сети",
     (
-        "The I2P proxy does not connect to this machine or its network. Add the address to the "
-        "exceptions of the browser's proxy settings."
+        "The I2P proxy never connects to this machine or its network, so that no site in I2P can "
+        "reach them through your browser. Open this address in another browser, or in a profile "
+        "without the proxy."
     ): (
-        "Прокси I2P не соединяется с этим компьютером и его сетью. Добавьте адрес в "
-        "исключения настроек прокси в браузере."
+        "Прокси I2P никогда не соединяется с этим компьютером и его сетью, чтобы ни один сайт в "
+        "I2P не мог попасть к ним через ваш браузер. Откройте этот адрес в другом браузере или в "
+        "профиле без прокси."
     ),
     "This port is not allowed": "Этот порт запрещён",
-    "See connect_ports in the settings.": "См. connect_ports в настройках.",
+    "The proxy only connects to the ports that connect_ports names in its configuration.": (
+        "Прокси соединяется только с портами, которые указаны в connect_ports в его конфигурации."
+    ),
     "You may not use this proxy": "Вам нельзя пользоваться этим прокси",
-    "See allow in its settings.": "См. allow в его настройках.",
+    "Your address is not among those that allow names in the proxy's configuration.": (
+        "Вашего адреса нет среди тех, что указаны в allow в конфигурации прокси."
+    ),
     "The site closed the connection": "Сайт закрыл соединение",
-    "It was reached, but it refused or broke off the connection. Try again later.": (
-        "Он был достигнут, но отклонил или разорвал соединение. Попробуйте позже."
+    (
+        "The site was reached, but it refused or ended the connection. Try again, or come back "
+        "later."
+    ): (
+        "Соединение с сайтом было, но сайт отклонил или прервал его. Попробуйте ещё раз или "
+        "зайдите позже."
     ),
     "User name and password are needed": "Нужны имя пользователя и пароль",
     "The request did not arrive in time": "Запрос не пришёл вовремя",
     "This name is not in the address book": "Этого имени нет в адресной книге",
-    "Ask for the site's .b32.i2p address.": "Узнайте адрес .b32.i2p сайта.",
-    "Ask for the site's .b32.i2p address, or ask one of these sites for it.": (
-        "Узнайте адрес .b32.i2p сайта или спросите его на одном из этих сайтов."
+    "Open the site by its .b32.i2p address, or follow a link that brings the address along.": (
+        "Откройте сайт по его адресу .b32.i2p или перейдите по ссылке, которая содержит этот адрес."
+    ),
+    (
+        "Open the site by its .b32.i2p address, or look the name up at one of these sites, which "
+        "know many:"
+    ): (
+        "Откройте сайт по его адресу .b32.i2p или найдите имя на одном из этих сайтов, которые "
+        "знают много имён:"
     ),
     "The site's answer cannot be used": "Ответ сайта непригоден",
-    "It does not follow the rules of HTTP.": "Он нарушает правила HTTP.",
+    "The site's web server does not follow the rules of HTTP. Only its owner can change that.": (
+        "Веб-сервер сайта нарушает правила HTTP. Исправить это может только его владелец."
+    ),
     "The outproxy cannot reach this address": "Аутпрокси не может достичь этого адреса",
-    "Check that it is written right.": "Проверьте, правильно ли он написан.",
+    "Check that the address is correct, or try again later.": (
+        "Проверьте, верен ли адрес, или попробуйте позже."
+    ),
     "No outproxy could be reached": "Ни один аутпрокси не доступен",
-    "Addresses outside I2P need one.": "Он нужен для адресов вне I2P.",
+    (
+        "Addresses outside I2P are opened through an outproxy, and none of yours answers. Try "
+        "again later, or name another one under outproxies in the configuration."
+    ): (
+        "Адреса вне I2P открываются через аутпрокси, но ни один из ваших не отвечает. Попробуйте "
+        "позже или укажите другой в outproxies в конфигурации."
+    ),
     "This address is outside I2P": "Этот адрес вне I2P",
-    "Only .i2p addresses can be opened here. For others, set outproxies in the settings.": (
-        "Здесь открываются только адреса .i2p. Для других укажите outproxies в настройках."
+    (
+        "This proxy only opens .i2p addresses. To open others through I2P, name outproxies in "
+        "the configuration; or use another browser for them."
+    ): (
+        "Этот прокси открывает только адреса .i2p. Чтобы открывать другие через I2P, укажите "
+        "outproxies в конфигурации или используйте для них другой браузер."
     ),
     "Too many connections": "Слишком много соединений",
     "Try again in a moment.": "Попробуйте через минуту.",
     "All I2P addresses are in use": "Все адреса I2P заняты",
     (
-        "This proxy visits sites under different addresses, and it has no more of them at the "
-        "moment. Close some pages, or raise max_identities in the settings."
+        "This proxy visits each site from another I2P address and has none left at the moment. "
+        "Close some pages and try again, or raise max_identities in the configuration."
     ): (
-        "Этот прокси посещает сайты под разными адресами, и сейчас свободных нет. Закройте "
-        "часть страниц или увеличьте max_identities в настройках."
+        "Этот прокси посещает каждый сайт под отдельным адресом I2P, и сейчас свободных нет. "
+        "Закройте часть страниц и попробуйте ещё раз или увеличьте max_identities в конфигурации."
     ),
     "The web server does not answer": "Веб-сервер не отвечает",
     "Try again later.": "Попробуйте позже.",
     "The site cannot be found": "Сайт не найден",
-    "No router knows a way to it at the moment. It is probably offline; try again later.": (
-        "Сейчас ни один маршрутизатор не знает пути к нему. Вероятно, он не в сети; "
-        "попробуйте позже."
-    ),
+    (
+        "The network does not know how to reach it at the moment. It is probably offline. Try "
+        "again later."
+    ): "Сеть сейчас не знает, как до него добраться. Вероятно, он не в сети. Попробуйте позже.",
     "The site uses another encryption": "Сайт использует другое шифрование",
-    "It is there, but it offers no encryption that this router knows. Its owner can change that.": (
-        "Он на месте, но не предлагает шифрования, известного этому маршрутизатору. Владелец "
-        "может это изменить."
+    (
+        "The site is there, but it offers no encryption that this router supports. Only its "
+        "owner can change that."
+    ): (
+        "Сайт на месте, но не предлагает шифрования, которое поддерживает этот маршрутизатор. "
+        "Изменить это может только его владелец."
     ),
     "The site does not answer": "Сайт не отвечает",
-    "It may be offline, or the way to it is congested. Try again later.": (
-        "Возможно, он не в сети или путь к нему перегружен. Попробуйте позже."
-    ),
-    (
-        "The link tells an address for it. Whether it is the right one cannot be checked. Anybody "
-        "who makes links could write it."
-    ): (
-        "Ссылка сообщает адрес для него. Проверить, верный ли он, нельзя. Его мог написать "
-        "кто угодно."
+    "The site may be offline, or the network is slow at the moment. Try again.": (
+        "Возможно, сайт не в сети или сеть сейчас работает медленно. Попробуйте ещё раз."
     ),
     "Open the address book's site": "Открыть сайт из адресной книги",
-    "The link tells another address than the address book": (
-        "Ссылка сообщает не тот адрес, что в адресной книге"
+    "The link and the address book name different addresses": (
+        "Ссылка и адресная книга указывают разные адреса"
     ),
-    "One of the two may be an attempt to deceive you. The link's address is:": (
-        "Один из двух может быть попыткой обмана. Адрес из ссылки:"
+    (
+        "One of the two may be an attempt to deceive you. If you do not know which one is right, "
+        "trust the address book."
+    ): (
+        "Один из них может быть попыткой вас обмануть. Если вы не знаете, какой верен, доверяйте "
+        "адресной книге."
     ),
     "The address in this link is damaged": "Адрес в этой ссылке повреждён",
-    "Remove it and open the name alone.": "Уберите его и откройте только имя.",
+    (
+        "The link should bring the address of the site along, but it cannot be read. Open the "
+        "name without it, or copy the link again."
+    ): (
+        "Ссылка должна содержать адрес сайта, но его не удаётся прочитать. Откройте имя без него "
+        "или скопируйте ссылку ещё раз."
+    ),
     "This form is no longer valid": "Эта форма больше не действует",
-    "Open the link again and decide anew.": "Откройте ссылку снова и решите заново.",
+    (
+        "The proxy has restarted since the page was shown. Go back, reload the page and choose "
+        "again."
+    ): (
+        "Прокси был перезапущен после показа страницы. Вернитесь, обновите страницу и выберите "
+        "снова."
+    ),
     "The upload is too large": "Загружаемые данные слишком велики",
-    "See max_upload in the settings.": "См. max_upload в настройках.",
+    "The proxy accepts no more than max_upload allows in its configuration.": (
+        "Прокси принимает не больше, чем разрешает max_upload в его конфигурации."
+    ),
     "There is no such page": "Такой страницы нет",
     "It could not be saved": "Не удалось сохранить",
-    "This proxy knows CONNECT only": "Этот прокси знает только CONNECT",
+    "This proxy supports CONNECT only": "Этот прокси поддерживает только CONNECT",
     "Set it as the proxy for https, and an httpclient tunnel as the one for http.": (
         "Укажите его как прокси для https, а туннель httpclient — для http."
     ),
@@ -127,11 +173,11 @@ TEXTS: dict[str, str] = {
     "Bytes received": "Получено байт",
     "The I2P proxy works": "Прокси I2P работает",
     (
-        "Use a browser, or a profile of it, for I2P alone: one that also opens other sites can be "
+        "Use a browser or browser profile for I2P only. One that also opens other sites can be "
         "recognised by them."
     ): (
-        "Используйте браузер или профиль только для I2P: тот, что открывает и другие сайты, "
-        "они могут узнать."
+        "Используйте браузер или профиль только для I2P. Браузер, который открывает и другие "
+        "сайты, может быть ими узнан."
     ),
     "Settings → Network Settings → Manual proxy configuration:": (
         "Настройки → Параметры сети → Ручная настройка прокси:"
@@ -154,10 +200,10 @@ TEXTS: dict[str, str] = {
     "From the browser": "От браузера",
     "To the site": "Сайту",
     "removed": "удалён",
-    "Open it, without saving the name": "Открыть, не сохраняя имя",
-    "Save in my private address book": "Сохранить в моей личной адресной книге",
-    "Save in my public address book": "Сохранить в моей публичной адресной книге",
-    "Save in the router's address book": "Сохранить в адресной книге маршрутизатора",
+    "Open, do not save": "Открыть, не сохраняя",
+    "Save in the private book": "Сохранить в личной книге",
+    "Save in the local book": "Сохранить в локальной книге",
+    "Save in the router book": "Сохранить в книге маршрутизатора",
     "Secret word": "Секретное слово",
     "Key (44 characters)": "Ключ (44 символа)",
     "Open": "Открыть",
@@ -182,8 +228,8 @@ TEXTS: dict[str, str] = {
         "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
         "version does not fetch them by itself)."
     ): (
-        "Импортируйте файлы RouterInfo других маршрутизаторов: i2ptunnel netdb import ФАЙЛ "
-        "(эта версия не загружает их сама)."
+        "Импортируйте файлы RouterInfo других маршрутизаторов: i2ptunnel netdb import ФАЙЛ (эта "
+        "версия не загружает их сама)."
     ),
     "None of the {routers} known routers is connected yet.": (
         "Ни с одним из известных маршрутизаторов ({routers}) ещё нет соединения."
@@ -201,4 +247,82 @@ TEXTS: dict[str, str] = {
     "The router is starting.": "Маршрутизатор запускается.",
     "The router is stopping.": "Маршрутизатор останавливается.",
     "The site has no files now": "У сайта сейчас нет файлов",
+    "This is the address of the I2P proxy itself": "Это адрес самого прокси I2P",
+    "This browser uses the proxy already. The pages of the proxy are at:": (
+        "Этот браузер уже использует прокси. Страницы прокси находятся по адресу:"
+    ),
+    "Reload this page and enter the user name and password of the proxy.": (
+        "Обновите эту страницу и введите имя пользователя и пароль прокси."
+    ),
+    "The connection between this browser and the proxy was too slow. Try again.": (
+        "Соединение между этим браузером и прокси было слишком медленным. Попробуйте ещё раз."
+    ),
+    "How do you want to go on?": "Как вы хотите продолжить?",
+    "The proxy forgets the name when it stops.": "Прокси забудет имя, когда остановится.",
+    "Only you use the name. It is never published.": (
+        "Имя используете только вы. Оно никогда не публикуется."
+    ),
+    "The name is also part of the address book that you publish, if you publish one.": (
+        "Имя войдёт и в адресную книгу, которую вы публикуете, если вы её публикуете."
+    ),
+    (
+        "The name is treated like one from a subscription: the owner of the address can change "
+        "it later with a signature."
+    ): (
+        "С именем обращаются как с полученным по подписке: владелец адреса позже может изменить "
+        "его с помощью подписи."
+    ),
+    "Address book": "Адресная книга",
+    "Link": "Ссылка",
+    "Open the link's site": "Открыть сайт из ссылки",
+    (
+        "To give the name the link's address, remove it from the address book first, and then "
+        "open the link again:"
+    ): (
+        "Чтобы дать имени адрес из ссылки, сначала удалите его из адресной книги, а затем "
+        "откройте ссылку снова:"
+    ),
+    "Check the address.": "Проверьте адрес.",
+    "About this proxy": "Об этом прокси",
+    "Go back and try again.": "Вернитесь и попробуйте ещё раз.",
+    "Open the name without it": "Открыть имя без него",
+    "Names": "Имена",
+    "No subscription is set up, so new names do not arrive by themselves.": (
+        "Подписок нет, поэтому новые имена сами не появятся."
+    ),
+    "The subscriptions have not been fetched yet. This happens as soon as the router is ready.": (
+        "Подписки ещё не загружены. Это произойдёт, как только маршрутизатор будет готов."
+    ),
+    "The subscriptions could not be fetched yet. The next attempt follows in {next}.": (
+        "Подписки пока не удалось загрузить. Следующая попытка через {next}."
+    ),
+    "The subscriptions were last fetched {ago} ago. The next fetch follows in {next}.": (
+        "Подписки последний раз загружены {ago} назад. Следующая загрузка через {next}."
+    ),
+    (
+        "The subscriptions were last fetched {ago} ago. The last attempt failed; the next one "
+        "follows in {next}."
+    ): (
+        "Подписки последний раз загружены {ago} назад. Последняя попытка не удалась; следующая "
+        "через {next}."
+    ),
+    (
+        "When the proxy is set, open this address in the same browser. It shows whether "
+        "everything works:"
+    ): "Когда прокси настроен, откройте в том же браузере этот адрес. Он покажет, всё ли работает:",
+    "This is a proxy: set it as such in the browser.": (
+        "Это прокси: укажите его в настройках прокси браузера."
+    ),
+    "Https needs CONNECT: set this proxy for https too.": (
+        "Https требует CONNECT: укажите этот прокси и для https."
+    ),
+    "Only http addresses work here.": "Здесь работают только адреса http.",
+    "The address is not a proper host name.": "Адрес не является допустимым именем узла.",
+    (
+        "The link says which address belongs to this name, but nobody has checked that. Whoever "
+        "writes a link can put any address there. The link's address is:"
+    ): (
+        "Ссылка сообщает, какой адрес принадлежит этому имени, но никто этого не проверял. Тот, "
+        "кто пишет ссылку, может указать любой адрес. Адрес из ссылки:"
+    ),
 }

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from i2ptunnel.health import PAGE_TEMPLATES, Facts, Health, State, assess_proxy
+from i2ptunnel.naming.feed_state import TEMPLATES, FeedState
 from i2ptunnel.protocols import error_pages, own_pages
 from i2ptunnel.protocols.error_pages import Page, render
 from i2ptunnel.protocols.http1 import Headers, RequestHead
@@ -69,6 +70,18 @@ def words_of_own_pages(language: str) -> Iterator[bytes]:
     for health in HEALTHS[1:]:
         yield render(error_pages.not_ready(health, language), language=language, reloads=True)
     yield own_pages.setup_page("127.0.0.1:4444", language)
+    yield own_pages.setup_page("127.0.0.1:4444", language, is_direct=True)
+    states = (FeedState(0), FeedState(1), FeedState(1, None, 5, True), FeedState(1, 5, 5))
+    parts = [
+        own_pages.helper_form(b"k", "a.i2p", "b", "c", has_books=True, language=language),
+        own_pages.conflict_choice("a.i2p", "b", "c", "d", "e", language),
+        own_pages.plain_name_link("b", language),
+        *(own_pages.paragraph(state.sentence, language) for state in states),
+    ]
+    for part in parts:
+        yield render(error_pages.HELPER_NEW, language=language, more=part)
+    page = error_pages.RESET
+    yield render(page, language=language, retry_url="http://a.i2p/", has_home=True)
     yield own_pages.self_test_page(head, language, frozenset())
 
 
@@ -76,7 +89,7 @@ def words_of_own_pages(language: str) -> Iterator[bytes]:
 def test_every_reason_is_translated_with_its_places(language: str) -> None:
     texts = texts_of(language)
     places = re.compile(r"{\w+}")
-    for template in PAGE_TEMPLATES:
+    for template in (*PAGE_TEMPLATES, *TEMPLATES):
         assert sorted(places.findall(texts[template])) == sorted(places.findall(template))
 
 

@@ -635,7 +635,10 @@ def test_an_address_helper_passes_if_it_tells_nothing_new() -> None:
         assert bench.origin.heads[0][0] == "GET /a?x=1&y=2 HTTP/1.1"
         conflict = await bench.get(f"/a?x=1&i2paddresshelper={other}&y=%22")
         assert conflict.startswith(b"HTTP/1.1 409 Conflict\r\n")
-        assert f'href="http://{other}/"'.encode() in conflict
+        # Both addresses, and a way to each.
+        assert f"<code>{other}</code>".encode() in conflict
+        assert f"<code>{bench.b32}</code>".encode() in conflict
+        assert f'href="http://{other}/a?x=1&amp;y=%22"'.encode() in conflict
         assert b'href="http://site.i2p/a?x=1&amp;y=%22"' in conflict
         new = await bench.get(f"/?I2PAddressHelper={bench.b32}", host="new.i2p")
         assert new.startswith(b"HTTP/1.1 409 New Address\r\n")
