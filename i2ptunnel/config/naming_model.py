@@ -17,23 +17,25 @@ from i2ptunnel.config.options import Section, option
 class PublishSection:
     """A hosts.txt of our own for others to subscribe to; offer it with an httpserver."""
 
-    file: Path = option(FilePath(), "where it is written, for instance in a docroot")
+    file: Path = option(FilePath(), "the file to write, for instance in a docroot")
     router_book: bool = option(
-        Flag(), "also what subscriptions brought, not only the local book", default=True
+        Flag(), "include the router book, not only the local book", default=True
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamingSection:
-    """The address books. More feeds can be added with ``i2ptunnel address subscribe``."""
+    """Where names come from. `i2ptunnel address subscribe` adds further subscriptions."""
 
     subscriptions: tuple[str, ...] = option(
         ListOf(UrlKind("http", i2p_host=True)),
-        "feeds of names, fetched through I2P; each is trusted with names not yet known",
+        "URLs of hosts.txt files, fetched through I2P; they add names that are not known yet",
         default=(),
     )
     interval: float = option(
-        Duration(600, 90 * 86400.0), "time between two fetches of a feed", default=12 * 3600.0
+        Duration(600, 90 * 86400.0),
+        "time between two fetches of a subscription",
+        default=12 * 3600.0,
     )
     first_book: bool = option(
         Flag(),
@@ -41,5 +43,7 @@ class NamingSection:
         default=True,
     )
     publish: PublishSection | None = option(
-        Maybe(Section(PublishSection)), "publish our own hosts.txt; null: do not", default=None
+        Maybe(Section(PublishSection)),
+        "publish your address book as a hosts.txt; null: off",
+        default=None,
     )

@@ -37,32 +37,36 @@ _PROXY = Maybe(UrlKind("socks5", "http", bare=True))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShapeSection:
-    """How the router tunnels of one direction look."""
+    """Length and number of the router tunnels of one direction."""
 
     length: int = option(
         Number(0, HOPS_MAX), "hops in each tunnel; 0 gives no anonymity", default=3
     )
     quantity: int = option(Number(1, 16), "tunnels in use at the same time", default=2)
     length_variance: int = option(
-        Number(-2, 2), "random change of the length, up to this many hops", default=0
+        Number(-2, 2),
+        "the length of each tunnel varies at random by up to this many hops",
+        default=0,
     )
     backup_quantity: int = option(Number(0, 16), "tunnels kept in reserve", default=0)
     explicit_peers: tuple[bytes, ...] = option(
         ListOf(RouterHashKind(), count_max=64),
-        "the only routers that may be hops, at least as many as there are hops; they may belong "
-        "together, and who knows them knows where to watch; empty: any",
+        "hashes of the only routers that may be hops, at least as many as length; this lowers "
+        "anonymity, because an observer needs to watch only these; empty: any",
         default=(),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExploratoryShapeSection:
-    """How the router's own tunnels of one direction look."""
+    """Length and number of the router's own (exploratory) tunnels of one direction."""
 
     length: int = option(Number(0, HOPS_MAX), "hops in each tunnel", default=2)
     quantity: int = option(Number(1, 16), "tunnels in use at the same time", default=2)
     length_variance: int = option(
-        Number(-2, 2), "random change of the length, up to this many hops", default=0
+        Number(-2, 2),
+        "the length of each tunnel varies at random by up to this many hops",
+        default=0,
     )
     backup_quantity: int = option(Number(0, 16), "tunnels kept in reserve", default=0)
 
@@ -86,7 +90,8 @@ class Ntcp2Section:
     enabled: bool = option(Flag(), "use NTCP2", default=True)
     proxy: str | None = option(
         Maybe(ProxyUrlKind()),
-        "proxy for all connections to routers, by address: socks5://… or http://…; without host",
+        "proxy for all connections to other routers: socks5://ADDRESS:PORT or "
+        "http://ADDRESS:PORT; cannot be combined with host",
         default=None,
     )
 
@@ -105,22 +110,24 @@ class Ssu2Section:
 class BandwidthSection:
     """What the router may use of the internet connection."""
 
-    inbound: int = option(Rate(), "limit for received data", default=4_000_000)
-    outbound: int = option(Rate(), "limit for sent data", default=4_000_000)
-    share: float = option(Percent(), "part of it that other routers' traffic may use", default=0.8)
+    inbound: int = option(Rate(), "limit of received data", default=4_000_000)
+    outbound: int = option(Rate(), "limit of sent data", default=4_000_000)
+    share: float = option(
+        Percent(), "share of the bandwidth that traffic of other routers may use", default=0.8
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitSection:
     """Tunnels of other routers through this one."""
 
-    enabled: bool = option(Flag(), "take part in tunnels of other routers", default=True)
-    max_tunnels: int = option(Number(0, 100_000), "at most this many at a time", default=2500)
+    enabled: bool = option(Flag(), "carry tunnels of other routers", default=True)
+    max_tunnels: int = option(Number(0, 100_000), "transit tunnels at the same time", default=2500)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReseedSection:
-    """Where the first routers are learned from."""
+    """How the first other routers become known."""
 
     enabled: bool = option(
         Flag(), "reseed when too few routers are known", default=True, effect=False
@@ -150,7 +157,7 @@ class TimeSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterSection:
-    """The router itself. Everything has a default."""
+    """The router itself. Every option has a default."""
 
     data_dir: Path | None = option(
         Maybe(FilePath()),
@@ -161,11 +168,14 @@ class RouterSection:
         Number(0, 254), "2 is the public network; a private one takes another", default=2
     )
     host: IpAddress | None = option(
-        Maybe(AddressKind()), "published address; null: not published", default=None
+        Maybe(AddressKind()),
+        "public IP address to publish; null: none, so other routers cannot connect to this one",
+        default=None,
     )
     port: int | None = option(
         Maybe(Number(1, 65535)),
-        "port of NTCP2 (TCP) and SSU2 (UDP); null: drawn once at random and kept",
+        "TCP port of NTCP2 (and UDP port of SSU2); null: chosen at random at the first start, "
+        "then kept",
         default=None,
     )
     bind: tuple[IpAddress, ...] = option(
@@ -192,7 +202,7 @@ class RouterSection:
     )
     floodfill: str = option(
         Choice("auto", "true", "false"),
-        "keep a part of the network database; auto: not yet decided here, so it is false",
+        "store a part of the network database for others; auto: currently the same as false",
         default="auto",
     )
     exploratory: ExploratorySection = option(
@@ -226,14 +236,14 @@ class MetricsSection:
     listen: Endpoint = option(EndpointKind(is_listener=True), "where it listens")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True),
-        "networks that may read them; empty: any that can reach the listener",
+        "networks that may connect; empty: all that reach the listener",
         default=(),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSection:
-    """Ways to watch and control the running appliance besides its control socket."""
+    """Monitoring and control of the running program, besides its control socket."""
 
     console: ConsoleSection | None = option(
         Maybe(Section(ConsoleSection)), "web console; null: off", default=None, available=False
@@ -242,5 +252,7 @@ class ControlSection:
         Maybe(Section(SshSection)), "SSH control; null: off", default=None, available=False
     )
     metrics: MetricsSection | None = option(
-        Maybe(Section(MetricsSection)), "figures for monitoring; null: off", default=None
+        Maybe(Section(MetricsSection)),
+        "metrics for monitoring, in Prometheus' format; null: off",
+        default=None,
     )

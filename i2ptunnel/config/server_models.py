@@ -62,18 +62,18 @@ class ServerSection(TunnelSection):
         Section(AccessSection), "who may connect", default=AccessSection()
     )
     limits: RateLimitSection = option(
-        Section(RateLimitSection), "new connections in a time", default=RateLimitSection()
+        Section(RateLimitSection),
+        "how often new connections may be made",
+        default=RateLimitSection(),
     )
     encrypted: EncryptedSection = option(
         Section(EncryptedSection), "who can find it", default=EncryptedSection()
     )
-    answer_pings: bool = option(
-        Flag(), "answer pings (of streams), by which others can see that it is there", default=True
-    )
+    answer_pings: bool = option(Flag(), "answer pings of the streaming protocol", default=True)
     multihomed: bool = option(
         Flag(),
-        "other routers serve with a copy of the key file, too: publish every minute, so that "
-        "visitors of one that is gone soon come to another",
+        "other routers serve the same address with a copy of the key file; publish every "
+        "minute, so that visitors change over quickly when one router is gone",
         default=False,
     )
 
@@ -83,11 +83,12 @@ class TcpServerSection(ServerSection):
     """What tunnels from I2P to a local TCP service have."""
 
     target_timeout: float = option(
-        Duration(0.1, 120), "time to connect to the local service", default=10.0
+        Duration(0.1, 120), "time limit for connecting to the local service", default=10.0
     )
     target_tls: TargetTlsSection | None = option(
         Maybe(Section(TargetTlsSection)),
-        "speak TLS with the local service, {}: as the system trusts; null: do not",
+        "speak TLS with the local service; {}: with the certificates that the system trusts; "
+        "null: off",
         default=None,
     )
     ports: tuple[tuple[int, Endpoint], ...] = option(
@@ -97,12 +98,12 @@ class TcpServerSection(ServerSection):
     )
     unique_local: bool = option(
         Flag(),
-        "connect to a service at 127.x.y.z from another 127.x.y.z for each client (Linux)",
+        "for a service at 127.x.y.z, connect from a different 127.x.y.z for each client (Linux)",
         default=True,
     )
     source: IpAddress | None = option(
         Maybe(AddressKind()),
-        "local address to connect to the service from; null: the system's choice or unique_local",
+        "local address for connections to the service; null: chosen by the system or unique_local",
         default=None,
     )
     health_check: HealthCheckSection = option(
@@ -111,11 +112,13 @@ class TcpServerSection(ServerSection):
         default=HealthCheckSection(),
     )
     idle_timeout: float = option(
-        Duration(0, 30 * 86400), "close connections without traffic after; 0: never", default=0.0
+        Duration(0, 30 * 86400),
+        "close connections after this time without traffic; 0: never",
+        default=0.0,
     )
     streaming: StreamingSection = option(
         Section(StreamingSection),
-        "connections on their way through I2P",
+        "tuning of connections through I2P",
         default=StreamingSection(),
     )
 
@@ -127,7 +130,7 @@ class ServerTunnelSection(TcpServerSection):
     TYPE: ClassVar[str] = "server"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    target: Targets = option(_TARGET, "the local service; of several, each in turn")
+    target: Targets = option(_TARGET, "address of the local service; several are used in turn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,41 +149,43 @@ class WebServerSection(TcpServerSection):
     )
     plain_ports: tuple[int, ...] = option(
         ListOf(Number(1, 65535), count_max=64),
-        "of the ports in ports, those whose service does not speak HTTP; 22 and 443 never do",
+        "those of ports that do not speak HTTP; 22 and 443 are always among them",
         default=(),
     )
     response_timeout: float = option(
         Duration(0, 86400),
-        "time for the web server to begin its answer to a whole request; 0: no limit",
+        "time limit for the web server to begin its response; 0: no limit",
         default=300.0,
     )
     min_rate: int | None = option(
         LEAST_RATE,
-        "break off visitors who send a body or take an answer more slowly; null: no limit",
+        "transfers from and to visitors that are slower on average are aborted; null: no limit",
         default=100,
     )
     i2p_headers: bool = option(
         Flag(), "tell the web server the visitor's destination in X-I2P-* headers", default=True
     )
     compress: bool = option(
-        Flag(), "compress what visitors want compressed (x-i2p-gzip)", default=True
+        Flag(), "compress responses for visitors who accept it (x-i2p-gzip)", default=True
     )
     keep_alive: bool = option(
         Flag(), "keep connections to the web server for further requests", default=True
     )
     reject_inproxies: bool = option(
-        Flag(), "refuse visitors from the ordinary web, who come through an inproxy", default=False
+        Flag(), "refuse visitors from outside I2P, who come through an inproxy", default=False
     )
     reject_referers: bool = option(
         Flag(), "refuse visitors who follow a link of another site", default=False
     )
     reject_user_agents: tuple[str, ...] = option(
         ListOf(Text("write a part of a User-Agent, or none"), count_max=256, allow_one=True),
-        "refuse programs whose User-Agent contains one of these; none: who sends no such header",
+        "refuse visitors whose User-Agent contains one of these; none: those without that header",
         default=(),
     )
     posts: PostLimitSection = option(
-        Section(PostLimitSection), "how often visitors may send data", default=PostLimitSection()
+        Section(PostLimitSection),
+        "how often visitors may send data (POST, PUT, PATCH)",
+        default=PostLimitSection(),
     )
 
 
@@ -192,10 +197,10 @@ class HttpServerSection(WebServerSection):
     IS_AVAILABLE: ClassVar[bool] = True
 
     target: Targets | None = option(
-        Maybe(_TARGET), "the local web server; of several, each in turn", default=None
+        Maybe(_TARGET), "address of the local web server; several are used in turn", default=None
     )
     docroot: Path | None = option(
-        Maybe(FilePath()), "directory that the built-in file server offers", default=None
+        Maybe(FilePath()), "directory that the built-in web server serves", default=None
     )
 
 
@@ -206,8 +211,8 @@ class HttpBidirServerSection(WebServerSection):
     TYPE: ClassVar[str] = "httpbidirserver"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    target: Targets = option(_TARGET, "the local web server; of several, each in turn")
-    listen: Endpoint = option(_LISTEN, "where browsers connect to")
+    target: Targets = option(_TARGET, "address of the local web server; several are used in turn")
+    listen: Endpoint = option(_LISTEN, "address that browsers connect to")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True), "networks that may connect", default=()
     )
@@ -220,7 +225,7 @@ class IrcServerSection(TcpServerSection):
     TYPE: ClassVar[str] = "ircserver"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    target: Targets = option(_TARGET, "the local IRC server; of several, each in turn")
+    target: Targets = option(_TARGET, "address of the local IRC server; several are used in turn")
     user_hostname: str = option(
         _USER_HOSTNAME,
         "host name that users get: %f is their b32 address, %c a cloaked form of it (in quotes)",
@@ -248,7 +253,7 @@ class StreamrServerSection(ServerSection):
     TYPE: ClassVar[str] = "streamrserver"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    listen: Endpoint = option(_UDP_LISTEN, "where the stream is sent to by the local producer")
+    listen: Endpoint = option(_UDP_LISTEN, "address that the local program sends the stream to")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
     )
@@ -267,6 +272,6 @@ class UdpServerSection(ServerSection):
     target: Endpoint = option(_UDP_TARGET, "the local service")
     unique_local: bool = option(
         Flag(),
-        "send to a service at 127.x.y.z from another 127.x.y.z for each client (Linux)",
+        "for a service at 127.x.y.z, send from a different 127.x.y.z for each client (Linux)",
         default=True,
     )

@@ -109,27 +109,32 @@ class ClientSection(TunnelSection):
 
     keys: str | None = option(
         Maybe(KEY_FILE),
-        "key file in data_dir, for an address of its own that stays; null: forgotten at the end",
+        "key file in data_dir, which gives the tunnel a permanent I2P address of its own; "
+        "null: a temporary address",
         default=None,
     )
     shared: bool = option(
         Flag(),
-        "use one I2P address together with other such tunnels of the same shape and streaming",
+        "share one I2P address with the other client tunnels that have the same inbound, "
+        "outbound and streaming options",
         default=True,
     )
     connect_timeout: float = option(
-        Duration(1, CONNECT_TIMEOUT_MAX_S), "time to reach an I2P destination", default=60.0
+        Duration(1, CONNECT_TIMEOUT_MAX_S),
+        "time limit for connecting to an I2P destination",
+        default=60.0,
     )
     delay_open: bool = option(
-        Flag(), "build router tunnels with the first connection only", default=False
+        Flag(), "build router tunnels only when the first connection is made", default=False
     )
     close_after: float = option(
         Duration(0, 7 * 86400),
-        "give up all router tunnels when idle for so long, until the next connection; 0: never",
+        "after this time without traffic, close all router tunnels until the next connection; "
+        "0: never",
         default=0.0,
     )
     new_keys: bool = option(
-        Flag(), "have a new I2P address each time after close_after", default=False
+        Flag(), "take a new I2P address each time after close_after", default=False
     )
 
 
@@ -137,26 +142,29 @@ class ClientSection(TunnelSection):
 class ListeningSection(ClientSection):
     """What tunnels with a local listener have."""
 
-    listen: Endpoint = option(_LISTEN, "where local programs connect to")
+    listen: Endpoint = option(_LISTEN, "address that local programs connect to")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True),
-        "networks that may connect; empty: any that can reach the listener",
+        "networks that may connect; empty: all that reach the listener",
         default=(),
     )
     tls: ListenTlsSection | None = option(
         Maybe(Section(ListenTlsSection)),
-        "speak TLS with local programs; {}: with a certificate made here; null: do not",
+        "speak TLS with local programs; {}: with a self-signed certificate made at the first "
+        "start; null: off",
         default=None,
     )
     max_connections_per_client: int = option(
         Number(1, 100_000), "connections at the same time from one address", default=256
     )
     idle_timeout: float = option(
-        Duration(0, 30 * 86400), "close connections without traffic after; 0: never", default=0.0
+        Duration(0, 30 * 86400),
+        "close connections after this time without traffic; 0: never",
+        default=0.0,
     )
     streaming: StreamingSection = option(
         Section(StreamingSection),
-        "connections on their way through I2P",
+        "tuning of connections through I2P",
         default=StreamingSection(),
     )
 
@@ -180,22 +188,23 @@ class ProxySection(ListeningSection):
 
     auth: tuple[AuthSection, ...] = option(
         ListOf(Section(AuthSection), count_max=256, allow_one=True),
-        "users who may use the proxy; empty: everybody who can connect",
+        "users of the proxy; empty: everyone who can connect",
         default=(),
     )
     isolate: str = option(
         IsolationKind,
-        "who appears under I2P addresses of their own: none: all under one; credential: each user "
-        "of the proxy; site: the visits to each site (a name with all below it)",
+        "what gets an I2P address of its own; none: nothing; credential: each user of the "
+        "proxy; site: each visited site (a name with all names below it)",
         default="none",
     )
     max_identities: int = option(
         Number(1, 256),
-        "I2P addresses at the same time with isolate; with all of them in use, more is refused",
+        "with isolate, I2P addresses at the same time; requests that need a further one are "
+        "refused",
         default=16,
     )
     spare_identities: int = option(
-        Number(0, 8), "I2P addresses kept ready for isolate, so that nobody waits", default=1
+        Number(0, 8), "with isolate, I2P addresses that are kept ready", default=1
     )
 
 
@@ -208,15 +217,18 @@ class HttpClientSection(ProxySection):
 
     outproxies: tuple[OutproxyUrl, ...] = option(
         _OUTPROXIES,
-        "proxies for addresses outside I2P, in I2P or not; empty: such addresses are refused",
+        "proxies for addresses outside I2P; the proxies can be in I2P or elsewhere; empty: "
+        "such addresses are refused",
         default=(),
     )
     https_outproxies: tuple[OutproxyUrl, ...] = option(
-        _OUTPROXIES, "proxies for CONNECT outside I2P; empty: outproxies", default=()
+        _OUTPROXIES,
+        "proxies for CONNECT requests (https) to addresses outside I2P; empty: those of outproxies",
+        default=(),
     )
     connect_ports: tuple[int, ...] = option(
         ListOf(Number(1, 65535), count_max=64),
-        "ports that CONNECT may reach; empty: all",
+        "ports that CONNECT requests may use; empty: all",
         default=(),
     )
     pass_headers: tuple[str, ...] = option(
@@ -226,55 +238,59 @@ class HttpClientSection(ProxySection):
     )
     auth_methods: tuple[str, ...] = option(
         ListOf(Choice("basic", "digest"), count_max=2, allow_one=True),
-        "how users may show their password; basic sends it as it is",
+        "authentication methods that are offered; basic sends the password unencrypted",
         default=("digest", "basic"),
     )
     address_helper: bool = option(
         Flag(),
-        "offer the addresses that links bring along; else they are only removed",
+        "offer to use the address in a link (i2paddresshelper); false: only remove it",
         default=True,
     )
     jump_servers: tuple[str, ...] = option(
         ListOf(JumpServerKind(), count_max=16),
-        "sites that are offered to ask when a name is unknown",
+        "sites that the page for an unknown name suggests",
         default=JUMP_SERVERS,
     )
     redirected: bool = option(
         Flag(),
-        "also take requests of programs that know of no proxy, and were redirected here (firewall, "
-        "hosts file); .i2p hosts only",
+        "also accept requests that a firewall or a hosts file redirects here, from programs "
+        "without proxy settings; .i2p hosts only",
         default=False,
     )
     max_upload: int | None = option(
-        Maybe(Size()), "length of a request's body; null: no limit", default=None
+        Maybe(Size()), "largest request body; null: no limit", default=None
     )
     min_rate: int | None = option(
         LEAST_RATE,
-        "break off browsers that send a body or take an answer more slowly; null: no limit",
+        "transfers between the browser and the proxy that are slower on average are aborted; "
+        "null: no limit",
         default=100,
     )
     keep_alive: bool = option(
-        Flag(), "use connections to a site for several requests", default=True
+        Flag(), "use a connection to a site for several requests", default=True
     )
     compression: bool = option(
-        Flag(), "let sites compress what they send (x-i2p-gzip)", default=True
+        Flag(), "let sites send compressed responses (x-i2p-gzip)", default=True
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectClientSection(ProxySection):
-    """A proxy that knows CONNECT only."""
+    """A proxy that supports CONNECT only, for https."""
 
     TYPE: ClassVar[str] = "connectclient"
     IS_AVAILABLE: ClassVar[bool] = True
 
     outproxies: tuple[OutproxyUrl, ...] = option(
         _OUTPROXIES,
-        "proxies for addresses outside I2P, in I2P or not; empty: such addresses are refused",
+        "proxies for addresses outside I2P; the proxies can be in I2P or elsewhere; empty: "
+        "such addresses are refused",
         default=(),
     )
     connect_ports: tuple[int, ...] = option(
-        ListOf(Number(1, 65535), count_max=64), "ports that may be reached; empty: all", default=()
+        ListOf(Number(1, 65535), count_max=64),
+        "ports that CONNECT requests may use; empty: all",
+        default=(),
     )
 
 
@@ -287,7 +303,8 @@ class SocksSection(ProxySection):
 
     outproxies: tuple[OutproxyUrl, ...] = option(
         _OUTPROXIES,
-        "proxies for addresses outside I2P, in I2P or not; empty: such addresses are refused",
+        "proxies for addresses outside I2P; the proxies can be in I2P or elsewhere; empty: "
+        "such addresses are refused",
         default=(),
     )
     port_outproxies: tuple[tuple[int, tuple[OutproxyUrl, ...]], ...] = option(
@@ -297,54 +314,57 @@ class SocksSection(ProxySection):
     )
     address_names: tuple[tuple[str, str], ...] = option(
         AddressMap(I2pHost()),
-        "names of hosts in I2P for programs that can only be given addresses: {10.1.2.3: mail.i2p}",
+        "names in I2P for IP addresses, for programs that do not accept names: {10.1.2.3: "
+        "mail.i2p}",
         default=(),
     )
     udp: bool = option(Flag(), "carry UDP packets too (UDP ASSOCIATE)", default=True)
     filter_http: bool = option(
         Flag(),
-        "remove from HTTP requests to .i2p hosts what identifies the browser, as httpclient does",
+        "filter HTTP requests to .i2p hosts as httpclient does",
         default=False,
     )
     min_rate: int | None = option(
         LEAST_RATE,
-        "with filter_http, break off browsers that send a body or take an answer more slowly; "
-        "null: no limit",
+        "with filter_http, transfers between the browser and the proxy that are slower on "
+        "average are aborted; null: no limit",
         default=100,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IrcIdentitySection:
-    """What IRC servers are told of the user besides the nick, which programs choose themselves."""
+    """What IRC servers are told about the user. The nick is the one of the IRC program."""
 
     username: str = option(
         Text("write up to 16 letters, digits and .-_", r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}"),
-        "user name for all servers; what programs send may be a login name, and stays here",
+        "user name that all servers get; that of the IRC program is not sent",
         default="user",
     )
     real_name: str = option(
         Text("write a name", length_max=100),
-        "real name for all servers; what programs send stays here",
+        "real name that all servers get; that of the IRC program is not sent",
         default="user",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocksIrcSection(ProxySection):
-    """A SOCKS proxy for IRC programs, which hides what identifies the user."""
+    """A SOCKS proxy for IRC programs. It hides what identifies the user."""
 
     TYPE: ClassVar[str] = "socksirctunnel"
     IS_AVAILABLE: ClassVar[bool] = True
 
     identity: IrcIdentitySection = option(
-        Section(IrcIdentitySection), "what IRC servers are told", default=IrcIdentitySection()
+        Section(IrcIdentitySection),
+        "what IRC servers are told about the user",
+        default=IrcIdentitySection(),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IrcClientSection(ListeningSection):
-    """A tunnel to an IRC server that hides what identifies the user."""
+    """A tunnel to an IRC server. It hides what identifies the user."""
 
     TYPE: ClassVar[str] = "ircclient"
     IS_AVAILABLE: ClassVar[bool] = True
@@ -354,11 +374,14 @@ class IrcClientSection(ListeningSection):
         "the IRC server; of several, the next is tried when one cannot be reached",
     )
     identity: IrcIdentitySection = option(
-        Section(IrcIdentitySection), "what IRC servers are told", default=IrcIdentitySection()
+        Section(IrcIdentitySection),
+        "what IRC servers are told about the user",
+        default=IrcIdentitySection(),
     )
     dcc: bool = option(
         Flag(),
-        "carry files and chats (DCC) through I2P, with an address others can find; else refused",
+        "carry DCC (files and direct chats) through I2P; this publishes an I2P address; false: "
+        "refuse DCC",
         default=False,
     )
 
@@ -371,7 +394,7 @@ class StreamrClientSection(ClientSection):
     IS_AVAILABLE: ClassVar[bool] = True
 
     destination: DestinationName = option(TargetDestinationKind(), "the streamr server")
-    target: Endpoint = option(_UDP_TARGET, "where the stream is sent to")
+    target: Endpoint = option(_UDP_TARGET, "address that the stream is sent to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,7 +404,7 @@ class UdpClientSection(ClientSection):
     TYPE: ClassVar[str] = "udpclient"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    listen: Endpoint = option(_UDP_LISTEN, "where local programs send to")
+    listen: Endpoint = option(_UDP_LISTEN, "address that local programs send to")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
     )

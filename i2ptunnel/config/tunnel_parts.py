@@ -47,62 +47,62 @@ class TunnelSection:
 
     enabled: bool = option(Flag(), "start this tunnel", default=True)
     inbound: ShapeSection = option(
-        Section(ShapeSection), "router tunnels towards us", default=ShapeSection()
+        Section(ShapeSection), "inbound router tunnels", default=ShapeSection()
     )
     outbound: ShapeSection = option(
-        Section(ShapeSection), "router tunnels away from us", default=ShapeSection()
+        Section(ShapeSection), "outbound router tunnels", default=ShapeSection()
     )
     max_connections: int = option(
-        Number(1, 100_000), "connections at the same time; more are turned away", default=512
+        Number(1, 100_000), "connections at the same time; more are refused", default=512
     )
     bandwidth: TunnelBandwidthSection = option(
         Section(TunnelBandwidthSection), "how fast it may be", default=TunnelBandwidthSection()
     )
     reduce_after: float = option(
         Duration(0, 7 * 86400),
-        "keep fewer router tunnels when idle for so long; 0: never",
+        "after this time without traffic, keep fewer router tunnels; 0: never",
         default=0.0,
     )
     reduce_to: int = option(
-        Number(1, 16), "router tunnels of each direction to keep then", default=1
+        Number(1, 16), "router tunnels of each direction that are kept then", default=1
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamingSection:
-    """How connections behave on their way through I2P. The defaults suit nearly everything."""
+    """Tuning of connections through I2P. The defaults suit nearly every use."""
 
     max_window: int = option(
         Number(4, 4096),
-        "packets of a connection that may be under way at the same time",
+        "packets of a connection that may be in flight",
         default=1024,
     )
     congestion: str = option(
         Choice("bbr", "cubic"),
-        "how the right number is found: bbr from delay and rate, for tunnels lose packets anyway; "
-        "cubic from losses",
+        "congestion control; bbr follows delay and rate, which suits tunnels that lose "
+        "packets; cubic follows losses",
         default="bbr",
     )
     ack_delay: float = option(
         Duration(0.01, 0.5),
-        "longest time an acknowledgement waits for data to go along with, or for further packets",
+        "longest delay of an acknowledgement",
         default=0.1,
     )
     max_resends: int = option(
         Number(1, 64),
-        "timeouts in a row without any answer, each with a packet sent again; then the connection "
-        "is given up",
+        "retransmission timeouts in a row without any answer, after which the connection is "
+        "given up",
         default=12,
     )
     inactivity_timeout: float = option(
         Duration(0, 86400),
-        "time without a packet in either direction, until inactivity_action; 0: never",
+        "time without a packet in either direction before inactivity_action; 0: never",
         default=90.0,
     )
     inactivity_action: str = option(
         Choice("send", "disconnect"),
-        "send: ask whether the other side is still there, and give the connection up if it does "
-        "not answer; disconnect: end it",
+        "send: probe the other side, and give the connection up if it does not answer; "
+        "disconnect: close the connection",
         default="send",
     )
 
@@ -125,7 +125,7 @@ class TargetTlsSection:
 
     ca: Path | None = option(
         Maybe(FilePath()),
-        "PEM file with the certificate or who vouches for it; null: whom the system trusts",
+        "PEM file with the certificate, or its issuer's; null: the system's issuers",
         default=None,
     )
     server_name: str | None = option(
@@ -156,7 +156,7 @@ class AccessSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitSection:
-    """New connections in a time; more are turned away. 0: no limit."""
+    """How many new connections may be made in a period; more are refused. 0: no limit."""
 
     client_minute: int = option(Number(0, _RATE_MAX), "from one destination a minute", default=0)
     client_hour: int = option(Number(0, _RATE_MAX), "from one destination an hour", default=0)
@@ -174,10 +174,12 @@ class PostLimitSection:
     total: int = option(Number(0, _RATE_MAX), "from all in a period", default=0)
     period: float = option(Duration(1, 86400), "the period", default=300.0)
     client_ban: float = option(
-        Duration(1, 86400), "how long one that sent more is refused", default=1200.0
+        Duration(1, 86400), "how long a visitor who sent more is refused", default=1200.0
     )
     total_ban: float = option(
-        Duration(1, 86400), "how long all are refused when all together sent more", default=600.0
+        Duration(1, 86400),
+        "how long everyone is refused after all together sent more",
+        default=600.0,
     )
 
 
@@ -185,7 +187,7 @@ class PostLimitSection:
 class LeaseSetClientSection:
     """A client that may read the encrypted lease set: one of the two keys."""
 
-    name: str = option(Text("write a name", r"[^\s]{1,64}"), "for you to tell them apart")
+    name: str = option(Text("write a name", r"[^\s]{1,64}"), "a name for your own use")
     public_key: bytes | None = option(
         Maybe(KeyKind()), "the client's public key (DH)", default=None
     )
@@ -202,10 +204,13 @@ class EncryptedSection:
     """Publish the lease set encrypted: only who has the long b32 address finds the destination."""
 
     enabled: bool = option(Flag(), "encrypt the lease set", default=False)
-    secret: str = option(SECRET_WORD, "a word that clients must know too", default="")
+    secret: str = option(
+        SECRET_WORD, "a secret word that clients need besides the address", default=""
+    )
     clients: tuple[LeaseSetClientSection, ...] = option(
         ListOf(Section(LeaseSetClientSection), count_max=64, allow_one=True),
-        "clients that may read it, all with the same kind of key; empty: all with the address",
+        "clients that may connect, all with the same kind of key; empty: everyone who has the "
+        "address",
         default=(),
     )
 
@@ -218,9 +223,9 @@ class HealthCheckSection:
     """How services of which there are several are tried out."""
 
     interval: float = option(Duration(1, 3600), "time between two checks", default=10.0)
-    timeout: float = option(Duration(0.1, 60), "time for an answer", default=3.0)
+    timeout: float = option(Duration(0.1, 60), "time limit for an answer", default=3.0)
     path: str | None = option(
         Maybe(Text("write a path like /health", r"/[!-~]{0,255}")),
-        "asked with HTTP, 2xx or 3xx is healthy; null: a connection is enough",
+        "path that is requested; a status of 2xx or 3xx is healthy; null: a connection is enough",
         default=None,
     )

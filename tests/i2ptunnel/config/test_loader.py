@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -199,6 +200,16 @@ def test_schema_names_every_type_and_option() -> None:
     assert all(v["additionalProperties"] is False for v in variants)
     assert "destination" in variants[0]["required"]
     assert len(TUNNEL_MODELS) == 14
+
+
+def test_option_reference_has_every_option_once_and_no_dead_links() -> None:
+    text = option_reference()
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 _-]", "", one.lower()).replace(" ", "-") for one in headings}
+    assert set(re.findall(r"\]\(#([^)]*)\)", text)) <= anchors
+    assert text.count("`max_window`") == text.count("`isolate`") == 1
+    rows = sum(line.startswith("| `") for line in text.splitlines())
+    assert rows < 235
 
 
 def test_option_reference_is_up_to_date() -> None:
