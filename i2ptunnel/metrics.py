@@ -34,41 +34,52 @@ _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ROUTER = (
     ("uptime_seconds", "uptime_s", "gauge", "Time since the router started"),
     ("known_routers", "routers", "gauge", "Routers in the network database"),
-    ("known_floodfills", "floodfills", "gauge", "Floodfills among them"),
+    ("known_floodfills", "floodfills", "gauge", "Floodfill routers in the network database"),
     ("links", "links", "gauge", "Connections with other routers"),
     ("links_inbound", "links_inbound", "gauge", "Connections that others made"),
     ("links_outbound", "links_outbound", "gauge", "Connections that this router made"),
     ("links_evicted_total", "links_evicted", "counter", "Connections closed to make room"),
-    ("transit_tunnels", "transit_tunnels", "gauge", "Tunnels of others through this router"),
-    ("transit_accepted_total", "transit_accepted", "counter", "Such tunnels since the start"),
-    ("tunnel_builds_total", "builds_started", "counter", "Tunnels that were tried to build"),
-    ("tunnel_builds_succeeded_total", "builds_succeeded", "counter", "Those that came about"),
-    ("received_bytes_total", "bytes_received", "counter", "Bytes from other routers"),
-    ("sent_bytes_total", "bytes_sent", "counter", "Bytes to other routers"),
+    ("transit_tunnels", "transit_tunnels", "gauge", "Transit tunnels of other routers"),
+    ("transit_accepted_total", "transit_accepted", "counter", "Transit tunnels accepted"),
+    ("tunnel_builds_total", "builds_started", "counter", "Tunnel builds started"),
+    (
+        "tunnel_builds_succeeded_total",
+        "builds_succeeded",
+        "counter",
+        "Tunnel builds that succeeded",
+    ),
+    ("received_bytes_total", "bytes_received", "counter", "Bytes received from other routers"),
+    ("sent_bytes_total", "bytes_sent", "counter", "Bytes sent to other routers"),
     ("descriptors", "descriptors", "gauge", "File descriptors in use"),
     ("descriptors_limit", "descriptors_limit", "gauge", "File descriptors this process may use"),
-    ("clock_skew_seconds", "clock_skew_s", "gauge", "Clocks of other routers minus ours"),
+    ("clock_skew_seconds", "clock_skew_s", "gauge", "Clocks of other routers minus this one"),
 )
 _TUNNEL = (
-    ("ready", "ready", "gauge", "1: it can carry traffic"),
-    ("since_seconds", "since_s", "gauge", "Time since its state changed"),
+    ("ready", "ready", "gauge", "1: the tunnel can carry traffic"),
+    ("since_seconds", "since_s", "gauge", "Time since the tunnel's state changed"),
     ("retries", "retries", "gauge", "Failed starts in a row"),
     ("connections_total", "connections", "counter", "Connections since the start"),
-    ("connections_open", "connections_open", "gauge", "Connections now"),
-    ("connections_refused_total", "connections_refused", "counter", "Turned away"),
-    ("connections_failed_total", "connections_failed", "counter", "Not come about"),
+    ("connections_open", "connections_open", "gauge", "Open connections"),
+    ("connections_refused_total", "connections_refused", "counter", "Refused connections"),
+    ("connections_failed_total", "connections_failed", "counter", "Failed connections"),
     ("to_i2p_bytes_total", "bytes_to_i2p", "counter", "Bytes sent into I2P"),
-    ("from_i2p_bytes_total", "bytes_from_i2p", "counter", "Bytes from I2P"),
-    ("keys_expire_seconds", "keys_expire", "gauge", "When its transient key ends, Unix time"),
+    ("from_i2p_bytes_total", "bytes_from_i2p", "counter", "Bytes received from I2P"),
+    ("keys_expire_seconds", "keys_expire", "gauge", "End of the tunnel's transient key, Unix time"),
 )
 
 
 def render(status: Mapping[str, Any]) -> str:
     """The figures in what ``status --json`` shows, as a page."""
     lines: list[str] = []
-    _figure(lines, "i2ptunnel_ready", "gauge", "1: traffic can flow now", [("", status["ready"])])
+    _figure(
+        lines,
+        "i2ptunnel_ready",
+        "gauge",
+        "1: all tunnels can carry traffic",
+        [("", status["ready"])],
+    )
     states = ((f'{{state="{state}"}}', state == status["state"]) for state in State)
-    _figure(lines, "i2ptunnel_state", "gauge", "1: the state it is in", states)
+    _figure(lines, "i2ptunnel_state", "gauge", "1 for the current state, 0 for the others", states)
     router = status["router"]
     for name, key, kind, text in _ROUTER:
         _figure(lines, f"i2ptunnel_router_{name}", kind, text, [("", router.get(key))])

@@ -60,7 +60,8 @@ async def _serve(root: Path, once: bool) -> None:
         await _show(demo)
         if once:
             return
-        print(f"\nSet {demo.proxy} as HTTP proxy in a browser and open\n  {demo.url}\nor run")
+        print(f"\nSet {demo.proxy} as HTTP proxy in a browser profile and open")
+        print(f"  {demo.url}\n  http://proxy.i2p/ (whether the proxy works)\nor run")
         print(f"  curl -x http://{demo.proxy} {demo.url}\nCtrl-C ends it.", flush=True)
         await asyncio.Event().wait()  # until cancelled
 

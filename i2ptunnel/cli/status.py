@@ -14,6 +14,7 @@ from i2ptunnel.cli.sources import add_source_options, load_sources
 from i2ptunnel.cli.status_names import names_lines
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import ask
+from i2ptunnel.printable import counted
 
 _WATCH_S = 2.0
 
@@ -57,16 +58,17 @@ def _count(number: float) -> str:
 
 def _as_text(status: dict[str, Any]) -> str:
     router = status["router"]
-    success = "-"
+    builds = "no builds yet"
     if router["builds_started"]:
-        success = f"{100 * router['builds_succeeded'] // router['builds_started']} %"
+        share = 100 * router["builds_succeeded"] // router["builds_started"]
+        builds = f"{share} % of {counted(router['builds_started'], 'build')} succeeded"
     lines = [
         f"{status['state']}, up {show_duration(max(1, status['uptime_s']))}, "
         f"process {status['pid']}",
         *(text for text in (status["reason"], status["remedy"]) if text),
         f"router   {router['routers']} known, {router['floodfills']} floodfill, "
         f"{router['links']} connected",
-        f"tunnels  {success} of the builds succeeded, {router['transit_tunnels']} for others",
+        f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
         f"traffic  {_count(router['bytes_received'])} in, {_count(router['bytes_sent'])} out",
         *names_lines(status["naming"]),
     ]

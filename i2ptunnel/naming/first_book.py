@@ -17,8 +17,10 @@ from i2ptunnel.naming.books import AddressBooks
 from i2ptunnel.naming.hosts_line import HostsLine, parse_line
 from i2ptunnel.naming.store import Book, SubscriptionRow
 
-#: the source of its entries, and its row among the subscriptions, which no command shows
+#: the source of its entries, for people
 SOURCE = "first book"
+#: its row among the subscriptions, which no command shows and no user can subscribe to
+_ROW_URL = "http://first-book.invalid/"
 _FILE = "first_book.txt"
 
 
@@ -34,13 +36,13 @@ def load_first_book(books: AddressBooks, now: float, data: bytes | None = None) 
     """
     data = shipped() if data is None else data
     version = hashlib.sha256(data).hexdigest()
-    row = books.store.subscriptions().get(SOURCE)
+    row = books.store.subscriptions().get(_ROW_URL)
     if row is not None and row.etag == version:
         return 0
     if row is not None:
         _update(books, data)
     result = books.merge(data, SOURCE)
-    books.save_subscription(SubscriptionRow(SOURCE, etag=version, fetched_at=now, tried_at=now))
+    books.save_subscription(SubscriptionRow(_ROW_URL, etag=version, fetched_at=now, tried_at=now))
     return result.added
 
 

@@ -229,7 +229,7 @@ def test_the_example_of_the_readme_is_valid() -> None:
 def test_the_examples_for_servers_are_valid() -> None:
     text = (Path(__file__).parents[3] / "docs" / "SERVERS.md").read_text()
     examples = [part.split("```")[0] for part in text.split("```yaml\n")[1:]]
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         loaded = load_text(example.replace("LONG", "b" * 56))
         assert len(loaded.configuration.tunnels) == 1
