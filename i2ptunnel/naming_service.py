@@ -131,12 +131,12 @@ class NamingService:
             return {"error": str(fault)}
 
     def why_unknown(self, name: str) -> str:
-        """What to tell somebody who asked for a name that no book has."""
+        """What to tell somebody who asked for a name that no book has; to follow a semicolon."""
         meant = suggestion(name)
         if meant is not None:
             return f"did you mean {meant}?"
         try:
-            return str(self._feeds.state())
+            return self._feeds.state().clause
         except FileFault as fault:
             return str(fault)
 

@@ -112,7 +112,10 @@ def _rows(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], bool]:
 
 
 def why_unknown(arguments: argparse.Namespace) -> str:
-    """What to tell somebody whose name no book has: a likely slip, or what the feeds do."""
+    """What to tell somebody whose name no book has: a likely slip, or what the feeds do.
+
+    It follows a semicolon.
+    """
     from i2ptunnel.naming.feed_state import FeedState
 
     meant = suggestion(arguments.name)
@@ -121,7 +124,7 @@ def why_unknown(arguments: argparse.Namespace) -> str:
     rows, is_running = _rows(arguments)
     if not is_running:
         return "i2ptunnel is not running here, so subscriptions bring no new names"
-    return str(FeedState.of(rows))
+    return FeedState.of(rows).clause
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -55,6 +55,12 @@ class FeedState:
         values = {"ago": show_span(self.fetched_ago_s), **following}
         return Sentence(LAST_FAILED if self.has_failed else FETCHED, values)
 
+    @property
+    def clause(self) -> str:
+        """The sentence in English without its end, in the middle of a message."""
+        text = str(self)
+        return text[0].lower() + text[1:].removesuffix(".")
+
     def __str__(self) -> str:
         """The sentence in English."""
         return str(self.sentence)
