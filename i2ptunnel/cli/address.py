@@ -148,6 +148,9 @@ def _in_hosts_file(
     if destination_hash is None:
         found = hosts.find(name)
         pairs = [] if found is None else [(name, found)]
+        if found is None and hosts.faults:
+            left = f"{counted(hosts.faults, 'line')} left out"
+            complain(f"{hosts.path}: {left}; {hosts.first_faults[0]}")
     else:
         known = hosts.names_of(destination_hash)
         pairs = [(one, Address(destination_hash)) for one in known]

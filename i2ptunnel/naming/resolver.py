@@ -43,7 +43,7 @@ class FileResolver:
     """Self-contained addresses and ``hosts.txt``, which is read again when it changes."""
 
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._path = path
+        self.path = path
         self._monotonic = monotonic
         self._hosts: dict[str, Address] = {}
         self._version: tuple[int, int, int] | None = None
@@ -98,13 +98,13 @@ class FileResolver:
             return
         self._checked_at = now
         try:
-            stat = self._path.stat()
+            stat = self.path.stat()
             version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if version == self._version:
                 return
             if stat.st_size > FILE_BYTES_MAX:
                 raise OSError("too large")
-            parsed = hosts_file.parse(decode_text(self._path.read_bytes(), "replace"))
+            parsed = hosts_file.parse(decode_text(self.path.read_bytes(), "replace"))
         except FileNotFoundError:
             self._hosts, self._version, self.fault = {}, None, ""
             self.faults, self.first_faults = 0, ()
@@ -113,7 +113,7 @@ class FileResolver:
             # An unreadable file does not take away what is known.
             fault = (getattr(error, "strerror", None) or str(error)).lower()
             if fault != self.fault:
-                _log.warning("%s cannot be read: %s", self._path.name, fault)
+                _log.warning("%s cannot be read: %s", self.path.name, fault)
             self.fault = fault
             return
         self._hosts, self._version, self.fault = parsed.hosts, version, ""
@@ -121,7 +121,7 @@ class FileResolver:
         if self.faults:
             text = "%s: %s left out, the first is %s"
             what = "1 line is" if self.faults == 1 else f"{self.faults} lines are"
-            _log.warning(text, self._path.name, what, self.first_faults[0])
+            _log.warning(text, self.path.name, what, self.first_faults[0])
 
 
 class BookResolver:

@@ -75,7 +75,8 @@ def parse_user_line(raw: str, *, has_properties: bool = True) -> UserLine | None
         return _with_address(name, value)
     if not name.isascii():
         read_destination(value)  # converting a name is slow, so what is junk anyway ends here
-        text = check_name(name) + "=" + text.partition("=")[2]
+    if separator and "sig=" not in text:  # what is signed stands as it was signed
+        text = f"{normalise(name)}={text.partition('=')[2]}"
     line = parse_line(text)
     if line is None or line.action in REMOVING:
         return None

@@ -5,6 +5,8 @@ The host is the one the client asked SOCKS for, whatever its requests say.
 
 from __future__ import annotations
 
+import re
+
 from i2ptunnel.config.tunnel_models import SocksSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.protocols import error_pages as pages
@@ -73,7 +75,10 @@ class FilteredConnection:
         except HttpFault as fault:
             is_theirs = fault.status == 502
             page = pages.BROKEN_RESPONSE if is_theirs else bad_request(fault.status, str(fault))
-        await front.channel.write(render(page, method=head.method))
+        # The page appears below the site's own name, where a path is enough to come back.
+        is_repeatable = head.method in ("GET", "HEAD") and re.match("/(?!/)", head.target)
+        retry_url = head.target if is_repeatable else ""
+        await front.channel.write(render(page, method=head.method, retry_url=retry_url))
         return False
 
     def _filter(self, head: RequestHead) -> RequestHead:

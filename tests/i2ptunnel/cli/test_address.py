@@ -65,6 +65,9 @@ def test_hosts_txt_in_the_data_directory(shell: Shell) -> None:
     (shell.directory / "data" / "hosts.txt").write_text(f"f.i2p={A.destination.b64}\n")
     assert "hosts.txt" in shell("lookup", "f.i2p")
     assert "f.i2p" in shell("lookup", A.destination.b32)
+    (shell.directory / "data" / "hosts.txt").write_text(f"\ufefff={A.destination.b64}\n")
+    told = shell("lookup", "other.i2p", status=1)
+    assert "hosts.txt: 1 line left out; line 1: " in told and "did you mean f.i2p?" in told
 
 
 def test_import_and_export(shell: Shell) -> None:

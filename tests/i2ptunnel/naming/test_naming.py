@@ -110,6 +110,7 @@ BLINDED = BlindedAddress.of(TWO).host
         (f"one.i2p, {ONE.b32}", "one.i2p", ONE.b32),
         (f"one.i2p,{BLINDED.removesuffix('.b32.i2p')}", "one.i2p", BLINDED),
         (f"one.i2p,{ONE.b64}", "one.i2p", ONE.b32),
+        (f"One.i2p.alt={ONE.b64}#!notes=x", "one.i2p", ONE.b32),
         (f"bücher.i2p={ONE.b64}", "xn--bcher-kva.i2p", ONE.b32),
         (f"BÜCHER.i2p,{LABEL}", "xn--bcher-kva.i2p", ONE.b32),
     ],
