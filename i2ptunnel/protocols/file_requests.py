@@ -23,6 +23,18 @@ WELL_KNOWN = ".well-known"
 _RANGES_CHARACTERS_MAX = 1024
 _RANGE = re.compile(r"([0-9]{0,40})-([0-9]{0,40})")
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+# What browsers show or load into a page, not what they save.
+_USED_IN_PAGES = (
+    "text/",
+    "application/atom+xml",
+    "application/javascript",
+    "application/json",
+    "application/manifest+json",
+    "application/rss+xml",
+    "application/wasm",
+    "application/xml",
+    "image/svg+xml",
+)
 _TEXT_TYPES = ("text/", "application/javascript", "application/json", "image/svg+xml")
 # Content codings that HTTP has registered; other compressions are file types of their own.
 _CODINGS = {"gzip": "gzip", "br": "br", "compress": "compress"}
@@ -119,14 +131,15 @@ _TYPES = _type_table()
 def content_type_of(name: str) -> tuple[str, str | None]:
     """(``Content-Type``, ``Content-Encoding`` or None) for a file name.
 
-    ``app.js.gz`` is a script in the coding gzip; ``Packages.gz``, of which nothing else is known,
-    is a gzip file.
+    ``app.js.gz`` is a script in the coding gzip. ``a.tar.gz`` and ``Packages.gz`` are gzip files:
+    Chromium unpacks whatever has a coding before it saves it, and a release that was signed would
+    not be the same any more.
     """
     content_type, packing = _TYPES.guess_type(f"/{name}")
     coding = None
     if packing is not None:
         coding = _CODINGS.get(packing)
-        if content_type is None or coding is None:
+        if content_type is None or coding is None or not content_type.startswith(_USED_IN_PAGES):
             coding, content_type = None, _PACKED_TYPES.get(packing)
     content_type = content_type or "application/octet-stream"
     if content_type.startswith(_TEXT_TYPES):

@@ -163,6 +163,7 @@ def setup_page(proxy: str, language: str, *, is_direct: bool = False) -> bytes:
         f"<p>{say(_ADVICE)}</p>"
         f"<h2>Firefox</h2><p>{say('Settings → Network Settings → Manual proxy configuration:')} "
         f"<code>{address}</code> {say('as HTTP proxy, also for HTTPS.')} "
+        f"{say('Leave the list of exceptions empty.')} "
         f'{say("Or install this file:")} <a href="/policies.json">policies.json</a></p>'
         f"<h2>Chromium</h2><p><code>{options}</code></p>"
         f"<h2>{say('Automatic configuration (PAC)')}</h2><p>"

@@ -350,4 +350,5 @@ TEXTS: dict[str, str] = {
         "Der Link sagt, welche Adresse zu diesem Namen gehört, aber niemand hat das geprüft. Wer "
         "einen Link schreibt, kann jede Adresse hineinschreiben. Die Adresse des Links ist:"
     ),
+    "Leave the list of exceptions empty.": "Lassen Sie die Liste der Ausnahmen leer.",
 }

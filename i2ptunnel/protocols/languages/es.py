@@ -333,4 +333,5 @@ TEXTS: dict[str, str] = {
         "El enlace dice qué dirección corresponde a este nombre, pero nadie lo ha comprobado. "
         "Quien escribe un enlace puede poner cualquier dirección. La dirección del enlace es:"
     ),
+    "Leave the list of exceptions empty.": "Deje vacía la lista de excepciones.",
 }

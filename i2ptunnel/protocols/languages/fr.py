@@ -338,4 +338,5 @@ TEXTS: dict[str, str] = {
         "Le lien dit quelle adresse correspond à ce nom, mais personne ne l’a vérifié. Qui écrit "
         "un lien peut y mettre n’importe quelle adresse. L’adresse du lien est :"
     ),
+    "Leave the list of exceptions empty.": "Laissez la liste des exceptions vide.",
 }

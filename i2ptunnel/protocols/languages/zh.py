@@ -208,4 +208,5 @@ TEXTS: dict[str, str] = {
         "The link says which address belongs to this name, but nobody has checked that. Whoever "
         "writes a link can put any address there. The link's address is:"
     ): "链接给出了此名称的地址，但无人核实。写链接的人可以填写任何地址。链接中的地址是：",
+    "Leave the list of exceptions empty.": "请将例外列表留空。",
 }
