@@ -26,6 +26,17 @@ def test_a_module_says_what_it_is_and_fits_in_a_head() -> None:
     assert [path for path, text in texts.items() if text.count("\n") > LINES_MAX] == []
 
 
+def test_documents_have_no_dead_links() -> None:
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), (page.name, link)
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M) if anchor else []
+            anchors = {re.sub(r"[^a-z0-9 _-]", "", h.lower()).replace(" ", "-") for h in headings}
+            assert not anchor or anchor in anchors, (page.name, link)
+
+
 def test_architecture_names_every_room() -> None:
     text = (ROOT / "docs/ARCHITECTURE.md").read_text()
     words = set(re.findall(r"\w+", text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -22,6 +23,7 @@ _URL_PORTS = {"http": "80", "https": "443", "ircs": "6697", "irc": "6667", "ssh"
 _HOST = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
 )
+_NAME_LENGTH_MAX = 255
 _I2P_NAME = re.compile(r"(?=.{5,255}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+i2p")
 _BASE64_DESTINATION = re.compile(r"[A-Za-z0-9~-]{516,1100}={0,2}")
 
@@ -258,8 +260,11 @@ class ProxyUrlKind(UrlKind):
 
 
 def _i2p_name(text: str) -> str:
-    """Lower case, without ``.alt`` after ``.i2p`` (RFC 9476)."""
+    """Lower case, ASCII (``xn--``), without ``.alt`` after ``.i2p`` (RFC 9476)."""
     name = text.lower()
+    if not name.isascii() and len(name) <= _NAME_LENGTH_MAX:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("idna").decode("ascii").lower()
     return name.removesuffix(".alt") if name.endswith(".i2p.alt") else name
 
 

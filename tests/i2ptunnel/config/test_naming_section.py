@@ -62,3 +62,14 @@ def test_alt_names_are_read_everywhere() -> None:
     client, server = loaded.tunnels["a"], loaded.tunnels["b"]
     assert str(client.destination[0]) == "site.i2p:22"  # type: ignore[attr-defined]
     assert server.hostname == "my.i2p"  # type: ignore[attr-defined]
+
+
+def test_names_in_other_scripts() -> None:
+    loaded = load_text(
+        "tunnels:\n"
+        "  a: {type: client, listen: '127.0.0.1:1', destination: 'BÜCHER.i2p:22'}\n"
+        "  b: {type: httpserver, target: '127.0.0.1:80', hostname: bücher.i2p}\n"
+    ).configuration
+    client, server = loaded.tunnels["a"], loaded.tunnels["b"]
+    assert str(client.destination[0]) == "xn--bcher-kva.i2p:22"  # type: ignore[attr-defined]
+    assert server.hostname == "xn--bcher-kva.i2p"  # type: ignore[attr-defined]
