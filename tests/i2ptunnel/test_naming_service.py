@@ -112,7 +112,7 @@ def test_control_commands(tmp_path: Path) -> None:
 def test_the_first_book_is_for_the_public_network(tmp_path: Path) -> None:
     for number, (text, is_loaded) in enumerate(
         (
-            ("", True),
+            ("router: {}\n", True),
             ("router: {network_id: 2}\n", True),
             ("router: {network_id: 99}\n", False),
             ("naming: {first_book: false}\n", False),

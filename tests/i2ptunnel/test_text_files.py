@@ -63,4 +63,4 @@ def test_access_filters_and_their_lists(tmp_path: Path) -> None:
 
 
 def test_configurations() -> None:
-    assert load_text("\ufefftunnels: {}\n").configuration.tunnels == {}
+    assert load_text("\ufeffrouter: {}\n").configuration.tunnels == {}
