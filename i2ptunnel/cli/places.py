@@ -68,12 +68,12 @@ def data_dir_of(arguments: argparse.Namespace, *, writes: bool = False) -> Path:
         one for one in services if any(_is_same(a, b) for a in one.files for b in loaded.files)
     ]
     if named:
-        return _tell(next((one for one in named if one.is_running), named[0]))
+        return _use(arguments, next((one for one in named if one.is_running), named[0]))
     running = [one for one in services if one.is_running]
     if not running or is_running(own):
         return own
     if len(running) == 1 and not loaded.files and not (writes and own.exists()):
-        return _tell(running[0])
+        return _use(arguments, running[0])
     if writes or len(running) > 1:
         which = " or ".join(f"--data-dir {path}" for path in (running[0].data_dir, own))
         raise CommandFault(
@@ -87,12 +87,13 @@ def _runs_with(service: Service, files: tuple[Path, ...]) -> bool:
     return any(_is_same(one, other) for one in service.files for other in files)
 
 
-def _tell(service: Service) -> Path:
-    """Use a service's directory, if this user may."""
+def _use(arguments: argparse.Namespace, service: Service) -> Path:
+    """Use a service's directory, if this user may; asked again, nothing is said again."""
     path = service.data_dir
     if path.exists() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise CommandFault(f"{path} is the service's and belongs to another user; use sudo")
     complain(f"(data directory: {path})")
+    arguments.data_dir = path
     return path
 
 
