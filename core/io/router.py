@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from core.io.files import (
     read_limited,
     write_atomic,
 )
+from core.io.garbage import GarbageCollection
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.listeners import ListenerStore
 from core.io.proxy import Proxy
@@ -59,7 +59,6 @@ _KEY_FILE_BYTES = (400, 2000)
 _INFO_BYTES_MAX = 65536
 _PORT_FIRST, _PORT_COUNT = 9000, 22000
 _PORT_SPACE, _PORT_NAME = "router", b"port"
-_GC_THRESHOLD = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,7 @@ class Router:
         self.descriptors = DescriptorBudget.of_process()
         self._listener_store = listeners
         self._lock = DataDirectoryLock(config.data_dir)
+        self._garbage = GarbageCollection()
         self._sessions: dict[ClientEngine, ClientSession] = {}
         self._saver: asyncio.TimerHandle | None = None
         self._written_info: bytes = b""
@@ -160,9 +160,7 @@ class Router:
         self._engine.start(self.now())
         self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)
         self._tcp.schedule()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_GC_THRESHOLD, 20, 20)
+        self._garbage.start()
 
     async def stop(self) -> None:
         """Close sessions, tell peers, flush the database. Safe to call twice."""
@@ -171,6 +169,7 @@ class Router:
         for session in list(self._sessions.values()):
             await session.close()
         self._is_running = False
+        self._garbage.stop()
         self._engine.stop_transit()
         if self._saver is not None:
             self._saver.cancel()

@@ -70,6 +70,8 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 class _HeadGate:
     """Splits a request's head into lines, within limits, as the bytes arrive."""
 
+    __slots__ = ("_blank_lines", "_buffer", "_limits", "_lines", "_searched", "_used")
+
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._buffer = bytearray()
@@ -217,6 +219,8 @@ def _known_length(headers: Headers) -> LengthBody | None:
 class _MessageReader:
     """What requests and responses have in common."""
 
+    __slots__ = ("_body", "_gate", "_is_eof", "is_doubtful")
+
     def __init__(self, gate: _HeadGate | ResponseGate) -> None:
         self._gate = gate
         self._body: BodyReader | None = None
@@ -264,6 +268,8 @@ class _MessageReader:
 
 class RequestReader(_MessageReader):
     """Reads the requests of one connection, one after the other."""
+
+    __slots__ = ("_body_bytes", "_body_bytes_max")
 
     def __init__(
         self, limits: Limits = REQUEST_LIMITS, *, body_bytes_max: int | None = None

@@ -7,7 +7,8 @@ Only what the other side makes us wait for counts: neither what a bandwidth limi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from i2ptunnel.protocols.patience import Patience
 from i2ptunnel.relay.channel import READ_BYTES, Channel, WrappedChannel
@@ -52,10 +53,13 @@ class LeastRateChannel(WrappedChannel):
         """From now on as slow as it likes: what speaks is no longer HTTP."""
         self._uploading = self._taking = None
 
-    async def read(self, limit: int = READ_BYTES) -> bytes:
-        patience = self._uploading
-        if patience is None or not self.is_body_due:
-            return await self._inner.read(limit)
+    def read(self, limit: int = READ_BYTES) -> Coroutine[Any, Any, bytes]:
+        # No coroutine of its own around the inner one: thousands of connections wait in here.
+        if self._uploading is None or not self.is_body_due:
+            return self._inner.read(limit)
+        return self._read_in_time(limit, self._uploading)
+
+    async def _read_in_time(self, limit: int, patience: Patience) -> bytes:
         now = asyncio.get_running_loop().time
         began = now()
         try:

@@ -198,6 +198,13 @@ class Listener:
 
     async def serve(self) -> None:
         """Accept until cancelled; then all connections are cancelled too."""
+        try:
+            await self._accept()
+        finally:
+            for accepted in list(self._open):  # a task that is cancelled at once never begins
+                self._forget(accepted)
+
+    async def _accept(self) -> None:
         assert self._socket is not None
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
@@ -234,8 +241,6 @@ class Listener:
         self._open[accepted] = None
         self._by_client[client] += 1
         accepted.task = group.create_task(self._run(accepted))
-        # Not at the end of the task: one that is cancelled at once never begins.
-        accepted.task.add_done_callback(lambda _: self._forget(accepted))
 
     async def _survive_exhaustion(self) -> None:
         assert self._socket is not None
@@ -327,6 +332,8 @@ class Listener:
         except BaseException:
             channel.reset()
             raise
+        finally:
+            self._forget(accepted)
 
 
 def _is_alive(path: str) -> bool:

@@ -13,13 +13,13 @@ import os
 import select
 import socket
 import struct
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay.channel import READ_BYTES
+from i2ptunnel.relay.flag import Flag
 
 _RECEIVED_BYTES_MAX = 262_144
 #: received pieces below this are put together
@@ -47,7 +47,7 @@ class LocalChannel(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._received: deque[bytes | bytearray] = deque()
+        self._received: list[bytes | bytearray] = []
         self._received_bytes = 0
         self._written_bytes = 0
         self._is_paused = False
@@ -63,8 +63,8 @@ class LocalChannel(asyncio.Protocol):
         self.may_yield = False
         self._data_waiter: asyncio.Future[None] | None = None
         self._room_waiter: asyncio.Future[None] | None = None
-        self._ended = asyncio.Event()
-        self._lost = asyncio.Event()
+        self._ended = Flag()
+        self._lost = Flag()
 
     @classmethod
     async def of_socket(cls, sock: socket.socket) -> LocalChannel:
@@ -244,9 +244,9 @@ class LocalChannel(asyncio.Protocol):
                 return b""
             self._data_waiter = asyncio.get_running_loop().create_future()
             await self._data_waiter
-        data = self._received.popleft()
+        data = self._received.pop(0)  # few: small ones are put together
         if len(data) > limit:
-            self._received.appendleft(data[limit:])
+            self._received.insert(0, data[limit:])
             data = data[:limit]
         self._received_bytes -= len(data)
         if isinstance(data, bytearray):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from core.api import ensure_certificate
@@ -158,9 +159,9 @@ class ClientTunnel(Tunnel[ListeningT]):
         self.traffic.sent += len(initial)
         return self.counted(stream)
 
-    async def _on_accepted(self, accepted: Accepted) -> None:
+    def _on_accepted(self, accepted: Accepted) -> Awaitable[None]:
         self.counts["connections"] += 1
-        await self.serve(accepted)
+        return self.serve(accepted)
 
     def _on_serving_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
