@@ -93,7 +93,7 @@ test: check unit-native interop interop-native
 	$(took)
 
 slow: peers
-	$(BIN)/pytest -m slow --timeout 1500 tests/interop
+	$(BIN)/pytest -m slow --timeout 1500 tests/interop tests/io
 
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.
 fuzz: $(READY)

@@ -49,6 +49,12 @@ class HookedSelector(selectors.DefaultSelector):
         self.meter.begin()
         return events
 
+    def postpone(self, fd: int) -> None:
+        """Take a descriptor that is ready for reading as ready in the next turn."""
+        key = self.get_map().get(fd)
+        if key is not None:
+            self._left.append((key, selectors.EVENT_READ))
+
     def _still_ready(self) -> _Ready:
         """What was left over, without what is no longer watched in the same way."""
         left, self._left = self._left, []
@@ -67,6 +73,10 @@ class RouterLoop(asyncio.SelectorEventLoop):
     def turn_figures(self) -> TurnFigures:
         """How long its turns took so far."""
         return self._hooked.meter.figures()
+
+    def read_next_turn(self, fd: int) -> None:
+        """Called by a reader: its socket comes first in the next turn."""
+        self._hooked.postpone(fd)
 
     def run_after_reads(self, callback: Callable[[], Any]) -> None:
         """Call ``callback`` in each turn in which sockets were ready, after their readers."""

@@ -38,6 +38,8 @@ ACCEPT_PAUSE_S = 1.0
 LINGER_S = 3.0
 LISTEN_BACKLOG = 256
 PROXY_READ_BYTES = 4096
+#: what reading may take of one turn; the links behind are read in the next one, before these
+READS_S = 0.008
 FLUSH_ROUNDS_MAX = 64
 #: Linux: the local port is chosen at connect, so many peers can share one.
 _BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
@@ -133,6 +135,7 @@ class TcpTransport:
         self._reserve: int | None = None
         self._is_scheduled = False
         self._has_read = False
+        self._reads_began = 0.0
         self._is_stopped = False
         self._router_loop = self._loop if isinstance(self._loop, RouterLoop) else None
         if self._router_loop is not None:
@@ -449,13 +452,20 @@ class TcpTransport:
             self._loop.remove_reader(sock.socket.fileno())
 
     def _on_readable(self, sock: _Socket) -> None:
+        now = self._loop.time()
+        if self._router_loop is not None:
+            if not self._has_read:
+                self._has_read = True
+                self._reads_began = now
+            elif now - self._reads_began > READS_S:
+                self._router_loop.read_next_turn(sock.socket.fileno())
+                return
         try:
             count = sock.socket.recv_into(self._read_buffer)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             count = 0
-        now = self._loop.time()
         if not count:
             self._drop(sock, is_abort=False)
             self._links.lost(sock.link, now)
@@ -473,9 +483,7 @@ class TcpTransport:
             if pause_s > 0:
                 self._read_off(sock)
                 self._later(pause_s, lambda: self._read_on(sock))
-        if self._router_loop is not None:
-            self._has_read = True
-        else:
+        if self._router_loop is None:
             self.schedule()
 
     # Writing

@@ -11,6 +11,8 @@ from typing import Any, cast
 
 import pytest
 
+from core.io import tcp
+from core.io.loop import RouterLoop
 from core.io.tcp import TcpTransport
 from core.transport.events import MessagesReceived, PeerConnected, PeerDisconnected, PeerFailed
 from tests.support.deterministic import FakeWallClock
@@ -302,3 +304,18 @@ def test_our_own_faults_are_not_blamed_on_the_peer(
             await router.tcp.stop()
 
     run(body)
+
+
+def test_reading_that_takes_long_goes_on_in_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "READS_S", 0.0)
+
+    async def body() -> None:
+        bob, *others = await started("bob", "alice", "carol", "dave")
+        for n, one in enumerate(others):
+            one.send(bob, *[message(1000 * n + m, 30000) for m in range(8)])
+        await until(lambda: len(bob.received()) == 24)
+        for one in (bob, *others):
+            await one.tcp.stop()
+
+    with asyncio.Runner(loop_factory=RouterLoop) as runner:
+        runner.run(asyncio.wait_for(_awaited(body), 20))

@@ -144,3 +144,37 @@ def test_thousands_of_ready_sockets_are_served_over_several_turns_in_order() -> 
         right.close()
     assert max(per_turn) <= READY_MAX
     assert len(set(served[: count - 1])) == count - 1, "one was served twice before another once"
+
+
+def test_a_reader_that_is_put_off_comes_first_in_the_next_turn() -> None:
+    pairs = [socket.socketpair() for _ in range(4)]
+    served: list[list[int]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, RouterLoop)
+
+        def read(number: int) -> None:
+            if len(served[-1]) == 2:
+                loop.read_next_turn(pairs[number][1].fileno())
+                return
+            pairs[number][1].recv(1)
+            served[-1].append(number)
+
+        for number in range(4):
+            loop.add_reader(pairs[number][1], read, number)
+        for left, _ in pairs:
+            left.send(b"xyz")
+        while len(served) < 7:
+            served.append([])
+            await asyncio.sleep(0)
+        for _, right in pairs:
+            loop.remove_reader(right)
+
+    with asyncio.Runner(loop_factory=RouterLoop) as runner:
+        runner.run(main())
+    for left, right in pairs:
+        left.close()
+        right.close()
+    # The first turn is the one that runs already.
+    assert [sorted(turn) for turn in served] == [[]] + [[0, 1], [2, 3]] * 3
