@@ -25,6 +25,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
 from i2ptunnel.relay.local import LocalChannel
@@ -32,6 +33,7 @@ from i2ptunnel.relay.tls import TlsChannel
 
 _BACKLOG = 1024
 _BATCH = 32
+_DRAINED_MAX = 4
 _EVICTED_AT_ONCE = 8
 _PAUSE_S = 0.1
 _WARN_EVERY_S = 60.0
@@ -213,6 +215,7 @@ class Listener:
                     sock, address = await loop.sock_accept(self._socket)
                     self._take(sock, address, group)
                     for _ in range(_BATCH):
+                        await share_turn()
                         self._take(*self._socket.accept(), group)
                 except BlockingIOError:
                     pass  # nobody else waits
@@ -266,8 +269,9 @@ class Listener:
             if self._busy_answer and self.tls is None:
                 sock.send(self._busy_answer)
                 sock.shutdown(socket.SHUT_WR)
-                while sock.recv(65536):  # unread input would turn the close into a reset
-                    pass
+                for _ in range(_DRAINED_MAX):  # unread input would turn the close into a reset
+                    if not sock.recv(65536):
+                        break
         sock.close()
 
     def _is_allowed(self, client: str) -> bool:

@@ -446,3 +446,30 @@ def test_a_plain_client_tunnel_byte_by_byte() -> None:
 
     got, _ = run_in_short_turns(main())
     assert got == 50_000
+
+
+def test_more_connections_than_there_is_room_for() -> None:
+    limit = 300
+
+    def flood(port: int) -> None:
+        sockets = []
+        try:
+            for number in range(3 * limit):
+                sockets.append(socket.create_connection(("127.0.0.1", port)))
+                if number % 2:
+                    sockets[-1].sendall(b"GET http://site.i2p/ HTTP/1.1\r\n" + b"a: b\r\n" * 90)
+        finally:
+            for sock in sockets:
+                sock.close()
+
+    async def main() -> int:
+        model = HttpClientSection(
+            listen=ANY_PORT, max_connections=limit, max_connections_per_client=limit
+        )
+        async with proxied(model) as (port, site):
+            site.answer = EMPTY
+            await asyncio.to_thread(flood, port)
+            return await asyncio.to_thread(drain, port, ASK)
+
+    got, _ = run_in_short_turns(main())
+    assert got > 0
