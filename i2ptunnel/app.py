@@ -342,6 +342,7 @@ class App:
         }
 
     async def _on_status(self, _: dict[str, Any]) -> Any:
+        await self._naming.refresh()
         return self.status()
 
     def _reread_or_refuse(self) -> Loaded:

@@ -73,6 +73,7 @@ class NamingService:
         self._task: asyncio.Task[None] | None = None
         self._copying: asyncio.Task[None] | None = None
         self._load_first_book()
+        self.books.store.counts()
 
     def start(self) -> None:
         """Fetch feeds from now on, when they are due; and keep a copy of the books."""
@@ -105,6 +106,7 @@ class NamingService:
         self._configuration = configuration
         self._feeds.configure(_settings(configuration))
         self._load_first_book()
+        self.books.store.counts()
 
     def _load_first_book(self) -> None:
         """The names that come with the program belong to the public network."""
@@ -140,7 +142,14 @@ class NamingService:
         except FileFault as fault:
             return str(fault)
 
+    async def refresh(self) -> None:
+        """Count names and read ``hosts.txt`` again, if anything has changed."""
+        with contextlib.suppress(FileFault):  # status says so
+            await asyncio.to_thread(self.books.store.counts)
+        await self._hosts.refresh()
+
     async def _on_status(self, _: dict[str, Any]) -> Any:
+        await self.refresh()
         return {**self._feeds.status(), "hosts_file": self._hosts.status()}
 
     async def _on_fetch(self, request: dict[str, Any]) -> Any:

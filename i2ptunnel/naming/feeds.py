@@ -103,7 +103,8 @@ class Feeds:
             await asyncio.sleep(POLL_S)
 
     async def _turn(self) -> None:
-        self._claim()
+        await asyncio.to_thread(self._claim)
+        await asyncio.to_thread(self._books.store.counts)
         now = self._wall()
         if now >= self._not_before:
             due = [r for r in self.rows() if due_at(r, self._settings.interval_s, now) <= now]
@@ -160,17 +161,17 @@ class Feeds:
         except I2PError as error:
             if isinstance(error, Unavailable) and error.code in _NOT_READY:
                 raise
-            return self._failed(row, str(error))
-        return self._succeeded(row, fetched, result)
+            return await self._failed(row, str(error))
+        return await self._succeeded(row, fetched, result)
 
-    def _failed(self, row: SubscriptionRow, why: str) -> dict[str, Any]:
+    async def _failed(self, row: SubscriptionRow, why: str) -> dict[str, Any]:
         if not row.failures:
             _log.info("a subscription could not be fetched: %s", why)
         row = replace(row, tried_at=self._wall(), failures=row.failures + 1, outcome=why)
-        self._keep(row)
+        await self._keep(row)
         return {"url": row.url, "is_ok": False, "outcome": why}
 
-    def _succeeded(
+    async def _succeeded(
         self, row: SubscriptionRow, fetched: Fetched, result: MergeResult
     ) -> dict[str, Any]:
         if fetched.body is None:
@@ -193,16 +194,17 @@ class Feeds:
             failures=0,
             outcome=outcome,
         )
-        self._keep(row)
+        await self._keep(row)
         return {"url": row.url, "is_ok": True, "outcome": outcome, **asdict(result)}
 
-    def _keep(self, row: SubscriptionRow) -> None:
+    async def _keep(self, row: SubscriptionRow) -> None:
         """Save how it went, unless the feed was removed meanwhile; is_own may have changed."""
         known = self._books.store.subscriptions().get(row.url)
         if known is None and row.url not in self._settings.urls:
             return
         is_own = known.is_own if known is not None else False
-        self._books.save_subscription(replace(row, is_own=is_own))
+        # It may have to wait for another program that writes.
+        await asyncio.to_thread(self._books.save_subscription, replace(row, is_own=is_own))
 
     def state(self) -> FeedState:
         """What to tell somebody who misses a name. Raises FileFault."""
@@ -210,11 +212,11 @@ class Feeds:
         return FeedState.of([describe(row, interval_s, now) for row in self.rows()])
 
     def status(self) -> dict[str, Any]:
-        """For ``status --json``. Raises FileFault."""
+        """For ``status --json``; the numbers of names as counted last. Raises FileFault."""
         now = self._wall()
         interval_s = self._settings.interval_s
         return {
-            "names": {book.word: n for book, n in self._books.store.counts().items()},
+            "names": {book.word: n for book, n in self._books.store.last_counts.items()},
             "subscriptions": [describe(row, interval_s, now) for row in self.rows()],
         }
 

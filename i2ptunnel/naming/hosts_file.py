@@ -7,6 +7,7 @@ out and told, so that one bad line does not hide the others.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
 from core.base.errors import DecodeError
@@ -14,6 +15,7 @@ from i2ptunnel.naming.address import Address
 from i2ptunnel.naming.user_lines import LineFaults, parse_user_line
 
 HOSTS_MAX = 200_000
+LINES_MAX = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,10 @@ def parse(text: str) -> HostsFile:
     """Read a whole file; of a name that stands there twice the first entry counts. Never raises."""
     hosts: dict[str, Address] = {}
     faults = LineFaults()
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(io.StringIO(text, newline=None), 1):  # not all lines at once
+        if number > LINES_MAX:
+            faults.add(number, f"more than {LINES_MAX} lines")
+            break
         try:
             line = parse_user_line(raw, has_properties=False)
         except DecodeError as error:

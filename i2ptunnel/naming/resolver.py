@@ -5,6 +5,7 @@ Nothing here asks the network or the system's resolver: a name that is not known
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from i2ptunnel.text_files import decode_text
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
 _CHECK_EVERY_S = 2.0
+#: how long a lookup waits for a changed file to be read
+_PATIENCE_S = 0.5
 
 _log = logging.getLogger("i2ptunnel.naming")
 
@@ -48,6 +51,7 @@ class FileResolver:
         self._hosts: dict[str, Address] = {}
         self._version: tuple[int, int, int] | None = None
         self._checked_at: float | None = None
+        self._reading: asyncio.Task[None] | None = None
         #: lines of the file that were left out, and what is wrong with the first
         self.faults = 0
         self.first_faults: tuple[str, ...] = ()
@@ -62,27 +66,51 @@ class FileResolver:
         address = read_address(name)
         if address is not None:
             return address
-        found = self.find(name)
+        await self.refresh()
+        found = self.known(name)
         if found is None:
             raise NameFault("the name is in no address book", "unknown_name")
         return found
 
+    async def refresh(self) -> None:
+        """Read the file again if it has changed, in a thread: it may have many megabytes.
+
+        A large one that was read before counts as it was until that is done.
+        """
+        if self._reading is None and self._is_due():
+            self._reading = asyncio.create_task(asyncio.to_thread(self._refresh))
+            self._reading.add_done_callback(self._on_read)
+        if self._reading is not None:
+            patience_s = None if self._version is None else _PATIENCE_S
+            await asyncio.wait((self._reading,), timeout=patience_s)
+
+    def _on_read(self, reading: asyncio.Task[None]) -> None:
+        self._reading = None
+        if not reading.cancelled() and reading.exception() is not None:
+            _log.error("internal error: %s", type(reading.exception()).__name__)
+
     def find(self, name: str) -> Address | None:
-        """What the file has for a normalised name."""
+        """What the file has now for a normalised name; for programs without an event loop."""
         self._refresh()
+        return self.known(name)
+
+    def known(self, name: str) -> Address | None:
+        """What the file had for a normalised name when it was read last."""
         found = self._hosts.get(name)
         if found is None and (parent := parent_of(name)) is not None:
             return self._hosts.get(parent)
         return found
 
     def names_of(self, destination_hash: bytes) -> list[str]:
-        """The names that the file has for a hash."""
+        """The names that the file has now for a hash; for programs without an event loop."""
         self._refresh()
         return sorted(n for n, found in self._hosts.items() if found.hash == destination_hash)
 
     def status(self) -> dict[str, Any] | None:
-        """How many names, and what is wrong with the file; None if there is no file."""
-        self._refresh()
+        """How many names there were, and what was wrong, when the file was read last.
+
+        None: there was no file.
+        """
         if self._version is None:
             return None
         return {
@@ -92,11 +120,14 @@ class FileResolver:
             "error": self.fault or None,
         }
 
+    def _is_due(self) -> bool:
+        checked_at = self._checked_at
+        return checked_at is None or self._monotonic() - checked_at >= _CHECK_EVERY_S
+
     def _refresh(self) -> None:
-        now = self._monotonic()
-        if self._checked_at is not None and now - self._checked_at < _CHECK_EVERY_S:
+        if not self._is_due():
             return
-        self._checked_at = now
+        self._checked_at = self._monotonic()
         try:
             stat = self.path.stat()
             version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
@@ -148,7 +179,8 @@ class BookResolver:
             _log.error("%s", fault)
             raise NameFault("the address book cannot be read", "unknown_name") from None
         if not entries or entries[0].book is Book.ROUTER:
-            own = self._hosts.find(name)
+            await self._hosts.refresh()
+            own = self._hosts.known(name)
             if own is not None:
                 return self._with_credentials(own)
         if not entries:

@@ -155,6 +155,8 @@ class Store:
         )
         self._writer = threading.Lock()
         self._has_changes = not self._file.copy_path.exists()
+        self._counts: dict[Book, int] = dict.fromkeys(Book, 0)
+        self._counted_version: int | None = None
         self._connection = self._file.open()
         self._copied_version = self.version()
 
@@ -207,10 +209,19 @@ class Store:
         return known
 
     def counts(self) -> dict[Book, int]:
-        """Names in each book."""
-        rows = self._select("SELECT book, COUNT(DISTINCT name) FROM entries GROUP BY book")
-        found = {Book(book): int(count) for book, count in rows}
-        return {book: found.get(book, 0) for book in Book}
+        """Names in each book. After a change this looks at every entry: call it in a thread."""
+        version = self.version()
+        if version != self._counted_version:
+            rows = self._many("SELECT book, COUNT(DISTINCT name) FROM entries GROUP BY book")
+            found = {Book(book): int(count) for book, count in rows}
+            self._counts = {book: found.get(book, 0) for book in Book}
+            self._counted_version = version
+        return self._counts
+
+    @property
+    def last_counts(self) -> dict[Book, int]:
+        """What :meth:`counts` said last."""
+        return self._counts
 
     def gone(self) -> list[Gone]:
         """Everything that was taken away."""
