@@ -280,6 +280,7 @@ def test_the_task_fetches_publishes_and_survives(world: World, tmp_path: Path) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("i2ptunnel.naming.feeds.POLL_S", 0.005)
         run(world, work)
+    world.books.store.counts()
     status = feeds.status()
     assert status["names"] == {"private": 0, "local": 1, "router": 3}
     assert [row["by"] for row in status["subscriptions"]] == ["configuration", "command"]
