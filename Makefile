@@ -11,7 +11,11 @@ CAN_BUILD := import ensurepip, os, sys, sysconfig; header = sysconfig.get_path("
 PYTHON ?= $(shell /usr/bin/python3 -c '$(CAN_BUILD)' 2>/dev/null && echo /usr/bin/)python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.ready
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location
+# Into a virtual environment it makes no difference who root is.
+export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: demo check lint unit test native unit-native interop interop-native slow peers fuzz bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
@@ -20,26 +24,35 @@ READY := $(VENV)/.ready
 SECONDS_SINCE := $(shell date +%s)
 took = @echo "make $@: $$(( $$(date +%s) - $(SECONDS_SINCE) )) s"
 
-demo: $(READY)
+demo: $(RUNTIME)
 	$(BIN)/i2ptunnel demo
 
-$(READY): pyproject.toml
+# What the program needs to run, and nothing else.
+$(RUNTIME): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(MAKE) --no-print-directory venv-without-ensurepip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --editable .
+	@touch $@
+
+# With the linters and the test tools.
+$(READY): $(RUNTIME)
+	$(PIP) --editable '.[dev]'
 	@touch $@
 
 # Debian splits pip out of python3: take it from its package, without root, into the venv only.
+PIP_PACKAGE := $(VENV)/pip-package
+NO_PIP = { rm -rf $(VENV); echo "make: python3 has no ensurepip, and its package cannot be fetched." \
+	"Run: apt-get update, and make again; or: apt-get install python3-venv" >&2; exit 1; }
 .PHONY: venv-without-ensurepip
 venv-without-ensurepip:
-	rm -rf $(VENV)
-	$(PYTHON) -m venv --without-pip $(VENV)
-	mkdir -p $(VENV)/pip-package
-	cd $(VENV)/pip-package && apt-get -q download python3-pip-whl && dpkg-deb -x python3-pip-whl_*.deb .
-	PYTHONPATH=$$(ls $(VENV)/pip-package/usr/share/python-wheels/pip-*.whl) \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check pip
-	rm -rf $(VENV)/pip-package
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv --without-pip $(VENV)
+	@mkdir -p $(PIP_PACKAGE)
+	@cd $(PIP_PACKAGE) && apt-get -qq -o APT::Sandbox::User=root download python3-pip-whl >log 2>&1 && \
+		dpkg-deb -x python3-pip-whl_*.deb . || { cat log >&2; cd $(CURDIR); $(NO_PIP); }
+	@PYTHONPATH=$$(ls $(PIP_PACKAGE)/usr/share/python-wheels/pip-*.whl) $(PIP) pip
+	@rm -rf $(PIP_PACKAGE)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -60,7 +73,7 @@ $(EXTRA)/.ready: $(READY) $(HOT)
 	@echo '#include <openssl/evp.h>' | $(CC) -E - >/dev/null || \
 		{ echo "a C compiler and OpenSSL's headers are needed (libssl-dev)" >&2; exit 1; }
 	rm -rf $(EXTRA)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(EXTRA) ./core/native
+	$(PIP) --target $(EXTRA) ./core/native
 	@touch $@
 
 # The same tests with the extra, but for those that put doubles into compiled classes.

@@ -16,6 +16,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,13 @@ from core.api import (
 from core.base.errors import DecodeError, Unavailable
 from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
+from i2ptunnel import __version__
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import RouterSection
+from i2ptunnel.config.tunnel_models import HttpClientSection
 from i2ptunnel.control import RUNNING_FILE, ControlFault, ControlServer
 from i2ptunnel.health import Facts, Health, State, assess
 from i2ptunnel.manager import Manager, TunnelClasses
@@ -44,6 +47,7 @@ from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
 from i2ptunnel.pinging import Pinging
+from i2ptunnel.printable import counted
 from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
@@ -130,11 +134,25 @@ class App:
             self._announce_place()
             self._is_started = True
             self._notifier.ready(self._status_line())
+            self._introduce()
             _log.info("i2ptunnel is up, process %d", os.getpid())
             await self._until_stopped()
         finally:
             self._notifier.stopping()
             await self._shut_down()
+
+    def _introduce(self) -> None:
+        """What the user needs to know where this program is concerned, once."""
+        loaded, router = self._loaded, self._router
+        files = ", ".join(map(str, loaded.files)) or "a profile"
+        _log.info("i2ptunnel %s with %s; data directory %s", __version__, files, loaded.data_dir)
+        if router.port:
+            how = "published" if router.config.host is not None else "not published"
+            _log.info("the router listens at %s:%d (TCP, %s)", router.config.bind, router.port, how)
+        for name, tunnel in loaded.configuration.tunnels.items():
+            if isinstance(tunnel, HttpClientSection) and tunnel.enabled:
+                text = "set %s as HTTP proxy in the browser and open http://proxy.i2p/ (tunnel %s)"
+                _log.info(text, tunnel.listen, name)
 
     def _announce_place(self) -> None:
         """Tell root's commands, which lack the service's environment, where the data are."""
@@ -201,7 +219,7 @@ class App:
         for path in self._loaded.configuration.router.reseed.files:
             try:
                 count = await self._import((await asyncio.to_thread(read_infos, path))[0])
-                _log.info("%d routers imported from reseed.files", count)
+                _log.info("%s imported from reseed.files", counted(count, "router"))
             except FileFault as fault:
                 _log.error("reseed.files: %s", fault)
 
@@ -260,6 +278,9 @@ class App:
             "remedy": None if health.remedy is None else str(health.remedy),
             "ready": health.state is State.READY,
             "pid": os.getpid(),
+            "version": __version__,
+            "data_dir": str(self._loaded.data_dir),
+            "configuration": [str(path) for path in self._loaded.files],
             "uptime_s": round(time.monotonic() - self._started_at, 1),
             "router": router,
             "loop": _loop_figures(),
@@ -277,7 +298,7 @@ class App:
         try:
             loaded = self._reread()
         except ConfigError as error:
-            self._notifier.status(f"reload refused: {len(error.faults)} faults")
+            self._notifier.status(f"reload refused: {counted(len(error.faults), 'fault')}")
             for fault in error.faults[:20]:
                 _log.error("reload refused: %s", fault)
             return
@@ -386,7 +407,8 @@ class App:
         )
 
     async def _on_netdb_export(self, _: dict[str, Any]) -> Any:
-        return (b64encode(info.raw).decode() for info in self._router.routers())
+        infos = chain([self._router.router_info], self._router.routers())
+        return (b64encode(info.raw).decode() for info in infos)
 
     async def _on_netdb_import(self, request: dict[str, Any]) -> Any:
         texts = request.get("routers")

@@ -38,6 +38,7 @@ _HOPS = 2
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Hello from I2P</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>body{font:18px/1.5 system-ui,sans-serif;max-width:36rem;margin:15vh auto;padding:0 1rem}
 </style></head><body><h1>Hello from I2P</h1>
 <p>This page came through four hops of a private I2P network on this machine.</p>

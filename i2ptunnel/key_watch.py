@@ -20,6 +20,7 @@ from core.data.daily_keys import covered_until_s, write_daily_keys
 from core.data.lease_set_layers import DailyKey
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.keyfiles import daily_path, read_daily_keys, read_keys
+from i2ptunnel.printable import counted
 
 WARN_BEFORE_S = 30 * 86400.0
 STOP_BEFORE_S = 11 * 60.0
@@ -114,7 +115,7 @@ def _when(left_s: float) -> str:
     if left_s <= 0:
         return "now (it is over)"
     if left_s < 2 * 3600:
-        return f"in {left_s / 60:.0f} minutes"
+        return f"in {counted(round(left_s / 60), 'minute')}"
     return (
         f"in {left_s / 3600:.0f} hours" if left_s < 3 * 86400 else f"in {left_s / 86400:.0f} days"
     )

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TextIO
 
-from i2ptunnel.printable import printable
+from i2ptunnel.printable import counted, printable
 
 LEVELS = ("debug", "info", "warning", "error")
 BUDGET_BYTES_PER_S = 280.0
@@ -96,7 +96,7 @@ class BudgetHandler(logging.Handler):
         """A line about the lines that were left out, once a minute at most."""
         self._tell_after = now + REPEAT_WINDOW_S
         count, self._dropped = self._dropped, 0
-        message = f"{count} log lines were left out"
+        message = f"{counted(count, 'log line was', 'log lines were')} left out"
         record = logging.LogRecord("i2ptunnel.logs", logging.WARNING, "", 0, message, (), None)
         record.created = now
         return self.format(record) + "\n"
@@ -114,7 +114,7 @@ class BudgetHandler(logging.Handler):
             self._seen.clear()
         self._seen[key] = (now, 0)
         if seen is not None and seen[1]:
-            record.msg, record.args = f"{key[1]} (… {seen[1]} times more since)", ()
+            record.msg, record.args = f"{key[1]} (… {counted(seen[1], 'time')} more since)", ()
         return False
 
     def _take(self, count: int, now: float) -> bool:

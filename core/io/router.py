@@ -39,6 +39,7 @@ from core.io.garbage import GarbageCollection
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.listeners import ListenerStore
 from core.io.proxy import Proxy
+from core.io.room_log import RoomLog
 from core.io.session import ClientSession
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tcp import TcpTransport
@@ -104,6 +105,7 @@ class Router:
         self._written_info: bytes = b""
         self._started_at = 0.0
         self._port = 0
+        self._rooms = RoomLog()
         self._is_running = False
 
     # Life
@@ -362,6 +364,9 @@ class Router:
 
     def _save(self) -> None:
         delay_s = SAVE_MORE_S if self._save_changes() else SAVE_INTERVAL_S
+        if logger.isEnabledFor(logging.DEBUG):
+            paths = len(self.tunnel_paths())
+            self._rooms.tell(self.status(), sessions=len(self._sessions), client_tunnels=paths)
         self._saver = self._loop.call_later(delay_s, self._save)
 
     def _save_changes(self) -> bool:

@@ -16,7 +16,7 @@ from i2ptunnel.cli.address_feeds import add_feed_actions, why_unknown
 from i2ptunnel.cli.books import open_books
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import data_dir_of
-from i2ptunnel.cli.sources import add_source_options
+from i2ptunnel.cli.sources import add_source_options, text_argument
 from i2ptunnel.naming.address import Address, NameFault, read_address
 from i2ptunnel.naming.names import displayed, normalise, suggestion
 from i2ptunnel.naming.publish import PUBLIC_BOOKS, export_text
@@ -34,25 +34,29 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     lookup = actions.add_parser("lookup", help="the address of a name, or the names of an address")
-    lookup.add_argument("name")
+    lookup.add_argument("name", type=text_argument)
     lookup.add_argument("--json", action="store_true", help="for programs")
     lookup.set_defaults(run=_lookup)
     listing = actions.add_parser("list", help="the names that are known")
-    listing.add_argument("part", nargs="?", default="", help="only names that contain this")
+    listing.add_argument(
+        "part", nargs="?", default="", type=text_argument, help="only names that contain this"
+    )
     _add_book(listing, None)
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(run=_list)
     add = actions.add_parser("add", help="give an address a name")
-    add.add_argument("name")
-    add.add_argument("target", help="a base64 destination, or an address ….b32.i2p")
+    add.add_argument("name", type=text_argument)
+    add.add_argument(
+        "target", type=text_argument, help="a base64 destination, or an address ….b32.i2p"
+    )
     _add_book(add, "local")
     how = add.add_mutually_exclusive_group()
     how.add_argument("--replace", action="store_true", help="in place of what the name has")
     how.add_argument("--further", action="store_true", help="besides what the name has")
-    add.add_argument("--notes", default="", help="words for yourself")
+    add.add_argument("--notes", default="", type=text_argument, help="words for yourself")
     add.set_defaults(run=_add)
     remove = actions.add_parser("remove", help="forget a name; feeds cannot bring it back")
-    remove.add_argument("name")
+    remove.add_argument("name", type=text_argument)
     _add_book(remove, None)
     remove.set_defaults(run=_remove)
     imported = actions.add_parser(
@@ -233,5 +237,5 @@ def _export(arguments: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return Exit.OK
     write_atomic(arguments.file, text.encode(), 0o644)
-    print(f"{text.count(chr(10))} lines written")
+    print(f"{counted(text.count(chr(10)), 'line')} written")
     return Exit.OK

@@ -13,7 +13,7 @@ from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.books import open_books
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import data_dir_of
-from i2ptunnel.cli.sources import add_source_options
+from i2ptunnel.cli.sources import add_source_options, text_argument
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
 from i2ptunnel.keyfiles import read_keys
@@ -28,21 +28,23 @@ _ACTIONS = {action.value or "add": action for action in Action}
 
 def add_feed_actions(actions: Any) -> None:
     sign = actions.add_parser("sign", help="a signed line for those who publish names")
-    sign.add_argument("name")
+    sign.add_argument("name", type=text_argument)
     sign.add_argument("keys", type=Path, help="the key file of the (new) destination")
     sign.add_argument("--command", dest="word", choices=list(_ACTIONS), default="add")
-    sign.add_argument("--old-name", default="", help="the older name, or the parent")
+    sign.add_argument(
+        "--old-name", default="", type=text_argument, help="the older name, or the parent"
+    )
     sign.add_argument("--old-keys", type=Path, help="the key file of the older destination")
     sign.set_defaults(run=_sign)
     subscribe = actions.add_parser("subscribe", help="add a feed of names; without URL: list them")
-    subscribe.add_argument("url", nargs="?")
+    subscribe.add_argument("url", nargs="?", type=text_argument)
     subscribe.add_argument("--json", action="store_true", help="for programs")
     subscribe.set_defaults(run=_subscribe)
     unsubscribe = actions.add_parser("unsubscribe", help="remove a feed; its names stay")
-    unsubscribe.add_argument("url")
+    unsubscribe.add_argument("url", type=text_argument)
     unsubscribe.set_defaults(run=_unsubscribe)
     fetch = actions.add_parser("fetch", help="fetch the feeds now")
-    fetch.add_argument("url", nargs="?", help="only this one")
+    fetch.add_argument("url", nargs="?", type=text_argument, help="only this one")
     fetch.add_argument("--json", action="store_true", help="for programs")
     fetch.set_defaults(run=_fetch)
     for action in (subscribe, unsubscribe, fetch):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from i2ptunnel.cli.exits import CommandFault, Exit
 from i2ptunnel.logs import LEVELS, configure_logging
+from i2ptunnel.printable import size_text
 
 if TYPE_CHECKING:
     from i2ptunnel.demo import Demo
@@ -78,12 +79,12 @@ async def _show(demo: Demo) -> None:
     else:
         raise CommandFault(f"the proxy answered {page.status}")
     print(f"fetched {demo.url}")
-    print(f"  {page.status}, {page.body_bytes} bytes: {_title(page.body)!r}")
+    print(f"  {page.status}, {size_text(page.body_bytes)}: {_title(page.body)!r}")
     print(f"  first byte after {page.first_byte_s * 1000:.0f} ms")
     print(f"  hops, by one of its ways: {' > '.join(demo.path())}")
     sample = await demo.fetch("/sample.bin", keep=0)
     if sample.status != 200 or sample.digest != demo.sample_digest:
-        raise CommandFault(f"the sample file came back wrong: {sample.body_bytes} bytes")
+        raise CommandFault(f"the sample file came back wrong: {size_text(sample.body_bytes)}")
     speed = sample.body_bytes / sample.seconds / 1e6
     print(f"  {sample.body_bytes / 1e6:.0f} MB in {sample.seconds:.1f} s: {speed:.1f} MB/s")
 

@@ -24,6 +24,7 @@ from i2ptunnel.keyfiles import (
     replace_keys,
     write_new_keys,
 )
+from i2ptunnel.printable import moment_text
 from i2ptunnel.relay.client_keys import KEY_BYTES, read_client_key
 from i2ptunnel.text_files import decode_text
 
@@ -93,7 +94,7 @@ def _print_address(keys: PrivateKeys) -> None:
     print(f"address       {keys.destination.b32}")
     print(f"signing type  {names.get(signing_type, signing_type)}")
     if keys.offline is not None:
-        print(f"offline key   valid until {keys.offline.expires_s} (Unix time)")
+        print(f"offline key   valid until {moment_text(keys.offline.expires_s)}")
 
 
 def _generate(arguments: argparse.Namespace) -> int:

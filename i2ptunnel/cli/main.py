@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from core.base.errors import I2PError
+from i2ptunnel import __version__
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.config.faults import ConfigError
 
@@ -42,6 +44,7 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
         description="An I2P router with its proxies and servers, declared in one YAML file.",
         epilog=__doc__.splitlines()[-1] if __doc__ else None,
     )
+    parser.add_argument("--version", action="version", version=f"i2ptunnel {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, function, text) in _COMMANDS.items():
         command = commands.add_parser(name, help=text)
@@ -51,9 +54,17 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def _show_everything() -> None:
+    """What the terminal's encoding lacks is written as an escape, in every locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _show_everything()
     arguments = build_parser(words[0] if words else "").parse_args(words)
     try:
         return int(arguments.run(arguments))
@@ -72,6 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except I2PError as error:
         complain(str(error))
         return Exit.NOT_RUNNING if getattr(error, "code", "") == "not_running" else Exit.FAILED
+    except UnicodeEncodeError as error:
+        # A path whose characters this locale does not have.
+        complain(f"{error.object!r} cannot be used in this locale; set LC_ALL=C.UTF-8")
+        return Exit.FAILED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"{where}{error.strerror or error}")

@@ -15,6 +15,7 @@ from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
 from i2ptunnel.netdb_files import export_infos, keep_for_next_start, read_infos
+from i2ptunnel.printable import counted
 
 _BATCH = 500
 
@@ -46,7 +47,7 @@ def _list(arguments: argparse.Namespace) -> int:
         transports = ",".join(router["transports"])
         line = (router["hash"][:16], f"{router['caps']:6}", f"{router['version']:8}", f"{age:>8}")
         print("  ".join((*line, transports)))
-    print(f"{len(routers)} routers")
+    print(counted(len(routers), "router"))
     return Exit.OK
 
 
@@ -58,14 +59,14 @@ def _export(arguments: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise CommandFault(f"{arguments.directory}: {error.strerror}") from None
-    print(f"{count} routers exported")
+    print(f"{counted(count, 'router')} exported")
     return Exit.OK
 
 
 def _import(arguments: argparse.Namespace) -> int:
     infos, rejected = read_infos(arguments.path)
     path = control_socket(arguments)
-    note = f", {rejected} files were no RouterInfos" if rejected else ""
+    note = f", no RouterInfo in {counted(rejected, 'file')}" if rejected else ""
     if not infos:
         raise CommandFault(f"{arguments.path}: no RouterInfo found{note}")
     taken = 0
@@ -75,7 +76,7 @@ def _import(arguments: argparse.Namespace) -> int:
             taken += ask(path, "netdb-import", routers=batch, timeout_s=60)
     except NotRunning:
         keep_for_next_start(path.parent, infos)
-        print(f"{len(infos)} routers kept for the next start{note}")
+        print(f"{counted(len(infos), 'router')} kept for the next start{note}")
         return Exit.OK
-    print(f"{taken} of {len(infos)} routers taken{note}")
+    print(f"{taken} of {counted(len(infos), 'router')} taken{note}")
     return Exit.OK

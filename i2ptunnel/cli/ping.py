@@ -6,7 +6,7 @@ import argparse
 
 from i2ptunnel.cli.exits import Exit
 from i2ptunnel.cli.places import control_socket
-from i2ptunnel.cli.sources import add_source_options
+from i2ptunnel.cli.sources import add_source_options, text_argument
 from i2ptunnel.config.units import read_duration
 from i2ptunnel.control import ask
 from i2ptunnel.printable import printable
@@ -18,7 +18,11 @@ _GRACE_S = 70.0
 def add_ping(parser: argparse.ArgumentParser) -> None:
     parser.description = _ping.__doc__
     add_source_options(parser)
-    parser.add_argument("destination", help="name.i2p, ….b32.i2p or base64, perhaps with :port")
+    parser.add_argument(
+        "destination",
+        type=text_argument,
+        help="name.i2p, ….b32.i2p or base64, perhaps with :port",
+    )
     parser.add_argument("-n", "--count", type=_count, default=3, help="how often; default: 3")
     parser.add_argument(
         "-t", "--timeout", type=_timeout, default=30.0, help="for each answer; default: 30s"

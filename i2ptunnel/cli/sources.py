@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def add_source_options(parser: argparse.ArgumentParser, *, profile: bool = True)
     parser.add_argument(
         "--data-dir", type=_directory, metavar="DIR", help="instead of router.data_dir"
     )
+
+
+def text_argument(word: str) -> str:
+    """A word that is no path: UTF-8, whatever the locale says."""
+    try:
+        return os.fsencode(word).decode("utf-8")
+    except UnicodeError:
+        raise argparse.ArgumentTypeError(f"{printable(word)}: not UTF-8 text") from None
 
 
 def _directory(text: str) -> Path:

@@ -10,11 +10,11 @@ from typing import Any
 
 from i2ptunnel.cli.exits import Exit
 from i2ptunnel.cli.places import control_socket
-from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.cli.sources import add_source_options, load_sources, text_argument
 from i2ptunnel.cli.status_names import names_lines
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import ask
-from i2ptunnel.printable import counted
+from i2ptunnel.printable import counted, moment_text, printable, size_text
 
 _WATCH_S = 2.0
 
@@ -48,14 +48,6 @@ def _status(arguments: argparse.Namespace) -> int:
         time.sleep(_WATCH_S)
 
 
-def _count(number: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    raise AssertionError
-
-
 def _as_text(status: dict[str, Any]) -> str:
     router = status["router"]
     builds = "no builds yet"
@@ -64,12 +56,13 @@ def _as_text(status: dict[str, Any]) -> str:
         builds = f"{share} % of {counted(router['builds_started'], 'build')} succeeded"
     lines = [
         f"{status['state']}, up {show_duration(max(1, status['uptime_s']))}, "
-        f"process {status['pid']}",
+        f"process {status['pid']}, version {status['version']}",
         *(text for text in (status["reason"], status["remedy"]) if text),
         f"router   {router['routers']} known, {router['floodfills']} floodfill, "
         f"{router['links']} connected",
         f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
-        f"traffic  {_count(router['bytes_received'])} in, {_count(router['bytes_sent'])} out",
+        f"data     {printable(status['data_dir'])}",
+        f"traffic  {size_text(router['bytes_received'])} in, {size_text(router['bytes_sent'])} out",
         *names_lines(status["naming"]),
     ]
     if status["tunnels"]:
@@ -78,11 +71,13 @@ def _as_text(status: dict[str, Any]) -> str:
     for tunnel in status["tunnels"]:
         details = [
             f"{tunnel.get('connections_open', 0)} open, {tunnel.get('connections', 0)} in all",
-            f"{_count(tunnel.get('bytes_from_i2p', 0))} in, "
-            f"{_count(tunnel.get('bytes_to_i2p', 0))} out",
+            f"{size_text(tunnel.get('bytes_from_i2p', 0))} in, "
+            f"{size_text(tunnel.get('bytes_to_i2p', 0))} out",
         ]
         if tunnel.get("b32") and tunnel["type"].endswith("server"):
             details.append(tunnel["b32"])
+        if tunnel.get("keys_expire"):
+            details.append(f"keys end {moment_text(tunnel['keys_expire'])}")
         if tunnel["last_error"]:
             details.append(f"last error: {tunnel['last_error']}")
         head = f"{tunnel['name']:{width}}  {tunnel['type']:12} {tunnel['state']:8}"
@@ -121,7 +116,7 @@ def add_tunnels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", nargs="?", default="list", choices=("list", "start", "stop", "restart")
     )
-    parser.add_argument("name", nargs="?", metavar="NAME")
+    parser.add_argument("name", nargs="?", metavar="NAME", type=text_argument)
     add_source_options(parser)
     parser.set_defaults(run=_tunnels, usage_error=parser.error)
 

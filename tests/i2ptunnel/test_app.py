@@ -20,6 +20,7 @@ import pytest
 
 from core.data.router_info import RouterInfo
 from i2ptunnel.cli.main import main
+from i2ptunnel.demo import _PAGE
 
 COMMAND = [sys.executable, "-m", "i2ptunnel"]
 
@@ -111,7 +112,15 @@ def test_life_of_the_program(program: Program) -> None:
         assert "i2ptunnel_router_links 0" in figures
         assert program.command("status", "--check", "live").returncode == 0
         assert program.command("status", "--check", "ready").returncode == 5
-        assert "web" in program.command("status").stdout
+        shown = program.command("status").stdout
+        assert "web" in shown and f"data     {program.data}" in shown
+        log = program.log.read_text()
+        for part in (
+            f"i2ptunnel {status['version']} with {program.config}; data directory {program.data}",
+            "the router listens at 127.78.2.1:",
+            f"set 127.0.0.1:{port} as HTTP proxy in the browser and open http://proxy.i2p/",
+        ):
+            assert log.count(part) == 1, part
 
         # a second one in the same data directory is refused
         second = run("run", "-c", str(program.config))
@@ -174,8 +183,9 @@ def test_netdb_import_while_down_and_up(program: Program, tmp_path: Path) -> Non
     done = program.command("netdb", "import", str(folder / "routerInfo-a.dat"))
     assert done.returncode == 0, done.stderr
     assert program.command("netdb", "export", str(tmp_path / "out")).returncode == 0
-    (exported,) = (tmp_path / "out").iterdir()
-    assert RouterInfo.parse(exported.read_bytes()).hash == name
+    exported = [RouterInfo.parse(path.read_bytes()) for path in (tmp_path / "out").iterdir()]
+    own = RouterInfo.parse((program.data / "router.info").read_bytes())
+    assert {info.hash for info in exported} == {name, own.hash}
     assert program.stop() == 0
 
 
@@ -225,3 +235,7 @@ def test_demo() -> None:
     done = run("demo", "--once")
     assert done.returncode == 0, done.stderr
     assert "Hello from I2P" in done.stdout and "MB/s" in done.stdout
+
+
+def test_the_demo_page_fits_a_small_screen() -> None:
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in _PAGE

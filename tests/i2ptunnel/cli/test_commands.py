@@ -198,7 +198,7 @@ def test_netdb_import_without_a_router(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["netdb", "import", str(tmp_path), "-c", config(tmp_path, "")]) == 1
     (tmp_path / "routerInfo-x.dat").write_bytes(b"junk")
     assert main(["netdb", "import", str(tmp_path), "-c", config(tmp_path, "")]) == 1
-    assert "1 files were no RouterInfos" in capsys.readouterr().err
+    assert "no RouterInfo in 1 file" in capsys.readouterr().err
 
 
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
