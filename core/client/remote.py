@@ -102,6 +102,10 @@ class Remote:
     searches: int = 0
     search_at: float = 0.0
 
+    def worth(self) -> tuple[bool, float]:
+        """Sort key: who goes first when there are too many."""
+        return not self.is_caller, max(self.heard_at, self.sent_at)
+
     @property
     def under_way_max(self) -> int:
         """How many packets may be under way: what travels, and a queue that no hop minds.

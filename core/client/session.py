@@ -333,8 +333,8 @@ class ClientEngine:
         remote = self._remotes.get(destination_hash)
         if remote is None:
             if len(self._remotes) >= REMOTES_MAX:
-                oldest = min(self._remotes.values(), key=lambda one: max(one.heard_at, one.sent_at))
-                self._forget(oldest)
+                # Who came to us goes before whom we look for, then who was silent for longest.
+                self._forget(min(self._remotes.values(), key=Remote.worth))
             remote = Remote(destination_hash, heard_at=now, since=now)
             remote.blinded = self._blinded.target_of(destination_hash)
             self._remotes[destination_hash] = remote

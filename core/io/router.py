@@ -60,6 +60,8 @@ _KEY_FILE_BYTES = (400, 2000)
 _INFO_BYTES_MAX = 65536
 _PORT_FIRST, _PORT_COUNT = 9000, 22000
 _PORT_SPACE, _PORT_NAME = "router", b"port"
+_PROVEN_SPACE = "proven"
+"""Names: routers that are known to exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ class Router:
                 self._started_at,
                 self.descriptors.link_limits(),
             )
-            self._engine.netdb.load_routers(self._stored_routers())
+            proven = self._database.load_space(_PROVEN_SPACE).keys()
+            self._engine.load_routers(self._stored_routers(), proven)
             is_any = config.bind in ("0.0.0.0", "::")
             self._tcp = TcpTransport(
                 self._engine.links,
@@ -376,6 +379,8 @@ class Router:
             [(info.hash, info.published_ms, info.raw) for info in changes.stored],
             changes.removed,
         )
+        proven: dict[bytes, bytes | None] = dict.fromkeys(changes.proven, b"1")
+        self._database.save_space(_PROVEN_SPACE, proven | dict.fromkeys(changes.removed))
         return changes.has_more
 
 

@@ -17,7 +17,7 @@ Lookups (``receive_lookup``) must never be fed from tunnels in the clear.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import dataclass
 
 from core.base.errors import DecodeError
@@ -42,7 +42,7 @@ from core.netdb.leases import LeaseSets, LeaseVerdict
 from core.netdb.lookup import Lookups
 from core.netdb.ports import NetDbConfig, PeerView, ReplyPaths
 from core.netdb.publish import Publisher
-from core.netdb.routing_key import day_number
+from core.netdb.routing_key import day_number, distance, routing_key
 from core.netdb.store import EXPIRED_AT_ONCE, IMPORT_AGE_MAX_MS, Changes, RouterStore, Verdict
 
 HOUSEKEEPING_S = 60.0
@@ -79,7 +79,9 @@ class NetDb:
         self._peers = peers
         self._events: deque[Event] = deque()
         self._store = RouterStore(own_hash, config, entropy)
-        self._lease_sets = LeaseSets(config.lease_sets_max, config.client_lease_sets_max)
+        self._lease_sets = LeaseSets(
+            config.lease_sets_max, config.client_lease_sets_max, self._distance
+        )
         self._floodfills = Floodfills(self._store, peers, wall)
         courier = Courier(own_hash, self._store, peers, paths, entropy, self._events)
         self._lookups = Lookups(self._store, self._floodfills, courier, self._events)
@@ -112,9 +114,9 @@ class NetDb:
         if self.config.is_exploring:
             self._explorer.start(now)
 
-    def load_routers(self, infos: Iterable[RouterInfo]) -> int:
+    def load_routers(self, infos: Iterable[RouterInfo], proven: Set[bytes] = frozenset()) -> int:
         """Take back what ``take_changes`` had given out; returns how many."""
-        return self._store.load(infos, self._wall.now())
+        return self._store.load(infos, self._wall.now(), proven)
 
     def import_routers(self, infos: Iterable[RouterInfo]) -> int:
         """Take RouterInfos of unknown origin (reseed, files), up to 30 days old."""
@@ -238,9 +240,13 @@ class NetDb:
         self._lookups.cancel_owner(owner)
         self._lease_sets.forget_owner(owner)
 
-    def router_connected(self, router_hash: bytes) -> None:
-        """A link to the router is up: it exists."""
+    def prove_router(self, router_hash: bytes) -> None:
+        """A link to the router is up, or it was a hop of a tunnel of ours: it exists."""
         self._store.prove(router_hash)
+
+    def is_proven(self, router_hash: bytes) -> bool:
+        """Whether the router is known and was proven to exist, now or in an earlier run."""
+        return self._store.is_proven(router_hash)
 
     def router_failed(self, router_hash: bytes, now: float) -> None:
         """A SendDirect to the router failed (not dialled, not delivered)."""
@@ -352,6 +358,10 @@ class NetDb:
     def _wall_ms(self) -> int:
         return int(self._wall.now() * 1000)
 
+    def _distance(self, key: bytes) -> int:
+        """How far a key is from this router today."""
+        return distance(routing_key(key, self._day), self.own_hash)
+
     def _next_request(self) -> int:
         self._requests += 1
         return self._requests
@@ -406,11 +416,14 @@ class NetDb:
         if not self._lookups.is_expected(store.key, owner, now):
             self.stats.unsolicited += 1
             return
-        self._take_client_lease_set(store.lease_set(), owner, now)
+        self._take_client_lease_set(store.lease_set(), owner, now, is_wanted=True)
 
-    def _take_client_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> bool:
-        verdict = self._lease_sets.add_client(lease_set, owner, self._wall_ms())
-        known = self._lease_sets.get_client(lease_set.hash, owner, self._wall_ms())
+    def _take_client_lease_set(
+        self, lease_set: AnyLeaseSet, owner: Owner, now: float, *, is_wanted: bool = False
+    ) -> bool:
+        wall_ms = self._wall_ms()
+        verdict = self._lease_sets.add_client(lease_set, owner, wall_ms, is_wanted=is_wanted)
+        known = self._lease_sets.get_client(lease_set.hash, owner, wall_ms, is_wanted=is_wanted)
         if verdict.is_stored:
             self._events.append(LeaseSetStored(owner, lease_set))
         elif verdict is not LeaseVerdict.KNOWN:
@@ -429,7 +442,7 @@ class NetDb:
         if not self._responder.takes_store_of(source, now):
             return
         lease_set = store.lease_set()
-        verdict = self._lease_sets.add_served(lease_set, self._wall_ms())
+        verdict = self._lease_sets.add_served(lease_set, self._wall_ms(), source[0])
         if not (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
             self.stats.refused += 1
             return

@@ -205,7 +205,7 @@ class Responder:
             if info is not None and (info is own or not info.is_hidden):
                 return DatabaseStore.of_router_info(info)
         if lookup.lookup_type in (LOOKUP_ANY, LOOKUP_LEASE_SET) and self._is_floodfill:
-            lease_set = self._lease_sets.served.get(lookup.key)
+            lease_set = self._lease_sets.served.want(lookup.key)
             if lease_set is not None and end_ms(lease_set) > wall_ms:
                 return DatabaseStore.of_lease_set(lease_set)
         return None

@@ -7,11 +7,18 @@ stranger could find out which router a destination lives on.
 
 Accepted windows: Java refuses an end more than 15 minutes ahead (plus a minute of clock), i2pd 12;
 meta lease sets may live for 65535 s.
+
+Who makes room in a full table is a matter of what strangers cannot get for a single message: a
+lease set that its owner has published again, or that somebody wanted, outlives those that were
+stored once, and those of a source that stores much go before others.
 """
 
 from __future__ import annotations
 
-from enum import Enum
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from enum import Enum, IntEnum
 from itertools import islice
 
 from core.data.lease_set import LeaseSet
@@ -23,6 +30,8 @@ META_END_AHEAD_MAX_MS = 65_535_000 + 60_000
 PUBLISHED_AHEAD_MAX_MS = 120_000
 USABLE_MIN_MS = 10_000
 """A lease set that ends sooner is not handed to an owner: a new one is fetched instead."""
+RENEWED_MIN_MS = 60_000
+"""What is published again sooner proves nothing yet."""
 _EVICTION_SAMPLE = 32
 
 
@@ -78,51 +87,115 @@ def judge(lease_set: AnyLeaseSet, known: AnyLeaseSet | None, wall_ms: int) -> Le
     return LeaseVerdict.NEW if known is None else LeaseVerdict.NEWER
 
 
+class Standing(IntEnum):
+    """What speaks for a lease set when there are too many."""
+
+    STORED = 0
+    WANTED = 1
+    """Somebody asked for it."""
+    RENEWED = 2
+    """Its owner has published it again, later."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    lease_set: AnyLeaseSet
+    source: Hashable
+    standing: Standing
+    since_ms: int
+
+
 class LeaseSetTable:
     """Lease sets by their key, at most ``count_max``.
 
-    Of those stored longest ago the one that ends first makes room: looking at all of them for each
-    newcomer would be an invitation to flood a full table.
+    Of some that were not looked at for longest one makes room: of the lowest standing, then of the
+    source that has the most here, then the farthest. ``distance`` of a key to this router, if that
+    matters. Looking at all of them for each newcomer would be an invitation to flood a full table.
     """
 
-    def __init__(self, count_max: int) -> None:
+    def __init__(self, count_max: int, distance: Callable[[bytes], int] | None = None) -> None:
         self._count_max = count_max
-        self._table: dict[bytes, AnyLeaseSet] = {}
+        self._distance = distance
+        self._table: dict[bytes, _Entry] = {}
+        self._sources: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
         return len(self._table)
 
     def get(self, key: bytes) -> AnyLeaseSet | None:
-        return self._table.get(key)
+        entry = self._table.get(key)
+        return None if entry is None else entry.lease_set
 
-    def put(self, lease_set: AnyLeaseSet) -> None:
+    def want(self, key: bytes) -> AnyLeaseSet | None:
+        """:meth:`get` for somebody who asked for it."""
+        entry = self._table.get(key)
+        if entry is None:
+            return None
+        entry.standing = max(entry.standing, Standing.WANTED)
+        return entry.lease_set
+
+    def put(
+        self,
+        lease_set: AnyLeaseSet,
+        source: Hashable = None,
+        standing: Standing = Standing.STORED,
+        wall_ms: int = 0,
+    ) -> None:
         """Keep it, whatever was there."""
         key = lease_set.hash
-        table = self._table
-        if table.pop(key, None) is None and len(table) >= self._count_max:
-            del table[min(islice(table, _EVICTION_SAMPLE), key=lambda k: end_ms(table[k]))]
-        table[key] = lease_set
+        old = self._table.get(key)
+        if old is not None:
+            if wall_ms >= old.since_ms + RENEWED_MIN_MS:
+                standing = Standing.RENEWED
+            old.lease_set = lease_set
+            old.standing = max(old.standing, standing)
+            return
+        if len(self._table) >= self._count_max:
+            self.remove(self._victim())
+        self._table[key] = _Entry(lease_set, source, standing, wall_ms)
+        self._sources[source] += 1
 
     def remove(self, key: bytes) -> None:
-        self._table.pop(key, None)
+        entry = self._table.pop(key, None)
+        if entry is not None:
+            self._sources[entry.source] -= 1
+            if not self._sources[entry.source]:
+                del self._sources[entry.source]
 
     def expire(self, wall_ms: int) -> None:
         """Forget what has ended."""
-        for key in [k for k, lease_set in self._table.items() if end_ms(lease_set) <= wall_ms]:
-            del self._table[key]
+        ended = [key for key, one in self._table.items() if end_ms(one.lease_set) <= wall_ms]
+        for key in ended:
+            self.remove(key)
+
+    def _victim(self) -> bytes:
+        table, sources = self._table, self._sources
+        sample = list(islice(table, _EVICTION_SAMPLE))
+        for key in sample:
+            # To the end: the next time others are looked at.
+            table[key] = table.pop(key)
+        worst = min((table[key].standing, -sources[table[key].source]) for key in sample)
+        equal = [k for k in sample if (table[k].standing, -sources[table[k].source]) == worst]
+        if self._distance is None:
+            return min(equal, key=lambda key: end_ms(table[key].lease_set))
+        return max(equal, key=self._distance)
 
 
 class LeaseSets:
     """The floodfill's table and one table for each local owner."""
 
-    def __init__(self, served_max: int, client_max: int) -> None:
+    def __init__(
+        self, served_max: int, client_max: int, distance: Callable[[bytes], int] | None = None
+    ) -> None:
         self._client_max = client_max
-        self.served = LeaseSetTable(served_max)
+        self.served = LeaseSetTable(served_max, distance)
         self._clients: dict[Owner, LeaseSetTable] = {}
         self.counts: dict[LeaseVerdict, int] = dict.fromkeys(LeaseVerdict, 0)
 
-    def add_served(self, lease_set: AnyLeaseSet, wall_ms: int) -> LeaseVerdict:
-        """Offer one that was stored at this floodfill."""
+    def add_served(
+        self, lease_set: AnyLeaseSet, wall_ms: int, source: Hashable = None
+    ) -> LeaseVerdict:
+        """Offer one that was stored at this floodfill, by way of ``source``."""
         known = self.served.get(lease_set.hash)
         verdict = judge(lease_set, known, wall_ms)
         if verdict.is_stored and not lease_set.is_published:
@@ -131,11 +204,13 @@ class LeaseSets:
             self.served.remove(lease_set.hash)
         self.counts[verdict] += 1
         if verdict.is_stored:
-            self.served.put(lease_set)
+            self.served.put(lease_set, source, wall_ms=wall_ms)
         return verdict
 
-    def add_client(self, lease_set: AnyLeaseSet, owner: Owner, wall_ms: int) -> LeaseVerdict:
-        """Offer one that came to ``owner``."""
+    def add_client(
+        self, lease_set: AnyLeaseSet, owner: Owner, wall_ms: int, *, is_wanted: bool = False
+    ) -> LeaseVerdict:
+        """Offer one that came to ``owner``; ``is_wanted``: who had asked for it."""
         table = self._clients.get(owner)
         known = table.get(lease_set.hash) if table is not None else None
         verdict = judge(lease_set, known, wall_ms)
@@ -143,13 +218,18 @@ class LeaseSets:
         if verdict.is_stored:
             if table is None:
                 table = self._clients[owner] = LeaseSetTable(self._client_max)
-            table.put(lease_set)
+            standing = Standing.WANTED if is_wanted else Standing.STORED
+            table.put(lease_set, None, standing, wall_ms)
         return verdict
 
-    def get_client(self, key: bytes, owner: Owner, wall_ms: int) -> AnyLeaseSet | None:
-        """What ``owner`` knows about ``key`` and can still use."""
+    def get_client(
+        self, key: bytes, owner: Owner, wall_ms: int, *, is_wanted: bool = True
+    ) -> AnyLeaseSet | None:
+        """What ``owner`` knows about ``key`` and can still use; ``is_wanted``: because it asks."""
         table = self._clients.get(owner)
-        lease_set = table.get(key) if table is not None else None
+        if table is None:
+            return None
+        lease_set = table.want(key) if is_wanted else table.get(key)
         if lease_set is None or end_ms(lease_set) <= wall_ms + USABLE_MIN_MS:
             return None
         return lease_set

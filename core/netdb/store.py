@@ -2,8 +2,12 @@
 
 A RouterInfo gets in if it is newer than the known one, of our network, not from the future, not too
 old and signed by its router; the signature is checked last because it costs the most. Limits:
-``routers_max`` entries (an old one makes room), and at most ``FLOODFILLS_PROVEN_MIN`` floodfills
+``routers_max`` entries (see below), and at most ``FLOODFILLS_PROVEN_MIN`` floodfills
 are used before proof that they are alive (i2pd: floods of invented floodfills; the same number).
+
+A router is *proven* once we had a link to it or it was a hop of ours; that is remembered over
+restarts. Strangers can invent routers by the thousand, so none of these makes a proven one leave:
+in a full database a stranger takes the place of another stranger, or of nobody.
 
 What changed since the last ``take_changes`` is remembered for the disk.
 """
@@ -36,6 +40,7 @@ ROUTERS_KEPT_MIN = 90
 FLOODFILLS_PROVEN_MIN = 1800
 FLOODFILL_VERSION_MIN = (0, 9, 59)
 _EVICTION_SAMPLE = 48
+_HOUR_MS = 3600_000
 _SAMPLE_COUNT = 500
 _SAMPLE_S = 60.0
 #: how many routers are looked at in one go
@@ -58,6 +63,8 @@ class Verdict(Enum):
     TOO_OLD = "too old"
     BAD_SIGNATURE = "bad signature"
     OWN = "our own"
+    NO_ROOM = "no room"
+    """All that were looked at are proven, and this one is not."""
 
     @property
     def is_stored(self) -> bool:
@@ -70,6 +77,8 @@ class Changes:
 
     stored: list[RouterInfo]
     removed: list[bytes]
+    proven: list[bytes]
+    """Of those that are known. Who is removed is proven no more."""
     has_more: bool = False
     """Ask again: it was too much for one go."""
 
@@ -95,6 +104,7 @@ class RouterStore:
         self._index: dict[bytes, int] = {}
         self._floodfills = Keyspace()
         self._proven: set[bytes] = set()
+        self._newly_proven: set[bytes] = set()
         self._changed: set[bytes] = set()
         self._removed: set[bytes] = set()
         self._sample: set[bytes] = set()
@@ -127,25 +137,30 @@ class RouterStore:
     def add(self, info: RouterInfo, wall_now: float, *, age_max_ms: int | None = None) -> Verdict:
         """Offer one; counted by verdict. ``age_max_ms`` replaces the usual limit (imports)."""
         verdict = self._judge(info, int(wall_now * 1000), age_max_ms)
+        if verdict.is_stored and not self._put(info):
+            verdict = Verdict.NO_ROOM
         self.counts[verdict] += 1
-        if verdict.is_stored:
-            self._put(info)
         return verdict
 
-    def load(self, infos: Iterable[RouterInfo], wall_now: float) -> int:
+    def load(
+        self, infos: Iterable[RouterInfo], wall_now: float, proven: Set[bytes] = frozenset()
+    ) -> int:
         """Take back what this router itself had stored, without checking signatures again."""
         loaded = 0
         oldest = int(wall_now * 1000) - IMPORT_AGE_MAX_MS
-        for info in infos:
+        for info in sorted(infos, key=lambda one: one.hash not in proven):
             if (
                 info.hash != self._own_hash
                 and info.hash not in self._routers
                 and info.network_id == self._config.network_id
                 and info.published_ms > oldest
+                and self._put(info)
             ):
-                self._put(info)
                 self._changed.discard(info.hash)
                 loaded += 1
+                if info.hash in proven:
+                    self.prove(info.hash)
+        self._newly_proven.clear()
         return loaded
 
     def remove(self, router_hash: bytes) -> None:
@@ -158,16 +173,21 @@ class RouterStore:
             self._index[last] = position
         self._floodfills.discard(router_hash)
         self._proven.discard(router_hash)
+        self._newly_proven.discard(router_hash)
         self._changed.discard(router_hash)
         self._removed.add(router_hash)
 
     def prove(self, router_hash: bytes) -> None:
-        """The router was talked to: if it is a floodfill, it exists."""
+        """The router was talked to: it exists."""
         info = self._routers.get(router_hash)
         if info is not None and router_hash not in self._proven:
             self._proven.add(router_hash)
+            self._newly_proven.add(router_hash)
             if self._is_usable_floodfill(info):
                 self._floodfills.add(router_hash)
+
+    def is_proven(self, router_hash: bytes) -> bool:
+        return router_hash in self._proven
 
     def closest_floodfills(
         self,
@@ -267,7 +287,8 @@ class RouterStore:
         changed, removed = self._changed, self._removed
         stored = [changed.pop() for _ in range(min(len(changed), CHANGES_AT_ONCE))]
         gone = [removed.pop() for _ in range(min(len(removed), CHANGES_AT_ONCE))]
-        return Changes([self._routers[h] for h in stored], gone, bool(changed or removed))
+        proven, self._newly_proven = list(self._newly_proven), set()
+        return Changes([self._routers[h] for h in stored], gone, proven, bool(changed or removed))
 
     def _judge(self, info: RouterInfo, wall_ms: int, age_max_ms: int | None) -> Verdict:
         if info.hash == self._own_hash:
@@ -289,11 +310,12 @@ class RouterStore:
             return Verdict.BAD_SIGNATURE
         return Verdict.NEW if known is None else Verdict.NEWER
 
-    def _put(self, info: RouterInfo) -> None:
+    def _put(self, info: RouterInfo) -> bool:
+        """Keep it; False if there is no room."""
         router_hash = info.hash
         if router_hash not in self._routers:
-            if len(self._routers) >= self._config.routers_max:
-                self._evict()
+            if len(self._routers) >= self._config.routers_max and not self._evict():
+                return False
             self._index[router_hash] = len(self._order)
             self._order.append(router_hash)
         self._routers[router_hash] = info
@@ -303,13 +325,21 @@ class RouterStore:
             self._floodfills.discard(router_hash)
         elif len(self._floodfills) < FLOODFILLS_PROVEN_MIN or router_hash in self._proven:
             self._floodfills.add(router_hash)
+        return True
 
-    def _evict(self) -> None:
-        """Make room: the oldest of a random sample goes, floodfills only if there is no other."""
-        sample = self.random_routers(_EVICTION_SAMPLE)
-        victim = min(sample, key=lambda r: (r.hash in self._floodfills, r.published_ms))
+    def _evict(self) -> bool:
+        """Make room, if one of a random sample is not proven.
+
+        The oldest by hours goes, floodfills only if there is no other. Within an hour it is a
+        random one: what is invented now is always the youngest.
+        """
+        sample = [r for r in self.random_routers(_EVICTION_SAMPLE) if r.hash not in self._proven]
+        if not sample:
+            return False
+        victim = min(sample, key=lambda r: (r.hash in self._floodfills, r.published_ms // _HOUR_MS))
         self.remove(victim.hash)
         self.evicted += 1
+        return True
 
     def _is_usable_floodfill(self, info: RouterInfo) -> bool:
         # i2pd: floodfills need X25519, version 0.9.59, a reachable address and no DSA signature.

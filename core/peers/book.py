@@ -2,7 +2,10 @@
 
 It is fed by the router: links that come and go, builds that ended, tunnel tests. It implements what
 hop selection wants to know (``PeerOpinions``) without knowing hop selection. Bounded: the record
-that was not touched for longest goes first; bans are kept apart and end by themselves.
+that was not touched for longest goes first, of routers that are not proven if there are such; bans
+are kept apart and end by themselves.
+
+A router is *proven* once it had a link to us, agreed to a build of ours, or passed a test.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ from core.peers.record import RECORD_BYTES, PeerRecord
 from core.peers.silence import AVOIDED_S, SilenceWatch
 
 RECORDS_MAX = 20_000
+PROVEN_MAX = 5000
+#: Who cannot be reached so often in a row has to prove anew that it exists.
+DISPROVED_FAILURES = 3
 BANS_MAX = 10_000
 _HASH_BYTES = 32
 _FAST_RTT_S = 0.25
@@ -39,6 +45,11 @@ class PeerBook:
     def __init__(self, records_max: int = RECORDS_MAX) -> None:
         self._records: dict[bytes, PeerRecord] = {}
         self._records_max = records_max
+        #: records of routers that are not proven, the one not touched for longest first
+        self._strangers: dict[bytes, None] = {}
+        #: the one proven longest ago first
+        self._proven: dict[bytes, None] = {}
+        self._proven_list: tuple[bytes, ...] | None = None
         self._connected: set[bytes] = set()
         self._bans: dict[bytes, tuple[float, str]] = {}
         self._silence = SilenceWatch()
@@ -51,6 +62,25 @@ class PeerBook:
         """A link is up."""
         self._connected.add(router_hash)
         self._record(router_hash, now).note_connected(now, handshake_s)
+        self.prove((router_hash,))
+
+    def prove(self, router_hashes: Iterable[bytes]) -> None:
+        """These exist; of more than ``PROVEN_MAX`` those proven last count."""
+        proven = self._proven
+        for router_hash in router_hashes:
+            if router_hash in proven:
+                del proven[router_hash]
+            else:
+                self._strangers.pop(router_hash, None)
+                self._proven_list = None
+                if len(proven) >= PROVEN_MAX:
+                    oldest = next((one for one in proven if one not in self._connected), None)
+                    if oldest is None:
+                        return
+                    del proven[oldest]
+                    if oldest in self._records:
+                        self._strangers[oldest] = None
+            proven[router_hash] = None
 
     def note_disconnected(self, router_hash: bytes) -> None:
         """The link is gone, whatever the reason."""
@@ -62,7 +92,12 @@ class PeerBook:
         """No link could be made; ``is_peers_fault``: and that says something new about it."""
         self._connected.discard(router_hash)
         if is_peers_fault:
-            self._record(router_hash, now).note_connect_failed(now)
+            record = self._record(router_hash, now)
+            record.note_connect_failed(now)
+            if record.connect_failures >= DISPROVED_FAILURES and router_hash in self._proven:
+                del self._proven[router_hash]
+                self._strangers[router_hash] = None
+                self._proven_list = None
 
     def forgive_connect_failures(self) -> None:
         """Our own network was down: who could not be reached may be tried at once."""
@@ -94,6 +129,7 @@ class PeerBook:
                 record.note_declined(now)
             else:
                 record.note_accepted(now)
+                self.prove((router_hash,))
 
     def _note_lost_build(
         self, hops: Sequence[bytes], neighbour: bytes | None, started_at: float, now: float
@@ -131,6 +167,8 @@ class PeerBook:
         for router_hash in hops:
             hop_rtt_s = None if rtt_s is None else rtt_s * share
             self._record(router_hash, now).note_test(share, hop_rtt_s, now)
+        if rtt_s is not None:
+            self.prove(hops)
 
     def ban(self, router_hash: bytes, until: float, reason: str) -> None:
         """Have nothing to do with a router until ``until``; a longer ban stays."""
@@ -154,6 +192,16 @@ class PeerBook:
     def connected(self) -> frozenset[bytes]:
         """Routers with a link that is up."""
         return frozenset(self._connected)
+
+    def is_proven(self, router_hash: bytes) -> bool:
+        return router_hash in self._proven
+
+    @property
+    def proven(self) -> Sequence[bytes]:
+        """Routers known to exist."""
+        if self._proven_list is None:
+            self._proven_list = tuple(self._proven)
+        return self._proven_list
 
     def is_banned(self, router_hash: bytes, now: float) -> bool:
         ban = self._bans.get(router_hash)
@@ -241,6 +289,11 @@ class PeerBook:
             record = PeerRecord(now)
             if len(self._records) >= self._records_max:
                 # Touched records move to the end, so the first one was idle for longest.
-                del self._records[next(iter(self._records))]
+                oldest = next(iter(self._strangers or self._records))
+                del self._records[oldest]
+                self._strangers.pop(oldest, None)
         self._records[router_hash] = record
+        if router_hash not in self._proven:
+            self._strangers.pop(router_hash, None)
+            self._strangers[router_hash] = None
         return record

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
@@ -179,6 +179,11 @@ class RouterEngine:
             is_exploratory=True,
         )
 
+    def load_routers(self, infos: Iterable[RouterInfo], proven: Set[bytes]) -> None:
+        """Take back what an earlier run had stored; ``proven``: who was known to exist."""
+        self.netdb.load_routers(infos, proven)
+        self.peers.prove(one for one in proven if self.netdb.is_proven(one))
+
     def open_client(self, config: SessionConfig, keys: PrivateKeys, now: float) -> ClientEngine:
         """A new client session; LocalError if its destination is open already."""
         if keys.hash in self.clients:
@@ -318,7 +323,7 @@ class RouterEngine:
             case link_events.RouterInfoReceived(info, flood):
                 self.netdb.receive_router_info(info, info.hash, now, flood=flood)
             case link_events.PeerConnected(router_hash):
-                self.netdb.router_connected(router_hash)
+                self.netdb.prove_router(router_hash)
                 self.peers.note_connected(router_hash, now)
                 self.tunnels.note_peer_connected(router_hash, now)
                 if not self._is_published:
@@ -482,6 +487,9 @@ class RouterEngine:
                     self._on_tunnels_changed(owner)
                 case tunnel_events.BuildFinished(_, _, hops, codes, elapsed_s, neighbour):
                     self.peers.note_build(hops, codes, now, neighbour, elapsed_s)
+                    for router_hash, code in zip(hops, codes or (), strict=codes is not None):
+                        if not code:
+                            self.netdb.prove_router(router_hash)
                 case tunnel_events.TunnelTested(_, hops, rtt_s):
                     self.peers.note_test(hops, rtt_s, now)
                 case tunnel_events.RoutersWanted(_, wanted):

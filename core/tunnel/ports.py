@@ -6,7 +6,7 @@ Messages handed to a sealer are in short form, which is also how a garlic clove 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Protocol
 
 from core.data.router_info import RouterInfo
@@ -42,6 +42,15 @@ class PeerOpinions(Protocol):
     @property
     def connected(self) -> Set[bytes]:
         """Routers with a link that is up."""
+        ...
+
+    @property
+    def proven(self) -> Sequence[bytes]:
+        """Routers known to exist: they had a link to us, or were hops of ours."""
+        ...
+
+    def is_proven(self, router_hash: bytes) -> bool:
+        """Whether the router is one of these."""
         ...
 
     def is_connected(self, router_hash: bytes) -> bool:

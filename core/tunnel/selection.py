@@ -13,6 +13,10 @@ hop always the same neighbours.
 An owner may name the only routers that come into question. Then the diversity of hops is the
 owner's business: they may well be the owner's own.
 
+Strangers can invent routers by the thousand. As soon as enough routers are proven to exist, hops of
+client tunnels are chosen among these; before that strangers take part, the fewer are proven the
+more. Exploratory tunnels try strangers now and then, which is how these become proven.
+
 Candidates are digested once for each router info; a choice looks at a random sample, so its cost
 does not grow with the network.
 """
@@ -37,6 +41,12 @@ _BUDGET_FREE = 4
 """Java: that many builds in 220 s are welcome by every router."""
 _CONNECTED_FACTOR = 6.0
 _OVERDUE_FACTOR = 0.02
+_PROVEN_FEW = 10
+_PROVEN_ENOUGH = 30
+"""So many proven routers must come into question for a hop, that strangers are left out at all, and
+always left out."""
+_STRANGERS_PERCENT = 25
+"""How often strangers come into question for a hop of an exploratory tunnel all the same."""
 
 
 class BuildBudget:
@@ -147,21 +157,35 @@ class HopSelector:
         named: list[Candidate] | None,
     ) -> Candidate | None:
         taken = {c.router_hash for c in chosen}
-        groups = {group for c in chosen for group in c.groups}
+        networks = {group for c in chosen for group in c.groups}
         families = {c.family for c in chosen if c.family}
         sample = self._sample(is_near) if named is None else named
         sample = [c for c in sample if c.router_hash not in taken]
         if not self._allow_private and named is None:
-            sample = [c for c in sample if groups.isdisjoint(c.groups) and c.family not in families]
+            sample = [
+                c for c in sample if networks.isdisjoint(c.groups) and c.family not in families
+            ]
         peers = self._peers
         if is_near:
             sample = [c for c in sample if c.is_dialable or peers.is_connected(c.router_hash)]
         usable = [c for c in sample if peers.is_usable(c.router_hash, now)]
-        best = [c for c in usable if not c.is_second_choice]
-        for group in (best, usable, sample):
+        groups = [[c for c in usable if not c.is_second_choice], usable, sample]
+        if named is None:
+            proven = [c for c in usable if peers.is_proven(c.router_hash)]
+            if self._is_enough(len(proven), is_client):
+                groups = [[c for c in proven if not c.is_second_choice], proven, *groups]
+        for group in groups:
             if group:
                 return self._draw(group, is_near, now, is_client, discouraged, overdue)
         return None
+
+    def _is_enough(self, proven: int, is_client: bool) -> bool:
+        """Whether one hop is chosen among the proven routers that come into question."""
+        if proven < _PROVEN_ENOUGH:
+            over = proven - _PROVEN_FEW
+            if over <= 0 or self._entropy.randbelow(_PROVEN_ENOUGH - _PROVEN_FEW) >= over:
+                return False
+        return is_client or self._entropy.randbelow(100) >= _STRANGERS_PERCENT
 
     def _draw(
         self,
@@ -224,12 +248,13 @@ class HopSelector:
         if count <= 2 * _SAMPLE:
             return candidates
         sample = self._draw_some(candidates)
+        known = self._draw_some(self._peers.proven)
         if is_near:
-            connected = self._draw_some(sorted(self._peers.connected))
-            sample += [c for c in map(self._candidates.get, connected) if c is not None]
+            known += self._draw_some(sorted(self._peers.connected))
+        sample += [c for c in map(self._candidates.get, known) if c is not None]
         return sample
 
-    def _draw_some(self, items: list[T]) -> list[T]:
+    def _draw_some(self, items: Sequence[T]) -> list[T]:
         """``_SAMPLE`` of them at most."""
         if len(items) <= _SAMPLE:
             return list(items)

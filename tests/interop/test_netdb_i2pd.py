@@ -77,7 +77,7 @@ class Router:
             match link_event:
                 case PeerConnected(router_hash):
                     self.connected.add(router_hash)
-                    self.netdb.router_connected(router_hash)
+                    self.netdb.prove_router(router_hash)
                 case PeerFailed(router_hash):
                     self.netdb.router_failed(router_hash, now)
                 case RouterInfoReceived(info, flood):

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from core.data.lease_set import LeaseSet2
+from core.data.lease_set_variants import AnyLeaseSet
 from core.data.private_keys import PrivateKeys
-from core.netdb.leases import LeaseSets, LeaseSetTable, LeaseVerdict, judge
+from core.netdb.leases import RENEWED_MIN_MS, LeaseSets, LeaseSetTable, LeaseVerdict, judge
 from tests.support.deterministic import SeededEntropy
 from tests.support.netdb_network import WALL_START, build_lease_set
 
@@ -93,3 +94,66 @@ def test_full_table_drops_what_ends_first() -> None:
     assert table.get(short.hash) is None
     assert table.get(long.hash) == long
     assert len(table) == 2
+
+
+def invented(number: int, published_s: float = WALL_START) -> AnyLeaseSet:
+    """Another destination's, without the cost of a signature."""
+    lease_set = build_lease_set(KEYS[0], published_s)
+    raw = bytearray(lease_set.raw)
+    raw[32:36] = number.to_bytes(4, "big")
+    return LeaseSet2.parse(bytes(raw))
+
+
+def remaining(table: LeaseSetTable, count: int) -> int:
+    return sum(table.get(invented(number).hash) is not None for number in range(count))
+
+
+def test_what_its_owner_publishes_again_outlives_a_flood() -> None:
+    table = LeaseSetTable(200)
+    for number in range(20):
+        table.put(invented(number), b"link", wall_ms=NOW_MS)
+    for number in range(20):
+        renewed = invented(number, WALL_START + 60)
+        table.put(renewed, b"another link", wall_ms=NOW_MS + RENEWED_MIN_MS)
+    for number in range(1000):
+        table.put(invented(1000 + number), b"flood", wall_ms=NOW_MS)
+    assert len(table) == 200
+    assert remaining(table, 20) == 20
+
+
+def test_what_somebody_asked_for_outlives_a_flood() -> None:
+    sets = LeaseSets(10, 100)
+    for number in range(10):
+        table = sets._clients.setdefault("me", LeaseSetTable(100))
+        table.put(invented(number))
+        assert sets.get_client(invented(number).hash, "me", NOW_MS) is not None
+    for number in range(500):
+        table.put(invented(1000 + number))
+    assert remaining(table, 10) == 10
+    # And so does, for itself, what was looked up.
+    looked_up = build_lease_set(KEYS[1], WALL_START)
+    sets.add_client(looked_up, "me", NOW_MS, is_wanted=True)
+    for number in range(500):
+        table.put(invented(2000 + number))
+    assert table.get(looked_up.hash) == looked_up
+
+
+def test_a_source_that_stores_much_gives_way_first() -> None:
+    table = LeaseSetTable(200)
+    for number in range(20):
+        table.put(invented(number), number % 5, wall_ms=NOW_MS)
+    for number in range(1000):
+        table.put(invented(1000 + number), b"flood", wall_ms=NOW_MS)
+    assert remaining(table, 20) == 20
+
+
+def test_of_one_source_the_farthest_give_way() -> None:
+    def far(key: bytes) -> int:
+        return int.from_bytes(key, "big")
+
+    table = LeaseSetTable(100, far)
+    for number in range(1000):
+        table.put(invented(number), b"flood")
+    kept = [far(key) for key in table._table]
+    lost = [far(invented(n).hash) for n in range(1000) if invented(n).hash not in table._table]
+    assert sum(kept) / len(kept) < 0.3 * sum(lost) / len(lost)

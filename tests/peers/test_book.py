@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import DecodeError
-from core.peers.book import PeerBook, Tier
+from core.peers.book import DISPROVED_FAILURES, PeerBook, Tier
 
 A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
 
@@ -159,3 +159,36 @@ def test_junk_files(data: bytes) -> None:
         book.load(data, 0)
     except DecodeError:
         assert len(book) == 0
+
+
+def test_who_is_proven_outlives_strangers_and_is_known_until_it_fails() -> None:
+    book = PeerBook(records_max=50)
+    linked, hop, tested, told = (bytes((letter,)) * 32 for letter in b"lhtd")
+    book.note_connected(linked, 0.0)
+    book.note_disconnected(linked)
+    book.note_build([hop, b"x" * 32], [0, 30], 1.0)
+    book.note_test([tested], 0.2, 2.0)
+    book.prove([told])
+    assert list(book.proven) == [linked, hop, tested, told]
+    for number in range(500):
+        book.note_connect_failed(number.to_bytes(32, "big"), 3.0 + number)
+    assert len(book) == 50
+    assert book.record(linked) and book.record(hop) and book.record(tested)
+    for number in range(DISPROVED_FAILURES):
+        assert book.is_proven(linked)
+        book.note_connect_failed(linked, 600.0 + number)
+    assert not book.is_proven(linked)
+    assert list(book.proven) == [hop, tested, told]
+
+
+def test_proven_routers_are_bounded_and_linked_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.peers.book.PROVEN_MAX", 3)
+    book = PeerBook()
+    names = [bytes((number,)) * 32 for number in range(6)]
+    book.note_connected(names[0], 0.0)
+    book.prove(names[1:5])
+    assert list(book.proven) == [names[0], names[3], names[4]]
+    book.note_connected(names[3], 1.0)
+    book.note_connected(names[4], 1.0)
+    book.prove([names[5]])
+    assert not book.is_proven(names[5])

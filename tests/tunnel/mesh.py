@@ -52,6 +52,10 @@ class Opinions:
         self.connected: set[bytes] = set()
         self.unusable: set[bytes] = set()
         self.weights: dict[bytes, float] = {}
+        self.proven: list[bytes] = []
+
+    def is_proven(self, router_hash: bytes) -> bool:
+        return router_hash in self.proven
 
     def is_connected(self, router_hash: bytes) -> bool:
         return router_hash in self.connected

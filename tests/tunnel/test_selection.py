@@ -249,3 +249,46 @@ def test_neighbours_are_found_where_only_a_sample_is_looked_at(
     near = [path(chooser, 1)[0] for _ in range(40)]
     # One of five or so that come into question, and six times as welcome.
     assert near.count(infos[39].hash) > 12
+
+
+def crowd(proven: int, strangers: int) -> tuple[list[RouterInfo], Opinions]:
+    """Strangers say of themselves that they are the fastest."""
+    template = make_info(KEYS[0], "20.1.1.1", "XR")
+    infos = []
+    for number in range(proven + strangers):
+        raw = bytearray(template.identity.raw)
+        raw[32:36] = number.to_bytes(4, "big")
+        host = f"{20 + number % 100}.{number // 100}.1.1"
+        caps = "OR" if number < proven else "XR"
+        body = make_info(KEYS[0], host, caps).raw[len(raw) :]
+        infos.append(RouterInfo.parse(bytes(raw) + body))
+    opinions = Opinions()
+    opinions.proven = [one.hash for one in infos[:proven]]
+    return infos, opinions
+
+
+def stranger_share(chooser: HopSelector, proven: list[bytes], **flags: object) -> float:
+    hops = [hop for now in range(100) for hop in path(chooser, 3, float(now), **flags)]
+    return sum(hop not in proven for hop in hops) / len(hops)
+
+
+def test_invented_routers_do_not_become_hops_of_clients() -> None:
+    infos, opinions = crowd(60, 800)
+    opinions.connected = set(opinions.proven[:40])
+    chooser = selector(infos, opinions)
+    for now in range(20):
+        chooser.candidate_count(float(now))
+    assert chooser.candidate_count(20.0) == 860
+    assert stranger_share(chooser, opinions.proven) == 0.0
+    assert stranger_share(chooser, opinions.proven, is_inbound=True) == 0.0
+    assert 0.05 < stranger_share(chooser, opinions.proven, is_client=False) < 0.4
+
+
+def test_a_young_router_takes_strangers_the_fewer_it_knows_the_more() -> None:
+    infos, opinions = crowd(20, 200)
+    chooser = selector(infos, opinions)
+    for now in range(10):
+        chooser.candidate_count(float(now))
+    assert 0.2 < stranger_share(chooser, opinions.proven) < 0.8
+    opinions.proven = opinions.proven[:10]
+    assert stranger_share(chooser, opinions.proven) > 0.6
