@@ -2,7 +2,9 @@
 
 Sequence 0 is the SYN. ``next_sequence`` is the lowest one not received yet, so everything below it
 is acknowledged; packets beyond a gap wait in ``early``. Bytes are bounded by the owner, which asks
-``buffered`` first; the span of early packets is bounded here.
+``buffered`` first; the span of early packets is bounded here. Small payloads are joined and early
+packets count with what memory they take, so that a peer that sends single bytes does not make us
+hold a hundred times of what is counted.
 """
 
 from __future__ import annotations
@@ -12,6 +14,11 @@ from enum import IntEnum
 
 #: how far beyond the first gap a packet is kept: a few of the largest windows in use
 EARLY_SPAN_MAX = 4096
+#: bytes of memory for an early packet beside its payload (measured: up to 130)
+EARLY_COST = 130
+#: payloads up to this size are joined with the one before, up to the other
+_SMALL_BYTES = 256
+_JOINED_BYTES = 1024
 
 
 class Arrival(IntEnum):
@@ -44,8 +51,8 @@ class ReceiveBuffer:
 
     @property
     def buffered(self) -> int:
-        """All bytes held."""
-        return self.readable + self.early_bytes
+        """All bytes held, and what early packets take beside."""
+        return self.readable + self.early_bytes + EARLY_COST * len(self.early)
 
     @property
     def newest(self) -> int:
@@ -62,8 +69,7 @@ class ReceiveBuffer:
         expected = self.next_sequence
         if sequence == expected:
             if payload:
-                self._ready.append(payload)
-                self.readable += len(payload)
+                self._append(payload)
             self.next_sequence = expected + 1
             if self.early:
                 self._join()
@@ -76,13 +82,21 @@ class ReceiveBuffer:
         self.early_bytes += len(payload)
         return Arrival.EARLY
 
+    def _append(self, payload: bytes) -> None:
+        size = len(payload)
+        ready = self._ready
+        if size <= _SMALL_BYTES and ready and len(ready[-1]) + size <= _JOINED_BYTES:
+            ready[-1] += payload
+        else:
+            ready.append(payload)
+        self.readable += size
+
     def _join(self) -> None:
         early = self.early
         sequence = self.next_sequence
         while (payload := early.pop(sequence, None)) is not None:
             if payload:
-                self._ready.append(payload)
-                self.readable += len(payload)
+                self._append(payload)
                 self.early_bytes -= len(payload)
             sequence += 1
         self.next_sequence = sequence

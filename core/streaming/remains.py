@@ -22,6 +22,8 @@ REPLIES_MAX = 8
 EARLY_SECONDS = 10.0
 EARLY_PEERS_MAX = 64
 EARLY_PACKETS_MAX = 16
+#: of one stream: sixteen of the largest packets in use
+EARLY_BYTES_MAX = 32 * 1024
 
 
 def answer(remote_hash: bytes, from_port: int, to_port: int, packet: bytes) -> OutgoingPacket:
@@ -146,9 +148,11 @@ class EarlyPackets:
             if len(self._waiting) >= EARLY_PEERS_MAX:
                 del self._waiting[next(iter(self._waiting))]
             entry = self._waiting[key] = (now + EARLY_SECONDS, [])
-        if len(entry[1]) >= EARLY_PACKETS_MAX:
+        packets = entry[1]
+        held = sum(len(one.payload) for one in packets)
+        if len(packets) >= EARLY_PACKETS_MAX or held + len(packet.payload) > EARLY_BYTES_MAX:
             return False
-        entry[1].append(packet)
+        packets.append(packet)
         return True
 
     def take(self, source: object, remote_id: int) -> list[Packet]:

@@ -1,4 +1,4 @@
-"""The messages that wait for one router, bounded by bytes."""
+"""The messages that wait for one router, bounded by the memory they take."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from core.transport.stats import LinkStats
 
 _HEADER_BYTES = 9
+MESSAGE_COST = 64
+"""Bytes of memory for a message beside its own: a small one is mostly that."""
 _MESSAGE_BYTES_MAX = 65516  # the largest block that fits one frame
 
 
 class OutQueue:
     """First in, first out. Above ``shed_bytes`` droppable messages are refused, above
-    ``bytes_max`` all are; every refusal is counted in ``stats``.
+    ``bytes_max`` all are; every refusal is counted in ``stats``. Both count ``MESSAGE_COST`` for
+    each message, ``bytes`` does not.
     """
 
     __slots__ = ("_bytes_max", "_messages", "_shed_bytes", "_stats", "bytes")
@@ -35,10 +38,11 @@ class OutQueue:
 
     def push(self, messages: Sequence[bytes], droppable: bool) -> None:
         """Queue short-form messages; refuse what does not fit or cannot be framed."""
-        room = (self._shed_bytes if droppable else self._bytes_max) - self.bytes
+        held = self.bytes + MESSAGE_COST * len(self._messages)
+        room = (self._shed_bytes if droppable else self._bytes_max) - held
         size = sum(map(len, messages))
         if (
-            _HEADER_BYTES <= size <= min(room, _MESSAGE_BYTES_MAX)
+            _HEADER_BYTES <= size <= min(room - MESSAGE_COST * len(messages), _MESSAGE_BYTES_MAX)
             and min(map(len, messages)) >= _HEADER_BYTES
         ):
             self._messages.extend(messages)
@@ -48,15 +52,15 @@ class OutQueue:
             size = len(message)
             if not _HEADER_BYTES <= size <= _MESSAGE_BYTES_MAX:
                 self._stats.dropped_malformed += 1
-            elif size > room:
-                if droppable and size <= self._bytes_max - self.bytes:
+            elif size + MESSAGE_COST > room:
+                if droppable and room + self._bytes_max - self._shed_bytes >= size + MESSAGE_COST:
                     self._stats.dropped_shed += 1
                 else:
                     self._stats.dropped_queue_full += 1
             else:
                 self._messages.append(message)
                 self.bytes += size
-                room -= size
+                room -= size + MESSAGE_COST
 
     def pop(self, bytes_max: int) -> list[bytes]:
         """The next messages, together at most ``bytes_max`` bytes (but at least one)."""

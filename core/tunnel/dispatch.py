@@ -36,6 +36,7 @@ from core.tunnel.constants import (
     STANDARD_HEADER_BYTES,
 )
 from core.tunnel.delivery import DeliveryKind, DeliveryTuple, make_gateway
+from core.tunnel.fragments import ReassemblyMemory
 from core.tunnel.meter import TransitMeter
 from core.tunnel.pacing import BuildPacer
 from core.tunnel.participant import (
@@ -96,6 +97,8 @@ class TunnelDispatcher:
         self.build_requests: list[tuple[int, bytes]] = []
         self.dropped: dict[Drop, int] = dict.fromkeys(Drop, 0)
         self.meter = TransitMeter()
+        self.own_memory = ReassemblyMemory()
+        self.transit_memory = ReassemblyMemory()
         self._pacer = BuildPacer()
         self._wall = wall
         self._receivers: dict[int, _Receiver] = {}
@@ -280,6 +283,7 @@ class TunnelDispatcher:
         if self._receivers.get(tunnel.tunnel_id) is tunnel:
             del self._receivers[tunnel.tunnel_id]
             self._accepters.pop(tunnel.tunnel_id, None)
+        tunnel.close()
 
     def add_transit(self, tunnel: TransitTunnel) -> None:
         """Register a tunnel of others; LocalError if its id is taken."""
@@ -295,6 +299,7 @@ class TunnelDispatcher:
         self._transit_ids.discard(tunnel.tunnel_id)
         self._receivers.pop(tunnel.tunnel_id, None)
         self._accepters.pop(tunnel.tunnel_id, None)
+        tunnel.close()
 
     def transit_rate(self, now: float) -> float:
         """Transit in bytes per second over about the last 15 s."""

@@ -6,7 +6,8 @@ spans fewer tunnel messages is lost less often.
 
 :class:`Reassembler` belongs to one endpoint. It accepts fragments in any order, is bounded in
 bytes, in messages and in time, and never raises on what a peer sent: what does not fit is dropped
-and counted.
+and counted. Those of a router share a :class:`ReassemblyMemory`. Bytes are what the memory holds,
+with the objects around a fragment: one of a single byte costs a hundred more.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ from core.tunnel.delivery import DeliveryTuple, Fragment, write_target
 
 _FOLLOW_ON_BYTES = 7
 _FOLLOW_ON_DATA_MAX = PAYLOAD_BYTES_MAX - _FOLLOW_ON_BYTES
+PARTIAL_COST = 440
+FRAGMENT_COST = 120
+"""Bytes of memory for an incomplete message and for each of its fragments, beside the payload
+(measured: 440 with the hash of a target, 118 for a fragment that came ahead, 48 for another)."""
+MEMORY_BYTES_MAX = 64 * 1024 * 1024
+_RESERVED_STEP = 16 * 1024
 _FIRST_EXTRA_BYTES = 6
 """Message id and size in a first fragment."""
 
@@ -91,9 +98,9 @@ def _is_split_better(target: bytes, length: int, room: int) -> bool:
 class _Partial:
     """A message whose fragments are not all here. ``pieces`` are those from 0 on without a gap,
     ``ahead`` the others by number, with their last-fragment flag; ``target`` is known with the
-    first fragment."""
+    first fragment. ``size`` counts payload, ``held`` memory."""
 
-    __slots__ = ("ahead", "deadline", "pieces", "size", "target")
+    __slots__ = ("ahead", "deadline", "held", "pieces", "size", "target")
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
@@ -101,26 +108,64 @@ class _Partial:
         self.pieces: list[bytes] = []
         self.ahead: dict[int, tuple[bytes, bool]] | None = None
         self.size = 0
+        self.held = 0
+
+
+class ReassemblyMemory:
+    """What several reassemblers hold together, at most about ``bytes_max``.
+
+    Reserved in steps. When it is full each may have an equal share, so that those that hold more
+    give up their oldest and those that hold little are left alone.
+    """
+
+    __slots__ = ("bytes", "bytes_max", "holders")
+
+    def __init__(self, bytes_max: int = MEMORY_BYTES_MAX) -> None:
+        self.bytes_max = bytes_max
+        self.bytes = 0
+        self.holders = 0
+
+    def share(self) -> int:
+        """How much one reassembler may hold now."""
+        if self.bytes < self.bytes_max:
+            return self.bytes_max
+        return self.bytes_max // max(1, self.holders)
 
 
 class Reassembler:
-    """Fragments in, whole messages out; at most ``bytes_max`` bytes wait at a time."""
+    """Fragments in, whole messages out; at most ``bytes_max`` bytes of memory are held."""
 
-    __slots__ = ("_bytes", "_bytes_max", "_partials", "_partials_max", "_period_s", "dropped")
+    __slots__ = (
+        "_bytes",
+        "_bytes_max",
+        "_memory",
+        "_partials",
+        "_partials_max",
+        "_period_s",
+        "_reserved",
+        "dropped",
+    )
 
     def __init__(
-        self, bytes_max: int = 512 * 1024, partials_max: int = 512, period_s: float = 15.0
+        self,
+        bytes_max: int = 512 * 1024,
+        partials_max: int = 512,
+        period_s: float = 15.0,
+        memory: ReassemblyMemory | None = None,
     ) -> None:
         self._bytes_max = bytes_max
         self._partials_max = partials_max
         self._period_s = period_s
+        self._memory = ReassemblyMemory() if memory is None else memory
         self._partials: dict[int, _Partial] = {}
         self._bytes = 0
+        self._reserved = 0
         self.dropped = 0
         """Incomplete messages given up."""
 
     @property
     def waiting_bytes(self) -> int:
+        """Memory held by incomplete messages."""
         return self._bytes
 
     def add(self, fragment: Fragment, now: float) -> DeliveryTuple | None:
@@ -162,7 +207,7 @@ class Reassembler:
             if is_last and target is not None and size + len(data) <= MESSAGE_BYTES_MAX:
                 # The usual end of a message, in order.
                 del self._partials[message_id]
-                self._bytes -= size
+                self._bytes -= partial.held
                 pieces.append(data)
                 return *target, b"".join(pieces)
             return self._append(message_id, partial, is_last, data)
@@ -186,33 +231,59 @@ class Reassembler:
             pieces.append(following[0])
             is_last = following[1]
         if is_last and partial.target is not None:
-            partial.size += len(data)
-            self._bytes += len(data)
-            if partial.size > MESSAGE_BYTES_MAX:
+            if partial.size + len(data) > MESSAGE_BYTES_MAX:
                 self._drop(message_id)
                 return None
             del self._partials[message_id]
-            self._bytes -= partial.size
+            self._bytes -= partial.held
             return *partial.target, b"".join(pieces)
         self._count(message_id, partial, len(data))
         return None
 
     def _count(self, message_id: int, partial: _Partial, size: int) -> None:
         """``size`` more bytes wait; what exceeds the bounds is dropped."""
+        cost = size + FRAGMENT_COST if partial.held else size + FRAGMENT_COST + PARTIAL_COST
         partial.size += size
-        self._bytes += size
+        partial.held += cost
+        self._bytes += cost
         if partial.size > MESSAGE_BYTES_MAX:
             self._drop(message_id)
             return
-        while self._bytes > self._bytes_max or len(self._partials) > self._partials_max:
+        if self._bytes > self._reserved:
+            self._reserve()
+        while len(self._partials) > self._partials_max:
             self._drop(next(iter(self._partials)))
+
+    def _reserve(self) -> None:
+        """Take more of the common memory, or give up the oldest messages."""
+        memory = self._memory
+        allowed = min(self._bytes_max, max(memory.share(), _RESERVED_STEP))
+        while self._bytes > allowed:
+            self._drop(next(iter(self._partials)))
+        self._set_reserved(self._bytes)
+
+    def _set_reserved(self, needed: int) -> None:
+        """Hold as many steps of the common memory as ``needed`` bytes take."""
+        steps = -(-needed // _RESERVED_STEP)
+        reserved = min(steps * _RESERVED_STEP, max(needed, self._bytes_max))
+        self._memory.bytes += reserved - self._reserved
+        self._memory.holders += (reserved > 0) - (self._reserved > 0)
+        self._reserved = reserved
 
     def expire(self, now: float) -> None:
         """Give up what waited too long."""
         due = [key for key, partial in self._partials.items() if partial.deadline <= now]
         for key in due:
             self._drop(key)
+        if self._reserved:
+            self._set_reserved(self._bytes)
+
+    def close(self) -> None:
+        """Give up everything: the tunnel is gone."""
+        self._partials.clear()
+        self._bytes = 0
+        self._set_reserved(0)
 
     def _drop(self, message_id: int) -> None:
-        self._bytes -= self._partials.pop(message_id).size
+        self._bytes -= self._partials.pop(message_id).held
         self.dropped += 1

@@ -19,13 +19,15 @@ from core.tunnel.constants import (
 )
 from core.tunnel.delivery import DeliveryTuple
 from core.tunnel.endpoint import Endpoint
-from core.tunnel.fragments import Reassembler
+from core.tunnel.fragments import Reassembler, ReassemblyMemory
 from core.tunnel.gateway import Gateway
 from core.tunnel.hop_cipher import HopEncryptor, LayerDecryptor
 
 _ENDPOINT_BYTES_MAX = 192 * 1024
 _ENDPOINT_PARTIALS_MAX = 128
 _GATEWAY_BYTES_MAX = 512 * 1024
+_MESSAGE_COST = 100
+"""Bytes of memory for a message that waits for the end of a turn, beside its own."""
 _TARGETS_MAX = 64
 _TARGETS_PERIOD_S = 30.0
 
@@ -42,6 +44,8 @@ class Sink(Protocol):
     entropy: Entropy
     router_hash: bytes
     delivered: list[tuple[object, int, bytes]]
+    own_memory: ReassemblyMemory
+    transit_memory: ReassemblyMemory
 
     def wall_now(self) -> int:
         """Unix seconds."""
@@ -107,6 +111,9 @@ class TransitTunnel:
     def tick(self, now: float) -> None:
         """Give up what waited too long."""
 
+    def close(self) -> None:
+        """The tunnel is gone."""
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Participant(TransitTunnel):
@@ -134,7 +141,9 @@ class TransitEndpoint(TransitTunnel):
         self.messages += len(group)
         endpoint = self._endpoint
         if endpoint is None:
-            reassembler = Reassembler(_ENDPOINT_BYTES_MAX, _ENDPOINT_PARTIALS_MAX)
+            reassembler = Reassembler(
+                _ENDPOINT_BYTES_MAX, _ENDPOINT_PARTIALS_MAX, memory=sink.transit_memory
+            )
             endpoint = self._endpoint = Endpoint(reassembler)
         # A message may end a minute ago (delivery.expiration_s rounds up).
         oldest_ms = (sink.wall_now() - MESSAGE_PAST_S - 1) * 1000
@@ -167,6 +176,10 @@ class TransitEndpoint(TransitTunnel):
         if self._endpoint is not None:
             self._endpoint.reassembler.expire(now)
 
+    def close(self) -> None:
+        if self._endpoint is not None:
+            self._endpoint.reassembler.close()
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class TransitGateway(TransitTunnel):
@@ -178,7 +191,7 @@ class TransitGateway(TransitTunnel):
 
     def accept(self, message: bytes, sink: Sink, now: float) -> None:
         """Take one standard-form message; what exceeds the bounds is dropped and counted."""
-        self._waiting_bytes += len(message)
+        self._waiting_bytes += len(message) + _MESSAGE_COST
         if self._waiting_bytes > _GATEWAY_BYTES_MAX:
             self.dropped += 1
             return

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from core.tunnel.constants import SHORT_IV_OFFSET, TUNNEL_LIFETIME_S
 from core.tunnel.delivery import DeliveryTuple
 from core.tunnel.endpoint import Endpoint
+from core.tunnel.fragments import Reassembler
 from core.tunnel.gateway import Gateway
 from core.tunnel.hop_cipher import LayerDecryptor
 from core.tunnel.participant import Sink, emit_tunnel_data
@@ -96,7 +97,7 @@ class InboundTunnel(OwnTunnel):
         self.expires_ms = int((sink.wall_now() + TUNNEL_LIFETIME_S) * 1000)
         self.previous: bytes | None = hops[-1] if hops else None
         self._decryptor = LayerDecryptor(keys)
-        self._endpoint = Endpoint()
+        self._endpoint = Endpoint(Reassembler(memory=sink.own_memory))
         self.leaked = 0
         """Messages that asked us to deliver elsewhere; honouring them would unmask us."""
 
@@ -118,6 +119,10 @@ class InboundTunnel(OwnTunnel):
 
     def tick(self, now: float) -> None:
         self._endpoint.reassembler.expire(now)
+
+    def close(self) -> None:
+        """The tunnel is gone: give up what is incomplete."""
+        self._endpoint.reassembler.close()
 
 
 class ZeroHopInbound(InboundTunnel):

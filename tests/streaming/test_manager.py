@@ -17,7 +17,12 @@ from core.streaming.manager import StreamManager
 from core.streaming.measured import WINDOW_REMEMBERED_MAX
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
-from core.streaming.remains import EARLY_PACKETS_MAX, EARLY_PEERS_MAX, REPLIES_MAX
+from core.streaming.remains import (
+    EARLY_BYTES_MAX,
+    EARLY_PACKETS_MAX,
+    EARLY_PEERS_MAX,
+    REPLIES_MAX,
+)
 from core.streaming.state import StreamState
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.stream_path import KEYS, Network, Path
@@ -144,6 +149,14 @@ def test_early_packets_are_bounded_and_expire() -> None:
         manager.handle_timer(at)
         at = manager.next_timer()
     assert len(manager._early) == 0
+
+
+def test_early_packets_are_bounded_by_bytes_too() -> None:
+    manager = receiver()
+    for number in range(1, EARLY_PACKETS_MAX):
+        raw = build_packet(0, 5, number, 0, flags=p.NO_ACK, payload=bytes(10_000))
+        manager.receive_packets([(None, 0, 0, raw)], 1.0)
+    assert manager.counters["early"] == EARLY_PACKETS_MAX - 1 - EARLY_BYTES_MAX // 10_000
 
 
 def test_ping_and_pong() -> None:

@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.streaming.receive_buffer import EARLY_SPAN_MAX, Arrival, ReceiveBuffer
+from core.streaming.receive_buffer import EARLY_COST, EARLY_SPAN_MAX, Arrival, ReceiveBuffer
 
 
 def test_gap_fills_and_nacks() -> None:
@@ -23,9 +23,9 @@ def test_gap_fills_and_nacks() -> None:
     assert buffer.add(1, b"b") is Arrival.IN_ORDER
     assert buffer.add(2, b"c") is Arrival.IN_ORDER
     assert buffer.next_sequence == 4
-    assert buffer.buffered == 4
+    assert buffer.buffered == 4 + EARLY_COST
     assert buffer.read(10) == b"bcd"
-    assert buffer.buffered == 1
+    assert buffer.buffered == 1 + EARLY_COST
     assert buffer.add(2, b"c") is Arrival.DUPLICATE
 
 
@@ -59,4 +59,18 @@ def test_any_order_and_any_reads_give_the_same_bytes(seed: int, sizes: list[int]
         assert len(part) <= 7
         got += part
     assert got == whole
+    assert buffer.buffered == 0
+
+
+def test_small_payloads_are_joined() -> None:
+    """A peer that sends two bytes at a time must not make us hold thirty times that."""
+    buffer = ReceiveBuffer()
+    for sequence in range(2000):
+        buffer.add(sequence, bytes((sequence & 0xFF, sequence >> 8)))
+        if sequence == 700:
+            assert buffer.read(3) == b"\0\0\1"
+    assert len(buffer._ready) <= 4
+    assert buffer.buffered == 4000 - 3
+    assert buffer.read(5) == b"\0\2\0\3\0"
+    assert buffer.read(10_000)[-2:] == bytes((1999 & 0xFF, 1999 >> 8))
     assert buffer.buffered == 0

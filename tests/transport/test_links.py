@@ -20,7 +20,9 @@ from core.transport.events import (
     SkewMeasured,
 )
 from core.transport.ntcp2.blocks import TerminationReason
+from core.transport.outqueue import MESSAGE_COST, OutQueue
 from core.transport.records import LinkLimits
+from core.transport.stats import LinkStats
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.link_nodes import Node, Wire, message, pair
 
@@ -428,18 +430,29 @@ def test_queues_are_bounded_by_bytes_and_droppable_goes_first() -> None:
     (link,) = alice.links._links
     alice.links.pause_writing(link)
     kilobyte = message(1, 1024 - 9)
-    alice.links.send(bob.hash, [kilobyte] * 512, wire.now, droppable=True)
-    alice.links.send(bob.hash, [kilobyte] * 3, wire.now, droppable=True)
+    shed_after, full_after = (size // (1024 + MESSAGE_COST) for size in (512 << 10, 2 << 20))
+    alice.links.send(bob.hash, [kilobyte] * 480, wire.now, droppable=True)
+    alice.links.send(bob.hash, [kilobyte] * 4, wire.now, droppable=True)
     stats = alice.links.stats
-    assert (stats.dropped_shed, stats.dropped_queue_full) == (3, 0)
-    alice.links.send(bob.hash, [kilobyte] * 1540, wire.now)
-    assert (stats.dropped_shed, stats.dropped_queue_full) == (3, 4)
-    assert alice.links.queued_bytes(bob.hash) == 2 * 1024 * 1024
+    assert (stats.dropped_shed, stats.dropped_queue_full) == (484 - shed_after, 0)
+    alice.links.send(bob.hash, [kilobyte] * 1500, wire.now)
+    too_many = shed_after + 1500 - full_after
+    assert (stats.dropped_shed, stats.dropped_queue_full) == (484 - shed_after, too_many)
+    assert alice.links.queued_bytes(bob.hash) == full_after * 1024
     alice.links.send(bob.hash, [bytes(8), bytes(65517)], wire.now)
     assert stats.dropped_malformed == 2
     alice.links.resume_writing(link)
     wire.run()
-    assert len(received(bob)) == 2048
+    assert len(received(bob)) == full_after
+
+
+def test_small_messages_fill_a_queue_with_the_memory_they_take() -> None:
+    queue = OutQueue(100_000, 200_000, LinkStats())
+    for _ in range(10_000):
+        queue.push([message(1, 0)], droppable=False)
+    assert len(queue) == 200_000 // (9 + MESSAGE_COST)
+    assert len(queue.pop(1 << 20)) == 200_000 // (9 + MESSAGE_COST)
+    assert queue.bytes == 0
 
 
 def test_expired_messages_are_not_sent_after_a_pause() -> None:

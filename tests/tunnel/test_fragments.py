@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +24,13 @@ from core.tunnel.delivery import (
     write_target,
 )
 from core.tunnel.endpoint import Endpoint
-from core.tunnel.fragments import Reassembler, pack
+from core.tunnel.fragments import (
+    FRAGMENT_COST,
+    PARTIAL_COST,
+    Reassembler,
+    ReassemblyMemory,
+    pack,
+)
 from core.tunnel.gateway import Gateway, Preprocessor
 from tests.support.deterministic import SeededEntropy
 
@@ -198,7 +206,7 @@ def test_incomplete_messages_are_given_up_in_time() -> None:
     machine = Reassembler(period_s=10)
     machine.add(fragment(0, False, bytes(900)), 100.0)
     machine.expire(109.9)
-    assert machine.waiting_bytes == 900
+    assert machine.waiting_bytes == 900 + PARTIAL_COST + FRAGMENT_COST
     machine.expire(110.0)
     assert machine.waiting_bytes == 0
     assert machine.dropped == 1
@@ -216,6 +224,61 @@ def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
     assert machine.add(fragment(1, True, b"y", 1), 0) is None
 
 
+def held(make: Callable[[], list[Reassembler]]) -> tuple[int, int]:
+    """Bytes that are counted, and bytes of memory."""
+    tracemalloc.start()
+    try:
+        machines = make()
+        return sum(one.waiting_bytes for one in machines), tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["first", "ahead", "in order"])
+def test_what_is_counted_is_what_memory_holds(kind: str) -> None:
+    def feed() -> list[Reassembler]:
+        machine = Reassembler(bytes_max=128 * 1024, partials_max=10_000)
+        for number in range(5000):
+            message_id = 100_000 + (number if kind == "first" else number // 60)
+            data = number.to_bytes(2, "big")
+            if kind == "first" or (kind == "in order" and number % 60 == 0):
+                machine.add_first(message_id, (1, HASH[:31] + data[1:], number), data, 0.0)
+            else:
+                machine.add_next(message_id, number % 60 + (kind == "ahead"), False, data, 0.0)
+        return [machine]
+
+    counted, memory = held(feed)
+    assert counted <= 128 * 1024
+    assert memory <= 1.1 * counted
+
+
+def test_many_tunnels_share_their_memory_and_who_holds_little_is_left_alone() -> None:
+    memory = ReassemblyMemory(500_000)
+    quiet = [Reassembler(memory=memory) for _ in range(5)]
+    for machine in quiet:
+        machine.add_first(1, (0, None, None), bytes(900), 0.0)
+
+    def flood() -> list[Reassembler]:
+        greedy = [Reassembler(memory=memory) for _ in range(20)]
+        for number in range(600):
+            for machine in greedy:
+                machine.add_first(number, (0, None, None), b"xy", 0.0)
+        return greedy
+
+    tracemalloc.start()
+    greedy = flood()
+    traced = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert traced < 1_000_000
+    assert all(machine.waiting_bytes < 100_000 for machine in greedy)
+    for machine in quiet:
+        assert machine.add_next(1, 1, True, b"end", 1.0) is not None
+        assert machine.dropped == 0
+    for machine in (*greedy, *quiet):
+        machine.close()
+    assert (memory.bytes, memory.holders) == (0, 0)
+
+
 def test_a_number_past_the_last_one_is_ignored() -> None:
     machine = Reassembler()
     machine.add(fragment(5, False, b"?"), 0)
@@ -230,7 +293,7 @@ def test_a_message_beyond_the_limit_is_dropped() -> None:
     machine = Reassembler()
     for i in range(64):
         machine.add(fragment(i, False, bytes(996)), 0)
-    assert machine.waiting_bytes <= 996
+    assert machine.waiting_bytes <= 996 + PARTIAL_COST + FRAGMENT_COST
     assert machine.dropped == 1
 
 
