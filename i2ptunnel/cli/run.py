@@ -7,8 +7,10 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 
-from i2ptunnel.cli.exits import Exit, complain
+from i2ptunnel.cli.exits import CommandFault, Exit, complain
+from i2ptunnel.cli.places import data_dir_of
 from i2ptunnel.cli.sources import add_source_options, load_sources
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.model import json_schema
@@ -46,10 +48,18 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_check)
 
 
+def _service_directory(arguments: argparse.Namespace) -> Path | None:
+    """The data directory of the service that uses the file, if that is not in the file."""
+    try:
+        return data_dir_of(arguments)
+    except (ConfigError, CommandFault):
+        return None  # said below, or not this user's business
+
+
 def _check(arguments: argparse.Namespace) -> int:
     """Say everything that is wrong, each on a line FILE:LINE:COL: option: what, what instead."""
     try:
-        loaded = load_sources(arguments, files=True)
+        loaded = load_sources(arguments, files=True, data_dir=_service_directory(arguments))
     except ConfigError as error:
         if arguments.json:
             faults = [fault.as_dict() for fault in error.faults]

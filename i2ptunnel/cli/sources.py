@@ -64,8 +64,13 @@ def _directory(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{printable(text)}: {error}") from None
 
 
-def load_sources(arguments: argparse.Namespace, *, files: bool = False) -> Loaded:
-    """The configuration the options name; raises ConfigError and CommandFault."""
+def load_sources(
+    arguments: argparse.Namespace, *, files: bool = False, data_dir: Path | None = None
+) -> Loaded:
+    """The configuration the options name; raises ConfigError and CommandFault.
+
+    ``data_dir``: for a file and a command that do not say it.
+    """
     names = list(getattr(arguments, "profile", []))
     if not names and arguments.config is None:
         names = [DEFAULT_PROFILE]
@@ -81,5 +86,6 @@ def load_sources(arguments: argparse.Namespace, *, files: bool = False) -> Loade
         sources.append(read_source(path, base=Path.cwd()))
     if arguments.config is not None:
         sources.append(read_source(arguments.config))
-    data_dir = arguments.data_dir.absolute() if arguments.data_dir is not None else None
+    if arguments.data_dir is not None:
+        data_dir = arguments.data_dir.absolute()
     return load(sources, data_dir, files=files)

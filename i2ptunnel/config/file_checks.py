@@ -176,6 +176,36 @@ def _check_key_file(disk: _Disk, keys: tuple[str, ...], path: Path) -> None:
         )
     elif stat.S_IMODE(mode) & 0o077:
         disk.fault(keys, f"others can read {path.name}", f"make it private: chmod 600 {path}")
+    elif (stranger := _stranger(path, disk.data_dir)) is not None:
+        wrong = f"{path} belongs to user {stranger}, and the data directory to another one"
+        disk.fault(keys, wrong, f"give it to that one: chown --reference={disk.data_dir} {path}")
+    elif path.suffix != ".days":
+        _check_keys_in(disk, keys, path)
+
+
+def _stranger(path: Path, data_dir: Path) -> int | None:
+    """Root can read everything; the service whose data directory it is cannot."""
+    try:
+        owners = path.stat().st_uid, data_dir.stat().st_uid
+    except OSError:
+        return None
+    return owners[0] if os.geteuid() == 0 and owners[0] != owners[1] else None
+
+
+def _check_keys_in(disk: _Disk, keys: tuple[str, ...], path: Path) -> None:
+    """What the start would say of a damaged key file."""
+    # Imported late: a router's worth of code, for those who have keys already.
+    from core.api import FileFault, check_key_sum
+
+    try:
+        data = path.read_bytes()
+        check_key_sum(path, data, PrivateKeys.parse(data))
+    except DecodeError as error:
+        disk.fault(keys, f"{path} is no usable key file: {error}", "restore it from a backup")
+    except FileFault as fault:
+        disk.fault(keys, str(fault), "")
+    except OSError as error:
+        disk.fault(keys, f"{path} cannot be read: {(error.strerror or '').lower()}", "see its mode")
 
 
 def _check_data_dir(disk: _Disk) -> None:
@@ -205,7 +235,7 @@ def _check_data_dir(disk: _Disk) -> None:
 
 def _check_ports(disk: _Disk) -> None:
     """Ports below 1024 need a privilege that a service should not have."""
-    first = _first_free_port()
+    first = _first_free_port(disk.data_dir)
     for door in OwnDoors.of(disk.configuration, disk.data_dir).doors:
         port = door.endpoint.port
         if not door.endpoint.is_unix and 0 < port < first:
@@ -213,11 +243,15 @@ def _check_ports(disk: _Disk) -> None:
             disk.fault(door.keys, f"only root may listen on port {port}", right)
 
 
-def _first_free_port() -> int:
-    """The first port that this process may bind."""
+def _first_free_port(data_dir: Path) -> int:
+    """The first port that this process may bind, or the service whose data directory it is."""
     try:
+        is_service = os.geteuid() == 0 and data_dir.exists() and data_dir.stat().st_uid != 0
         for line in _STATUS.read_text().splitlines():
-            if line.startswith("CapEff:") and int(line.split()[1], 16) >> _NET_BIND_SERVICE & 1:
+            has_right = line.startswith("CapEff:") and (
+                int(line.split()[1], 16) >> _NET_BIND_SERVICE & 1
+            )
+            if has_right and not is_service:
                 return 0
         return int(_UNPRIVILEGED_PORTS.read_text())
     except (OSError, ValueError, IndexError):

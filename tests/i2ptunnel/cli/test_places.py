@@ -142,3 +142,25 @@ def test_what_root_writes_belongs_to_the_service(machine: Machine, owner: int) -
     assert main(["address", "add", "x.i2p", b32, "-c", str(machine.config)]) == 0
     found = {path.name: path.stat().st_uid for path in machine.state.iterdir()}
     assert found and set(found.values()) == {owner}, found
+
+
+def test_check_looks_at_the_services_keys(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.install()
+    machine.config.write_text("tunnels: {a: {type: server, target: 127.0.0.1:9}}\n")
+    words = ["check", "-c", str(machine.config)]
+    key = machine.state / "a.dat"
+    assert main(["keys", "generate", str(key)]) == 0
+    assert main(words) == 0
+    data = bytearray(key.read_bytes())
+    data[350] ^= 1
+    key.write_bytes(data)
+    assert main(words) == 3
+    assert "tunnels.a.keys: " in (err := capsys.readouterr().err) and "checksum" in err
+    key.write_bytes(data[:500])
+    assert main(words) == 3
+    assert "is no usable key file" in capsys.readouterr().err
+    key.chmod(0o644)
+    assert main(words) == 3
+    assert f"chmod 600 {key}" in capsys.readouterr().err
