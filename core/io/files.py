@@ -238,6 +238,23 @@ class DataDirectoryLock:
         os.write(handle, f"{os.getpid()}\n".encode())
         self._handle = handle
 
+    @classmethod
+    def other_holder(cls, directory: Path) -> int | None:
+        """The id of another process that holds the lock of ``directory``, or None."""
+        try:
+            handle = os.open(directory / cls.NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.read(handle, 32).strip()
+            pid = int(owner) if owner.isdigit() else 0
+            return pid if pid != os.getpid() else None
+        finally:
+            os.close(handle)
+        return None
+
     def _open(self) -> int:
         """The lock file, and nothing that a link makes of it: it is written to."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK

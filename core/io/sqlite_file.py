@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.io.files import FILE_MODE, FileFault, give_to_owner, replace_with
+from core.io.files import FILE_MODE, DataDirectoryLock, FileFault, give_to_owner, replace_with
 from core.io.sqlite_salvage import Readable, open_copy, open_damaged
 
 _log = logging.getLogger("core.io.sqlite_file")
@@ -172,6 +172,10 @@ class SqliteFile:
 
     def _replace(self, reason: str) -> sqlite3.Connection:
         """A new file, with what the last good copy and the damaged file have."""
+        holder = DataDirectoryLock.other_holder(self.path.parent)
+        if holder is not None:
+            text = f"is damaged ({reason}); process {holder} uses it: stop that, its start mends it"
+            raise FileFault(self.path, text)
         aside = _move_aside(self.path)
         _create(self.path)
         parts = [f"{self.path} is damaged ({reason})" if aside else f"{self.path}: {reason}"]

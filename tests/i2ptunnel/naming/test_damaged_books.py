@@ -6,6 +6,8 @@ import logging
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -193,3 +195,27 @@ def test_commands_say_what_happened(
     out, err = capfd.readouterr()
     assert b64encode(NAMES["name1.i2p"].raw) in out
     assert "internal error" not in err
+
+
+def test_a_command_replaces_nothing_that_a_running_program_uses(
+    whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole, tmp_path / "d")
+    path = tmp_path / "d" / FILE_NAME
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+    code = (
+        "import sys; from pathlib import Path; from core.io.files import DataDirectoryLock;"
+        "DataDirectoryLock(Path(sys.argv[1])).acquire(); print('held', flush=True);"
+        "sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path.parent)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"held\n"
+        with pytest.raises(FileFault, match=f"process {other.pid} uses it"):
+            names_in(path)
+        other.kill()
+    assert names_in(path) == set(NAMES)
