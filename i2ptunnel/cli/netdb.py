@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.data.router_info import RouterInfo
 from i2ptunnel.cli.exits import CommandFault, Exit
-from i2ptunnel.cli.places import control_socket
+from i2ptunnel.cli.places import CONTROL_SOCKET, control_socket, data_dir_of
 from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
@@ -65,7 +65,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     infos, rejected = read_infos(arguments.path)
-    path = control_socket(arguments)
+    path = data_dir_of(arguments, writes=True) / CONTROL_SOCKET
     note = f", no RouterInfo in {counted(rejected, 'file')}" if rejected else ""
     if not infos:
         raise CommandFault(f"{arguments.path}: no RouterInfo found{note}")

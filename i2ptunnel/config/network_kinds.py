@@ -291,6 +291,12 @@ class DestinationKind(ScalarKind[DestinationName]):
     right = "write name.i2p, ….b32.i2p or a base64 destination, with :PORT if it needs one"
 
     def convert(self, node: Scalar) -> DestinationName:
+        scheme, mark, rest = node.text.partition("://")
+        host = rest.partition("/")[0].rpartition("@")[2]
+        if mark and _I2P_NAME.fullmatch(_i2p_name(host.partition(":")[0])):
+            port_text = _URL_PORTS.get(scheme.lower(), "")
+            has_port = ":" in host or not port_text
+            raise ValueError(f"write {host}{'' if has_port else f':{port_text}'}")
         name, colon, port_text = node.text.partition(":")
         port = read_port(port_text) if colon else 0
         if _BASE64_DESTINATION.fullmatch(name):

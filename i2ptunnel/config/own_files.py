@@ -126,8 +126,9 @@ def secret_files(name: str, tunnel: TunnelSection, data_dir: Path) -> Iterator[S
         for user in tunnel.auth:
             if user.password_file is not None:
                 yield SecretFile(user.password_file, f"a password file of tunnel {name}")
-    tls_key = getattr(getattr(tunnel, "tls", None), "key", None)
-    if tls_key is not None:
+    tls = getattr(tunnel, "tls", None)
+    tls_key = getattr(tls, "key", None) or getattr(tls, "certificate", None)
+    if tls_key is not None:  # without a file of its own the key is in the certificate's
         yield SecretFile(tls_key, f"the TLS key of tunnel {name}")
     if isinstance(tunnel, ServerSection) and tunnel.access.filter is not None:
         yield SecretFile(tunnel.access.filter, f"the access filter of tunnel {name}")

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from core.api import DataDirectoryLock
+from core.data.private_keys import PrivateKeys
+from core.data.router_info import RouterInfo
 from i2ptunnel.cli import places
 from i2ptunnel.cli.exits import CommandFault
 from i2ptunnel.cli.main import main
 from i2ptunnel.cli.places import data_dir_of
+from tests.support.deterministic import SeededEntropy
 
 UNIT = (Path(__file__).parents[3] / "systemd" / "i2ptunnel.service").read_text()
 
@@ -140,7 +143,13 @@ def test_what_root_writes_belongs_to_the_service(machine: Machine, owner: int) -
         return  # only root meets this
     b32 = "a" * 52 + ".b32.i2p"
     assert main(["address", "add", "x.i2p", b32, "-c", str(machine.config)]) == 0
-    found = {path.name: path.stat().st_uid for path in machine.state.iterdir()}
+    infos = machine.root / "infos"
+    infos.mkdir()
+    info = RouterInfo.build(PrivateKeys.generate_router(SeededEntropy("i")), 1, [], {"netId": "2"})
+    (infos / "routerInfo-x.dat").write_bytes(info.raw)
+    assert main(["netdb", "import", str(infos), "-c", str(machine.config)]) == 0
+    found = {str(path): path.stat().st_uid for path in machine.state.rglob("*")}
+    assert any("imported/routerInfo-" in name for name in found)
     assert found and set(found.values()) == {owner}, found
 
 

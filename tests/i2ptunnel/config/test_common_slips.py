@@ -57,6 +57,20 @@ def test_a_target_in_another_form_is_answered_with_the_right_one(target: str, ri
 
 
 @pytest.mark.parametrize(
+    ("destination", "right"),
+    [
+        ("http://forum.i2p/", "write forum.i2p:80"),
+        ("https://forum.i2p:8443/x", "write forum.i2p:8443"),
+        ("irc://irc.postman.i2p", "write irc.postman.i2p:6667"),
+        ("x://forum.i2p", "write forum.i2p"),
+    ],
+)
+def test_a_url_is_no_destination(destination: str, right: str) -> None:
+    text = f"{{type: client, listen: 127.0.0.1:1, destination: '{destination}'}}"
+    assert told(f"tunnels: {{a: {text}}}\n").endswith(right)
+
+
+@pytest.mark.parametrize(
     ("listen", "right"),
     [
         ("http://127.0.0.1:4444/", "write 127.0.0.1:4444"),

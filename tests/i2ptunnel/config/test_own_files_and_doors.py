@@ -82,6 +82,7 @@ def test_a_data_directory_that_is_a_link_is_followed(base: Path) -> None:
         "  p: {type: sockstunnel, listen: 127.0.0.1:1, auth: {username: x, password_file: www/w}}",
         "  p: {type: client, listen: 127.0.0.1:1, tls: {certificate: c, key: www/k}, "
         "destination: x.i2p}",
+        "  p: {type: client, listen: 127.0.0.1:1, tls: {certificate: www/c}, destination: x.i2p}",
         "  p: {type: client, listen: 127.0.0.1:1, destination: {address: x.i2p, "
         "client_key_file: www/deep/k}}",
         "  p: {type: server, target: 127.0.0.1:1, access: {filter: www/f}}",
