@@ -48,6 +48,7 @@ from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
 from i2ptunnel.pinging import Pinging
 from i2ptunnel.printable import counted
+from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
@@ -102,7 +103,12 @@ class App:
             loaded.configuration, data_dir, sessions.open, sessions.release
         )
         self._manager = Manager(
-            classes, sessions, self._naming.resolver, data_dir, facts=self._facts
+            classes,
+            sessions,
+            self._naming.resolver,
+            data_dir,
+            facts=self._facts,
+            budget=ConnectionBudget(self._router.descriptors.local),
         )
         self._control = ControlServer(data_dir / CONTROL_SOCKET, self._commands())
         self._metrics = MetricsServer(self.status)

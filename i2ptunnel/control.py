@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,8 @@ from typing import Any
 
 from core.api import share_turn
 from core.base.errors import I2PError, Unavailable
+from i2ptunnel.relay.acceptor import Acceptor
+from i2ptunnel.tunnels.base import end_task
 
 #: in the runtime directory of a service: its data directory, then its configuration files
 RUNNING_FILE = "data-dir"
@@ -32,6 +35,9 @@ CONNECTIONS_MAX = 32
 _PATH_BYTES_MAX = 107
 _IDLE_TIMEOUT_S = 60.0
 _PART_ITEMS = 50
+_BACKLOG = 1024
+#: between two tries to connect while the backlog is full
+_RETRY_S = 0.05
 
 _log = logging.getLogger("i2ptunnel.control")
 
@@ -68,7 +74,8 @@ class ControlServer:
     def __init__(self, path: Path, commands: dict[str, Command]) -> None:
         self._path = path
         self._commands = commands
-        self._server: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
+        self._serving: asyncio.Task[None] | None = None
         #: open connections; those that wait for a request are True, the longest waiting first
         self._open: dict[asyncio.StreamWriter, bool] = {}
 
@@ -81,19 +88,49 @@ class ControlServer:
         try:
             with _reachable(self._path) as name:
                 sock.bind(name)
+            sock.listen(_BACKLOG)
         except OSError:
             sock.close()
             raise
         finally:
             os.umask(old_mask)
-        self._server = await asyncio.start_unix_server(self._serve, sock=sock, limit=LINE_BYTES_MAX)
+        self._socket = sock
+        self._serving = asyncio.create_task(self._accept(sock))
 
     async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._path.unlink()
+            serving, self._serving = self._serving, None
+            await end_task(serving)
+            self._socket.close()
+            self._socket = None
+
+    async def _accept(self, sock: socket.socket) -> None:
+        acceptor = Acceptor(sock, self._drop_idle)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    for connection, _ in await acceptor.accept():
+                        group.create_task(self._run(connection))
+                    await asyncio.sleep(0)
+        finally:
+            acceptor.close()
+
+    async def _run(self, connection: socket.socket) -> None:
+        try:
+            reader, writer = await asyncio.open_unix_connection(
+                sock=connection, limit=LINE_BYTES_MAX
+            )
+        except OSError:
+            connection.close()
+            return
+        try:
+            await self._serve(reader, writer)
+        except Exception as error:
+            # A bug of ours ends this connection only.
+            _log.error("internal error: %s", type(error).__name__)
+            _log.debug("internal error", exc_info=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -119,8 +156,9 @@ class ControlServer:
 
     def _make_room(self) -> bool:
         """Whether one more may come in; who has asked nothing for the longest time has to go."""
-        if len(self._open) < CONNECTIONS_MAX:
-            return True
+        return len(self._open) < CONNECTIONS_MAX or self._drop_idle()
+
+    def _drop_idle(self) -> bool:
         idle = next((writer for writer, is_waiting in self._open.items() if is_waiting), None)
         if idle is None:
             return False
@@ -168,6 +206,18 @@ async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
     await writer.drain()
 
 
+def _connect(sock: socket.socket, name: str, deadline: float) -> None:
+    """Linux: a Unix socket whose backlog is full refuses who will not wait."""
+    while True:
+        try:
+            sock.connect(name)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_RETRY_S)
+
+
 def ask(path: Path, command: str, timeout_s: float = 10.0, **arguments: Any) -> Any:
     """Send one request and wait for its result; for the command line, blocking.
 
@@ -179,7 +229,7 @@ def ask(path: Path, command: str, timeout_s: float = 10.0, **arguments: Any) -> 
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(timeout_s)
             with _reachable(path) as name:
-                sock.connect(name)
+                _connect(sock, name, time.monotonic() + timeout_s)
             sock.sendall(request)
             while not answer.endswith(b"\n") and (data := sock.recv(1 << 16)):
                 answer += data
@@ -187,7 +237,7 @@ def ask(path: Path, command: str, timeout_s: float = 10.0, **arguments: Any) -> 
                     raise ControlFault("the answer is too long")
     except PermissionError:
         raise ControlFault(f"{path} belongs to another user") from None
-    except TimeoutError:
+    except (TimeoutError, BlockingIOError):
         raise ControlFault("i2ptunnel runs but does not answer") from None
     except OSError:
         raise NotRunning(path) from None

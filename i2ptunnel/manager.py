@@ -22,6 +22,7 @@ from i2ptunnel.config.tunnel_models import ServerSection, TunnelSection
 from i2ptunnel.health import Facts
 from i2ptunnel.key_watch import KeyWatch
 from i2ptunnel.naming.resolver import Resolver
+from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.sessions import SessionPool
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext, no_facts
 
@@ -80,6 +81,7 @@ class Manager:
         data_dir: Path,
         retry_first_s: float = _RETRY_FIRST_S,
         facts: Callable[[], Facts] = no_facts,
+        budget: ConnectionBudget | None = None,
     ) -> None:
         self._classes = classes
         self._sessions = sessions
@@ -87,6 +89,7 @@ class Manager:
         self._data_dir = data_dir
         self._retry_first_s = retry_first_s
         self._facts = facts
+        self._budget = budget or ConnectionBudget()
         self._own_files = OwnFiles(data_dir)
         self._own_doors = OwnDoors()
         self._entries: dict[str, _Entry] = {}
@@ -263,6 +266,7 @@ class Manager:
             facts=self._facts,
             own_files=self._own_files,
             own_doors=self._own_doors,
+            budget=self._budget,
         )
         tunnel = self._classes[entry.section.TYPE](entry.section, context)
         entry.tunnel = tunnel

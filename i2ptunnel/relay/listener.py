@@ -1,12 +1,10 @@
 """A local listener that cannot die and cannot be starved.
 
-* The accept loop goes on whatever ``accept`` says. Out of file descriptors, it gives up one that it
-  keeps in reserve, takes the waiting connection with it, drops it and goes on a moment later.
-* It accepts many at a time, so that a flood does not make the next one wait.
-* At its limit of connections, or of file descriptors, it drops the oldest one that has not said
-  yet what it wants (its handler has not called :meth:`Accepted.establish`), so half-open
-  connections cannot keep a real client out. Only when all are established the new one is turned
-  away.
+* It goes on whatever ``accept`` says, and accepts many at a time (:mod:`i2ptunnel.relay.acceptor`).
+* At its limit of connections, or of the descriptors that it shares with others
+  (:mod:`i2ptunnel.relay.budget`), it drops the oldest one that has not said yet what it wants (its
+  handler has not called :meth:`Accepted.establish`), so half-open connections cannot keep a real
+  client out. Only when all are established the new one is turned away.
 """
 
 from __future__ import annotations
@@ -28,16 +26,15 @@ from typing import Any
 from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
+from i2ptunnel.relay.acceptor import Acceptor
+from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.relay.tls import TlsChannel
 
 _BACKLOG = 1024
-_BATCH = 32
 _DRAINED_MAX = 4
 _EVICTED_AT_ONCE = 8
-_PAUSE_S = 0.1
-_WARN_EVERY_S = 60.0
-_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_OWN_DESCRIPTORS = 2
 
 _log = logging.getLogger("i2ptunnel.listener")
 
@@ -114,6 +111,7 @@ class Listener:
         limits: ListenerLimits,
         allow: Sequence[IpNetwork] = (),
         busy_answer: bytes = b"",
+        budget: ConnectionBudget | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._handler = handler
@@ -121,9 +119,9 @@ class Listener:
         self._allow = tuple(allow)
         self._busy_answer = busy_answer
         self.tls: ssl.SSLContext | None = None
-        self._warned_at = float("-inf")
+        self._budget = budget or ConnectionBudget()
         self._socket: socket.socket | None = None
-        self._reserve = -1
+        self._acceptor: Acceptor | None = None
         self._open: dict[Accepted, None] = {}
         self._half_open: dict[Accepted, None] = {}  # those that may make room, oldest first
         self._by_client: Counter[str] = Counter()
@@ -132,6 +130,11 @@ class Listener:
     @property
     def open_connections(self) -> int:
         return len(self._open)
+
+    @property
+    def half_open_connections(self) -> int:
+        """Those that may make room for others."""
+        return len(self._half_open)
 
     @property
     def port(self) -> int:
@@ -153,8 +156,8 @@ class Listener:
             raise Unavailable(
                 f"cannot listen on {self._endpoint}: {reason}", code="cannot_listen"
             ) from None
-        self._socket.setblocking(False)
-        self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._acceptor = Acceptor(self._socket, self._on_exhausted)
+        self._budget.join(self, _OWN_DESCRIPTORS)
 
     def _bind_tcp(self) -> socket.socket:
         host = "127.0.0.1" if self._endpoint.host == "localhost" else self._endpoint.host
@@ -194,9 +197,10 @@ class Listener:
             if self._endpoint.is_unix:
                 with contextlib.suppress(OSError):
                     os.unlink(self._endpoint.path)
-        if self._reserve >= 0:
-            os.close(self._reserve)
-            self._reserve = -1
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None
+            self._budget.leave(self)
 
     async def serve(self) -> None:
         """Accept until cancelled; then all connections are cancelled too."""
@@ -207,23 +211,13 @@ class Listener:
                 self._forget(accepted)
 
     async def _accept(self) -> None:
-        assert self._socket is not None
-        loop = asyncio.get_running_loop()
+        acceptor = self._acceptor
+        assert acceptor is not None
         async with asyncio.TaskGroup() as group:
             while True:
-                try:
-                    sock, address = await loop.sock_accept(self._socket)
+                for sock, address in await acceptor.accept():
                     self._take(sock, address, group)
-                    for _ in range(_BATCH):
-                        await share_turn()
-                        self._take(*self._socket.accept(), group)
-                except BlockingIOError:
-                    pass  # nobody else waits
-                except OSError as error:
-                    if error.errno in _EXHAUSTED:
-                        await self._survive_exhaustion()
-                    elif self._socket.fileno() < 0:
-                        raise Unavailable("the listener was closed", code="closed") from None
+                await share_turn()
                 await asyncio.sleep(0)  # accepting needs no waiting: the others want a turn
 
     def _take(self, sock: socket.socket, address: Any, group: asyncio.TaskGroup) -> None:
@@ -245,23 +239,10 @@ class Listener:
         self._by_client[client] += 1
         accepted.task = group.create_task(self._run(accepted))
 
-    async def _survive_exhaustion(self) -> None:
-        assert self._socket is not None
+    def _on_exhausted(self) -> None:
         self.counters.exhausted += 1
-        now = asyncio.get_running_loop().time()
-        if now - self._warned_at >= _WARN_EVERY_S:
-            self._warned_at = now
-            _log.warning("out of file descriptors; connections are turned away until some are free")
         for _ in range(_EVICTED_AT_ONCE):
             self._evict()
-        if self._reserve >= 0:
-            os.close(self._reserve)
-            self._reserve = -1
-            with contextlib.suppress(OSError):
-                self._socket.accept()[0].close()
-        with contextlib.suppress(OSError):
-            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        await asyncio.sleep(_PAUSE_S)
 
     def _turn_away(self, sock: socket.socket) -> None:
         """Close with a word of why, as far as that goes without waiting."""
@@ -285,7 +266,13 @@ class Listener:
         is_full = client and self._by_client[client] >= self._limits.connections_per_client
         if is_full and not self._evict(client):
             return False
-        return len(self._open) < self._limits.connections or self._evict()
+        if len(self._open) >= self._limits.connections and not self._evict():
+            return False
+        return self._budget.take(self)
+
+    def drop_half_open(self) -> bool:
+        """Drop the oldest half-open connection; False if there is none."""
+        return self._evict()
 
     def _evict(self, client: str | None = None) -> bool:
         """Drop a connection that makes room, of one client or of all.
@@ -312,6 +299,7 @@ class Listener:
         accepted.end()
         if accepted in self._open:
             del self._open[accepted]
+            self._budget.give_back()
             self._by_client[accepted.client] -= 1
             if not self._by_client[accepted.client]:
                 del self._by_client[accepted.client]

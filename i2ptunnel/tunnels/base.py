@@ -32,6 +32,7 @@ from i2ptunnel.config.tunnel_models import (
 from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection
 from i2ptunnel.health import Facts
 from i2ptunnel.naming.resolver import Resolver
+from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession, Traffic
 from i2ptunnel.text_files import decode_text
 
@@ -104,7 +105,8 @@ class TunnelContext:
     ``open_session`` loads or creates the keys and returns a session, perhaps not ready yet; it
     raises I2PError or OSError. Each session is given back once with ``release_session``.
     ``facts``: how the router is, for what the tunnel tells its users.
-    ``own_files`` and ``own_doors`` are what must never be offered to I2P.
+    ``own_files`` and ``own_doors`` are what must never be offered to I2P. ``budget``: the
+    descriptors that all tunnels have together.
     """
 
     name: str
@@ -116,6 +118,7 @@ class TunnelContext:
     facts: Callable[[], Facts] = no_facts
     own_files: OwnFiles = field(default_factory=OwnFiles)
     own_doors: OwnDoors = field(default_factory=OwnDoors)
+    budget: ConnectionBudget = field(default_factory=ConnectionBudget)
 
 
 class Tunnel(ABC, Generic[ModelT]):

@@ -44,7 +44,12 @@ class ClientTunnel(Tunnel[ListeningT]):
     def __init__(self, model: ListeningT, context: TunnelContext) -> None:
         super().__init__(model, context)
         self.listener = Listener(
-            model.listen, self._on_accepted, self._limits(), model.allow, self.BUSY_ANSWER
+            model.listen,
+            self._on_accepted,
+            self._limits(),
+            model.allow,
+            self.BUSY_ANSWER,
+            context.budget,
         )
         self._serving: asyncio.Task[None] | None = None
 

@@ -66,6 +66,18 @@ class ServerTunnel(Tunnel[ServerT]):
         return self._clients.total()
 
     @property
+    def open_connections(self) -> int:
+        """Each stream has a connection to the target."""
+        return self._clients.total()
+
+    @property
+    def half_open_connections(self) -> int:
+        return 0
+
+    def drop_half_open(self) -> bool:
+        return False
+
+    @property
     def local_end(self) -> str:
         return ", ".join(str(backend.endpoint) for backend in self.backends.all)
 
@@ -84,6 +96,7 @@ class ServerTunnel(Tunnel[ServerT]):
         await self.gate.open()
         for backends in (self.backends, *self.port_backends.values()):
             backends.prepare()
+        self.context.budget.join(self)
         session = await self._open_session()
         self._accepting = asyncio.create_task(self._accept(session))
         self._accepting.add_done_callback(self._on_accepting_done)
@@ -91,6 +104,7 @@ class ServerTunnel(Tunnel[ServerT]):
     async def stop(self) -> None:
         accepting, self._accepting = self._accepting, None
         await end_task(accepting)
+        self.context.budget.leave(self)
         await self._release_session()
 
     @abstractmethod
@@ -145,10 +159,14 @@ class ServerTunnel(Tunnel[ServerT]):
             or self._clients[client] >= self.model.max_connections_per_client
         ):
             refusal = Refusal("busy", _BUSY_RETRY_S)
+        if refusal is None and not self.context.budget.take(self):
+            refusal = Refusal("busy", _BUSY_RETRY_S)
         if refusal is None:
             self.counts["connections"] += 1
             self._clients[client] += 1
-            group.create_task(self._serve_stream(stream, client))
+            task = group.create_task(self._serve_stream(stream))
+            # Not at the end of the task: one that is cancelled at once never begins.
+            task.add_done_callback(lambda _: self._forget(client))
             return
         self.counts["connections_refused"] += 1
         self.counts[f"refused_{refusal.reason}"] += 1
@@ -169,7 +187,13 @@ class ServerTunnel(Tunnel[ServerT]):
         finally:
             self._turned_away -= 1
 
-    async def _serve_stream(self, stream: I2pStream, client: bytes) -> None:
+    def _forget(self, client: bytes) -> None:
+        self.context.budget.give_back()
+        self._clients[client] -= 1
+        if self._clients[client] <= 0:
+            del self._clients[client]
+
+    async def _serve_stream(self, stream: I2pStream) -> None:
         try:
             await self.serve(stream)
         except Unavailable:
@@ -182,7 +206,3 @@ class ServerTunnel(Tunnel[ServerT]):
         except BaseException:
             stream.reset()
             raise
-        finally:
-            self._clients[client] -= 1
-            if self._clients[client] <= 0:
-                del self._clients[client]

@@ -52,6 +52,8 @@ class Appliance:
         self.log_file = root / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
+        #: hard limit of descriptors for the next start, as ``ulimit -n`` sets it
+        self.descriptors: int | None = None
         self.config: dict[str, Any] = {
             "router": {
                 "data_dir": str(self.data_dir),
@@ -81,8 +83,12 @@ class Appliance:
         self.write_config()
         self._log_start = len(self.log)
         with self.log_file.open("ab") as log:
+            command = [*_COMMAND, "run", "-c", str(self.config_file), "--log-level", "info"]
+            if self.descriptors is not None:
+                limit = f'ulimit -n {self.descriptors}; exec "$0" "$@"'
+                command = ["sh", "-c", limit, *command]
             self.process = subprocess.Popen(
-                [*_COMMAND, "run", "-c", str(self.config_file), "--log-level", "info"],
+                command,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},

@@ -159,9 +159,10 @@ class Caller:
 class HostileRouter:
     """A router with a genuine session to the victim, which may send anything over it."""
 
-    def __init__(self, victim: Victim, **node: Any) -> None:
+    def __init__(self, victim: Victim, address: str | None = None, **node: Any) -> None:
+        """``address``: where it calls from; by default from where nobody called before."""
         self.victim = victim
-        address = fresh_address()
+        address = address or fresh_address()
         self.node = Node(os.urandom(8).hex(), address, SystemWallClock(), **node)
         self.node.known[victim.hash] = victim.info
         self.events: list[Any] = []

@@ -19,7 +19,6 @@ import pytest
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.relay import listener as module
 from i2ptunnel.relay.listener import Accepted, Handler, Listener, ListenerLimits
 
 ANY_PORT = Endpoint("127.0.0.1", 0)
@@ -80,7 +79,7 @@ async def is_turned_away(port: int) -> bool:
 def test_out_of_file_descriptors_it_goes_on_and_recovers(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PAUSE_S", 0.01)
+    monkeypatch.setattr("i2ptunnel.relay.acceptor._PAUSE_S", 0.01)
 
     async def main() -> None:
         async with listening() as listener:
