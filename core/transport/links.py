@@ -41,7 +41,7 @@ from core.transport.events import (
 from core.transport.inbound import InboundGate
 from core.transport.limiter import TokenBucket
 from core.transport.local import LocalRouter
-from core.transport.ntcp2.blocks import TerminationReason
+from core.transport.ntcp2.blocks import TerminationReason, reason_word
 from core.transport.ntcp2.connection import (
     Blame,
     Connection,
@@ -62,6 +62,8 @@ TICK_IDLE_S = 10.0
 CROWDED_IDLE_S = 30.0
 #: Java and i2pd answer a message 3 they refuse at once.
 UNPROVEN_S = 15.0
+#: What a router says that goes, for itself or to start again.
+ROUTER_SHUTDOWN = reason_word(TerminationReason.ROUTER_SHUTDOWN)
 SPARE_IDLE_S = 20.0
 SPARE_IDLE_VARIANCE_S = 10
 #: Java: a Termination with reason 17 means two hours.
@@ -499,7 +501,8 @@ class Links(OutboundLinks):
             self._outbox.mark(peer.link)
             return
         failure = "backoff"
-        if link.is_outbound and not link.is_proven and now < link.deadline + UNPROVEN_S:
+        has_accepted = link.is_proven or reason == ROUTER_SHUTDOWN
+        if link.is_outbound and not has_accepted and now < link.deadline + UNPROVEN_S:
             # Bob did not like our message 3, or we would have had a frame from him by now.
             self.stats.handshakes_out_failed += 1
             self._dialer.backoff.failed(peer.hash, HANDSHAKE_BACKOFF_S, now)

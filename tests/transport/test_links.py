@@ -360,6 +360,28 @@ def test_a_bob_who_refuses_message_3_is_not_dialled_in_a_circle() -> None:
     assert kinds(bob) == [SkewMeasured]
 
 
+def test_a_router_that_restarts_right_after_the_handshake_is_dialled_again_at_once() -> None:
+    alice, bob, wire = pair()
+    held: list[bytes] = []
+
+    def hold(data: bytes, host: str) -> bytes:
+        if host != bob.host or not bob.links.connected_count:
+            return data
+        held.append(data)
+        return b""
+
+    wire.cut = hold
+    alice.links.send(bob.hash, [], wire.now)
+    wire.run()
+    bob.links.shutdown(wire.now)
+    held += [data for _, data in bob.links.take_output(wire.now)]
+    # Bob's first frame and his goodbye come in one read.
+    (link,) = alice.links._links
+    alice.links.receive_data(link, b"".join(held), wire.now)
+    assert PeerDisconnected(bob.hash, "router_shutdown") in alice.take_events()
+    assert alice.links.can_try(bob.hash, wire.now)
+
+
 def test_a_peer_that_says_banned_is_left_alone_for_two_hours() -> None:
     alice, bob, wire = connected()
     bob.links.disconnect(alice.hash, wire.now, TerminationReason.BANNED)
