@@ -339,8 +339,19 @@ class RouterEngine:
                 self.peers.note_connect_failed(router_hash, now, is_peers_fault=is_its)
                 self.netdb.router_failed(router_hash, now)
                 self.tunnels.note_peer_failed(router_hash, now, is_peers_fault=is_its)
+            case link_events.NetworkRestored():
+                self._network_restored(now)
             case link_events.SkewMeasured(seconds):
                 self.skews.append(seconds)
+
+    def _network_restored(self, now: float) -> None:
+        """What failed without a network says nothing, and what was published may be lost."""
+        self.peers.forgive_connect_failures()
+        self.tunnels.network_restored(now)
+        self.publish(now)
+        for client in self.clients.values():
+            client.republish(now)
+            self._dirty.add(client)
 
     def _on_link_messages(self, messages: Sequence[bytes], from_router: bytes, now: float) -> None:
         tunnel_data: list[bytes] = []

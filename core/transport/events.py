@@ -79,6 +79,14 @@ class SkewMeasured:
     router_hash: bytes
 
 
+@dataclass(slots=True)
+class NetworkRestored:
+    """Somebody is heard again after a time in which nobody could be reached.
+
+    What failed meanwhile was our own network's fault.
+    """
+
+
 Event = (
     PeerConnected
     | MessagesReceived
@@ -86,6 +94,7 @@ Event = (
     | PeerFailed
     | RouterInfoReceived
     | SkewMeasured
+    | NetworkRestored
 )
 
 

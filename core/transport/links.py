@@ -222,7 +222,7 @@ class Links(OutboundLinks):
         """The TCP connection of a Dial command is up."""
         self._now = now
         link = self._links.get(link_id)
-        self._heard_at = now
+        self._note_heard(now)
         if link is None or link.peer is None or link.address is None or link.address.iv is None:
             self._commands.append(Close(link_id, True))
             return
@@ -243,6 +243,8 @@ class Links(OutboundLinks):
         if link is None or link.connection is None:
             return
         self._heard_at = now
+        if self._is_cut_off:
+            self._note_heard(now)
         size = len(data)
         self.stats.bytes_received += size
         if self._inbound is not None:

@@ -11,7 +11,7 @@ import logging
 from core.base.errors import LocalError
 from core.transport.bans import BanList
 from core.transport.dialer import DIAL_BACKOFF_S, DIAL_TIMEOUT_S, LOCAL_BACKOFF_S, Dialer
-from core.transport.events import Close, Dial, LinkId, PeerFailed
+from core.transport.events import Close, Dial, LinkId, NetworkRestored, PeerFailed
 from core.transport.inbound import SCAN_INTERVAL_S, InboundGate
 from core.transport.ntcp2.blocks import TerminationReason
 from core.transport.outbox import Outbox
@@ -25,6 +25,8 @@ TICK_BUSY_S = 1.0
 #: A link that we made may go for another one after this time without traffic.
 OUTBOUND_IDLE_S = 10.0
 OUTBOUND_EVICTIONS_MAX = 32
+#: So long nobody is heard and a dial fails for no fault of the peer: then we have no network.
+CUT_OFF_S = 3.0
 
 
 class OutboundLinks(LinkTable):
@@ -51,6 +53,7 @@ class OutboundLinks(LinkTable):
         self._now = 0.0
         #: when anybody was heard last, be it a refusal
         self._heard_at = float("-inf")
+        self._is_cut_off = False
         self._evict_at = 0.0
 
     def dial_failed(
@@ -70,7 +73,7 @@ class OutboundLinks(LinkTable):
             self._fail_locally(link, now)
             return
         if not is_silent:
-            self._heard_at = now
+            self._note_heard(now)
         self._fail_dial(link, "dial_failed", DIAL_BACKOFF_S, now)
 
     def _arm(self, now: float) -> None:
@@ -151,6 +154,13 @@ class OutboundLinks(LinkTable):
         self._arm(now)
         return self._add_link(host_key, is_outbound, now + DIAL_TIMEOUT_S)
 
+    def _note_heard(self, now: float) -> None:
+        self._heard_at = now
+        if self._is_cut_off:
+            self._is_cut_off = False
+            self._dialer.backoff.clear()
+            self._events.append(NetworkRestored())
+
     def _is_nobody_heard(self, link: Link) -> bool:
         """True if nothing came from anybody since the link was begun."""
         return self._heard_at < link.deadline - DIAL_TIMEOUT_S
@@ -164,6 +174,8 @@ class OutboundLinks(LinkTable):
             self._fail_dial(link, "timeout", DIAL_BACKOFF_S, now)
 
     def _fail_locally(self, link: Link, now: float) -> None:
+        if now - self._heard_at >= CUT_OFF_S:
+            self._is_cut_off = True
         if link.peer is not None:
             self._dialer.backoff.pause(link.peer.hash, now + LOCAL_BACKOFF_S)
         self._fail_dial(link, "local", 0.0, now)

@@ -371,7 +371,10 @@ class Builder:
     ) -> None:
         pool = pending.pool
         side = pool.inbound if pending.is_inbound else pool.outbound
-        side.note_build_end(build_id, codes is not None and not any(codes), now)
+        if not hops:
+            side.note_build_prevented(build_id, now)
+        else:
+            side.note_build_end(build_id, codes is not None and not any(codes), now)
         elapsed = now - pending.started_at
         self._events.append(
             BuildFinished(pool.owner, pending.is_inbound, hops, codes, elapsed, neighbour)

@@ -193,6 +193,17 @@ class TunnelManager:
                 if inbound.hops and inbound.hops[-1] == router_hash:
                     self.note_suspect(inbound, now)
 
+    def network_restored(self, now: float) -> None:
+        """Others can be reached again: test all tunnels, build at once what is missing."""
+        for pool in self._pools.values():
+            for inbound in pool.inbound.tunnels:
+                self.note_suspect(inbound, now)
+            for outbound in pool.outbound.tunnels:
+                self.note_suspect(outbound, now)
+            pool.inbound.retry(now)
+            pool.outbound.retry(now)
+        self._wake(now)
+
     # Out
 
     def next_event(self) -> TunnelEvent | None:

@@ -26,6 +26,7 @@ HEDGE_AFTER_S = 2.5
 _BACKOFF_MIN_S = 0.2
 _BACKOFF_MAX_S = 10.0
 _BUILDS_AT_ONCE = 4
+_PREVENTED_PAUSE_S = 1.0
 _PEERS_WANTED_S = 30.0
 FAILURES_MAX = 2
 
@@ -134,6 +135,16 @@ class PoolSide(Generic[TunnelT]):
         if exponent:
             delay = min(_BACKOFF_MIN_S * 2 ** min(exponent, 8), _BACKOFF_MAX_S)
             self._build_at = max(self._build_at, now + delay)
+
+    def note_build_prevented(self, build_id: int, now: float) -> None:
+        """A build could not even begin, through our own fault; try again soon, however often."""
+        self._pending.pop(build_id, None)
+        self._build_at = max(self._build_at, now + _PREVENTED_PAUSE_S)
+
+    def retry(self, now: float) -> None:
+        """Build at once what is missing: earlier failures say nothing about now."""
+        self._failed_builds = 0
+        self._build_at = now
 
     def note_no_routers(self, now: float) -> None:
         """There was nobody to build through; look again soon."""

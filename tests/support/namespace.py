@@ -49,14 +49,15 @@ def _enter() -> None:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-    _bring_up("lo")
+    set_up("lo", True)
 
 
-def _bring_up(name: str) -> None:
+def set_up(name: str, is_up: bool) -> None:
+    """Bring a network interface up or down."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         request = struct.pack("16sh14x", name.encode(), 0)
         answer = fcntl.ioctl(control, _SIOCGIFFLAGS, request)
-        flags = struct.unpack("16sh14x", answer)[1] | _IFF_UP
+        flags = struct.unpack("16sh14x", answer)[1] & ~_IFF_UP | (_IFF_UP if is_up else 0)
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh14x", name.encode(), flags))
 
 

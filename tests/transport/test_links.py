@@ -13,6 +13,7 @@ from core.transport.events import (
     Close,
     Dial,
     MessagesReceived,
+    NetworkRestored,
     PeerConnected,
     PeerDisconnected,
     PeerFailed,
@@ -194,6 +195,36 @@ def test_skewed_clocks_are_measured_and_backed_off_from() -> None:
     ]
     assert not alice.links.can_try(bob.hash, wire.now + 100)
     assert bob.take_events() == []
+
+
+def test_a_network_that_comes_back_is_noticed_once() -> None:
+    alice, bob, wire = pair()
+    carol = Node("carol", "127.0.0.4", alice.wall)
+    wire.nodes[carol.host] = carol
+    alice.known[carol.hash], carol.known[alice.hash] = carol.router_info, alice.router_info
+
+    def fail(node: Node) -> None:
+        alice.links.send(node.hash, [], wire.now)
+        (dial,) = alice.links.take_commands()
+        assert isinstance(dial, Dial)
+        alice.links.dial_failed(dial.link, wire.now, True)
+
+    alice.links.send(bob.hash, [], wire.now)
+    wire.run()
+    alice.take_events()
+    # One failure while others are heard is no outage.
+    fail(carol)
+    bob.links.send(alice.hash, [message(1)], wire.now)
+    wire.run()
+    assert NetworkRestored not in kinds(alice)
+    wire.now += 5
+    fail(carol)
+    assert not alice.links.can_try(carol.hash, wire.now)
+    bob.links.send(alice.hash, [message(2)], wire.now)
+    bob.links.send(alice.hash, [message(3)], wire.now)
+    wire.run()
+    assert kinds(alice).count(NetworkRestored) == 1
+    assert alice.links.can_try(carol.hash, wire.now)
 
 
 # Two routers, several links
