@@ -5,7 +5,8 @@ hop selection wants to know (``PeerOpinions``) without knowing hop selection. Bo
 that was not touched for longest goes first, of routers that are not proven if there are such; bans
 are kept apart and end by themselves.
 
-A router is *proven* once it had a link to us, agreed to a build of ours, or passed a test.
+A router is *proven* once we had a link to its address, it agreed to a build of ours, or passed a
+test. Who only calls us proves nothing: anybody can do that in a thousand names.
 """
 
 from __future__ import annotations
@@ -57,12 +58,18 @@ class PeerBook:
     # Experience
 
     def note_connected(
-        self, router_hash: bytes, now: float, handshake_s: float | None = None
+        self,
+        router_hash: bytes,
+        now: float,
+        handshake_s: float | None = None,
+        *,
+        is_outbound: bool = True,
     ) -> None:
-        """A link is up."""
+        """A link is up; only one that we made proves that the router is where it says."""
         self._connected.add(router_hash)
         self._record(router_hash, now).note_connected(now, handshake_s)
-        self.prove((router_hash,))
+        if is_outbound:
+            self.prove((router_hash,))
 
     def prove(self, router_hashes: Iterable[bytes]) -> None:
         """These exist; of more than ``PROVEN_MAX`` those proven last count."""

@@ -322,9 +322,10 @@ class RouterEngine:
         match event:
             case link_events.RouterInfoReceived(info, flood):
                 self.netdb.receive_router_info(info, info.hash, now, flood=flood)
-            case link_events.PeerConnected(router_hash):
-                self.netdb.prove_router(router_hash)
-                self.peers.note_connected(router_hash, now)
+            case link_events.PeerConnected(router_hash, _, is_outbound):
+                if is_outbound:
+                    self.netdb.prove_router(router_hash)
+                self.peers.note_connected(router_hash, now, is_outbound=is_outbound)
                 self.tunnels.note_peer_connected(router_hash, now)
                 if not self._is_published:
                     self._is_published = True
