@@ -185,7 +185,11 @@ class SqliteFile:
         connection = self._open_checked()
         try:
             if copied:
-                parts.append(f"the copy of {copied} is restored")
+                parts.append(
+                    f"the copy of {copied} is restored (what changed later may be missing, or back)"
+                )
+            elif self.keeps_copy:
+                parts.append("there is no good copy, so what cannot be read is lost")
             if aside is not None and self.rescue is not None:
                 with open_damaged(aside, self.schema) as readable:
                     parts.append(self.rescue(connection, readable))

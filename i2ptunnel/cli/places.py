@@ -20,6 +20,7 @@ from pathlib import Path
 
 from i2ptunnel.cli.exits import CommandFault, complain
 from i2ptunnel.cli.sources import load_sources
+from i2ptunnel.config.loader import Loaded
 from i2ptunnel.control import RUNNING_FILE
 
 CONTROL_SOCKET = "control.sock"
@@ -64,9 +65,7 @@ def data_dir_of(arguments: argparse.Namespace, *, writes: bool = False) -> Path:
         return loaded.data_dir
     own = loaded.data_dir
     services = [one for one in find_services() if not _is_same(one.data_dir, own)]
-    named = [
-        one for one in services if any(_is_same(a, b) for a in one.files for b in loaded.files)
-    ]
+    named = [one for one in services if _runs_with(one, loaded.files)]
     if named:
         return _use(arguments, next((one for one in named if one.is_running), named[0]))
     running = [one for one in services if one.is_running]
@@ -85,6 +84,22 @@ def data_dir_of(arguments: argparse.Namespace, *, writes: bool = False) -> Path:
 
 def _runs_with(service: Service, files: tuple[Path, ...]) -> bool:
     return any(_is_same(one, other) for one in service.files for other in files)
+
+
+def refuse_beside_service(loaded: Loaded) -> None:
+    """Raise CommandFault for a second program with the file of a running service.
+
+    It would make an identity of its own in the user's directory.
+    """
+    if not loaded.is_default_dir or os.environ.get("STATE_DIRECTORY", "").startswith("/"):
+        return
+    for one in find_services():
+        is_other = not _is_same(one.data_dir, loaded.data_dir)
+        if is_other and _runs_with(one, loaded.files) and one.is_running:
+            raise CommandFault(
+                f"a service runs with this file and the data directory {one.data_dir}; stop it "
+                "first, or say where this one keeps its data: --data-dir DIRECTORY"
+            )
 
 
 def _use(arguments: argparse.Namespace, service: Service) -> Path:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
-from i2ptunnel.cli.places import data_dir_of
+from i2ptunnel.cli.places import data_dir_of, refuse_beside_service
 from i2ptunnel.cli.sources import add_source_options, load_sources
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.model import json_schema
@@ -28,6 +28,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reloads. Without a file, the browser profile is run."""
     loaded = load_sources(arguments)
+    refuse_beside_service(loaded)
     configure_logging(arguments.log_level, arguments.log_format, dict(os.environ))
     # Imported late: check, schema and --help need neither the router nor its libraries.
     from core.api import new_event_loop

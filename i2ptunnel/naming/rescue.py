@@ -81,8 +81,7 @@ def rescue(connection: sqlite3.Connection, damaged: Readable) -> str:
     own = sum(book in _OWN_BOOKS for _, book, _ in held)
     return (
         f"{added} more {'address' if added == 1 else 'addresses'} could be read from the damaged "
-        f"file; the books have {len(held)} now, {own} of them your own; names that were added, "
-        "changed or removed shortly before may be missing, or back"
+        f"file; the books have {len(held)} now, {own} of them your own"
     )
 
 

@@ -153,6 +153,18 @@ def test_what_root_writes_belongs_to_the_service(machine: Machine, owner: int) -
     assert found and set(found.values()) == {owner}, found
 
 
+def test_run_makes_no_second_router_with_the_services_file(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.install()
+    with DataDirectoryLock(machine.state):
+        assert main(["run", "-c", str(machine.config)]) == 1
+    assert f"a service runs with this file and the data directory {machine.state}" in (
+        capsys.readouterr().err
+    )
+    assert not machine.own.exists()
+
+
 def test_check_looks_at_the_services_keys(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
