@@ -156,6 +156,7 @@ class Manager:
         """Start a stopped tunnel, or try a failed one at once; KeyError if there is none."""
         entry = self._entries[name]
         await self._stop(entry)
+        self._own_doors.add(name, entry.section)
         self._start(entry)
 
     async def stop_one(self, name: str) -> None:

@@ -92,6 +92,29 @@ def _read_unix(text: str) -> Endpoint:
     return Endpoint(path=os.fsdecode(path.encode()))
 
 
+def _bracketed(text: str, host: str, port: str) -> str:
+    """What is right instead of something with several colons."""
+    bare = text.strip("[]")
+    try:
+        ipaddress.IPv6Address(bare)
+    except ValueError:
+        pass
+    else:
+        if text != bare or not _is_ipv6(host):
+            return f"the port is missing, write [{bare}]:PORT"
+    if not _is_ipv6(host.strip("[]")):
+        return f"write one port, like {host.partition(':')[0]}:{host.partition(':')[2] or port}"
+    return f"write an IPv6 address in brackets, like [{host}]:{port}"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 class EndpointKind(ScalarKind[Endpoint]):
     """``host:port``, ``[ipv6]:port`` or ``unix:/path``. A listener's host is an address."""
 
@@ -128,7 +151,7 @@ class EndpointKind(ScalarKind[Endpoint]):
             except ValueError:
                 raise ValueError("write an IPv6 address in the brackets") from None
         elif ":" in host:
-            raise ValueError(f"write an IPv6 address in brackets, like [{host}]:{port}")
+            raise ValueError(_bracketed(text, host, port))
         if not host:
             raise ValueError(f"write the host too, like 127.0.0.1:{port}")
         return Endpoint(self._read_host(host), read_port(port))

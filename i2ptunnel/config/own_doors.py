@@ -71,6 +71,12 @@ class OwnDoors:
         """Those of a configuration; ``router_port`` is the one that was drawn, if it is known."""
         return cls(tuple(_doors_of(configuration, data_dir, router_port)))
 
+    def add(self, name: str, tunnel: TunnelSection) -> None:
+        """A tunnel that the configuration has switched off, and that is started now."""
+        door = _door_of(name, tunnel)
+        if door is not None and door not in self.doors:
+            self.doors = (*self.doors, door)
+
     def find(self, target: Endpoint, *, is_udp: bool = False) -> Door | None:
         """The listener that a connection to ``target`` would reach, as far as that is known."""
         if target.is_unix:
@@ -137,6 +143,14 @@ def is_udp_listener(tunnel: TunnelSection) -> bool:
     return isinstance(tunnel, StreamrServerSection | UdpClientSection)
 
 
+def _door_of(name: str, tunnel: TunnelSection) -> Door | None:
+    endpoint = getattr(tunnel, "listen", None)
+    if not isinstance(endpoint, Endpoint):
+        return None
+    keys = ("tunnels", name, "listen")
+    return Door(endpoint, is_udp_listener(tunnel), keys, f"the listener of tunnel {name}")
+
+
 def _doors_of(configuration: Configuration, data_dir: Path, router_port: int) -> Iterator[Door]:
     router, control = configuration.router, configuration.control
     socket_path = str(data_dir / "control.sock")
@@ -149,10 +163,9 @@ def _doors_of(configuration: Configuration, data_dir: Path, router_port: int) ->
                 keys: tuple[str, ...] = ("router", "port")
                 yield Door(Endpoint(host, port), is_udp, keys, "the router's own port")
     for name, tunnel in configuration.tunnels.items():
-        endpoint = getattr(tunnel, "listen", None)
-        if tunnel.enabled and isinstance(endpoint, Endpoint):
-            keys = ("tunnels", name, "listen")
-            yield Door(endpoint, is_udp_listener(tunnel), keys, f"the listener of tunnel {name}")
+        door = _door_of(name, tunnel) if tunnel.enabled else None
+        if door is not None:
+            yield door
     for name in ("metrics", "console", "ssh"):
         section = getattr(control, name)
         if section is not None:

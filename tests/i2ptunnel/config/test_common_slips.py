@@ -48,6 +48,10 @@ def told(text: str) -> str:
         ("unix:/run/$USER/app.sock", "variables are not expanded"),
         ("127.0.0.1:http", "a port is a number"),
         ("127.0.0.1", "the port is missing"),
+        ("127.0.0.1:80:90", "write one port, like 127.0.0.1:80"),
+        ("::1", "the port is missing, write [::1]:PORT"),
+        ("[::1]", "the port is missing, write [::1]:PORT"),
+        ("2001:db8::1", "the port is missing, write [2001:db8::1]:PORT"),
     ],
 )
 def test_a_target_in_another_form_is_answered_with_the_right_one(target: str, right: str) -> None:

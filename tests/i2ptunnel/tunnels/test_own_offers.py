@@ -16,6 +16,7 @@ from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.own_doors import Door, OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.tunnel_models import (
+    HttpClientSection,
     HttpServerSection,
     ServerTunnelSection,
     StreamrClientSection,
@@ -125,6 +126,16 @@ def test_a_name_that_leads_to_our_own_listener_is_refused_when_it_is_connected(
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with listening() as port, listening(path):
         asyncio.run(main(port))
+
+
+def test_a_tunnel_that_was_off_is_ours_once_it_is_started() -> None:
+    own = OwnDoors()
+    proxy = HttpClientSection(listen=Endpoint("127.0.0.1", 4444), enabled=False)
+    assert own.find(Endpoint("127.0.0.1", 4444)) is None
+    for _ in range(2):
+        own.add("p", proxy)
+    own.add("s", ServerTunnelSection(target=Endpoint("127.0.0.1", 1)))
+    assert len(own.doors) == 1 and own.find(Endpoint("localhost", 4444)) is not None
 
 
 def test_packets_do_not_reach_our_own_listeners() -> None:
