@@ -21,6 +21,9 @@ LOSS_PAUSE_MAX_S = 600.0
 CONNECT_PAUSE_S = 60.0
 """After a failed connection; doubles up to i2pd's eight minutes."""
 CONNECT_PAUSE_MAX_S = 480.0
+RESTART_PAUSE_S = 5.0
+"""After a failed connection to a router that we were connected to: it may just start again."""
+RESTART_FAILURES = 4
 
 _PACKED = Struct(">fffff")
 
@@ -124,7 +127,13 @@ class PeerRecord:
 
     def note_connect_failed(self, now: float) -> None:
         self._touch(now)
-        pause = min(CONNECT_PAUSE_S * 2**self.connect_failures, CONNECT_PAUSE_MAX_S)
+        failures, base_s = self.connect_failures, CONNECT_PAUSE_S
+        if self.connected_at is not None:
+            if failures < RESTART_FAILURES:
+                base_s = RESTART_PAUSE_S
+            else:
+                failures -= RESTART_FAILURES
+        pause = min(base_s * 2**failures, CONNECT_PAUSE_MAX_S)
         self.connect_failures = min(self.connect_failures + 1, 16)
         self.unreachable_until = now + pause
 

@@ -45,6 +45,8 @@ _PROVEN_FEW = 10
 _PROVEN_ENOUGH = 30
 """So many proven routers must come into question for a hop, that strangers are left out at all, and
 always left out."""
+_STRANGERS_WEIGHT = 3
+"""All strangers together, as a multiple of all proven routers that come into question."""
 _STRANGERS_PERCENT = 25
 """How often strangers come into question for a hop of an exploratory tunnel all the same."""
 
@@ -215,12 +217,24 @@ class HopSelector:
             if over > 0:
                 weight *= _BUDGET_FREE / (_BUDGET_FREE + over)
             weights.append(1 + int(weight * 10_000))
+        self._bound_strangers(group, weights)
         point = self._entropy.randbelow(sum(weights))
         for candidate, share in zip(group, weights, strict=True):
             point -= share
             if point < 0:
                 return candidate
         return group[-1]
+
+    def _bound_strangers(self, group: list[Candidate], weights: list[int]) -> None:
+        """All strangers together weigh little more than the proven ones, however many they are."""
+        is_proven = [self._peers.is_proven(c.router_hash) for c in group]
+        proven = sum(weight for weight, one in zip(weights, is_proven, strict=True) if one)
+        strangers = sum(weights) - proven
+        proven *= _STRANGERS_WEIGHT
+        if 0 < proven < strangers:
+            for index, one in enumerate(is_proven):
+                if not one:
+                    weights[index] = max(1, weights[index] * proven // strangers)
 
     def is_connected(self, router_hash: bytes) -> bool:
         """Whether a link to the router is up."""

@@ -79,6 +79,16 @@ def test_links() -> None:
     assert book.is_usable(C, 301)
 
 
+def test_a_router_that_starts_again_is_tried_soon() -> None:
+    book = PeerBook()
+    book.note_connected(A, 0)
+    book.note_disconnected(A)
+    for failed_at, pause_s in ((10, 5), (20, 10), (40, 20), (80, 40), (200, 60), (300, 120)):
+        book.note_connect_failed(A, failed_at)
+        assert not book.is_usable(A, failed_at + pause_s - 1)
+        assert book.is_usable(A, failed_at + pause_s)
+
+
 def test_a_build_that_nobody_may_have_lost_is_not_blamed_on_anybody() -> None:
     book = PeerBook()
     book.note_build([], None, 1)

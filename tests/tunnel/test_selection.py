@@ -91,6 +91,16 @@ def test_our_neighbour_is_connected_if_possible(inbound: bool) -> None:
     assert sum(h in opinions.connected for h in near) > 50
 
 
+def test_strangers_that_call_us_by_the_dozen_do_not_take_all_hops() -> None:
+    infos = [info(i) for i in range(40)]
+    opinions = Opinions()
+    opinions.connected = {i.hash for i in infos}
+    opinions.proven = [i.hash for i in infos[:2]]
+    chooser = selector(infos, opinions)
+    near = [path(chooser, 1)[0] for _ in range(200)]
+    assert sum(one in opinions.proven for one in near) > 35, "a quarter"
+
+
 def test_unusable_and_second_choice_routers_only_in_need() -> None:
     infos = [info(i, caps="KR" if i < 3 else "OR") for i in range(8)]
     opinions = Opinions()
