@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.api import share_turn
 from core.base.errors import LocalError, Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay.channel import Channel, I2pSession, I2pStream
@@ -81,7 +82,9 @@ class DccExchange:
                 self._group, self._session = group, session
                 try:
                     while True:
-                        self._on_stream(await session.accept(), group)
+                        stream = await session.accept()
+                        await share_turn()
+                        self._on_stream(stream, group)
                 except Unavailable as error:
                     ended = error
                 finally:

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections import Counter
 from typing import Any, TypeVar
 
+from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.tunnel_kinds import Targets, targets_of
@@ -137,7 +138,9 @@ class ServerTunnel(Tunnel[ServerT]):
             ]
             try:
                 while True:
-                    self._admit(await session.accept(), group)
+                    stream = await session.accept()
+                    await share_turn()
+                    self._admit(stream, group)
             except Unavailable as error:
                 self.last_error = str(error)
                 self.failed.set()

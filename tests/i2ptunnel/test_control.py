@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from i2ptunnel.control import CONNECTIONS_MAX, ControlFault, ControlServer, NotRunning, ask
+from tests.support.turns import run_in_short_turns
 
 
 async def echo(request: dict[str, Any]) -> Any:
@@ -104,3 +105,22 @@ def test_silent_connections_make_room_for_one_that_asks(tmp_path: Path) -> None:
             sock.close()
 
     asyncio.run(with_server(path, call))
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 51, 30_000])
+def test_a_long_list_is_written_in_parts(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "control.sock"
+
+    async def many(_: dict[str, Any]) -> Any:
+        return ({"number": number, "text": "x" * 100} for number in range(count))
+
+    async def main() -> Any:
+        server = ControlServer(path, {"many": many})
+        await server.start()
+        try:
+            return await asyncio.to_thread(ask, path, "many")
+        finally:
+            await server.stop()
+
+    got, _ = run_in_short_turns(main())
+    assert [item["number"] for item in got] == list(range(count))
