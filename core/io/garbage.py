@@ -52,7 +52,7 @@ class GarbageCollection:
 
     def start(self) -> None:
         """Call it when everything that stays has been loaded."""
-        gc.collect()
+        gc.collect(1)  # what modules leave behind is young, and all of it would take long
         gc.freeze()
         gc.set_threshold(*THRESHOLDS)
         self._note_size()
