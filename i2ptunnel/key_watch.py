@@ -97,7 +97,7 @@ class KeyWatch:
             raise Unavailable(
                 f"the transient signing key ends {_when(left_s)}; make a new one", "keys_expired"
             )
-        if left_s < WARN_BEFORE_S and wall_s - self._warned_at >= _WARN_EVERY_S:
+        if left_s < WARN_BEFORE_S and abs(wall_s - self._warned_at) >= _WARN_EVERY_S:
             self._warned_at = wall_s
             self._logger.warning(
                 "the transient signing key ends %s; make a new one with the offline key",

@@ -17,7 +17,7 @@ from core.base.errors import DecodeError
 from core.base.ports import WallClock
 from core.crypto.blinding import BLINDABLE_TYPES
 from core.data.blinded_address import BlindedAddress, BlindedTarget
-from core.data.lease_set import FLAG_BLINDED, LeaseSet2
+from core.data.lease_set import FLAG_BLINDED, LeaseSet, LeaseSet2
 from core.data.lease_set_layers import ClientKeyRefused, ClientKeyRequired, open_lease_set
 from core.data.lease_set_variants import EncryptedLeaseSet
 from core.netdb.events import Owner
@@ -142,6 +142,13 @@ class BlindedLookups:
         if into_day_s >= DAY_S - TOMORROW_S:
             return [today, today + 1]
         return [today]
+
+
+def why_unusable(found: object) -> str:
+    """Why the destination cannot be reached with what a lookup found, if that is so."""
+    if isinstance(found, (LeaseSet, LeaseSet2)) and found.x25519_key is None:
+        return ENCRYPTION_UNSUPPORTED
+    return NOT_FOUND
 
 
 def target_in(lease_set: object) -> BlindedTarget | None:

@@ -32,6 +32,8 @@ SETTLE_S = 0.5
 FIRST_AGAIN_S = 4.0
 #: The day must have changed for sure when the lease set of the new day is built.
 MIDNIGHT_MARGIN_S = 0.25
+#: So far a date may lie ahead because others were just before it.
+DATE_AHEAD_MAX_S = 10
 #: With other routers under the same keys: shortest time until the next one, twice that the longest.
 MULTIHOMED_S = 40.0
 
@@ -147,6 +149,9 @@ class OwnLeaseSet:
         if not leases:
             return None
         published_s = max(int(wall_s), self.published_s + 1)
+        if self.published_s > wall_s + DATE_AHEAD_MAX_S:
+            # Signed under a clock that was ahead: nobody took it, nor would take a newer one.
+            published_s = int(wall_s)
         before = () if self.current is None else self.current.leases
         self.is_urgent = not set(before) & set(leases)
         self.current = LeaseSet2.build(

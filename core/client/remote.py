@@ -226,6 +226,16 @@ class Remote:
             self.is_suspect = False
             self.searches = 0
 
+    def clock_changed(self, latest_ms: int) -> None:
+        """The wall clock was set: it may know none of our lease sets, nor we a usable one of it.
+
+        ``latest_ms``: where the future begins.
+        """
+        self.known_lease_set_s = self.offered_lease_set_s = self.offers = 0
+        if self.lease_set is not None and getattr(self.lease_set, "published_ms", 0) > latest_ms:
+            self.lease_set = self.lease = None
+            self.leases_end_ms = 0
+
     def next_search_s(self) -> float:
         """Seconds to the next search for a newer lease set; they grow while none is found."""
         self.searches += 1

@@ -22,11 +22,11 @@ from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
 from core.base.rates import FairShares
 from core.client.blinded import (
-    ENCRYPTION_UNSUPPORTED,
     NOT_FOUND,
     BlindedLookups,
     BlindedOutcome,
     target_in,
+    why_unusable,
 )
 from core.client.config import SessionConfig
 from core.client.events import (
@@ -44,7 +44,7 @@ from core.client.remote import ACTIVE_S, STUCK_S, Remote
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
-from core.data.lease_set import LeaseSet, LeaseSet2
+from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.payload import PROTOCOL_STREAMING, unwrap
@@ -55,6 +55,7 @@ from core.garlic.sessions import MessageKind, Opened, RatchetSessions
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType
 from core.netdb.facade import NetDb
+from core.netdb.leases import PUBLISHED_AHEAD_MAX_MS
 from core.streaming.budgets import ACK_RESERVE
 from core.streaming.events import PathSuspect
 from core.streaming.manager import StreamManager
@@ -145,11 +146,8 @@ class ClientEngine:
 
         LeaseSetFound follows, at once if a usable one is known.
         """
-        if isinstance(target, bytes):
-            destination_hash: bytes | None = target
-        else:
-            destination_hash = self._blinded.destination_of(target)
-        remote = None if destination_hash is None else self._remote(destination_hash, now)
+        destination = target if isinstance(target, bytes) else self._blinded.destination_of(target)
+        remote = None if destination is None else self._remote(destination, now)
         if remote is not None:
             remote.is_caller = False
             self._regulars.note_visit(remote.hash, now)
@@ -210,7 +208,7 @@ class ClientEngine:
             return
         if result is not None:
             self._adopt(remote, result, now)
-        self._lookup_ended(remote, remote.hash, _why_unusable(result))
+        self._lookup_ended(remote, remote.hash, why_unusable(result))
 
     def leases_changed(self, now: float) -> None:
         """Our inbound tunnels are others than before."""
@@ -238,6 +236,15 @@ class ClientEngine:
     def republish(self, now: float) -> None:
         """The published lease set gets old."""
         self.own.due_at = now
+
+    def clock_changed(self, now: float) -> None:
+        """The wall clock was set, or the machine slept: what is dated is made anew."""
+        self.own.due_at = now
+        self._check_at = self._housekeeping_at = 0.0
+        ratchet = self.ratchet
+        ratchet.refuse_before_s = min(ratchet.refuse_before_s, self._wall_ms() // 1000)
+        for remote in self._remotes.values():
+            remote.clock_changed(self._wall_ms() + PUBLISHED_AHEAD_MAX_MS)
 
     # The engine's turn
 
@@ -399,7 +406,7 @@ class ClientEngine:
     def _search_ended(self, outcome: BlindedOutcome, now: float) -> None:
         """A search for an encrypted lease set ended; the destination may be new to us."""
         target, lease_set = outcome.target, outcome.lease_set
-        why = outcome.why or _why_unusable(lease_set)
+        why = outcome.why or why_unusable(lease_set)
         self.used_netdb = True
         if lease_set is not None and self._netdb.remember_lease_set(lease_set, self.owner, now):
             remote = self._remote(lease_set.hash, now)
@@ -587,10 +594,3 @@ class ClientEngine:
 
     def _wall_ms(self) -> int:
         return int(self._wall.now() * 1000)
-
-
-def _why_unusable(found: object) -> str:
-    """Why the destination cannot be reached with what a lookup found, if that is so."""
-    if isinstance(found, (LeaseSet, LeaseSet2)) and found.x25519_key is None:
-        return ENCRYPTION_UNSUPPORTED
-    return NOT_FOUND

@@ -105,7 +105,7 @@ class RatchetSessions:
         shares: FairShares | None = None,
     ) -> None:
         self.static = static
-        self._refuse_before_s = refuse_before_s
+        self.refuse_before_s = refuse_before_s
         self.counters = RatchetCounters()
         self._wall = wall
         self._entropy = entropy
@@ -484,7 +484,7 @@ class RatchetSessions:
             self.counters.broken += 1
             return None
         try:
-            check_date_time(payload.date_time_s, self._wall, self._refuse_before_s)
+            check_date_time(payload.date_time_s, self._wall, self.refuse_before_s)
         except DecodeError:
             self.counters.stale += 1
             return None

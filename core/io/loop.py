@@ -20,6 +20,7 @@ import selectors
 from collections.abc import Callable
 from typing import Any
 
+from core.io.system import running_time
 from core.io.turns import TurnFigures, TurnMeter
 
 #: sockets that are served in one turn; the others' turn comes next, before any socket's second one
@@ -68,6 +69,14 @@ class RouterLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._hooked = HookedSelector()
         super().__init__(self._hooked)
+
+    def time(self) -> float:
+        """Monotonic seconds that count while the machine is suspended.
+
+        So what ended meanwhile has ended when it wakes. A wait that was under way is over at most
+        by its remainder later, for the kernel's own timeouts stand still.
+        """
+        return running_time()
 
     @property
     def turn_figures(self) -> TurnFigures:

@@ -5,6 +5,13 @@ from __future__ import annotations
 import os
 import time
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def running_time() -> float:
+    """Seconds since the boot, sleep included where the system can tell (Linux: CLOCK_BOOTTIME)."""
+    return time.clock_gettime(_CLOCK)
+
 
 class SystemEntropy:
     """The operating system's random numbers, fetched in blocks (a system call costs more)."""

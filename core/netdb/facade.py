@@ -43,7 +43,13 @@ from core.netdb.lookup import Lookups
 from core.netdb.ports import NetDbConfig, PeerView, ReplyPaths
 from core.netdb.publish import Publisher
 from core.netdb.routing_key import day_number, distance, routing_key
-from core.netdb.store import EXPIRED_AT_ONCE, IMPORT_AGE_MAX_MS, Changes, RouterStore, Verdict
+from core.netdb.store import (
+    EXPIRED_AT_ONCE,
+    IMPORT_AGE_MAX_MS,
+    Changes,
+    RouterStore,
+    Verdict,
+)
 
 HOUSEKEEPING_S = 60.0
 HOUSEKEEPING_MORE_S = 0.5
@@ -103,6 +109,10 @@ class NetDb:
         self._started_at: float | None = None
         self._next_housekeeping: float | None = None
         self._day = day_number(wall.now())
+        self.dated_ahead_s = 0.0
+        """By how much most known routers are dated ahead of our clock; 0 if they are not."""
+        self.is_clock_wrong = False
+        """Nobody is too old while we do not know what time it is; the owner knows."""
 
     # --- what the owner asks -------------------------------------------------------------------
 
@@ -116,11 +126,21 @@ class NetDb:
 
     def load_routers(self, infos: Iterable[RouterInfo], proven: Set[bytes] = frozenset()) -> int:
         """Take back what ``take_changes`` had given out; returns how many."""
-        return self._store.load(infos, self._wall.now(), proven)
+        loaded = self._store.load(infos, self._wall.now(), proven)
+        self._look_at_dates()
+        return loaded
 
     def import_routers(self, infos: Iterable[RouterInfo]) -> int:
-        """Take RouterInfos of unknown origin (reseed, files), up to 30 days old."""
-        return sum(self._add(info, age_max_ms=IMPORT_AGE_MAX_MS).is_stored for info in infos)
+        """Take RouterInfos of unknown origin (reseed, files), up to 30 days older than the newest.
+
+        Dates in the future are taken too: our clock may be behind.
+        """
+        infos = list(infos)
+        age_max_ms = IMPORT_AGE_MAX_MS + self._store.behind_ms(infos, self._wall.now())
+        taken = [self._add(info, age_max_ms=age_max_ms, is_import=True) for info in infos]
+        if self._store.is_small:
+            self._look_at_dates()
+        return sum(verdict.is_stored for verdict in taken)
 
     def set_own_router_info(self, info: RouterInfo) -> None:
         """What is answered to those who ask for this router."""
@@ -254,6 +274,16 @@ class NetDb:
         self._publisher.router_failed(router_hash, now)
         self._after(now)
 
+    def clock_changed(self, now: float) -> None:
+        """The wall clock was set, or the machine slept: drop what no longer counts."""
+        wall_now = self._wall.now()
+        self._store.drop_future(wall_now)
+        self._lease_sets.clock_changed(int(wall_now * 1000))
+        self._floodfills.forgive()
+        self._look_at_dates()
+        self._follow_day(now)
+        self._next_housekeeping = now
+
     def take_changes(self) -> Changes:
         """RouterInfos stored and removed since the last call, for the disk; many in several."""
         return self._store.take_changes()
@@ -373,8 +403,12 @@ class NetDb:
         while self._lookups.verified:
             self._publisher.verified(self._lookups.verified.pop(0), now)
 
-    def _add(self, info: RouterInfo, *, age_max_ms: int | None = None) -> Verdict:
-        verdict = self._store.add(info, self._wall.now(), age_max_ms=age_max_ms)
+    def _add(
+        self, info: RouterInfo, *, age_max_ms: int | None = None, is_import: bool = False
+    ) -> Verdict:
+        verdict = self._store.add(
+            info, self._wall.now(), age_max_ms=age_max_ms, is_import=is_import
+        )
         if verdict.is_stored:
             self._events.append(RouterInfoStored(info, verdict is Verdict.NEW))
         return verdict
@@ -455,11 +489,19 @@ class NetDb:
     def _keep_house(self, now: float) -> None:
         wall_now = self._wall.now()
         uptime_s = now - self._started_at if self._started_at is not None else 0.0
-        gone = self._store.expire(wall_now, uptime_s, self._peers.is_connected)
-        if gone >= EXPIRED_AT_ONCE:
-            self._next_housekeeping = now + HOUSEKEEPING_MORE_S
+        self._look_at_dates()
+        if not self.is_clock_wrong:
+            gone = self._store.expire(wall_now, uptime_s, self._peers.is_connected)
+            if gone >= EXPIRED_AT_ONCE:
+                self._next_housekeeping = now + HOUSEKEEPING_MORE_S
         self._lease_sets.expire(int(wall_now * 1000))
-        day = day_number(wall_now)
+        self._follow_day(now)
+
+    def _look_at_dates(self) -> None:
+        self.dated_ahead_s = self._store.dated_ahead_s(self._wall.now())
+
+    def _follow_day(self, now: float) -> None:
+        day = day_number(self._wall.now())
         if day != self._day:
             self._day = day
             self._publisher.keyspace_moved(now)

@@ -106,6 +106,10 @@ class Floodfills:
         if len(self._records) > RECORDS_MAX:
             self._records.popitem(last=False)
 
+    def forgive(self) -> None:
+        """Failures so far were our own fault."""
+        self._records.clear()
+
     @property
     def hedge_s(self) -> float:
         """How long to wait for one answer before asking another floodfill as well."""

@@ -66,21 +66,26 @@ def is_newer(lease_set: AnyLeaseSet, known: AnyLeaseSet) -> bool:
     return isinstance(known, LeaseSet) or lease_set.published_ms > known.published_ms
 
 
-def judge(lease_set: AnyLeaseSet, known: AnyLeaseSet | None, wall_ms: int) -> LeaseVerdict:
-    """Whether to believe and keep ``lease_set``; the signature is checked last."""
-    if known is not None and not is_newer(lease_set, known):
-        return LeaseVerdict.KNOWN
-    if end_ms(lease_set) <= wall_ms:
-        return LeaseVerdict.EXPIRED
+def is_future(lease_set: AnyLeaseSet, wall_ms: int) -> bool:
+    """Whether its dates lie further ahead than any right clock makes them."""
     is_meta = isinstance(lease_set, MetaLeaseSet)
     ahead = META_END_AHEAD_MAX_MS if is_meta else END_AHEAD_MAX_MS
     latest = lease_set.expires_ms
     if not isinstance(lease_set, EncryptedLeaseSet | MetaLeaseSet):
         latest = max(latest, max((lease.end_ms for lease in lease_set.leases), default=0))
     if latest > wall_ms + ahead:
-        return LeaseVerdict.FROM_FUTURE
+        return True
     is_old_form = isinstance(lease_set, LeaseSet)
-    if not is_old_form and lease_set.published_ms > wall_ms + PUBLISHED_AHEAD_MAX_MS:
+    return not is_old_form and lease_set.published_ms > wall_ms + PUBLISHED_AHEAD_MAX_MS
+
+
+def judge(lease_set: AnyLeaseSet, known: AnyLeaseSet | None, wall_ms: int) -> LeaseVerdict:
+    """Whether to believe and keep ``lease_set``; the signature is checked last."""
+    if known is not None and not is_newer(lease_set, known) and not is_future(known, wall_ms):
+        return LeaseVerdict.KNOWN
+    if end_ms(lease_set) <= wall_ms:
+        return LeaseVerdict.EXPIRED
+    if is_future(lease_set, wall_ms):
         return LeaseVerdict.FROM_FUTURE
     if not lease_set.verify():
         return LeaseVerdict.BAD_SIGNATURE
@@ -180,6 +185,12 @@ class LeaseSetTable:
             return min(equal, key=lambda key: end_ms(table[key].lease_set))
         return max(equal, key=self._distance)
 
+    def drop_future(self, wall_ms: int) -> None:
+        """Forget what was believed under a clock that was ahead."""
+        ahead = [key for key, one in self._table.items() if is_future(one.lease_set, wall_ms)]
+        for key in ahead:
+            self.remove(key)
+
 
 class LeaseSets:
     """The floodfill's table and one table for each local owner."""
@@ -248,3 +259,9 @@ class LeaseSets:
         self.served.expire(wall_ms)
         for table in self._clients.values():
             table.expire(wall_ms)
+
+    def clock_changed(self, wall_ms: int) -> None:
+        """Forget what has ended or lies in the future by the clock that was just set."""
+        self.expire(wall_ms)
+        for table in (self.served, *self._clients.values()):
+            table.drop_future(wall_ms)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from enum import Enum
 from heapq import nsmallest
 from itertools import islice
+from statistics import median
 
 from core.base.ports import Entropy
 from core.data.router_info import RouterInfo
@@ -39,6 +40,8 @@ EXPIRY_GRACE_S = 600.0
 ROUTERS_KEPT_MIN = 90
 FLOODFILLS_PROVEN_MIN = 1800
 FLOODFILL_VERSION_MIN = (0, 9, 59)
+#: So many RouterInfos from the future say something about our clock.
+ROUTERS_TELLING_MIN = 3
 _EVICTION_SAMPLE = 48
 _HOUR_MS = 3600_000
 _SAMPLE_COUNT = 500
@@ -109,6 +112,7 @@ class RouterStore:
         self._removed: set[bytes] = set()
         self._sample: set[bytes] = set()
         self._sampled_at = 0.0
+        self._newest_import_ms = 0
         self.counts: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
         self.evicted = 0
 
@@ -134,9 +138,20 @@ class RouterStore:
         """Every known RouterInfo, in no particular order; do not add while iterating."""
         return self._routers.values()
 
-    def add(self, info: RouterInfo, wall_now: float, *, age_max_ms: int | None = None) -> Verdict:
-        """Offer one; counted by verdict. ``age_max_ms`` replaces the usual limit (imports)."""
-        verdict = self._judge(info, int(wall_now * 1000), age_max_ms)
+    def add(
+        self,
+        info: RouterInfo,
+        wall_now: float,
+        *,
+        age_max_ms: int | None = None,
+        is_import: bool = False,
+    ) -> Verdict:
+        """Offer one; counted by verdict. ``age_max_ms`` replaces the usual limit.
+
+        ``is_import``: the user gave it, so it may lie in the future: it is our clock that is wrong
+        then, or the next RouterInfo of that router replaces it.
+        """
+        verdict = self._judge(info, int(wall_now * 1000), age_max_ms, is_import=is_import)
         if verdict.is_stored and not self._put(info):
             verdict = Verdict.NO_ROOM
         self.counts[verdict] += 1
@@ -145,9 +160,14 @@ class RouterStore:
     def load(
         self, infos: Iterable[RouterInfo], wall_now: float, proven: Set[bytes] = frozenset()
     ) -> int:
-        """Take back what this router itself had stored, without checking signatures again."""
+        """Take back what this router itself had stored, without checking signatures again.
+
+        Ages count from the newest if that is long ago: the clock may be ahead, or the router was
+        off for long, and old ways into the network are better than none.
+        """
         loaded = 0
-        oldest = int(wall_now * 1000) - IMPORT_AGE_MAX_MS
+        infos = list(infos)
+        oldest = int(wall_now * 1000) - self.behind_ms(infos, wall_now) - IMPORT_AGE_MAX_MS
         for info in sorted(infos, key=lambda one: one.hash not in proven):
             if (
                 info.hash != self._own_hash
@@ -282,6 +302,36 @@ class RouterStore:
             self.remove(info.hash)
         return min(len(old), count)
 
+    def behind_ms(self, infos: Iterable[RouterInfo], wall_now: float) -> int:
+        """By how much the newest of these and of those imported so far is older than now."""
+        newest = max((info.published_ms for info in infos), default=0)
+        self._newest_import_ms = max(self._newest_import_ms, newest)
+        return max(0, int(wall_now * 1000) - self._newest_import_ms)
+
+    def dated_ahead_s(self, wall_now: float) -> float:
+        """By how much most routers are ahead of our clock, as the dates of their RouterInfos say.
+
+        0 unless most of them are dated in the future: then it is our clock that is behind, by this
+        at least. (It says nothing of a clock that is ahead: RouterInfos grow old.)
+        """
+        total = len(self._routers)
+        latest_ms = wall_now * 1000 + FUTURE_MAX_MS
+        ahead = [i.published_ms for i in self._routers.values() if i.published_ms > latest_ms]
+        if total < ROUTERS_TELLING_MIN or 2 * len(ahead) <= total:
+            return 0.0
+        return median(ahead) / 1000 - wall_now
+
+    def drop_future(self, wall_now: float) -> None:
+        """Forget RouterInfos from the future, which came under a clock that was ahead.
+
+        Not if most are: then the clock is wrong now, and they are the way into the network.
+        """
+        latest_ms = wall_now * 1000 + FUTURE_MAX_MS
+        ahead = [h for h, info in self._routers.items() if info.published_ms > latest_ms]
+        if 2 * len(ahead) <= len(self._routers):
+            for router_hash in ahead:
+                self.remove(router_hash)
+
     def take_changes(self) -> Changes:
         """What changed and was not taken yet; at most ``CHANGES_AT_ONCE`` of each kind."""
         changed, removed = self._changed, self._removed
@@ -290,16 +340,23 @@ class RouterStore:
         proven, self._newly_proven = list(self._newly_proven), set()
         return Changes([self._routers[h] for h in stored], gone, proven, bool(changed or removed))
 
-    def _judge(self, info: RouterInfo, wall_ms: int, age_max_ms: int | None) -> Verdict:
+    def _judge(
+        self, info: RouterInfo, wall_ms: int, age_max_ms: int | None, *, is_import: bool
+    ) -> Verdict:
         if info.hash == self._own_hash:
             return Verdict.OWN
         known = self._routers.get(info.hash)
-        if known is not None and info.published_ms <= known.published_ms:
+        latest_ms = wall_ms + FUTURE_MAX_MS
+        # A known one from the future came under a wrong clock: it must not keep right ones out.
+        if known is not None and info.published_ms <= known.published_ms <= latest_ms:
             return Verdict.KNOWN
         if info.network_id != self._config.network_id:
             return Verdict.FOREIGN_NETWORK
-        if info.published_ms > wall_ms + FUTURE_MAX_MS:
-            return Verdict.FROM_FUTURE
+        if info.published_ms > latest_ms:
+            if known is not None and info.published_ms <= known.published_ms:
+                return Verdict.KNOWN
+            if not is_import:
+                return Verdict.FROM_FUTURE
         if age_max_ms is None:
             age_max_ms = AGE_MAX_MS
             if self._config.is_floodfill and not self.is_small:

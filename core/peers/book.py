@@ -23,6 +23,8 @@ PROVEN_MAX = 5000
 #: Who cannot be reached so often in a row has to prove anew that it exists.
 DISPROVED_FAILURES = 3
 BANS_MAX = 10_000
+#: i2pd: forgets a failed handshake after 28 to 33 s and refuses others until then.
+LENIENT_S = 40.0
 _HASH_BYTES = 32
 _FAST_RTT_S = 0.25
 _FAST_ACCEPTED_MIN = 2.0
@@ -51,6 +53,7 @@ class PeerBook:
         #: the one proven longest ago first
         self._proven: dict[bytes, None] = {}
         self._proven_list: tuple[bytes, ...] | None = None
+        self._lenient_until = 0.0
         self._connected: set[bytes] = set()
         self._bans: dict[bytes, tuple[float, str]] = {}
         self._silence = SilenceWatch()
@@ -98,7 +101,7 @@ class PeerBook:
     ) -> None:
         """No link could be made; ``is_peers_fault``: and that says something new about it."""
         self._connected.discard(router_hash)
-        if is_peers_fault:
+        if is_peers_fault and now >= self._lenient_until:
             record = self._record(router_hash, now)
             record.note_connect_failed(now)
             if record.connect_failures >= DISPROVED_FAILURES and router_hash in self._proven:
@@ -176,6 +179,15 @@ class PeerBook:
             self._record(router_hash, now).note_test(share, hop_rtt_s, now)
         if rtt_s is not None:
             self.prove(hops)
+
+    def clock_changed(self, now: float) -> None:
+        """Failures under a wrong clock, or of a machine that slept, are not the peers' fault.
+
+        Nor are those in the moment after that: they may still hold it against us.
+        """
+        self._lenient_until = now + LENIENT_S
+        for record in self._records.values():
+            record.forgive()
 
     def ban(self, router_hash: bytes, until: float, reason: str) -> None:
         """Have nothing to do with a router until ``until``; a longer ban stays."""

@@ -142,6 +142,13 @@ class PeerRecord:
         self.connect_failures = 0
         self.unreachable_until = 0.0
 
+    def forgive(self) -> None:
+        """End every pause: what led to them was our own fault."""
+        self.forgive_connect_failures()
+        self.paused_until = 0.0
+        self.decline_streak = 0
+        self.loss_streak = 0.0
+
     @property
     def rate(self) -> float:
         """How often it did what we asked, between 0 and 1; 1 for an unknown router."""

@@ -5,20 +5,12 @@ once, which works until nothing is left to do: messages from links go to the roo
 them, tunnels hand over what came through them, client sessions send, and everything for other
 routers ends up in the links again, to be written in one go.
 
-Who may say what:
-
-* over a link: everything; the sender is known;
-* sealed for this router (Noise N), from a link or a stranger's tunnel: netDb messages and build
-  requests, sender unknown;
-* through a tunnel of ours: build replies, tests and answers to what its owner asked, nothing else.
-  What is sealed for an owner's one-shot keys or ratchet is opened only if it came through a tunnel
-  of that owner, so no tunnel's behaviour can be tied to another owner.
+What a message may do depends on the way it came: see "Who may say what" in docs/ARCHITECTURE.md.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Sequence, Set
 
 from core.base.errors import DecodeError, LocalError
@@ -47,10 +39,12 @@ from core.netdb import events as netdb_events
 from core.netdb.facade import NetDb
 from core.netdb.ports import NetDbConfig
 from core.peers.book import PeerBook
+from core.router.clock import ClockWatch, Dated
 from core.router.config import RouterConfig
 from core.router.errands import Errands
-from core.router.identity import RouterKeys, build_router_info
+from core.router.identity import RouterKeys
 from core.router.inbox import Inbox
+from core.router.own_info import OwnInfo
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_name
 from core.router.post import Post
 from core.router.stats import RouterStats
@@ -69,9 +63,6 @@ from core.tunnel.transit import TransitHops, TransitLimits
 logger = logging.getLogger("core.router")
 
 ROUNDS_MAX = 100
-#: i2pd: a router info must be younger than 90 minutes in a handshake; Java wants 60.
-REPUBLISH_S = 35 * 60.0
-SKEW_SAMPLES = 15
 GARLIC_HEADER_BYTES = STANDARD_HEADER_BYTES + 4
 
 
@@ -92,8 +83,7 @@ class RouterEngine:
         self.keys = keys
         self.stats = RouterStats()
         self.clients: dict[bytes, ClientEngine] = {}
-        self.skews: deque[float] = deque(maxlen=SKEW_SAMPLES)
-        self._port = port
+        self.clock = ClockWatch(wall, now)
         self._wall = wall
         self._entropy = entropy
         self._now = now
@@ -103,8 +93,8 @@ class RouterEngine:
         self._is_published = False
         self._is_control_touched = True
         self._control_at = now
-        self.router_info = build_router_info(keys, config, port, int(wall.now() * 1000))
-        self._republish_at = now + REPUBLISH_S
+        self._own_info = OwnInfo(keys, config, port, wall, now)
+        self.router_info = self._own_info.current
         self.links = Links(
             LocalRouter(keys.hash, keys.ntcp2_static, keys.ntcp2_iv, lambda: self.router_info.raw),
             wall,
@@ -235,6 +225,8 @@ class RouterEngine:
     def run(self, now: float) -> None:
         """Carry everything as far as it goes."""
         self._now = now
+        if now >= self.clock.due_at:
+            self._check_clock(now)
         if now >= self._control_at:
             self._handle_timers(now)
         for client in self.clients.values():
@@ -258,7 +250,7 @@ class RouterEngine:
         if self._is_control_touched:
             self._is_control_touched = False
             self._schedule_control()
-        earliest = self._control_at
+        earliest = min(self._control_at, self.clock.due_at)
         for client in self.clients.values():
             deadline = client.next_timer()
             if deadline < earliest:
@@ -267,7 +259,7 @@ class RouterEngine:
 
     def _schedule_control(self) -> None:
         """Looking at every deadline costs as much as a message, so it is done after changes."""
-        times = (self._republish_at, self.tunnels.next_timer(), self.netdb.next_timer())
+        times = (self._own_info.due_at, self.tunnels.next_timer(), self.netdb.next_timer())
         self._control_at = min(time for time in times if time is not None)
 
     def _handle_timers(self, now: float) -> None:
@@ -278,16 +270,22 @@ class RouterEngine:
         due = self.netdb.next_timer()
         if due is not None and due <= now:
             self.netdb.handle_timer(now)
-        if self._republish_at <= now:
+        if self._own_info.due_at <= now:
             self.publish(now)
 
     def publish(self, now: float) -> None:
         """Sign a new RouterInfo and give it to the floodfills."""
-        published_ms = max(int(self._wall.now() * 1000), self.router_info.published_ms + 1000)
-        self.router_info = build_router_info(self.keys, self.config, self._port, published_ms)
-        self._republish_at = now + REPUBLISH_S
+        self.router_info = self._own_info.sign(now)
         self._is_control_touched = True
         self.netdb.publish_router_info(self.router_info, now)
+
+    def _check_clock(self, now: float) -> None:
+        clients = self.clients.values()
+        dated: list[Dated] = [self.links, self.netdb, self.tunnels, self.peers, *clients]
+        if self.clock.check(now, dated) or self._own_info.is_outdated:
+            self._dirty.update(clients)
+            self.publish(now)
+        self.netdb.is_clock_wrong = self.clock.is_wrong(now)
 
     def _run_clients(self, now: float) -> None:
         dirty, self._dirty = self._dirty, set()
@@ -342,8 +340,8 @@ class RouterEngine:
                 self.tunnels.note_peer_failed(router_hash, now, is_peers_fault=is_its)
             case link_events.NetworkRestored():
                 self._network_restored(now)
-            case link_events.SkewMeasured(seconds):
-                self.skews.append(seconds)
+            case link_events.SkewMeasured(seconds, router_hash):
+                self.clock.note_skew(router_hash, seconds, now)
 
     def _network_restored(self, now: float) -> None:
         """What failed without a network says nothing, and what was published may be lost."""

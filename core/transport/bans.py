@@ -7,6 +7,8 @@ from __future__ import annotations
 
 BANS_MAX = 4096
 BACKOFFS_MAX = 4096
+#: the pause after a failure while failures are expected
+EAGER_PAUSE_S = 3.0
 
 
 class BanList:
@@ -55,11 +57,12 @@ class BanList:
 class Backoff:
     """Doubling pauses for routers that could not be reached."""
 
-    __slots__ = ("_entries", "_pause_max_s")
+    __slots__ = ("_eager_until", "_entries", "_pause_max_s")
 
     def __init__(self, pause_max_s: float = 600.0) -> None:
         self._entries: dict[bytes, tuple[int, float]] = {}
         self._pause_max_s = pause_max_s
+        self._eager_until = 0.0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -70,6 +73,8 @@ class Backoff:
         if not count and len(self._entries) >= BACKOFFS_MAX:
             del self._entries[next(iter(self._entries))]
         pause = min(self._pause_max_s, base_s * (1 << min(count, 16)))
+        if now < self._eager_until:
+            pause = min(pause, EAGER_PAUSE_S)
         self._entries[key] = (count + 1, now + pause)
         return pause
 
@@ -87,9 +92,10 @@ class Backoff:
             del self._entries[next(iter(self._entries))]
         self._entries[key] = (count, max(known, until))
 
-    def clear(self) -> None:
-        """Everybody may be tried again."""
+    def clear(self, eager_until: float = 0.0) -> None:
+        """Everybody may be tried again, and until then again soon after a failure."""
         self._entries.clear()
+        self._eager_until = eager_until
 
     def until(self, key: bytes, now: float) -> float | None:
         """When ``key`` may be tried again, or None if now."""

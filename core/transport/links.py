@@ -150,10 +150,13 @@ class Links(OutboundLinks):
 
     def can_try(self, router_hash: bytes, now: float) -> bool:
         """False while the router is banned or backed off from."""
-        return (
-            self.bans.reason(router_hash, now) is None
-            and self._dialer.backoff.until(router_hash, now) is None
-        )
+        pause = self._dialer.backoff.until(router_hash, now)
+        return pause is None and self.bans.reason(router_hash, now) is None
+
+    def clock_changed(self, now: float) -> None:
+        """Dials that failed under a wrong clock, or before the machine slept, say nothing now."""
+        # i2pd: until it forgets the handshakes that failed for our clock, it refuses new ones.
+        self._dialer.backoff.clear(now + HANDSHAKE_BACKOFF_S)
 
     def ban(self, router_hash: bytes, now: float, seconds: float, reason: str) -> None:
         """Close the link to a router and refuse it for a while, in both directions."""
@@ -319,10 +322,8 @@ class Links(OutboundLinks):
 
     def next_timer(self) -> float | None:
         """When to call :meth:`handle_timer` (or :meth:`take_output`), or None."""
-        ready_at = self._outbox.ready_at(self._now)
-        if ready_at is None or self._tick_at is None:
-            return self._tick_at if ready_at is None else ready_at
-        return min(self._tick_at, ready_at)
+        times = (self._outbox.ready_at(self._now), self._tick_at)
+        return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Check the deadlines; early calls do nothing."""

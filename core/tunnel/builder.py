@@ -145,12 +145,13 @@ class Builder:
         """Declare builds lost that took too long, and forget them after a while."""
         for build_id, pending in list(self._builds.items()):
             age = now - pending.started_at
-            if age >= LATE_S:
-                del self._builds[build_id]
-            elif age >= BUILD_TIMEOUT_S and not pending.is_late:
+            if age >= BUILD_TIMEOUT_S and not pending.is_late:
                 pending.is_late = True
                 self.timed_out += 1
                 self._end(build_id, pending, None, pending.hops, now, pending.neighbour)
+            # Not "else": time leaps while a machine sleeps, and each build has to end once.
+            if age >= LATE_S:
+                del self._builds[build_id]
 
     def deadlines(self) -> list[float]:
         """When :meth:`expire` has something to do."""

@@ -169,7 +169,7 @@ class TunnelManager:
 
     def note_suspect(self, tunnel: OutboundTunnel | InboundTunnel, now: float) -> None:
         """What should have passed did not: test the tunnel at once."""
-        if not tunnel.failures:
+        if tunnel.hops and not tunnel.failures:
             tunnel.failures = 1
             tunnel.tested_at = now - _TEST_CHECK_S
             self._test_at = now
@@ -192,6 +192,13 @@ class TunnelManager:
             for inbound in pool.inbound.tunnels:
                 if inbound.hops and inbound.hops[-1] == router_hash:
                     self.note_suspect(inbound, now)
+
+    def clock_changed(self, now: float) -> None:
+        """The wall clock was set, or the machine slept: test all tunnels, build what is missing."""
+        for pool in self._pools.values():
+            for inbound in pool.inbound.tunnels:
+                inbound.clock_changed(now)
+        self.network_restored(now)
 
     def network_restored(self, now: float) -> None:
         """Others can be reached again: test all tunnels, build at once what is missing."""

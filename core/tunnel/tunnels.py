@@ -105,6 +105,10 @@ class InboundTunnel(OwnTunnel):
     def malformed(self) -> int:
         return self._endpoint.malformed
 
+    def clock_changed(self, now: float) -> None:
+        """The end of the lease by the wall clock, which was set."""
+        self.expires_ms = int((self._sink.wall_now() + self.expires_at - now) * 1000)
+
     def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
         """Short-form TunnelData messages from the hop before us."""
         layers = self._decryptor.decrypt_at(group, SHORT_IV_OFFSET)

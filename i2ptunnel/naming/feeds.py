@@ -106,7 +106,8 @@ class Feeds:
         await asyncio.to_thread(self._claim)
         await asyncio.to_thread(self._books.store.counts)
         now = self._wall()
-        if now >= self._not_before:
+        # A clock that was set back makes nobody wait for what was near.
+        if not 0 < self._not_before - now <= _NOT_READY_RETRY_S:
             due = [r for r in self.rows() if due_at(r, self._settings.interval_s, now) <= now]
             if due:
                 try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 
 from core.io.loop import RouterLoop, new_event_loop
 
@@ -46,3 +47,11 @@ def test_a_hook_runs_behind_all_readers_of_a_turn_and_can_be_removed() -> None:
     assert sorted(order[:3], key=str) == [0, 1, 2]
     assert hooks
     assert reads[-1] > hooks[-1], "the last read came after the hook was removed"
+
+
+def test_time_counts_while_the_machine_sleeps() -> None:
+    loop = new_event_loop()
+    try:
+        assert abs(loop.time() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1
+    finally:
+        loop.close()

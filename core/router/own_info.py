@@ -1,0 +1,50 @@
+"""Our RouterInfo: signed anew when its date gets old, by the wall clock or the monotonic one."""
+
+from __future__ import annotations
+
+from core.base.ports import WallClock
+from core.data.router_info import RouterInfo
+from core.router.config import RouterConfig
+from core.router.identity import RouterKeys, build_router_info
+
+#: i2pd: a router info must be younger than 90 minutes in a handshake; Java wants 60.
+REPUBLISH_S = 35 * 60.0
+#: So far a date may lie ahead because another one was just before it.
+DATE_AHEAD_MAX_S = 10.0
+
+
+class OwnInfo:
+    """See the module. ``port``: where NTCP2 listens, 0 if it does not."""
+
+    def __init__(
+        self, keys: RouterKeys, config: RouterConfig, port: int, wall: WallClock, now: float
+    ) -> None:
+        self._keys = keys
+        self._config = config
+        self._port = port
+        self._wall = wall
+        self.current = self._build(int(wall.now() * 1000))
+        self.due_at = now + REPUBLISH_S
+        """Monotonic time by which :meth:`sign` should be called."""
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether peers would find the date too old, or in the future."""
+        age_s = self._wall.now() - self.current.published_ms / 1000
+        return not -DATE_AHEAD_MAX_S <= age_s <= REPUBLISH_S
+
+    def sign(self, now: float) -> RouterInfo:
+        """A new one with a newer date, for peers keep the newest.
+
+        Unless the current one lies in the future: it was signed under a clock that was ahead,
+        nobody took it, and one that is still newer would be refused as well.
+        """
+        wall_ms = int(self._wall.now() * 1000)
+        before_ms = self.current.published_ms
+        is_future = before_ms > wall_ms + DATE_AHEAD_MAX_S * 1000
+        self.current = self._build(wall_ms if is_future else max(wall_ms, before_ms + 1000))
+        self.due_at = now + REPUBLISH_S
+        return self.current
+
+    def _build(self, published_ms: int) -> RouterInfo:
+        return build_router_info(self._keys, self._config, self._port, published_ms)
