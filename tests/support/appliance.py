@@ -51,6 +51,7 @@ class Appliance:
         self.config_file = root / "i2ptunnel.yaml"
         self.log_file = root / "log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.command = _COMMAND
         self._log_start = 0
         #: hard limit of descriptors for the next start, as ``ulimit -n`` sets it
         self.descriptors: int | None = None
@@ -83,7 +84,7 @@ class Appliance:
         self.write_config()
         self._log_start = len(self.log)
         with self.log_file.open("ab") as log:
-            command = [*_COMMAND, "run", "-c", str(self.config_file), "--log-level", "info"]
+            command = [*self.command, "run", "-c", str(self.config_file), "--log-level", "info"]
             if self.descriptors is not None:
                 limit = f'ulimit -n {self.descriptors}; exec "$0" "$@"'
                 command = ["sh", "-c", limit, *command]

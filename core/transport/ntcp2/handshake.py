@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cache
 from struct import Struct
 
-from core.base.errors import PeerError
+from core.base.errors import DecodeError, PeerError
 from core.base.ports import Entropy, WallClock
 from core.crypto.aes import cbc_decrypt, cbc_encrypt
 from core.crypto.hkdf import hkdf
@@ -114,12 +114,22 @@ def _data_phase_keys(state: SymmetricState) -> tuple[DirectionKeys, DirectionKey
 class AwaitCreated:
     """Alice sent message 1 and awaits the fixed part of message 2."""
 
-    __slots__ = ("_ephemeral", "_iv", "_local", "_payload", "_peer_hash", "_peer_static", "_state")
+    __slots__ = (
+        "_ephemeral",
+        "_iv",
+        "_local",
+        "_payload",
+        "_peer_hash",
+        "_peer_static",
+        "_state",
+        "_unpadded",
+    )
     wanted = HEAD_BYTES
 
     def __init__(
         self,
         state: SymmetricState,
+        unpadded: SymmetricState,
         ephemeral: X25519Key,
         iv: bytes,
         peer_hash: bytes,
@@ -128,6 +138,7 @@ class AwaitCreated:
         payload: bytes,
     ) -> None:
         self._state = state
+        self._unpadded = unpadded
         self._ephemeral = ephemeral
         self._iv = iv
         self._peer_hash = peer_hash
@@ -141,15 +152,26 @@ class AwaitCreated:
         ephemeral = cbc_decrypt(self._peer_hash, self._iv, data[:32])
         _check_point(ephemeral, reason)
         state = self._state
-        state.mix_hash(ephemeral)
-        state.mix_key(self._ephemeral.exchange(ephemeral))
-        options = state.decrypt_and_hash(data[32:HEAD_BYTES])
+        shared = self._ephemeral.exchange(ephemeral)
+        try:
+            options = _open_created(state, ephemeral, shared, data)
+        except DecodeError:
+            # i2pd: whose clock is wrong gets message 2 before the padding of message 1 was read,
+            # and then a reset: it tells the time and nothing else.
+            state = self._unpadded
+            options = _open_created(state, ephemeral, shared, data)
         _, padding_length, _, time_s, _ = _CREATED_OPTIONS.unpack(options)
         if padding_length > PADDING_ACCEPTED_MAX:
             raise PeerError(f"message 2 with {padding_length} bytes of padding", reason)
         return AwaitCreatedPadding(
             state, padding_length, time_s, ephemeral, self._peer_static, self._local, self._payload
         )
+
+
+def _open_created(state: SymmetricState, ephemeral: bytes, shared: bytes, data: bytes) -> bytes:
+    state.mix_hash(ephemeral)
+    state.mix_key(shared)
+    return state.decrypt_and_hash(data[32:HEAD_BYTES])
 
 
 class AwaitCreatedPadding:
@@ -348,9 +370,12 @@ def initiate(
     )
     hidden = cbc_encrypt(peer_hash, peer_iv, ephemeral.public)
     sealed = state.encrypt_and_hash(options)
+    unpadded = state.copy()
     if padding:
         state.mix_hash(padding)
-    awaited = AwaitCreated(state, ephemeral, hidden[16:], peer_hash, peer_static, local, payload)
+    awaited = AwaitCreated(
+        state, unpadded, ephemeral, hidden[16:], peer_hash, peer_static, local, payload
+    )
     return awaited, hidden + sealed + padding
 
 
