@@ -47,6 +47,7 @@ from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
 from i2ptunnel.pinging import Pinging
+from i2ptunnel.plan import Plan, check_listeners, make_plan
 from i2ptunnel.printable import counted
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.sessions import SessionPool, tunnel_shape
@@ -54,6 +55,8 @@ from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 CONTROL_SOCKET = "control.sock"
 _STATUS_INTERVAL_S = 5.0
+#: how long a reload waits to see whether its tunnels come up
+_SETTLE_S = 3.0
 #: long enough for a tunnel that is started anew, with what its router tunnels cost
 _SESSION_LINGER_S = 3.0
 
@@ -93,6 +96,7 @@ class App:
     ) -> None:
         self._loaded = loaded
         self._reread = reread
+        self._started_with = loaded.configuration.router
         self._notifier = ServiceNotifier(dict(os.environ))
         self._router = Router(
             router_config(loaded.configuration.router), ListenerKeeper(self._notifier, os.environ)
@@ -117,6 +121,8 @@ class App:
         self._is_started = False
         self._told: tuple[str, str] = ("", "")
         self._reloading: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     # Life
 
@@ -138,6 +144,7 @@ class App:
             await self._manager.apply(self._loaded.configuration.tunnels)
             self._naming.start()
             self._announce_place()
+            self._keeping = asyncio.create_task(self._control.keep())
             self._is_started = True
             self._notifier.ready(self._status_line())
             self._introduce()
@@ -199,6 +206,8 @@ class App:
     async def _shut_down(self) -> None:
         """Stop everything in turn; what hangs may take none of the time of the rest."""
         self._stop.set()
+        if self._keeping is not None:
+            self._keeping.cancel()
         for what, stopping, timeout_s in (
             ("control socket", self._control.stop(), 0.2),
             ("metrics", self._metrics.stop(), 0.2),
@@ -301,6 +310,7 @@ class App:
     # Reload
 
     def _on_hangup(self) -> None:
+        self._checking = asyncio.create_task(self._control.check())
         try:
             loaded = self._reread()
         except ConfigError as error:
@@ -308,19 +318,37 @@ class App:
             for fault in error.faults[:20]:
                 _log.error("reload refused: %s", fault)
             return
-        self._reloading = asyncio.create_task(self._apply(loaded))
+        self._reloading = asyncio.create_task(self._reload(loaded))
 
-    async def _apply(self, loaded: Loaded) -> None:
+    async def _reload(self, loaded: Loaded) -> None:
+        try:
+            await self._apply(loaded)
+        except Unavailable as error:
+            self._notifier.status("reload refused")
+            _log.error("reload refused: %s", error)
+
+    async def _apply(self, loaded: Loaded) -> dict[str, str]:
+        """Returns the tunnels that do not come up, with the reason. Unavailable: nothing is done.
+
+        All or nothing as far as it can be known: what another program holds refuses the reload.
+        """
+        self._check_listeners(loaded)
+        plan = self.plan(loaded)
         self._notifier.reloading()
-        if loaded.configuration.router != self._loaded.configuration.router:
-            _log.warning("changes of router: need a restart; the tunnels are reloaded")
+        for option in plan.router:
+            _log.warning("%s has changed: it takes effect after a restart of the program", option)
+        for name, (before, after) in plan.addresses.items():
+            _log.warning("tunnel %s gets another address: from %s to %s", name, before, after)
         self._loaded = loaded
         self._naming.configure(loaded.configuration)
         await self._apply_metrics()
         self._protect()
         await self._manager.apply(loaded.configuration.tunnels)
+        touched = {*plan.add, *plan.change, *plan.restart}
+        await self._manager.settle(touched, _SETTLE_S)
         self._notifier.ready(self._status_line())
         _log.info("reloaded")
+        return {name: why for name, why in self._manager.failed.items() if name in touched}
 
     def _protect(self) -> None:
         """Tell the tunnels which files and listeners are ours."""
@@ -338,18 +366,22 @@ class App:
         except Unavailable as error:
             _log.error("control.metrics: %s", error)
 
-    def plan(self, loaded: Loaded) -> dict[str, list[str]]:
-        """What a reload would add, change while it runs, restart, keep and remove."""
-        old, new = self._loaded.configuration.tunnels, loaded.configuration.tunnels
-        both = [name for name in new if name in old]
-        other = [name for name in both if new[name] != old[name]]
-        return {
-            "add": [name for name in new if name not in old],
-            "change": [name for name in other if self._manager.can_update(name, new[name])],
-            "restart": [name for name in other if not self._manager.can_update(name, new[name])],
-            "keep": [name for name in both if new[name] == old[name]],
-            "remove": [name for name in old if name not in new],
-        }
+    def _check_listeners(self, loaded: Loaded) -> None:
+        before, after = self._loaded.configuration, loaded.configuration
+        try:
+            check_listeners(before, after, self._manager.failed)
+        except Unavailable as error:
+            raise Unavailable(f"{error}; nothing was changed", error.code) from None
+
+    def plan(self, loaded: Loaded) -> Plan:
+        """What a reload would do."""
+        return make_plan(
+            self._started_with,
+            self._loaded,
+            loaded,
+            self._router.config.data_dir,
+            self._manager.can_update,
+        )
 
     # Control commands
 
@@ -372,20 +404,27 @@ class App:
         await self._naming.refresh()
         return self.status()
 
-    def _reread_or_refuse(self) -> Loaded:
+    def _reread_or_refuse(self, request: dict[str, Any]) -> Loaded:
+        named = request.get("origins")
+        if isinstance(named, list) and not {*map(str, named)} <= {*self._loaded.origins}:
+            own = ", ".join(self._loaded.origins) or "nothing"
+            raise ControlFault(
+                f"the running program reads {own}; start it anew to have it read anything else"
+            )
         try:
             return self._reread()
         except ConfigError as error:
             raise ControlFault(str(error)) from None
 
-    async def _on_plan(self, _: dict[str, Any]) -> Any:
-        return self.plan(self._reread_or_refuse())
+    async def _on_plan(self, request: dict[str, Any]) -> Any:
+        loaded = self._reread_or_refuse(request)
+        self._check_listeners(loaded)
+        return asdict(await asyncio.to_thread(self.plan, loaded))
 
-    async def _on_reload(self, _: dict[str, Any]) -> Any:
-        loaded = self._reread_or_refuse()
-        plan = self.plan(loaded)
-        await self._apply(loaded)
-        return plan
+    async def _on_reload(self, request: dict[str, Any]) -> Any:
+        loaded = self._reread_or_refuse(request)
+        plan = asdict(await asyncio.to_thread(self.plan, loaded))
+        return {**plan, "failed": await self._apply(loaded)}
 
     async def _on_tunnel(self, request: dict[str, Any]) -> Any:
         name, action = str(request.get("name")), request.get("action")

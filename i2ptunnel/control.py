@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -34,6 +35,9 @@ ANSWER_BYTES_MAX = 256 << 20
 CONNECTIONS_MAX = 32
 _PATH_BYTES_MAX = 107
 _IDLE_TIMEOUT_S = 60.0
+#: how often the server looks whether its socket is still where people find it
+CHECK_S = 60.0
+LOCK = "router.lock"
 _PART_ITEMS = 50
 _BACKLOG = 1024
 #: between two tries to connect while the backlog is full
@@ -53,6 +57,34 @@ class NotRunning(Unavailable):
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"i2ptunnel is not running (no answer at {path})", code="not_running")
+
+
+class SocketGone(ControlFault):
+    """The program runs, but its socket was removed."""
+
+    def __init__(self, path: Path, pid: int) -> None:
+        process = f"process {pid}" if pid else "a process"
+        hint = f"at once after: kill -HUP {pid}" if pid else "at once after SIGHUP"
+        super().__init__(
+            f"i2ptunnel is running ({process} holds {path.parent / LOCK}), but its control socket "
+            f"{path} is gone; it comes back within a minute, {hint}"
+        )
+
+
+def lock_owner(data_dir: Path) -> int | None:
+    """The process that holds the lock of a data directory; 0: unknown which, None: nobody."""
+    try:
+        handle = os.open(data_dir / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.read(handle, 32).strip()
+        return int(owner) if owner.isdigit() else 0
+    finally:
+        os.close(handle)
+    return None
 
 
 @contextlib.contextmanager
@@ -76,6 +108,8 @@ class ControlServer:
         self._commands = commands
         self._socket: socket.socket | None = None
         self._serving: asyncio.Task[None] | None = None
+        #: device and inode of the socket's file
+        self._place: tuple[int, int] | None = None
         #: open connections; those that wait for a request are True, the longest waiting first
         self._open: dict[asyncio.StreamWriter, bool] = {}
 
@@ -95,12 +129,40 @@ class ControlServer:
         finally:
             os.umask(old_mask)
         self._socket = sock
+        self._place = self._found()
         self._serving = asyncio.create_task(self._accept(sock))
+
+    def _found(self) -> tuple[int, int] | None:
+        """What file is at the path now."""
+        try:
+            info = self._path.lstat()
+        except OSError:
+            return None
+        return info.st_dev, info.st_ino
+
+    async def check(self) -> None:
+        """Listen anew if the socket's file was removed or replaced."""
+        if self._socket is None or self._found() == self._place:
+            return
+        await self.stop()
+        try:
+            await self.start()
+        except OSError as error:
+            _log.error("the control socket is gone and cannot be made anew: %s", error.strerror)
+        else:
+            _log.warning("the control socket was removed; it is there again")
+
+    async def keep(self) -> None:
+        """Check again and again."""
+        while True:
+            await asyncio.sleep(CHECK_S)
+            await self.check()
 
     async def stop(self) -> None:
         if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
+            if self._found() == self._place:
+                with contextlib.suppress(OSError):
+                    self._path.unlink()
             serving, self._serving = self._serving, None
             await end_task(serving)
             self._socket.close()
@@ -240,7 +302,8 @@ def ask(path: Path, command: str, timeout_s: float = 10.0, **arguments: Any) -> 
     except (TimeoutError, BlockingIOError):
         raise ControlFault("i2ptunnel runs but does not answer") from None
     except OSError:
-        raise NotRunning(path) from None
+        owner = lock_owner(path.parent)
+        raise NotRunning(path) if owner is None else SocketGone(path, owner) from None
     try:
         reply = json.loads(answer)
         if reply["ok"]:

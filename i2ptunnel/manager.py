@@ -7,9 +7,10 @@ again after a failure, later each time. What is logged is the change, once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -176,6 +177,18 @@ class Manager:
         ready = [entry for entry in running if entry.current_state is TunnelState.READY]
         return len(ready), len(running)
 
+    async def settle(self, names: Collection[str], timeout_s: float) -> None:
+        """Wait until these tunnels have started or failed, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while any(
+                    entry.task is not None
+                    and entry.state in (TunnelState.STOPPED, TunnelState.STARTING)
+                    for name, entry in self._entries.items()
+                    if name in names
+                ):
+                    await asyncio.sleep(_SETTLE_S)
+
     @property
     def failed(self) -> dict[str, str]:
         """Tunnels that should run and cannot, with the reason."""
@@ -325,6 +338,8 @@ class Manager:
     async def _until_ready(self, entry: _Entry, tunnel: Tunnel[Any]) -> None:
         while not tunnel.is_ready:
             fault = tunnel.fault()
+            if fault is not None and tunnel.RESTARTS_ON_FAULT:
+                raise Unavailable(fault, code="closed")
             if fault is not None:
                 self._report(entry, fault)
                 self._set(entry, TunnelState.FAILED)

@@ -11,7 +11,6 @@ A command never writes beside a running service: where it is not clear what is m
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -21,10 +20,9 @@ from pathlib import Path
 from i2ptunnel.cli.exits import CommandFault, complain
 from i2ptunnel.cli.sources import load_sources
 from i2ptunnel.config.loader import Loaded
-from i2ptunnel.control import RUNNING_FILE
+from i2ptunnel.control import RUNNING_FILE, lock_owner
 
 CONTROL_SOCKET = "control.sock"
-_LOCK = "router.lock"
 #: where the parts of the system are; tests have another root
 ROOT = Path("/")
 _UNITS = (
@@ -114,17 +112,7 @@ def _use(arguments: argparse.Namespace, service: Service) -> Path:
 
 def is_running(data_dir: Path) -> bool:
     """Whether a program holds the lock of a data directory."""
-    try:
-        handle = os.open(data_dir / _LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    return lock_owner(data_dir) is not None
 
 
 def find_services() -> list[Service]:

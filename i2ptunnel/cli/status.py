@@ -8,12 +8,12 @@ import sys
 import time
 from typing import Any
 
-from i2ptunnel.cli.exits import Exit
+from i2ptunnel.cli.exits import Exit, complain
 from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options, load_sources, text_argument
 from i2ptunnel.cli.status_names import names_lines
 from i2ptunnel.config.units import show_duration
-from i2ptunnel.control import ask
+from i2ptunnel.control import SocketGone, ask
 from i2ptunnel.printable import counted, moment_text, printable, size_text
 
 _WATCH_S = 2.0
@@ -36,7 +36,12 @@ def _status(arguments: argparse.Namespace) -> int:
     """Show the running appliance; exit status 4 if it does not run."""
     path = control_socket(arguments)
     while True:
-        status = ask(path, "status")
+        try:
+            status = ask(path, "status")
+        except SocketGone:
+            if arguments.check != "live":
+                raise
+            return Exit.OK
         if arguments.check:
             is_good = arguments.check == "live" or status["ready"]
             return Exit.OK if is_good else Exit.NOT_READY
@@ -99,16 +104,27 @@ def add_reload(parser: argparse.ArgumentParser) -> None:
 
 def _reload(arguments: argparse.Namespace) -> int:
     """Reload the tunnels of the running appliance: all or nothing. plan only says what would be."""
-    load_sources(arguments)
-    plan = ask(control_socket(arguments), arguments.command, timeout_s=30)
+    loaded = load_sources(arguments)
+    is_named = arguments.config is not None or arguments.profile
+    more = {"origins": loaded.origins} if is_named else {}
+    plan = ask(control_socket(arguments), arguments.command, timeout_s=30, **more)
+    failed = plan.get("failed", {})
     if arguments.json:
         print(json.dumps(plan, indent=2))
-        return Exit.OK
+        return Exit.FAILED if failed else Exit.OK
     signs = {"add": "+", "change": "*", "restart": "~", "keep": "=", "remove": "-"}
-    for change, names in plan.items():
-        for name in names:
-            print(f"{signs[change]} {change:8} {name}")
-    return Exit.OK
+    for change, sign in signs.items():
+        for name in plan[change]:
+            before, after = plan["addresses"].get(name, ("", ""))
+            note = f"  address changes from {before} to {after}" if after else ""
+            print(f"{sign} {change:8} {name}{note}")
+    for option in plan["settings"]:
+        print(f"* change   {option}")
+    for option in plan["router"]:
+        print(f"! restart  {option}  takes effect when the program is started anew")
+    for name, why in failed.items():
+        complain(f"tunnel {name} failed: {why}; it is tried again")
+    return Exit.FAILED if failed else Exit.OK
 
 
 def add_tunnels(parser: argparse.ArgumentParser) -> None:

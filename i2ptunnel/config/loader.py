@@ -40,6 +40,8 @@ class Loaded:
     """What is of no use, and keeps nothing from running."""
     is_default_dir: bool = False
     """Whether neither the file nor the command says which data directory it is."""
+    origins: tuple[str, ...] = ()
+    """The paths of all it was read from, profiles included."""
 
 
 def read_source(
@@ -118,6 +120,7 @@ def load(
         files_read,
         tuple(faults.warnings),
         is_default,
+        tuple(os.path.realpath(source.name) for _, source in sources),
     )
 
 

@@ -122,6 +122,8 @@ class Listener:
         self._budget = budget or ConnectionBudget()
         self._socket: socket.socket | None = None
         self._acceptor: Acceptor | None = None
+        #: device and inode of a Unix socket's file
+        self._place: tuple[int, int] | None = None
         self._open: dict[Accepted, None] = {}
         self._half_open: dict[Accepted, None] = {}  # those that may make room, oldest first
         self._by_client: Counter[str] = Counter()
@@ -156,6 +158,7 @@ class Listener:
             raise Unavailable(
                 f"cannot listen on {self._endpoint}: {reason}", code="cannot_listen"
             ) from None
+        self._place = _place_of(self._endpoint.path) if self._endpoint.is_unix else None
         self._acceptor = Acceptor(self._socket, self._on_exhausted)
         self._budget.join(self, _OWN_DESCRIPTORS)
 
@@ -189,12 +192,17 @@ class Listener:
             raise
         return sock
 
+    @property
+    def is_in_place(self) -> bool:
+        """False if the file of a Unix socket was removed or replaced: nobody finds us then."""
+        return self._place is None or self._place == _place_of(self._endpoint.path)
+
     def close(self) -> None:
         """Stop listening; open connections stay."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-            if self._endpoint.is_unix:
+            if self._endpoint.is_unix and self.is_in_place:
                 with contextlib.suppress(OSError):
                     os.unlink(self._endpoint.path)
         if self._acceptor is not None:
@@ -326,6 +334,14 @@ class Listener:
             raise
         finally:
             self._forget(accepted)
+
+
+def _place_of(path: str) -> tuple[int, int] | None:
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
 
 
 def _is_alive(path: str) -> bool:

@@ -126,6 +126,8 @@ class Tunnel(ABC, Generic[ModelT]):
 
     #: options that take effect while the tunnel runs, without touching a connection
     LIVE_OPTIONS: ClassVar[frozenset[str]] = frozenset(("bandwidth",))
+    #: whether a :meth:`fault` ends with a new start, and not by itself
+    RESTARTS_ON_FAULT: ClassVar[bool] = False
 
     def __init__(self, model: ModelT, context: TunnelContext) -> None:
         self.model = model

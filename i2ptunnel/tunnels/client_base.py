@@ -33,6 +33,7 @@ class ClientTunnel(Tunnel[ListeningT]):
 
     #: what a connection beyond the limits gets to read
     BUSY_ANSWER = b""
+    RESTARTS_ON_FAULT = True
     LIVE_OPTIONS = Tunnel.LIVE_OPTIONS | {
         "max_connections",
         "max_connections_per_client",
@@ -55,8 +56,13 @@ class ClientTunnel(Tunnel[ListeningT]):
 
     @property
     def is_ready(self) -> bool:
-        is_up = self._serving is not None and not self._serving.done()
+        is_up = self._serving is not None and not self._serving.done() and self.fault() is None
         return is_up and self.session is not None and self.session.is_ready
+
+    def fault(self) -> str | None:
+        if self._serving is None or self.listener.is_in_place:
+            return None
+        return f"the socket {self.model.listen} was removed"
 
     @property
     def connections_open(self) -> int:

@@ -21,6 +21,7 @@ import pytest
 from core.data.router_info import RouterInfo
 from i2ptunnel.cli.main import main
 from i2ptunnel.demo import _PAGE
+from i2ptunnel.keyfiles import read_keys
 
 COMMAND = [sys.executable, "-m", "i2ptunnel"]
 
@@ -135,6 +136,11 @@ def test_life_of_the_program(program: Program) -> None:
         program.process.send_signal(signal.SIGHUP)
         wait_for(lambda: "reload refused" in program.log.read_text())
         program.config.write_text(good.replace("  bad:", "  new:"))
+        refused = program.command("reload")
+        assert refused.returncode == 1 and "tunnels.new: cannot listen" in refused.stderr
+        assert "nothing was changed" in refused.stderr
+        assert "bad\t" in program.command("tunnels").stdout
+        taken.close()
         assert program.command("plan").stdout.split() == [
             *("+", "add", "new", "=", "keep", "web", "-", "remove", "bad")
         ]
@@ -229,6 +235,72 @@ def test_a_router_that_knows_nobody_says_so_and_is_not_ready(program: Program) -
     program.write("")  # a relay: without tunnels there is nothing that could wait for routers
     assert program.command("reload").returncode == 0
     assert program.command("status", "--check", "ready").returncode == 5
+
+
+def test_a_control_socket_that_a_cleaner_removes_comes_back(program: Program) -> None:
+    program.write("")
+    program.start()
+    assert program.process is not None
+    (program.data / "control.sock").unlink()
+    gone = program.command("status")
+    assert gone.returncode == 1
+    assert f"running (process {program.process.pid} holds" in gone.stderr
+    assert f"kill -HUP {program.process.pid}" in gone.stderr
+    assert program.command("status", "--check", "live").returncode == 0
+    assert program.command("status", "--check", "ready").returncode == 1
+    program.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: program.command("status").returncode == 0)
+    assert program.log.read_text().count("control socket was removed") == 1
+    assert program.stop() == 0
+    assert not (program.data / "control.sock").exists()
+
+
+def test_plan_and_reload_tell_the_truth(program: Program, tmp_path: Path) -> None:
+    port, metrics = free_port(), free_port()
+    site = "tunnels: {{site: {{type: server, target: '127.0.0.1:9', keys: {}}}}}\n"
+    program.write(site.format("one.dat"))
+    program.start()
+    assert main(["keys", "generate", str(program.data / "two.dat")]) == 0
+    two = read_keys(program.data / "two.dat")
+    assert two is not None
+    status = json.loads(program.command("status", "--json").stdout)
+    one = status["tunnels"][0]["b32"]
+
+    # another file is not read, and that is said
+    other = tmp_path / "other.yaml"
+    other.write_text(program.router + site.format("one.dat"))
+    refused = run("reload", "-c", str(other))
+    assert refused.returncode == 1
+    assert f"reads {program.config}" in refused.stderr
+
+    program.write(
+        site.format("two.dat") + f"control: {{metrics: {{listen: '127.0.0.1:{metrics}'}}}}\n"
+    )
+    text = program.config.read_text().replace("127.78.2.1, port", "127.78.2.2, port")
+    program.config.write_text(text.replace("network_id: 78", "network_id: 79"))
+    for command in ("plan", "reload", "plan"):
+        done = program.command(command)
+        assert done.returncode == 0, done.stderr
+        assert "! restart  router.bind " in done.stdout
+        assert "! restart  router.network_id " in done.stdout
+        if command == "plan" and "= keep     site" in done.stdout:
+            continue  # what waits for a restart is said as long as it waits
+        assert (
+            f"~ restart  site  address changes from {one} to {two.destination.b32}" in done.stdout
+        )
+        assert "* change   control.metrics" in done.stdout
+    assert "router.network_id has changed: it takes effect" in program.log.read_text()
+
+    # a tunnel that cannot start makes the reload fail, though the others run
+    program.write(
+        site.format("two.dat").rstrip("}\n")
+        + "}, file: {type: client, destination: x.i2p, "
+        + f"listen: '127.0.0.1:{port}', keys: bad.dat}}}}\n"
+    )
+    (program.data / "bad.dat").write_bytes(b"x" * 400)
+    done = program.command("reload")
+    assert done.returncode == 1 and "tunnel file failed" in done.stderr
+    assert "bad.dat" in done.stderr
 
 
 def test_demo() -> None:

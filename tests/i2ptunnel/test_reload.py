@@ -248,3 +248,25 @@ def test_a_docroot_that_is_missing_or_goes_makes_its_tunnel_fail_until_it_is_bac
         assert told == [f"tunnel site failed: {fault}; it is tried again"] * 2
 
     asyncio.run(main())
+
+
+def test_a_unix_listener_that_a_cleaner_removes_is_bound_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "_WATCH_S", 0.02)
+
+    async def main() -> None:
+        path = tmp_path / "proxy.sock"
+        async with appliance(tmp_path) as app:
+            await app.reload(f"tunnels: {{web: {{type: httpclient, listen: 'unix:{path}'}}}}")
+            await app.until("web", "ready")
+            path.unlink()
+            async with asyncio.timeout(5):
+                while not path.exists():
+                    await asyncio.sleep(0.01)
+            await app.until("web", "ready")
+            _, writer = await asyncio.open_unix_connection(str(path))
+            writer.close()
+            assert len(app.opened) == 1
+
+    asyncio.run(main())

@@ -1,0 +1,142 @@
+"""What a reload changes, and what it cannot: said before it is done, and true.
+
+Tunnels are added, changed, restarted and removed while the program runs. The ``router`` section is
+read once, at the start: its changes are named, one by one, as needing a restart of the program.
+A server whose keys change gets another public address; both are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from core.base.errors import I2PError, Unavailable
+from core.data.blinded_address import BlindedAddress
+from i2ptunnel.config.loader import Loaded
+from i2ptunnel.config.model import Configuration
+from i2ptunnel.config.own_files import key_file_of
+from i2ptunnel.config.router_model import RouterSection
+from i2ptunnel.config.tunnel_models import ListeningSection, ServerSection, TunnelSection
+from i2ptunnel.keyfiles import read_keys
+from i2ptunnel.relay.listener import Listener, ListenerLimits
+
+CanUpdate = Callable[[str, TunnelSection], bool]
+NEW_ADDRESS = "a new address"
+
+
+@dataclass(slots=True)
+class Plan:
+    """Names of tunnels by what becomes of them, and what else changes."""
+
+    add: list[str] = field(default_factory=list)
+    change: list[str] = field(default_factory=list)
+    restart: list[str] = field(default_factory=list)
+    keep: list[str] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    settings: list[str] = field(default_factory=list)
+    """Options outside of tunnels that take effect at once, such as ``control.metrics.listen``."""
+    router: list[str] = field(default_factory=list)
+    """Options that take effect when the program is started anew, such as ``router.port``."""
+    addresses: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Tunnel -> its public address before and after."""
+
+
+def make_plan(
+    started: RouterSection, old: Loaded, new: Loaded, data_dir: Path, can_update: CanUpdate
+) -> Plan:
+    """From ``old`` to ``new``. ``started``: the router section that the program started with."""
+    plan = Plan()
+    before, after = old.configuration, new.configuration
+    for name, tunnel in after.tunnels.items():
+        known = before.tunnels.get(name)
+        if known is None:
+            plan.add.append(name)
+        elif known == tunnel:
+            plan.keep.append(name)
+        elif can_update(name, tunnel):
+            plan.change.append(name)
+        else:
+            plan.restart.append(name)
+            addresses = address_of(name, known, data_dir), address_of(name, tunnel, data_dir)
+            if addresses[0] != addresses[1]:
+                plan.addresses[name] = addresses[0] or "none", addresses[1] or "none"
+    plan.remove = [name for name in before.tunnels if name not in after.tunnels]
+    plan.router = list(changed_options(started, after.router, "router"))
+    for section in ("control", "naming"):
+        pair = getattr(before, section), getattr(after, section)
+        plan.settings += changed_options(*pair, section)
+    return plan
+
+
+def changed_options(old: Any, new: Any, path: str) -> Iterator[str]:
+    """The paths of the options that differ."""
+    if old == new:
+        return
+    if is_dataclass(old) and type(old) is type(new):
+        for one in fields(old):
+            pair = getattr(old, one.name), getattr(new, one.name)
+            yield from changed_options(*pair, f"{path}.{one.name}")
+    else:
+        yield path
+
+
+def address_of(name: str, tunnel: TunnelSection, data_dir: Path) -> str | None:
+    """The public address of a server's keys; None for what has none."""
+    if not isinstance(tunnel, ServerSection):
+        return None
+    file = key_file_of(name, tunnel)
+    assert file is not None
+    try:
+        keys = read_keys(data_dir / file)
+        if keys is None:
+            return f"{NEW_ADDRESS}, with keys made in {file}"
+        if not tunnel.encrypted.enabled:
+            return keys.destination.b32
+        return str(
+            BlindedAddress.of(
+                keys.destination,
+                needs_secret=bool(tunnel.encrypted.secret),
+                needs_client_key=bool(tunnel.encrypted.clients),
+            )
+        )
+    except I2PError as error:
+        return f"unknown ({error})"
+
+
+def check_listeners(old: Configuration, new: Configuration, failed: Collection[str]) -> None:
+    """Raise Unavailable if a new listener cannot be had; ``failed``: tunnels that have none.
+
+    A tunnel that stays as it is may go on failing. What another program takes in the moment
+    between this and the reload fails later, in its tunnel.
+    """
+    held = {
+        str(tunnel.listen)
+        for name, tunnel in old.tunnels.items()
+        if isinstance(tunnel, ListeningSection) and name not in failed
+    }
+    if old.control.metrics is not None:
+        held.add(str(old.control.metrics.listen))
+    wanted = {
+        f"tunnels.{name}": tunnel.listen
+        for name, tunnel in new.tunnels.items()
+        if isinstance(tunnel, ListeningSection) and tunnel.enabled
+        if tunnel != old.tunnels.get(name)
+    }
+    if new.control.metrics is not None and new.control.metrics != old.control.metrics:
+        wanted["control.metrics"] = new.control.metrics.listen
+    for path, endpoint in wanted.items():
+        if str(endpoint) in held:
+            continue
+        listener = Listener(endpoint, _never, ListenerLimits(1, 1))
+        try:
+            listener.bind()
+        except Unavailable as error:
+            raise Unavailable(f"{path}: {error}", error.code) from None
+        finally:
+            listener.close()
+
+
+async def _never(_: object) -> None:
+    """Nothing is accepted."""
