@@ -212,6 +212,13 @@ def test_i2pd_as_feed_and_as_subscriber(tmp_path: Path, feed_server: ThreadingHT
             return got.status == 200 and got.body.decode() == PAGE
 
         wait_until("i2pd's address book", i2pd_knows_the_name, 300, 5)
+        # Its own file is one that we can import.
+        index = subscriber.data_dir / "addressbook" / "addresses.csv"
+        wait_until("i2pd's index", lambda: index.exists() and "site.i2p," in index.read_text(), 30)
+        other = ["--data-dir", str(tmp_path / "other")]
+        done = run_command("address", "import", str(index), *other)
+        assert done.returncode == 0 and "0 lines wrong" in done.stdout, done
+        assert shown.split()[1] in run_command("address", "lookup", "site.i2p", *other).stdout
     finally:
         ours.stop(kill=True)
         net.stop()
