@@ -10,12 +10,18 @@ from i2ptunnel.protocols.error_pages import Page
 from i2ptunnel.protocols.http1 import RequestHead
 
 NO_INPROXIES = Page(
-    403, "Forbidden", "Inproxies are not welcome", "This site is for visitors in I2P itself."
+    403,
+    "Forbidden",
+    "This site refuses visitors from inproxies",
+    "Open it with an I2P router of your own.",
 )
 NO_REFERERS = Page(
-    403, "Forbidden", "Links of other sites are not welcome", "Open the address by itself."
+    403,
+    "Forbidden",
+    "This site refuses visitors who follow links of other sites",
+    "Enter its address by hand.",
 )
-NO_SUCH_PROGRAMS = Page(403, "Forbidden", "This program is not welcome", "Use a browser.")
+NO_SUCH_PROGRAMS = Page(403, "Forbidden", "This site refuses this program", "Use a web browser.")
 
 POST_METHODS = frozenset(("POST", "PUT", "PATCH"))
 #: what every I2P proxy makes of a browser's name: cannot tell programs apart
@@ -35,7 +41,7 @@ def too_many(retry_after_s: float) -> Page:
         429,
         "Too Many Requests",
         "Too many requests",
-        "The site limits how often one may ask. This page loads again by itself.",
+        "This site limits how often a visitor may send requests. Wait a while and try again.",
         retry_after_s=max(1, math.ceil(retry_after_s)),
     )
 
