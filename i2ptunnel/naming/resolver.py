@@ -111,7 +111,7 @@ class FileResolver:
 
         None: there was no file.
         """
-        if self._version is None:
+        if self._version is None and not self.fault:
             return None
         return {
             "names": len(self._hosts),

@@ -165,8 +165,13 @@ def test_a_hosts_file_that_is_not_utf8(
         clock.now += 10
         assert resolve(resolver, "one.i2p") == ONE.hash
     (record,) = caplog.records
+    caplog.clear()
     assert "hosts.txt cannot be read: this is" in record.message
     assert resolver.fault and resolver.status() == {**status, "error": resolver.fault}
+    fresh = FileResolver(path, clock)
+    with pytest.raises(NameFault):
+        resolve(fresh, "one.i2p")
+    assert fresh.status() == {**status, "names": 0, "error": resolver.fault}
     path.write_text(f"two.i2p={TWO.b64}\njunk\n")
     clock.now += 10
     assert resolve(resolver, "two.i2p") == TWO.hash
