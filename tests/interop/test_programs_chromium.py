@@ -107,8 +107,9 @@ async def _follow_helpers(network: Network, root: Path) -> None:
         other = network.i2pd_site
         assert await page.open(f"http://{site}{web_site.link_page(helper + other)}") == 200
         await page.click("#link")
-        await page.loaded(20, title="another address")
-        assert other in await page.text()
+        await page.loaded(20, title="different addresses")
+        text = await page.text()
+        assert other in text and site in text
         await fits(page, "conflict")
         await page.screenshot(root / "conflict.png")
 
