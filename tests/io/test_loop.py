@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
 
 from core.io.loop import RouterLoop, new_event_loop
@@ -55,3 +56,12 @@ def test_time_counts_while_the_machine_sleeps() -> None:
         assert abs(loop.time() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1
     finally:
         loop.close()
+
+
+def test_the_loop_waits_shortly_for_threads_that_work() -> None:
+    before = sys.getswitchinterval()
+    try:
+        new_event_loop().close()
+        assert sys.getswitchinterval() <= 0.001
+    finally:
+        sys.setswitchinterval(before)
