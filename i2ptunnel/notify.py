@@ -21,6 +21,7 @@ _LISTENER_NAME = "ntcp2"
 _FIRST_DESCRIPTOR = 3
 _DESCRIPTORS_MAX = 64
 _BARRIER_TIMEOUT_S = 2.0
+_SEND_TIMEOUT_S = 0.1
 
 
 class ServiceNotifier:
@@ -95,6 +96,8 @@ class ServiceNotifier:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                # A manager that does not read must not stop the event loop.
+                sock.settimeout(_SEND_TIMEOUT_S)
                 sock.sendmsg([message.encode()], rights if descriptors else [], 0, self._address)
         except OSError:
             pass  # systemd is gone or busy; the service goes on

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import array
 import asyncio
 import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
+from tests.support.fake_systemd import FakeSystemd
 
 
 def test_messages(tmp_path: Path) -> None:
@@ -41,50 +42,25 @@ def test_messages(tmp_path: Path) -> None:
     assert got == ["READY=1\nSTATUS=up", "STATUS=one", "WATCHDOG=1", "STOPPING=1\nSTATUS=stopping"]
 
 
+def test_a_manager_that_does_not_read_stops_nothing(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(tmp_path / "notify"))
+        notifier = ServiceNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with sender, pytest.raises(BlockingIOError):
+            sender.setblocking(False)
+            for _ in range(10_000):
+                sender.sendto(b"x", str(tmp_path / "notify"))
+        began = time.monotonic()
+        notifier.watchdog()
+        assert time.monotonic() - began < 2
+
+
 def test_without_systemd_nothing_happens() -> None:
     notifier = ServiceNotifier({"WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"})
     notifier.ready("up")
     assert not notifier.is_active and notifier.watchdog_interval_s is None
     ServiceNotifier({"NOTIFY_SOCKET": "/nowhere/at/all"}).ready("up")
-
-
-class FakeSystemd:
-    """The descriptor store of a service manager: keeps, gives, forgets."""
-
-    def __init__(self, path: Path) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(path))
-        self.socket.setblocking(False)
-        self.stored: list[tuple[str, int]] = []
-        self.seen: list[str] = []
-
-    def serve(self) -> None:
-        """Obey every message that waits."""
-        while True:
-            try:
-                data, rights, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(64))
-            except BlockingIOError:
-                return
-            fields = dict(line.partition("=")[::2] for line in data.decode().split("\n"))
-            descriptors = array.array("i")
-            for _, _, payload in rights:
-                descriptors.frombytes(payload)
-            self.seen.append(next(iter(fields)))
-            if fields.get("FDSTORE") == "1":
-                self.stored += [(fields["FDNAME"], number) for number in descriptors]
-            else:
-                for number in descriptors:
-                    os.close(number)
-            if fields.get("FDSTOREREMOVE") == "1":
-                for name, number in list(self.stored):
-                    if name == fields["FDNAME"]:
-                        os.close(number)
-                        self.stored.remove((name, number))
-
-    def close(self) -> None:
-        for _, number in self.stored:
-            os.close(number)
-        self.socket.close()
 
 
 def listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -138,6 +114,7 @@ import asyncio, os, socket, sys
 if sys.argv[3] != "0":
     os.dup2(int(sys.argv[3]), 3)
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
+from tests.support.fake_systemd import FakeSystemd
 os.environ["LISTEN_PID"] = str(os.getpid() + int(sys.argv[1]))
 async def main():
     keeper = ListenerKeeper(ServiceNotifier({}), os.environ)

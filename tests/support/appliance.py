@@ -20,6 +20,15 @@ _COMMAND = [sys.executable, "-m", "i2ptunnel"]
 FAST: dict[str, Any] = {"bandwidth": {"inbound": "100MB/s", "outbound": "100MB/s"}}
 
 
+#: what systemd does between fork and exec
+_HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 class _PlainDumper(yaml.SafeDumper):
     """Writes shared values out: the program reads no anchors."""
 
@@ -55,6 +64,10 @@ class Appliance:
         self._log_start = 0
         #: hard limit of descriptors for the next start, as ``ulimit -n`` sets it
         self.descriptors: int | None = None
+        #: for the next start: what a service manager puts into the environment, and a listening
+        #: socket that it hands over
+        self.environment: dict[str, str] = {}
+        self.listener: int | None = None
         self.config: dict[str, Any] = {
             "router": {
                 "data_dir": str(self.data_dir),
@@ -88,11 +101,18 @@ class Appliance:
             if self.descriptors is not None:
                 limit = f'ulimit -n {self.descriptors}; exec "$0" "$@"'
                 command = ["sh", "-c", limit, *command]
+            passed: tuple[int, ...] = ()
+            environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}
+            if self.listener is not None:
+                passed = (self.listener,)
+                command = [sys.executable, "-c", _HAND_OVER, str(self.listener), *command]
+                environment |= {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "ntcp2"}
             self.process = subprocess.Popen(
                 command,
+                pass_fds=passed,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env=environment,
             )
 
     def stop(self, *, kill: bool = False, timeout_s: float = 10) -> float:
