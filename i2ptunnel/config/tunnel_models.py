@@ -233,7 +233,7 @@ class HttpClientSection(ProxySection):
     )
     pass_headers: tuple[str, ...] = option(
         ListOf(_HEADER_NAME),
-        "request headers that are passed on besides the ones known to be harmless",
+        "request headers that are passed on always and unchanged, whatever they tell",
         default=(),
     )
     auth_methods: tuple[str, ...] = option(

@@ -62,6 +62,10 @@ BLANK_LINES_MAX = 32
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"[!-~]+")
+_ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)")
+#: letters of 4 bytes, and a name that is longer is none; converting costs more than linear
+_HOST_BYTES_MAX = 1024
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
 _BAD_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -168,9 +172,33 @@ def _check_framing(headers: Headers, version_minor: int) -> None:
             raise HttpFault(501, "a Transfer-Encoding other than chunked")
 
 
-def parse_request(lines: list[bytes]) -> RequestHead:
-    """A request head from its lines; raises HttpFault."""
+def _percent_encode(raw: bytes) -> bytes:
+    return _BEYOND_ASCII.sub(lambda match: b"%%%02X" % match[0][0], raw)
+
+
+def _encode_target(raw: bytes) -> bytes:
+    """As browsers write it: Punycode in the host, percent signs elsewhere; raises HttpFault."""
+    match = _ABSOLUTE.match(raw)
+    if not match or match[2].isascii():
+        return _percent_encode(raw)
+    user, at, place = match[2].rpartition(b"@")
+    host, colon, port = place.partition(b":")
+    try:
+        name = host[:_HOST_BYTES_MAX].decode().encode("idna")
+    except UnicodeError:
+        raise HttpFault(400, "a host that is no proper name") from None
+    rest = _percent_encode(raw[match.end() :])
+    return b"".join((match[1], _percent_encode(user), at, name, colon, port, rest))
+
+
+def parse_request(lines: list[bytes], *, encodes_target: bool = False) -> RequestHead:
+    """A request head from its lines; raises HttpFault.
+
+    ``encodes_target``: bytes beyond ASCII in the target are encoded instead of refused.
+    """
     parts = lines[0].split(b" ")
+    if encodes_target and len(parts) == 3 and not parts[1].isascii():
+        parts[1] = _encode_target(parts[1])
     if len(parts) != 3 or not _TOKEN.fullmatch(parts[0]) or not _TARGET.fullmatch(parts[1]):
         raise HttpFault(400, "not an HTTP request line")
     version = _VERSION.fullmatch(parts[2])
@@ -269,11 +297,17 @@ class _MessageReader:
 class RequestReader(_MessageReader):
     """Reads the requests of one connection, one after the other."""
 
-    __slots__ = ("_body_bytes", "_body_bytes_max")
+    __slots__ = ("_body_bytes", "_body_bytes_max", "_encodes_target")
 
     def __init__(
-        self, limits: Limits = REQUEST_LIMITS, *, body_bytes_max: int | None = None
+        self,
+        limits: Limits = REQUEST_LIMITS,
+        *,
+        body_bytes_max: int | None = None,
+        encodes_target: bool = False,
     ) -> None:
+        """``encodes_target``: what curl sends of an address in UTF-8 is written as browsers do."""
+        self._encodes_target = encodes_target
         super().__init__(_HeadGate(limits))
         self._body_bytes_max = body_bytes_max
         self._body_bytes = 0
@@ -295,7 +329,7 @@ class RequestReader(_MessageReader):
             if self._gate.is_empty:
                 return CLOSED
             raise HttpFault(400, "the request ends early")
-        head = parse_request(lines)
+        head = parse_request(lines, encodes_target=self._encodes_target)
         self._body_bytes = 0
         self._count_body(int(head.headers.get("content-length") or 0))
         self._body_bytes = 0

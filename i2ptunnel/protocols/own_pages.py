@@ -182,7 +182,7 @@ def self_test_page(head: RequestHead, language: str, extra_passed: frozenset[str
     sent = filter_request(
         head,
         target="/",
-        authority="site.i2p",
+        authority=HOST,
         host="….b32.i2p",
         extra_passed=extra_passed,
     ).headers

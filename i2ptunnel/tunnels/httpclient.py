@@ -8,6 +8,7 @@ here: they go to an outproxy, or nowhere.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from i2ptunnel.protocols.own_pages import ProxyStatus
 from i2ptunnel.protocols.proxy_auth import ProxyAuth
 from i2ptunnel.protocols.proxy_target import ProxyTarget, read_target
 from i2ptunnel.protocols.reloads import Reloads
+from i2ptunnel.protocols.request_headers import dropped_names
 from i2ptunnel.protocols.sites import site_outside
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
@@ -147,7 +149,9 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         await super().stop()
 
     async def serve(self, accepted: Accepted) -> None:
-        reader = RequestReader(REQUEST_LIMITS, body_bytes_max=self.model.max_upload)
+        reader = RequestReader(
+            REQUEST_LIMITS, body_bytes_max=self.model.max_upload, encodes_target=True
+        )
         channel = LeastRateChannel(accepted.channel, self.model.min_rate, self.note_slow)
         front = Front(channel, reader, accepted.channel, least_rate=channel)
         idle_s = HEADER_TIMEOUT_S
@@ -394,6 +398,10 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         *,
         unpacks: bool = False,
     ) -> bool:
+        log = self.context.logger
+        if log.isEnabledFor(logging.DEBUG):
+            names = dropped_names(request.head.headers, filtered.headers)
+            log.debug("request headers that are not passed on: %s", ", ".join(names) or "none")
         exchange = Exchange(
             request.front,
             request.head,

@@ -42,7 +42,8 @@ class FilteredConnection:
         place = IdentityPlace(self._pool, None)
         place.give(stream)
         guarded = LeastRateChannel(client, self._proxy.model.min_rate, self._proxy.note_slow)
-        front = Front(guarded, RequestReader(), accepted.channel, least_rate=guarded)
+        reader = RequestReader(encodes_target=True)
+        front = Front(guarded, reader, accepted.channel, least_rate=guarded)
         idle_s = _HEADER_TIMEOUT_S
         try:
             while (head := await self._next_head(front, idle_s)) is not None:
