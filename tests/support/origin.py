@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
+from collections import Counter
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -32,7 +34,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = None
 
     def do_GET(self) -> None:
-        if web_site.answer(self):
+        if web_site.answer(self) or self._answer_late():
             return
         _, _, size = self.path.strip("/").partition("/")
         if not self.path.startswith("/bytes/") or not size.isdigit():
@@ -43,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, body_of(int(size)), "application/octet-stream")
 
     def do_POST(self) -> None:
-        if web_site.answer(self):
+        if web_site.answer(self) or self._answer_late():
             return
         digest = hashlib.sha256()
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -63,6 +65,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_PUT = do_POST
 
+    def _answer_late(self) -> bool:
+        """``/wait/SECONDS/NAME``: counted under its name, and answered after that time."""
+        parts = self.path.split("/")
+        if len(parts) != 4 or parts[1] != "wait":
+            return False
+        assert isinstance(self.server, _Server)
+        self.server.asked[parts[3]] += 1
+        time.sleep(float(parts[2]))
+        self._answer(200, b"at last", "text/plain")
+        return True
+
     def _answer(self, status: int, body: bytes, kind: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -78,6 +91,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
+    def __init__(self, address: tuple[str, int]) -> None:
+        super().__init__(address, _Handler)
+        self.asked: Counter[str] = Counter()
+
     def handle_error(self, *_: object) -> None:
         """A peer that goes away mid-transfer is part of the tests."""
 
@@ -86,10 +103,15 @@ class Origin:
     """The server on a free loopback port, as a context manager."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
-        self._server = _Server((address, 0), _Handler)
+        self._server = _Server((address, 0))
         self.address = address
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def asked(self) -> Counter[str]:
+        """How often each name below ``/wait/`` was asked for."""
+        return self._server.asked
 
     def __enter__(self) -> Origin:
         self._thread.start()
