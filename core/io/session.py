@@ -133,15 +133,17 @@ class Stream:
         """Ask the peer whether it knows this stream.
 
         True as soon as it has acknowledged everything written (if all is acknowledged, an empty
-        packet that is sent for this). False if it does not within four round-trip timeouts, at
-        least 3 and at most 10 s: the peer has forgotten the stream, or nothing gets through. i2pd
-        and Java say nothing for streams they do not know. Raises StreamReset.
+        packet that is sent for this), or if it has said anything on this stream within four
+        round-trip timeouts, at least 3 and at most 10 s. False if not: the peer has forgotten the
+        stream, or nothing gets through. i2pd and Java say nothing for streams they do not know.
+        Raises StreamReset.
         """
         stream = self._stream
         if self._failure is not None:
             raise self._failure
         if stream.is_dead:
             return stream.has_arrived
+        asked_at = self._now()
         waiter = asyncio.get_running_loop().create_future()
         self._acknowledged.append(waiter)
         stream.request_ack()
@@ -150,7 +152,7 @@ class Stream:
             async with asyncio.timeout(stream.ack_due_s):
                 await waiter
         except TimeoutError:
-            return False
+            return stream.heard_at > asked_at
         finally:
             if waiter in self._acknowledged:
                 self._acknowledged.remove(waiter)

@@ -39,9 +39,6 @@ CLOSE_TIMEOUTS_MAX = 5
 LAST_TIMEOUTS_MAX = 3
 #: timeouts after which a SYN reply that was never acknowledged is given up
 UNANSWERED_TIMEOUTS_MAX = 5
-#: bounds of what an ack is waited for before a stream counts as one that the peer does not know
-ACK_DUE_MIN_S = 3.0
-ACK_DUE_MAX_S = 10.0
 #: how long a peer that acknowledged our CLOSE may take to close when nobody reads any more
 FIN_WAIT_S = 60.0
 #: a choked peer that says nothing at all for so long is gone
@@ -116,8 +113,7 @@ class Stream:
         self.scheduled = 0.0
         self.is_awake = False
         self._delivered_reported = 0
-        self._is_ack_awaited = False
-        self._had_arrived = False
+        self._is_ack_awaited = self._had_arrived = False
         self._half_closed: HalfClosed | None = None
 
     def __repr__(self) -> str:
@@ -157,6 +153,11 @@ class Stream:
         return not self._sender.unsent and self._recovery.is_idle
 
     @property
+    def heard_at(self) -> float:
+        """When the last packet of this stream came; its opening, if none did."""
+        return self._last_received
+
+    @property
     def has_arrived(self) -> bool:
         """True if the peer has acknowledged every byte written; on a dead stream: until its end."""
         return self._had_arrived if self.is_dead else self._sender.has_arrived
@@ -164,7 +165,7 @@ class Stream:
     @property
     def ack_due_s(self) -> float:
         """How long an ack may take, losses included, while the path works."""
-        return min(max(4 * self._recovery.round_trip.timeout, ACK_DUE_MIN_S), ACK_DUE_MAX_S)
+        return self._recovery.round_trip.ack_due
 
     @property
     def mtu(self) -> int:
@@ -221,7 +222,6 @@ class Stream:
         self._is_ack_awaited = True
         if self.is_flushed:
             self.probe_path()
-        self._host.wake(self)
 
     def close(self, now: float, *, reading: bool = True) -> None:
         """End our direction after everything written was sent; the other one goes on.
@@ -542,8 +542,7 @@ class Stream:
         half_closed = self._half_closed
         if half_closed is None or now < half_closed.due_at:
             return False
-        timeout_s = self._recovery.round_trip.timeout
-        if half_closed.is_asking(now, self._last_received, timeout_s):
+        if half_closed.is_asking(now, self._last_received, self._recovery.round_trip.timeout):
             self._sender.probe(self._sender.close_sequence)
             if half_closed.questions > 1:
                 self._host.emit(PathSuspect(self, half_closed.questions))

@@ -29,6 +29,9 @@ VARIANCE_MIN_S = 0.010
 PEER_ACK_DELAY_S = 0.200
 #: timeouts in a row after which all in flight is given up
 TIMEOUTS_PERSISTENT = 3
+#: bounds of what an ack is waited for before a stream counts as one that the peer does not know
+ACK_DUE_MIN_S = 3.0
+ACK_DUE_MAX_S = 10.0
 DUPLICATE_THRESHOLD = 3
 #: for how many smallest round trips acks may come sooner than that, until it is no longer believed:
 #: the first copies of what was resent for nothing are acknowledged within one
@@ -67,6 +70,11 @@ class RoundTrip:
         if not self.smoothed:
             return TIMEOUT_INITIAL_S
         return self.smoothed + max(4 * self.variance, VARIANCE_MIN_S) + PEER_ACK_DELAY_S
+
+    @property
+    def ack_due(self) -> float:
+        """How long an ack may take, losses included, while the path works."""
+        return min(max(4 * self.timeout, ACK_DUE_MIN_S), ACK_DUE_MAX_S)
 
 
 class Recovery:

@@ -37,7 +37,7 @@ class Channel(Protocol):
     async def probe(self) -> bool:
         """Whether the other side is there: False if it gives no sign in a few round trips.
 
-        True means that all that was written has arrived. Raises Unavailable.
+        Raises Unavailable.
         """
         ...
 

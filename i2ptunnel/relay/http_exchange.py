@@ -139,6 +139,10 @@ class ResponseNotStarted(Unavailable):
     """The back side failed before any of its response was passed on: an error page can be sent."""
 
 
+class _Silent(Unavailable):
+    """The back gives no sign of life."""
+
+
 class Exchange:
     """Runs one exchange; ``request`` is already filtered for the back side.
 
@@ -347,8 +351,23 @@ class Exchange:
 
     async def _watch_back(self, back: Channel) -> None:
         """See that the request arrives, and that a silent back is there."""
-        if self._is_kept and not await _is_there(back) and self._responses.is_idle:
-            raise self._not_started(back, "a kept connection is dead")
+        try:
+            await self._watch_living(back)
+        except Unavailable as error:
+            if not isinstance(error, _Silent):
+                return  # broken off: who reads from it hears why
+            if self._is_response_started:
+                raise
+            raise self._not_started(back, str(error), error.code) from None
+
+    async def _watch_living(self, back: Channel) -> None:
+        """Raises _Silent, and what asking the back raises."""
+        while self._is_kept and self._responses.is_idle:
+            is_there = await back.probe()
+            if back.has_arrived:
+                break
+            if not is_there:
+                raise _Silent("a kept connection is dead", "stream_reset")
         loop = asyncio.get_running_loop()
         self._heard_at = loop.time()
         every_s, unanswered = PROBE_FIRST_S, 0
@@ -358,14 +377,12 @@ class Exchange:
             if wait_s > 0 and not unanswered:
                 await asyncio.sleep(wait_s)
                 continue
-            if await _is_there(back) or self._heard_at > asked_at:
+            if await back.probe() or self._heard_at > asked_at:
                 self._heard_at, unanswered = loop.time(), 0
                 every_s = PROBE_EVERY_S
             else:
                 unanswered += 1
-        if self._is_response_started:
-            raise Unavailable("the other side no longer answers", "stream_reset")
-        raise self._not_started(back, "the other side no longer answers")
+        raise _Silent("the other side no longer answers", "stream_reset")
 
     def _not_started(self, back: Channel, why: str, code: str = "stream_reset") -> Unavailable:
         """The failure of a back that has not begun to answer; notes whether it has the request."""
@@ -506,13 +523,6 @@ class Exchange:
 
     def _is_bodyless(self, head: ResponseHead) -> bool:
         return self._asked.method == "HEAD" or head.status in (204, 304)
-
-
-async def _is_there(back: Channel) -> bool:
-    try:
-        return await back.probe()
-    except Unavailable:
-        return True  # who reads from it hears why not
 
 
 async def _in_turn(work: Callable[[], T]) -> T:

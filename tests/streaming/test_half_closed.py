@@ -6,8 +6,11 @@ RESET; i2pd answers with its own CLOSE at once and knows the stream no more.
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from core.io.session import Stream as Handle
 from core.streaming import packet as p
 from core.streaming.connection import Stream
 from core.streaming.events import Acknowledged, PathSuspect, RemoteClosed, Reset
@@ -147,3 +150,27 @@ def test_an_ack_is_waited_for_a_few_round_trips() -> None:
     stream = network.connect(initial=b"question")
     network.run(lambda: bool(network.ends[1].streams))
     assert 3.0 <= stream.ack_due_s <= 10.0
+
+
+def test_any_packet_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow upload is not acknowledged as a whole for long: its stream is no dead one."""
+
+    monkeypatch.setattr("core.streaming.recovery.ACK_DUE_MAX_S", 0.05)
+
+    async def main() -> None:
+        script = Script()
+        engine = script.connected()
+        handle = Handle(engine, lambda: script.now, lambda: None)
+        await handle.write(bytes(20_000))
+        for speaks in (True, False):
+            sent = script.take()
+            asking = asyncio.create_task(handle.probe())
+            await asyncio.sleep(0)
+            script.now += 1
+            if speaks:
+                script.give(build_packet(engine.local_id, script.peer_id, 0, sent[0].sequence))
+            assert not asking.done()
+            assert await asking is speaks
+        assert not handle.has_arrived
+
+    asyncio.run(main())
