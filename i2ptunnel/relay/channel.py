@@ -71,6 +71,11 @@ class WrappedChannel:
         self._inner = inner
 
     @property
+    def below(self) -> Channel:
+        """What it is around."""
+        return self._inner
+
+    @property
     def bytes_sent(self) -> int:
         return self._inner.bytes_sent
 

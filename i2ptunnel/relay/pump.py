@@ -11,7 +11,16 @@ import asyncio
 
 from core.api import share_turn
 from core.base.errors import Unavailable
-from i2ptunnel.relay.channel import Channel
+from i2ptunnel.relay.channel import Channel, WrappedChannel
+from i2ptunnel.relay.local import LocalChannel
+from i2ptunnel.relay.rewound import Rewound
+
+
+def local_below(channel: Channel) -> LocalChannel | None:
+    """The local connection that a channel is, or is around."""
+    while isinstance(channel, WrappedChannel | Rewound):
+        channel = channel.below
+    return channel if isinstance(channel, LocalChannel) else None
 
 
 class _Idle(Exception):
@@ -35,6 +44,11 @@ async def _copy(source: Channel, sink: Channel, activity: _Activity) -> None:
     await sink.close_write()
 
 
+async def _until_lost(local: LocalChannel) -> None:
+    await local.wait_lost()
+    raise Unavailable("the local connection broke off", "stream_reset")
+
+
 async def _watch(activity: _Activity, idle_timeout_s: float) -> None:
     now = asyncio.get_running_loop().time
     while (left := activity.last + idle_timeout_s - now()) > 0:
@@ -49,8 +63,15 @@ async def _carry(one: Channel, other: Channel, idle_timeout_s: float) -> None:
         if idle_timeout_s > 0:
             watch = watching.create_task(_watch(activity, idle_timeout_s))
         async with asyncio.TaskGroup() as copying:
-            copying.create_task(_copy(one, other, activity))
-            copying.create_task(_copy(other, one, activity))
+            forth = copying.create_task(_copy(one, other, activity))
+            back = copying.create_task(_copy(other, one, activity))
+            await asyncio.wait((forth, back), return_when=asyncio.FIRST_COMPLETED)
+            # Who has ended its direction is no longer read from, and may break off unseen.
+            ended, going = (one, back) if forth.done() else (other, forth)
+            local = local_below(ended)
+            if local is not None and not going.done():
+                lost = copying.create_task(_until_lost(local))
+                going.add_done_callback(lambda _: lost.cancel())
         if watch is not None:
             watch.cancel()
 

@@ -15,6 +15,11 @@ class Rewound:
         self._channel = channel
 
     @property
+    def below(self) -> Channel:
+        """What it is around."""
+        return self._channel
+
+    @property
     def bytes_sent(self) -> int:
         return self._channel.bytes_sent
 

@@ -149,6 +149,14 @@ class TlsChannel(LocalChannel):
             await self.close_write()
         await super().close()
 
+    def end(self) -> None:
+        if self._tls is not None and not self._is_end_sent:
+            self._is_end_sent = True
+            with contextlib.suppress(ssl.SSLError):
+                self._tls.unwrap()
+            self._push()
+        super().end()
+
     async def _fill(self) -> None:
         data = await super().read()
         if data:

@@ -15,11 +15,15 @@ from typing import Any
 import pytest
 
 from core.base.errors import Unavailable
-from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import HttpServerSection, ServerTunnelSection
+from i2ptunnel.config.network_kinds import DestinationName, Endpoint
+from i2ptunnel.config.tunnel_models import (
+    ClientTunnelSection,
+    HttpServerSection,
+    ServerTunnelSection,
+)
 from i2ptunnel.relay.http_exchange import LEFT_GRACE_S
 from tests.support.loopback_session import LoopbackNetwork, LoopbackStream
-from tests.support.tunnel_bench import Bench, TableResolver, http_bench, running
+from tests.support.tunnel_bench import ANY_PORT, Bench, TableResolver, http_bench, port_of, running
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
 
@@ -262,5 +266,58 @@ def test_a_plain_server_passes_ends_and_resets_on_as_what_they_are(end: str) -> 
                     await asyncio.sleep(0.01)
         assert ends == [end]
         listening.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("end", ["end", "reset"])
+def test_a_local_program_learns_at_once_that_its_peer_is_gone(end: str) -> None:
+    """After its own end, too: Java's server drops everything then."""
+
+    async def main() -> None:
+        network = LoopbackNetwork()
+        service = network.session("service")
+        resolver = TableResolver({"service.i2p": service.destination.hash})
+        model = ClientTunnelSection(
+            listen=ANY_PORT, destination=(DestinationName("service.i2p", 0),)
+        )
+        async with running("plain", model, network, resolver) as tunnel, asyncio.timeout(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(tunnel))
+            writer.write(b"question")
+            writer.write_eof()
+            stream = await service.accept()
+            assert await stream.read() == b"question"
+            assert await stream.read() == b""
+            if end == "end":
+                await stream.close()
+                assert await reader.read() == b""
+            else:
+                stream.reset()
+                with pytest.raises(ConnectionResetError):
+                    await reader.read()
+            writer.close()
+
+    asyncio.run(main())
+
+
+def test_a_peer_learns_that_a_local_program_is_gone_after_its_end() -> None:
+    async def main() -> None:
+        network = LoopbackNetwork()
+        service = network.session("service")
+        resolver = TableResolver({"service.i2p": service.destination.hash})
+        model = ClientTunnelSection(
+            listen=ANY_PORT, destination=(DestinationName("service.i2p", 0),)
+        )
+        async with running("plain", model, network, resolver) as tunnel, asyncio.timeout(5):
+            _, writer = await asyncio.open_connection("127.0.0.1", port_of(tunnel))
+            writer.write(b"question")
+            writer.write_eof()
+            stream = await service.accept()
+            assert await stream.read() == b"question"
+            assert await stream.read() == b""
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            await stream.wait_reset()
 
     asyncio.run(main())
