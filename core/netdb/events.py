@@ -30,11 +30,15 @@ class LookupKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SendDirect:
-    """Send over a link to ``router``, dialling if there is none."""
+    """Send over a link to ``router``, dialling if there is none.
+
+    ``source``: the stranger who wants it sent; None: it is our own wish.
+    """
 
     router: bytes
     message_type: int
     body: bytes
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

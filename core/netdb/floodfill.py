@@ -120,7 +120,9 @@ class Responder:
                 )
             )
         elif store.reply_gateway != self._own_hash:
-            self._events.append(SendDirect(store.reply_gateway, MessageType.DELIVERY_STATUS, body))
+            self._events.append(
+                SendDirect(store.reply_gateway, MessageType.DELIVERY_STATUS, body, source)
+            )
         self.stats.acknowledged += 1
 
     def flood(
@@ -219,7 +221,7 @@ class Responder:
         self, lookup: DatabaseLookup, message_type: int, body: bytes, source: Source
     ) -> None:
         if lookup.reply_tunnel_id is None:
-            self._events.append(SendDirect(lookup.from_hash, message_type, body))
+            self._events.append(SendDirect(lookup.from_hash, message_type, body, source))
             return
         key = lookup.reply_key
         tag = lookup.reply_tags[0] if key and lookup.reply_tags else None

@@ -535,9 +535,9 @@ class RouterEngine:
         while (event := self.netdb.next_event()) is not None:
             is_busy = self._is_control_touched = True
             match event:
-                case netdb_events.SendDirect(router, kind, body):
-                    message = self._errands.direct(kind, body)
-                    self._send(router, [message], now)
+                case netdb_events.SendDirect(router, kind, body, source):
+                    if source is None or self._post.can_reach(router, source, now):
+                        self._send(router, [self._errands.direct(kind, body)], now)
                 case netdb_events.SendThroughTunnel():
                     self._errands.through_tunnel(event, now)
                 case netdb_events.SendToGateway():

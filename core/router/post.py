@@ -22,18 +22,22 @@ BYTES_AWAITED_MAX = 4 * 1024 * 1024
 #: A lookup that fails lasts 12 s, so neither allowance can fill ``ROUTERS_AWAITED_MAX`` alone.
 LOOKUPS_PER_SECOND = 10.0
 LOOKUPS_BURST = 60
+#: Routers without a link that strangers have us send to: each may have to be dialled.
+DIALS_PER_SECOND = 50.0
+_DIALS_BURST_S = 4.0
 _UNKNOWN: Source = (None, 0)
 
 
 class Post:
     """See the module. ``lost`` counts messages that could not be sent.
 
-    ``unasked`` counts routers that were not looked up because there were too many of them.
+    ``unasked`` counts routers that were not looked up or dialled because there were too many.
     """
 
     __slots__ = (
         "_awaited",
         "_bytes",
+        "_dials",
         "_links",
         "_lookups",
         "_netdb",
@@ -52,6 +56,7 @@ class Post:
         burst_s = LOOKUPS_BURST / LOOKUPS_PER_SECOND
         self._rate = FairShares(LOOKUPS_PER_SECOND, burst_s)
         self._transit_rate = FairShares(LOOKUPS_PER_SECOND, burst_s)
+        self._dials = FairShares(DIALS_PER_SECOND, _DIALS_BURST_S)
         self.lost = 0
         self.unasked = 0
 
@@ -82,12 +87,13 @@ class Post:
 
     def can_reach(self, router_hash: bytes, source: Source, now: float) -> bool:
         """Whether what ``source`` has us send to that router is sent, perhaps after a lookup."""
-        return (
-            router_hash == self._netdb.own_hash
-            or self._links.is_connected(router_hash)
-            or self._netdb.get_router(router_hash) is not None
-            or self._look_up(router_hash, source, now, droppable=False)
-        )
+        if router_hash == self._netdb.own_hash or self._links.is_connected(router_hash):
+            return True
+        if self._netdb.get_router(router_hash) is None:
+            return self._look_up(router_hash, source, now, droppable=False)
+        is_allowed = self._dials.take(source, 1.0, now)
+        self.unasked += not is_allowed
+        return is_allowed
 
     def _look_up(self, router_hash: bytes, source: Source, now: float, *, droppable: bool) -> bool:
         """Have a router looked up, if it is not yet; False if ``source`` may not cause that."""
