@@ -19,6 +19,8 @@ from tests.support.flooded_router import (
     link,
 )
 
+pytestmark = pytest.mark.doubles
+
 SHARE = 0.05
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import DecodeError
+from core.base.rates import FairShares
 from core.i2np.message import make_standard
 from core.tunnel.build import BuildHop, TunnelBuild
 from core.tunnel.constants import SHORT_DATA_BYTES
@@ -16,7 +17,7 @@ from core.tunnel.delivery import Delivery, DeliveryKind
 from core.tunnel.dispatch import Drop
 from core.tunnel.participant import TransitEndpoint, TransitGateway
 from core.tunnel.records import LONG, SHORT, BuildRequest, RecordFormat, write_records
-from core.tunnel.transit import Refusal, TransitLimits
+from core.tunnel.transit import OPEN_COST_S, Refusal, TransitLimits
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.tunnel.network import Network, Node, message
 
@@ -171,6 +172,43 @@ def test_near_the_limit_some_are_declined() -> None:
     assert all(accepted[:70])
     assert 80 < sum(accepted) <= 100
     assert set(refusals(hop)) <= {"congestion", "tunnels"}
+
+
+def test_near_the_limit_those_with_few_tunnels_get_more() -> None:
+    hop = node(TransitLimits(tunnels_max=100, peer_requests_min=1000))
+    other = b"\x09" * 32
+    assert ask(hop, "first", other)
+    for i in range(400):
+        ask(hop, i, next_hash=i.to_bytes(32, "big"))
+    assert 85 <= len(hop.transit) <= 91
+    assert not any(ask(hop, f"g{i}", next_hash=bytes([i]) * 32) for i in range(20))
+    assert all(ask(hop, f"o{i}", other, next_hash=bytes([99 - i]) * 32) for i in range(8))
+
+
+def test_who_leads_many_builds_to_a_router_does_not_use_up_its_own() -> None:
+    """The limits of a next hop and of a previous one are apart, and so are those who lead to it."""
+    hop = node(TransitLimits(peer_requests_min=20, peer_share=0.0))
+    for link in range(3):
+        for i in range(20):
+            ask(hop, f"{link} {i}", bytes([50 + link]) * 32, next_hash=NEXT)
+    assert refusals(hop)["peer"] > 10
+    assert ask(hop, "its own", NEXT, next_hash=b"\x63" * 32)
+    assert ask(hop, "somebody else", b"\x09" * 32, next_hash=NEXT)
+
+
+def test_a_record_that_is_not_for_us_or_was_seen_costs_nothing() -> None:
+    hop = node()
+    hop.transit._shares = FairShares(10 * OPEN_COST_S)
+    good, _ = body(hop)
+    assert hop.transit.receive(25, good, PEER, NOW)
+    elsewhere, _ = body(node(), "elsewhere")
+    for _ in range(1000):
+        hop.transit.receive(
+            25, bytes((4,)) + elsewhere[1:].replace(hop.hash[:16], bytes(16)), PEER, NOW
+        )
+        hop.transit.receive(25, good, PEER, NOW)
+    assert set(refusals(hop)) == {"not_for_us", "replay"}
+    assert ask(hop, "another")
 
 
 def test_wanted_bandwidth_is_answered_and_respected() -> None:
