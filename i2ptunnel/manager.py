@@ -157,6 +157,7 @@ class Manager:
         """Start a stopped tunnel, or try a failed one at once; KeyError if there is none."""
         entry = self._entries[name]
         await self._stop(entry)
+        await self._sessions.close_unused()  # begin with new tunnels, and know nothing from before
         self._own_doors.add(name, entry.section)
         self._start(entry)
 

@@ -28,8 +28,10 @@ from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
 
 MESSAGE_LIFE_S = 30
-OFFER_RETRY_S = 3.0
+OFFER_RETRY_S = 2.0
 OFFERS_MAX = 6
+#: What an acknowledgement stands for if no lease set of ours went along.
+NO_LEASE_SET = 0
 _GARLIC = int(MessageType.GARLIC)
 _TUNNEL = int(DeliveryKind.TUNNEL)
 
@@ -94,8 +96,13 @@ class Outlet:
         self._wall = wall
         self._entropy = entropy
 
-    def send(self, remote: Remote, payloads: Sequence[bytes], now: float) -> None:
-        """Seal and send; ``remote.lease`` was chosen. No payloads: only what the ratchet owes."""
+    def send(
+        self, remote: Remote, payloads: Sequence[bytes], now: float, *, asks: bool = False
+    ) -> None:
+        """Seal and send; ``remote.lease`` was chosen. No payloads: only what the ratchet owes.
+
+        ``asks``: the remote should acknowledge it, as soon as it can.
+        """
         if payloads:
             remote.used_at = now
         static = remote.static
@@ -113,7 +120,7 @@ class Outlet:
                 (write_data_head(to_hash, message_id, expires_s, len(payload)), payload)
                 for message_id, payload in zip(ids, payloads, strict=False)
             ] or [(b"", b"")]
-            bodies = self._seal(remote, static, blocks, expires_s, now)
+            bodies = self._seal(remote, static, blocks, expires_s, now, asks=asks)
         except (DecodeError, LocalError):
             self._stats.malformed += 1
             return
@@ -142,6 +149,8 @@ class Outlet:
         blocks: list[tuple[bytes, bytes]],
         expires_s: int,
         now: float,
+        *,
+        asks: bool,
     ) -> list[bytes]:
         """Garlic bodies for ``blocks``; the first carries our lease set where it is due."""
         ratchet, offers = self._ratchet, self._offers
@@ -149,12 +158,17 @@ class Outlet:
         start = 0
         while start < len(blocks):
             is_new = ratchet.next_kind(static, now) == MessageKind.NEW_SESSION
-            if not is_new and not offers.is_due(remote, now):
+            has_offer = is_new or offers.is_due(remote, now)
+            if not has_offer and not asks:
                 break
             own = self._own.current
             data = b"".join(blocks[start])
             ack_key = None
-            if own is not None and offers.may_know(remote, now):
+            if asks or is_new:  # a new session is answered in any case
+                ack_key = NO_LEASE_SET
+                asks = False
+                remote.note_question(now)
+            if has_offer and own is not None and offers.may_know(remote, now):
                 data = write_clove(self._store_clove(own, expires_s)) + data
                 ack_key = self._own.published_s
                 offers.note(remote, now)

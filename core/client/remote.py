@@ -23,9 +23,19 @@ LEASE_REFRESH_MS = 60_000
 WAITING_MAX = 64
 #: How long a remote counts as active: it is told about new leases.
 ACTIVE_S = 180.0
-#: Searches for the lease set of a remote that does not answer.
+#: Searches for the lease set of a remote that does not answer: the longer it is silent, the fewer,
+#: so that one that comes back is found after a tenth of the time it was away.
 SEARCH_FIRST_S = 2.0
-SEARCH_LAST_S = 15.0
+SEARCH_LAST_S = 60.0
+SEARCH_SHARE = 0.1
+#: Java, ratchet spec: an acknowledgement that nothing else carries goes out after a second.
+ACK_DELAY_S = 1.0
+#: A round trip of which nothing is known yet.
+ROUND_TRIP_GUESS_S = 0.75
+#: Acknowledgements asked for in vain until the path is suspected.
+QUESTIONS_MAX = 2
+#: So long after its last datagram the application is taken to expect nothing any more.
+AWAITED_S = 15.0
 #: After a silence of this length another path may be taken: nothing can be overtaken.
 PAUSE_S = 5.0
 #: With no room for more, how long after the last message another one is sent all the same.
@@ -99,8 +109,17 @@ class Remote:
     spread: Spread = field(default_factory=Spread)
     """The further paths that bulk data takes."""
     measured_from: float = 0.0
-    searches: int = 0
     search_at: float = 0.0
+    awaited_since: float = float("-inf")
+    """When the first datagram was sent since anything came back."""
+    datagram_at: float = float("-inf")
+    """When the last one was sent."""
+    questions: int = 0
+    """Acknowledgements that were asked for since then, on this path, in vain."""
+    questions_since: float = 0.0
+    question_at: float = float("-inf")
+    probed_lease_set_s: int = 0
+    """Published second of the lease set of ours for which a stream was made to ask."""
 
     def worth(self) -> tuple[bool, float]:
         """Sort key: who goes first when there are too many."""
@@ -222,9 +241,7 @@ class Remote:
             if self.lease is not None and took_s < ANSWER_MAX_S:
                 self.answer_s[self.lease] = took_s
             self.asked_at = None
-        if self.is_suspect:
-            self.is_suspect = False
-            self.searches = 0
+        self.is_suspect = False
 
     def clock_changed(self, latest_ms: int) -> None:
         """The wall clock was set: it may know none of our lease sets, nor we a usable one of it.
@@ -232,14 +249,60 @@ class Remote:
         ``latest_ms``: where the future begins.
         """
         self.known_lease_set_s = self.offered_lease_set_s = self.offers = 0
+        self.probed_lease_set_s = 0
         if self.lease_set is not None and getattr(self.lease_set, "published_ms", 0) > latest_ms:
             self.lease_set = self.lease = None
             self.leases_end_ms = 0
 
-    def next_search_s(self) -> float:
-        """Seconds to the next search for a newer lease set; they grow while none is found."""
-        self.searches += 1
-        return min(SEARCH_FIRST_S * self.searches, SEARCH_LAST_S)
+    def next_search_s(self, now: float) -> float:
+        """Seconds to the next search for a newer lease set; they grow with the silence."""
+        return min(max(SEARCH_FIRST_S, SEARCH_SHARE * (now - self.heard_at)), SEARCH_LAST_S)
+
+    # What is sent without a stream, which would notice by itself that nothing arrives
+
+    @property
+    def answer_wait_s(self) -> float:
+        """How long the answer to a question may take."""
+        return ACK_DELAY_S + 2 * (self.round_trip.smoothed or ROUND_TRIP_GUESS_S)
+
+    def note_datagram(self, now: float) -> None:
+        """A datagram goes out: its application may wait for an answer."""
+        if self.awaited_since < self.heard_at:
+            self.awaited_since = now
+            self.questions = 0
+        self.datagram_at = now
+
+    def is_awaited(self, now: float) -> bool:
+        """Whether datagrams were sent lately and nothing has come back."""
+        return self.awaited_since >= self.heard_at and now - self.datagram_at < AWAITED_S
+
+    def should_ask(self, now: float) -> bool:
+        """Whether the next message should ask for an acknowledgement.
+
+        Not before an answer of the application is late, and then ever more rarely. i2pd: sends
+        none before it has data to send, so silence alone proves nothing.
+        """
+        silence_s = now - self.heard_at
+        if not self.is_awaited(now) or silence_s < ACK_DELAY_S:
+            return False
+        every_s = max(self._question_every_s, SEARCH_SHARE * silence_s)
+        return now - self.question_at >= min(every_s, SEARCH_LAST_S)
+
+    @property
+    def _question_every_s(self) -> float:
+        return self.answer_wait_s - ACK_DELAY_S
+
+    def note_question(self, now: float) -> None:
+        """An acknowledgement was asked for."""
+        if not self.questions:
+            self.questions_since = now
+        self.questions += 1
+        self.question_at = now
+
+    def is_unanswered(self, now: float) -> bool:
+        """Whether question after question got no answer."""
+        is_late = now - self.questions_since >= self._question_every_s + self.answer_wait_s
+        return self.is_awaited(now) and self.questions >= QUESTIONS_MAX and is_late
 
     def suspect_path(self, now: float) -> bool:
         """What was sent lately did not arrive: another lease, and the owner picks a tunnel.
@@ -250,6 +313,7 @@ class Remote:
         if since_s < PATH_TRIAL_S:
             return False
         self.failed_at = now
+        self.questions = 0
         self.failed_paths = self.failed_paths + 1 if since_s < FAILURES_APART_S else 1
         self.spread.reset()
         self.is_suspect = True

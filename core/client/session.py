@@ -36,8 +36,9 @@ from core.client.events import (
     LeaseSetFound,
     ReadyChanged,
 )
-from core.client.outlet import OFFERS_MAX, LeaseSetOffers, Outlet
+from core.client.outlet import LeaseSetOffers, Outlet
 from core.client.own_lease_set import OwnLeaseSet
+from core.client.path_watch import PathWatch
 from core.client.payloads import wrap_datagram, wrap_packet
 from core.client.regulars import Regulars
 from core.client.remote import ACTIVE_S, STUCK_S, Remote
@@ -51,7 +52,7 @@ from core.data.payload import PROTOCOL_STREAMING, unwrap
 from core.data.private_keys import PrivateKeys
 from core.datagram.manager import DatagramManager
 from core.garlic.cloves import Clove, Delivery
-from core.garlic.sessions import MessageKind, Opened, RatchetSessions
+from core.garlic.sessions import Opened, RatchetSessions
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType
 from core.netdb.facade import NetDb
@@ -118,6 +119,9 @@ class ClientEngine:
         )
         self._offers = LeaseSetOffers(self.own, is_hidden=not config.publish)
         self._outlet = Outlet(pool, self.ratchet, self.own, self._offers, self.stats, wall, entropy)
+        self._watch = PathWatch(
+            self, self.own, self._offers, self.ratchet, self.streams, self._outlet
+        )
         self._published_key: bytes | None = None
         self._is_publish_confirmed = not config.publish
         self._remotes: dict[bytes, Remote] = {}
@@ -133,7 +137,6 @@ class ClientEngine:
         self._retry_at: float | None = None
         self._troubled: set[Remote] = set()
         self._check_at = 0.0
-        self._is_offering = False
 
     @property
     def destination(self) -> Destination:
@@ -159,6 +162,11 @@ class ClientEngine:
             self._search(target, now)
         elif remote is not None:
             self._look_up(remote, now)
+
+    def ping(self, remote_hash: bytes, payload: bytes, to_port: int, now: float) -> None:
+        """Send an echo request; a Pong event follows, or nothing."""
+        self.streams.ping(remote_hash, now, payload=payload, to_port=to_port)
+        self._watch.note_datagram(self._remote(remote_hash, now), now)
 
     # What arrives
 
@@ -188,6 +196,7 @@ class ClientEngine:
             remote.heard(now)
             for acknowledged in acks:
                 remote.known_lease_set_s = max(remote.known_lease_set_s, acknowledged)
+                remote.failed_paths = 0  # it heard us
         for clove in cloves:
             kind = clove.message_type
             if kind == MessageType.DATA:
@@ -272,7 +281,7 @@ class ClientEngine:
         if now >= self._check_at:
             self._check_at = now + _CHECK_S
             self._update_ready(now)
-            self._is_offering = self.own.current is not None and self._offer_lease_set(now)
+            self._watch.check(self._remotes.values(), now)
 
     def next_event(self) -> Event | None:
         """The next thing the application should know."""
@@ -286,7 +295,7 @@ class ClientEngine:
             self.ratchet.next_timer(),
             self.own.due_at,
             self._retry_at,
-            self._check_at if self._is_offering or not self.is_ready else None,
+            self._check_at if self._watch.is_busy or not self.is_ready else None,
         ):
             if deadline is not None and deadline < earliest:
                 earliest = deadline
@@ -353,6 +362,7 @@ class ClientEngine:
     def _forget(self, remote: Remote) -> None:
         self._remotes.pop(remote.hash, None)
         self._troubled.discard(remote)
+        self._watch.forget(remote)
         if remote.static is not None:
             self._by_static.pop(remote.static, None)
         if remote.lookup is not None:
@@ -371,11 +381,12 @@ class ClientEngine:
         remote.adopt(lease_set, static, now)
         self._by_static[static] = remote
         if known is not None and lease_set.published_ms > known.published_ms:
+            remote.offers = remote.offered_lease_set_s = 0
             if remote.may_have_lost_us:
-                self.ratchet.doubt(static, now)
+                self.ratchet.doubt(static, now, at_once=True)
             self.streams.path_changed(remote.hash, now)
 
-    def _is_reachable(self, remote: Remote, now: float) -> bool:
+    def is_reachable(self, remote: Remote, now: float) -> bool:
         """True if a message could be sent to it; asks for its lease set otherwise."""
         remote.begin_sending(now)
         wall_ms = self._wall_ms()
@@ -445,11 +456,12 @@ class ClientEngine:
             if isinstance(event, PathSuspect):
                 remote = self._remotes.get(event.stream.remote_hash)
                 if remote is not None:
-                    self._change_path(remote, now)
+                    self.change_path(remote, now)
                 continue
             self._events.append(event)
 
-    def _change_path(self, remote: Remote, now: float) -> None:
+    def change_path(self, remote: Remote, now: float) -> None:
+        """What was sent to it lately did not arrive: another way, and a newer lease set."""
         if not remote.suspect_path(now):
             return
         if remote.may_have_lost_us and remote.static is not None:
@@ -458,12 +470,13 @@ class ClientEngine:
         if remote.outbound is not None:
             self.suspects.append(remote.outbound)
             remote.outbound = self.pool.pick_outbound(now, (remote.outbound,))
+        remote.offers = remote.offered_lease_set_s = 0
         self._search_again(remote, now)
 
     def _search_again(self, remote: Remote, now: float) -> None:
         """Both sides may have lost all their tunnels: keep asking until one newer is published."""
         if remote.static is not None and now >= remote.search_at:
-            remote.search_at = now + remote.next_search_s()
+            remote.search_at = now + remote.next_search_s(now)
             self._look_up(remote, now)
 
     def _send_packets(self, now: float) -> None:
@@ -479,14 +492,17 @@ class ClientEngine:
         groups: dict[bytes, list[bytes]] = {}
         for packet in self.streams.packets_to_send(now):
             groups.setdefault(packet.remote_hash, []).append(wrap_packet(packet))
+        awaited = set()
         for datagram in self.datagrams.datagrams_to_send():
             groups.setdefault(datagram.remote_hash, []).append(wrap_datagram(datagram))
+            awaited.add(datagram.remote_hash)
         for destination_hash, payloads in groups.items():
             remote = self._remote(destination_hash, now)
-            if self._is_reachable(remote, now):
+            asks = destination_hash in awaited and self._watch.note_datagram(remote, now)
+            if self.is_reachable(remote, now):
                 spread = remote.spread
                 spread.is_held = spread.is_active and self.streams.has_young(destination_hash)
-                self._outlet.send(remote, payloads, now)
+                self._outlet.send(remote, payloads, now, asks=asks)
             else:
                 remote.waiting.extend(payloads)
                 self._troubled.add(remote)
@@ -501,7 +517,7 @@ class ClientEngine:
     def _help_troubled(self, now: float) -> None:
         """Remotes for which something waits, or whose paths failed, until they are well again."""
         for remote in list(self._troubled):
-            if remote.waiting and self._is_reachable(remote, now):
+            if remote.waiting and self.is_reachable(remote, now):
                 payloads = list(remote.waiting)
                 remote.waiting.clear()
                 self._outlet.send(remote, payloads, now)
@@ -529,7 +545,7 @@ class ClientEngine:
     def _send_due_replies(self, now: float) -> None:
         for static in self.ratchet.replies_due(now):
             remote = self._by_static.get(static)
-            if remote is not None and self._is_reachable(remote, now):
+            if remote is not None and self.is_reachable(remote, now):
                 self._outlet.send(remote, [], now)
 
     # Inside: our lease set
@@ -539,8 +555,7 @@ class ClientEngine:
         if lease_set is None:
             return
         self._check_at = 0.0
-        for remote in self._remotes.values():
-            remote.offers = 0
+        self._watch.lease_set_renewed(self._remotes.values(), now)
         if not self.config.publish:
             return
         self.used_netdb = True
@@ -551,37 +566,14 @@ class ClientEngine:
         if outer is not None:
             self._netdb.publish_lease_set(outer, self.owner, now, is_urgent=self.own.is_urgent)
 
-    def _offer_lease_set(self, now: float) -> bool:
-        """Tell active remotes about new leases even if there is nothing else to say.
-
-        True while one of them has not acknowledged the newest.
-        """
-        is_unknown = False
-        for remote in self._remotes.values():
-            if (
-                remote.static is None
-                or not remote.sent_at
-                or now - remote.heard_at >= ACTIVE_S
-                or remote.known_lease_set_s >= self.own.published_s
-                or not self._offers.may_know(remote, now)
-            ):
-                continue
-            is_unknown |= remote.offers < OFFERS_MAX
-            if (
-                self._offers.is_due(remote, now)
-                and self.ratchet.next_kind(remote.static, now) == MessageKind.EXISTING
-                and self._is_reachable(remote, now)
-            ):
-                self._outlet.send(remote, [], now)
-        return is_unknown
-
     def _keep_house(self, now: float) -> None:
         for destination_hash in self._regulars.current(now):
             remote = self._remote(destination_hash, now)
             if remote.is_lease_set_old(self._wall_ms()):
                 self._look_up(remote, now)
         for remote in list(self._remotes.values()):
-            if now - max(remote.heard_at, remote.sent_at) > 2 * ACTIVE_S and not remote.waiting:
+            is_idle = now - max(remote.heard_at, remote.sent_at) > 2 * ACTIVE_S
+            if is_idle and not remote.waiting and not self.streams.has_streams(remote.hash):
                 self._forget(remote)
 
     def _update_ready(self, now: float) -> None:

@@ -542,11 +542,13 @@ class RatchetSessions:
         self._next_sweep = now + _SWEEP_S if self._remotes else None
         self._enforce_limits(None)
 
-    def doubt(self, remote_static: bytes, now: float) -> None:
-        """The owner thinks that a remote lost its sessions: new ones are tried beside them."""
+    def doubt(self, remote_static: bytes, now: float, *, at_once: bool = False) -> None:
+        """The remote may have lost its sessions: new ones are tried beside, ``at_once`` or soon."""
         remote = self._remotes.get(remote_static)
         if remote is not None and remote.current is not None:
             remote.current.doubt(now)
+            if at_once:
+                remote.last_new_session = None
 
     def forget(self, remote_static: bytes) -> None:
         """Drop everything about a remote without telling it."""

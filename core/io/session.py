@@ -399,7 +399,7 @@ class ClientSession:
         self._pings[remote_hash, payload] = answer
         try:
             now = self._router.now()
-            self._engine.streams.ping(remote_hash, now, payload=payload, to_port=port)
+            self._engine.ping(remote_hash, payload, port, now)
             self._touch()
             async with asyncio.timeout(max(0.1, deadline - now)):
                 return await answer

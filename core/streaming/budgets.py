@@ -46,6 +46,17 @@ class Budgets:
         """True if a stream to that peer has just begun."""
         return any(stream.is_young for stream in self._streams.get(remote_hash, ()))
 
+    def has_streams(self, remote_hash: bytes) -> bool:
+        """True if a stream to that peer lives."""
+        return remote_hash in self._streams
+
+    def probe(self, remote_hash: bytes) -> bool:
+        """One of the streams has something to be acknowledged from now on; False if none can."""
+        streams = self._streams.get(remote_hash, ())
+        return any(not stream.is_flushed for stream in streams) or any(
+            stream.probe_path() for stream in streams
+        )
+
     def set(self, remote_hash: bytes, packets: int | None) -> Collection[Stream]:
         """What that peer still takes, None: anything; the streams that waited for it."""
         if packets is None:

@@ -534,7 +534,7 @@ class Stream:
             # i2pd: resets a stream when data comes and its SYN reply does not, within 600 ms, or
             # packet 1 does not.
             sender.probe(recovery.lowest_unacked if sender.is_first_flight else probe)
-            if (timeouts >= 2 or sender.is_connecting) and not is_ending:
+            if (timeouts >= 2 or sender.is_connecting) and not is_last:
                 self._host.emit(PathSuspect(self, timeouts))
 
     def _is_peer_gone(self, now: float) -> bool:

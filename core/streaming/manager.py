@@ -175,6 +175,14 @@ class StreamManager:
         """True if a stream to that peer has just begun: its first packets must not be overtaken."""
         return self._budgets.has_young(remote_hash)
 
+    def has_streams(self, remote_hash: bytes) -> bool:
+        """True if a stream to that peer lives."""
+        return self._budgets.has_streams(remote_hash)
+
+    def probe(self, remote_hash: bytes) -> bool:
+        """Have something under way to that peer that it must acknowledge; False if none can."""
+        return self._budgets.probe(remote_hash)
+
     def remotes_to_serve(self) -> set[bytes]:
         """Peers for which there may be something to send, if their budgets allow it."""
         remotes = {stream.remote_hash for stream in self._awake}

@@ -18,6 +18,11 @@ EXPIRES_S = 60.0
 _FIRST_PINGS = 5
 _FIRST_INTERVAL_S = 2.0
 _INTERVAL_S = 10.0
+#: a stream that pauses for so long may have lost us: the producer, or its router, began anew. Then
+#: we ask at once and ever more rarely
+_PAUSE_S = 1.5
+_PAUSED_INTERVAL_S = 1.0
+_PAUSED_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +96,24 @@ class StreamrSubscription:
         self._producer_port = producer_port
         self._own_port = own_port
         self._pings = 0
-        self.next_ping_at = 0.0
+        self._asked_at = float("-inf")
+        self._packet_at = float("-inf")
 
     def ping_due(self, now: float) -> bool:
         """True when it is time to ask; then counts as asked."""
-        if now < self.next_ping_at:
+        interval_s = _FIRST_INTERVAL_S if self._pings < _FIRST_PINGS else _INTERVAL_S
+        silence_s = now - self._packet_at
+        if silence_s >= _PAUSE_S:
+            interval_s = min(interval_s, max(_PAUSED_INTERVAL_S, _PAUSED_SHARE * silence_s))
+        if now - self._asked_at < interval_s:
             return False
         self._pings += 1
-        interval_s = _FIRST_INTERVAL_S if self._pings < _FIRST_PINGS else _INTERVAL_S
-        self.next_ping_at = now + interval_s
+        self._asked_at = now
         return True
+
+    def note_packet(self, now: float) -> None:
+        """A packet of the stream came."""
+        self._packet_at = now
 
     def is_ours(self, sender_hash: bytes | None, from_port: int, to_port: int) -> bool:
         """Whether a datagram is part of the stream. ``sender_hash`` None: it is raw."""

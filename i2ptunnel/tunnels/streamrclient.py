@@ -13,6 +13,7 @@ from i2ptunnel.tunnels.datagram_base import DatagramTunnel, sender_of
 
 _READY_TIMEOUT_S = 600.0
 _GOODBYE_S = 0.05
+_CHECK_S = 0.5
 
 
 class StreamrClient(DatagramTunnel[StreamrClientSection]):
@@ -63,7 +64,7 @@ class StreamrClient(DatagramTunnel[StreamrClientSection]):
                 await self.session.wait_ready(_READY_TIMEOUT_S)
             if subscription.ping_due(now()):
                 self._ask(SUBSCRIBE)
-            await asyncio.sleep(max(0.0, subscription.next_ping_at - now()))
+            await asyncio.sleep(_CHECK_S)
 
     async def say_goodbye(self) -> None:
         if self._subscription is not None and self.session is not None and self.session.is_ready:
@@ -86,6 +87,7 @@ class StreamrClient(DatagramTunnel[StreamrClientSection]):
         ):
             self.counts["datagrams_dropped"] += 1
         elif self._socket is not None:
+            subscription.note_packet(asyncio.get_running_loop().time())
             self._socket.send(datagram.payload)
 
     def _on_packet(self, data: bytes, _: UdpAddress) -> None:

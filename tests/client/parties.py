@@ -54,7 +54,7 @@ class Pool:
     def build(self) -> None:
         """Replace the inbound tunnel by a fresh one."""
         for old in self.inbound:
-            del self._world.tunnels[old.gateway_hash, old.gateway_tunnel_id]
+            self._world.tunnels.pop((old.gateway_hash, old.gateway_tunnel_id), None)
         number = self._world.next_tunnel = self._world.next_tunnel + 1
         ends_ms = int((self._party.wall.now() + TUNNEL_LIFE_S) * 1000)
         tunnel = Inbound(b"gateway".ljust(32, b"."), number, ends_ms)
@@ -189,8 +189,13 @@ class World:
         """Its router is gone, and its tunnels with it."""
         self.parties.remove(party)
         for tunnel in party.pool.inbound:
-            del self.tunnels[tunnel.gateway_hash, tunnel.gateway_tunnel_id]
+            self.tunnels.pop((tunnel.gateway_hash, tunnel.gateway_tunnel_id), None)
         party.node.is_down = True
+
+    def cut_tunnels(self, party: Party) -> None:
+        """The hops of its inbound tunnels are gone; nobody knows it yet."""
+        for tunnel in party.pool.inbound:
+            self.tunnels.pop((tunnel.gateway_hash, tunnel.gateway_tunnel_id), None)
 
     def renew_tunnels(self, party: Party) -> None:
         party.pool.build()

@@ -163,3 +163,75 @@ def test_silence_with_everything_under_way_is_noticed() -> None:
     remote = Remote(bytes(32), sent_at=50.0)
     assert not remote.is_stuck(50.0 + STUCK_S / 2)
     assert remote.is_stuck(50.0 + STUCK_S)
+
+
+RENEWED_S = 3.0
+"""How long both ends are without tunnels."""
+
+
+class Loss:
+    """All inbound tunnels of both ends are gone at once, and each has new ones soon after."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+        self.at = visit.world.network.now
+        for party in (visit.site, visit.client):
+            visit.world.cut_tunnels(party)
+
+    def renew(self) -> None:
+        self.visit.world.run(RENEWED_S)
+        for party in (self.visit.site, self.visit.client):
+            self.visit.world.renew_tunnels(party)
+
+    def back_after(self, stream: Stream, limit_s: float = 30.0) -> float:
+        """Seconds from the loss until something new is read from the stream."""
+        while stream.read():
+            pass
+        self.visit.world.run_until(lambda: stream.readable_bytes > 0, limit_s)
+        return self.visit.world.network.now - self.at
+
+
+def test_a_download_goes_on_when_both_ends_lost_all_their_tunnels() -> None:
+    visit = Visit()
+    visit.move(visit.far, visit.near, 300_000, 60)
+    visit.far.write(bytes(200_000))
+    visit.world.run(0.2)
+    loss = Loss(visit)
+    loss.renew()
+    assert loss.back_after(visit.near) < 10
+    visit.move(visit.far, visit.near, 300_000, 30)
+
+
+def test_a_download_goes_on_although_its_receiver_has_ended_its_own_direction() -> None:
+    visit = Visit()
+    visit.move(visit.far, visit.near, 300_000, 60)
+    visit.near.close(visit.world.network.now)
+    visit.world.run(2)
+    visit.far.write(bytes(200_000))
+    visit.world.run(0.2)
+    loss = Loss(visit)
+    loss.renew()
+    assert loss.back_after(visit.near) < 12
+
+
+def test_an_idle_stream_is_told_where_we_are_now() -> None:
+    visit = Visit()
+    visit.world.run(60)
+    Loss(visit).renew()
+    visit.world.run(7)
+    loss = Loss.__new__(Loss)
+    loss.visit, loss.at = visit, visit.world.network.now
+    visit.far.write(b"news")
+    assert loss.back_after(visit.near) < 2
+
+
+def test_no_path_is_changed_for_new_leases_alone() -> None:
+    visit = Visit()
+    for _ in range(5):
+        visit.world.run(20)
+        visit.world.renew_tunnels(visit.client)
+        visit.world.renew_tunnels(visit.site)
+        visit.world.run(20)
+    for party in (visit.client, visit.site):
+        for remote in party.engine._remotes.values():
+            assert remote.failed_paths == 0

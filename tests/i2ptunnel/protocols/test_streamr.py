@@ -75,6 +75,22 @@ def test_the_subscriber_asks_often_at_first() -> None:
     assert asked == [0, 2, 4, 6, 8, 18, 28, 38, 48]
 
 
+def test_the_subscriber_asks_often_when_the_stream_stops() -> None:
+    subscription = StreamrSubscription(destination(1), 0, 5000)
+    asked = []
+    for half in range(2 * 700):
+        now = half / 2
+        if 10 <= now < 42:
+            subscription.note_packet(now)
+        if subscription.ping_due(now):
+            asked.append(now)
+    stopped = [now for now in asked if now >= 42]
+    assert [now for now in asked if 20 <= now < 42] == [28, 38]
+    assert stopped[:3] == [43, 44, 45]
+    assert stopped[-1] - stopped[-2] == 10
+    assert len(stopped) < 100
+
+
 def test_only_the_producers_datagrams_are_part_of_the_stream() -> None:
     subscription = StreamrSubscription(destination(1), 7, 5000)
     assert subscription.is_ours(None, 7, 5000)
