@@ -414,6 +414,12 @@ class UdpClientSection(ClientSection):
         "format of datagrams that can be answered: 1 (every router knows it), 2 or 3",
         default=1,
     )
+    raw_packets: bool = option(
+        Flag(),
+        "send most packets raw, which is shorter, before the server has sent raw ones: for a "
+        "`udpserver` here or of i2pd, not for programs that use datagrams themselves",
+        default=False,
+    )
 
 
 TUNNEL_MODELS: dict[str, type[TunnelSection]] = {

@@ -3,10 +3,13 @@
 i2pd (udpclient, udpserver): a local program's source port is the I2P port it sends from. The first
 packet is repliable, so that the server learns who is there; those that follow soon go raw, which is
 smaller, and are known by their ports alone. Sessions end after 2 minutes without traffic.
+Java and SAM applications of repliable datagrams do not get raw ones. So we send raw packets only to
+who has sent some, or i2pd's options, in the same session.
 i2pd: its format 3 packets carry options: ``seqn`` (number of the packet) and ``flags``, of which 2
 asks for ``acked`` (the highest number that came). Without such answers it gives up path after path
 and in the end sends nothing, so they are always answered, also when they come without payload and
-ports; we ask for none, the router watches its paths itself.
+ports; we ask for none, the router watches its paths itself. An empty packet with such options but
+no number is no packet of a program.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ PACKET_BYTES_MAX = 31_744
 REPLIABLE_INTERVAL_UNANSWERED_S = 0.1
 REPLIABLE_INTERVAL_S = 1.0
 _FLAG_ACK_REQUESTED = 2
+_OPTIONS = frozenset(("seqn", "flags", "acked"))
 _NUMBER_MAX = (1 << 32) - 1
 
 OwnerT = TypeVar("OwnerT")
@@ -38,6 +42,8 @@ class UdpSession(Generic[OwnerT]):
     remote_port: int
     owner: OwnerT
     last_active: float
+    takes_raw: bool = False
+    """The other side is known to understand raw packets."""
     is_answered: bool = False
     _last_repliable: float | None = None
     _highest_number: int = 0
@@ -45,16 +51,24 @@ class UdpSession(Generic[OwnerT]):
     def choose(self, version: int, now: float) -> int:
         """The format of the next packet to the other side: ``version`` or RAW."""
         self.last_active = now
+        if not self.takes_raw:
+            return version
         interval_s = REPLIABLE_INTERVAL_S if self.is_answered else REPLIABLE_INTERVAL_UNANSWERED_S
         if self._last_repliable is not None and now - self._last_repliable < interval_s:
             return RAW
         self._last_repliable = now
         return version
 
-    def receive(self, options: Mapping[str, str], now: float) -> dict[str, str] | None:
-        """Note a packet that came; options to send back at once in an empty format 3 packet."""
+    def receive(
+        self, options: Mapping[str, str], now: float, *, is_raw: bool = False
+    ) -> dict[str, str] | None:
+        """Note a packet that came; options to send back at once in an empty format 3 packet.
+
+        ``is_raw``: it came raw, and is proven to be by the other side.
+        """
         self.last_active = now
         self.is_answered = True
+        self.takes_raw = self.takes_raw or is_raw or not _OPTIONS.isdisjoint(options)
         self._highest_number = max(self._highest_number, _number(options.get("seqn")))
         return self.acknowledge(options)
 
@@ -63,6 +77,11 @@ class UdpSession(Generic[OwnerT]):
         if _number(options.get("flags")) & _FLAG_ACK_REQUESTED:
             return {"acked": str(self._highest_number)}
         return None
+
+
+def is_control(payload: bytes, options: Mapping[str, str]) -> bool:
+    """Whether a packet is of i2pd's tunnels, not of the program behind them."""
+    return not payload and not _OPTIONS.isdisjoint(options) and "seqn" not in options
 
 
 def _number(text: str | None) -> int:
@@ -79,10 +98,14 @@ class UdpClientSessions(Generic[OwnerT]):
     """The sessions of a client tunnel: by the local program's address, and by I2P port.
 
     ``random_below(n)`` is for the rare case that two programs on different hosts use one port.
+    ``takes_raw``: the other sides are known to understand raw packets.
     """
 
-    def __init__(self, sessions_max: int, random_below: Callable[[int], int]) -> None:
+    def __init__(
+        self, sessions_max: int, random_below: Callable[[int], int], *, takes_raw: bool = False
+    ) -> None:
         self._sessions_max = sessions_max
+        self._takes_raw = takes_raw
         self._random_below = random_below
         self._by_owner: dict[OwnerT, UdpSession[OwnerT]] = {}
         self._by_port: dict[int, UdpSession[OwnerT]] = {}
@@ -104,7 +127,7 @@ class UdpClientSessions(Generic[OwnerT]):
             port = source_port
             while port in self._by_port or not port:
                 port = 1024 + self._random_below(65536 - 1024)
-            session = UdpSession(remote_hash, port, remote_port, owner, now)
+            session = UdpSession(remote_hash, port, remote_port, owner, now, self._takes_raw)
             self._by_port[port] = session
             self._by_owner[owner] = session
             self.counters["sessions"] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
@@ -159,7 +160,23 @@ class UdpSocket(asyncio.DatagramProtocol):
         if self._is_full:
             self.dropped += 1
             return
-        transport.sendto(data, address)
+        if data:
+            transport.sendto(data, address)
+        else:
+            self._send_empty(transport, address)
+
+    def _send_empty(self, transport: asyncio.DatagramTransport, address: UdpAddress | None) -> None:
+        """CPython before 3.13: a transport sends no empty packets."""
+        sock = transport.get_extra_info("socket")
+        try:
+            with socket.socket(fileno=os.dup(sock.fileno())) as same:
+                same.setblocking(False)
+                if address is None:
+                    same.send(b"")
+                else:
+                    same.sendto(b"", address)
+        except OSError:
+            self.dropped += 1
 
     def close(self) -> None:
         """Free the address."""

@@ -20,7 +20,7 @@ from i2ptunnel.config.tunnel_models import SocksSection
 from i2ptunnel.protocols.hosts import HostKind, kind_of
 from i2ptunnel.protocols.socks import SocksServer
 from i2ptunnel.protocols.socks_udp import UdpPacket, parse_packet, write_packet
-from i2ptunnel.protocols.udp_sessions import UdpClientSessions
+from i2ptunnel.protocols.udp_sessions import RAW, UdpClientSessions, is_control
 from i2ptunnel.relay.channel import I2pSession
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.udp import DatagramSession, I2pDatagram, UdpAddress, UdpSocket
@@ -162,7 +162,8 @@ class UdpRelay:
         if session is None or not is_theirs or (sender is None and datagram.version):
             self.proxy.counts["datagrams_dropped"] += 1
             return
-        answer = session.receive(datagram.options, now)
+        is_raw = sender is not None and datagram.version == RAW
+        answer = session.receive(datagram.options, now, is_raw=is_raw)
         if answer is not None:
             carrier.session.send_datagram(
                 session.remote_hash,
@@ -172,7 +173,7 @@ class UdpRelay:
                 to_port=session.remote_port,
                 options=answer,
             )
-        if datagram.payload:
+        if not is_control(datagram.payload, datagram.options):
             self.proxy.counts["datagrams_received"] += 1
             self.proxy.traffic.received += len(datagram.payload)
             owner = session.owner

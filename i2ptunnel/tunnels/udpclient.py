@@ -7,7 +7,13 @@ import secrets
 
 from i2ptunnel.config.tunnel_models import UdpClientSection
 from i2ptunnel.naming.address import Address
-from i2ptunnel.protocols.udp_sessions import PACKET_BYTES_MAX, UdpClientSessions, UdpSession
+from i2ptunnel.protocols.udp_sessions import (
+    PACKET_BYTES_MAX,
+    RAW,
+    UdpClientSessions,
+    UdpSession,
+    is_control,
+)
 from i2ptunnel.relay.udp import I2pDatagram, UdpAddress, UdpSocket
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.datagram_base import DatagramTunnel, sender_of
@@ -23,7 +29,7 @@ class UdpClient(DatagramTunnel[UdpClientSection]):
         self._socket: UdpSocket | None = None
         self._address: Address | None = None
         self._sessions: UdpClientSessions[UdpAddress] = UdpClientSessions(
-            model.max_connections, secrets.randbelow
+            model.max_connections, secrets.randbelow, takes_raw=model.raw_packets
         )
 
     @property
@@ -78,7 +84,8 @@ class UdpClient(DatagramTunnel[UdpClientSection]):
 
     async def receive(self, datagram: I2pDatagram) -> None:
         sender = sender_of(datagram)
-        if not datagram.payload and self._address is not None and sender == self._address.hash:
+        is_peer = self._address is not None and sender == self._address.hash
+        if is_peer and is_control(datagram.payload, datagram.options):
             latest = self._sessions.latest()
             if latest is not None:
                 self._answer(latest, latest.acknowledge(datagram.options))
@@ -89,7 +96,8 @@ class UdpClient(DatagramTunnel[UdpClientSection]):
             self.counts["datagrams_dropped"] += 1
             return
         now = asyncio.get_running_loop().time()
-        self._answer(session, session.receive(datagram.options, now))
+        is_raw = sender is not None and datagram.version == RAW
+        self._answer(session, session.receive(datagram.options, now, is_raw=is_raw))
         if self._socket is not None:
             self._socket.send(datagram.payload, session.owner)
 

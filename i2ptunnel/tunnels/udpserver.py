@@ -21,6 +21,7 @@ from i2ptunnel.protocols.udp_sessions import (
     RAW,
     UdpServerSessions,
     UdpSession,
+    is_control,
 )
 from i2ptunnel.relay.udp import I2pDatagram, PacketHandler, UdpAddress, UdpSocket
 from i2ptunnel.tunnels.base import TunnelContext
@@ -84,8 +85,8 @@ class UdpServer(DatagramTunnel[UdpServerSection]):
                 local.socket.close()
 
     async def receive(self, datagram: I2pDatagram) -> None:
-        if not datagram.payload:
-            self._on_empty(datagram)
+        if is_control(datagram.payload, datagram.options):
+            self._on_control(datagram)
             return
         session = await self._session_of(datagram)
         if session is None:
@@ -94,10 +95,11 @@ class UdpServer(DatagramTunnel[UdpServerSection]):
         if datagram.version != RAW:
             session.owner.version = datagram.version
         now = asyncio.get_running_loop().time()
-        self._answer(session, session.receive(datagram.options, now))
+        is_raw = datagram.version == RAW and sender_of(datagram) is not None
+        self._answer(session, session.receive(datagram.options, now, is_raw=is_raw))
         session.owner.socket.send(datagram.payload)
 
-    def _on_empty(self, datagram: I2pDatagram) -> None:
+    def _on_control(self, datagram: I2pDatagram) -> None:
         """i2pd: a question whether its packets arrive, which names no session.
 
         It waits with its first packet, too, until there was an answer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from i2ptunnel.protocols.udp_sessions import (
     UdpClientSessions,
     UdpServerSessions,
     UdpSession,
+    is_control,
 )
 
 FAR, OTHER = b"f" * 32, b"o" * 32
@@ -20,8 +22,32 @@ def clients(sessions_max: int = 3) -> UdpClientSessions[tuple[str, int]]:
     return UdpClientSessions(sessions_max, lambda bound: 976)
 
 
-def test_the_first_packet_is_repliable_and_those_that_follow_are_raw() -> None:
+def test_who_sends_repliable_packets_gets_no_others() -> None:
     session = UdpSession(FAR, 1, 2, "", 0.0)
+    assert [session.choose(1, now / 10) for now in range(30)] == [1] * 30
+    session.receive({}, 3.0)
+    assert [session.choose(1, 3 + now / 10) for now in range(30)] == [1] * 30
+
+
+@pytest.mark.parametrize(
+    ("options", "is_raw"), [({}, True), ({"seqn": "1"}, False), ({"flags": "2"}, False)]
+)
+def test_who_is_known_to_take_raw_packets_gets_them(options: dict[str, str], is_raw: bool) -> None:
+    session = UdpSession(FAR, 1, 2, "", 0.0)
+    session.receive(options, 0.0, is_raw=is_raw)
+    assert [session.choose(1, now) for now in (0, 0.5)] == [1, RAW]
+
+
+def test_an_empty_packet_of_a_program_is_no_acknowledgement() -> None:
+    assert not is_control(b"", {})
+    assert not is_control(b"", {"seqn": "7", "flags": "2"})
+    assert not is_control(b"x", {"acked": "7"})
+    assert is_control(b"", {"acked": "7"})
+    assert is_control(b"", {"flags": "3"})
+
+
+def test_the_first_packet_is_repliable_and_those_that_follow_are_raw() -> None:
+    session = UdpSession(FAR, 1, 2, "", 0.0, takes_raw=True)
     assert [session.choose(1, now) for now in (0, 0.05, 0.09)] == [1, RAW, RAW]
     assert session.choose(1, 0.1) == 1  # not answered yet: the first one may be lost
     session.receive({}, 0.15)

@@ -101,7 +101,12 @@ async def udp_pair(
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_packets_go_there_and_back(version: int) -> None:
     async def main() -> None:
-        async with udp_pair({"datagram_version": version}) as (near, far, service, network):
+        async with udp_pair({"datagram_version": version, "raw_packets": True}) as (
+            near,
+            far,
+            service,
+            network,
+        ):
             one, two = await Program().open(), await Program().open()
             for number in range(3):
                 one.send(b"one %d" % number, listening_at(near))
@@ -122,6 +127,110 @@ def test_packets_go_there_and_back(version: int) -> None:
                 assert not request.is_shared
             one.close()
             two.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_program_of_repliable_datagrams_gets_every_answer_in_its_own_format(version: int) -> None:
+    async def main() -> None:
+        async with udp_pair() as (_, far, _, network):
+            peer = network.session("java")
+            for number in range(6):
+                peer.send_datagram(
+                    far.session.destination.hash,
+                    b"%d" % number,
+                    version=version,
+                    from_port=5,
+                    to_port=7,
+                )
+                answer = await peer.receive_datagram()
+                assert (answer.payload, answer.version) == (b"%d" % number, version)
+
+    asyncio.run(main())
+
+
+def test_a_client_sends_repliable_datagrams_until_raw_ones_come() -> None:
+    async def main() -> None:
+        network, resolver = DatagramNetwork(), TableResolver({})
+        peer = network.session("java")
+        resolver.hosts["far.i2p"] = peer.destination.hash
+        section = UdpClientSection(listen=ANY_PORT, destination=FAR)
+        async with running("near", section, network, resolver) as near:
+            await until(lambda: near.is_ready)
+            program = await Program().open()
+            for number in range(6):
+                program.send(b"?", listening_at(near))
+                question = await peer.receive_datagram()
+                assert question.version == 1
+                peer.send_datagram(
+                    question.source_hash or b"",
+                    b"%d" % number,
+                    version=1,
+                    from_port=7,
+                    to_port=question.from_port,
+                )
+                await until(lambda: program.payloads[-1:] == [b"%d" % number])  # noqa: B023
+            near.session.deliver(
+                LoopbackDatagram(
+                    None,
+                    peer.destination.hash,
+                    b"raw",
+                    0,
+                    7,
+                    question.from_port,
+                    is_authentic=True,
+                )
+            )
+            await until(lambda: program.payloads[-1] == b"raw")
+            seen = []
+            for _ in range(3):
+                program.send(b"?", listening_at(near))
+                seen.append((await peer.receive_datagram()).version)
+            assert 0 in seen
+            program.close()
+
+    asyncio.run(main())
+
+
+def test_a_packet_without_a_name_does_not_make_us_send_raw_ones() -> None:
+    async def main() -> None:
+        async with udp_pair() as (_, far, service, network):
+            peer = network.session("java")
+            target = far.session.destination.hash
+            peer.send_datagram(target, b"1", version=1, from_port=5, to_port=7)
+            assert (await peer.receive_datagram()).version == 1
+            far.session.deliver(LoopbackDatagram(None, None, b"2", 0, 5, 7))
+            assert (await peer.receive_datagram()).version == 1
+            assert service.payloads == [b"1", b"2"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("version", [1, 3])
+@pytest.mark.parametrize("raw", [False, True])
+def test_an_empty_packet_passes_both_ways(version: int, raw: bool) -> None:
+    async def main() -> None:
+        options = {"datagram_version": version, "raw_packets": raw}
+        async with udp_pair(options) as (near, _, service, _):
+            program = await Program().open()
+            program.send(b"x", listening_at(near))
+            await until(lambda: program.payloads == [b"X"])
+            program.send(b"", listening_at(near))
+            await until(lambda: program.payloads == [b"X", b""])
+            assert service.payloads == [b"x", b""]
+            program.close()
+
+    asyncio.run(main())
+
+
+def test_an_empty_packet_may_be_the_first() -> None:
+    async def main() -> None:
+        async with udp_pair() as (near, _, service, _):
+            program = await Program().open()
+            program.send(b"", listening_at(near))
+            await until(lambda: program.payloads == [b""] and service.payloads == [b""])
+            program.close()
 
     asyncio.run(main())
 

@@ -133,7 +133,26 @@ def test_answers_of_two_hosts_are_told_apart() -> None:
             bench.sites[name].send_datagram(
                 first.source_hash, b"me", version=0, from_port=7, to_port=first.from_port
             )
-            assert (await program.receive()).host == f"{name}.i2p"
+            for payload in (b"", b"me"):
+                assert await program.receive() == UdpPacket(f"{name}.i2p", 7, payload)
+        program.close()
+
+    run(case)
+
+
+def test_a_host_of_repliable_datagrams_gets_no_raw_ones() -> None:
+    async def case(bench: Bench) -> None:
+        program = await Program.associate(bench.proxy)
+        for number in range(4):
+            program.send(write_packet(UdpPacket("one.i2p", 53, b"%d" % number)))
+            asked = await bench.got("one")
+            assert (asked.payload, asked.version) == (b"%d" % number, 1)
+            bench.sites["one"].send_datagram(
+                asked.source_hash, b"ok", version=1, from_port=53, to_port=asked.from_port
+            )
+            assert (await program.receive()).payload == b"ok"
+        program.send(write_packet(UdpPacket("one.i2p", 53, b"")))
+        assert (await bench.got("one")).payload == b""
         program.close()
 
     run(case)
