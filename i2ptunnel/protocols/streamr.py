@@ -35,7 +35,9 @@ class Subscriber:
 
 
 class StreamrProducer:
-    """Who is subscribed. At most ``subscribers_max``; nobody can push another one out."""
+    """Who is subscribed, at most ``subscribers_max``; a destination with several places makes room
+    for one that would still have fewer.
+    """
 
     def __init__(self, subscribers_max: int, per_destination_max: int) -> None:
         self._subscribers_max = subscribers_max
@@ -76,12 +78,22 @@ class StreamrProducer:
         if subscriber in self._asked_at:
             self._asked_at.move_to_end(subscriber)
         else:
-            same = sum(s.destination_hash == subscriber.destination_hash for s in self._asked_at)
-            if len(self._asked_at) >= self._subscribers_max or same >= self._per_destination_max:
+            places = Counter(one.destination_hash for one in self._asked_at)
+            own = places[subscriber.destination_hash]
+            is_full = len(self._asked_at) >= self._subscribers_max
+            if own >= self._per_destination_max or (is_full and not self._evict(places, own)):
                 self.counters["subscribers_refused"] += 1
                 return
             self.counters["subscribed"] += 1
         self._asked_at[subscriber] = now
+
+    def _evict(self, places: Counter[bytes], own: int) -> bool:
+        greediest = max(self._asked_at, key=lambda one: places[one.destination_hash])
+        if places[greediest.destination_hash] <= own + 1:
+            return False
+        del self._asked_at[greediest]
+        self.counters["evicted"] += 1
+        return True
 
 
 class StreamrSubscription:

@@ -15,12 +15,14 @@ no number is no packet of a program.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 RAW = 0
 IDLE_TIMEOUT_S = 120.0
+#: a session without traffic for so long may make room for another
+IDLE_S = 10.0
 #: i2pd: 64 KiB; longer ones than this do not fit the datagram formats with their headers
 PACKET_BYTES_MAX = 31_744
 #: before anything came back a lost first packet would block the session
@@ -31,6 +33,7 @@ _OPTIONS = frozenset(("seqn", "flags", "acked"))
 _NUMBER_MAX = (1 << 32) - 1
 
 OwnerT = TypeVar("OwnerT")
+GroupT = TypeVar("GroupT", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -94,6 +97,14 @@ def _last_active(session: UdpSession[OwnerT]) -> float:
     return session.last_active
 
 
+def _idlest_of_greediest(
+    sessions: Iterable[UdpSession[OwnerT]],
+    counts: Mapping[GroupT, int],
+    group_of: Callable[[UdpSession[OwnerT]], GroupT],
+) -> UdpSession[OwnerT] | None:
+    return max(sessions, key=lambda one: (counts[group_of(one)], -one.last_active), default=None)
+
+
 class UdpClientSessions(Generic[OwnerT]):
     """The sessions of a client tunnel: by the local program's address, and by I2P port.
 
@@ -102,8 +113,15 @@ class UdpClientSessions(Generic[OwnerT]):
     """
 
     def __init__(
-        self, sessions_max: int, random_below: Callable[[int], int], *, takes_raw: bool = False
+        self,
+        sessions_max: int,
+        random_below: Callable[[int], int],
+        *,
+        takes_raw: bool = False,
+        group_of: Callable[[OwnerT], Hashable] = lambda _: None,
     ) -> None:
+        """``group_of``: whose an owner is. Of too many, the greediest loses the idlest."""
+        self._group_of = group_of
         self._sessions_max = sessions_max
         self._takes_raw = takes_raw
         self._random_below = random_below
@@ -120,8 +138,9 @@ class UdpClientSessions(Generic[OwnerT]):
         """The session of a local program, made when there is none; None when there are too many."""
         session = self._by_owner.get(owner)
         if session is None:
-            self.expire(now)
             if len(self._by_owner) >= self._sessions_max:
+                self.expire(now)
+            if len(self._by_owner) >= self._sessions_max and not self._evict(now):
                 self.counters["sessions_refused"] += 1
                 return None
             port = source_port
@@ -146,10 +165,23 @@ class UdpClientSessions(Generic[OwnerT]):
 
     def expire(self, now: float) -> None:
         """Forget sessions without traffic."""
-        for owner, session in list(self._by_owner.items()):
+        for session in list(self._by_owner.values()):
             if now - session.last_active >= IDLE_TIMEOUT_S:
-                del self._by_owner[owner]
-                del self._by_port[session.local_port]
+                self._remove(session)
+
+    def _evict(self, now: float) -> bool:
+        counts = Counter(self._group_of(owner) for owner in self._by_owner)
+        idle = [one for one in self._by_owner.values() if now - one.last_active >= IDLE_S]
+        victim = _idlest_of_greediest(idle, counts, lambda one: self._group_of(one.owner))
+        if victim is None:
+            return False
+        self.counters["sessions_evicted"] += 1
+        self._remove(victim)
+        return True
+
+    def _remove(self, session: UdpSession[OwnerT]) -> None:
+        del self._by_owner[session.owner]
+        del self._by_port[session.local_port]
 
 
 class UdpServerSessions(Generic[OwnerT]):
@@ -174,8 +206,29 @@ class UdpServerSessions(Generic[OwnerT]):
         """Whether one more session may be made for a destination."""
         return (
             len(self._sessions) < self._sessions_max
-            and self._per_destination[remote_hash] < self._per_destination_max
+            and self._per_destination.get(remote_hash, 0) < self._per_destination_max
         )
+
+    def make_room(self, remote_hash: bytes, now: float) -> OwnerT | None:
+        """End a session for one more of a destination; its owner, to be closed.
+
+        Its own idlest one, or that of the destination with the most. None: all are busy, and nobody
+        has more than an even share.
+        """
+        counts = self._per_destination
+        count = counts.get(remote_hash, 0)
+        is_own = count >= self._per_destination_max
+        sessions = [
+            one for one in self._sessions.values() if not is_own or one.remote_hash == remote_hash
+        ]
+        victim = _idlest_of_greediest(sessions, counts, lambda one: one.remote_hash)
+        if victim is None:
+            return None
+        if now - victim.last_active < IDLE_S and counts[victim.remote_hash] <= count + 1:
+            return None
+        self.counters["sessions_evicted"] += 1
+        self._remove((victim.remote_hash, victim.remote_port, victim.local_port), victim)
+        return victim.owner
 
     def find(self, remote_hash: bytes, from_port: int, to_port: int) -> UdpSession[OwnerT] | None:
         """The session of a repliable packet; raw ones of these ports belong to it from now on."""

@@ -7,6 +7,7 @@ for anything. Nothing waits here for longer than its idle time.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Hashable
 
 from core.base.errors import Unavailable
@@ -60,7 +61,9 @@ class ChannelPool:
         if len(same) >= self._per_key_max:
             self._discard(same[0])
         elif len(self._kept) >= self._total_max:
-            self._discard(self._kept[0])
+            # the oldest of the place with the most: one visitor cannot push out all others'
+            places = Counter(kept.key for kept in self._kept)
+            self._discard(max(self._kept, key=lambda kept: places[kept.key]))
         kept = _Kept(key, channel)
         self._kept.append(kept)
         kept.watch = asyncio.create_task(self._watch(kept))

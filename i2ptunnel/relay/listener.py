@@ -2,9 +2,9 @@
 
 * It goes on whatever ``accept`` says, and accepts many at a time (:mod:`i2ptunnel.relay.acceptor`).
 * At its limit of connections, or of the descriptors that it shares with others
-  (:mod:`i2ptunnel.relay.budget`), it drops the oldest one that has not said yet what it wants (its
-  handler has not called :meth:`Accepted.establish`), so half-open connections cannot keep a real
-  client out. Only when all are established the new one is turned away.
+  (:mod:`i2ptunnel.relay.budget`), it drops one that has not said yet what it wants (its handler has
+  not called :meth:`Accepted.establish`), so half-open connections cannot keep a real client out:
+  the oldest of the client with the most connections (:mod:`i2ptunnel.relay.slots`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import os
 import socket
 import ssl
 import stat
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,7 @@ from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
 from i2ptunnel.relay.acceptor import Acceptor
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.local import LocalChannel
+from i2ptunnel.relay.slots import Slots
 from i2ptunnel.relay.tls import TlsChannel
 
 _BACKLOG = 1024
@@ -42,35 +42,33 @@ _log = logging.getLogger("i2ptunnel.listener")
 class Accepted:
     """A connection that was accepted. ``client`` is its address, empty for Unix sockets."""
 
-    __slots__ = ("_half_open", "channel", "client", "socket", "task")
+    __slots__ = ("channel", "client", "slot", "socket", "task")
 
     def __init__(
         self,
         channel: LocalChannel,
         client: str,
         sock: socket.socket,
-        half_open: dict[Accepted, None],
+        slots: Slots[Accepted],
     ) -> None:
         self.channel = channel
         self.client = client
         #: until its transport is made
         self.socket: socket.socket | None = sock
         self.task: asyncio.Task[None] | None = None
-        self._half_open = half_open
-        half_open[self] = None
+        self.slot = slots.take(client, self)
 
     def establish(self) -> None:
         """Say that the client has made a proper request."""
-        self._half_open.pop(self, None)
+        self.slot.occupy()
 
     def relax(self) -> None:
         """Say that it is idle again, and may make room for others."""
-        self._half_open[self] = None
+        self.slot.relax()
 
     def end(self) -> None:
         """It no longer counts."""
-        self._half_open.pop(self, None)
-        self._half_open = {}
+        self.slot.free()
         if self.socket is not None:
             self.socket.close()
             self.socket = None
@@ -124,19 +122,17 @@ class Listener:
         self._acceptor: Acceptor | None = None
         #: device and inode of a Unix socket's file
         self._place: tuple[int, int] | None = None
-        self._open: dict[Accepted, None] = {}
-        self._half_open: dict[Accepted, None] = {}  # those that may make room, oldest first
-        self._by_client: Counter[str] = Counter()
+        self._slots: Slots[Accepted] = Slots()
         self.counters = ListenerCounters()
 
     @property
     def open_connections(self) -> int:
-        return len(self._open)
+        return len(self._slots)
 
     @property
     def half_open_connections(self) -> int:
         """Those that may make room for others."""
-        return len(self._half_open)
+        return self._slots.idle
 
     @property
     def port(self) -> int:
@@ -215,8 +211,9 @@ class Listener:
         try:
             await self._accept()
         finally:
-            for accepted in list(self._open):  # a task that is cancelled at once never begins
-                self._forget(accepted)
+            # A task that is cancelled at once never begins.
+            for accepted in list(self._slots.owners()):
+                self._end(accepted)
 
     async def _accept(self) -> None:
         acceptor = self._acceptor
@@ -242,15 +239,13 @@ class Listener:
             self._turn_away(sock)
             return
         channel = LocalChannel() if self.tls is None else TlsChannel()
-        accepted = Accepted(channel, client, sock, self._half_open)
-        self._open[accepted] = None
-        self._by_client[client] += 1
+        accepted = Accepted(channel, client, sock, self._slots)
         accepted.task = group.create_task(self._run(accepted))
 
     def _on_exhausted(self) -> None:
         self.counters.exhausted += 1
         for _ in range(_EVICTED_AT_ONCE):
-            self._evict()
+            self.drop_half_open()
 
     def _turn_away(self, sock: socket.socket) -> None:
         """Close with a word of why, as far as that goes without waiting."""
@@ -270,47 +265,51 @@ class Listener:
         return any(address in network for network in self._allow)
 
     def _make_room(self, client: str) -> bool:
-        """Whether one more may come in; drops a half-open connection where that helps."""
-        is_full = client and self._by_client[client] >= self._limits.connections_per_client
-        if is_full and not self._evict(client):
-            return False
-        if len(self._open) >= self._limits.connections and not self._evict():
-            return False
-        return self._budget.take(self)
+        """Whether one more may come in; drops another connection where that helps.
+
+        First one whose client has ended its direction and may be gone.
+        """
+        slots, limits = self._slots, self._limits
+        # Who is on the other side of a Unix socket is not known.
+        client_max = limits.connections_per_client if client else limits.connections
+        is_own = slots.count(client) >= client_max
+        if is_own or len(slots) >= limits.connections:
+            left = self._left(client if is_own else None)
+            if left is not None:
+                self._drop(left)
+                return self._budget.take(self)
+        has_room, victim = slots.has_room(client, limits.connections, client_max)
+        if victim is not None:
+            self._drop(victim.owner)
+        return has_room and self._budget.take(self)
+
+    def _left(self, client: str | None = None) -> Accepted | None:
+        for accepted in self._slots.owners(client):
+            if accepted.channel.may_yield and accepted.channel.is_half_closed:
+                return accepted
+        return None
 
     def drop_half_open(self) -> bool:
-        """Drop the oldest half-open connection; False if there is none."""
-        return self._evict()
+        """Drop a connection that may be gone or that is half-open; False if there is none."""
+        victim = self._left()
+        if victim is None:
+            slot = self._slots.idlest()
+            victim = None if slot is None else slot.owner
+        if victim is not None:
+            self._drop(victim)
+        return victim is not None
 
-    def _evict(self, client: str | None = None) -> bool:
-        """Drop a connection that makes room, of one client or of all.
+    def _drop(self, accepted: Accepted) -> None:
+        self.counters.evicted += 1
+        accepted.channel.reset()
+        if accepted.task is not None:
+            accepted.task.cancel()
+        self._end(accepted)
 
-        First those whose client has ended its direction and may be gone, then the oldest that is
-        half-open or idle.
-        """
-        left = [
-            accepted
-            for accepted in self._open
-            if accepted.channel.may_yield and accepted.channel.is_half_closed
-        ]
-        for accepted in (*left, *self._half_open):
-            if client is None or accepted.client == client:
-                self.counters.evicted += 1
-                accepted.channel.reset()
-                if accepted.task is not None:
-                    accepted.task.cancel()
-                self._forget(accepted)
-                return True
-        return False
-
-    def _forget(self, accepted: Accepted) -> None:
-        accepted.end()
-        if accepted in self._open:
-            del self._open[accepted]
+    def _end(self, accepted: Accepted) -> None:
+        if not accepted.slot.is_free:
             self._budget.give_back()
-            self._by_client[accepted.client] -= 1
-            if not self._by_client[accepted.client]:
-                del self._by_client[accepted.client]
+        accepted.end()
 
     async def _run(self, accepted: Accepted) -> None:
         channel = accepted.channel
@@ -333,7 +332,7 @@ class Listener:
             channel.reset()
             raise
         finally:
-            self._forget(accepted)
+            self._end(accepted)
 
 
 def _place_of(path: str) -> tuple[int, int] | None:

@@ -24,10 +24,11 @@ from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
 from i2ptunnel.relay.http_exchange import BodyCoder, Exchange, Front, ResponseNotStarted
 from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.pump import pump
+from i2ptunnel.relay.slots import Slot
 from i2ptunnel.tunnels.base import TunnelContext, TunnelFault
 from i2ptunnel.tunnels.file_site import FileSite
 from i2ptunnel.tunnels.gate import Refusal
-from i2ptunnel.tunnels.server_base import ServerTunnel
+from i2ptunnel.tunnels.server_base import ServerTunnel, Visitor
 
 _FIRST_BYTE_TIMEOUT_S = 15.0
 # A head may need several packets, each with its own way through I2P.
@@ -103,8 +104,9 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         await super().stop()
         await self._idle_backs.close()
 
-    async def serve(self, stream: I2pStream) -> None:
+    async def serve(self, stream: I2pStream, slot: Slot[Visitor]) -> None:
         if self._is_plain(stream.local_port):
+            slot.occupy()
             if stream.local_port not in self.port_backends:
                 stream.reset()  # whoever comes here does not speak HTTP
                 return
@@ -116,8 +118,11 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         visit = _Visit(self, stream, front)
         idle_s = _FIRST_BYTE_TIMEOUT_S
         while (head := await self._next_head(front, idle_s)) is not None:
+            slot.occupy()
             self.counts["requests"] += 1
-            if not await self._answer(visit, head):
+            may_go_on = await self._answer(visit, head)
+            slot.relax()
+            if not may_go_on:
                 break
             idle_s = _KEEP_ALIVE_TIMEOUT_S
         await finish_politely(front.channel)

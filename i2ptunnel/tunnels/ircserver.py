@@ -17,9 +17,10 @@ from i2ptunnel.relay.channel import I2pStream, finish_politely
 from i2ptunnel.relay.irc import IrcVisitorStream
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
+from i2ptunnel.relay.slots import Slot
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.gate import Refusal
-from i2ptunnel.tunnels.server_base import ServerTunnel
+from i2ptunnel.tunnels.server_base import ServerTunnel, Visitor
 
 REGISTRATION_TIMEOUT_S = 60.0
 _KEY_BYTES = 32
@@ -40,7 +41,7 @@ class IrcServer(ServerTunnel[IrcServerSection]):
         await stream.write(error_line("too many connections, try again later"))
         await finish_politely(stream)
 
-    async def serve(self, stream: I2pStream) -> None:
+    async def serve(self, stream: I2pStream, slot: Slot[Visitor]) -> None:
         host_name = self._cloak.host_name(stream.remote.hash)
         password = self.model.webirc_password
         irc = IrcServerFilter(host_name if password is None else None)
@@ -51,6 +52,7 @@ class IrcServer(ServerTunnel[IrcServerSection]):
                 self.counts["connections_refused"] += 1
             await finish_politely(visitor)
             return
+        slot.occupy()
         try:
             target = await self.connect_target(stream)
         except Unavailable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections import Counter
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.api import share_turn
@@ -15,12 +15,23 @@ from i2ptunnel.config.tunnel_models import TcpServerSection
 from i2ptunnel.relay.backends import Backends
 from i2ptunnel.relay.channel import I2pSession, I2pStream
 from i2ptunnel.relay.local import LocalChannel
+from i2ptunnel.relay.slots import Slot, Slots
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
 from i2ptunnel.tunnels.gate import Refusal, ServerGate
 
 #: clients that are being told that they may not come in, at the same time; more are reset
 _TURNED_AWAY_MAX = 64
 _BUSY_RETRY_S = 10.0
+
+
+@dataclass(slots=True, eq=False)
+class Visitor:
+    """A stream that is being served."""
+
+    stream: I2pStream
+    task: asyncio.Task[None] | None = None
+    has_begun: bool = False
+
 
 ServerT = TypeVar("ServerT", bound=TcpServerSection)
 
@@ -42,7 +53,7 @@ class ServerTunnel(Tunnel[ServerT]):
         self.backends = self._make_backends(targets_of(target))
         self.port_backends = {port: self._make_backends((to,)) for port, to in model.ports}
         self._accepting: asyncio.Task[None] | None = None
-        self._clients: Counter[bytes] = Counter()  # destination hash -> open streams
+        self._slots: Slots[Visitor] = Slots()
         self._turned_away = 0
 
     def _make_backends(self, targets: tuple[Endpoint, ...]) -> Backends:
@@ -64,19 +75,24 @@ class ServerTunnel(Tunnel[ServerT]):
 
     @property
     def connections_open(self) -> int:
-        return self._clients.total()
+        return len(self._slots)
 
     @property
     def open_connections(self) -> int:
         """Each stream has a connection to the target."""
-        return self._clients.total()
+        return len(self._slots)
 
     @property
     def half_open_connections(self) -> int:
-        return 0
+        """Those that are idle."""
+        return self._slots.idle
 
     def drop_half_open(self) -> bool:
-        return False
+        """Close the one that is idle for longest; False if none is."""
+        slot = self._slots.idlest()
+        if slot is not None:
+            self._evict(slot)
+        return slot is not None
 
     @property
     def local_end(self) -> str:
@@ -109,8 +125,11 @@ class ServerTunnel(Tunnel[ServerT]):
         await self._release_session()
 
     @abstractmethod
-    async def serve(self, stream: I2pStream) -> None:
-        """Serve one stream to its end; Unavailable resets it."""
+    async def serve(self, stream: I2pStream, slot: Slot[Visitor]) -> None:
+        """Serve one stream to its end; Unavailable resets it.
+
+        ``slot``: while the visitor asks for nothing it is idle, and may be closed for others.
+        """
 
     async def turn_away(self, stream: I2pStream, refusal: Refusal) -> None:
         """Tell a client that it may not come in, as the protocol can."""
@@ -157,19 +176,16 @@ class ServerTunnel(Tunnel[ServerT]):
     def _admit(self, stream: I2pStream, group: asyncio.TaskGroup) -> None:
         client = stream.remote.hash
         refusal = self.gate.admit(client)
-        if refusal is None and (
-            self._clients.total() >= self.model.max_connections
-            or self._clients[client] >= self.model.max_connections_per_client
-        ):
+        if refusal is None and not self._make_room(client):
             refusal = Refusal("busy", _BUSY_RETRY_S)
         if refusal is None and not self.context.budget.take(self):
             refusal = Refusal("busy", _BUSY_RETRY_S)
         if refusal is None:
             self.counts["connections"] += 1
-            self._clients[client] += 1
-            task = group.create_task(self._serve_stream(stream))
+            slot = self._slots.take(client, Visitor(stream))
+            task = slot.owner.task = group.create_task(self._serve_stream(stream, slot))
             # Not at the end of the task: one that is cancelled at once never begins.
-            task.add_done_callback(lambda _: self._forget(client))
+            task.add_done_callback(lambda _: self._end(slot))
             return
         self.counts["connections_refused"] += 1
         self.counts[f"refused_{refusal.reason}"] += 1
@@ -178,6 +194,23 @@ class ServerTunnel(Tunnel[ServerT]):
             return
         self._turned_away += 1
         group.create_task(self._turn_away(stream, refusal))
+
+    def _make_room(self, client: bytes) -> bool:
+        model = self.model
+        has_room, victim = self._slots.has_room(
+            client, model.max_connections, model.max_connections_per_client
+        )
+        if victim is not None:
+            self._evict(victim)
+        return has_room
+
+    def _evict(self, slot: Slot[Visitor]) -> None:
+        self._end(slot)
+        self.counts["connections_evicted"] += 1
+        if slot.owner.task is not None:
+            slot.owner.task.cancel()
+        if not slot.owner.has_begun:
+            slot.owner.stream.reset()
 
     async def _turn_away(self, stream: I2pStream, refusal: Refusal) -> None:
         try:
@@ -190,15 +223,15 @@ class ServerTunnel(Tunnel[ServerT]):
         finally:
             self._turned_away -= 1
 
-    def _forget(self, client: bytes) -> None:
-        self.context.budget.give_back()
-        self._clients[client] -= 1
-        if self._clients[client] <= 0:
-            del self._clients[client]
+    def _end(self, slot: Slot[Visitor]) -> None:
+        if not slot.is_free:
+            self.context.budget.give_back()
+        slot.free()
 
-    async def _serve_stream(self, stream: I2pStream) -> None:
+    async def _serve_stream(self, stream: I2pStream, slot: Slot[Visitor]) -> None:
+        slot.owner.has_begun = True
         try:
-            await self.serve(stream)
+            await self.serve(stream, slot)
         except Unavailable:
             stream.reset()
         except Exception as error:
@@ -207,5 +240,8 @@ class ServerTunnel(Tunnel[ServerT]):
             self.context.logger.debug("internal error", exc_info=True)
             stream.reset()
         except BaseException:
-            stream.reset()
+            if slot.is_free and slot.is_idle:
+                await stream.close()  # in order: nothing was under way
+            else:
+                stream.reset()
             raise

@@ -44,6 +44,10 @@ class _Owner:
     port: int
 
 
+def _association_of(owner: _Owner) -> _Association:
+    return owner.association
+
+
 class _Carrier:
     """A client session that carries datagrams, and what is under way on it."""
 
@@ -52,7 +56,7 @@ class _Carrier:
         self.identity = identity
         self.users = 0
         self.sessions: UdpClientSessions[_Owner] = UdpClientSessions(
-            _SESSIONS_MAX, SystemEntropy().randbelow
+            _SESSIONS_MAX, SystemEntropy().randbelow, group_of=_association_of
         )
         self.receiving: asyncio.Task[None] | None = None
 

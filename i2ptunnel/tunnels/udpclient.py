@@ -21,6 +21,10 @@ from i2ptunnel.tunnels.datagram_base import DatagramTunnel, sender_of
 _EXPIRE_EVERY_S = 17.0
 
 
+def _host_of(program: UdpAddress) -> str:
+    return program[0]
+
+
 class UdpClient(DatagramTunnel[UdpClientSection]):
     """Each local source address is a session with an I2P port of its own."""
 
@@ -29,7 +33,7 @@ class UdpClient(DatagramTunnel[UdpClientSection]):
         self._socket: UdpSocket | None = None
         self._address: Address | None = None
         self._sessions: UdpClientSessions[UdpAddress] = UdpClientSessions(
-            model.max_connections, secrets.randbelow, takes_raw=model.raw_packets
+            model.max_connections, secrets.randbelow, takes_raw=model.raw_packets, group_of=_host_of
         )
 
     @property

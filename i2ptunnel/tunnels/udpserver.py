@@ -134,11 +134,14 @@ class UdpServer(DatagramTunnel[UdpServerSection]):
             return session
         if not self.admits(sender):
             return None
-        if not self._sessions.has_room(sender):
-            self.counts["connections_refused"] += 1
-            return None
-        local = _Local(await self._open_socket(sender, ports), datagram.version)
         now = asyncio.get_running_loop().time()
+        if not self._sessions.has_room(sender):
+            idlest = self._sessions.make_room(sender, now)
+            if idlest is None:
+                self.counts["connections_refused"] += 1
+                return None
+            idlest.socket.close()
+        local = _Local(await self._open_socket(sender, ports), datagram.version)
         return self._sessions.add(sender, *ports, local, now)
 
     async def _open_socket(self, sender: bytes, ports: tuple[int, int]) -> UdpSocket:

@@ -61,6 +61,19 @@ def test_one_destination_cannot_take_all_places() -> None:
     assert len(streamr.subscribers) == 2
 
 
+def test_a_destination_with_several_places_makes_room() -> None:
+    streamr = StreamrProducer(6, 3)
+    for number in (1, 2):
+        for port in range(3):
+            streamr.receive(destination(number), SUBSCRIBE, port, 0, now=0)
+    for number in range(3, 7):
+        streamr.receive(destination(number), SUBSCRIBE, 0, 0, now=1)
+    streamr.receive(destination(7), SUBSCRIBE, 0, 0, now=1)
+    places = [one.destination_hash for one in streamr.subscribers]
+    assert sorted(places) == [destination(number) for number in range(1, 7)]
+    assert streamr.counters["evicted"] == 4 and streamr.counters["subscribers_refused"] == 1
+
+
 def test_anything_else_is_dropped() -> None:
     streamr = producer()
     for payload in (b"", b"\x02", b"hello"):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from i2ptunnel.protocols.udp_sessions import (
+    IDLE_S,
     IDLE_TIMEOUT_S,
     RAW,
     UdpClientSessions,
@@ -86,6 +87,7 @@ def test_client_sessions_are_limited_and_expire() -> None:
         sessions.obtain(("127.0.0.1", port), port, FAR, 7, 0.0)
     assert len(sessions) == 3
     assert sessions.counters["sessions_refused"] == 9996
+    assert sessions.obtain(("127.0.0.1", 9), 9, FAR, 7, IDLE_S - 1) is None
     first = sessions.find(7, 1)
     assert first is not None
     first.choose(1, 60.0)
@@ -123,3 +125,47 @@ def test_server_sessions_are_limited_in_all_and_for_each_destination() -> None:
     assert sessions.find_raw(None, 0, 7) is None
     assert sorted(sessions.clear()) == [10, 11, 12, 13]
     assert len(sessions) == 0
+
+
+def test_a_program_with_many_ports_loses_its_idlest_session() -> None:
+    sessions: UdpClientSessions[tuple[str, int]] = UdpClientSessions(
+        5, lambda bound: 976, group_of=lambda owner: owner[0]
+    )
+    for port in range(1, 5):
+        sessions.obtain(("greedy", port), port, FAR, 7, float(port))
+    modest = sessions.obtain(("modest", 9), 9, FAR, 7, 0.0)
+    assert sessions.obtain(("new", 10), 10, FAR, 7, 4.0 + IDLE_S) is not None
+    assert sessions.find(7, 1) is None and sessions.find(7, 9) is modest
+    assert sessions.counters["sessions_evicted"] == 1
+
+
+def test_a_few_destinations_keep_no_other_out() -> None:
+    sessions: UdpServerSessions[int] = UdpServerSessions(32, 4)
+    for number in range(32):
+        assert sessions.has_room(bytes([number % 8]) * 32)
+        sessions.add(bytes([number % 8]) * 32, number, 7, number, float(number))
+    for number in range(100, 120):
+        honest = bytes([number]) * 32
+        assert not sessions.has_room(honest)
+        evicted = sessions.make_room(honest, 32.0)
+        assert evicted == number - 100
+        sessions.add(honest, 1, 7, number, 32.0)
+        assert len(sessions) == 32
+    assert sessions.make_room(bytes([7]) * 32, 32.0) is not None
+
+
+def test_busy_sessions_of_many_stay() -> None:
+    sessions: UdpServerSessions[int] = UdpServerSessions(4, 4)
+    for number in range(4):
+        sessions.add(bytes([number]) * 32, number, 7, number, 5.0)
+    assert sessions.make_room(FAR, 6.0) is None
+    assert sessions.make_room(FAR, 5.0 + IDLE_S) == 0
+
+
+def test_a_destination_with_all_its_sessions_gives_up_its_own() -> None:
+    sessions: UdpServerSessions[int] = UdpServerSessions(10, 2)
+    for number in range(2):
+        sessions.add(FAR, number, 7, number, 1.0)
+    sessions.add(OTHER, 1, 7, 9, 0.0)
+    assert sessions.make_room(FAR, 2.0) is None
+    assert sessions.make_room(FAR, 1.0 + IDLE_S) == 0

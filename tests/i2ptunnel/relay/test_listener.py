@@ -306,8 +306,7 @@ def test_a_flood_that_is_accepted_at_once_leaves_nothing_behind() -> None:
                 sock.close()
             while listener.open_connections:
                 await asyncio.sleep(0)
-            assert not listener._half_open
-            assert not listener._by_client
+            assert not listener._slots.idle
 
     asyncio.run(main())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -239,15 +240,25 @@ def test_a_visitor_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -
     run(case)
 
 
+_REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def _never(got: bytearray, reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    while await reader.read(65536):
+        pass
+
+
 def test_limits_of_connections() -> None:
     async def case(visitor: Visitor) -> None:
-        open_streams = [await visitor.open(b"GET / HTTP/1.1\r\n") for _ in range(2)]
-        while visitor.site.connections_open < 2:
+        answers, visitor.origin.answer = visitor.origin.answer, _never
+        open_streams = [await visitor.open(_REQUEST) for _ in range(2)]
+        while len(visitor.origin.heads) < 2:
             await asyncio.sleep(0)
-        answer = await visitor.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = await visitor.ask(_REQUEST)
         assert answer.startswith(b"HTTP/1.1 429 ")
         assert b"\r\nRetry-After: 10\r\n" in answer
         assert visitor.site.counters()["connections_refused"] == 1
+        visitor.origin.answer = answers
         open_streams[0].reset()
         while visitor.site.connections_open > 1:
             await asyncio.sleep(0)
@@ -259,8 +270,9 @@ def test_limits_of_connections() -> None:
 
 def test_only_some_of_a_flood_are_told_why_they_may_not_come_in() -> None:
     async def case(visitor: Visitor) -> None:
-        await visitor.open(b"GET / HTTP/1.1\r\n")
-        while visitor.site.connections_open < 1:
+        visitor.origin.answer = _never
+        await visitor.open(_REQUEST)
+        while not visitor.origin.heads:
             await asyncio.sleep(0)
         site_hash = visitor.site.session.destination.hash
         flood = [await visitor.session.connect(site_hash, port=80) for _ in range(100)]
@@ -317,3 +329,35 @@ def test_stop_resets_the_streams() -> None:
         await site.stop()
 
     asyncio.run(main())
+
+
+def test_idle_visitors_keep_nobody_out(tmp_path: Path) -> None:
+    """Eight destinations fill all places with kept streams."""
+    (tmp_path / "index.html").write_text("hello")
+
+    async def case(visitor: Visitor) -> None:
+        network = visitor.session._network
+        kept = []
+        for number in range(8):
+            other = Visitor(network.session(f"idler {number}"), visitor.site, visitor.origin)
+            for _ in range(4):
+                stream = await other.open(b"GET / HTTP/1.1\r\nHost: site.i2p\r\n\r\n")
+                async with asyncio.timeout(5):
+                    assert (await stream.read()).startswith(b"HTTP/1.1 200")
+                kept.append(stream)
+        assert visitor.site.connections_open == 32
+        for number in range(40):
+            honest = Visitor(network.session(f"honest {number}"), visitor.site, visitor.origin)
+            assert (await honest.get("/")).startswith(b"HTTP/1.1 200")
+        counters = visitor.site.counters()
+        assert counters["connections_evicted"] > 0 and not counters["connections_refused"]
+        # They ended in order, not with a reset.
+        assert kept[0]._in.is_closed
+        assert all(stream._in.error is None for stream in kept)
+
+    run(
+        case,
+        docroot=tmp_path,
+        max_connections=32,
+        max_connections_per_client=4,
+    )
