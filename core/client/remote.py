@@ -110,6 +110,8 @@ class Remote:
     """The further paths that bulk data takes."""
     measured_from: float = 0.0
     search_at: float = 0.0
+    suspect_since: float = 0.0
+    """When it became suspect."""
     awaited_since: float = float("-inf")
     """When the first datagram was sent since anything came back."""
     datagram_at: float = float("-inf")
@@ -256,7 +258,7 @@ class Remote:
 
     def next_search_s(self, now: float) -> float:
         """Seconds to the next search for a newer lease set; they grow with the silence."""
-        return min(max(SEARCH_FIRST_S, SEARCH_SHARE * (now - self.heard_at)), SEARCH_LAST_S)
+        return min(max(SEARCH_FIRST_S, SEARCH_SHARE * (now - self.suspect_since)), SEARCH_LAST_S)
 
     # What is sent without a stream, which would notice by itself that nothing arrives
 
@@ -267,7 +269,7 @@ class Remote:
 
     def note_datagram(self, now: float) -> None:
         """A datagram goes out: its application may wait for an answer."""
-        if self.awaited_since < self.heard_at:
+        if self.awaited_since < self.heard_at or now - self.datagram_at >= AWAITED_S:
             self.awaited_since = now
             self.questions = 0
         self.datagram_at = now
@@ -282,10 +284,9 @@ class Remote:
         Not before an answer of the application is late, and then ever more rarely. i2pd: sends
         none before it has data to send, so silence alone proves nothing.
         """
-        silence_s = now - self.heard_at
-        if not self.is_awaited(now) or silence_s < ACK_DELAY_S:
+        if not self.is_awaited(now) or now - self.heard_at < ACK_DELAY_S:
             return False
-        every_s = max(self._question_every_s, SEARCH_SHARE * silence_s)
+        every_s = max(self._question_every_s, SEARCH_SHARE * (now - self.awaited_since))
         return now - self.question_at >= min(every_s, SEARCH_LAST_S)
 
     @property
@@ -316,6 +317,8 @@ class Remote:
         self.questions = 0
         self.failed_paths = self.failed_paths + 1 if since_s < FAILURES_APART_S else 1
         self.spread.reset()
+        if not self.is_suspect:
+            self.suspect_since = now
         self.is_suspect = True
         self.asked_at = None
         self.avoid_gateway = None if self.lease is None else self.lease.gateway

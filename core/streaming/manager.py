@@ -389,11 +389,9 @@ class StreamManager:
                 self._receive(source, from_port, to_port, packet, now, touched)
         for stream in touched:
             stream.end_batch(now)
-            delivered = stream.take_delivered()
-            if delivered:
-                remote_hash = stream.remote_hash
-                before, _ = self._delivered.get(remote_hash, (0, 0.0))
-                self._delivered[remote_hash] = before + delivered, stream.latest_round_trip_s
+            if delivered := stream.take_delivered():
+                total = delivered + self._delivered.get(stream.remote_hash, (0, 0.0))[0]
+                self._delivered[stream.remote_hash] = total, stream.latest_round_trip_s
 
     def _receive_malformed(
         self, source: object, send_id: int, flags: int, touched: dict[Stream, None]
