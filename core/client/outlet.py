@@ -27,7 +27,9 @@ from core.tunnel.delivery import DeliveryKind
 from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
 
-MESSAGE_LIFE_S = 30
+#: i2pd: 8 s. Java: for data what is left until it is sent again, 8.5 s at first, else 60 s.
+MESSAGE_LIFE_MS = 8_000
+MESSAGE_LIFE_SPREAD_MS = 22_000
 OFFER_RETRY_S = 2.0
 OFFERS_MAX = 6
 #: What an acknowledgement stands for if no lease set of ours went along.
@@ -111,9 +113,12 @@ class Outlet:
         if tunnel is None or lease is None or static is None:
             self._stats.no_path += len(payloads)
             return
-        expires_s = int(self._wall.now()) + MESSAGE_LIFE_S
         count = max(1, len(payloads))
-        ids = unpack(f">{2 * count}I", self._entropy.random_bytes(8 * count))
+        ids = unpack(f">{2 * count + 1}I", self._entropy.random_bytes(8 * count + 4))
+        # Another time for each batch: a constant one would tell whose messages these are.
+        life_ms = MESSAGE_LIFE_MS + ids[-1] % MESSAGE_LIFE_SPREAD_MS
+        expires_ms = int(self._wall.now() * 1000) + life_ms
+        expires_s = expires_ms // 1000
         to_hash = remote.hash
         try:
             blocks = [
@@ -124,7 +129,6 @@ class Outlet:
         except (DecodeError, LocalError):
             self._stats.malformed += 1
             return
-        expires_ms = expires_s * 1000
         self._stats.messages_out += count
         remote.sent_at = now
         paths = self._paths(remote, (lease, tunnel), now)

@@ -275,7 +275,8 @@ class RouterEngine:
 
     def publish(self, now: float) -> None:
         """Sign a new RouterInfo and give it to the floodfills."""
-        self.router_info = self._own_info.sign(now)
+        known = self.netdb.router_count, self.netdb.served_lease_set_count
+        self.router_info = self._own_info.sign(now, known)
         self._is_control_touched = True
         self.netdb.publish_router_info(self.router_info, now)
 

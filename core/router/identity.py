@@ -96,19 +96,30 @@ class RouterKeys:
 
 
 def build_router_info(
-    keys: RouterKeys, config: RouterConfig, port: int, published_ms: int
+    keys: RouterKeys,
+    config: RouterConfig,
+    port: int,
+    published_ms: int,
+    known: tuple[int, int] | None = None,
 ) -> RouterInfo:
-    """Sign what we publish. ``port``: where NTCP2 listens; 0 if it does not listen."""
+    """Sign what we publish. ``port``: where NTCP2 listens; 0 if it does not listen.
+
+    ``known``: how many routers and lease sets our netDb has; floodfills say so (Java, i2pd).
+    """
     is_published = config.host is not None and port != 0
+    capabilities = _capabilities(config, is_published)
+    options = {
+        "caps": capabilities,
+        "netId": str(config.network_id),
+        "router.version": ROUTER_VERSION,
+    }
+    if known is not None and "f" in capabilities:
+        options["netdb.knownRouters"], options["netdb.knownLeaseSets"] = map(str, known)
     return RouterInfo.build(
         keys.keys,
         published_ms,
         [_ntcp2_address(keys, config.host if is_published else None, port)],
-        {
-            "caps": _capabilities(config, is_published),
-            "netId": str(config.network_id),
-            "router.version": ROUTER_VERSION,
-        },
+        options,
     )
 
 

@@ -33,8 +33,10 @@ class OwnInfo:
         age_s = self._wall.now() - self.current.published_ms / 1000
         return not -DATE_AHEAD_MAX_S <= age_s <= REPUBLISH_S
 
-    def sign(self, now: float) -> RouterInfo:
+    def sign(self, now: float, known: tuple[int, int] | None = None) -> RouterInfo:
         """A new one with a newer date, for peers keep the newest.
+
+        ``known``: how many routers and lease sets our netDb has, for floodfills.
 
         Unless the current one lies in the future: it was signed under a clock that was ahead,
         nobody took it, and one that is still newer would be refused as well.
@@ -42,9 +44,10 @@ class OwnInfo:
         wall_ms = int(self._wall.now() * 1000)
         before_ms = self.current.published_ms
         is_future = before_ms > wall_ms + DATE_AHEAD_MAX_S * 1000
-        self.current = self._build(wall_ms if is_future else max(wall_ms, before_ms + 1000))
+        published_ms = wall_ms if is_future else max(wall_ms, before_ms + 1000)
+        self.current = self._build(published_ms, known)
         self.due_at = now + REPUBLISH_S
         return self.current
 
-    def _build(self, published_ms: int) -> RouterInfo:
-        return build_router_info(self._keys, self._config, self._port, published_ms)
+    def _build(self, published_ms: int, known: tuple[int, int] | None = None) -> RouterInfo:
+        return build_router_info(self._keys, self._config, self._port, published_ms, known)

@@ -252,6 +252,8 @@ class Stream:
     def on_syn(self, packet: Packet) -> None:
         """The first SYN, or the reply to ours. The manager has checked who signed it."""
         sender = self._sender
+        if packet.asks_for_ack:
+            sender.note_no_i2pd(packet.resend_delay_s)
         sender.remote_id = packet.receive_id
         self.remote_offline = packet.offline
         if packet.payload_max is not None:

@@ -180,7 +180,7 @@ class StreamManager:
         return self._budgets.has_streams(remote_hash)
 
     def probe(self, remote_hash: bytes) -> bool:
-        """Have something under way to that peer that it must acknowledge; False if none can."""
+        """Have something under way that the peer must acknowledge; False if no stream can."""
         return self._budgets.probe(remote_hash)
 
     def remotes_to_serve(self) -> set[bytes]:

@@ -30,7 +30,8 @@ class StreamingOptions:
     max_streams: int = 2048
     connect_timeout_s: float = 60.0
     mtu: int = MTU_RATCHET
-    window_initial: int = 12
+    #: i2pd: 10. Java: 3
+    window_initial: int = 10
     window_max: int = 1024
     #: packets in flight until the peer has answered a SYN: each may open a ratchet session
     window_unanswered: int = 3

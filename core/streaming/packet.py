@@ -39,8 +39,9 @@ HEADER_BYTES = 22
 NACKS_MAX = 255
 #: NACK count of a SYN that carries the recipient's hash
 HASH_NACKS = 8
-#: i2pd: 60000 and above choke, 61000 marks a Java peer (window clamped to 64 for good), 65535 means
-#: "NACK list overflow". Java: 60001 and above choke. This value chokes both and is neither mark.
+#: i2pd: 60000 and above choke, 61000 marks a Java peer (window clamped to 64 for good), 60000 and
+#: 65535 are what it sends for more losses than it can name. Java: sends 61000, 60001 and above
+#: choke. This value chokes both and is neither mark; Java peers get their own.
 DELAY_CHOKE_SENT = 60001
 #: i2pd: sends 60000, which the spec still calls an unchoke; nobody asks for a minute of ack delay
 DELAY_CHOKE_MIN = 60000
@@ -113,6 +114,16 @@ class Packet:
             raw[end:],
             raw,
         )
+
+    @property
+    def asks_for_ack(self) -> bool:
+        """On a SYN the mark of Java, which asks with every eighth packet; i2pd never does there."""
+        return self.delay_ms is not None
+
+    @property
+    def resend_delay_s(self) -> int:
+        """Java: 1 in all packets. i2pd: whole seconds of its timeout, 9 at first."""
+        return self.raw[17 + 4 * len(self.nacks)]
 
     @property
     def is_close(self) -> bool:

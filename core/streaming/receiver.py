@@ -47,6 +47,7 @@ class Receiver:
         "_unacked",
         "ack_at",
         "buffer",
+        "choke_ms",
         "duplicates",
         "is_choking",
         "is_crowded",
@@ -63,6 +64,8 @@ class Receiver:
         self._ample = limit - min(CHOKE_RESERVE_BYTES, limit // 2)
         self.buffer = ReceiveBuffer()
         self.ack_at = 0.0
+        #: what tells the peer to stop
+        self.choke_ms = DELAY_CHOKE_SENT
         self.is_choking = False
         #: set by the owner while all streams together hold too much
         self.is_crowded = False
@@ -234,7 +237,7 @@ class Receiver:
         held = self._held_acks
         delay_ms = None
         if self.is_choking:
-            delay_ms = DELAY_CHOKE_SENT
+            delay_ms = self.choke_ms
             self._choked_at = now
             held.note_choke_sent(now, round_trip_s)
         elif self.unchokes:

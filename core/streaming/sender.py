@@ -46,6 +46,9 @@ TOKEN_SLACK = 0.01
 PERSIST_MIN_S = 0.5
 PERSIST_MAX_S = 10.0
 CHOKED_WINDOW_MIN = 16
+#: what Java, and what i2pd before it has measured, say of their timeout in a SYN
+RESEND_DELAY_JAVA_S = 1
+RESEND_DELAY_FIRST_S = 9
 #: Java: its buffer holds this many packets
 JAVA_WINDOW_MAX = 128
 #: i2pd: "too many NACKs", a matter of loss and not of a slow reader
@@ -74,6 +77,7 @@ class Sender:
         "_close_packet",
         "_hold_until",
         "_is_first_repeated",
+        "_is_java",
         "_is_syn_sent",
         "_keys",
         "_local_port",
@@ -147,6 +151,7 @@ class Sender:
         #: the peer may lack packet 1, and has sent nothing that says it would wait for it
         self.is_first_flight = True
         self._is_first_repeated = False
+        self._is_java = False
         self.is_close_wanted = False
         #: the sequence CLOSE went with; -1 before
         self.close_sequence = -1
@@ -212,8 +217,17 @@ class Sender:
             self.is_choked = True
             self._persist_s = max(PERSIST_MIN_S, self.recovery.round_trip.timeout)
             self.persist_at = now + self._persist_s
-        if delay_ms == DELAY_CHOKE_JAVA:
+        if self._is_java and delay_ms == DELAY_CHOKE_JAVA:
             self.congestion.limit(JAVA_WINDOW_MAX)
+
+    def note_no_i2pd(self, resend_delay_s: int) -> None:
+        """The peer's SYN asked for an ack: it does not need packet 1 twice, and knows Java's choke.
+
+        Ours asks too, but does not say Java's ``resend_delay_s``.
+        """
+        self._is_first_repeated = True
+        self._receiver.choke_ms = DELAY_CHOKE_JAVA
+        self._is_java = resend_delay_s == RESEND_DELAY_JAVA_S
 
     def unchoke(self, now: float) -> None:
         self.is_mending = False
@@ -379,7 +393,7 @@ class Sender:
             0,
             max(0, self._receiver.ack_through),
             recipient_hash=b"" if self.is_inbound else self._remote.hash,
-            resend_delay_s=round(self.recovery.round_trip.timeout),
+            resend_delay_s=self._resend_delay_s,
             flags=flags,
             # i2pd: acknowledges a repeated reply only if it asks for that.
             delay_ms=0 if self.is_inbound else None,
@@ -392,6 +406,13 @@ class Sender:
             self.close_sequence = 0
             self._close_packet = packet
         self._send_signed(0, packet, payload, now, out)
+
+    @property
+    def _resend_delay_s(self) -> int:
+        """i2pd: its timeout, which is 9 s before it has measured. Never what Java says."""
+        round_trip = self.recovery.round_trip
+        timeout_s = int(round_trip.timeout) if round_trip.smoothed else RESEND_DELAY_FIRST_S
+        return timeout_s + (timeout_s == RESEND_DELAY_JAVA_S)
 
     def _send_close(self, now: float, out: list[OutgoingPacket]) -> None:
         payload = self._take(self.mtu)
@@ -487,7 +508,7 @@ class Sender:
             self.unsent > 0
             or self.is_first_flight
             or bool(recovery.lost)
-            or 2 * len(recovery.in_flight) > self.congestion.window
+            or 5 * len(recovery.in_flight) > 3 * self.congestion.window
         )
         least = ACK_REQUEST_INTERVAL_S if is_path_limited else ACK_REQUEST_INTERVAL_IDLE_S
         interval = max(recovery.round_trip.smoothed / 8, least)

@@ -186,7 +186,7 @@ def test_acks_on_data_packets_are_cumulative_only() -> None:
 
 
 def test_overflow_choke_of_i2pd_is_probed_at_once_and_ends_with_progress() -> None:
-    script = Script()
+    script = Script(StreamingOptions(window_initial=12))
     stream = script.connected()
     stream.write(bytes(1812 * 12))
     script.take()
@@ -378,9 +378,44 @@ def test_i2pd_seldom_gives_up_a_stream_whose_first_packets_get_lost(pause_s: flo
     assert sum(gives_up(seed, pause_s) for seed in range(400)) <= 8
 
 
-def test_choke_of_java_limits_the_window_and_waits_for_unchoke() -> None:
+@pytest.mark.parametrize("is_java", [True, False])
+def test_packet_1_goes_twice_to_who_may_be_i2pd(is_java: bool) -> None:
     script = Script()
-    stream = script.connected()
+    stream = script.connected(is_java=is_java)
+    stream.write(bytes(1812 * 8))
+    sent = [packet.sequence for packet in script.wait(0.05)]
+    assert sent.count(1) == (1 if is_java else 2)
+    assert set(range(1, 9)) <= set(sent)
+
+
+@pytest.mark.parametrize("is_java", [True, False])
+def test_a_java_peer_is_choked_as_java_does_it(is_java: bool) -> None:
+    script = Script(StreamingOptions(receive_bytes_max=20_000))
+    stream = script.connected(is_java=is_java)
+    script.give(
+        *(
+            build_packet(stream.local_id, script.peer_id, number, 0, payload=bytes(1800))
+            for number in range(1, 12)
+        )
+    )
+    said = {packet.delay_ms for packet in script.wait(0.5)} - {None}
+    assert said == {p.DELAY_CHOKE_JAVA if is_java else p.DELAY_CHOKE_SENT}
+
+
+def test_a_syn_says_what_i2pds_says() -> None:
+    script = Script()
+    script.manager.connect(PEER.destination, now=script.now)
+    (syn,) = script.take()
+    assert syn.resend_delay_s == 9
+    for round_trip_s in (0.1, 0.4, 0.5, 0.7, 2.0):
+        script = Script()
+        stream = script.accept(round_trip_s=round_trip_s)
+        assert stream._sender._resend_delay_s != 1, "that is Java's"
+
+
+def test_choke_of_java_limits_the_window_and_waits_for_unchoke() -> None:
+    script = Script(StreamingOptions(window_initial=12))
+    stream = script.connected(is_java=True)
     stream.write(bytes(1812 * 12))
     script.take()
     stream.write(bytes(1812 * 12))

@@ -72,7 +72,8 @@ class Script:
         self.give(build_packet(opened.stream.local_id, self.peer_id, 0, 0))
         return opened.stream
 
-    def connected(self) -> Stream:
+    def connected(self, *, is_java: bool = False) -> Stream:
+        """A stream of ours that the peer has answered, as i2pd or as Java does it."""
         stream = self.manager.connect(PEER.destination, now=self.now)
         syn = self.take()[0]
         assert syn.nack_hash == PEER.hash
@@ -83,6 +84,8 @@ class Script:
                 0,
                 0,
                 flags=p.SYNCHRONIZE,
+                resend_delay_s=1 if is_java else 9,
+                delay_ms=0 if is_java else None,
                 sender=PEER.destination,
                 payload_max=1812,
                 signer=PEER,
