@@ -60,8 +60,11 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Unit tests share nothing: a process for each of two cores.
+PARALLEL := --numprocesses 2
+
 unit: curl
-	I2PTUNNEL_NATIVE=0 $(BIN)/pytest -m 'not interop and not slow and not native' tests
+	I2PTUNNEL_NATIVE=0 $(BIN)/pytest $(PARALLEL) -m 'not interop and not slow and not native' tests
 
 # Into a directory of its own: the pure code stays what runs unless PYTHONPATH says otherwise.
 EXTRA := build/native
@@ -78,7 +81,7 @@ $(EXTRA)/.ready: $(READY) $(HOT)
 
 # The same tests with the extra, but for those that put doubles into compiled classes.
 unit-native: curl native
-	PYTHONPATH=$(EXTRA) $(BIN)/pytest -m 'not interop and not slow and not doubles' tests
+	PYTHONPATH=$(EXTRA) $(BIN)/pytest $(PARALLEL) -m 'not interop and not slow and not doubles' tests
 	$(took)
 
 check: lint unit

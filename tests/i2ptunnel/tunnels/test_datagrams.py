@@ -322,6 +322,7 @@ def test_sessions_are_limited() -> None:
             await until(lambda: far.counts["connections_refused"] == 1)
             assert near.connections_open == 2
             assert far.connections_open == 1
+            await until(lambda: service.payloads)
             assert service.payloads == [b"x"]
             for program in programs:
                 program.close()
