@@ -61,6 +61,7 @@ def until_told(appliance: Appliance, words: str, error_s: float) -> None:
     assert "timedatectl" in status["remedy"]
     page = curl.fetch("http://proxy.i2p/", proxy=f"http://{appliance.address}:4444")
     assert words in page.body.decode()
+    wait_until(f"the log says {words!r}", lambda: words in appliance.log, 10)
 
 
 def page_within_s(url: str, address: str) -> float:
