@@ -74,7 +74,7 @@ class Bundle:
 
     def fetch(self) -> None:
         """Download and unpack it unless the cache already holds it."""
-        with _lock(self.name):
+        with exclusive_cache(self.name):
             if not self.is_complete:
                 self._fetch()
 
@@ -114,7 +114,7 @@ class Bundle:
 
 
 @contextmanager
-def _lock(name: str) -> Iterator[None]:
+def exclusive_cache(name: str) -> Iterator[None]:
     """Several test runs may share one cache."""
     cache_dir().mkdir(parents=True, exist_ok=True)
     with (cache_dir() / f"{name}.lock").open("w") as lock:

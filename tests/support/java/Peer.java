@@ -1,0 +1,321 @@
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.File;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Properties;
+import net.i2p.client.I2PClient;
+import net.i2p.client.I2PClientFactory;
+import net.i2p.client.I2PSession;
+import net.i2p.client.I2PSessionMuxedListener;
+import net.i2p.client.datagram.I2PDatagramDissector;
+import net.i2p.client.datagram.I2PDatagramMaker;
+import net.i2p.client.streaming.I2PServerSocket;
+import net.i2p.client.streaming.I2PSocket;
+import net.i2p.client.streaming.I2PSocketManager;
+import net.i2p.client.streaming.I2PSocketManagerFactory;
+import net.i2p.client.streaming.I2PSocketOptions;
+import net.i2p.data.Destination;
+import net.i2p.router.Router;
+import net.i2p.router.RouterContext;
+import net.i2p.router.RouterLaunch;
+
+/**
+ * A Java I2P router with local destinations, for the tests.
+ *
+ * <p>Arguments: the router's folder, then any number of destinations:
+ *
+ * <ul>
+ *   <li>{@code server:NAME:PORT}: incoming streams go to 127.0.0.1:PORT;
+ *   <li>{@code halfclose:NAME:PORT}: the same, but the visitor's end of data ends the whole stream;
+ *   <li>{@code proxy:NAME:PORT}: an HTTP proxy on 127.0.0.1:PORT for b32 hosts, a stream a request;
+ *   <li>{@code echo:NAME}: sends each repliable datagram back to its sender.
+ * </ul>
+ *
+ * <p>Keys are kept in {@code NAME.dat}. Prints {@code ready NAME B32} when the lease set is signed.
+ * {@code send PORT COUNT GAP B64} on standard input sends repliable datagrams from the echo
+ * destination; each datagram received there is printed as {@code datagram NAME LENGTH TEXT}.
+ */
+public final class Peer {
+    private static final int BUFFER_BYTES = 64 * 1024;
+    private static final int HEAD_BYTES_MAX = 64 * 1024;
+    private static final long CONNECT_TIMEOUT_MS = 60_000;
+
+    /** The router's launcher sends System.out to a file of its own. */
+    private static final PrintStream OUT = System.out;
+
+    private Peer() {}
+
+    public static void main(String[] arguments) throws Exception {
+        File folder = new File(arguments[0]);
+        System.setProperty("i2p.dir.base", folder.getPath());
+        System.setProperty("i2p.dir.config", folder.getPath());
+        RouterLaunch.main(new String[0]);
+        while (RouterContext.listContexts().isEmpty()
+                || !RouterContext.listContexts().get(0).router().isAlive()) {
+            Thread.sleep(50);
+        }
+        Router router = RouterContext.listContexts().get(0).router();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> say("ending")));
+        List<Echo> echoes = new ArrayList<>();
+        for (int index = 1; index < arguments.length; index++) {
+            String[] parts = arguments[index].split(":");
+            byte[] keys = keys(new File(folder, parts[1] + ".dat"));
+            if (parts[0].equals("echo")) {
+                echoes.add(new Echo(parts[1], keys));
+            } else {
+                int port = Integer.parseInt(parts[2]);
+                run(() -> open(parts[0], parts[1], port, keys));
+            }
+        }
+        say("started");
+        byte[] line = new byte[4096];
+        int length;
+        while ((length = System.in.read(line)) > 0) {
+            String[] words = new String(line, 0, length, StandardCharsets.US_ASCII).trim().split(" ");
+            if (words[0].equals("send")) {
+                int count = Integer.parseInt(words[1]);
+                int gapMs = Integer.parseInt(words[2]);
+                run(() -> echoes.get(0).send(count, gapMs, new Destination(words[3])));
+            }
+        }
+        router.shutdown(Router.EXIT_HARD);
+    }
+
+    private static synchronized void say(String line) {
+        OUT.println(line);
+        OUT.flush();
+    }
+
+    private interface Work {
+        void run() throws Exception;
+    }
+
+    private static void run(Work work) {
+        Thread thread = new Thread(() -> {
+            try {
+                work.run();
+            } catch (Exception error) {
+                say("error " + error);
+            }
+        });
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private static Properties options() {
+        Properties options = new Properties();
+        options.setProperty("inbound.length", "1");
+        options.setProperty("outbound.length", "1");
+        options.setProperty("inbound.quantity", "2");
+        options.setProperty("outbound.quantity", "2");
+        options.setProperty("i2cp.leaseSetEncType", "4");
+        options.setProperty("i2cp.destination.sigType", "7");
+        return options;
+    }
+
+    private static byte[] keys(File file) throws Exception {
+        if (!file.exists()) {
+            try (FileOutputStream out = new FileOutputStream(file)) {
+                I2PClientFactory.createClient()
+                        .createDestination(out, net.i2p.crypto.SigType.EdDSA_SHA512_Ed25519);
+            }
+        }
+        try (FileInputStream in = new FileInputStream(file)) {
+            return in.readAllBytes();
+        }
+    }
+
+    private static void open(String kind, String name, int port, byte[] keys) throws Exception {
+        I2PSocketManager manager = null;
+        while (manager == null) {
+            manager = I2PSocketManagerFactory.createManager(
+                    new ByteArrayInputStream(keys), null, 0, options());
+            if (manager == null) {
+                Thread.sleep(500);
+            }
+        }
+        say("ready " + name + " " + manager.getSession().getMyDestination().toBase32());
+        if (kind.equals("proxy")) {
+            proxy(manager, port);
+        } else {
+            serve(manager, port, kind.equals("halfclose"));
+        }
+    }
+
+    private static void serve(I2PSocketManager manager, int port, boolean endsWithVisitor)
+            throws Exception {
+        I2PServerSocket listener = manager.getServerSocket();
+        while (true) {
+            I2PSocket visitor = listener.accept();
+            if (visitor == null) {
+                continue;
+            }
+            run(() -> {
+                try (Socket local = new Socket(InetAddress.getLoopbackAddress(), port)) {
+                    run(() -> {
+                        copy(visitor.getInputStream(), local.getOutputStream());
+                        if (endsWithVisitor) {
+                            visitor.close();
+                        } else {
+                            local.shutdownOutput();
+                        }
+                    });
+                    copy(local.getInputStream(), visitor.getOutputStream());
+                } finally {
+                    visitor.close();
+                }
+            });
+        }
+    }
+
+    private static void proxy(I2PSocketManager manager, int port) throws Exception {
+        try (ServerSocket listener = new ServerSocket(port, 100, InetAddress.getLoopbackAddress())) {
+            while (true) {
+                Socket local = listener.accept();
+                run(() -> {
+                    try (Socket asking = local) {
+                        request(manager, asking);
+                    }
+                });
+            }
+        }
+    }
+
+    /** One request: the host of its absolute URI is connected, all later bytes go through. */
+    private static void request(I2PSocketManager manager, Socket asking) throws Exception {
+        InputStream in = asking.getInputStream();
+        ByteArrayOutputStream head = new ByteArrayOutputStream();
+        while (!head.toString(StandardCharsets.ISO_8859_1).endsWith("\r\n\r\n")) {
+            int next = in.read();
+            if (next < 0 || head.size() > HEAD_BYTES_MAX) {
+                return;
+            }
+            head.write(next);
+        }
+        String text = head.toString(StandardCharsets.ISO_8859_1);
+        int hostAt = text.indexOf("://") + 3;
+        int pathAt = text.indexOf('/', hostAt);
+        String host = text.substring(hostAt, pathAt);
+        Destination remote = manager.getSession().lookupDest(host, CONNECT_TIMEOUT_MS);
+        if (remote == null) {
+            answer(asking, "504 Not Found In NetDb");
+            return;
+        }
+        I2PSocket stream;
+        try {
+            I2PSocketOptions options = manager.buildOptions();
+            options.setConnectTimeout(CONNECT_TIMEOUT_MS);
+            stream = manager.connect(remote, options);
+        } catch (Exception error) {
+            say("error connect " + error);
+            answer(asking, "503 No Connection");
+            return;
+        }
+        try {
+            String method = text.substring(0, text.indexOf(' ') + 1);
+            String rest = text.substring(pathAt).replaceFirst("\r\nProxy-Connection:[^\r]*", "");
+            rest = rest.replaceFirst("\r\n", "\r\nConnection: close\r\n");
+            OutputStream out = stream.getOutputStream();
+            out.write((method + rest).getBytes(StandardCharsets.ISO_8859_1));
+            out.flush();
+            run(() -> copy(in, out));
+            copy(stream.getInputStream(), asking.getOutputStream());
+        } finally {
+            stream.close();
+        }
+    }
+
+    private static void answer(Socket asking, String status) throws IOException {
+        String text = "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        asking.getOutputStream().write(text.getBytes(StandardCharsets.US_ASCII));
+    }
+
+    private static void copy(InputStream in, OutputStream out) throws IOException {
+        byte[] buffer = new byte[BUFFER_BYTES];
+        int length;
+        while ((length = in.read(buffer)) >= 0) {
+            out.write(buffer, 0, length);
+            if (in.available() == 0) {
+                out.flush();
+            }
+        }
+        out.flush();
+    }
+
+    /** A destination of plain repliable datagrams. */
+    private static final class Echo implements I2PSessionMuxedListener {
+        private final String name;
+        private final I2PSession session;
+
+        Echo(String name, byte[] keys) throws Exception {
+            this.name = name;
+            I2PClient client = I2PClientFactory.createClient();
+            session = client.createSession(new ByteArrayInputStream(keys), options());
+            session.addMuxedSessionListener(this, I2PSession.PROTO_DATAGRAM, I2PSession.PORT_ANY);
+            run(() -> {
+                session.connect();
+                say("ready " + name + " " + session.getMyDestination().toBase32());
+            });
+        }
+
+        void send(int count, int gapMs, Destination remote) throws Exception {
+            for (int number = 0; number < count; number++) {
+                deliver(remote, ("number " + number).getBytes(StandardCharsets.US_ASCII), 0, 0);
+                Thread.sleep(gapMs);
+            }
+        }
+
+        private void deliver(Destination remote, byte[] payload, int fromPort, int toPort)
+                throws Exception {
+            byte[] datagram = new I2PDatagramMaker(session).makeI2PDatagram(payload);
+            session.sendMessage(
+                    remote, datagram, 0, datagram.length, null, null, 0,
+                    I2PSession.PROTO_DATAGRAM, fromPort, toPort);
+        }
+
+        @Override
+        public void messageAvailable(
+                I2PSession from, int id, long size, int protocol, int fromPort, int toPort) {
+            try {
+                byte[] message = from.receiveMessage(id);
+                I2PDatagramDissector datagram = new I2PDatagramDissector();
+                datagram.loadI2PDatagram(message);
+                byte[] payload = datagram.getPayload();
+                String text = new String(payload, StandardCharsets.ISO_8859_1);
+                say("datagram " + name + " " + payload.length + " " + text);
+                if (!text.startsWith("number")) {
+                    deliver(datagram.getSender(), payload, toPort, fromPort);
+                }
+            } catch (Exception error) {
+                say("error datagram " + error);
+            }
+        }
+
+        @Override
+        public void messageAvailable(I2PSession from, int id, long size) {}
+
+        @Override
+        public void reportAbuse(I2PSession from, int severity) {}
+
+        @Override
+        public void disconnected(I2PSession from) {
+            say("disconnected " + name);
+        }
+
+        @Override
+        public void errorOccurred(I2PSession from, String message, Throwable error) {
+            say("error session " + message);
+        }
+    }
+}

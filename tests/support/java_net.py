@@ -1,0 +1,148 @@
+"""Real Java I2P routers on loopback, with local destinations (``java/Peer.java``).
+
+Java has no setting for the source address of NTCP2, and every router bans a peer that calls from
+another address than the one it publishes: all Java routers share 127.0.0.1 and differ by port.
+A Java router accepts no tunnels in its first half minute (``router.rejectStartupTime``), and a
+Java floodfill answers no lookups in its first two minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.base.errors import DecodeError
+from core.data.router_info import RouterInfo
+from tests.support import fetch_java
+from tests.support.i2pd_net import NETWORK_ID, install_router_info, wait_until
+
+ADDRESS = "127.0.0.1"
+_START_TIMEOUT_S = 60
+
+
+@dataclass
+class JavaRouter:
+    """One Java process; ``destinations`` as ``Peer`` takes them (``proxy:web:4471``)."""
+
+    data_dir: Path
+    port: int
+    floodfill: bool = False
+    destinations: list[str] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def _config(self) -> str:
+        options = {
+            "router.networkID": str(NETWORK_ID),
+            "router.reseedDisable": "true",
+            "router.updateDisabled": "true",
+            "router.blocklist.enable": "false",
+            "router.floodfillParticipant": str(self.floodfill).lower(),
+            "router.rejectStartupTime": "30000",
+            "router.sharePercentage": "90",
+            "time.disabled": "true",
+            "i2np.allowLocal": "true",
+            "i2np.upnp.enable": "false",
+            "i2np.udp.enable": "false",
+            "i2np.ntcp.enable": "true",
+            "i2np.ntcp.hostname": ADDRESS,
+            "i2np.ntcp.port": str(self.port),
+            "i2np.ntcp.autoip": "false",
+            "i2np.ntcp.autoport": "false",
+            "i2np.ntcp.ipv6": "disable",
+            "i2np.bandwidth.inboundKBytesPerSecond": "50000",
+            "i2np.bandwidth.outboundKBytesPerSecond": "50000",
+            "i2cp.disableInterface": "true",
+            **self.options,
+        }
+        return "".join(f"{key}={value}\n" for key, value in options.items())
+
+    @property
+    def output_file(self) -> Path:
+        return self.data_dir / "peer.log"
+
+    @property
+    def output(self) -> str:
+        """What ``Peer`` has printed since the last start."""
+        return self.output_file.read_text(errors="replace") if self.output_file.exists() else ""
+
+    def start(self) -> None:
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        config = self.data_dir / "router.config"
+        if not config.exists():
+            config.write_text(self._config())
+        # Left by a killed one; a new one waits to see whether another router touches it.
+        (self.data_dir / "router.ping").unlink(missing_ok=True)
+        with self.output_file.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*fetch_java.command(), str(self.data_dir), *self.destinations],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                cwd=self.data_dir,
+                env={key: value for key, value in os.environ.items() if key != "JAVA_TOOL_OPTIONS"},
+            )
+        wait_until("Java router started", lambda: self._has_printed("started"), _START_TIMEOUT_S)
+
+    def stop(self) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait(10)
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+
+    def send_command(self, line: str) -> None:
+        assert self.process is not None and self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def _has_printed(self, line: str) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise RuntimeError(f"the Java router ended:\n{self.output[-3000:]}")
+        return line in self.output.splitlines()
+
+    @property
+    def router_info(self) -> bytes:
+        return (self.data_dir / "router.info").read_bytes()
+
+    def write_router_info_once(self) -> bytes:
+        """Start and stop so that identity and RouterInfo exist; returns the RouterInfo."""
+        destinations, self.destinations = self.destinations, []
+        self.start()
+        wait_until("a Java router.info with an address", self._has_address, 30)
+        self.stop()
+        self.destinations = destinations
+        return self.router_info
+
+    def _has_address(self) -> bool:
+        try:
+            return bool(RouterInfo.parse(self.router_info).addresses)
+        except (OSError, DecodeError):
+            return False
+
+    def know(self, infos: list[bytes]) -> None:
+        """Put RouterInfos into its netDb; only while it does not run."""
+        for raw in infos:
+            install_router_info(self.data_dir / "netDb", raw)
+
+    def b32_of(self, name: str, timeout_s: float = 180) -> str:
+        """The b32 name of a destination, once its lease set is made."""
+        start = f"ready {name} "
+
+        def find() -> str | None:
+            self._has_printed("")
+            lines = (line for line in self.output.splitlines() if line.startswith(start))
+            return next((line.removeprefix(start) for line in lines), None)
+
+        return str(wait_until(f"Java's destination {name}", find, timeout_s, 0.5))
+
+    @property
+    def router_log(self) -> str:
+        logs = sorted((self.data_dir / "logs").glob("log-router-*.txt"))
+        return "".join(path.read_text(errors="replace") for path in logs)
