@@ -40,6 +40,27 @@ def enter_private_network() -> bool:
     return True
 
 
+def add_outside_address() -> None:
+    """Give a namespace of our own an address beyond loopback, on a cable that leads nowhere.
+
+    Java I2P takes a machine without one for disconnected and builds no tunnels.
+    """
+    if not _is_own_network():
+        return
+    for arguments in (
+        "link add outside type veth peer name nowhere",
+        "address add 10.77.0.1/24 dev outside",
+        "link set outside up",
+        "link set nowhere up",
+    ):
+        subprocess.run(["ip", *arguments.split()], check=True)
+
+
+def _is_own_network() -> bool:
+    """Whether there is nothing but loopback, as in a namespace just made."""
+    return [name for _, name in socket.if_nameindex()] == ["lo"]
+
+
 def _enter() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET):  # only root may

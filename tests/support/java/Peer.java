@@ -17,6 +17,7 @@ import java.util.Properties;
 import net.i2p.client.I2PClient;
 import net.i2p.client.I2PClientFactory;
 import net.i2p.client.I2PSession;
+import net.i2p.client.I2PSessionException;
 import net.i2p.client.I2PSessionMuxedListener;
 import net.i2p.client.datagram.I2PDatagramDissector;
 import net.i2p.client.datagram.I2PDatagramMaker;
@@ -264,7 +265,13 @@ public final class Peer {
             session = client.createSession(new ByteArrayInputStream(keys), options());
             session.addMuxedSessionListener(this, I2PSession.PROTO_DATAGRAM, I2PSession.PORT_ANY);
             run(() -> {
-                session.connect();
+                while (session.isClosed()) {
+                    try {
+                        session.connect();
+                    } catch (I2PSessionException error) {
+                        Thread.sleep(500); // the router has no client manager yet
+                    }
+                }
                 say("ready " + name + " " + session.getMyDestination().toBase32());
             });
         }
