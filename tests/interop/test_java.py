@@ -26,7 +26,7 @@ from tests.support.java_net import ADDRESS, JavaRouter
 from tests.support.namespace import add_outside_address
 from tests.support.origin import Origin, digest_of
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ONE_HOP: dict[str, Any] = {
     "inbound": {"length": 1, "quantity": 2},
