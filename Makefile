@@ -109,6 +109,7 @@ test: check unit-native interop interop-native
 	$(took)
 
 slow: peers
+	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/pytest -m slow --timeout 1500 tests/interop tests/io
 
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.
