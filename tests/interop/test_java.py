@@ -195,7 +195,7 @@ def test_every_datagram_of_java_gets_a_reply(java_network: JavaNetwork) -> None:
     """A plain session of repliable datagrams understands every reply, also within one second."""
     java = java_network.javas[0]
     java.send_command(f"send 12 100 {java_network.our_udp_destination}")
-    wanted = [f"datagram echo 9 NUMBER {n}" for n in range(10)]
+    wanted = [f"datagram echo {len(f'NUMBER {n}')} NUMBER {n}" for n in range(12)]
 
     def has_all() -> bool:
         lines = java.output.splitlines()

@@ -301,7 +301,7 @@ public final class Peer {
                 byte[] payload = datagram.getPayload();
                 String text = new String(payload, StandardCharsets.ISO_8859_1);
                 say("datagram " + name + " " + payload.length + " " + text);
-                if (!text.startsWith("number")) {
+                if (!text.regionMatches(true, 0, "number", 0, 6)) {
                     deliver(datagram.getSender(), payload, toPort, fromPort);
                 }
             } catch (Exception error) {
