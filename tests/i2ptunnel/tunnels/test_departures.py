@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -270,24 +271,34 @@ def test_a_plain_server_passes_ends_and_resets_on_as_what_they_are(end: str) -> 
     asyncio.run(main())
 
 
+@asynccontextmanager
+async def asked_and_ended() -> AsyncIterator[
+    tuple[asyncio.StreamReader, asyncio.StreamWriter, LoopbackStream]
+]:
+    """A local program has asked through a plain tunnel and ended its own direction.
+
+    Its connection, and the service's stream, which has read both.
+    """
+    network = LoopbackNetwork()
+    service = network.session("service")
+    resolver = TableResolver({"service.i2p": service.destination.hash})
+    model = ClientTunnelSection(listen=ANY_PORT, destination=(DestinationName("service.i2p", 0),))
+    async with running("plain", model, network, resolver) as tunnel, asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(tunnel))
+        writer.write(b"question")
+        writer.write_eof()
+        stream = await service.accept()
+        assert await stream.read() == b"question"
+        assert await stream.read() == b""
+        yield reader, writer, stream
+
+
 @pytest.mark.parametrize("end", ["end", "reset"])
 def test_a_local_program_learns_at_once_that_its_peer_is_gone(end: str) -> None:
     """After its own end, too: Java's server drops everything then."""
 
     async def main() -> None:
-        network = LoopbackNetwork()
-        service = network.session("service")
-        resolver = TableResolver({"service.i2p": service.destination.hash})
-        model = ClientTunnelSection(
-            listen=ANY_PORT, destination=(DestinationName("service.i2p", 0),)
-        )
-        async with running("plain", model, network, resolver) as tunnel, asyncio.timeout(5):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(tunnel))
-            writer.write(b"question")
-            writer.write_eof()
-            stream = await service.accept()
-            assert await stream.read() == b"question"
-            assert await stream.read() == b""
+        async with asked_and_ended() as (reader, writer, stream):
             if end == "end":
                 await stream.close()
                 assert await reader.read() == b""
@@ -302,19 +313,7 @@ def test_a_local_program_learns_at_once_that_its_peer_is_gone(end: str) -> None:
 
 def test_a_peer_learns_that_a_local_program_is_gone_after_its_end() -> None:
     async def main() -> None:
-        network = LoopbackNetwork()
-        service = network.session("service")
-        resolver = TableResolver({"service.i2p": service.destination.hash})
-        model = ClientTunnelSection(
-            listen=ANY_PORT, destination=(DestinationName("service.i2p", 0),)
-        )
-        async with running("plain", model, network, resolver) as tunnel, asyncio.timeout(5):
-            _, writer = await asyncio.open_connection("127.0.0.1", port_of(tunnel))
-            writer.write(b"question")
-            writer.write_eof()
-            stream = await service.accept()
-            assert await stream.read() == b"question"
-            assert await stream.read() == b""
+        async with asked_and_ended() as (_, writer, stream):
             sock = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
