@@ -126,6 +126,25 @@ class Ssu2Address:
         return cls(host, port, static_key, intro_key, caps, mtu, introducers, bool(host), is_ipv6)
 
 
+def published_host(address: RouterAddress) -> str:
+    """The host of an address of any transport as an IP literal; empty if it has none."""
+    return _host_and_port(address.options)[0]
+
+
+def routable_ip(
+    host: str, *, private: bool = False
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP of a literal that routers of the network can reach, or None.
+
+    ``private``: on a test network any IP counts. Names never do.
+    """
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return ip if private or (ip.is_global and not ip.is_multicast) else None
+
+
 def _is_version_2(options: Mapping[str, str]) -> bool:
     return "2" in options.get("v", "").split(",")
 

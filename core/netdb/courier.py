@@ -52,7 +52,7 @@ class Courier:
 
     def can_dial(self, router: RouterInfo) -> bool:
         """Whether a link to ``router`` is there or could be made."""
-        return self._peers.is_connected(router.hash) or self._store.is_dialable(router)
+        return self._peers.is_connected(router.hash) or self._peers.can_dial(router)
 
     def has_tunnels(self, owner: Owner) -> bool:
         """Whether a question could leave and its answer come back through tunnels."""

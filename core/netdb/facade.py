@@ -182,10 +182,6 @@ class NetDb:
         """The floodfills responsible for ``key`` today, nearest first, banned ones left out."""
         return self._floodfills.choose(key, count, {*exclude, self.own_hash}, now)
 
-    def is_dialable(self, info: RouterInfo) -> bool:
-        """Whether ``info`` has a published NTCP2 host that this network allows to dial."""
-        return self._store.is_dialable(info)
-
     def get_lease_set(self, key: bytes, owner: Owner) -> AnyLeaseSet | None:
         """A usable lease set that ``owner`` knows, or None."""
         return self._lease_sets.get_client(key, owner, self._wall_ms())

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.data.router_info import RouterInfo
 from core.netdb.events import Owner
 
 
 class PeerView(Protocol):
     """What the link room knows of other routers."""
+
+    def can_dial(self, info: RouterInfo) -> bool:
+        """Whether the router publishes an address that a link could be made to."""
+        ...
 
     def is_connected(self, router_hash: bytes) -> bool:
         """Whether a link to the router is up."""
@@ -41,8 +46,6 @@ class NetDbConfig:
 
     network_id: int = 2
     is_floodfill: bool = False
-    allow_private_addresses: bool = False
-    """Private test networks: loopback and private hosts may be dialled."""
     routers_max: int = 20_000
     lease_sets_max: int = 20_000
     """Lease sets kept for others, as a floodfill."""

@@ -14,7 +14,6 @@ What changed since the last ``take_changes`` is remembered for the disk.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from enum import Enum
@@ -84,14 +83,6 @@ class Changes:
     """Of those that are known. Who is removed is proven no more."""
     has_more: bool = False
     """Ask again: it was too much for one go."""
-
-
-def is_public_host(host: str) -> bool:
-    """Whether an IP literal is reachable from anywhere (Yggdrasil counts as not)."""
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False
 
 
 class RouterStore:
@@ -271,14 +262,6 @@ class RouterStore:
                 if len(chosen) >= count:
                     break
         return chosen
-
-    def is_dialable(self, info: RouterInfo) -> bool:
-        """Whether we could open a link to it: a published NTCP2 host that is not private."""
-        allow_private = self._config.allow_private_addresses
-        return any(
-            address.is_published and (allow_private or is_public_host(address.host))
-            for address in info.ntcp2_addresses()
-        )
 
     def expire(self, wall_now: float, uptime_s: float, keep: Callable[[bytes], bool]) -> int:
         """Forget routers that were not heard of for long; ``keep`` protects (connected ones).

@@ -51,6 +51,7 @@ from core.router.stats import RouterStats
 from core.transport import events as link_events
 from core.transport.links import Links
 from core.transport.local import LocalRouter
+from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
 from core.tunnel import events as tunnel_events
 from core.tunnel.dispatch import TunnelDispatcher
@@ -102,7 +103,7 @@ class RouterEngine:
             config.network_id,
             self._find_router,
             limits=link_limits,
-            private_addresses=config.allow_private_addresses,
+            reachability=Reachability(private=config.allow_private_addresses),
             outbound_bytes_s=float(config.outbound_bytes_s),
             inbound_bytes_s=float(config.inbound_bytes_s),
         )
@@ -113,7 +114,6 @@ class RouterEngine:
             NetDbConfig(
                 network_id=config.network_id,
                 is_floodfill=config.floodfill,
-                allow_private_addresses=config.allow_private_addresses,
             ),
             wall,
             entropy,
@@ -146,6 +146,7 @@ class RouterEngine:
             self.netdb,
             self.peers,
             entropy,
+            self.links.can_dial,
             allow_private=config.allow_private_addresses,
         )
         self.tunnels = TunnelManager(dispatcher, self.transit, selector, sealer, wall, entropy)

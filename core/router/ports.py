@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.base.ports import Entropy, WallClock
+from core.data.router_info import RouterInfo
 from core.garlic.cloves import Clove, Delivery
 from core.garlic.one_shot import seal_one_shot
 from core.garlic.router import seal_to_router
@@ -47,6 +48,9 @@ class LinkView:
     def __init__(self, links: Links, now: Callable[[], float]) -> None:
         self._links = links
         self._now = now
+
+    def can_dial(self, info: RouterInfo) -> bool:
+        return self._links.can_dial(info)
 
     def is_connected(self, router_hash: bytes) -> bool:
         return self._links.is_connected(router_hash)

@@ -1,33 +1,8 @@
-"""Which published address to dial, and how to name the other end of a connection in tables."""
+"""How the other end of a connection is named in tables."""
 
 from __future__ import annotations
 
 import ipaddress
-
-from core.data.router_info import RouterInfo
-from core.data.transport_address import Ntcp2Address
-
-
-def choose_address(
-    router_info: RouterInfo, *, ipv4: bool, ipv6: bool, private: bool
-) -> Ntcp2Address | None:
-    """The first published NTCP2 address we can dial, or None.
-
-    ``private``: also addresses that no router on the public network can have, for test networks.
-    Host names are never dialled: the network publishes numbers only.
-    """
-    for address in router_info.ntcp2_addresses():
-        if not address.is_published or address.iv is None or not 0 < address.port < 65536:
-            continue
-        try:
-            parsed = ipaddress.ip_address(address.host)
-        except ValueError:
-            continue
-        if not (ipv4 if parsed.version == 4 else ipv6):
-            continue
-        if private or parsed.is_global:
-            return address
-    return None
 
 
 def source_key(host: str) -> str:

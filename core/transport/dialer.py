@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address
-from core.transport.addresses import choose_address
 from core.transport.bans import Backoff, BanList
+from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits, Peer
 
 DIAL_TIMEOUT_S = 10.0
@@ -37,10 +37,7 @@ class Dialer:
         find_router: Callable[[bytes], RouterInfo | None],
         bans: BanList,
         limits: LinkLimits,
-        *,
-        ipv4: bool,
-        ipv6: bool,
-        private_addresses: bool,
+        reachability: Reachability,
     ) -> None:
         self.backoff = Backoff()
         self.active: set[str] = set()
@@ -48,9 +45,7 @@ class Dialer:
         self._find_router = find_router
         self._bans = bans
         self._limits = limits
-        self._ipv4 = ipv4
-        self._ipv6 = ipv6
-        self._private = private_addresses
+        self._reachability = reachability
         self._waiting: deque[Peer] = deque()
 
     @property
@@ -67,14 +62,18 @@ class Dialer:
         router_info = self._find_router(router_hash)
         if router_info is None:
             return "no_router_info"
-        if self._address(router_info) is None:
+        if self.address(router_info) is None:
             return "no_address"
         return "busy" if len(self._waiting) >= self._limits.dials_waiting_max else None
 
-    def _address(self, router_info: RouterInfo) -> Ntcp2Address | None:
+    def address(self, router_info: RouterInfo) -> Ntcp2Address | None:
+        """The first published NTCP2 address that can be dialled, or None."""
         if router_info.network_id != self._network_id:
             return None
-        return choose_address(router_info, ipv4=self._ipv4, ipv6=self._ipv6, private=self._private)
+        for address in router_info.ntcp2_addresses():
+            if address.is_published and self._reachability.can_dial(address.host):
+                return address
+        return None
 
     def enqueue(self, peer: Peer, now: float) -> None:
         """Let a peer wait for its turn."""
@@ -107,7 +106,7 @@ class Dialer:
         while self._waiting and room > 0 and len(self.active) < self._limits.dials_max:
             peer = self._waiting.popleft()
             router_info = self._find_router(peer.hash)
-            address = self._address(router_info) if router_info is not None else None
+            address = self.address(router_info) if router_info is not None else None
             if address is None:
                 yield peer, None, None
             elif address.host in self.active:

@@ -53,6 +53,7 @@ from core.transport.ntcp2.connection import (
 )
 from core.transport.outbound import TICK_BUSY_S, OutboundLinks
 from core.transport.outbox import Outbox
+from core.transport.reachability import Reachability
 from core.transport.records import Link, LinkLimits, Peer
 from core.transport.stats import LinkStats
 
@@ -82,37 +83,27 @@ class Links(OutboundLinks):
         find_router: Callable[[bytes], RouterInfo | None],
         *,
         limits: LinkLimits | None = None,
-        ipv4: bool = True,
-        ipv6: bool = False,
-        private_addresses: bool | None = None,
+        reachability: Reachability | None = None,
         outbound_bytes_s: float | None = None,
         inbound_bytes_s: float | None = None,
     ) -> None:
-        """``find_router`` answers from the netdb. ``private_addresses``: dial addresses that are
-        not global, and do not count by subnet; by default on every network but the public one.
-        Rates: None is no limit.
+        """``find_router`` answers from the netdb. ``reachability``: by default private addresses
+        are dialled, and links not counted by subnet, on every network but the public one. Rates:
+        None is no limit.
         """
         limits = limits or LinkLimits()
         stats = LinkStats()
         bans = BanList()
-        if private_addresses is None:
-            private_addresses = network_id != PUBLIC_NETWORK_ID
+        if reachability is None:
+            reachability = Reachability(private=network_id != PUBLIC_NETWORK_ID)
         bucket = TokenBucket(outbound_bytes_s) if outbound_bytes_s else None
         super().__init__(
             identity.hash,
             limits,
             stats,
             bans,
-            Dialer(
-                network_id,
-                find_router,
-                bans,
-                limits,
-                ipv4=ipv4,
-                ipv6=ipv6,
-                private_addresses=private_addresses,
-            ),
-            InboundGate(limits, has_subnet_limits=not private_addresses),
+            Dialer(network_id, find_router, bans, limits, reachability),
+            InboundGate(limits, has_subnet_limits=not reachability.private),
             Outbox(wall, stats, bucket),
         )
         self._entropy = entropy
@@ -147,6 +138,10 @@ class Links(OutboundLinks):
     def pending_count(self) -> int:
         """Dials and handshakes under way."""
         return len(self._dialer.active) + self._gate.pending_count
+
+    def can_dial(self, router_info: RouterInfo) -> bool:
+        """Whether the router publishes an address that can be dialled from here."""
+        return self._dialer.address(router_info) is not None
 
     def can_try(self, router_hash: bytes, now: float) -> bool:
         """False while the router is banned or backed off from."""

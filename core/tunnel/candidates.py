@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
 
 from core.data.router_info import RouterInfo
-from core.data.transport_address import Ntcp2Address, Ssu2Address
+from core.data.transport_address import published_host, routable_ip
 from core.tunnel.ports import RouterDirectory
 
 VERSION_MIN = (0, 9, 58)
@@ -34,28 +33,26 @@ class Candidate:
     groups: tuple[bytes, ...]
     family: str | None
     is_dialable: bool
-    """It has an NTCP2 address that we can connect to."""
+    """We can connect to one of its addresses."""
     is_second_choice: bool
     client_weight: float
 
 
 def digest(
-    info: RouterInfo, allow_private: bool = False, has_ipv6: bool = False
+    info: RouterInfo, can_dial: Callable[[RouterInfo], bool], *, allow_private: bool = False
 ) -> Candidate | None:
-    """The candidate, or None if the router must not be a hop.
-
-    ``has_ipv6``: we can connect to IPv6 addresses.
-    """
+    """The candidate, or None if the router must not be a hop. ``can_dial``: by us."""
     caps = info.caps
     if info.version < VERSION_MIN or "G" in caps or not info.is_reachable:
         return None
     key = info.encryption_key
     if key is None:
         return None
-    addresses = info.addresses
-    ntcp2 = _published(map(Ntcp2Address.from_address, addresses), allow_private)
-    hosts = ntcp2 + _published(map(Ssu2Address.from_address, addresses), allow_private)
-    if not any(address.version == 4 for address in hosts):
+    published = [
+        routable_ip(published_host(address), private=allow_private) for address in info.addresses
+    ]
+    hosts = [ip for ip in published if ip is not None]
+    if not any(ip.version == 4 for ip in hosts):
         # Its neighbours could be anyone, and not everyone has IPv6 (Java: the same rule).
         return None
     weight = _CLASS_WEIGHT.get(info.bandwidth_class, 0.5)
@@ -67,29 +64,12 @@ def digest(
         info.hash,
         info.published_ms,
         key,
-        tuple({a.packed[:2] if a.version == 4 else a.packed[:4] for a in hosts}),
+        tuple({ip.packed[:2] if ip.version == 4 else ip.packed[:4] for ip in hosts}),
         info.family,
-        any(address.version == 4 or has_ipv6 for address in ntcp2),
+        can_dial(info),
         "E" in caps or info.bandwidth_class in ("", "K"),
         weight,
     )
-
-
-def _published(
-    addresses: Iterable[Ntcp2Address | Ssu2Address | None], allow_private: bool
-) -> list[IPv4Address | IPv6Address]:
-    """Addresses that anyone can reach; names and other networks are left out."""
-    public: list[IPv4Address | IPv6Address] = []
-    for published in addresses:
-        if published is None or not published.is_published:
-            continue
-        try:
-            address = ip_address(published.host)
-        except ValueError:
-            continue
-        if allow_private or (address.is_global and not address.is_multicast):
-            public.append(address)
-    return public
 
 
 class Candidates:
@@ -103,14 +83,14 @@ class Candidates:
         self,
         own_hash: bytes,
         directory: RouterDirectory,
+        can_dial: Callable[[RouterInfo], bool],
         *,
         allow_private: bool = False,
-        has_ipv6: bool = False,
     ) -> None:
         self._own_hash = own_hash
         self._directory = directory
         self._allow_private = allow_private
-        self._has_ipv6 = has_ipv6
+        self._can_dial = can_dial
         # A router that must not be a hop stands for itself with its date.
         self._known: dict[bytes, Candidate | int] = {}
         self._fresh: dict[bytes, Candidate | int] = {}
@@ -125,7 +105,7 @@ class Candidates:
 
     def digest(self, info: RouterInfo) -> Candidate | None:
         """See :func:`digest`."""
-        return digest(info, self._allow_private, self._has_ipv6)
+        return digest(info, self._can_dial, allow_private=self._allow_private)
 
     def refresh(self, now: float) -> None:
         """Look at the router infos again, when it is time."""

@@ -24,11 +24,12 @@ does not grow with the network.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from hashlib import sha256
 from typing import TypeVar
 
 from core.base.ports import Entropy
+from core.data.router_info import RouterInfo
 from core.tunnel.build import BuildHop
 from core.tunnel.candidates import Candidate, Candidates
 from core.tunnel.ports import PeerOpinions, RouterDirectory
@@ -90,18 +91,16 @@ class HopSelector:
         directory: RouterDirectory,
         peers: PeerOpinions,
         entropy: Entropy,
+        can_dial: Callable[[RouterInfo], bool],
         *,
         allow_private: bool = False,
-        has_ipv6: bool = False,
     ) -> None:
         self._own_hash = own_hash
         self._directory = directory
         self._peers = peers
         self._entropy = entropy
         self._allow_private = allow_private
-        self._candidates = Candidates(
-            own_hash, directory, allow_private=allow_private, has_ipv6=has_ipv6
-        )
+        self._candidates = Candidates(own_hash, directory, can_dial, allow_private=allow_private)
         self.budget = BuildBudget()
 
     def candidate_count(self, now: float) -> int:

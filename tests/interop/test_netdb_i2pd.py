@@ -53,11 +53,14 @@ class Router:
         self.messages: list[Message] = []
         self.connected: set[bytes] = set()
         self.tcp = TcpTransport(node.links, self.wake, source_hosts=(HOST,))
-        config = NetDbConfig(NETWORK_ID, is_floodfill, True)
+        config = NetDbConfig(NETWORK_ID, is_floodfill)
         self.netdb = NetDb(node.hash, config, node.wall, node.entropy, self, self)
         self.netdb.set_own_router_info(node.router_info)
         self.netdb.import_routers(node.known.values())
         self.netdb.start(time.monotonic())
+
+    def can_dial(self, info: RouterInfo) -> bool:
+        return self.node.links.can_dial(info)
 
     def is_connected(self, router_hash: bytes) -> bool:
         return router_hash in self.connected

@@ -57,7 +57,10 @@ class Router:
         self.transit = TransitHops(
             HopIdentity(node.hash, key), self.dispatcher, sealer, node.wall, node.entropy
         )
-        selector = HopSelector(node.hash, self, self.peers, node.entropy, allow_private=True)
+        can_dial = node.links.can_dial
+        selector = HopSelector(
+            node.hash, self, self.peers, node.entropy, can_dial, allow_private=True
+        )
         self.tunnels = TunnelManager(
             self.dispatcher,
             self.transit,

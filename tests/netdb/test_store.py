@@ -9,7 +9,7 @@ import pytest
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.netdb.ports import NetDbConfig
-from core.netdb.store import RouterStore, Verdict, is_public_host
+from core.netdb.store import RouterStore, Verdict
 from tests.support.deterministic import SeededEntropy
 from tests.support.netdb_network import NETWORK_ID, WALL_START, build_router_info
 
@@ -238,25 +238,3 @@ def test_exploration_answers_name_no_floodfills() -> None:
     skipped = next(iter(plain))
     answer = store.closest_others(b"k" * 32, 16, [skipped], WALL_START)
     assert set(answer) == plain - {skipped}
-
-
-@pytest.mark.parametrize(
-    ("host", "public"),
-    [
-        ("127.0.0.1", False),
-        ("10.1.2.3", False),
-        ("192.168.0.1", False),
-        ("8.8.8.8", True),
-        ("::1", False),
-        ("fe80::1", False),
-        ("2a00:1450::1", True),
-        ("example.org", False),
-    ],
-)
-def test_public_hosts(host: str, public: bool) -> None:
-    assert is_public_host(host) == public
-    store = make_store()
-    info = build_router_info(KEYS[0], NOW_MS, host=host)
-    assert store.is_dialable(info) == public
-    private = make_store(allow_private_addresses=True)
-    assert private.is_dialable(info) == (host != "example.org")

@@ -106,6 +106,9 @@ class Node:
     def hash(self) -> bytes:
         return self.info.hash
 
+    def can_dial(self, info: RouterInfo) -> bool:
+        return any(address.is_published for address in info.ntcp2_addresses())
+
     def is_connected(self, router_hash: bytes) -> bool:
         return router_hash in self.connected
 
@@ -153,7 +156,6 @@ class Network:
         config = NetDbConfig(
             network_id=NETWORK_ID,
             is_floodfill=floodfill,
-            allow_private_addresses=True,
             is_exploring=exploring,
         )
         node.netdb = NetDb(node.hash, config, self.wall, self.entropy, node, node)

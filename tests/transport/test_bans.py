@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.transport import bans
-from core.transport.addresses import choose_address, source_key, subnet_key
+from core.transport.addresses import source_key, subnet_key
 from core.transport.bans import Backoff, BanList
 from core.transport.inbound import ADDRESSES_MAX, HandshakeRates
 from core.transport.limiter import TokenBucket
-from tests.support.deterministic import FakeWallClock
-from tests.support.link_nodes import Node
 
 A, B, C = bytes(32), bytes([1]) * 32, bytes([2]) * 32
 
@@ -110,22 +108,3 @@ def test_token_bucket_refills_to_its_burst_and_knows_debt() -> None:
 )
 def test_source_keys(host: str, key: str, subnet: str) -> None:
     assert (source_key(host), subnet_key(host)) == (key, subnet)
-
-
-@pytest.mark.parametrize(
-    ("host", "options", "is_dialable"),
-    [
-        ("8.8.8.8", {}, True),
-        ("8.8.8.8", {"ipv4": False}, False),
-        ("192.168.1.1", {}, False),
-        ("192.168.1.1", {"private": True}, True),
-        ("2600::1", {}, False),
-        ("2600::1", {"ipv6": True}, True),
-        ("example.org", {"private": True}, False),
-    ],
-)
-def test_addresses_that_are_dialled(host: str, options: dict[str, bool], is_dialable: bool) -> None:
-    router_info = Node("x", host, FakeWallClock()).router_info
-    wanted = {"ipv4": True, "ipv6": False, "private": False} | options
-    chosen = choose_address(router_info, **wanted)
-    assert (chosen is not None) == is_dialable

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.transport.events import MessagesReceived, PeerConnected
+from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
 from tests.support.deterministic import FakeWallClock
 from tests.support.link_nodes import Node, Wire, message
@@ -84,7 +85,7 @@ def test_links_that_carry_traffic_are_not_given_up_for_others(crowd: Crowd) -> N
     ("first", "others"), [("10.0.0.{}", "10.0.1.1"), ("2001:db8:0:{}::1", "2001:db8:1::1")]
 )
 def test_one_subnet_gets_its_share_of_links(first: str, others: str) -> None:
-    crowd = Crowd(private_addresses=False)
+    crowd = Crowd(reachability=Reachability())
     callers = [crowd.call(first.format(n // 2 + 1)) for n in range(40)]
     assert sum(crowd.is_in(node) for node in callers) == LIMITS.inbound_per_subnet_max
     assert crowd.victim.links.stats.refused == {"subnet": 10}
@@ -92,10 +93,10 @@ def test_one_subnet_gets_its_share_of_links(first: str, others: str) -> None:
 
 
 def test_a_test_network_may_be_in_one_subnet_but_not_take_all_from_one_address() -> None:
-    crowd = Crowd(private_addresses=True)
+    crowd = Crowd(reachability=Reachability(private=True))
     callers = [crowd.call(f"10.0.0.{n // 2 + 1}") for n in range(40)]
     assert all(crowd.is_in(node) for node in callers)
-    crowd = Crowd(LinkLimits(), private_addresses=True)
+    crowd = Crowd(LinkLimits(), reachability=Reachability(private=True))
     # Sixteen routers behind one address start, and all of them start again.
     neighbours = [crowd.call("10.0.0.1") for _ in range(32)]
     assert all(crowd.is_in(node) for node in neighbours)

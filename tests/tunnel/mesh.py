@@ -45,6 +45,11 @@ def make_info(keys: PrivateKeys, host: str, caps: str = "OR", **options: str) ->
     return RouterInfo.build(keys, 1_700_000_000_000, [address], everything)
 
 
+def is_published(info: RouterInfo) -> bool:
+    """Whether the router has an NTCP2 address that can be dialled."""
+    return any(address.is_published for address in info.ntcp2_addresses())
+
+
 class Opinions:
     """Peer opinions that a test sets by hand."""
 
@@ -95,7 +100,12 @@ class Router(Receiver):
             HopIdentity(self.hash, self.key), self.dispatcher, sealer, wall, self.entropy
         )
         selector = HopSelector(
-            self.hash, self.directory, self.opinions, self.entropy, allow_private=True
+            self.hash,
+            self.directory,
+            self.opinions,
+            self.entropy,
+            is_published,
+            allow_private=True,
         )
         self.manager = TunnelManager(
             self.dispatcher,

@@ -13,7 +13,7 @@ from core.tunnel import candidates
 from core.tunnel.candidates import digest
 from core.tunnel.selection import BuildBudget, HopSelector
 from tests.support.deterministic import SeededEntropy
-from tests.tunnel.mesh import Directory, Opinions, make_info
+from tests.tunnel.mesh import Directory, Opinions, is_published, make_info
 
 KEYS = [PrivateKeys.generate_router(SeededEntropy(f"selection {i}")) for i in range(40)]
 
@@ -26,7 +26,12 @@ def selector(
     infos: list[RouterInfo], opinions: Opinions | None = None, **flags: bool
 ) -> HopSelector:
     return HopSelector(
-        b"\0" * 32, Directory(infos), opinions or Opinions(), SeededEntropy(5), **flags
+        b"\0" * 32,
+        Directory(infos),
+        opinions or Opinions(),
+        SeededEntropy(5),
+        is_published,
+        **flags,
     )
 
 
@@ -42,14 +47,14 @@ def path(chooser: HopSelector, length: int, now: float = 0.0, **flags: object) -
     [("OG", "0.9.66"), ("ORG", "0.9.66"), ("OU", "0.9.66"), ("OH", "0.9.66"), ("OR", "0.9.57")],
 )
 def test_routers_that_are_never_hops(caps: str, version: str) -> None:
-    assert digest(info(0, caps=caps, **{"router.version": version})) is None
-    assert digest(info(0)) is not None
+    assert digest(info(0, caps=caps, **{"router.version": version}), is_published) is None
+    assert digest(info(0), is_published) is not None
 
 
 def test_only_public_addresses_count_outside_of_private_networks() -> None:
     for host in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.1.1", "fd00::1", "2a00::1"):
-        assert digest(info(0, host)) is None
-    assert digest(info(0, "127.0.0.1"), allow_private=True) is not None
+        assert digest(info(0, host), is_published) is None
+    assert digest(info(0, "127.0.0.1"), is_published, allow_private=True) is not None
 
 
 def test_nobody_is_in_a_path_twice() -> None:
@@ -63,7 +68,9 @@ def test_nobody_is_in_a_path_twice() -> None:
 
 def test_we_are_not_a_hop() -> None:
     infos = [info(i) for i in range(3)]
-    chooser = HopSelector(infos[0].hash, Directory(infos), Opinions(), SeededEntropy(1))
+    chooser = HopSelector(
+        infos[0].hash, Directory(infos), Opinions(), SeededEntropy(1), is_published
+    )
     assert all(infos[0].hash not in path(chooser, 2) for _ in range(20))
     assert chooser.candidate_count(0) == 2
 
@@ -177,7 +184,9 @@ def test_named_routers_may_belong_together() -> None:
 def test_named_routers_that_cannot_be_hops() -> None:
     infos = [info(0), info(1, caps="OU"), info(2)]
     unknown = info(3).hash
-    chooser = HopSelector(infos[2].hash, Directory(infos), Opinions(), SeededEntropy(1))
+    chooser = HopSelector(
+        infos[2].hash, Directory(infos), Opinions(), SeededEntropy(1), is_published
+    )
     named = [*(i.hash for i in infos), unknown]
     assert path(chooser, 1, only=named) == [infos[0].hash]
     assert chooser.select(2, 0, is_inbound=False, is_client=True, only=named) is None
@@ -195,7 +204,7 @@ def test_named_routers_are_used_even_if_they_failed_lately() -> None:
 def test_new_router_infos_are_seen() -> None:
     infos = [info(i) for i in range(2)]
     directory = Directory(infos)
-    chooser = HopSelector(b"\0" * 32, directory, Opinions(), SeededEntropy(1))
+    chooser = HopSelector(b"\0" * 32, directory, Opinions(), SeededEntropy(1), is_published)
     assert chooser.candidate_count(0) == 2
     new = info(2)
     directory.infos[new.hash] = new
@@ -237,7 +246,7 @@ def test_a_large_database_is_looked_through_in_parts(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(candidates, "LOOKS_AT_ONCE", 10)
     infos = [info(i) for i in range(25)]
     directory = Directory(infos)
-    chooser = HopSelector(b"\0" * 32, directory, Opinions(), SeededEntropy(1))
+    chooser = HopSelector(b"\0" * 32, directory, Opinions(), SeededEntropy(1), is_published)
     assert [chooser.candidate_count(now) for now in (0, 0.1, 0.3, 0.6)] == [10, 10, 20, 25]
     newer = info(3, caps="OU")
     directory.infos[newer.hash] = RouterInfo.build(
