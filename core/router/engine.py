@@ -49,6 +49,7 @@ from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_na
 from core.router.post import Post
 from core.router.stats import RouterStats
 from core.transport import events as link_events
+from core.transport.bandwidth import Bandwidth
 from core.transport.links import Links
 from core.transport.local import LocalRouter
 from core.transport.reachability import Reachability
@@ -104,8 +105,7 @@ class RouterEngine:
             self._find_router,
             limits=link_limits,
             reachability=Reachability(private=config.allow_private_addresses),
-            outbound_bytes_s=float(config.outbound_bytes_s),
-            inbound_bytes_s=float(config.inbound_bytes_s),
+            bandwidth=Bandwidth(float(config.outbound_bytes_s), float(config.inbound_bytes_s)),
         )
         sealer = Sealer(wall, entropy)
         tunnel_view = TunnelView(lambda: self._now)

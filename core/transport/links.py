@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
 from core.data.router_info import RouterInfo
+from core.transport.bandwidth import Bandwidth
 from core.transport.bans import BanList
 from core.transport.dialer import (
     HANDSHAKE_BACKOFF_S,
@@ -39,7 +40,6 @@ from core.transport.events import (
     SkewMeasured,
 )
 from core.transport.inbound import InboundGate
-from core.transport.limiter import TokenBucket
 from core.transport.local import LocalRouter
 from core.transport.ntcp2.blocks import TerminationReason, reason_word
 from core.transport.ntcp2.connection import (
@@ -84,19 +84,18 @@ class Links(OutboundLinks):
         *,
         limits: LinkLimits | None = None,
         reachability: Reachability | None = None,
-        outbound_bytes_s: float | None = None,
-        inbound_bytes_s: float | None = None,
+        bandwidth: Bandwidth | None = None,
     ) -> None:
         """``find_router`` answers from the netdb. ``reachability``: by default private addresses
-        are dialled, and links not counted by subnet, on every network but the public one. Rates:
-        None is no limit.
+        are dialled, and links not counted by subnet, on every network but the public one.
+        ``bandwidth``: what all transports share; by default there is no limit.
         """
         limits = limits or LinkLimits()
         stats = LinkStats()
         bans = BanList()
         if reachability is None:
             reachability = Reachability(private=network_id != PUBLIC_NETWORK_ID)
-        bucket = TokenBucket(outbound_bytes_s) if outbound_bytes_s else None
+        bandwidth = bandwidth or Bandwidth()
         super().__init__(
             identity.hash,
             limits,
@@ -104,10 +103,10 @@ class Links(OutboundLinks):
             bans,
             Dialer(network_id, find_router, bans, limits, reachability),
             InboundGate(limits, has_subnet_limits=not reachability.private),
-            Outbox(wall, stats, bucket),
+            Outbox(wall, stats, bandwidth),
         )
         self._entropy = entropy
-        self._inbound = TokenBucket(inbound_bytes_s) if inbound_bytes_s else None
+        self._bandwidth = bandwidth
         self._context = Context(identity, network_id, wall, entropy, find_router, stats)
 
     # For the router: sending and asking
@@ -245,8 +244,7 @@ class Links(OutboundLinks):
             self._note_heard(now)
         size = len(data)
         self.stats.bytes_received += size
-        if self._inbound is not None:
-            self._inbound.spend(size, now)
+        self._bandwidth.received(size, now)
         connection = link.connection
         messages = connection.receive_data(data, now)
         if messages:
@@ -305,9 +303,7 @@ class Links(OutboundLinks):
 
     def read_pause(self, now: float) -> float:
         """Seconds for which a socket that was just read should not be read, 0.0 for none."""
-        if self._inbound is None:
-            return 0.0
-        return self._inbound.ready_at(now) - now
+        return self._bandwidth.read_pause(now)
 
     def take_output(self, now: float | None = None) -> list[tuple[LinkId, bytes]]:
         """What to write now, one entry for each link. Call again until it is empty."""

@@ -7,8 +7,8 @@ that they can still expire, be counted, and move to another link.
 from __future__ import annotations
 
 from core.base.ports import WallClock
+from core.transport.bandwidth import Bandwidth
 from core.transport.events import LinkId
-from core.transport.limiter import TokenBucket
 from core.transport.records import Link
 from core.transport.stats import LinkStats
 
@@ -17,14 +17,14 @@ OUTPUT_BYTES_MIN = 16 * 1024
 
 
 class Outbox:
-    """``bucket`` limits the bytes of all links together; None is no limit."""
+    """All links together write no more than the router's bandwidth."""
 
-    __slots__ = ("_bucket", "_dirty", "_final", "_is_limited", "_stats", "_wall")
+    __slots__ = ("_bandwidth", "_dirty", "_final", "_is_limited", "_stats", "_wall")
 
-    def __init__(self, wall: WallClock, stats: LinkStats, bucket: TokenBucket | None) -> None:
+    def __init__(self, wall: WallClock, stats: LinkStats, bandwidth: Bandwidth) -> None:
         self._wall = wall
         self._stats = stats
-        self._bucket = bucket
+        self._bandwidth = bandwidth
         self._dirty: dict[LinkId, Link] = {}
         self._final: list[tuple[LinkId, bytes]] = []
         self._is_limited = False
@@ -52,23 +52,23 @@ class Outbox:
         output, self._final = self._final, []
         if not self._dirty:
             return output
-        bucket = self._bucket
+        bandwidth = self._bandwidth
         self._is_limited = False
         dirty, self._dirty = self._dirty, {}
         for link_id, link in dirty.items():
-            if bucket is not None and bucket.balance(now) <= 0:
+            bytes_max = bandwidth.writable(OUTPUT_BYTES_PER_LINK, now)
+            if bytes_max <= 0:
                 self._is_limited = True
                 self._dirty[link_id] = link
                 continue
-            data = self._seal(link, now)
+            data = self._seal(link, max(OUTPUT_BYTES_MIN, bytes_max), now)
             if data:
                 output.append((link_id, data))
                 self._stats.bytes_sent += len(data)
-                if bucket is not None:
-                    bucket.spend(len(data), now)
+                bandwidth.sent(len(data), now)
         return output
 
-    def _seal(self, link: Link, now: float) -> bytes:
+    def _seal(self, link: Link, bytes_max: int, now: float) -> bytes:
         connection = link.connection
         if connection is None:
             return b""
@@ -80,10 +80,6 @@ class Outbox:
                 peer.is_stale = False
                 queue.drop_expired(int(self._wall.now()))
             if len(queue):
-                bytes_max = OUTPUT_BYTES_PER_LINK
-                if self._bucket is not None:
-                    balance = int(self._bucket.balance(now))
-                    bytes_max = min(bytes_max, max(OUTPUT_BYTES_MIN, balance))
                 messages = queue.pop(bytes_max)
                 self._stats.messages_sent += len(messages)
                 sealed = connection.seal_messages(messages, now)
@@ -98,6 +94,4 @@ class Outbox:
 
     def ready_at(self, now: float) -> float | None:
         """When bandwidth is there again for what is held back, or None if nothing is."""
-        if not self._is_limited or self._bucket is None:
-            return None
-        return self._bucket.ready_at(now)
+        return self._bandwidth.write_at(now) if self._is_limited else None

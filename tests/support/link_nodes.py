@@ -11,6 +11,7 @@ from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress
+from core.transport.bandwidth import Bandwidth
 from core.transport.events import Close, Dial, Event
 from core.transport.links import Links
 from core.transport.local import LocalRouter
@@ -32,6 +33,8 @@ class Node:
         published_network_id: int | None = None,
         static_key: X25519Key | None = None,
         caps: str = "LR",
+        outbound_bytes_s: float | None = None,
+        inbound_bytes_s: float | None = None,
         **options: Any,
     ) -> None:
         self.entropy = SeededEntropy(name)
@@ -59,6 +62,7 @@ class Node:
             self.entropy,
             network_id,
             self.known.get,
+            bandwidth=Bandwidth(outbound_bytes_s, inbound_bytes_s),
             **options,
         )
 

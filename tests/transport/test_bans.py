@@ -1,4 +1,4 @@
-"""Bans, back-off, handshake rates, the token bucket and addresses."""
+"""Bans, back-off, handshake rates and addresses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from core.transport import bans
 from core.transport.addresses import source_key, subnet_key
 from core.transport.bans import Backoff, BanList
 from core.transport.inbound import ADDRESSES_MAX, HandshakeRates
-from core.transport.limiter import TokenBucket
 
 A, B, C = bytes(32), bytes([1]) * 32, bytes([2]) * 32
 
@@ -83,17 +82,6 @@ def test_tables_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         backoff.hold(bytes([number, 1]), 10)
         backoff.pause(bytes([number, 2]), 10)
     assert len(backoff) == 3
-
-
-def test_token_bucket_refills_to_its_burst_and_knows_debt() -> None:
-    bucket = TokenBucket(100, 200)
-    assert bucket.balance(0) == 200
-    bucket.spend(500, 0)
-    assert bucket.balance(1) == -200
-    ready_at = bucket.ready_at(1)
-    assert bucket.balance(ready_at - 0.02) <= 0 < bucket.balance(ready_at)
-    assert bucket.balance(100) == 200
-    assert bucket.balance(50) == 200  # a clock that goes back earns nothing
 
 
 @pytest.mark.parametrize(
