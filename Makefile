@@ -16,6 +16,8 @@ READY := $(VENV)/.ready
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location
 # Into a virtual environment it makes no difference who root is.
 export PIP_ROOT_USER_ACTION := ignore
+# pytest rewrites each assertion anew, and each program compiles itself, when this is set.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo check lint unit test native unit-native interop interop-native slow peers fuzz bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
@@ -61,10 +63,10 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 # Unit tests share nothing: a process for each of two cores.
-PARALLEL := --numprocesses 2
+UNIT := $(BIN)/pytest --numprocesses 2 --ignore tests/interop
 
 unit: curl
-	I2PTUNNEL_NATIVE=0 $(BIN)/pytest $(PARALLEL) -m 'not interop and not slow and not native' tests
+	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'not slow and not native' tests
 
 # Into a directory of its own: the pure code stays what runs unless PYTHONPATH says otherwise.
 EXTRA := build/native
@@ -81,7 +83,7 @@ $(EXTRA)/.ready: $(READY) $(HOT)
 
 # The same tests with the extra, but for those that put doubles into compiled classes.
 unit-native: curl native
-	PYTHONPATH=$(EXTRA) $(BIN)/pytest $(PARALLEL) -m 'not interop and not slow and not doubles' tests
+	PYTHONPATH=$(EXTRA) $(UNIT) -m 'not slow and not doubles' tests
 	$(took)
 
 check: lint unit
