@@ -33,12 +33,12 @@ from core.base.errors import DecodeError, Unavailable
 from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
 from i2ptunnel import __version__
+from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import RouterSection
-from i2ptunnel.config.tunnel_models import HttpClientSection
 from i2ptunnel.control import RUNNING_FILE, ControlFault, ControlServer
 from i2ptunnel.health import Facts, Health, State, assess
 from i2ptunnel.manager import Manager, TunnelClasses

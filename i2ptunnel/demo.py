@@ -19,9 +19,11 @@ from pathlib import Path
 
 from core.api import Router, RouterConfig, SystemEntropy, TunnelShape
 from core.base.errors import Unavailable
+from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_models import HttpClientSection, HttpServerSection, TunnelSection
+from i2ptunnel.config.server_models import HttpServerSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.sessions import SessionPool

@@ -19,7 +19,8 @@ from typing import Any
 from core.base.errors import I2PError, Unavailable
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles, key_file_of
-from i2ptunnel.config.tunnel_models import ServerSection, TunnelSection
+from i2ptunnel.config.server_models import ServerSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.health import Facts
 from i2ptunnel.key_watch import KeyWatch
 from i2ptunnel.naming.resolver import Resolver

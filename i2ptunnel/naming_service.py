@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from core.api import FileFault
 from core.base.errors import I2PError, Unavailable
+from i2ptunnel.config.client_models import ClientSection
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.own_files import key_file_of
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_models import ClientSection
 from i2ptunnel.control import Command, ControlFault
 from i2ptunnel.keyfiles import read_keys
 from i2ptunnel.naming.books import FILE_NAME, AddressBooks, BookFault

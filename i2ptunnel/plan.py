@@ -14,11 +14,13 @@ from typing import Any
 
 from core.base.errors import I2PError, Unavailable
 from core.data.blinded_address import BlindedAddress
+from i2ptunnel.config.client_models import ListeningSection
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.own_files import key_file_of
 from i2ptunnel.config.router_model import RouterSection
-from i2ptunnel.config.tunnel_models import ListeningSection, ServerSection, TunnelSection
+from i2ptunnel.config.server_models import ServerSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.keyfiles import read_keys
 from i2ptunnel.relay.listener import Listener, ListenerLimits
 

@@ -26,8 +26,8 @@ from core.base.errors import LocalError, Unavailable
 from core.data.daily_keys import write_daily_keys
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation, DailyKey
 from core.data.private_keys import PrivateKeys
+from i2ptunnel.config.client_models import CONNECT_TIMEOUT_MAX_S
 from i2ptunnel.config.router_model import ExploratoryShapeSection, ShapeSection
-from i2ptunnel.config.tunnel_models import CONNECT_TIMEOUT_MAX_S
 from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection
 from i2ptunnel.key_watch import check_not_ending
 from i2ptunnel.keyfiles import (

@@ -10,6 +10,12 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from i2ptunnel.config.client_models import (
+    AuthSection,
+    ClientSection,
+    ListeningSection,
+    ProxySection,
+)
 from i2ptunnel.config.faults import Faults, Mark, join
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import Endpoint
@@ -17,18 +23,14 @@ from i2ptunnel.config.nodes import Mapping, Node
 from i2ptunnel.config.own_doors import Door, OwnDoors, overlap, services_of
 from i2ptunnel.config.own_files import SUM_SUFFIX, key_file_of
 from i2ptunnel.config.router_model import HOPS_MAX, ShapeSection
-from i2ptunnel.config.tunnel_kinds import LASTING_SUFFIX, targets_of
-from i2ptunnel.config.tunnel_models import (
-    AuthSection,
-    ClientSection,
+from i2ptunnel.config.server_models import (
     HttpServerSection,
-    ListeningSection,
-    ProxySection,
     ServerSection,
     TcpServerSection,
-    TunnelSection,
     WebServerSection,
 )
+from i2ptunnel.config.tunnel_kinds import LASTING_SUFFIX, targets_of
+from i2ptunnel.config.tunnel_parts import TunnelSection
 
 RESERVED_FILES = frozenset(
     (

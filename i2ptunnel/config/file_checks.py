@@ -16,20 +16,15 @@ from pathlib import Path
 from core.base.errors import DecodeError
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.checks import RESERVED_FILES, add_fault
+from i2ptunnel.config.client_models import ProxySection
 from i2ptunnel.config.faults import Faults
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import DestinationName
 from i2ptunnel.config.nodes import Node
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles, key_file_of
-from i2ptunnel.config.tunnel_models import (
-    HttpServerSection,
-    ProxySection,
-    ServerSection,
-    TcpServerSection,
-    TunnelSection,
-)
-from i2ptunnel.config.tunnel_parts import ListenTlsSection
+from i2ptunnel.config.server_models import HttpServerSection, ServerSection, TcpServerSection
+from i2ptunnel.config.tunnel_parts import ListenTlsSection, TunnelSection
 
 _UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 _STATUS = Path("/proc/self/status")

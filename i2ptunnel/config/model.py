@@ -13,7 +13,8 @@ from i2ptunnel.config.kinds import NamedMap, Schema
 from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import OptionInfo, Section, option
 from i2ptunnel.config.router_model import ControlSection, RouterSection
-from i2ptunnel.config.tunnel_models import TunnelKind, TunnelSection
+from i2ptunnel.config.tunnel_models import TunnelKind
+from i2ptunnel.config.tunnel_parts import TunnelSection
 
 _TUNNELS = NamedMap(TunnelKind(), "tunnel")
 

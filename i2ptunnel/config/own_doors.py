@@ -20,17 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from i2ptunnel.config.client_models import StreamrClientSection, UdpClientSection
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import Endpoint, IpAddress
+from i2ptunnel.config.server_models import ServerSection, StreamrServerSection, UdpServerSection
 from i2ptunnel.config.tunnel_kinds import targets_of
-from i2ptunnel.config.tunnel_models import (
-    ServerSection,
-    StreamrClientSection,
-    StreamrServerSection,
-    TunnelSection,
-    UdpClientSection,
-    UdpServerSection,
-)
+from i2ptunnel.config.tunnel_parts import TunnelSection
 
 _HOSTS_FILE = Path("/etc/hosts")
 _HOSTS_BYTES_MAX = 65536

@@ -14,10 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from i2ptunnel.config.client_models import ProxySection
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import DestinationName
+from i2ptunnel.config.server_models import ServerSection
 from i2ptunnel.config.tunnel_kinds import LASTING_SUFFIX
-from i2ptunnel.config.tunnel_models import ProxySection, ServerSection, TunnelSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 
 #: of the file beside a key file that holds its checksum
 SUM_SUFFIX = ".sum"

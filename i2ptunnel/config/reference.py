@@ -15,18 +15,14 @@ from collections.abc import Iterator
 from dataclasses import MISSING, Field
 from typing import Any
 
+from i2ptunnel.config.client_models import ClientSection, ListeningSection, ProxySection
 from i2ptunnel.config.kinds import Kind, ListOf, Maybe
 from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import Section, description_of, info_of, options_of
 from i2ptunnel.config.router_model import ControlSection, RouterSection
 from i2ptunnel.config.server_models import ServerSection, TcpServerSection, WebServerSection
-from i2ptunnel.config.tunnel_models import (
-    TUNNEL_MODELS,
-    ClientSection,
-    ListeningSection,
-    ProxySection,
-    TunnelSection,
-)
+from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
+from i2ptunnel.config.tunnel_parts import TunnelSection
 
 _HEAD = """# Options
 

@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.protocols import compression
 from i2ptunnel.protocols.http1 import (
@@ -30,20 +28,16 @@ from i2ptunnel.protocols.http1 import (
     Headers,
     HttpFault,
     RequestHead,
-    RequestReader,
     ResponseHead,
     ResponseReader,
-    Signal,
 )
 from i2ptunnel.relay.channel import READ_BYTES, Channel, I2pStream, finish_politely
 from i2ptunnel.relay.channel_pool import PooledPlace
-from i2ptunnel.relay.least_rate import LeastRateChannel
+from i2ptunnel.relay.http_front import Front, in_turn
 from i2ptunnel.relay.local import LocalChannel, unless_lost
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
 
-#: a body whose sender is silent for longer is given up
-BODY_TIMEOUT_S = 300.0
 #: how long a front that has ended its direction is waited with for more of the response
 LEFT_GRACE_S = 300.0
 #: a back that says nothing for so long is asked whether it is there, first and from then on
@@ -64,8 +58,6 @@ _FIRST_PIECES_MAX = 4
 #: what may be sent twice without doing anything twice (RFC 9110 9.2.1)
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
 
-T = TypeVar("T")
-
 ResponseFilter = Callable[[ResponseHead, bool], ResponseHead]
 OpenBack = Callable[[bytes], Awaitable[Channel]]
 
@@ -79,60 +71,6 @@ class BodyCoder(Protocol):
 
 
 StartCoder = Callable[[ResponseHead], BodyCoder | None]
-
-
-@dataclass(slots=True)
-class Front:
-    """The side that asks: its channel and what was read from it so far."""
-
-    channel: Channel
-    reader: RequestReader
-    #: the local connection below ``channel``, if there is one: its end is noticed at once
-    local: LocalChannel | None = None
-    #: the stream below it, if there is one: that it breaks off is noticed at once
-    stream: I2pStream | None = None
-    #: what holds the asking side to a least rate, if there is something
-    least_rate: LeastRateChannel | None = None
-
-    async def next_event(self) -> RequestHead | bytes | Signal:
-        """The next event of the request; waits for data. Raises HttpFault, Unavailable."""
-        while (event := await _in_turn(self.reader.next_event)) is NEED_DATA:
-            self.reader.receive_data(await self.channel.read())
-        return event
-
-    async def read_body(self) -> bytes:
-        """More of a body; raises TimeoutError when its sender is silent or too slow."""
-        guard = self.least_rate
-        try:
-            if guard is not None:
-                guard.is_body_due = True
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                return await self.channel.read()
-        finally:
-            if guard is not None:
-                guard.is_body_due = False
-
-    def release(self) -> None:
-        """What comes is no longer HTTP, and may be as slow as it likes."""
-        if self.least_rate is not None:
-            self.least_rate.release()
-
-    async def next_head(self, idle_s: float, head_s: float) -> RequestHead | Signal:
-        """The next request head, or CLOSED.
-
-        ``idle_s``: for its first byte; ``head_s``: from then on. Raises TimeoutError, HttpFault,
-        Unavailable.
-        """
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(idle_s) as timer:
-            is_idle = self.reader.is_idle
-            while (event := await _in_turn(self.reader.next_event)) is NEED_DATA:
-                self.reader.receive_data(await self.channel.read())
-                if is_idle and not self.reader.is_idle:
-                    is_idle = False
-                    timer.reschedule(loop.time() + head_s)
-        assert not isinstance(event, bytes)
-        return event
 
 
 class ResponseNotStarted(Unavailable):
@@ -391,7 +329,7 @@ class Exchange:
 
     async def _send_body(self, back: Channel) -> None:
         reader = self._front.reader
-        while (event := await _in_turn(reader.next_event)) is not END:
+        while (event := await in_turn(reader.next_event)) is not END:
             if isinstance(event, bytes):
                 if event and not await self._send(back, self._writer.data(event)):
                     return
@@ -431,7 +369,7 @@ class Exchange:
             self._answer_timer = None
 
     async def _read_head(self, back: Channel) -> ResponseHead:
-        while (event := await _in_turn(self._responses.next_event)) is NEED_DATA:
+        while (event := await in_turn(self._responses.next_event)) is NEED_DATA:
             try:
                 data = await self._read_back(back)
             except Unavailable as error:
@@ -479,7 +417,7 @@ class Exchange:
         framing = Headers() if self._is_bodyless(head) else response.headers
         writer: BodyCoder = self._coder or BodyWriter(framing)
         pending = response.write()
-        while (event := await _in_turn(self._responses.next_event)) is not END:
+        while (event := await in_turn(self._responses.next_event)) is not END:
             if isinstance(event, bytes):
                 if not event:
                     continue
@@ -523,12 +461,6 @@ class Exchange:
 
     def _is_bodyless(self, head: ResponseHead) -> bool:
         return self._asked.method == "HEAD" or head.status in (204, 304)
-
-
-async def _in_turn(work: Callable[[], T]) -> T:
-    """What ``work`` returns, done in a turn of the loop that has room for it."""
-    await share_turn()
-    return work()
 
 
 async def _as_coroutine(work: Awaitable[Channel]) -> Channel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from i2ptunnel.config.tunnel_models import TunnelSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 
 SectionT = TypeVar("SectionT", bound=TunnelSection)
 

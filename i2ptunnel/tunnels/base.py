@@ -18,18 +18,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from core.base.errors import DecodeError, I2PError, LocalError, Unavailable
+from i2ptunnel.config.client_models import AuthSection, ClientSection, ListeningSection
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_models import (
-    AuthSection,
-    ClientSection,
-    ListeningSection,
-    ServerSection,
-    TcpServerSection,
-    TunnelSection,
-)
-from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection
+from i2ptunnel.config.server_models import ServerSection, TcpServerSection
+from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection, TunnelSection
 from i2ptunnel.health import Facts
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.budget import ConnectionBudget

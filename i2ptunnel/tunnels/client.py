@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from i2ptunnel.config.tunnel_models import ClientTunnelSection
+from i2ptunnel.config.client_models import ClientTunnelSection
 from i2ptunnel.relay.channel import Channel
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.local import unless_lost

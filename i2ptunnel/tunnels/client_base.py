@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from core.api import ensure_certificate
 from core.base.errors import Unavailable
-from i2ptunnel.config.tunnel_models import ListeningSection
+from i2ptunnel.config.client_models import ListeningSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.relay.channel import CountedChannel, I2pSession
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits

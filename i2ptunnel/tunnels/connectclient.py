@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from i2ptunnel.config.tunnel_models import (
-    ConnectClientSection,
-    HttpClientSection,
-    TunnelSection,
-)
+from i2ptunnel.config.client_models import ConnectClientSection, HttpClientSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.protocols.error_pages import Page, render
 from i2ptunnel.protocols.http1 import RequestHead
-from i2ptunnel.relay.http_exchange import Front
+from i2ptunnel.relay.http_front import Front
 from i2ptunnel.tunnels.adapt import adapt
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.httpclient import HttpProxy

@@ -14,7 +14,8 @@ from typing import TypeVar, cast
 from core.api import FileFault, share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import DestinationName
-from i2ptunnel.config.tunnel_models import ServerSection, TunnelSection
+from i2ptunnel.config.server_models import ServerSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.relay.client_keys import read_client_key
 from i2ptunnel.relay.udp import DatagramSession, I2pDatagram

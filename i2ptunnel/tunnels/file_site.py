@@ -34,7 +34,7 @@ from i2ptunnel.protocols.file_requests import (
     read_ranges,
 )
 from i2ptunnel.protocols.http1 import END, Headers, RequestHead, ResponseHead
-from i2ptunnel.relay.http_exchange import Front
+from i2ptunnel.relay.http_front import Front
 
 _CHUNK_BYTES = 262144
 _METHODS = "GET, HEAD"

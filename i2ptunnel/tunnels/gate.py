@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from core.base.errors import Unavailable
-from i2ptunnel.config.tunnel_models import ServerSection
+from i2ptunnel.config.server_models import ServerSection
 from i2ptunnel.config.tunnel_parts import RateLimitSection
 from i2ptunnel.protocols.throttle import ConnectionRate, PeriodLimit
 from i2ptunnel.relay.access import AccessFault, AccessGuard

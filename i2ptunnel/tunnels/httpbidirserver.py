@@ -10,11 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from core.base.errors import Unavailable
-from i2ptunnel.config.tunnel_models import (
-    HttpBidirServerSection,
-    HttpClientSection,
-    HttpServerSection,
-)
+from i2ptunnel.config.client_models import HttpClientSection
+from i2ptunnel.config.server_models import HttpBidirServerSection, HttpServerSection
 from i2ptunnel.relay.channel import I2pSession
 from i2ptunnel.tunnels.adapt import adapt
 from i2ptunnel.tunnels.base import SessionRequest, Tunnel, TunnelContext

@@ -11,11 +11,10 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from core.base.errors import Unavailable
-from i2ptunnel.config.tunnel_models import HttpClientSection
+from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.health import Health, Sentence, assess_proxy
 from i2ptunnel.naming.address import Address, NameFault
 from i2ptunnel.protocols import error_pages as pages
@@ -31,7 +30,6 @@ from i2ptunnel.protocols.http1 import (
     ResponseHead,
 )
 from i2ptunnel.protocols.http_filter import USER_AGENT_OUTSIDE, filter_request, filter_response
-from i2ptunnel.protocols.languages import choose_language
 from i2ptunnel.protocols.own_pages import ProxyStatus
 from i2ptunnel.protocols.proxy_auth import ProxyAuth
 from i2ptunnel.protocols.proxy_target import ProxyTarget, read_target
@@ -40,13 +38,8 @@ from i2ptunnel.protocols.request_headers import dropped_names
 from i2ptunnel.protocols.sites import site_outside
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
-from i2ptunnel.relay.http_exchange import (
-    LEFT_GRACE_S,
-    Exchange,
-    Front,
-    OpenBack,
-    ResponseNotStarted,
-)
+from i2ptunnel.relay.http_exchange import LEFT_GRACE_S, Exchange, OpenBack, ResponseNotStarted
+from i2ptunnel.relay.http_front import Front
 from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.local import unless_lost
@@ -54,6 +47,13 @@ from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
 from i2ptunnel.tunnels.base import TunnelContext, read_users
 from i2ptunnel.tunnels.client_base import HEADER_TIMEOUT_S
+from i2ptunnel.tunnels.http_answers import (
+    Answer,
+    Request,
+    is_navigation,
+    language_for,
+    page_of_fault,
+)
 from i2ptunnel.tunnels.outproxy import OutproxyChoice
 from i2ptunnel.tunnels.own_site import OwnSite
 from i2ptunnel.tunnels.proxy_base import IdentityPlace, ProxyTunnel, Visit
@@ -66,35 +66,6 @@ _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _CREDENTIAL_PAGES = frozenset(
     id(page) for page in (pages.SECRET_NEEDED, pages.KEY_NEEDED, pages.KEY_REFUSED)
 )
-
-
-class _Answer(Exception):
-    """The request is answered with a page of ours. ``link``: an address the page offers."""
-
-    def __init__(
-        self, page: Page, link: str = "", *, more: str = "", form_action: str = "'none'"
-    ) -> None:
-        super().__init__(page.title)
-        self.page = page
-        self.link = link
-        self.more = more
-        self.form_action = form_action
-
-
-@dataclass(slots=True)
-class _Request:
-    """One request on its way through the proxy."""
-
-    front: Front
-    head: RequestHead
-    target: ProxyTarget
-    credential: str | None
-    language: str
-    address: Address | None = field(default=None)
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.target.authority}{self.target.path}"
 
 
 class HttpProxy(ProxyTunnel[HttpClientSection]):
@@ -182,7 +153,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
     async def _answer(self, front: Front, head: RequestHead) -> bool:
         """True if another request may follow on this connection."""
         subject = ""
-        language = _language_for(head)
+        language = language_for(head)
         challenges: list[str] = []
         target: ProxyTarget | None = None
         try:
@@ -194,24 +165,24 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             verdict = self._auth.check(head, now)
             if not verdict.is_allowed:
                 challenges = self._auth.challenges(now, is_stale=verdict.is_stale)
-                raise _Answer(pages.AUTH_NEEDED)
+                raise Answer(pages.AUTH_NEEDED)
             target = read_target(head, takes_redirected=self.model.redirected)
             subject = target.authority
-            request = _Request(front, head, target, verdict.credential, language)
+            request = Request(front, head, target, verdict.credential, language)
             try:
                 return await self._route(request)
             except ResponseNotStarted as error:
                 raise self._page_for(request, error) from None
-        except _Answer as raised:
+        except Answer as raised:
             answer = raised
         except HttpFault as fault:
-            answer = _Answer(_page_of_fault(fault))
+            answer = Answer(page_of_fault(fault))
         self.counts["requests_refused"] += 1
         url = f"http://{subject}{target.path}" if target is not None else head.target
         is_repeatable = (
-            url.startswith("http://") and head.method in ("GET", "HEAD") and _is_navigation(head)
+            url.startswith("http://") and head.method in ("GET", "HEAD") and is_navigation(head)
         )
-        if head.method == "POST" and _is_navigation(head):
+        if head.method == "POST" and is_navigation(head):
             answer.more += own_pages.paragraph(Sentence(pages.GO_BACK), language)
         await front.channel.write(
             render(
@@ -234,17 +205,17 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         now = asyncio.get_running_loop().time()
         return page.retry_after_s > 0 and self._reloads.may_reload(url, now)
 
-    def _page_for(self, request: _Request, error: Unavailable) -> _Answer:
+    def _page_for(self, request: Request, error: Unavailable) -> Answer:
         """What to say when a way could not be opened."""
         page = pages.PAGE_OF_CODE.get(error.code, pages.RESET)
         if page is pages.NOT_READY:
             page = pages.not_ready(self._health(is_ready=False), request.language)
         is_asking = id(page) in _CREDENTIAL_PAGES and request.head.method in ("GET", "HEAD")
-        if not is_asking or request.address is None or not _is_navigation(request.head):
-            return _Answer(page)
+        if not is_asking or request.address is None or not is_navigation(request.head):
+            return Answer(page)
         form = self._site.credentials_form(request.address, request.url, request.language)
         targets = own_pages.form_targets([request.target.authority])
-        return _Answer(page, more=form, form_action=targets)
+        return Answer(page, more=form, form_action=targets)
 
     def _health(self, *, is_ready: bool) -> Health:
         return assess_proxy(self.context.facts(), is_ready=is_ready)
@@ -278,17 +249,17 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             own.add(f"{address}:{self.listener.port}")
         return self._site.answer_direct(head, frozenset(own))
 
-    async def _route(self, request: _Request) -> bool:
+    async def _route(self, request: Request) -> bool:
         target = request.target
         if target.kind is HostKind.INVALID:
             raise HttpFault(400, "the address is not a proper host name")
         if target.kind is HostKind.LOCAL:
             if self._is_own(target):
-                raise _Answer(pages.OWN_ADDRESS, pages.HOME)
-            raise _Answer(pages.LOCAL_HOST)
+                raise Answer(pages.OWN_ADDRESS, pages.HOME)
+            raise Answer(pages.LOCAL_HOST)
         ports = self.model.connect_ports
         if target.is_connect and ports and target.port not in ports:
-            raise _Answer(pages.PORT_DENIED)
+            raise Answer(pages.PORT_DENIED)
         if target.host == own_pages.HOST:
             return await self._route_to_own_site(request)
         if target.kind is HostKind.OUTSIDE:
@@ -301,14 +272,14 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             return False
         return target.host in {self.model.listen.host, "127.0.0.1", "::1", "localhost"}
 
-    async def _route_to_own_site(self, request: _Request) -> bool:
+    async def _route_to_own_site(self, request: Request) -> bool:
         if request.target.is_connect or request.target.port != 80:
-            raise _Answer(pages.NOT_FOUND)
+            raise Answer(pages.NOT_FOUND)
         answer = await self._site.answer(request.front, request.head, request.target.path)
         await request.front.channel.write(answer)
         return False
 
-    async def _route_to_i2p(self, request: _Request) -> bool:
+    async def _route_to_i2p(self, request: Request) -> bool:
         target = request.target
         path, helper = split_helper(target.path)
         if helper is not None and self.model.address_helper:
@@ -354,9 +325,9 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
                 page = page if more else pages.UNKNOWN_NAME_ALONE
                 if (state := self._site.names_state()) is not None:
                     more += own_pages.paragraph(state, language)
-            raise _Answer(page, more=more) from None
+            raise Answer(page, more=more) from None
 
-    async def _check_helper(self, request: _Request, helper: str, path: str) -> None:
+    async def _check_helper(self, request: Request, helper: str, path: str) -> None:
         """Pass if the helper says what we know already; else a page with the choices."""
         host = request.target.host
         try:
@@ -365,18 +336,18 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         except NameFault:
             url = f"http://{request.target.authority}{path}"
             more = own_pages.plain_name_link(url, request.language)
-            raise _Answer(pages.HELPER_BAD, more=more) from None
+            raise Answer(pages.HELPER_BAD, more=more) from None
         link = f"http://{offered.host}/"
         url = f"http://{request.target.authority}{path}"
         try:
             known = await self._site.resolve(host)
         except NameFault:
-            is_asking = request.head.method in ("GET", "HEAD") and _is_navigation(request.head)
+            is_asking = request.head.method in ("GET", "HEAD") and is_navigation(request.head)
             if not is_asking or host.endswith(".b32.i2p"):
-                raise _Answer(pages.HELPER_NEW, link) from None
+                raise Answer(pages.HELPER_NEW, link) from None
             form = self._site.helper_form(host, target, url, request.language)
             targets = own_pages.form_targets([request.target.authority])
-            raise _Answer(pages.HELPER_NEW, link, more=form, form_action=targets) from None
+            raise Answer(pages.HELPER_NEW, link, more=form, form_action=targets) from None
         if known.hash != offered.hash:
             port = "" if request.target.port == 80 else f":{request.target.port}"
             more = own_pages.conflict_choice(
@@ -387,11 +358,11 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
                 f"http://{offered.host}{port}{path}",
                 request.language,
             )
-            raise _Answer(pages.HELPER_CONFLICT, more=more)
+            raise Answer(pages.HELPER_CONFLICT, more=more)
 
     async def _exchange(
         self,
-        request: _Request,
+        request: Request,
         filtered: RequestHead,
         open_back: OpenBack,
         place: PooledPlace | None = None,
@@ -424,7 +395,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         await pump(local, stream, idle_timeout_s=self.model.idle_timeout)
         return False
 
-    async def _route_outside(self, request: _Request) -> bool:
+    async def _route_outside(self, request: Request) -> bool:
         target, front = request.target, request.front
         assert front.local is not None
         choice = self._https_outproxies if target.is_connect else self._outproxies
@@ -457,28 +428,12 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         return await self._exchange(request, filtered, open_back)
 
 
-def _is_navigation(head: RequestHead) -> bool:
-    """Whether the user will see the answer, as far as browsers say; scripts cannot pretend it."""
-    return head.headers.get("sec-fetch-mode") in (None, "navigate")
-
-
-def _language_for(head: RequestHead) -> str:
-    """The user's language, which is not told to scripts of a site that ask for a page of ours."""
-    return choose_language(head.headers.get("accept-language")) if _is_navigation(head) else "en"
-
-
 async def _before_response(work: Coroutine[Any, Any, T]) -> T:
     """The result; what goes wrong can still be said to the browser."""
     try:
         return await work
     except Unavailable as error:
         raise ResponseNotStarted(str(error), error.code) from None
-
-
-def _page_of_fault(fault: HttpFault) -> Page:
-    if fault.status == 502:
-        return pages.BROKEN_RESPONSE
-    return pages.TOO_LARGE if fault.status == 413 else bad_request(fault.status, str(fault))
 
 
 def _filter_response(head: ResponseHead, keep_alive: bool) -> ResponseHead:

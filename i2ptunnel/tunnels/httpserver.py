@@ -7,7 +7,7 @@ import time
 
 from core.base.errors import Unavailable
 from core.data.encoding import b64encode
-from i2ptunnel.config.tunnel_models import HttpServerSection
+from i2ptunnel.config.server_models import HttpServerSection
 from i2ptunnel.protocols import error_pages as pages
 from i2ptunnel.protocols.compression import GzipCoder, is_worth_it, wants_compression
 from i2ptunnel.protocols.error_pages import Page, bad_request, render
@@ -21,7 +21,8 @@ from i2ptunnel.protocols.throttle import PeriodLimit, PostThrottle
 from i2ptunnel.protocols.visitor_rules import POST_METHODS, VisitorRules, too_many
 from i2ptunnel.relay.channel import Channel, I2pStream, finish_politely
 from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
-from i2ptunnel.relay.http_exchange import BodyCoder, Exchange, Front, ResponseNotStarted
+from i2ptunnel.relay.http_exchange import BodyCoder, Exchange, ResponseNotStarted
+from i2ptunnel.relay.http_front import Front
 from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.slots import Slot

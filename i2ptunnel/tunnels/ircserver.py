@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.api import create_key_file, read_key_file
 from core.base.errors import Unavailable
-from i2ptunnel.config.tunnel_models import IrcServerSection
+from i2ptunnel.config.server_models import IrcServerSection
 from i2ptunnel.protocols.irc_server import Cloak, IrcServerFilter, error_line, webirc_line
 from i2ptunnel.relay.channel import I2pStream, finish_politely
 from i2ptunnel.relay.irc import IrcVisitorStream

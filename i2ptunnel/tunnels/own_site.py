@@ -30,7 +30,7 @@ from i2ptunnel.protocols.hosts import normalise_host
 from i2ptunnel.protocols.http1 import END, HttpFault, RequestHead
 from i2ptunnel.protocols.languages import choose_language
 from i2ptunnel.protocols.own_pages import ProxyStatus
-from i2ptunnel.relay.http_exchange import Front
+from i2ptunnel.relay.http_front import Front
 
 _FORM_BYTES_MAX = 16_384
 _FORM_TIMEOUT_S = 15.0

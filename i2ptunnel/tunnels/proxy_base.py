@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from core.base.errors import Unavailable
+from i2ptunnel.config.client_models import ProxySection
 from i2ptunnel.config.proxy_parts import OutproxyUrl
-from i2ptunnel.config.tunnel_models import ProxySection
 from i2ptunnel.naming.address import Address, NameFault
 from i2ptunnel.protocols.sites import registered_name
 from i2ptunnel.relay.channel import Channel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from i2ptunnel.config.tunnel_models import ServerTunnelSection
+from i2ptunnel.config.server_models import ServerTunnelSection
 from i2ptunnel.relay.channel import I2pStream
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.slots import Slot

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.server_models import TcpServerSection
 from i2ptunnel.config.tunnel_kinds import Targets, targets_of
-from i2ptunnel.config.tunnel_models import TcpServerSection
 from i2ptunnel.relay.backends import Backends
 from i2ptunnel.relay.channel import I2pSession, I2pStream
 from i2ptunnel.relay.local import LocalChannel

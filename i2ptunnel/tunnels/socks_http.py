@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from i2ptunnel.config.tunnel_models import SocksSection
+from i2ptunnel.config.client_models import SocksSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.protocols import error_pages as pages
 from i2ptunnel.protocols.address_helper import split_helper
@@ -16,7 +16,8 @@ from i2ptunnel.protocols.http1 import HttpFault, RequestHead, RequestReader, Res
 from i2ptunnel.protocols.http_filter import filter_request, filter_response
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.channel_pool import ChannelPool
-from i2ptunnel.relay.http_exchange import Exchange, Front, ResponseNotStarted
+from i2ptunnel.relay.http_exchange import Exchange, ResponseNotStarted
+from i2ptunnel.relay.http_front import Front
 from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.tunnels.proxy_base import IdentityPlace, ProxyTunnel, Visit

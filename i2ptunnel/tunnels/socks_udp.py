@@ -15,8 +15,8 @@ from typing import cast
 
 from core.api import SystemEntropy, share_turn
 from core.base.errors import DecodeError, I2PError, Unavailable
+from i2ptunnel.config.client_models import SocksSection
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import SocksSection
 from i2ptunnel.protocols.hosts import HostKind, kind_of
 from i2ptunnel.protocols.socks import SocksServer
 from i2ptunnel.protocols.socks_udp import UdpPacket, parse_packet, write_packet

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from i2ptunnel.config.tunnel_models import SocksIrcSection, SocksSection, TunnelSection
+from i2ptunnel.config.client_models import SocksIrcSection, SocksSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession
 from i2ptunnel.relay.irc import IrcClientStream

@@ -14,7 +14,7 @@ from typing import Any
 from core.api import SystemEntropy
 from core.base.errors import Unavailable
 from core.base.socks_client import RESOLVE, RESOLVE_PTR
-from i2ptunnel.config.tunnel_models import SocksSection
+from i2ptunnel.config.client_models import SocksSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.protocols.error_pages import Page, render
 from i2ptunnel.protocols.hosts import HostKind, kind_of, normalise_host

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 
-from i2ptunnel.config.tunnel_models import StreamrClientSection
+from i2ptunnel.config.client_models import StreamrClientSection
 from i2ptunnel.protocols.streamr import SUBSCRIBE, UNSUBSCRIBE, StreamrSubscription
 from i2ptunnel.relay.udp import I2pDatagram, UdpAddress, UdpSocket
 from i2ptunnel.tunnels.base import TunnelContext

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from i2ptunnel.config.tunnel_models import StreamrServerSection
+from i2ptunnel.config.server_models import StreamrServerSection
 from i2ptunnel.protocols.streamr import PACKET_BYTES_MAX, StreamrProducer
 from i2ptunnel.protocols.udp_sessions import RAW
 from i2ptunnel.relay.udp import I2pDatagram, UdpAddress, UdpSocket

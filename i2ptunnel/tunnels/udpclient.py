@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 
-from i2ptunnel.config.tunnel_models import UdpClientSection
+from i2ptunnel.config.client_models import UdpClientSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.protocols.udp_sessions import (
     PACKET_BYTES_MAX,

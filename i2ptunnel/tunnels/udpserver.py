@@ -15,7 +15,7 @@ from typing import Any
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import UdpServerSection
+from i2ptunnel.config.server_models import UdpServerSection
 from i2ptunnel.protocols.udp_sessions import (
     PACKET_BYTES_MAX,
     RAW,

@@ -12,7 +12,7 @@ import pytest
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.loader import load_text
-from i2ptunnel.config.tunnel_models import TunnelSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.sessions import SessionPool

@@ -17,20 +17,15 @@ from core.crypto.x25519 import X25519Key
 from core.data.daily_keys import make_daily_keys, write_daily_keys
 from core.data.identity import Destination
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
+from i2ptunnel.config.client_models import CONNECT_TIMEOUT_MAX_S, HttpClientSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_models import (
-    CONNECT_TIMEOUT_MAX_S,
-    HttpClientSection,
-    ServerSection,
-    ServerTunnelSection,
-    TunnelSection,
-    UdpServerSection,
-)
+from i2ptunnel.config.server_models import ServerSection, ServerTunnelSection, UdpServerSection
 from i2ptunnel.config.tunnel_parts import (
     EncryptedSection,
     LeaseSetClientSection,
     StreamingSection,
+    TunnelSection,
 )
 from i2ptunnel.keyfiles import generate_keys, load_or_create_keys, read_keys, write_new_keys
 from i2ptunnel.naming.resolver import FileResolver

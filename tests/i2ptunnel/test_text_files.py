@@ -11,8 +11,8 @@ import pytest
 from core.base.errors import DecodeError
 from core.data.encoding import b64encode
 from core.data.identity import hash_to_b32
+from i2ptunnel.config.client_models import AuthSection
 from i2ptunnel.config.loader import load_text
-from i2ptunnel.config.tunnel_models import AuthSection
 from i2ptunnel.config.tunnel_parts import AccessSection
 from i2ptunnel.relay.access import AccessFault, AccessGuard
 from i2ptunnel.relay.client_keys import read_client_key

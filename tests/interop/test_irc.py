@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from i2ptunnel.config.client_models import IrcClientSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import IrcClientSection, IrcServerSection
+from i2ptunnel.config.server_models import IrcServerSection
 from i2ptunnel.demo import free_port
 from i2ptunnel.tunnels import ircclient
 from tests.support.fetch_irc import installed

@@ -20,9 +20,10 @@ import pytest
 
 from core.api import Router
 from core.data.router_info import RouterInfo
+from i2ptunnel.config.client_models import ClientTunnelSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_models import ClientTunnelSection, ServerTunnelSection
+from i2ptunnel.config.server_models import ServerTunnelSection
 from i2ptunnel.demo import free_port
 from tests.support.appliance import Appliance, run_command
 from tests.support.fetch_i2pd import RELEASES, installed

@@ -15,11 +15,11 @@ import pytest
 
 from core.api import Router
 from core.data.private_keys import PrivateKeys
+from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.naming_model import NamingSection, PublishSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.server_models import HttpServerSection
-from i2ptunnel.config.tunnel_models import HttpClientSection
 from i2ptunnel.demo import free_port
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming.hosts_line import Action, make_line

@@ -22,14 +22,9 @@ import pytest
 from python_socks import ProxyError, ProxyType
 from python_socks.sync import Proxy
 
+from i2ptunnel.config.client_models import ClientTunnelSection, HttpClientSection, SocksSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import (
-    ClientTunnelSection,
-    HttpClientSection,
-    HttpServerSection,
-    ServerTunnelSection,
-    SocksSection,
-)
+from i2ptunnel.config.server_models import HttpServerSection, ServerTunnelSection
 from i2ptunnel.demo import free_port
 from tests.support import apt, curl, fetch_curl, fetch_ssh
 from tests.support.git_servers import git, http_server, make_repository, ssh_server

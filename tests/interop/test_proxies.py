@@ -11,15 +11,10 @@ from typing import Any
 import pytest
 
 from core.data.identity import b32_to_hash
+from i2ptunnel.config.client_models import HttpClientSection, SocksSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.proxy_parts import read_outproxy
-from i2ptunnel.config.tunnel_models import (
-    HttpClientSection,
-    HttpServerSection,
-    ServerTunnelSection,
-    SocksSection,
-    UdpServerSection,
-)
+from i2ptunnel.config.server_models import HttpServerSection, ServerTunnelSection, UdpServerSection
 from i2ptunnel.protocols.socks_udp import UdpPacket, parse_packet, write_packet
 from tests.support.origin import Origin, body_of
 from tests.support.own_network import TWO_HOPS, b32_of, own_network

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from core.crypto.x25519 import X25519Key
+from i2ptunnel.config.client_models import ClientTunnelSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import ClientTunnelSection, ServerTunnelSection
+from i2ptunnel.config.server_models import ServerTunnelSection
 from i2ptunnel.config.tunnel_parts import EncryptedSection, LeaseSetClientSection
 from i2ptunnel.manager import Manager
 from tests.support.deterministic import SeededEntropy

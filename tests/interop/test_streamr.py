@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from i2ptunnel.config.client_models import StreamrClientSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import StreamrClientSection, StreamrServerSection
+from i2ptunnel.config.server_models import StreamrServerSection
 from i2ptunnel.demo import free_port
 from i2ptunnel.relay.udp import UdpSocket
 from tests.support.own_network import TWO_HOPS, b32_of, own_network

@@ -14,8 +14,9 @@ import pytest
 from core.api import SystemEntropy
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
+from i2ptunnel.config.client_models import UdpClientSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import UdpClientSection, UdpServerSection
+from i2ptunnel.config.server_models import UdpServerSection
 from i2ptunnel.relay.udp import UdpSocket
 from tests.support.fetch_i2pd import installed
 from tests.support.i2pd_net import I2pdNet

@@ -18,8 +18,9 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from i2ptunnel.config.client_models import HttpClientSection, SocksSection
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import HttpClientSection, HttpServerSection, SocksSection
+from i2ptunnel.config.server_models import HttpServerSection
 from i2ptunnel.protocols.own_pages import chromium_options
 from tests.support import leaks, web_site
 from tests.support.browser import Page, browser

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.api import Router, RouterConfig, TunnelShape
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_models import TunnelSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.sessions import SessionPool

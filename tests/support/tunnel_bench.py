@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import HttpClientSection, HttpServerSection, TunnelSection
+from i2ptunnel.config.server_models import HttpServerSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.naming.address import Address, NameFault, read_address
 from i2ptunnel.naming.feed_state import FeedState
 from i2ptunnel.naming.resolver import Resolver

@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from i2ptunnel.config.client_models import IrcClientSection, SocksIrcSection, UdpClientSection
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load_text
-from i2ptunnel.config.tunnel_models import (
-    TUNNEL_MODELS,
-    IrcClientSection,
-    IrcServerSection,
-    SocksIrcSection,
-    StreamrServerSection,
-    UdpClientSection,
-)
+from i2ptunnel.config.server_models import IrcServerSection, StreamrServerSection
+from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 GOOD = """

@@ -11,11 +11,11 @@ import pytest
 
 from i2ptunnel.cli.main import main
 from i2ptunnel.config import file_checks
+from i2ptunnel.config.client_models import HttpClientSection, SocksSection
 from i2ptunnel.config.faults import ConfigError, Source
 from i2ptunnel.config.loader import load, load_text
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.nodes import ALIASED_NODES_MAX
-from i2ptunnel.config.tunnel_models import HttpClientSection, SocksSection
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,17 +11,14 @@ import pytest
 from core.api import create_key_file
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config import units
+from i2ptunnel.config.client_models import ClientTunnelSection, HttpClientSection
 from i2ptunnel.config.faults import ConfigError, Source
 from i2ptunnel.config.loader import load, load_text, read_source
 from i2ptunnel.config.model import default_data_dir, json_schema
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.reference import option_reference
-from i2ptunnel.config.tunnel_models import (
-    TUNNEL_MODELS,
-    ClientTunnelSection,
-    HttpClientSection,
-    HttpServerSection,
-)
+from i2ptunnel.config.server_models import HttpServerSection
+from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
 from i2ptunnel.protocols.access_filter import parse_definition
 from tests.support.deterministic import SeededEntropy
 

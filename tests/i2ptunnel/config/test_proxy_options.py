@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from i2ptunnel.config.client_models import HttpClientSection, SocksSection
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.proxy_parts import read_outproxy
-from i2ptunnel.config.tunnel_models import HttpClientSection, SocksSection
 
 _PAGE = Path(__file__).parents[3] / "docs" / "PROXIES.md"
 

@@ -11,16 +11,13 @@ import pytest
 from core.api import StreamingOptions, TunnelShape
 from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
+from i2ptunnel.config.client_models import ClientTunnelSection, HttpClientSection
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.model import json_schema
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
+from i2ptunnel.config.server_models import HttpServerSection
 from i2ptunnel.config.tunnel_kinds import targets_of
-from i2ptunnel.config.tunnel_models import (
-    ClientTunnelSection,
-    HttpClientSection,
-    HttpServerSection,
-)
 from i2ptunnel.config.tunnel_parts import StreamingSection
 from i2ptunnel.sessions import streaming_options, tunnel_shape
 from tests.support.deterministic import SeededEntropy

@@ -16,8 +16,9 @@ from core.api import FileFault
 from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.encoding import b64encode
+from i2ptunnel.config.client_models import ClientTunnelSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import ClientTunnelSection, ServerTunnelSection
+from i2ptunnel.config.server_models import ServerTunnelSection
 from i2ptunnel.config.tunnel_parts import ListenTlsSection, TunnelBandwidthSection
 from i2ptunnel.relay.tls import client_context
 from i2ptunnel.tunnels.base import Tunnel

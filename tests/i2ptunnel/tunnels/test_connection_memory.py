@@ -9,7 +9,7 @@ import tracemalloc
 
 import pytest
 
-from i2ptunnel.config.tunnel_models import HttpClientSection
+from i2ptunnel.config.client_models import HttpClientSection
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
 

@@ -14,12 +14,9 @@ from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.private_keys import PrivateKeys
 from core.datagram.manager import DatagramManager
 from core.io.datagrams import DatagramInbox
+from i2ptunnel.config.client_models import UdpClientSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import (
-    StreamrServerSection,
-    UdpClientSection,
-    UdpServerSection,
-)
+from i2ptunnel.config.server_models import StreamrServerSection, UdpServerSection
 from i2ptunnel.config.tunnel_parts import (
     AccessSection,
     RateLimitSection,

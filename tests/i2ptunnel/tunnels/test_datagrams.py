@@ -11,13 +11,9 @@ from typing import Any
 
 import pytest
 
+from i2ptunnel.config.client_models import StreamrClientSection, UdpClientSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import (
-    StreamrClientSection,
-    StreamrServerSection,
-    UdpClientSection,
-    UdpServerSection,
-)
+from i2ptunnel.config.server_models import StreamrServerSection, UdpServerSection
 from i2ptunnel.protocols.streamr import SUBSCRIBE, UNSUBSCRIBE
 from i2ptunnel.relay.udp import UdpSocket
 from i2ptunnel.tunnels import datagram_base

@@ -16,12 +16,9 @@ from typing import Any
 import pytest
 
 from core.base.errors import Unavailable
+from i2ptunnel.config.client_models import ClientTunnelSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import (
-    ClientTunnelSection,
-    HttpServerSection,
-    ServerTunnelSection,
-)
+from i2ptunnel.config.server_models import HttpServerSection, ServerTunnelSection
 from i2ptunnel.relay.http_exchange import LEFT_GRACE_S
 from tests.support.loopback_session import LoopbackNetwork, LoopbackStream
 from tests.support.tunnel_bench import ANY_PORT, Bench, TableResolver, http_bench, port_of, running

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from i2ptunnel.config.tunnel_models import HttpServerSection
+from i2ptunnel.config.server_models import HttpServerSection
 from i2ptunnel.protocols.file_requests import RANGES_MAX, read_path
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession
 from tests.support.tunnel_bench import TableResolver, running

@@ -16,19 +16,17 @@ from contextlib import asynccontextmanager
 import pytest
 
 from core.base.errors import Unavailable
-from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.proxy_parts import read_outproxy
-from i2ptunnel.config.tunnel_models import (
+from i2ptunnel.config.client_models import (
     ClientTunnelSection,
     HttpClientSection,
-    HttpServerSection,
     IrcClientSection,
-    IrcServerSection,
-    ServerTunnelSection,
     SocksIrcSection,
     SocksSection,
-    TunnelSection,
 )
+from i2ptunnel.config.network_kinds import DestinationName, Endpoint
+from i2ptunnel.config.proxy_parts import read_outproxy
+from i2ptunnel.config.server_models import HttpServerSection, IrcServerSection, ServerTunnelSection
+from i2ptunnel.config.tunnel_parts import TunnelSection
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, LoopbackStream
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
 from tests.support.turns import run_in_short_turns

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from i2ptunnel.config.client_models import AuthSection, HttpClientSection
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import AuthSection, HttpClientSection, HttpServerSection
+from i2ptunnel.config.server_models import HttpServerSection
 from i2ptunnel.relay import channel_pool, http_exchange
 from tests.support import fetch_curl
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, LoopbackStream

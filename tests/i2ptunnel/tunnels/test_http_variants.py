@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from i2ptunnel.config.client_models import AuthSection, ConnectClientSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.proxy_parts import read_outproxy
-from i2ptunnel.config.tunnel_models import (
-    AuthSection,
-    ConnectClientSection,
+from i2ptunnel.config.server_models import (
     HttpBidirServerSection,
     HttpServerSection,
     ServerTunnelSection,

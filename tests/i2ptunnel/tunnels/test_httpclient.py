@@ -13,9 +13,9 @@ import pytest
 
 from core.base.errors import Unavailable
 from core.data.identity import hash_to_b32
+from i2ptunnel.config.client_models import AuthSection, HttpClientSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.proxy_parts import read_outproxy
-from i2ptunnel.config.tunnel_models import AuthSection, HttpClientSection
 from i2ptunnel.protocols import reloads
 from i2ptunnel.protocols.http_filter import USER_AGENT_OUTSIDE
 from i2ptunnel.relay.http_exchange import INTERIM_MAX
@@ -258,7 +258,7 @@ def test_an_answer_before_the_end_of_the_body_arrives() -> None:
 
 
 def test_a_silent_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("i2ptunnel.relay.http_exchange.BODY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("i2ptunnel.relay.http_front.BODY_TIMEOUT_S", 0.05)
 
     async def wait(
         got: bytearray, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -12,7 +12,7 @@ import pytest
 from core.base.errors import Unavailable
 from core.data.encoding import b64encode
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import HttpServerSection
+from i2ptunnel.config.server_models import HttpServerSection
 from i2ptunnel.tunnels import httpserver, server_base
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, LoopbackStream
 from tests.support.tunnel_bench import RecordingOrigin, TableResolver, context, running

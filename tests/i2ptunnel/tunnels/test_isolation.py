@@ -11,8 +11,8 @@ import pytest
 
 from core.base.errors import Unavailable
 from core.data.identity import hash_to_b32
+from i2ptunnel.config.client_models import AuthSection, HttpClientSection, SocksSection
 from i2ptunnel.config.proxy_parts import read_outproxy
-from i2ptunnel.config.tunnel_models import AuthSection, HttpClientSection, SocksSection
 from i2ptunnel.relay.channel_pool import ChannelPool
 from i2ptunnel.tunnels import isolation
 from i2ptunnel.tunnels.httpclient import HttpProxy

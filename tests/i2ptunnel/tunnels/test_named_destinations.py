@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 
 from core.data.private_keys import PrivateKeys
+from i2ptunnel.config.client_models import ClientTunnelSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import ClientTunnelSection, ServerTunnelSection
+from i2ptunnel.config.server_models import ServerTunnelSection
 from i2ptunnel.naming.books import AddressBooks
 from i2ptunnel.naming.resolver import BookResolver, FileResolver
 from i2ptunnel.naming.store import Book

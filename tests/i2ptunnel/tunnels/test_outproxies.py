@@ -12,13 +12,9 @@ from typing import Any
 
 import pytest
 
+from i2ptunnel.config.client_models import ConnectClientSection, HttpClientSection, SocksSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.proxy_parts import OutproxyUrl, read_outproxy
-from i2ptunnel.config.tunnel_models import (
-    ConnectClientSection,
-    HttpClientSection,
-    SocksSection,
-)
 from i2ptunnel.protocols.socks import ConnectRequest, SocksReply, SocksServer, SocksSignal
 from i2ptunnel.tunnels import outproxy, proxy_base
 from i2ptunnel.tunnels.outproxy import OutproxyChoice

@@ -12,16 +12,11 @@ from typing import Any
 import pytest
 
 from core.base.errors import Unavailable
+from i2ptunnel.config.client_models import HttpClientSection, StreamrClientSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.own_doors import Door, OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
-from i2ptunnel.config.tunnel_models import (
-    HttpClientSection,
-    HttpServerSection,
-    ServerTunnelSection,
-    StreamrClientSection,
-    UdpServerSection,
-)
+from i2ptunnel.config.server_models import HttpServerSection, ServerTunnelSection, UdpServerSection
 from i2ptunnel.relay.backends import Backends
 from i2ptunnel.tunnels.base import TunnelFault
 from tests.support.loopback_session import LoopbackNetwork

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from i2ptunnel.config.client_models import ClientTunnelSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
-from i2ptunnel.config.tunnel_models import ClientTunnelSection, ServerTunnelSection
+from i2ptunnel.config.server_models import ServerTunnelSection
 from i2ptunnel.tunnels.base import Tunnel
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.origin import body_of

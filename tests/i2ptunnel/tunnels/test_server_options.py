@@ -15,7 +15,7 @@ import pytest
 from core.api import ensure_certificate
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import HttpServerSection, ServerTunnelSection
+from i2ptunnel.config.server_models import HttpServerSection, ServerTunnelSection
 from i2ptunnel.config.tunnel_parts import (
     AccessSection,
     HealthCheckSection,

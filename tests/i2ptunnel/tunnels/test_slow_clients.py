@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from core.base.errors import Unavailable
+from i2ptunnel.config.client_models import SocksSection
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.tunnel_models import HttpServerSection, SocksSection
+from i2ptunnel.config.server_models import HttpServerSection
 from i2ptunnel.config.tunnel_parts import TunnelBandwidthSection
 from tests.support.loopback_session import LoopbackNetwork, LoopbackStream
 from tests.support.origin import Origin, body_of

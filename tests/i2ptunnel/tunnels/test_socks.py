@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from i2ptunnel.config.client_models import AuthSection, SocksSection
 from i2ptunnel.config.proxy_parts import read_outproxy
-from i2ptunnel.config.tunnel_models import AuthSection, SocksSection
 from i2ptunnel.tunnels import sockstunnel
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running

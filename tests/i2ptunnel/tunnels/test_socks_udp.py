@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import DecodeError
-from i2ptunnel.config.tunnel_models import SocksSection
+from i2ptunnel.config.client_models import SocksSection
 from i2ptunnel.protocols.socks_udp import UdpPacket, parse_packet, write_packet
 from tests.support.loopback_datagrams import DatagramLoopbackSession, DatagramNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
