@@ -13,47 +13,37 @@ import logging
 import os
 import signal
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
-from itertools import chain
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from core.api import (
-    TURN_BOUNDS_S,
-    FileFault,
-    Router,
-    RouterConfig,
-    share_turn,
-    turn_figures,
-    write_atomic,
-)
-from core.base.errors import DecodeError, Unavailable
-from core.data.encoding import b32encode
+from core.api import FileFault, Router, RouterConfig, share_turn, write_atomic
+from core.base.errors import Unavailable
 from core.data.router_info import RouterInfo
 from i2ptunnel import __version__
+from i2ptunnel.commands import COMMANDS, call, snapshot
 from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import RouterSection
-from i2ptunnel.control import RUNNING_FILE, ControlFault, ControlServer
+from i2ptunnel.control import RUNNING_FILE, ControlServer
 from i2ptunnel.health import Facts, Health, State, assess
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import MetricsServer
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
-from i2ptunnel.pinging import Pinging
 from i2ptunnel.plan import Plan, check_listeners, make_plan
 from i2ptunnel.printable import counted
 from i2ptunnel.relay.budget import ConnectionBudget
+from i2ptunnel.services import Services, Wanted
 from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 CONTROL_SOCKET = "control.sock"
+_CONTROL = "control socket"
 _STATUS_INTERVAL_S = 5.0
 #: how long a reload waits to see whether its tunnels come up
 _SETTLE_S = 3.0
@@ -94,35 +84,30 @@ class App:
         reread: Callable[[], Loaded],
         classes: TunnelClasses = TUNNEL_CLASSES,
     ) -> None:
-        self._loaded = loaded
+        self.loaded = loaded
         self._reread = reread
         self._started_with = loaded.configuration.router
         self._notifier = ServiceNotifier(dict(os.environ))
-        self._router = Router(
+        self.router = Router(
             router_config(loaded.configuration.router), ListenerKeeper(self._notifier, os.environ)
         )
         data_dir = loaded.data_dir
-        sessions = SessionPool(self._router.open_session, data_dir, _SESSION_LINGER_S)
-        self._naming = NamingService(
-            loaded.configuration, data_dir, sessions.open, sessions.release
-        )
-        self._manager = Manager(
+        sessions = SessionPool(self.router.open_session, data_dir, _SESSION_LINGER_S)
+        self.naming = NamingService(loaded.configuration, data_dir, sessions.open, sessions.release)
+        self.manager = Manager(
             classes,
             sessions,
-            self._naming.resolver,
+            self.naming.resolver,
             data_dir,
             facts=self._facts,
-            budget=ConnectionBudget(self._router.descriptors.local),
+            budget=ConnectionBudget(self.router.descriptors.local),
         )
-        self._control = ControlServer(data_dir / CONTROL_SOCKET, self._commands())
-        self._metrics = MetricsServer(self.status)
+        self.services = Services()
         self._started_at = time.monotonic()
         self._stop = asyncio.Event()
         self._is_started = False
         self._told: tuple[str, str] = ("", "")
         self._reloading: asyncio.Task[None] | None = None
-        self._keeping: asyncio.Task[None] | None = None
-        self._checking: asyncio.Task[None] | None = None
 
     # Life
 
@@ -132,19 +117,19 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
-        for warning in self._loaded.warnings:
+        for warning in self.loaded.warnings:
             _log.warning("%s", warning)
         await self._start_router()
         try:
             await self._import_files()
-            await self._control.start()
-            await self._apply_metrics()
-            self._manager.on_change(self._tell)
+            await self._apply_services()
+            if (fault := self.services.failed.get(_CONTROL)) is not None:
+                raise Unavailable(f"the control socket cannot be made: {fault}", "cannot_listen")
+            self.manager.on_change(self._tell)
             self._protect()
-            await self._manager.apply(self._loaded.configuration.tunnels)
-            self._naming.start()
+            await self.manager.apply(self.loaded.configuration.tunnels)
+            self.naming.start()
             self._announce_place()
-            self._keeping = asyncio.create_task(self._control.keep())
             self._is_started = True
             self._notifier.ready(self._status_line())
             self._introduce()
@@ -156,7 +141,7 @@ class App:
 
     def _introduce(self) -> None:
         """What the user needs to know where this program is concerned, once."""
-        loaded, router = self._loaded, self._router
+        loaded, router = self.loaded, self.router
         files = ", ".join(map(str, loaded.files)) or "a profile"
         _log.info("i2ptunnel %s with %s; data directory %s", __version__, files, loaded.data_dir)
         if router.port:
@@ -172,7 +157,7 @@ class App:
         directory = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
         if not directory.startswith("/"):
             return
-        lines = [str(path) for path in (self._loaded.data_dir, *self._loaded.files)]
+        lines = [str(path) for path in (self.loaded.data_dir, *self.loaded.files)]
         try:
             text = os.fsencode("".join(f"{line}\n" for line in lines))
             write_atomic(Path(directory) / RUNNING_FILE, text, 0o644)
@@ -181,9 +166,9 @@ class App:
 
     async def _start_router(self) -> None:
         try:
-            await self._router.start()
+            await self.router.start()
         except OSError as error:
-            config = self._router.config
+            config = self.router.config
             where = f"{config.bind}:{config.port}" if config.port else config.bind
             reason = (error.strerror or str(error)).lower()
             raise Unavailable(
@@ -206,14 +191,11 @@ class App:
     async def _shut_down(self) -> None:
         """Stop everything in turn; what hangs may take none of the time of the rest."""
         self._stop.set()
-        if self._keeping is not None:
-            self._keeping.cancel()
         for what, stopping, timeout_s in (
-            ("control socket", self._control.stop(), 0.2),
-            ("metrics", self._metrics.stop(), 0.2),
-            ("address book", self._naming.stop(), 0.3),
-            ("tunnels", self._manager.stop_all(), 1.6),
-            ("router", self._router.stop(), 1.0),
+            ("services", self.services.stop(), 0.4),
+            ("address book", self.naming.stop(), 0.3),
+            ("tunnels", self.manager.stop_all(), 1.6),
+            ("router", self.router.stop(), 1.0),
         ):
             try:
                 async with asyncio.timeout(timeout_s):
@@ -222,16 +204,16 @@ class App:
                 _log.warning("the %s took too long to stop", what)
             except Exception:
                 _log.exception("the %s did not stop cleanly", what)
-        self._naming.close()
+        self.naming.close()
 
     async def _import_files(self) -> None:
-        data_dir = self._loaded.data_dir
+        data_dir = self.loaded.data_dir
         pending = await asyncio.to_thread(take_pending, data_dir)
         if pending:
             await self._import(pending)
-            await self._router.save()
+            await self.router.save()
         await asyncio.to_thread(forget_pending, data_dir)
-        for path in self._loaded.configuration.router.reseed.files:
+        for path in self.loaded.configuration.router.reseed.files:
             try:
                 count = await self._import((await asyncio.to_thread(read_infos, path))[0])
                 _log.info("%s imported from reseed.files", counted(count, "router"))
@@ -243,14 +225,14 @@ class App:
         taken = 0
         for info in infos:
             await share_turn()
-            taken += self._router.import_routers([info])
+            taken += self.router.import_routers([info])
         return taken
 
     # State
 
     def _facts(self) -> Facts:
-        router = self._router.status()
-        ready, running = self._manager.counts
+        router = self.router.status()
+        ready, running = self.manager.counts
         return Facts(
             routers=router.routers,
             links=router.links,
@@ -259,7 +241,7 @@ class App:
             builds_succeeded=router.builds_succeeded,
             tunnels_ready=ready,
             tunnels=running,
-            failed=self._manager.failed,
+            failed=self.manager.failed,
             is_started=self._is_started,
             is_stopping=self._stop.is_set(),
         )
@@ -268,8 +250,17 @@ class App:
         """How the appliance is."""
         return assess(self._facts())
 
+    @property
+    def uptime_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started_at
+
+    def reread(self) -> Loaded:
+        """The configuration as it is on the disk now; raises ConfigError."""
+        return self._reread()
+
     def _status_line(self) -> str:
-        ready, running = self._manager.counts
+        ready, running = self.manager.counts
         return f"{self.health()} ({ready} of {running} tunnels ready)"
 
     def _tell(self) -> None:
@@ -282,37 +273,12 @@ class App:
         if self._notifier.is_active:
             self._notifier.status(self._status_line())
 
-    def status(self) -> dict[str, Any]:
-        """What ``status --json`` prints."""
-        router = asdict(self._router.status())
-        router["router_hash"] = b32encode(router["router_hash"])
-        health = self.health()
-        return {
-            "state": health.state.value,
-            "reason": None if health.reason is None else str(health.reason),
-            "remedy": None if health.remedy is None else str(health.remedy),
-            "ready": health.state is State.READY,
-            "pid": os.getpid(),
-            "version": __version__,
-            "data_dir": str(self._loaded.data_dir),
-            "configuration": [str(path) for path in self._loaded.files],
-            "uptime_s": round(time.monotonic() - self._started_at, 1),
-            "router": router,
-            "loop": _loop_figures(),
-            "tunnels": self._manager.status(),
-            "naming": self._naming.status(),
-            "paths": [
-                {"session": name, "inbound": is_inbound, "hops": [b32encode(hop) for hop in hops]}
-                for name, is_inbound, hops in self._router.tunnel_paths()
-            ],
-        }
-
     # Reload
 
     def _on_hangup(self) -> None:
-        self._checking = asyncio.create_task(self._control.check())
+        self.services.check()
         try:
-            loaded = self._reread()
+            loaded = self.reread()
         except ConfigError as error:
             self._notifier.status(f"reload refused: {counted(len(error.faults), 'fault')}")
             for fault in error.faults[:20]:
@@ -322,54 +288,61 @@ class App:
 
     async def _reload(self, loaded: Loaded) -> None:
         try:
-            await self._apply(loaded)
+            await self.apply(loaded)
         except Unavailable as error:
             self._notifier.status("reload refused")
             _log.error("reload refused: %s", error)
 
-    async def _apply(self, loaded: Loaded) -> dict[str, str]:
+    async def apply(self, loaded: Loaded) -> dict[str, str]:
         """Returns the tunnels that do not come up, with the reason. Unavailable: nothing is done.
 
         All or nothing as far as it can be known: what another program holds refuses the reload.
         """
-        self._check_listeners(loaded)
+        self.check_listeners(loaded)
         plan = self.plan(loaded)
         self._notifier.reloading()
         for option in plan.router:
             _log.warning("%s has changed: it takes effect after a restart of the program", option)
         for name, (before, after) in plan.addresses.items():
             _log.warning("tunnel %s gets another address: from %s to %s", name, before, after)
-        self._loaded = loaded
-        self._naming.configure(loaded.configuration)
-        await self._apply_metrics()
+        self.loaded = loaded
+        self.naming.configure(loaded.configuration)
+        await self._apply_services()
         self._protect()
-        await self._manager.apply(loaded.configuration.tunnels)
+        await self.manager.apply(loaded.configuration.tunnels)
         touched = {*plan.add, *plan.change, *plan.restart}
-        await self._manager.settle(touched, _SETTLE_S)
+        await self.manager.settle(touched, _SETTLE_S)
         self._notifier.ready(self._status_line())
         _log.info("reloaded")
-        return {name: why for name, why in self._manager.failed.items() if name in touched}
+        return {name: why for name, why in self.manager.failed.items() if name in touched}
 
     def _protect(self) -> None:
         """Tell the tunnels which files and listeners are ours."""
-        loaded = self._loaded
+        loaded = self.loaded
         configuration, data_dir = loaded.configuration, loaded.data_dir
-        self._manager.protect(
+        self.manager.protect(
             OwnFiles.of(configuration, data_dir, loaded.files),
-            OwnDoors.of(configuration, data_dir, self._router.port),
+            OwnDoors.of(configuration, data_dir, self.router.port),
         )
 
-    async def _apply_metrics(self) -> None:
+    async def _apply_services(self) -> None:
         """A taken port keeps nothing else from running."""
-        try:
-            await self._metrics.apply(self._loaded.configuration.control.metrics)
-        except Unavailable as error:
-            _log.error("control.metrics: %s", error)
+        path = self.loaded.data_dir / CONTROL_SOCKET
+        commands = {name: partial(call, self, name) for name in COMMANDS}
+        wanted = {_CONTROL: Wanted(lambda: ControlServer(path, commands))}
+        metrics = self.loaded.configuration.control.metrics
+        if metrics is not None:
+            make = partial(MetricsServer, metrics, partial(snapshot, self))
+            wanted["metrics"] = Wanted(make, metrics)
+        await self.services.apply(wanted)
 
-    def _check_listeners(self, loaded: Loaded) -> None:
-        before, after = self._loaded.configuration, loaded.configuration
+    def check_listeners(self, loaded: Loaded) -> None:
+        """Raise Unavailable if a listener of another configuration cannot be had."""
+        before, after = self.loaded.configuration, loaded.configuration
         try:
-            check_listeners(before, after, self._manager.failed)
+            failed = [f"tunnels.{name}" for name in self.manager.failed]
+            failed += [f"control.{name}" for name in self.services.failed]
+            check_listeners(before, after, failed)
         except Unavailable as error:
             raise Unavailable(f"{error}; nothing was changed", error.code) from None
 
@@ -377,97 +350,8 @@ class App:
         """What a reload would do."""
         return make_plan(
             self._started_with,
-            self._loaded,
+            self.loaded,
             loaded,
-            self._router.config.data_dir,
-            self._manager.can_update,
+            self.router.config.data_dir,
+            self.manager.can_update,
         )
-
-    # Control commands
-
-    def _commands(self) -> dict[str, Any]:
-        return {
-            "status": self._on_status,
-            "plan": self._on_plan,
-            "reload": self._on_reload,
-            "tunnel": self._on_tunnel,
-            "netdb-list": self._on_netdb_list,
-            "netdb-export": self._on_netdb_export,
-            "netdb-import": self._on_netdb_import,
-            **self._naming.commands(),
-            **Pinging(
-                self._naming.resolver, self._naming.session, self._naming.why_unknown
-            ).commands(),
-        }
-
-    async def _on_status(self, _: dict[str, Any]) -> Any:
-        await self._naming.refresh()
-        return self.status()
-
-    def _reread_or_refuse(self, request: dict[str, Any]) -> Loaded:
-        named = request.get("origins")
-        if isinstance(named, list) and not {*map(str, named)} <= {*self._loaded.origins}:
-            own = ", ".join(self._loaded.origins) or "nothing"
-            raise ControlFault(
-                f"the running program reads {own}; start it anew to have it read anything else"
-            )
-        try:
-            return self._reread()
-        except ConfigError as error:
-            raise ControlFault(str(error)) from None
-
-    async def _on_plan(self, request: dict[str, Any]) -> Any:
-        loaded = self._reread_or_refuse(request)
-        self._check_listeners(loaded)
-        return asdict(await asyncio.to_thread(self.plan, loaded))
-
-    async def _on_reload(self, request: dict[str, Any]) -> Any:
-        loaded = self._reread_or_refuse(request)
-        plan = asdict(await asyncio.to_thread(self.plan, loaded))
-        return {**plan, "failed": await self._apply(loaded)}
-
-    async def _on_tunnel(self, request: dict[str, Any]) -> Any:
-        name, action = str(request.get("name")), request.get("action")
-        try:
-            if action in ("start", "restart"):
-                await self._manager.start_one(name)
-            elif action == "stop":
-                await self._manager.stop_one(name)
-            else:
-                raise ControlFault("unknown action")
-        except KeyError:
-            raise ControlFault(f"there is no tunnel {name!r}") from None
-        return None
-
-    async def _on_netdb_list(self, _: dict[str, Any]) -> Any:
-        return (
-            {
-                "hash": b32encode(info.hash),
-                "caps": info.caps,
-                "version": ".".join(str(part) for part in info.version),
-                "published": info.published_ms // 1000,
-                "transports": sorted({address.style for address in info.addresses}),
-            }
-            for info in self._router.routers()
-        )
-
-    async def _on_netdb_export(self, _: dict[str, Any]) -> Any:
-        infos = chain([self._router.router_info], self._router.routers())
-        return (b64encode(info.raw).decode() for info in infos)
-
-    async def _on_netdb_import(self, request: dict[str, Any]) -> Any:
-        texts = request.get("routers")
-        if not isinstance(texts, list):
-            raise ControlFault("routers is not a list")
-        taken = 0
-        for text in texts:
-            await share_turn()
-            with contextlib.suppress(DecodeError, ValueError, TypeError):
-                taken += self._router.import_routers([RouterInfo.parse(b64decode(text))])
-        return taken
-
-
-def _loop_figures() -> dict[str, Any] | None:
-    """How long the event loop's turns take: while one lasts, nothing else gets on."""
-    figures = turn_figures()
-    return None if figures is None else {"bounds_s": TURN_BOUNDS_S, **asdict(figures)}

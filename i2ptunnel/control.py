@@ -18,7 +18,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,6 @@ ANSWER_BYTES_MAX = 256 << 20
 CONNECTIONS_MAX = 32
 _PATH_BYTES_MAX = 107
 _IDLE_TIMEOUT_S = 60.0
-#: how often the server looks whether its socket is still where people find it
-CHECK_S = 60.0
 LOCK = "router.lock"
 _PART_ITEMS = 50
 _BACKLOG = 1024
@@ -45,6 +43,7 @@ _RETRY_S = 0.05
 
 _log = logging.getLogger("i2ptunnel.control")
 
+#: takes the request's further keys
 Command = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
@@ -103,7 +102,7 @@ def _reachable(path: Path) -> Iterator[str]:
 class ControlServer:
     """Answers requests with the commands it is given."""
 
-    def __init__(self, path: Path, commands: dict[str, Command]) -> None:
+    def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
         self._path = path
         self._commands = commands
         self._socket: socket.socket | None = None
@@ -141,22 +140,15 @@ class ControlServer:
         return info.st_dev, info.st_ino
 
     async def check(self) -> None:
-        """Listen anew if the socket's file was removed or replaced."""
-        if self._socket is None or self._found() == self._place:
-            return
-        await self.stop()
-        try:
-            await self.start()
-        except OSError as error:
-            _log.error("the control socket is gone and cannot be made anew: %s", error.strerror)
-        else:
-            _log.warning("the control socket was removed; it is there again")
+        """Raise Unavailable if the socket's file was removed or replaced: nobody finds us then."""
+        if self._found() != self._place:
+            raise Unavailable("the control socket was removed", "closed")
+        if self._serving is None or self._serving.done():
+            raise Unavailable("the control socket no longer accepts", "closed")
 
-    async def keep(self) -> None:
-        """Check again and again."""
-        while True:
-            await asyncio.sleep(CHECK_S)
-            await self.check()
+    def status(self) -> dict[str, Any]:
+        """Where it listens, and how many are connected."""
+        return {"listen": f"unix:{self._path}", "connections_open": len(self._open)}
 
     async def stop(self) -> None:
         if self._socket is not None:
@@ -231,8 +223,8 @@ class ControlServer:
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             request = json.loads(line)
-            command = self._commands.get(request["command"])
-        except (ValueError, KeyError, TypeError, RecursionError):
+            command = self._commands.get(request.pop("command"))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {"ok": False, "error": "not a request"}
         if command is None:
             return {"ok": False, "error": "unknown command"}

@@ -135,38 +135,36 @@ def _escaped(text: str) -> str:
 class MetricsServer:
     """Answers ``GET /metrics`` with :func:`render` of what ``status`` returns."""
 
-    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, section: MetricsSection, status: Callable[[], Mapping[str, Any]]) -> None:
         self._status = status
-        self._section: MetricsSection | None = None
-        self._listener: Listener | None = None
+        self._listener = Listener(section.listen, self._serve, _LIMITS, section.allow)
         self._serving: asyncio.Task[None] | None = None
+        self._listen = str(section.listen)
 
     @property
     def port(self) -> int:
         """The port it listens at."""
-        assert self._listener is not None
         return self._listener.port
 
-    async def apply(self, section: MetricsSection | None) -> None:
-        """Listen as the configuration says, or not at all. Raises Unavailable."""
-        if section == self._section:
-            return
-        await self.stop()
-        if section is not None:
-            listener = Listener(section.listen, self._serve, _LIMITS, section.allow)
-            listener.bind()
-            self._listener = listener
-            self._serving = asyncio.create_task(listener.serve())
-        self._section = section
+    async def start(self) -> None:
+        """Listen; raises Unavailable."""
+        self._listener.bind()
+        self._serving = asyncio.create_task(self._listener.serve())
 
     async def stop(self) -> None:
         """May be called in any state."""
-        self._section = None
         serving, self._serving = self._serving, None
         await end_task(serving)
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        self._listener.close()
+
+    async def check(self) -> None:
+        """Raise Unavailable if nobody can reach the listener any more."""
+        if self._serving is None or self._serving.done() or not self._listener.is_in_place:
+            raise Unavailable("the listener for metrics is gone", "closed")
+
+    def status(self) -> dict[str, Any]:
+        """Where it listens, and how many are connected."""
+        return {"listen": self._listen, "connections_open": self._listener.open_connections}
 
     async def _serve(self, accepted: Accepted) -> None:
         channel = accepted.channel

@@ -16,7 +16,6 @@ from i2ptunnel.config.client_models import ClientSection
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.own_files import key_file_of
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.control import Command, ControlFault
 from i2ptunnel.keyfiles import read_keys
 from i2ptunnel.naming.books import FILE_NAME, AddressBooks, BookFault
 from i2ptunnel.naming.feeds import Feeds, FeedSettings
@@ -56,9 +55,9 @@ class NamingService:
         self._open_session = open_session
         self._release_session = release_session
         self.books = AddressBooks(data_dir / FILE_NAME, wall)
+        self.hosts = FileResolver(data_dir / HOSTS_FILE)
         #: what tunnels ask
-        self._hosts = FileResolver(data_dir / HOSTS_FILE)
-        self.resolver = BookResolver(self.books, self._hosts)
+        self.resolver = BookResolver(self.books, self.hosts)
         self._claimed: set[tuple[str, Path]] = set()
         self._feeds = Feeds(
             self.books,
@@ -121,14 +120,10 @@ class NamingService:
         if added:
             _log.info("address book: %d well-known names to start with", added)
 
-    def commands(self) -> dict[str, Command]:
-        """What the control socket offers."""
-        return {"address-fetch": self._on_fetch, "address-status": self._on_status}
-
     def status(self) -> dict[str, Any]:
         """For ``status --json``."""
         try:
-            return {**self._feeds.status(), "hosts_file": self._hosts.status()}
+            return {**self._feeds.status(), "hosts_file": self.hosts.status()}
         except FileFault as fault:
             return {"error": str(fault)}
 
@@ -146,22 +141,20 @@ class NamingService:
         """Count names and read ``hosts.txt`` again, if anything has changed."""
         with contextlib.suppress(FileFault):  # status says so
             await asyncio.to_thread(self.books.store.counts)
-        await self._hosts.refresh()
+        await self.hosts.refresh()
 
-    async def _on_status(self, _: dict[str, Any]) -> Any:
+    async def fresh_status(self) -> dict[str, Any]:
+        """The status after :meth:`refresh`; raises FileFault."""
         await self.refresh()
-        return {**self._feeds.status(), "hosts_file": self._hosts.status()}
+        return {**self._feeds.status(), "hosts_file": self.hosts.status()}
 
-    async def _on_fetch(self, request: dict[str, Any]) -> Any:
-        urls = request.get("urls")
-        if urls is not None and not (
-            isinstance(urls, list) and all(isinstance(url, str) for url in urls)
-        ):
-            raise ControlFault("urls is not a list of URLs")
+    async def fetch(self, urls: list[str] | None) -> list[Any]:
+        """Fetch these subscriptions now, None: all. Unavailable: there is no way into I2P yet."""
         try:
             return await self._feeds.fetch(urls)
-        except Unavailable:
-            raise ControlFault("there are no tunnels into I2P yet; try again later") from None
+        except Unavailable as error:
+            why = "there are no tunnels into I2P yet; try again later"
+            raise Unavailable(why, error.code) from None
 
     # A way into I2P
 

@@ -17,8 +17,9 @@ from core.data.blinded_address import BlindedAddress
 from i2ptunnel.config.client_models import ListeningSection
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.model import Configuration
+from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.own_files import key_file_of
-from i2ptunnel.config.router_model import RouterSection
+from i2ptunnel.config.router_model import RouterSection, service_sections
 from i2ptunnel.config.server_models import ServerSection
 from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.keyfiles import read_keys
@@ -108,28 +109,17 @@ def address_of(name: str, tunnel: TunnelSection, data_dir: Path) -> str | None:
 
 
 def check_listeners(old: Configuration, new: Configuration, failed: Collection[str]) -> None:
-    """Raise Unavailable if a new listener cannot be had; ``failed``: tunnels that have none.
+    """Raise Unavailable if a new listener cannot be had.
 
-    A tunnel that stays as it is may go on failing. What another program takes in the moment
-    between this and the reload fails later, in its tunnel.
+    ``failed``: paths of what should listen and does not, such as ``tunnels.web``; it may go on
+    failing. What another program takes in the moment between this and the reload fails later.
     """
-    held = {
-        str(tunnel.listen)
-        for name, tunnel in old.tunnels.items()
-        if isinstance(tunnel, ListeningSection) and name not in failed
-    }
-    if old.control.metrics is not None:
-        held.add(str(old.control.metrics.listen))
-    wanted = {
-        f"tunnels.{name}": tunnel.listen
-        for name, tunnel in new.tunnels.items()
-        if isinstance(tunnel, ListeningSection) and tunnel.enabled
-        if tunnel != old.tunnels.get(name)
-    }
-    if new.control.metrics is not None and new.control.metrics != old.control.metrics:
-        wanted["control.metrics"] = new.control.metrics.listen
-    for path, endpoint in wanted.items():
-        if str(endpoint) in held:
+    before = dict(_listeners(old))
+    held = {str(endpoint) for path, (endpoint, _) in before.items() if path not in failed}
+    for path, (endpoint, section) in _listeners(new):
+        if not getattr(section, "enabled", True):
+            continue
+        if str(endpoint) in held or (path in before and before[path][1] == section):
             continue
         listener = Listener(endpoint, _never, ListenerLimits(1, 1))
         try:
@@ -138,6 +128,15 @@ def check_listeners(old: Configuration, new: Configuration, failed: Collection[s
             raise Unavailable(f"{path}: {error}", error.code) from None
         finally:
             listener.close()
+
+
+def _listeners(configuration: Configuration) -> Iterator[tuple[str, tuple[Endpoint, Any]]]:
+    """Path -> (endpoint, section) of what listens for TCP."""
+    for name, section in service_sections(configuration.control):
+        yield f"control.{name}", (section.listen, section)
+    for name, tunnel in configuration.tunnels.items():
+        if isinstance(tunnel, ListeningSection):
+            yield f"tunnels.{name}", (tunnel.listen, tunnel)
 
 
 async def _never(_: object) -> None:

@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from core.api import read_limited, write_atomic
 from core.base.errors import DecodeError
@@ -17,9 +16,10 @@ from i2ptunnel.cli.books import open_books
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import data_dir_of
 from i2ptunnel.cli.sources import add_source_options, text_argument
-from i2ptunnel.naming.address import Address, NameFault, read_address
+from i2ptunnel.naming.address import NameFault, read_address
 from i2ptunnel.naming.names import displayed, normalise, suggestion
 from i2ptunnel.naming.publish import PUBLIC_BOOKS, export_text
+from i2ptunnel.naming.queries import describe, lookup
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.naming.store import Book, Entry
 from i2ptunnel.printable import counted, printable
@@ -33,10 +33,10 @@ def add_address(parser: argparse.ArgumentParser) -> None:
 
     parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    lookup = actions.add_parser("lookup", help="the address of a name, or the names of an address")
-    lookup.add_argument("name", type=text_argument)
-    lookup.add_argument("--json", action="store_true", help="for programs")
-    lookup.set_defaults(run=_lookup)
+    finding = actions.add_parser("lookup", help="the address of a name, or the names of an address")
+    finding.add_argument("name", type=text_argument)
+    finding.add_argument("--json", action="store_true", help="for programs")
+    finding.set_defaults(run=_lookup)
     listing = actions.add_parser("list", help="the names that are known")
     listing.add_argument(
         "part", nargs="?", default="", type=text_argument, help="only names that contain this"
@@ -70,7 +70,7 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     export.add_argument("file", type=Path, nargs="?", help="default: standard output")
     export.add_argument("--book", action="append", choices=_WORDS, help="default: local and router")
     export.set_defaults(run=_export)
-    for action in (lookup, listing, add, remove, imported, export):
+    for action in (finding, listing, add, remove, imported, export):
         add_source_options(action)
     add_feed_actions(actions)
 
@@ -84,29 +84,12 @@ def _book_of(arguments: argparse.Namespace) -> Book | None:
     return Book.of(arguments.book) if arguments.book else None
 
 
-def _describe(entry: Entry) -> dict[str, Any]:
-    destination = entry.parsed()
-    return {
-        "name": entry.name,
-        "book": entry.book.word,
-        "address": entry.address or hash_to_b32(entry.hash),
-        "destination": destination.b64 if destination else None,
-        "signing_type": destination.signing_type if destination else None,
-        "is_signed": bool(entry.line),
-        "source": entry.source,
-        "notes": entry.notes,
-        "added": entry.added,
-        "modified": entry.modified,
-        "dated": entry.date,
-    }
-
-
 def _day(seconds: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
 def _print_entry(entry: Entry) -> None:
-    shown = _describe(entry)
+    shown = describe(entry)
     script = displayed(entry.name)
     print(f"name         {entry.name}{f' ({printable(script)})' if script != entry.name else ''}")
     print(f"address      {shown['address']}")
@@ -120,21 +103,22 @@ def _print_entry(entry: Entry) -> None:
 
 
 def _lookup(arguments: argparse.Namespace) -> int:
-    name = normalise(arguments.name)
-    try:
-        address = read_address(name)
-    except NameFault as fault:
-        raise CommandFault(f"{printable(arguments.name)}: {fault}") from None
+    shown = printable(arguments.name)
+    hosts = FileResolver(data_dir_of(arguments) / "hosts.txt")
     with open_books(arguments) as books:
-        found = books.lookup(name) if address is None else books.names_of(address.hash)
-    if not found or (address is None and found[0].book is Book.ROUTER):
-        found = _in_hosts_file(arguments, name, None if address is None else address.hash) or found
+        try:
+            found = lookup(books, hosts, arguments.name)
+            is_name = read_address(normalise(arguments.name)) is None
+        except NameFault as fault:
+            raise CommandFault(f"{shown}: {fault}") from None
+    if not found and is_name and hosts.faults:
+        left = f"{counted(hosts.faults, 'line')} left out"
+        complain(f"{hosts.path}: {left}; {hosts.first_faults[0]}")
     if arguments.json:
-        print(json.dumps([_describe(entry) for entry in found], indent=2))
+        print(json.dumps([describe(entry) for entry in found], indent=2))
         return Exit.OK if found else Exit.FAILED
     if not found:
-        shown = printable(arguments.name)
-        if address is not None:
+        if not is_name:
             raise CommandFault(f"{shown}: no name is known for it")
         raise CommandFault(f"{shown}: no address book has this name; {why_unknown(arguments)}")
     for number, entry in enumerate(found):
@@ -144,37 +128,13 @@ def _lookup(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _in_hosts_file(
-    arguments: argparse.Namespace, name: str, destination_hash: bytes | None
-) -> list[Entry]:
-    """What ``hosts.txt`` in the data directory has; shown as a part of the local book."""
-    hosts = FileResolver(data_dir_of(arguments) / "hosts.txt")
-    if destination_hash is None:
-        found = hosts.find(name)
-        pairs = [] if found is None else [(name, found)]
-        if found is None and hosts.faults:
-            left = f"{counted(hosts.faults, 'line')} left out"
-            complain(f"{hosts.path}: {left}; {hosts.first_faults[0]}")
-    else:
-        known = hosts.names_of(destination_hash)
-        pairs = [(one, Address(destination_hash)) for one in known]
-    return [
-        Entry(
-            *(Book.LOCAL, one, address.hash),
-            address=None if address.blinded is None else address.host,
-            source="hosts.txt",
-        )
-        for one, address in pairs
-    ]
-
-
 def _list(arguments: argparse.Namespace) -> int:
     book = _book_of(arguments)
     wanted = tuple(Book) if book is None else (book,)
     with open_books(arguments) as books:
         entries = list(books.store.entries(wanted, normalise(arguments.part)))
     if arguments.json:
-        print(json.dumps([_describe(entry) for entry in entries], indent=2))
+        print(json.dumps([describe(entry) for entry in entries], indent=2))
         return Exit.OK
     for entry in entries:
         address = entry.address or hash_to_b32(entry.hash)

@@ -70,6 +70,9 @@ def _as_text(status: dict[str, Any]) -> str:
         f"traffic  {size_text(router['bytes_received'])} in, {size_text(router['bytes_sent'])} out",
         *names_lines(status["naming"]),
     ]
+    for name, service in status["services"].items():
+        if service["last_error"]:
+            lines.append(f"{name}: {printable(service['last_error'])}; it is tried again")
     if status["tunnels"]:
         width = max(len(tunnel["name"]) for tunnel in status["tunnels"])
         lines.append("")
@@ -143,8 +146,8 @@ def _tunnels(arguments: argparse.Namespace) -> int:
         arguments.usage_error("start, stop and restart need a NAME; list has none")
     path = control_socket(arguments)
     if arguments.action != "list":
-        ask(path, "tunnel", action=arguments.action, name=arguments.name, timeout_s=30)
+        ask(path, f"tunnel-{arguments.action}", name=arguments.name, timeout_s=30)
         return Exit.OK
-    for tunnel in ask(path, "status")["tunnels"]:
+    for tunnel in ask(path, "tunnels"):
         print(f"{tunnel['name']}\t{tunnel['type']}\t{tunnel['state']}")
     return Exit.OK

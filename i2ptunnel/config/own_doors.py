@@ -23,6 +23,7 @@ from typing import Any
 from i2ptunnel.config.client_models import StreamrClientSection, UdpClientSection
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import Endpoint, IpAddress
+from i2ptunnel.config.router_model import service_sections
 from i2ptunnel.config.server_models import ServerSection, StreamrServerSection, UdpServerSection
 from i2ptunnel.config.tunnel_kinds import targets_of
 from i2ptunnel.config.tunnel_parts import TunnelSection
@@ -161,11 +162,9 @@ def _doors_of(configuration: Configuration, data_dir: Path, router_port: int) ->
         door = _door_of(name, tunnel) if tunnel.enabled else None
         if door is not None:
             yield door
-    for name in ("metrics", "console", "ssh"):
-        section = getattr(control, name)
-        if section is not None:
-            keys = ("control", name, "listen")
-            yield Door(section.listen, False, keys, f"the listener of control.{name}")
+    for name, section in service_sections(control):
+        keys = ("control", name, "listen")
+        yield Door(section.listen, False, keys, f"the listener of control.{name}")
 
 
 def addresses_of(host: str, *, is_listener: bool = False) -> tuple[IpAddress, ...]:

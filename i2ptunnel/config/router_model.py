@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from i2ptunnel.config.kinds import (
@@ -256,3 +257,13 @@ class ControlSection:
         "metrics for monitoring, in Prometheus' format; null: off",
         default=None,
     )
+
+
+def service_sections(
+    control: ControlSection,
+) -> Iterator[tuple[str, ConsoleSection | SshSection | MetricsSection]]:
+    """Name and section of everything in ``control:`` that listens and is on."""
+    for one in fields(control):
+        section = getattr(control, one.name)
+        if isinstance(section, ConsoleSection | SshSection | MetricsSection):
+            yield one.name, section

@@ -31,15 +31,13 @@ from i2ptunnel.protocols.http1 import (
     ResponseHead,
     ResponseReader,
 )
-from i2ptunnel.relay.channel import READ_BYTES, Channel, I2pStream, finish_politely
+from i2ptunnel.relay.channel import READ_BYTES, Channel, finish_politely
 from i2ptunnel.relay.channel_pool import PooledPlace
 from i2ptunnel.relay.http_front import Front, in_turn
-from i2ptunnel.relay.local import LocalChannel, unless_lost
+from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.relay.pump import pump
 from i2ptunnel.relay.rewound import Rewound
 
-#: how long a front that has ended its direction is waited with for more of the response
-LEFT_GRACE_S = 300.0
 #: a back that says nothing for so long is asked whether it is there, first and from then on
 PROBE_FIRST_S = 10.0
 PROBE_EVERY_S = 30.0
@@ -224,10 +222,7 @@ class Exchange:
 
     async def _open(self, first: bytes) -> Channel:
         try:
-            opening = _as_coroutine(self._open_back(first))
-            if self._front.local is not None:
-                return await unless_lost(self._front.local, opening, LEFT_GRACE_S)
-            return await opening
+            return await self._front.unless_gone(_as_coroutine(self._open_back(first)))
         except Unavailable as error:
             raise ResponseNotStarted(str(error), error.code) from None
 
@@ -263,29 +258,13 @@ class Exchange:
             helpers = []
             if not self._is_request_done:
                 helpers.append(group.create_task(self._send_body(back)))
-            if self._front.local is not None:
-                helpers.append(group.create_task(self._watch(self._front.local)))
-            elif self._front.stream is not None:
-                helpers.append(group.create_task(self._watch_stream(self._front.stream)))
+            if self._front.local is not None or self._front.stream is not None:
+                helpers.append(group.create_task(self._front.watch(lambda: self._passed_at)))
             if self._answer_timeout_s is None:
                 helpers.append(group.create_task(self._watch_back(back)))
             await self._receive_response(back)
             for helper in helpers:
                 helper.cancel()
-
-    async def _watch(self, local: LocalChannel) -> None:
-        await local.wait_ended()
-        now = asyncio.get_running_loop().time
-        while local.is_half_closed:
-            left_s = max(local.ended_at, self._passed_at) + LEFT_GRACE_S - now()
-            if left_s <= 0:
-                break
-            await local.wait_lost(left_s)
-        raise Unavailable("the asking side is gone", "stream_reset")
-
-    async def _watch_stream(self, stream: I2pStream) -> None:
-        await stream.wait_reset()
-        raise Unavailable("the asking side is gone", "stream_reset")
 
     async def _watch_back(self, back: Channel) -> None:
         """See that the request arrives, and that a silent back is there."""

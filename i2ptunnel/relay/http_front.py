@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from core.api import share_turn
+from core.base.errors import Unavailable
 from i2ptunnel.protocols.http1 import NEED_DATA, RequestHead, RequestReader, Signal
 from i2ptunnel.relay.channel import Channel, I2pStream
 from i2ptunnel.relay.least_rate import LeastRateChannel
-from i2ptunnel.relay.local import LocalChannel
+from i2ptunnel.relay.local import LocalChannel, unless_lost
 
 #: a body whose sender is silent for longer is given up
 BODY_TIMEOUT_S = 300.0
+#: how long a front that has ended its direction is waited with for more of the response
+LEFT_GRACE_S = 300.0
 
 T = TypeVar("T")
 
@@ -54,6 +57,29 @@ class Front:
         """What comes is no longer HTTP, and may be as slow as it likes."""
         if self.least_rate is not None:
             self.least_rate.release()
+
+    async def watch(self, passed_at: Callable[[], float]) -> None:
+        """Raise Unavailable when the front is gone.
+
+        ``passed_at``: when some of the response was last written to it, on the loop's clock.
+        """
+        if self.local is not None:
+            await self.local.wait_ended()
+            now = asyncio.get_running_loop().time
+            while self.local.is_half_closed:
+                left_s = max(self.local.ended_at, passed_at()) + LEFT_GRACE_S - now()
+                if left_s <= 0:
+                    break
+                await self.local.wait_lost(left_s)
+        elif self.stream is not None:
+            await self.stream.wait_reset()
+        raise Unavailable("the asking side is gone", "stream_reset")
+
+    async def unless_gone(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of ``work``, which ends early if a local front is lost for long."""
+        if self.local is None:
+            return await work
+        return await unless_lost(self.local, work, LEFT_GRACE_S)
 
     async def next_head(self, idle_s: float, head_s: float) -> RequestHead | Signal:
         """The next request head, or CLOSED.

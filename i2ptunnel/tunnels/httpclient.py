@@ -38,7 +38,7 @@ from i2ptunnel.protocols.request_headers import dropped_names
 from i2ptunnel.protocols.sites import site_outside
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.channel_pool import ChannelPool, PooledPlace
-from i2ptunnel.relay.http_exchange import LEFT_GRACE_S, Exchange, OpenBack, ResponseNotStarted
+from i2ptunnel.relay.http_exchange import Exchange, OpenBack, ResponseNotStarted
 from i2ptunnel.relay.http_front import Front
 from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.listener import Accepted
@@ -409,7 +409,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         if target.is_connect:
             way = await _before_response(unless_lost(front.local, reaching))
             return await self._tunnel(front, way.channel)
-        way = await _before_response(unless_lost(front.local, reaching, LEFT_GRACE_S))
+        way = await _before_response(front.unless_gone(reaching))
         filtered = filter_request(
             request.head,
             target=request.url if way.is_proxy else target.path,

@@ -6,6 +6,8 @@ import asyncio
 import re
 import urllib.error
 import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from typing import Any
 
@@ -110,52 +112,57 @@ async def _ask(
     return await asyncio.to_thread(ask)
 
 
+@asynccontextmanager
+async def serving(section: MetricsSection = LOCAL) -> AsyncIterator[MetricsServer]:
+    server = MetricsServer(section, lambda: STATUS)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
 def test_over_http() -> None:
     async def main() -> None:
-        server = MetricsServer(lambda: STATUS)
-        await server.apply(LOCAL)
-        assert await _ask(server.port) == (200, render(STATUS))
-        assert await _ask(server.port, "/metrics?a=b", "[::1]:9464") == (200, render(STATUS))
-        assert await _ask(server.port, method="HEAD") == (200, "")
-        assert (await _ask(server.port, host="rebound.example:9464"))[0] == 403
-        assert (await _ask(server.port, "/"))[0] == 404
-        assert (await _ask(server.port, method="DELETE"))[0] == 405
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(b"\x16\x03\x01 junk\r\n\r\n")
-        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
-        writer.close()
-        await server.stop()
-        await server.stop()
+        async with serving() as server:
+            assert await _ask(server.port) == (200, render(STATUS))
+            assert await _ask(server.port, "/metrics?a=b", "[::1]:9464") == (200, render(STATUS))
+            assert await _ask(server.port, method="HEAD") == (200, "")
+            assert (await _ask(server.port, host="rebound.example:9464"))[0] == 403
+            assert (await _ask(server.port, "/"))[0] == 404
+            assert (await _ask(server.port, method="DELETE"))[0] == 405
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"\x16\x03\x01 junk\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+            writer.close()
+            await server.check()
+            port = server.port
+            await server.stop()
+            with pytest.raises(Unavailable):
+                await server.check()
+            with pytest.raises(OSError):
+                await _ask(port)
 
     asyncio.run(main())
 
 
 def test_networks_that_may_not_read_get_nothing() -> None:
     async def main() -> None:
-        server = MetricsServer(lambda: STATUS)
         listen = Endpoint("127.0.0.1", 0)
-        await server.apply(MetricsSection(listen=listen, allow=(ip_network("192.0.2.0/24"),)))
-        with pytest.raises(OSError):
-            await _ask(server.port)
-        await server.stop()
+        section = MetricsSection(listen=listen, allow=(ip_network("192.0.2.0/24"),))
+        async with serving(section) as server:
+            with pytest.raises(OSError):
+                await _ask(server.port)
 
     asyncio.run(main())
 
 
-def test_changes_while_it_runs() -> None:
+def test_a_taken_port_is_refused() -> None:
     async def main() -> None:
-        server = MetricsServer(lambda: STATUS)
-        await server.apply(None)
-        await server.apply(LOCAL)
-        port = server.port
-        await server.apply(MetricsSection(listen=Endpoint("127.0.0.1", 0)))
-        assert server.port == port, "the same as before: it goes on"
-        taken = MetricsServer(lambda: STATUS)
-        with pytest.raises(Unavailable, match="cannot listen"):
-            await taken.apply(MetricsSection(listen=Endpoint("127.0.0.1", port)))
-        await taken.stop()
-        await server.apply(None)
-        with pytest.raises(OSError):
-            await _ask(port)
+        async with serving() as server:
+            taken = MetricsSection(listen=Endpoint("127.0.0.1", server.port))
+            with pytest.raises(Unavailable, match="cannot listen"):
+                async with serving(taken):
+                    pass
 
     asyncio.run(main())

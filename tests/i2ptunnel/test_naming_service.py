@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from core.base.errors import I2PError, Unavailable
 from i2ptunnel.cli.status_names import names_lines
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.model import Configuration
-from i2ptunnel.control import ControlFault
 from i2ptunnel.keyfiles import generate_keys, write_new_keys
 from i2ptunnel.naming.store import Book
 from i2ptunnel.naming_service import NamingService
-from i2ptunnel.pinging import Pinging
+from i2ptunnel.pinging import ping
 from i2ptunnel.relay.channel import I2pSession
 from tests.support.deterministic import FakeWallClock
 from tests.support.loopback_session import LoopbackNetwork
@@ -85,21 +85,19 @@ def test_names_of_our_own_tunnels(
     assert "tunnel odd" in caplog.text
 
 
-def test_control_commands(tmp_path: Path) -> None:
+def test_fetching_and_its_status(tmp_path: Path) -> None:
     text = "naming: {subscriptions: [http://feed.i2p/hosts.txt]}\n"
 
     async def main() -> None:
         appliance = Appliance(tmp_path, text)
-        commands = appliance.service.commands()
-        (result,) = await commands["address-fetch"]({})
+        service = appliance.service
+        (result,) = await service.fetch(None)
         assert not result["is_ok"] and "address book" in result["outcome"]
         assert appliance.released == 1
         (request,) = appliance.network.requests
         assert request.is_shared and not request.publish and request.keys_file is None
-        with pytest.raises(ControlFault):
-            await commands["address-fetch"]({"urls": "x"})
-        assert await commands["address-fetch"]({"urls": ["http://other.i2p/"]}) == []
-        status = await commands["address-status"]({})
+        assert await service.fetch(["http://other.i2p/"]) == []
+        status = await service.fresh_status()
         assert status["subscriptions"][0]["failures"] == 1 and status == appliance.service.status()
         appliance.service.configure(configuration("naming: {subscriptions: []}\n"))
         assert appliance.service.status()["subscriptions"] == []
@@ -135,14 +133,13 @@ def test_what_is_told_of_a_name_that_is_not_known(tmp_path: Path) -> None:
         assert "no subscription is set up" in service.why_unknown("new.i2p")
         service.configure(configuration("naming: {subscriptions: [http://feed.i2p/]}\n"))
         assert "have not been fetched yet" in service.why_unknown("new.i2p")
-        await service.commands()["address-fetch"]({})
+        await service.fetch(None)
         assert "could not be fetched yet. The next attempt" in service.why_unknown("new.i2p")
         assert service.resolver.feed_state is not None
         assert service.resolver.feed_state().clause == service.why_unknown("new.i2p")
-        ping = Pinging(service.resolver, service.session, service.why_unknown).commands()["ping"]
         for name, words in (("new.i2p", "could not be fetched"), ("forum", "forum.i2p?")):
-            with pytest.raises(ControlFault, match=words):
-                await ping({"destination": name, "wait_s": 1})
+            with pytest.raises(I2PError, match=words):
+                await ping(service, name, 1)
         text = "\n".join(names_lines(service.status()))
         assert "could not be fetched yet" in text
         assert "http://feed.i2p/: the name is in no address book" in text
@@ -158,8 +155,8 @@ def test_without_tunnels_into_i2p(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     async def main() -> None:
         appliance = Appliance(tmp_path, "naming: {subscriptions: [http://feed.i2p/]}\n")
         appliance.network.starts_ready = False
-        with pytest.raises(ControlFault, match="no tunnels"):
-            await appliance.service.commands()["address-fetch"]({})
+        with pytest.raises(Unavailable, match="no tunnels"):
+            await appliance.service.fetch(None)
         assert appliance.released == 1
         appliance.service.close()
 
@@ -176,7 +173,7 @@ def test_the_session_of_client_tunnels_is_used(tmp_path: Path) -> None:
 
     async def main() -> None:
         appliance = Appliance(tmp_path, text)
-        await appliance.service.commands()["address-fetch"]({})
+        await appliance.service.fetch(None)
         (request,) = appliance.network.requests
         assert request == replace(request, is_shared=True)
         assert request.inbound.length == 2 and request.outbound.length == 3

@@ -62,7 +62,7 @@ async def running(router: Router, configuration: Configuration) -> AsyncIterator
 
 
 async def fetch_now(where: Running) -> dict[str, Any]:
-    (result,) = await where.naming.commands()["address-fetch"]({})
+    (result,) = await where.naming.fetch(None)
     return cast("dict[str, Any]", result)
 
 

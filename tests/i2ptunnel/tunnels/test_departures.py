@@ -19,7 +19,7 @@ from core.base.errors import Unavailable
 from i2ptunnel.config.client_models import ClientTunnelSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.server_models import HttpServerSection, ServerTunnelSection
-from i2ptunnel.relay.http_exchange import LEFT_GRACE_S
+from i2ptunnel.relay.http_front import LEFT_GRACE_S
 from tests.support.loopback_session import LoopbackNetwork, LoopbackStream
 from tests.support.tunnel_bench import ANY_PORT, Bench, TableResolver, http_bench, port_of, running
 
@@ -58,7 +58,7 @@ def test_a_front_that_ends_its_direction_gets_its_answer(
         bench.origin.answer = late
         raw = f"{method} http://site.i2p/ HTTP/1.0\r\nContent-Length: 0\r\n\r\n".encode()
         assert (await bench.ask(raw, half_close=True)).endswith(b"abc")
-        monkeypatch.setattr("i2ptunnel.relay.http_exchange.LEFT_GRACE_S", 0.1)
+        monkeypatch.setattr("i2ptunnel.relay.http_front.LEFT_GRACE_S", 0.1)
         wait_s = 2.0
         assert await bench.ask(raw, half_close=True) == b""
 

@@ -504,7 +504,7 @@ def test_head_and_small_body_are_sent_in_one_piece() -> None:
 
 
 def test_a_browser_that_leaves_ends_the_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("i2ptunnel.relay.http_exchange.LEFT_GRACE_S", 0.05)
+    monkeypatch.setattr("i2ptunnel.relay.http_front.LEFT_GRACE_S", 0.05)
 
     async def main() -> None:
         network = LoopbackNetwork()

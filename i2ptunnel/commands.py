@@ -1,0 +1,334 @@
+"""What can be asked of the running program, and ordered: each as one plain function.
+
+The control socket, with it the command line, and the metrics are faces of these functions. A face
+turns its own format into arguments and the result into its own format, and decides who may ask.
+Results are plain values for JSON; what may be long is an iterator.
+
+Every function raises I2PError or OSError with a sentence for the user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import asdict
+from itertools import chain
+from typing import Any, Protocol, get_args, get_origin, get_type_hints
+
+from core.api import TURN_BOUNDS_S, Router, share_turn, turn_figures
+from core.base.errors import DecodeError, I2PError
+from core.data.encoding import b32encode
+from core.data.router_info import RouterInfo
+from i2ptunnel import __version__
+from i2ptunnel.config.faults import ConfigError
+from i2ptunnel.config.loader import Loaded
+from i2ptunnel.health import Health, State
+from i2ptunnel.manager import Manager
+from i2ptunnel.naming import queries
+from i2ptunnel.naming.names import normalise
+from i2ptunnel.naming.store import Book
+from i2ptunnel.naming_service import NamingService
+from i2ptunnel.pinging import ping as send_ping
+from i2ptunnel.plan import Plan
+from i2ptunnel.services import Services
+
+#: names in one answer of ``address-list``
+NAMES_MAX = 10_000
+
+
+class CommandRefused(I2PError):
+    """What was asked for cannot be done; the message goes to the user."""
+
+
+class Program(Protocol):
+    """The running program, as far as commands need it."""
+
+    router: Router
+    manager: Manager
+    naming: NamingService
+    services: Services
+    loaded: Loaded
+
+    @property
+    def uptime_s(self) -> float:
+        """Seconds since the start."""
+
+    def health(self) -> Health:
+        """How the program is."""
+
+    def reread(self) -> Loaded:
+        """The configuration as it is on the disk now; raises ConfigError."""
+
+    def plan(self, loaded: Loaded) -> Plan:
+        """What a reload would do."""
+
+    def check_listeners(self, loaded: Loaded) -> None:
+        """Raise Unavailable if a listener of another configuration cannot be had."""
+
+    async def apply(self, loaded: Loaded) -> dict[str, str]:
+        """Run another configuration; returns tunnels that do not come up, with the reason."""
+
+
+# State
+
+
+def snapshot(program: Program) -> dict[str, Any]:
+    """The state of everything, as ``status --json``, the metrics and other faces show it."""
+    router = asdict(program.router.status())
+    router["router_hash"] = b32encode(router["router_hash"])
+    health, loaded = program.health(), program.loaded
+    figures = turn_figures()
+    return {
+        "state": health.state.value,
+        "reason": None if health.reason is None else str(health.reason),
+        "remedy": None if health.remedy is None else str(health.remedy),
+        "ready": health.state is State.READY,
+        "pid": os.getpid(),
+        "version": __version__,
+        "data_dir": str(loaded.data_dir),
+        "configuration": [str(path) for path in loaded.files],
+        "uptime_s": round(program.uptime_s, 1),
+        "router": router,
+        # While a turn of the loop lasts, nothing else gets on.
+        "loop": None if figures is None else {"bounds_s": TURN_BOUNDS_S, **asdict(figures)},
+        "services": program.services.status(),
+        "tunnels": program.manager.status(),
+        "naming": program.naming.status(),
+        "paths": [
+            {"session": name, "inbound": is_inbound, "hops": [b32encode(hop) for hop in hops]}
+            for name, is_inbound, hops in program.router.tunnel_paths()
+        ],
+    }
+
+
+async def status(program: Program) -> dict[str, Any]:
+    """The snapshot, with the names counted anew."""
+    await program.naming.refresh()
+    return snapshot(program)
+
+
+# Tunnels
+
+
+async def tunnels(program: Program) -> list[dict[str, Any]]:
+    """Each tunnel's state and figures, in the order of the configuration."""
+    return program.manager.status()
+
+
+async def start_tunnel(program: Program, *, name: str) -> None:
+    """Start a stopped tunnel, or try a failed one at once; one that runs is started anew."""
+    with _known(name):
+        await program.manager.start_one(name)
+
+
+async def stop_tunnel(program: Program, *, name: str) -> None:
+    """Stop a tunnel until it is started again."""
+    with _known(name):
+        await program.manager.stop_one(name)
+
+
+@contextlib.contextmanager
+def _known(name: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyError:
+        raise CommandRefused(f"there is no tunnel {name!r}") from None
+
+
+# Configuration
+
+
+async def plan(program: Program, *, origins: list[str] | None = None) -> dict[str, Any]:
+    """What a reload would change. ``origins``: the files that the asker means."""
+    loaded = _reread(program, origins)
+    program.check_listeners(loaded)
+    return asdict(await asyncio.to_thread(program.plan, loaded))
+
+
+async def reload(program: Program, *, origins: list[str] | None = None) -> dict[str, Any]:
+    """Read the configuration again, all or nothing; the plan that was carried out.
+
+    ``failed``: tunnels that do not come up, with the reason.
+    """
+    loaded = _reread(program, origins)
+    planned = asdict(await asyncio.to_thread(program.plan, loaded))
+    return {**planned, "failed": await program.apply(loaded)}
+
+
+def _reread(program: Program, origins: list[str] | None) -> Loaded:
+    if origins is not None and not {*origins} <= {*program.loaded.origins}:
+        own = ", ".join(program.loaded.origins) or "nothing"
+        raise CommandRefused(
+            f"the running program reads {own}; start it anew to have it read anything else"
+        )
+    try:
+        return program.reread()
+    except ConfigError as error:
+        raise CommandRefused(str(error)) from None
+
+
+# Names
+
+
+async def address_lookup(program: Program, *, name: str) -> list[dict[str, Any]]:
+    """The entries of a name, best first, or all names of an address."""
+    naming = program.naming
+    found = await asyncio.to_thread(queries.lookup, naming.books, naming.hosts, name)
+    return [queries.describe(entry) for entry in found]
+
+
+async def address_list(
+    program: Program, *, book: str | None = None, part: str = ""
+) -> list[dict[str, Any]]:
+    """The names of one book, or of all, that contain ``part``."""
+    wanted = tuple(Book) if book is None else (_book(book),)
+    store = program.naming.books.store
+
+    def read() -> list[dict[str, Any]]:
+        entries = store.entries(wanted, normalise(part))
+        return [
+            queries.describe(entry) for entry, _ in zip(entries, range(NAMES_MAX), strict=False)
+        ]
+
+    return await asyncio.to_thread(read)
+
+
+async def address_add(
+    program: Program,
+    *,
+    name: str,
+    target: str,
+    book: str = "local",
+    replace: bool = False,
+    further: bool = False,
+    notes: str = "",
+) -> dict[str, Any]:
+    """Give an address a name; returns the entry."""
+    entry = program.naming.books.add(
+        _book(book), name, target, notes=notes, is_replacing=replace, is_further=further
+    )
+    return queries.describe(entry)
+
+
+async def address_remove(program: Program, *, name: str, book: str | None = None) -> list[str]:
+    """Forget a name; returns the books that had it. Feeds cannot bring it back."""
+    had = program.naming.books.remove(name, None if book is None else _book(book))
+    return [one.word for one in had]
+
+
+async def address_status(program: Program) -> dict[str, Any]:
+    """How many names are known, and how the subscriptions are."""
+    return await program.naming.fresh_status()
+
+
+async def address_fetch(program: Program, *, urls: list[str] | None = None) -> list[Any]:
+    """Fetch subscriptions now; None: all of them."""
+    return await program.naming.fetch(urls)
+
+
+def _book(word: str) -> Book:
+    for book in Book:
+        if book.word == word:
+            return book
+    raise CommandRefused(f"there is no book {word!r}; known: {', '.join(b.word for b in Book)}")
+
+
+async def ping(program: Program, *, destination: str, wait_s: float) -> float | None:
+    """The seconds until a destination answered an echo request, None when it did not."""
+    return await send_ping(program.naming, destination, wait_s)
+
+
+# Network database
+
+
+async def netdb_list(program: Program) -> Iterator[dict[str, Any]]:
+    """What is known of each router."""
+    return (
+        {
+            "hash": b32encode(info.hash),
+            "caps": info.caps,
+            "version": ".".join(str(part) for part in info.version),
+            "published": info.published_ms // 1000,
+            "transports": sorted({address.style for address in info.addresses}),
+        }
+        for info in program.router.routers()
+    )
+
+
+async def netdb_export(program: Program) -> Iterator[str]:
+    """Every RouterInfo in base64, our own first."""
+    infos = chain([program.router.router_info], program.router.routers())
+    return (b64encode(info.raw).decode() for info in infos)
+
+
+async def netdb_import(program: Program, *, routers: list[str]) -> int:
+    """Add RouterInfos in base64; returns how many were taken."""
+    taken = 0
+    for text in routers:
+        await share_turn()
+        with contextlib.suppress(DecodeError, ValueError, TypeError):
+            taken += program.router.import_routers([RouterInfo.parse(b64decode(text))])
+    return taken
+
+
+# Faces
+
+Function = Callable[..., Awaitable[Any]]
+#: name -> function; all of them, for every face
+COMMANDS: dict[str, Function] = {
+    "status": status,
+    "tunnels": tunnels,
+    "tunnel-start": start_tunnel,
+    "tunnel-stop": stop_tunnel,
+    "tunnel-restart": start_tunnel,
+    "plan": plan,
+    "reload": reload,
+    "address-lookup": address_lookup,
+    "address-list": address_list,
+    "address-add": address_add,
+    "address-remove": address_remove,
+    "address-status": address_status,
+    "address-fetch": address_fetch,
+    "ping": ping,
+    "netdb-list": netdb_list,
+    "netdb-export": netdb_export,
+    "netdb-import": netdb_import,
+}
+
+
+def call(program: Program, name: str, arguments: dict[str, Any]) -> Awaitable[Any]:
+    """Run a command with arguments from outside; raises CommandRefused if they do not fit."""
+    function = COMMANDS[name]
+    hints = get_type_hints(function)
+    known = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    unknown = sorted({*arguments} - {parameter.name for parameter in known})
+    if unknown:
+        raise CommandRefused(f"{name} has no argument {unknown[0]!r}")
+    for parameter in known:
+        if parameter.name not in arguments:
+            if parameter.default is parameter.empty:
+                raise CommandRefused(f"{name} needs {parameter.name}")
+        elif not _fits(arguments[parameter.name], hints[parameter.name]):
+            shown = str(parameter.annotation).replace(" | None", "")
+            raise CommandRefused(f"{name}: {parameter.name} is no {shown}")
+    return function(program, **arguments)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value from JSON has the type of a parameter."""
+    if get_origin(hint) is list:
+        (inner,) = get_args(hint)
+        return isinstance(value, list) and all(_fits(one, inner) for one in value)
+    if get_args(hint):
+        return any(_fits(value, one) for one in get_args(hint))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint)

@@ -1,0 +1,111 @@
+"""Commands as every face calls them: arguments are checked, results are plain values."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from core.base.errors import I2PError
+from i2ptunnel.app import App
+from i2ptunnel.commands import COMMANDS, CommandRefused, Program, call
+from i2ptunnel.config.loader import load_text
+
+CONFIGURATION = """
+router: {{data_dir: {0}, network_id: 78, host: 127.78.7.1, bind: 127.78.7.1, port: 17800,
+         allow_private_addresses: true}}
+tunnels: {{web: {{type: httpclient, listen: "unix:{0}/web"}}}}
+"""
+ADDRESS = "a" * 52 + ".b32.i2p"
+
+
+def made(data_dir: Path) -> App:
+    loaded = load_text(CONFIGURATION.format(data_dir))
+    return App(loaded, lambda: loaded)
+
+
+async def with_app(app: App, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
+    """The results of commands to a running program, or the faults they raised."""
+    running = asyncio.create_task(app.run())
+    try:
+        async with asyncio.timeout(20):
+            while not app.services.status() or app.manager.counts[1] == 0:
+                await asyncio.sleep(0.01)
+                if running.done():
+                    running.result()
+        results: list[Any] = []
+        for name, arguments in calls:
+            try:
+                result = await call(app, name, arguments)
+                results.append(list(result) if hasattr(result, "__next__") else result)
+            except I2PError as error:
+                results.append(error)
+        return results
+    finally:
+        app.request_stop()
+        await running
+
+
+def test_every_command_of_a_running_program(tmp_path: Path) -> None:
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("status", {}),
+        ("tunnels", {}),
+        ("tunnel-stop", {"name": "web"}),
+        ("tunnel-start", {"name": "web"}),
+        ("tunnel-restart", {"name": "nobody"}),
+        ("plan", {}),
+        ("reload", {"origins": ["/elsewhere.yaml"]}),
+        ("address-add", {"name": "a.i2p", "target": ADDRESS, "notes": "mine"}),
+        ("address-lookup", {"name": "a.i2p"}),
+        ("address-lookup", {"name": ADDRESS}),
+        ("address-list", {"part": "a.i"}),
+        ("address-list", {"book": "private", "part": ""}),
+        ("address-remove", {"name": "a.i2p"}),
+        ("address-status", {}),
+        ("netdb-list", {}),
+        ("netdb-export", {}),
+        ("netdb-import", {"routers": ["no base64!", ""]}),
+        ("ping", {"destination": "unknown.i2p", "wait_s": 1}),
+        ("address-list", {"book": "nowhere"}),
+    ]
+    app = made(tmp_path)
+    found = asyncio.run(with_app(app, *calls))
+    json.dumps([one for one in found if not isinstance(one, Exception)])
+    status, tunnels, stopped, started, nobody, plan, reload = found[:7]
+    assert status["services"]["control socket"]["state"] == "listening"
+    assert status["tunnels"][0]["name"] == tunnels[0]["name"] == "web"
+    assert stopped is None and started is None
+    assert "no tunnel 'nobody'" in str(nobody)
+    assert plan["keep"] == ["web"]
+    assert "start it anew" in str(reload)
+    added, by_name, by_address, listed, private, removed, books = found[7:14]
+    assert added["address"] == ADDRESS and added["notes"] == "mine"
+    assert by_name == by_address == listed == [added]
+    assert private == [] and removed == ["local"]
+    assert books["names"]
+    known, exported, taken, ping, nowhere = found[14:]
+    assert known == [] and len(exported) == 1 and taken == 0
+    assert "address book" in str(ping)
+    assert "no book 'nowhere'" in str(nowhere)
+    assert {name for name, _ in calls} | {"address-fetch"} == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "fault"),
+    [
+        ("status", {"x": 1}, "status has no argument 'x'"),
+        ("tunnel-start", {}, "tunnel-start needs name"),
+        ("tunnel-start", {"name": 5}, "tunnel-start: name is no str"),
+        ("address-fetch", {"urls": ["a", 5]}, r"address-fetch: urls is no list\[str\]"),
+        ("ping", {"destination": "a.i2p", "wait_s": True}, "ping: wait_s is no float"),
+        ("address-add", {"name": "a", "target": "b", "replace": 1}, "replace is no bool"),
+    ],
+)
+def test_arguments_from_outside_are_checked(
+    name: str, arguments: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(CommandRefused, match=fault):
+        call(cast(Program, None), name, arguments)
