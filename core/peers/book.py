@@ -16,7 +16,7 @@ from enum import Enum
 
 from core.base.errors import DecodeError
 from core.peers.record import RECORD_BYTES, PeerRecord
-from core.peers.silence import AVOIDED_S, SilenceWatch
+from core.peers.silence import SilenceWatch
 
 RECORDS_MAX = 20_000
 PROVEN_MAX = 5000
@@ -71,6 +71,7 @@ class PeerBook:
         """A link is up; only one that we made proves that the router is where it says."""
         self._connected.add(router_hash)
         self._record(router_hash, now).note_connected(now, handshake_s)
+        self._silence.linked(router_hash, now)
         if is_outbound:
             self.prove((router_hash,))
 
@@ -131,7 +132,7 @@ class PeerBook:
             self._note_lost_build(hops, neighbour, now - elapsed_s, now)
             return
         if neighbour is not None:
-            self._silence.answered(neighbour, now)
+            self._silence.answered(neighbour, now - elapsed_s, now)
             self._record(neighbour, now).silent_until = 0.0
         for router_hash, code in zip(hops, codes, strict=True):
             record = self._record(router_hash, now)
@@ -150,10 +151,13 @@ class PeerBook:
         shares = {one: doubts[one] / doubt for one in hops}
         for router_hash, share in shares.items():
             self._record(router_hash, now).note_lost(share, now)
-        if neighbour is None or not self._silence.unanswered(neighbour, shares, started_at, now):
+        if neighbour is None:
+            return
+        avoided_s = self._silence.unanswered(neighbour, shares, started_at, now)
+        if not avoided_s:
             return
         silent = self._record(neighbour, now)
-        silent.silent_until = now + AVOIDED_S
+        silent.silent_until = now + avoided_s
         for blamed in self._silence.take_blame(neighbour, now):
             for router_hash, share in blamed.items():
                 record = self._records.get(router_hash)

@@ -36,7 +36,13 @@ from core.tunnel.pool import HEDGE_AFTER_S, TunnelPool
 from core.tunnel.ports import GarlicSealer
 from core.tunnel.records import RecordFormat
 from core.tunnel.selection import HopSelector
-from core.tunnel.tunnels import InboundTunnel, OutboundTunnel, ZeroHopInbound, ZeroHopOutbound
+from core.tunnel.tunnels import (
+    InboundTunnel,
+    OutboundTunnel,
+    OwnTunnel,
+    ZeroHopInbound,
+    ZeroHopOutbound,
+)
 
 BUILD_TIMEOUT_S = 8.0
 """Java: 5 to 10 s, i2pd: 30 s. Later answers are still taken, see LATE_S."""
@@ -54,6 +60,8 @@ class _PendingBuild:
     is_inbound: bool
     receive_id: int
     started_at: float
+    #: what carries the request of an inbound build or the answer of an outbound one, if not a link
+    through: OwnTunnel | None
     is_direct: bool
     is_late: bool = False
 
@@ -65,6 +73,14 @@ class _PendingBuild:
     def neighbour(self) -> bytes:
         """The hop with a link to us."""
         return self.build.hops[-1 if self.is_inbound else 0].router_hash
+
+    @property
+    def suspect(self) -> bytes | None:
+        """The neighbour; None while the tunnel at the other end may have lost the build as well."""
+        through = self.through
+        if through is None or not through.hops or through.last_good_at >= self.started_at:
+            return self.neighbour
+        return None
 
 
 class Builder:
@@ -148,7 +164,7 @@ class Builder:
             if age >= BUILD_TIMEOUT_S and not pending.is_late:
                 pending.is_late = True
                 self.timed_out += 1
-                self._end(build_id, pending, None, pending.hops, now, pending.neighbour)
+                self._end(build_id, pending, None, pending.hops, now, pending.suspect)
             # Not "else": time leaps while a machine sleeps, and each build has to end once.
             if age >= LATE_S:
                 del self._builds[build_id]
@@ -220,7 +236,9 @@ class Builder:
         keys = build.hops[-1].keys
         if keys.garlic_tag and reply.gateway_hash != hops[-1].router_hash:
             self._events.append(RegisterReplyKey(reply.owner, keys.garlic_tag, keys.garlic_key))
-        self._builds[build.reply_message_id] = _PendingBuild(pool, build, False, 0, now, True)
+        self._builds[build.reply_message_id] = _PendingBuild(
+            pool, build, False, 0, now, reply, True
+        )
         pool.outbound.note_build(build.reply_message_id, now)
         send = partial(self.dispatcher.queue_build, hops[0].router_hash, self._request(build))
         answers_us = len(hops) > 1 and reply.gateway_hash == self.dispatcher.router_hash
@@ -232,7 +250,7 @@ class Builder:
         receive_id = self.dispatcher.unused_id()
         build = self._make_build(hops, True, self.dispatcher.router_hash, receive_id)
         self._builds[build.reply_message_id] = _PendingBuild(
-            pool, build, True, receive_id, now, via is None
+            pool, build, True, receive_id, now, via, via is None
         )
         pool.inbound.note_build(build.reply_message_id, now)
         gateway = hops[0]
@@ -354,6 +372,8 @@ class Builder:
         if accepted and pending.is_inbound and self.dispatcher.is_taken(pending.receive_id):
             accepted = False
         self._note_answer(pending.neighbour, now)
+        if pending.through is not None:
+            pending.through.note_good(now)
         self._end(build_id, pending, reply.codes, pending.hops, now, pending.neighbour)
         if not accepted:
             self.declined += 1

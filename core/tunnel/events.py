@@ -51,7 +51,8 @@ class BuildFinished:
 
     ``hops``: router hashes in path order. ``codes``: their answers (0 accepts), or None if nobody
     answered in time; then ``hops`` are all that may be to blame. ``neighbour``: the hop next to us,
-    None if the build was lost before it was given to anybody.
+    None if the build was lost before it was given to anybody, or may have been lost in the tunnel
+    that carried the request or was to carry the answer.
     """
 
     owner: object
