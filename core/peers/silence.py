@@ -108,7 +108,7 @@ class SilenceWatch:
         loss = self._loss_of_others(router_hash, neighbour.run_began)
         if loss is None or neighbour.run * log(loss) > log(CHANCE_MAX):
             return 0.0
-        avoided_s = min(AVOIDED_S * 2**neighbour.verdicts, AVOIDED_MAX_S)
+        avoided_s = min(AVOIDED_S * (1 << neighbour.verdicts), AVOIDED_MAX_S)
         neighbour.verdicts = min(neighbour.verdicts + 1, 16)
         neighbour.judged_at = now
         return avoided_s

@@ -12,7 +12,7 @@ import pytest
 from tests.interop.conftest import own_tunnels, site_name
 from tests.support import curl
 from tests.support.appliance import Appliance, run_command
-from tests.support.namespace import set_up
+from tests.support.namespace import separate_network, set_up
 from tests.support.origin import Origin
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(280)]
@@ -26,7 +26,7 @@ ONE_HOP: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def routers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Appliance]]:
     root: Path = tmp_path_factory.mktemp("outages")
-    with Origin() as origin:
+    with separate_network(), Origin() as origin:
         made = []
         for index in range(5):
             address = f"127.{131 + index}.0.1"
