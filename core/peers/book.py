@@ -15,19 +15,21 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from core.base.errors import DecodeError
-from core.peers.record import RECORD_BYTES, PeerRecord
+from core.peers.record import RECORD_BYTES, RESTART_FAILURES, PeerRecord
 from core.peers.silence import SilenceWatch
 
 RECORDS_MAX = 20_000
 PROVEN_MAX = 5000
 #: Who cannot be reached so often in a row has to prove anew that it exists.
-DISPROVED_FAILURES = 3
+DISPROVED_FAILURES = 3 + RESTART_FAILURES
 BANS_MAX = 10_000
 #: i2pd: forgets a failed handshake after 28 to 33 s and refuses others until then.
 LENIENT_S = 40.0
 _HASH_BYTES = 32
 _FAST_RTT_S = 0.25
 _FAST_ACCEPTED_MIN = 2.0
+#: The rate of strangers comes from about so many of their last builds.
+_STRANGERS_COUNT_MAX = 50.0
 #: A neighbour is suspected before the hops behind it.
 _NEIGHBOUR_DOUBT = 2.0
 
@@ -57,6 +59,8 @@ class PeerBook:
         self._connected: set[bytes] = set()
         self._bans: dict[bytes, tuple[float, str]] = {}
         self._silence = SilenceWatch()
+        self._strangers_accepted = 0.0
+        self._strangers_lost = 0.0
 
     # Experience
 
@@ -140,6 +144,8 @@ class PeerBook:
                 record.note_declined(now)
             else:
                 record.note_accepted(now)
+                if router_hash not in self._proven:
+                    self._note_strangers(1.0, 0.0)
                 self.prove((router_hash,))
 
     def _note_lost_build(
@@ -151,6 +157,8 @@ class PeerBook:
         shares = {one: doubts[one] / doubt for one in hops}
         for router_hash, share in shares.items():
             self._record(router_hash, now).note_lost(share, now)
+            if router_hash not in self._proven:
+                self._note_strangers(0.0, share)
         if neighbour is None:
             return
         avoided_s = self._silence.unanswered(neighbour, shares, started_at, now)
@@ -163,6 +171,13 @@ class PeerBook:
                 record = self._records.get(router_hash)
                 if record is not None and record is not silent:
                     record.take_back_loss(share)
+
+    def _note_strangers(self, accepted: float, lost: float) -> None:
+        self._strangers_accepted += accepted
+        self._strangers_lost += lost
+        if self._strangers_accepted + self._strangers_lost > _STRANGERS_COUNT_MAX:
+            self._strangers_accepted /= 2
+            self._strangers_lost /= 2
 
     def _doubt(self, router_hash: bytes, is_neighbour: bool, now: float) -> float:
         """How likely, relative to others, a router is the one that lost a build."""
@@ -245,6 +260,22 @@ class PeerBook:
         if record.unreachable_until > now and router_hash not in self._connected:
             return False
         return record.paused_until <= now and record.silent_until <= now
+
+    def is_restarting(self, router_hash: bytes, now: float) -> bool:
+        """A proven router that cannot be reached just now, and probably can in a moment."""
+        record = self._records.get(router_hash) if router_hash in self._proven else None
+        return (
+            record is not None
+            and record.is_restarting(now)
+            and record.silent_until <= now
+            and not self.is_banned(router_hash, now)
+        )
+
+    @property
+    def strangers_rate(self) -> float:
+        """How often routers that are not proven did what we asked, 0 to 1; 1 without experience."""
+        accepted = self._strangers_accepted + 2
+        return accepted / (accepted + self._strangers_lost)
 
     def weight(self, router_hash: bytes, now: float) -> float:
         """Relative chance of being chosen, 0.02 to 3; an unknown router is 1."""

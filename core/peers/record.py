@@ -149,6 +149,11 @@ class PeerRecord:
         self.decline_streak = 0
         self.loss_streak = 0.0
 
+    def is_restarting(self, now: float) -> bool:
+        """It cannot be reached for a short while, after a link that worked."""
+        is_recent = self.connected_at is not None and self.connect_failures <= RESTART_FAILURES
+        return is_recent and self.unreachable_until > now
+
     @property
     def rate(self) -> float:
         """How often it did what we asked, between 0 and 1; 1 for an unknown router."""

@@ -21,7 +21,7 @@ DIAL_WAIT_MAX_S = 20.0
 #: then, so a second try before that is lost for certain.
 HANDSHAKE_BACKOFF_S = 40.0
 #: A router that starts again refuses for a few seconds.
-DIAL_BACKOFF_S = 4.0
+DIAL_BACKOFF_S = 2.0
 #: After a failure that is not the peer's: for want of descriptors, or of a network.
 LOCAL_BACKOFF_S = 1.0
 SKEW_BACKOFF_S = 120.0

@@ -61,6 +61,15 @@ class PeerOpinions(Protocol):
         """False for routers that are banned, unreachable, or lately decline or fail."""
         ...
 
+    def is_restarting(self, router_hash: bytes, now: float) -> bool:
+        """A proven router that cannot be reached just now, and probably can in a moment."""
+        ...
+
+    @property
+    def strangers_rate(self) -> float:
+        """How often routers that are not proven do what we ask, 0 to 1."""
+        ...
+
     def weight(self, router_hash: bytes, now: float) -> float:
         """How likely the router should be chosen relative to others; an unknown router is 1.0."""
         ...

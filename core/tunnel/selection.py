@@ -46,8 +46,10 @@ _PROVEN_FEW = 10
 _PROVEN_ENOUGH = 30
 """So many proven routers must come into question for a hop, that strangers are left out at all, and
 always left out."""
-_STRANGERS_WEIGHT = 3
-"""All strangers together, as a multiple of all proven routers that come into question."""
+_STRANGERS_WEIGHT = 3.0
+_STRANGERS_RATE_MIN = 0.2
+"""All strangers together, as a multiple of all proven routers that come into question: at most, and
+less in the measure in which strangers fail."""
 _STRANGERS_PERCENT = 25
 """How often strangers come into question for a hop of an exploratory tunnel all the same."""
 
@@ -170,6 +172,9 @@ class HopSelector:
         if is_near:
             sample = [c for c in sample if c.is_dialable or peers.is_connected(c.router_hash)]
         usable = [c for c in sample if peers.is_usable(c.router_hash, now)]
+        if not any(peers.is_proven(c.router_hash) for c in usable):
+            # All restart at once: a moment's patience is better than strangers alone.
+            usable += [c for c in sample if peers.is_restarting(c.router_hash, now)]
         groups = [[c for c in usable if not c.is_second_choice], usable, sample]
         if named is None:
             proven = [c for c in usable if peers.is_proven(c.router_hash)]
@@ -229,11 +234,12 @@ class HopSelector:
         is_proven = [self._peers.is_proven(c.router_hash) for c in group]
         proven = sum(weight for weight, one in zip(weights, is_proven, strict=True) if one)
         strangers = sum(weights) - proven
-        proven *= _STRANGERS_WEIGHT
-        if 0 < proven < strangers:
+        rate = max(self._peers.strangers_rate, _STRANGERS_RATE_MIN)
+        most = int(proven * _STRANGERS_WEIGHT * rate**2)
+        if 0 < most < strangers:
             for index, one in enumerate(is_proven):
                 if not one:
-                    weights[index] = max(1, weights[index] * proven // strangers)
+                    weights[index] = max(1, weights[index] * most // strangers)
 
     def is_connected(self, router_hash: bytes) -> bool:
         """Whether a link to the router is up."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import DecodeError
 from core.peers.book import DISPROVED_FAILURES, PeerBook, Tier
+from core.peers.record import RESTART_FAILURES
 
 A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
 
@@ -202,3 +203,34 @@ def test_proven_routers_are_bounded_and_linked_ones_stay(monkeypatch: pytest.Mon
     book.note_connected(names[4], 1.0)
     book.prove([names[5]])
     assert not book.is_proven(names[5])
+
+
+def test_who_had_a_link_may_be_restarting_for_a_while() -> None:
+    book = PeerBook()
+    linked, told = b"l" * 32, b"t" * 32
+    book.prove([linked, told])
+    book.note_connected(linked, 0.0)
+    book.note_disconnected(linked)
+    assert not book.is_restarting(linked, 1.0), "nothing failed yet"
+    now = 1.0
+    for _ in range(RESTART_FAILURES):
+        book.note_connect_failed(linked, now)
+        book.note_connect_failed(told, now)
+        assert book.is_restarting(linked, now) and not book.is_restarting(told, now)
+        assert book.is_proven(linked)
+        now += 1
+    book.note_connect_failed(linked, now)
+    assert not book.is_restarting(linked, now), "by now it is gone"
+
+
+def test_strangers_are_rated_together() -> None:
+    book = PeerBook()
+    assert book.strangers_rate == 1.0
+    for number in range(20):
+        stranger = number.to_bytes(32, "big")
+        book.note_build([stranger], None, float(number), stranger, 8.0)
+    assert book.strangers_rate < 0.1
+    for number in range(100, 200):
+        stranger = number.to_bytes(32, "big")
+        book.note_build([stranger], [0], float(number), stranger, 0.5)
+    assert book.strangers_rate > 0.8

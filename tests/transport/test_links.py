@@ -142,7 +142,7 @@ def test_a_dial_without_answer_times_out() -> None:
     alice.links.handle_timer(wire.now + 11)
     assert alice.take_events() == [PeerFailed(bob.hash, "timeout", 1)]
     assert alice.links.take_commands() == [Close(1, True)]
-    assert not alice.links.can_try(bob.hash, wire.now + 14)
+    assert not alice.links.can_try(bob.hash, wire.now + 12)
     alice.links.dialed(1, wire.now + 11)
     assert alice.links.take_commands() == [Close(1, True)]
 

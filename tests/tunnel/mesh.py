@@ -58,6 +58,11 @@ class Opinions:
         self.unusable: set[bytes] = set()
         self.weights: dict[bytes, float] = {}
         self.proven: list[bytes] = []
+        self.restarting: set[bytes] = set()
+        self.strangers_rate = 1.0
+
+    def is_restarting(self, router_hash: bytes, now: float) -> bool:
+        return router_hash in self.restarting
 
     def is_proven(self, router_hash: bytes) -> bool:
         return router_hash in self.proven

@@ -311,3 +311,30 @@ def test_a_young_router_takes_strangers_the_fewer_it_knows_the_more() -> None:
     assert 0.2 < stranger_share(chooser, opinions.proven) < 0.8
     opinions.proven = opinions.proven[:10]
     assert stranger_share(chooser, opinions.proven) > 0.6
+
+
+def test_strangers_that_fail_take_ever_fewer_hops() -> None:
+    infos, opinions = crowd(5, 300)
+    opinions.connected = {one.hash for one in infos[5:]}
+    chooser = selector(infos, opinions)
+    for now in range(10):
+        chooser.candidate_count(float(now))
+    assert stranger_share(chooser, opinions.proven, may_shorten=True) > 0.5
+    opinions.strangers_rate = 0.1
+    near = [path(chooser, 1, float(now))[0] for now in range(100)]
+    assert sum(hop not in opinions.proven for hop in near) < 25
+
+
+def test_proven_routers_that_restart_are_not_left_for_strangers() -> None:
+    """A crowd of hostile routers waits for the moment in which all neighbours restart."""
+    infos, opinions = crowd(3, 300)
+    opinions.connected = {one.hash for one in infos[3:]}
+    opinions.unusable = set(opinions.proven)
+    opinions.strangers_rate = 0.1
+    chooser = selector(infos, opinions)
+    for now in range(10):
+        chooser.candidate_count(float(now))
+    assert stranger_share(chooser, opinions.proven) == 1.0
+    opinions.restarting = set(opinions.proven)
+    near = [path(chooser, 1, float(now))[0] for now in range(100)]
+    assert sum(hop in opinions.proven for hop in near) > 75
