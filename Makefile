@@ -23,8 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
-SECONDS_SINCE := $(shell date +%s)
-took = @echo "make $@: $$(( $$(date +%s) - $(SECONDS_SINCE) )) s"
+BEGAN := $(shell date +%s)
 
 demo: $(RUNTIME)
 	$(BIN)/i2ptunnel demo
@@ -84,10 +83,9 @@ $(EXTRA)/.ready: $(READY) $(HOT)
 # The same tests with the extra, but for those that put doubles into compiled classes.
 unit-native: curl native
 	PYTHONPATH=$(EXTRA) $(UNIT) -m 'not slow and not doubles' tests
-	$(took)
 
 check: lint unit
-	$(took)
+	@echo "make check: $$(( $$(date +%s) - $(BEGAN) )) s"
 
 # Nothing to do where curl is installed.
 curl: $(READY)
@@ -99,20 +97,34 @@ peers: curl
 	$(BIN)/python -m tests.support.fetch_chromium
 	$(BIN)/python -m tests.support.fetch_ssh
 
+# What fails among real routers runs once more, in a fresh network; logs of both in build/flaky.
+FLAKY := build/flaky
+TWICE = $(BIN)/python -m tests.support.rerun $(FLAKY)/$@
+
 interop: peers
-	$(BIN)/pytest -m 'interop and not slow' tests/interop
+	$(TWICE) -m 'interop and not slow' tests/interop
 
 # What carries most, once more with the extra.
 interop-native: peers native
-	PYTHONPATH=$(EXTRA) $(BIN)/pytest -m 'interop and not slow' \
+	PYTHONPATH=$(EXTRA) $(TWICE) -m 'interop and not slow' \
 		tests/interop/test_traffic.py tests/interop/test_transit.py
 
-test: check unit-native interop interop-native
-	$(took)
+# One make for each part, so that each can be timed. The last lines: how long they took, and what
+# passed only the second time.
+PARTS := lint unit native unit-native peers interop interop-native
+test: $(READY)
+	@rm -rf $(FLAKY); all=0; \
+	trap 'echo "make test:$$took $$all s in all"; cat $(FLAKY)/*/summary 2>/dev/null' EXIT; \
+	for part in $(PARTS); do \
+		began=$$(date +%s); $(MAKE) --no-print-directory $$part; status=$$?; \
+		seconds=$$(( $$(date +%s) - began )); all=$$(( all + seconds )); \
+		took="$$took $$part $$seconds s,"; \
+		[ $$status = 0 ] || exit $$status; \
+	done
 
 slow: peers
 	$(BIN)/python -m tests.support.fetch_java
-	$(BIN)/pytest -m slow --timeout 1500 tests/interop tests/io
+	$(TWICE) -m slow --timeout 1500 tests/interop tests/io
 
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.
 fuzz: $(READY)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from i2ptunnel.cli.main import build_parser
@@ -11,8 +14,8 @@ from i2ptunnel.cli.main import build_parser
 ROOT = Path(__file__).parents[1]
 LINES_MAX = 600
 SOURCES = sorted(path for room in ("core", "i2ptunnel") for path in (ROOT / room).rglob("*.py"))
-#: what a test module may skip for; everything else that is missing must fail
-SKIPS = {"tests/i2ptunnel/test_systemd.py"}
+#: who may skip: where systemd is missing, and a project inside a test; all else must fail
+SKIPS = {"tests/i2ptunnel/test_systemd.py", "tests/test_rerun.py"}
 
 
 def name(path: Path) -> str:
@@ -62,3 +65,22 @@ def test_no_test_is_skipped_where_something_is_missing() -> None:
         if path != Path(__file__) and words.search(path.read_text())
     }
     assert found <= SKIPS
+
+
+def test_the_program_installs_what_it_imports_and_nothing_else() -> None:
+    """``make demo`` and ``pip install`` fetch these; linters and test tools are an extra."""
+    modules: set[str] = set()
+    for path in SOURCES:
+        if path.is_relative_to(ROOT / "core/native"):  # a distribution of its own
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                modules.add(node.module.partition(".")[0])
+    modules -= {*sys.stdlib_module_names, "core", "i2ptunnel", "i2ptunnel_native"}
+    owners = packages_distributions()
+    imported = {owners[module][0].lower() for module in modules}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[\[>=]", line)[0].lower() for line in project["dependencies"]}
+    assert imported == declared
