@@ -1,6 +1,7 @@
 # make demo   a private I2P network on this machine, with an eepsite and a proxy, in one command
 # make check  formatting, types, architecture and the unit tests (fast)
 # make test   everything, with networks of real I2P routers; fetches those routers first
+# make coverage which lines and branches the unit tests reach; a page in build/coverage
 # make native the optional extra: hot paths compiled, for the routers of this tree (build/native)
 # make bench  throughput and CPU beside i2pd's, on one loopback network; NATIVE=1 with the extra
 
@@ -19,7 +20,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # pytest rewrites each assertion anew, and each program compiles itself, when this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check lint unit test native unit-native interop interop-native slow peers fuzz bench clean
+.PHONY: demo check lint unit coverage test native unit-native interop interop-native slow peers fuzz bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
@@ -67,6 +68,13 @@ UNIT := $(BIN)/pytest --numprocesses 2 --ignore tests/interop
 unit: curl
 	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'not slow and not native' tests
 
+# The same tests, measured: which lines ran, and which way each branch went. pyproject.toml has the
+# least that must. It takes three times as long.
+coverage: curl
+	@mkdir -p build
+	I2PTUNNEL_NATIVE=0 FUZZ_INPUTS=200 $(UNIT) -m 'not slow and not native and not limits' \
+		--cov --cov-report=html tests
+
 # Into a directory of its own: the pure code stays what runs unless PYTHONPATH says otherwise.
 EXTRA := build/native
 HOT := $(shell find core -name '*.py' -o -name '*.pyx' -o -name '*.pxd') core/native/pyproject.toml
@@ -111,7 +119,7 @@ interop-native: peers native
 
 # One make for each part, so that each can be timed. The last lines: how long they took, and what
 # passed only the second time.
-PARTS := lint unit native unit-native peers interop interop-native
+PARTS := lint unit coverage native unit-native peers interop interop-native
 test: $(READY)
 	@rm -rf $(FLAKY); all=0; \
 	trap 'echo "make test:$$took $$all s in all"; cat $(FLAKY)/*/summary 2>/dev/null' EXIT; \

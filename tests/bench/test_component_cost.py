@@ -45,6 +45,7 @@ def test_every_component_has_a_bound() -> None:
 
 
 @pytest.mark.doubles
+@pytest.mark.limits
 @pytest.mark.parametrize("name", list(COMPONENTS))
 def test_cost(name: str) -> None:
     bound = MEASURED[name] * HEADROOM

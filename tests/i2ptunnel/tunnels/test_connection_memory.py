@@ -18,6 +18,7 @@ COUNT = 200
 BYTES_MAX = 6_000
 
 
+@pytest.mark.limits
 @pytest.mark.parametrize("said", [b"", b"GET http://site.i2p/ HT"])
 def test_an_idle_connection(said: bytes) -> None:
     async def main() -> float:

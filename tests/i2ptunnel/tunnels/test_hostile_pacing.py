@@ -31,6 +31,8 @@ from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, Loo
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
 from tests.support.turns import run_in_short_turns
 
+pytestmark = pytest.mark.limits
+
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 PACKED = HEAD + b"Transfer-Encoding: chunked\r\nContent-Encoding: x-i2p-gzip\r\n\r\n"
