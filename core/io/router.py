@@ -151,7 +151,7 @@ class Router:
             self._engine.load_routers(self._stored_routers(), proven)
             is_any = config.bind in ("0.0.0.0", "::")
             self._tcp = TcpTransport(
-                self._engine.links,
+                self._engine.ntcp2,
                 self._turn,
                 source_hosts=() if is_any else (config.bind,),
                 proxy=None if config.ntcp2_proxy is None else Proxy.parse(config.ntcp2_proxy),
@@ -182,6 +182,7 @@ class Router:
         if self._saver is not None:
             self._saver.cancel()
         try:
+            self._engine.links.shutdown(self.now())
             await self._tcp.stop(GOODBYE_S, keep_listeners=True)
             self._alarm.cancel()
             while self._save_changes():

@@ -1,9 +1,9 @@
-"""The socket driver of the NTCP2 links: moves bytes, decides nothing.
+"""The socket driver of NTCP2: moves bytes, decides nothing.
 
 All sockets are non-blocking and watched by the event loop directly; there is no task, future or
 timer for a link. One wake-up of the loop may read many sockets; what they brought is fed to the
-:class:`~core.transport.links.Links` at once, and one pass afterwards lets the router drain its
-events (``on_wakeup``) and then writes to every link that has something, once.
+:class:`~core.transport.ntcp2.endpoint.Ntcp2Endpoint` at once, and one pass afterwards lets the
+router drain its events (``on_wakeup``) and then writes to every link that has something, once.
 
 With a ``proxy`` every connection is dialled through it, none past it.
 
@@ -25,8 +25,8 @@ from collections.abc import Callable
 from core.io.alarm import Alarm
 from core.io.loop import RouterLoop
 from core.io.proxy import Proxy, ProxyOutcome, ProxyRequest
-from core.transport.events import Close, Dial, LinkId
-from core.transport.links import Links
+from core.transport.ntcp2.commands import Close, Dial, LinkId
+from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 
 logger = logging.getLogger("core.io.tcp")
 
@@ -107,7 +107,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 class TcpTransport:
-    """Serves one :class:`Links`. ``on_wakeup`` is called after each batch of reads or timers.
+    """Serves one :class:`Ntcp2Endpoint`; after each batch of reads or timers calls ``on_wakeup``.
 
     ``source_hosts``: the addresses to connect from, at most one of each family; peers refuse a
     router that calls from another address than the one it publishes. They do not count with
@@ -116,14 +116,14 @@ class TcpTransport:
 
     def __init__(
         self,
-        links: Links,
+        endpoint: Ntcp2Endpoint,
         on_wakeup: Callable[[], None],
         *,
         loop: asyncio.AbstractEventLoop | None = None,
         source_hosts: tuple[str, ...] = (),
         proxy: Proxy | None = None,
     ) -> None:
-        self._links = links
+        self._endpoint = endpoint
         self._on_wakeup = on_wakeup
         self._loop = loop or asyncio.get_running_loop()
         self._source_hosts = {":" in host: host for host in source_hosts}
@@ -185,7 +185,7 @@ class TcpTransport:
             return
         for listener in self._listeners:
             self._loop.remove_reader(listener.fileno())
-        self._links.shutdown(self._loop.time())
+        self._endpoint.shutdown(self._loop.time())
         self._wake()
         deadline = self._loop.time() + timeout_s
         while self._sockets and self._loop.time() < deadline:
@@ -236,17 +236,17 @@ class TcpTransport:
         self.flush()
 
     def flush(self) -> None:
-        """Write what the links have to say, obey their commands and set the timer."""
-        links = self._links
+        """Write what the sessions have to say, obey their commands and set the timer."""
+        endpoint = self._endpoint
         sockets = self._sockets
         now = self._loop.time()
         for _ in range(FLUSH_ROUNDS_MAX):
-            output = links.take_output(now)
+            output = endpoint.take_output(now)
             for link, data in output:
                 sock = sockets.get(link)
                 if sock is not None:
                     self._write(sock, data)
-            commands = links.take_commands()
+            commands = endpoint.take_commands()
             for command in commands:
                 if isinstance(command, Dial):
                     self._dial(command)
@@ -257,12 +257,12 @@ class TcpTransport:
         else:
             # Others want the loop too: go on in its next turn.
             self.schedule()
-        self._alarm.set(links.next_timer())
+        self._alarm.set(endpoint.next_timer())
 
     # Time
 
     def _on_timer(self) -> None:
-        self._links.handle_timer(self._loop.time())
+        self._endpoint.handle_timer(self._loop.time())
         self._wake()
 
     def _later(self, delay_s: float, callback: Callable[[], None]) -> None:
@@ -286,7 +286,7 @@ class TcpTransport:
                     continue
                 self._shed_accept(listener, error)
                 break
-            link = self._links.accepted(address[0], self._loop.time())
+            link = self._endpoint.accepted(address[0], self._loop.time())
             if link is None:
                 sock.close()
             else:
@@ -299,9 +299,9 @@ class TcpTransport:
         Without this the listener would stay readable and the loop would spin.
         """
         now = self._loop.time()
-        self._links.stats.refused["descriptors"] += 1
+        self._endpoint.stats.refused["descriptors"] += 1
         self._warn_of_shortage(error)
-        self._links.free_descriptors(now)
+        self._endpoint.free_descriptors(now)
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None
@@ -419,7 +419,7 @@ class TcpTransport:
     def _finish_dial(self, link: LinkId) -> None:
         self._requests.pop(link, None)
         self._open(link, self._dialing.pop(link))
-        self._links.dialed(link, self._loop.time())
+        self._endpoint.dialed(link, self._loop.time())
 
     def _tell_failure(self, link: LinkId, number: int) -> None:
         """connect() said why a dial failed."""
@@ -427,13 +427,13 @@ class TcpTransport:
         logger.debug("dial failed: %s", os.strerror(number))
         if number in _OUT_OF_RESOURCES:
             self._warn_of_shortage(OSError(number, os.strerror(number)))
-            self._links.free_descriptors(now)
+            self._endpoint.free_descriptors(now)
         is_local = number in _LOCAL_FAULTS or self._proxy is not None
-        self._links.dial_failed(link, now, is_local, is_silent=number in _SILENCE)
+        self._endpoint.dial_failed(link, now, is_local, is_silent=number in _SILENCE)
 
     def _fail_dial(self, link: LinkId, *, is_proxys: bool) -> None:
         self._abandon_dial(link)
-        self._links.dial_failed(link, self._loop.time(), is_proxys)
+        self._endpoint.dial_failed(link, self._loop.time(), is_proxys)
         if is_proxys and not self._is_proxy_bad:
             self._is_proxy_bad = True
             logger.warning("the proxy for NTCP2 cannot be reached, or refuses us")
@@ -474,7 +474,7 @@ class TcpTransport:
             count = 0
         if not count:
             self._drop(sock, is_abort=False)
-            self._links.lost(sock.link, now)
+            self._endpoint.lost(sock.link, now)
         else:
             # i2pd: writes without TCP_NODELAY, so a delayed ack holds its next frame up for 40 ms;
             # the kernel forgets the option after each ack.
@@ -484,8 +484,8 @@ class TcpTransport:
                     sock.socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
                 except OSError:
                     pass
-            self._links.receive_data(sock.link, self._read_buffer[:count], now)
-            pause_s = self._links.read_pause(now)
+            self._endpoint.receive_data(sock.link, self._read_buffer[:count], now)
+            pause_s = self._endpoint.read_pause(now)
             if pause_s > 0:
                 self._read_off(sock)
                 self._later(pause_s, lambda: self._read_on(sock))
@@ -502,7 +502,7 @@ class TcpTransport:
                 sent = 0
             except OSError:
                 self._drop(sock, is_abort=False)
-                self._links.lost(sock.link, self._loop.time())
+                self._endpoint.lost(sock.link, self._loop.time())
                 self.schedule()
                 return
             if sent == len(data):
@@ -514,7 +514,7 @@ class TcpTransport:
             self._loop.add_writer(sock.socket.fileno(), self._on_writable, sock)
         if len(sock.buffer) > WRITE_BYTES_HIGH and not sock.is_paused:
             sock.is_paused = True
-            self._links.pause_writing(sock.link)
+            self._endpoint.pause_writing(sock.link)
 
     def _on_writable(self, sock: _Socket) -> None:
         try:
@@ -523,13 +523,13 @@ class TcpTransport:
             return
         except OSError:
             self._drop(sock, is_abort=False)
-            self._links.lost(sock.link, self._loop.time())
+            self._endpoint.lost(sock.link, self._loop.time())
             self.schedule()
             return
         del sock.buffer[:sent]
         if sock.is_paused and len(sock.buffer) <= WRITE_BYTES_LOW:
             sock.is_paused = False
-            self._links.resume_writing(sock.link)
+            self._endpoint.resume_writing(sock.link)
             self.schedule()
         if not sock.buffer:
             sock.is_writing = False

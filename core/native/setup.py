@@ -28,8 +28,8 @@ COMPILED = {
         "bbr budgets congestion connection held_acks manager options outgoing packet receive_buffer"
         " receiver recovery remains sender"
     ),
-    "transport": "bandwidth events links outbound outbox outqueue records table",
-    "transport/ntcp2": "blocks connection",
+    "transport": "bandwidth events links outbound outqueue ports records table",
+    "transport/ntcp2": "blocks connection endpoint outbox padding session",
     "tunnel": "delivery dispatch fragments manager meter participant pool tunnels",
 }
 TWINS = ("openssl", "sorter", "hop_cipher", "tunnel", "link", "ratchet")

@@ -48,10 +48,12 @@ from core.router.own_info import OwnInfo
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_name
 from core.router.post import Post
 from core.router.stats import RouterStats
+from core.router.transports import EndpointFactory, ntcp2_of, ntcp2_only
 from core.transport import events as link_events
 from core.transport.bandwidth import Bandwidth
+from core.transport.context import TransportContext
 from core.transport.links import Links
-from core.transport.local import LocalRouter
+from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
 from core.tunnel import events as tunnel_events
@@ -69,7 +71,10 @@ GARLIC_HEADER_BYTES = STANDARD_HEADER_BYTES + 4
 
 
 class RouterEngine:
-    """See the module. ``port``: where NTCP2 listens, 0 if it does not."""
+    """See the module. ``port``: where NTCP2 listens, 0 if it does not.
+
+    ``make_endpoints``: the transports; by default NTCP2 alone.
+    """
 
     def __init__(
         self,
@@ -80,6 +85,7 @@ class RouterEngine:
         entropy: Entropy,
         now: float,
         link_limits: LinkLimits | None = None,
+        make_endpoints: EndpointFactory | None = None,
     ) -> None:
         self.config = config
         self.keys = keys
@@ -95,18 +101,22 @@ class RouterEngine:
         self._is_published = False
         self._is_control_touched = True
         self._control_at = now
-        self._own_info = OwnInfo(keys, config, port, wall, now)
-        self.router_info = self._own_info.current
-        self.links = Links(
-            LocalRouter(keys.hash, keys.ntcp2_static, keys.ntcp2_iv, lambda: self.router_info.raw),
+        transport = TransportContext(
+            keys.hash,
+            lambda: self.router_info.raw,
+            config.network_id,
             wall,
             entropy,
-            config.network_id,
             self._find_router,
-            limits=link_limits,
-            reachability=Reachability(private=config.allow_private_addresses),
-            bandwidth=Bandwidth(float(config.outbound_bytes_s), float(config.inbound_bytes_s)),
+            link_limits or LinkLimits(),
+            Bandwidth(float(config.outbound_bytes_s), float(config.inbound_bytes_s)),
+            Reachability(private=config.allow_private_addresses),
         )
+        make_endpoints = make_endpoints or ntcp2_only(config, keys, port)
+        self.endpoints = make_endpoints(transport)
+        self._own_info = OwnInfo(keys, config, self.endpoints, wall, now)
+        self.router_info = self._own_info.current
+        self.links = Links(transport, self.endpoints)
         sealer = Sealer(wall, entropy)
         tunnel_view = TunnelView(lambda: self._now)
         self.netdb = NetDb(
@@ -221,11 +231,17 @@ class RouterEngine:
         """Decline new transit tunnels from now on."""
         self.transit.limits.accepts = False
 
+    @property
+    def ntcp2(self) -> Ntcp2Endpoint:
+        """The NTCP2 transport, for its socket driver; LocalError if there is none."""
+        return ntcp2_of(self.endpoints)
+
     # The turn
 
     def run(self, now: float) -> None:
         """Carry everything as far as it goes."""
         self._now = now
+        self.links.handle_timer(now)
         if now >= self.clock.due_at:
             self._check_clock(now)
         if now >= self._control_at:
@@ -252,6 +268,9 @@ class RouterEngine:
             self._is_control_touched = False
             self._schedule_control()
         earliest = min(self._control_at, self.clock.due_at)
+        due = self.links.next_timer()
+        if due is not None and due < earliest:
+            earliest = due
         for client in self.clients.values():
             deadline = client.next_timer()
             if deadline < earliest:

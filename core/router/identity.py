@@ -6,24 +6,23 @@ tools that know it can read it; behind it stand the keys of the transports.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.base.errors import DecodeError
 from core.base.ports import Entropy
 from core.base.wire import Reader, Writer
 from core.crypto.x25519 import X25519Key
-from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress
 from core.router.config import RouterConfig
+from core.transport.ports import Endpoint
 
 #: The I2P API version that peers judge us by. i2pd: floodfills and hops need at least 0.9.59.
 ROUTER_VERSION = "0.9.67"
 
 _MAGIC = b"I2PTUNNEL1"
-_NTCP2_COST_PUBLISHED = 3
-_NTCP2_COST_UNPUBLISHED = 14
 #: Upper bounds of the bandwidth classes in KB/s (Java: K < 12, L < 48, ...); above the last: X.
 _BANDWIDTH_CLASSES = ((12, "K"), (48, "L"), (64, "M"), (128, "N"), (256, "O"), (2000, "P"))
 
@@ -98,39 +97,33 @@ class RouterKeys:
 def build_router_info(
     keys: RouterKeys,
     config: RouterConfig,
-    port: int,
+    endpoints: Sequence[Endpoint],
     published_ms: int,
     known: tuple[int, int] | None = None,
 ) -> RouterInfo:
-    """Sign what we publish. ``port``: where NTCP2 listens; 0 if it does not listen.
+    """Sign what we publish: each transport contributes its addresses and options.
 
     ``known``: how many routers and lease sets our netDb has; floodfills say so (Java, i2pd).
     """
-    is_published = config.host is not None and port != 0
+    is_published = any(endpoint.is_reachable for endpoint in endpoints)
     capabilities = _capabilities(config, is_published)
     options = {
         "caps": capabilities,
         "netId": str(config.network_id),
         "router.version": ROUTER_VERSION,
     }
+    addresses: list[RouterAddress] = []
+    for endpoint in endpoints:
+        addresses += endpoint.addresses()
+        options |= endpoint.options()
     if known is not None and "f" in capabilities:
         options["netdb.knownRouters"], options["netdb.knownLeaseSets"] = map(str, known)
     return RouterInfo.build(
         keys.keys,
         published_ms,
-        [_ntcp2_address(keys, config.host if is_published else None, port)],
+        addresses,
         options,
     )
-
-
-def _ntcp2_address(keys: RouterKeys, host: str | None, port: int) -> RouterAddress:
-    options: dict[str, str] = {"s": b64encode(keys.ntcp2_static.public), "v": "2"}
-    if host is None:
-        # i2pd: an address without host must say which family it can dial
-        options["caps"] = "4"
-        return RouterAddress(_NTCP2_COST_UNPUBLISHED, 0, "NTCP2", options)
-    options |= {"host": host, "port": str(port), "i": b64encode(keys.ntcp2_iv)}
-    return RouterAddress(_NTCP2_COST_PUBLISHED, 0, "NTCP2", options)
 
 
 def _capabilities(config: RouterConfig, is_published: bool) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.base.ports import WallClock
 from core.data.router_info import RouterInfo
 from core.router.config import RouterConfig
 from core.router.identity import RouterKeys, build_router_info
+from core.transport.ports import Endpoint
 
 #: i2pd: a router info must be younger than 90 minutes in a handshake; Java wants 60.
 REPUBLISH_S = 35 * 60.0
@@ -14,14 +17,19 @@ DATE_AHEAD_MAX_S = 10.0
 
 
 class OwnInfo:
-    """See the module. ``port``: where NTCP2 listens, 0 if it does not."""
+    """See the module. ``endpoints``: the transports, which say how to reach us."""
 
     def __init__(
-        self, keys: RouterKeys, config: RouterConfig, port: int, wall: WallClock, now: float
+        self,
+        keys: RouterKeys,
+        config: RouterConfig,
+        endpoints: Sequence[Endpoint],
+        wall: WallClock,
+        now: float,
     ) -> None:
         self._keys = keys
         self._config = config
-        self._port = port
+        self._endpoints = endpoints
         self._wall = wall
         self.current = self._build(int(wall.now() * 1000))
         self.due_at = now + REPUBLISH_S
@@ -50,4 +58,4 @@ class OwnInfo:
         return self.current
 
     def _build(self, published_ms: int, known: tuple[int, int] | None = None) -> RouterInfo:
-        return build_router_info(self._keys, self._config, self._port, published_ms, known)
+        return build_router_info(self._keys, self._config, self._endpoints, published_ms, known)

@@ -35,8 +35,7 @@ class TokenBucket:
 
     def spend(self, count: int, now: float) -> None:
         """Take ``count`` bytes out of the bucket, even below zero."""
-        self.balance(now)
-        self._balance -= count
+        self._balance = self.balance(now) - count
 
     def ready_at(self, now: float) -> float:
         """The time at which the balance is positive again; ``now`` if it is."""

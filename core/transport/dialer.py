@@ -1,4 +1,4 @@
-"""Whom to dial next: one dial per remote address, a bounded number at once, pauses after failures.
+"""Whom to dial next: one dial per remote host, a bounded number at once, pauses after failures.
 
 i2pd refuses a second handshake from one source address while it has one pending, hence one at a
 time for each address; it also forgets a failed one only after up to 33 seconds.
@@ -7,15 +7,14 @@ time for each address; it also forgets a failed one only after up to 33 seconds.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 from core.data.router_info import RouterInfo
-from core.data.transport_address import Ntcp2Address
 from core.transport.bans import Backoff, BanList
-from core.transport.reachability import Reachability
-from core.transport.records import LinkLimits, Peer
+from core.transport.context import TransportContext
+from core.transport.ports import Bid, Endpoint
+from core.transport.records import Peer
 
-DIAL_TIMEOUT_S = 10.0
 DIAL_WAIT_MAX_S = 20.0
 #: i2pd forgets a failed handshake of a source address after 28 to 33 s and refuses others until
 #: then, so a second try before that is lost for certain.
@@ -25,33 +24,39 @@ DIAL_BACKOFF_S = 2.0
 #: After a failure that is not the peer's: for want of descriptors, or of a network.
 LOCAL_BACKOFF_S = 1.0
 SKEW_BACKOFF_S = 120.0
-PUBLIC_NETWORK_ID = 2
 
 
 class Dialer:
-    """Peers that wait to be dialled, in order."""
+    """Peers that wait to be dialled, in order; the transport with the lowest bid gets them."""
 
     def __init__(
-        self,
-        network_id: int,
-        find_router: Callable[[bytes], RouterInfo | None],
-        bans: BanList,
-        limits: LinkLimits,
-        reachability: Reachability,
+        self, context: TransportContext, bans: BanList, endpoints: Sequence[Endpoint]
     ) -> None:
         self.backoff = Backoff()
         self.active: set[str] = set()
-        self._network_id = network_id
-        self._find_router = find_router
+        """Hosts that are being dialled."""
+        self._network_id = context.network_id
+        self._find_router = context.find_router
+        self._limits = context.limits
         self._bans = bans
-        self._limits = limits
-        self._reachability = reachability
+        self._endpoints = endpoints
         self._waiting: deque[Peer] = deque()
 
     @property
     def has_waiting(self) -> bool:
         """True if a peer waits for its turn."""
         return bool(self._waiting)
+
+    def bid(self, router_info: RouterInfo, now: float) -> Bid | None:
+        """The best bid of the transports; None if the router cannot be dialled from here."""
+        if router_info.network_id != self._network_id:
+            return None
+        best: Bid | None = None
+        for endpoint in self._endpoints:
+            bid = endpoint.bid(router_info, now)
+            if bid is not None and (best is None or bid.cost < best.cost):
+                best = bid
+        return best
 
     def refusal(self, router_hash: bytes, now: float) -> str | None:
         """Why this router is not dialled (the reason of a PeerFailed), or None if it can be."""
@@ -62,18 +67,9 @@ class Dialer:
         router_info = self._find_router(router_hash)
         if router_info is None:
             return "no_router_info"
-        if self.address(router_info) is None:
+        if self.bid(router_info, now) is None:
             return "no_address"
         return "busy" if len(self._waiting) >= self._limits.dials_waiting_max else None
-
-    def address(self, router_info: RouterInfo) -> Ntcp2Address | None:
-        """The first published NTCP2 address that can be dialled, or None."""
-        if router_info.network_id != self._network_id:
-            return None
-        for address in router_info.ntcp2_addresses():
-            if address.is_published and self._reachability.can_dial(address.host):
-                return address
-        return None
 
     def enqueue(self, peer: Peer, now: float) -> None:
         """Let a peer wait for its turn."""
@@ -93,26 +89,26 @@ class Dialer:
         return late
 
     def take_ready(
-        self, room: int
-    ) -> Iterator[tuple[Peer, RouterInfo | None, Ntcp2Address | None]]:
-        """Take peers off the queue whose turn has come; their address is then ``active``.
+        self, room: int, now: float
+    ) -> Iterator[tuple[Peer, RouterInfo | None, Bid | None]]:
+        """Take peers off the queue whose turn has come; their host is then ``active``.
 
-        At most ``room`` of them have an address.
+        At most ``room`` of them have a bid.
 
-        Without an address the router has none any more. Peers whose address is being dialled
-        already keep their place.
+        Without a bid the router has no address any more. Peers whose host is being dialled already
+        keep their place.
         """
         blocked: list[Peer] = []
         while self._waiting and room > 0 and len(self.active) < self._limits.dials_max:
             peer = self._waiting.popleft()
             router_info = self._find_router(peer.hash)
-            address = self.address(router_info) if router_info is not None else None
-            if address is None:
+            bid = self.bid(router_info, now) if router_info is not None else None
+            if bid is None:
                 yield peer, None, None
-            elif address.host in self.active:
+            elif bid.host in self.active:
                 blocked.append(peer)
             else:
-                self.active.add(address.host)
+                self.active.add(bid.host)
                 room -= 1
-                yield peer, router_info, address
+                yield peer, router_info, bid
         self._waiting.extendleft(reversed(blocked))

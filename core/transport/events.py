@@ -1,6 +1,5 @@
-"""What :class:`core.transport.links.Links` tells its owner and its driver.
+"""What :class:`core.transport.links.Links` tells the router (``next_event``).
 
-Events go to the router (``next_event``), commands to the socket driver (``take_commands``).
 The classes are slotted and not frozen: one MessagesReceived is made for every read.
 """
 
@@ -9,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.data.router_info import RouterInfo
-
-LinkId = int
 
 
 @dataclass(slots=True)
@@ -96,23 +93,3 @@ Event = (
     | SkewMeasured
     | NetworkRestored
 )
-
-
-@dataclass(slots=True)
-class Dial:
-    """Open a TCP connection to ``host`` (a numeric address) and report dialed or dial_failed."""
-
-    link: LinkId
-    host: str
-    port: int
-
-
-@dataclass(slots=True)
-class Close:
-    """Close this socket: at once with a reset, or after what was written before has left."""
-
-    link: LinkId
-    is_abort: bool
-
-
-Command = Dial | Close

@@ -7,212 +7,221 @@ nobody at all is heard, as behind a cable that was pulled. Such peers are tried 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from core.base.errors import LocalError
-from core.transport.bans import BanList
-from core.transport.dialer import DIAL_BACKOFF_S, DIAL_TIMEOUT_S, LOCAL_BACKOFF_S, Dialer
-from core.transport.events import Close, Dial, LinkId, NetworkRestored, PeerFailed
-from core.transport.inbound import SCAN_INTERVAL_S, InboundGate
-from core.transport.ntcp2.blocks import TerminationReason
-from core.transport.outbox import Outbox
-from core.transport.records import Link, LinkLimits, Peer
-from core.transport.stats import LinkStats
+from core.data.router_info import RouterInfo
+from core.transport.bans import Backoff, BanList
+from core.transport.context import TransportContext
+from core.transport.dialer import (
+    DIAL_BACKOFF_S,
+    HANDSHAKE_BACKOFF_S,
+    LOCAL_BACKOFF_S,
+    SKEW_BACKOFF_S,
+    Dialer,
+)
+from core.transport.events import NetworkRestored, PeerFailed
+from core.transport.ports import Blame, Ended, Endpoint, Unreachable
+from core.transport.reasons import TerminationReason
+from core.transport.records import Link, Peer
 from core.transport.table import LinkTable
 
 logger = logging.getLogger("core.transport")
 
-TICK_BUSY_S = 1.0
 #: A link that we made may go for another one after this time without traffic.
 OUTBOUND_IDLE_S = 10.0
 OUTBOUND_EVICTIONS_MAX = 32
+EVICTION_INTERVAL_S = 0.25
 #: So long nobody is heard and a dial fails for no fault of the peer: then we have no network.
 CUT_OFF_S = 3.0
 
 
-class OutboundLinks(LinkTable):
+class OutboundLinks:
     """The half of :class:`core.transport.links.Links` that dials."""
 
     def __init__(
         self,
-        own_hash: bytes,
-        limits: LinkLimits,
-        stats: LinkStats,
+        context: TransportContext,
+        table: LinkTable,
         bans: BanList,
-        dialer: Dialer,
-        gate: InboundGate,
-        outbox: Outbox,
+        endpoints: Sequence[Endpoint],
     ) -> None:
-        super().__init__(limits, stats)
-        self.bans = bans
-        self._own_hash = own_hash
-        self._dialer = dialer
-        self._gate = gate
-        self._outbox = outbox
-        self._tick_at: float | None = None
-        self._is_closing = False
-        self._now = 0.0
-        #: when anybody was heard last, be it a refusal
-        self._heard_at = float("-inf")
-        self._is_cut_off = False
+        self._own_hash = context.router_hash
+        self._limits = context.limits
+        self._stats = context.stats
+        self._table = table
+        self._dialer = Dialer(context, bans, endpoints)
+        self.heard_at = float("-inf")
+        """When anybody was heard last, be it a refusal."""
+        self.is_cut_off = False
+        """Dials fail and nobody is heard: we have no network."""
         self._evict_at = 0.0
+        self.is_closing = False
+        """No more dials: the router goes."""
 
-    def dial_failed(
-        self, link_id: LinkId, now: float, is_local: bool = False, *, is_silent: bool = False
-    ) -> None:
-        """The TCP connection of a Dial command could not be made.
+    @property
+    def backoff(self) -> Backoff:
+        """Pauses after failures."""
+        return self._dialer.backoff
 
-        ``is_local``: through no fault of the peer, e.g. for lack of file descriptors.
-        ``is_silent``: there was no answer, so it may be either's fault.
+    @property
+    def has_waiting(self) -> bool:
+        """True if a peer waits for its dial."""
+        return self._dialer.has_waiting
+
+    @property
+    def pending_count(self) -> int:
+        """Dials and outbound handshakes under way."""
+        return len(self._dialer.active)
+
+    def can_dial(self, router_info: RouterInfo, now: float) -> bool:
+        """Whether the router publishes an address that can be dialled from here."""
+        return self._dialer.bid(router_info, now) is not None
+
+    # Dialling
+
+    def add_peer(self, router_hash: bytes, count: int, now: float) -> Peer | None:
+        """A peer that waits for its dial, or None after a PeerFailed event.
+
+        ``count``: messages that are lost then.
         """
-        self._now = now
-        link = self._links.get(link_id)
-        if link is None:
-            return
-        self.stats.dials_failed += 1
-        if is_local or (is_silent and self._is_nobody_heard(link)):
-            self._fail_locally(link, now)
-            return
-        if not is_silent:
-            self._note_heard(now)
-        self._fail_dial(link, "dial_failed", DIAL_BACKOFF_S, now)
-
-    def _arm(self, now: float) -> None:
-        soon = now + TICK_BUSY_S
-        if self._tick_at is None or self._tick_at > soon:
-            self._tick_at = soon
-
-    def _add_dialled_peer(self, router_hash: bytes, count: int, now: float) -> Peer | None:
-        """A peer that waits for its dial, or None after a PeerFailed event."""
         if router_hash == self._own_hash:
             raise LocalError("a router has no link to itself")
-        failure = "closed" if self._is_closing else self._dialer.refusal(router_hash, now)
+        failure = "closed" if self.is_closing else self._dialer.refusal(router_hash, now)
         if failure is None and not self._make_room(now):
             failure = "busy"
         if failure is not None:
-            self.stats.dropped_unreachable += count
-            self._events.append(PeerFailed(router_hash, failure, count))
+            self._stats.dropped_unreachable += count
+            self._table.events.append(PeerFailed(router_hash, failure, count))
             return None
-        peer = self._add_peer(router_hash)
-        self._enqueue_dial(peer, now)
+        peer = self._table.add_peer(router_hash)
+        self.enqueue(peer, now)
         return peer
+
+    def enqueue(self, peer: Peer, now: float) -> None:
+        """Dial a peer as soon as there is room."""
+        self._dialer.enqueue(peer, now)
+        self.start(now)
+
+    def start(self, now: float) -> None:
+        """Begin the dials whose turn has come."""
+        if self.is_closing or not self._dialer.has_waiting or not self._make_room(now):
+            return
+        room = self._limits.outbound_max - self._table.outbound_count
+        for peer, router_info, bid in list(self._dialer.take_ready(room, now)):
+            if router_info is None or bid is None:
+                self.give_up(peer, "no_address")
+                continue
+            session = bid.endpoint.dial(router_info, bid, now)
+            peer.dial = self._table.add_link(session, peer, bid.host, now)
+            peer.router_info = router_info
+
+    def expire(self, now: float) -> None:
+        """Give up who waited too long, and begin what has become possible."""
+        for peer in self._dialer.expired(now):
+            self.give_up(peer, "busy")
+        self.start(now)
+        self._dialer.backoff.expire(now)
 
     def _make_room(self, now: float) -> bool:
         """Whether one more link may be dialled; gives up idle ones if that helps."""
-        if self._outbound_count < self._limits.outbound_max:
+        if self._table.outbound_count < self._limits.outbound_max:
             return True
         if now < self._evict_at:
             return False
-        self._evict_at = now + SCAN_INTERVAL_S
+        self._evict_at = now + EVICTION_INTERVAL_S
         idle = [
-            (link.connection.last_active, link)
-            for link in self._links.values()
+            (link.session.last_active, link)
+            for link in self._table.links.values()
             if link.is_outbound
-            and link.connection is not None
-            and link.connection.is_established
-            and now - link.connection.last_active >= OUTBOUND_IDLE_S
+            and link.is_established
+            and now - link.session.last_active >= OUTBOUND_IDLE_S
         ]
         idle.sort(key=lambda one: one[0])
         for _, link in idle[:OUTBOUND_EVICTIONS_MAX]:
-            self._evict(link, now)
+            self._stats.links_evicted += 1
+            link.session.close(TerminationReason.IDLE_TIMEOUT, now)
         return bool(idle)
 
-    def _evict(self, link: Link, now: float) -> None:
-        """Close a link so that another one may take its place."""
-        self.stats.links_evicted += 1
-        connection = link.connection
-        if connection is not None and connection.is_established:
-            connection.close(TerminationReason.IDLE_TIMEOUT, now)
-            self._handle_notices(link, now)
-            return
-        self.stats.handshakes_in_failed += 1
-        self._abort(link)
+    # What became of a dial
 
-    def _handle_notices(self, link: Link, now: float, until_established: bool = False) -> None:
-        raise NotImplementedError
-
-    def _enqueue_dial(self, peer: Peer, now: float) -> None:
-        self._dialer.enqueue(peer, now)
-        self._arm(now)
-        self._start_dials(now)
-
-    def _start_dials(self, now: float) -> None:
-        if not self._dialer.has_waiting or not self._make_room(now):
-            return
-        room = self._limits.outbound_max - self._outbound_count
-        for peer, router_info, address in list(self._dialer.take_ready(room)):
-            if router_info is None or address is None:
-                self._give_up(peer, "no_address")
-                continue
-            link = self._new_link(address.host, True, now)
-            link.address = address
-            link.peer = peer
-            peer.dial = link
-            peer.router_info = router_info
-            self._commands.append(Dial(link.id, address.host, address.port))
-
-    def _new_link(self, host_key: str, is_outbound: bool, now: float) -> Link:
-        self._arm(now)
-        return self._add_link(host_key, is_outbound, now + DIAL_TIMEOUT_S)
-
-    def _note_heard(self, now: float) -> None:
-        self._heard_at = now
-        if self._is_cut_off:
-            self._is_cut_off = False
-            self._dialer.backoff.clear()
-            self._events.append(NetworkRestored())
-
-    def _is_nobody_heard(self, link: Link) -> bool:
-        """True if nothing came from anybody since the link was begun."""
-        return self._heard_at < link.deadline - DIAL_TIMEOUT_S
-
-    def _time_out_dial(self, link: Link, now: float) -> None:
-        self._commands.append(Close(link.id, True))
-        self.stats.dials_failed += 1
-        if self._is_nobody_heard(link):
-            self._fail_locally(link, now)
-        else:
-            self._fail_dial(link, "timeout", DIAL_BACKOFF_S, now)
-
-    def _fail_locally(self, link: Link, now: float) -> None:
-        if now - self._heard_at >= CUT_OFF_S:
-            self._is_cut_off = True
+    def established(self, link: Link) -> None:
+        """The handshake of a dial is done."""
         if link.peer is not None:
-            self._dialer.backoff.pause(link.peer.hash, now + LOCAL_BACKOFF_S)
-        self._fail_dial(link, "local", 0.0, now)
+            link.peer.dial = None
+        self._dialer.active.discard(link.host)
+        self._stats.handshakes_out += 1
 
-    def _fail_dial(self, link: Link, reason: str, backoff_s: float, now: float) -> None:
+    def unreachable(self, link: Link, event: Unreachable, now: float) -> None:
+        """There was no answer to a dial, or a refusal."""
+        is_nobody_heard = self.heard_at < link.begun_at
+        if event.is_local or (event.is_silent and is_nobody_heard):
+            if now - self.heard_at >= CUT_OFF_S:
+                self.is_cut_off = True
+            if link.peer is not None:
+                self._dialer.backoff.pause(link.peer.hash, now + LOCAL_BACKOFF_S)
+            self._fail(link, "local", 0.0, now)
+            return
+        if not event.is_silent:
+            self.heard_at = now
+            if self.is_cut_off:
+                self.network_restored()
+        self._fail(link, event.reason, DIAL_BACKOFF_S, now)
+
+    def handshake_failed(self, link: Link, end: Ended, now: float) -> None:
+        """The session of a dial ended before it was established."""
+        self._stats.handshakes_out_failed += 1
+        if end.blame is Blame.CLOCK_SKEW:
+            self._fail(link, "clock_skew", SKEW_BACKOFF_S, now)
+        else:
+            reason = "timeout" if end.reason == "timeout" else "handshake_failed"
+            self._fail(link, reason, HANDSHAKE_BACKOFF_S, now)
+
+    def network_restored(self) -> None:
+        """Somebody is heard again: what failed meanwhile says nothing."""
+        self.is_cut_off = False
+        self._dialer.backoff.clear()
+        self._table.events.append(NetworkRestored())
+
+    def _fail(self, link: Link, reason: str, backoff_s: float, now: float) -> None:
         """A dial or its handshake failed: the peer's messages are lost."""
         peer = link.peer
-        self._remove_link(link)
+        self.remove(link)
         if peer is None:
             return
         if backoff_s:
             pause_s = self._dialer.backoff.failed(peer.hash, backoff_s, now)
             logger.debug("%s: %s, next try in %.0f s", peer.hash.hex()[:8], reason, pause_s)
         if peer.link is None:
-            self._give_up(peer, reason)
-        self._start_dials(now)
+            self.give_up(peer, reason)
+        self.start(now)
 
-    def _give_up(self, peer: Peer, reason: str) -> None:
-        """Forget a peer that never got a link."""
-        if self._peers.get(peer.hash) is not peer:
-            return
-        if peer.dial is not None:
-            self._abort(peer.dial)
+    # Endings
+
+    def called(self, peer: Peer) -> None:
+        """The peer has dialled us: it need not be dialled any more."""
         self._dialer.remove(peer)
-        del self._peers[peer.hash]
-        count = peer.queue.clear()
-        self.stats.dropped_unreachable += count
-        self._events.append(PeerFailed(peer.hash, reason, count))
+        if peer.dial is not None:
+            self.abort(peer.dial)
 
-    def _abort(self, link: Link) -> None:
-        self._remove_link(link)
-        self._commands.append(Close(link.id, True))
+    def give_up(self, peer: Peer, reason: str) -> None:
+        """Forget a peer that never got a link."""
+        if self._table.peers.get(peer.hash) is not peer:
+            return
+        self.called(peer)
+        del self._table.peers[peer.hash]
+        count = self._table.drop_queue(peer)
+        self._table.events.append(PeerFailed(peer.hash, reason, count))
 
-    def _remove_link(self, link: Link) -> None:
-        self._forget_link(link)
-        self._outbox.unmark(link)
-        self._gate.ended(link)
-        if link.is_outbound and link.peer is not None and link.peer.dial is link:
-            link.peer.dial = None
-            self._dialer.active.discard(link.host_key)
+    def abort(self, link: Link) -> None:
+        """Drop a link without a word."""
+        self.remove(link)
+        link.session.abort()
+
+    def remove(self, link: Link) -> None:
+        """Forget a link, and its dial if it is one."""
+        self._table.remove_link(link)
+        peer = link.peer
+        if peer is not None and peer.dial is link:
+            peer.dial = None
+            self._dialer.active.discard(link.host)

@@ -1,14 +1,12 @@
-"""The rows of the link tables: a link is one socket, a peer is one router, and the bounds."""
+"""The rows of the link table: a link is one session, a peer is one router, and the bounds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from core.data.router_info import RouterInfo
-from core.data.transport_address import Ntcp2Address
-from core.transport.events import LinkId
-from core.transport.ntcp2.connection import Connection
 from core.transport.outqueue import OutQueue
+from core.transport.ports import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,42 +34,32 @@ class LinkLimits:
 
 
 class Link:
-    """One socket. ``connection`` is None while TCP is being connected.
+    """A dial, or an established session. ``host``: whom the dial concerns, empty if inbound.
 
-    ``host_key`` and ``subnet_key``: under which names an inbound link is counted. ``deadline``:
-    when the dial is given up; for a spare the seconds of silence it may live. ``is_pending``:
-    counted by the inbound gate until its handshake is over. ``is_proven``: the peer has shown that
-    it accepted the handshake; Alice only learns that from Bob's first frame.
+    ``spare_idle_s``: the seconds of silence that it may live as a spare. ``is_proven``: the peer
+    has shown that it accepted the handshake.
     """
 
     __slots__ = (
-        "address",
-        "connection",
-        "deadline",
-        "host_key",
-        "id",
+        "begun_at",
+        "host",
+        "is_established",
         "is_outbound",
-        "is_paused",
-        "is_pending",
         "is_proven",
         "peer",
-        "subnet_key",
-        "was_established",
+        "session",
+        "spare_idle_s",
     )
 
-    def __init__(self, link_id: LinkId, host_key: str, is_outbound: bool, deadline: float) -> None:
-        self.id = link_id
-        self.host_key = host_key
-        self.subnet_key = host_key
-        self.is_outbound = is_outbound
-        self.deadline = deadline
-        self.is_paused = False
-        self.is_pending = not is_outbound
+    def __init__(self, session: Session, peer: Peer, host: str, begun_at: float) -> None:
+        self.session = session
+        self.peer: Peer | None = peer
+        self.host = host
+        self.is_outbound = session.is_outbound
+        self.begun_at = begun_at
+        self.is_established = False
         self.is_proven = False
-        self.was_established = False
-        self.address: Ntcp2Address | None = None
-        self.connection: Connection | None = None
-        self.peer: Peer | None = None
+        self.spare_idle_s = 0.0
 
 
 class Peer:

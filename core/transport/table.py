@@ -1,11 +1,12 @@
-"""The table of links and peers, what can be asked about it, and what it tells its owners."""
+"""The table of links and peers: rows, counts and the events for the router."""
 
 from __future__ import annotations
 
 from collections import deque
 
-from core.transport.events import Command, Event, LinkId
+from core.transport.events import Event
 from core.transport.outqueue import OutQueue
+from core.transport.ports import Session
 from core.transport.records import Link, LinkLimits, Peer
 from core.transport.stats import LinkStats
 
@@ -13,81 +14,38 @@ from core.transport.stats import LinkStats
 class LinkTable:
     """Rows and queues only; :mod:`core.transport.links` decides who changes them and when."""
 
+    __slots__ = ("_limits", "events", "links", "outbound_count", "peers", "stats")
+
     def __init__(self, limits: LinkLimits, stats: LinkStats) -> None:
-        self.stats = stats
         self._limits = limits
-        self._peers: dict[bytes, Peer] = {}
-        self._links: dict[LinkId, Link] = {}
-        self._outbound_count = 0
-        self._next_link_id = 1
-        self._events: deque[Event] = deque()
-        self._commands: list[Command] = []
-
-    def is_connected(self, router_hash: bytes) -> bool:
-        """True if a session with this router is up."""
-        peer = self._peers.get(router_hash)
-        return peer is not None and peer.link is not None
-
-    def connected_routers(self) -> list[bytes]:
-        """Hashes of all routers with a session."""
-        return [peer.hash for peer in self._peers.values() if peer.link is not None]
-
-    @property
-    def connected_count(self) -> int:
-        """How many routers have a session."""
-        return sum(peer.link is not None for peer in self._peers.values())
-
-    def queued_bytes(self, router_hash: bytes) -> int:
-        """Bytes that wait for this router, for back-pressure."""
-        peer = self._peers.get(router_hash)
-        return peer.queue.bytes if peer is not None else 0
-
-    @property
-    def has_events(self) -> bool:
-        """True if :meth:`next_event` has something."""
-        return bool(self._events)
-
-    def next_event(self) -> Event | None:
-        """The oldest event for the router, or None."""
-        return self._events.popleft() if self._events else None
-
-    def take_commands(self) -> list[Command]:
-        """What to do with sockets. Write :meth:`take_output` before obeying a Close."""
-        commands, self._commands = self._commands, []
-        return commands
-
-    @property
-    def outbound_count(self) -> int:
+        self.stats = stats
+        self.peers: dict[bytes, Peer] = {}
+        self.links: dict[Session, Link] = {}
+        self.events: deque[Event] = deque()
+        self.outbound_count = 0
         """Links that we dialled, and dials under way."""
-        return self._outbound_count
 
-    @property
-    def inbound_count(self) -> int:
-        """Links that others dialled, and handshakes under way."""
-        return len(self._links) - self._outbound_count
-
-    def _is_crowded(self, *, is_outbound: bool) -> bool:
-        """True above nine tenths of a direction's bound: then links that idle go earlier."""
-        if is_outbound:
-            return self._outbound_count * 10 >= self._limits.outbound_max * 9
-        return self.inbound_count * 10 >= self._limits.inbound_max * 9
-
-    def _add_peer(self, router_hash: bytes) -> Peer:
+    def add_peer(self, router_hash: bytes) -> Peer:
+        """A row for a router that is dialled or has called."""
         size = self._limits.dial_queue_bytes_max
         peer = Peer(router_hash, OutQueue(size, size, self.stats))
-        self._peers[router_hash] = peer
+        self.peers[router_hash] = peer
         return peer
 
-    def _add_link(self, host_key: str, is_outbound: bool, deadline: float) -> Link:
-        link = Link(self._next_link_id, host_key, is_outbound, deadline)
-        self._next_link_id += 1
-        self._links[link.id] = link
-        self._outbound_count += is_outbound
+    def add_link(self, session: Session, peer: Peer, host: str, now: float) -> Link:
+        """A row for a session of ``peer``; ``host`` as in :class:`Link`."""
+        link = Link(session, peer, host, now)
+        self.links[session] = link
+        self.outbound_count += link.is_outbound
         return link
 
-    def _forget_link(self, link: Link) -> None:
-        if self._links.pop(link.id, None) is not None:
-            self._outbound_count -= link.is_outbound
+    def remove_link(self, link: Link) -> None:
+        """Forget a link; harmless the second time."""
+        if self.links.pop(link.session, None) is not None:
+            self.outbound_count -= link.is_outbound
 
-    def _drop_queue(self, peer: Peer) -> None:
-        self.stats.dropped_unreachable += peer.queue.clear()
+    def drop_queue(self, peer: Peer) -> int:
+        """Lose what waits for a router; returns how many messages that were, which is counted."""
+        count = peer.queue.clear()
+        self.stats.dropped_unreachable += count
+        return count

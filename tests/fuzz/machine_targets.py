@@ -64,7 +64,7 @@ def _links_in_handshake(as_bob: bool) -> Target:
 
     def parse(raw: bytes) -> None:
         machine: Connection
-        context = (bob if as_bob else alice).links._context
+        context = (bob if as_bob else alice).ntcp2._context
         if as_bob:
             machine = Connection.accept(context, wire.now)
         else:
@@ -85,18 +85,18 @@ def _links_established() -> Target:
     wire = Wire(alice, bob)
 
     def parse(raw: bytes) -> None:
-        peer = alice.links._peers.get(bob.hash)
-        link = peer.link if peer is not None else None
-        if link is None or link.connection is None or link.connection._sealer is None:
+        session = alice.session_with(bob.hash)
+        connection = None if session is None else session.connection
+        if session is None or connection is None or connection._sealer is None:
             wire.now += 7200
             for node in (alice, bob):
-                node.links.handle_timer(wire.now)
+                node.handle_timer(wire.now)
                 node.publish()
             alice.links.send(bob.hash, [message(1)], wire.now)
             wire.run()
             return
-        link.connection.output.append(link.connection._sealer.seal(raw[:65519]))
-        alice.links._outbox.mark(link)
+        connection.output.append(connection._sealer.seal(raw[:65519]))
+        session.wake()
         wire.run()
         alice.take_events()
         bob.take_events()
@@ -300,8 +300,8 @@ def _engine(how: str) -> Target:
         wall.advance(0.01)
         feed((raw[:1] or b"\1")[0] % 27, raw[1:])
         engine.run(now)
-        engine.links.take_output(now)
-        engine.links.take_commands()
+        engine.ntcp2.take_output(now)
+        engine.ntcp2.take_commands()
 
     seeds = []
     for target in CORE_TARGETS:

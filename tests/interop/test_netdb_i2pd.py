@@ -52,7 +52,7 @@ class Router:
         self.events: list[Event] = []
         self.messages: list[Message] = []
         self.connected: set[bytes] = set()
-        self.tcp = TcpTransport(node.links, self.wake, source_hosts=(HOST,))
+        self.tcp = TcpTransport(node.ntcp2, self.wake, source_hosts=(HOST,))
         config = NetDbConfig(NETWORK_ID, is_floodfill)
         self.netdb = NetDb(node.hash, config, node.wall, node.entropy, self, self)
         self.netdb.set_own_router_info(node.router_info)
@@ -76,6 +76,7 @@ class Router:
 
     def wake(self) -> None:
         now = time.monotonic()
+        self.node.links.handle_timer(time.monotonic())
         while (link_event := self.node.links.next_event()) is not None:
             match link_event:
                 case PeerConnected(router_hash):

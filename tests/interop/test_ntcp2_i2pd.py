@@ -45,9 +45,10 @@ class Peer:
         self.node = node
         self.events: list[Event] = []
         self.messages: list[tuple[bytes, Message]] = []
-        self.tcp = TcpTransport(node.links, self._on_wakeup, source_hosts=(HOST,))
+        self.tcp = TcpTransport(node.ntcp2, self._on_wakeup, source_hosts=(HOST,))
 
     def _on_wakeup(self) -> None:
+        self.node.links.handle_timer(time.monotonic())
         while (event := self.node.links.next_event()) is not None:
             if isinstance(event, MessagesReceived):
                 self.messages += [

@@ -73,7 +73,7 @@ class Router:
         self.events: list[TunnelEvent] = []
         self.inbox: list[tuple[object, bytes]] = []
         self.transit_messages = 0
-        self.tcp = TcpTransport(node.links, self.wake, source_hosts=(HOST,))
+        self.tcp = TcpTransport(node.ntcp2, self.wake, source_hosts=(HOST,))
 
     # core.tunnel.ports.RouterDirectory
 
@@ -85,6 +85,7 @@ class Router:
 
     def wake(self) -> None:
         now = time.monotonic()
+        self.node.links.handle_timer(time.monotonic())
         while (event := self.node.links.next_event()) is not None:
             match event:
                 case PeerConnected(router_hash):

@@ -28,7 +28,7 @@ async def _through(proxy: ForwardProxy | str) -> tuple[Running, Running]:
     node = Node("alice", "127.0.0.1", bob.node.wall)
     alice = Running(node)
     alice.tcp = TcpTransport(
-        node.links, alice._on_wakeup, source_hosts=("127.91.8.1",), proxy=Proxy.parse(url)
+        node.ntcp2, alice._on_wakeup, source_hosts=("127.91.8.1",), proxy=Proxy.parse(url)
     )
     node.known[bob.node.hash] = bob.node.router_info
     return alice, bob

@@ -25,10 +25,11 @@ class Running:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.wake_ups = 0
-        self.tcp = TcpTransport(node.links, self._on_wakeup, source_hosts=(node.host,))
+        self.tcp = TcpTransport(node.ntcp2, self._on_wakeup, source_hosts=(node.host,))
 
     def _on_wakeup(self) -> None:
         self.wake_ups += 1
+        self.node.links.handle_timer(time.monotonic())
         while (event := self.node.links.next_event()) is not None:
             self.node.events.append(event)
 

@@ -9,9 +9,10 @@ import pytest
 from core.data.payload import PROTOCOL_RAW
 from core.i2np.message import Message
 from core.router.config import RouterConfig
+from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys, build_router_info
 from tests.client.parties import World
-from tests.support.deterministic import SeededEntropy
+from tests.support.deterministic import FakeWallClock, SeededEntropy
 
 KEYS = RouterKeys.generate(SeededEntropy("router"))
 NOW_MS = 1_700_000_000_000
@@ -20,7 +21,8 @@ NOW_MS = 1_700_000_000_000
 @pytest.mark.parametrize("floodfill", [True, False])
 def test_floodfills_publish_how_much_they_know(floodfill: bool) -> None:
     config = RouterConfig(data_dir=Path(), host="127.0.0.1", floodfill=floodfill)
-    options = build_router_info(KEYS, config, 4567, NOW_MS, (1234, 56)).options
+    engine = RouterEngine(config, KEYS, 4567, FakeWallClock(), SeededEntropy(1), 1.0)
+    options = build_router_info(KEYS, config, engine.endpoints, NOW_MS, (1234, 56)).options
     wanted = ("1234", "56") if floodfill else (None, None)
     assert (options.get("netdb.knownRouters"), options.get("netdb.knownLeaseSets")) == wanted
 

@@ -166,13 +166,14 @@ class HostileRouter:
         self.node = Node(os.urandom(8).hex(), address, SystemWallClock(), **node)
         self.node.known[victim.hash] = victim.info
         self.events: list[Any] = []
-        self.tcp = TcpTransport(self.links, self._take_events, source_hosts=(address,))
+        self.tcp = TcpTransport(self.node.ntcp2, self._take_events, source_hosts=(address,))
 
     @property
     def links(self) -> Links:
         return self.node.links
 
     def _take_events(self) -> None:
+        self.links.handle_timer(asyncio.get_running_loop().time())
         self.events += self.node.take_events()
         del self.events[:-1000]
 
@@ -203,11 +204,11 @@ class HostileRouter:
 
     def raw(self, make: Callable[[Any], bytes]) -> None:
         """Any bytes in the data phase; ``make`` gets the frame sealer."""
-        peer = self.links._peers.get(self.victim.hash)
-        link = peer.link if peer is not None else None
-        if link is not None and link.connection is not None and link.connection._sealer is not None:
-            link.connection.output.append(make(link.connection._sealer))
-            self.links._outbox.mark(link)
+        session = self.node.session_with(self.victim.hash)
+        connection = None if session is None else session.connection
+        if session is not None and connection is not None and connection._sealer is not None:
+            connection.output.append(make(connection._sealer))
+            session.wake()
             self.tcp.schedule()
 
     async def flood(self, messages: list[bytes], per_second: float) -> int:

@@ -12,12 +12,19 @@ from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress
 from core.transport.bandwidth import Bandwidth
-from core.transport.events import Close, Dial, Event
+from core.transport.context import TransportContext
+from core.transport.events import Event
 from core.transport.links import Links
-from core.transport.local import LocalRouter
+from core.transport.ntcp2.commands import Close, Dial
+from core.transport.ntcp2.endpoint import Ntcp2Endpoint
+from core.transport.ntcp2.local import LocalRouter
+from core.transport.ntcp2.session import Ntcp2Session
+from core.transport.reachability import Reachability
+from core.transport.records import LinkLimits
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
 NETWORK_ID = 77
+PUBLIC_NETWORK_ID = 2
 
 
 class Node:
@@ -35,7 +42,8 @@ class Node:
         caps: str = "LR",
         outbound_bytes_s: float | None = None,
         inbound_bytes_s: float | None = None,
-        **options: Any,
+        reachability: Reachability | None = None,
+        limits: LinkLimits | None = None,
     ) -> None:
         self.entropy = SeededEntropy(name)
         self.wall = wall
@@ -56,15 +64,19 @@ class Node:
         self.local = LocalRouter(
             self.keys.hash, self.static_key, self.iv, lambda: self.router_info.raw
         )
-        self.links = Links(
-            self.local,
+        context = TransportContext(
+            self.keys.hash,
+            lambda: self.router_info.raw,
+            network_id,
             wall,
             self.entropy,
-            network_id,
             self.known.get,
-            bandwidth=Bandwidth(outbound_bytes_s, inbound_bytes_s),
-            **options,
+            limits or LinkLimits(),
+            Bandwidth(outbound_bytes_s, inbound_bytes_s),
+            reachability or Reachability(private=network_id != PUBLIC_NETWORK_ID),
         )
+        self.ntcp2 = Ntcp2Endpoint(context, self.static_key, self.iv, host=host, port=self.port)
+        self.links = Links(context, [self.ntcp2])
 
     @property
     def hash(self) -> bytes:
@@ -96,6 +108,25 @@ class Node:
         )
         return self.router_info
 
+    def handle_timer(self, now: float) -> None:
+        """What the socket driver and the engine do when a deadline has come."""
+        self.ntcp2.handle_timer(now)
+        self.links.handle_timer(now)
+
+    def next_timer(self) -> float | None:
+        """The earlier deadline of the two."""
+        times = (self.ntcp2.next_timer(), self.links.next_timer())
+        return min((at for at in times if at is not None), default=None)
+
+    def session_with(self, router_hash: bytes) -> Ntcp2Session | None:
+        """The session that is used for sending to a router."""
+        peer = self.links._peers.get(router_hash)
+        link = None if peer is None else peer.link
+        if link is None:
+            return None
+        assert isinstance(link.session, Ntcp2Session)
+        return link.session
+
     def take_events(self) -> list[Event]:
         while (event := self.links.next_event()) is not None:
             self.events.append(event)
@@ -122,10 +153,10 @@ class Wire:
         """Move what every node has for the others once; False if nothing moved."""
         moved = False
         for host, node in self.nodes.items():
-            for link, data in node.links.take_output(self.now):
+            for link, data in node.ntcp2.take_output(self.now):
                 moved = True
                 self._carry((host, link), self.cut(data, host))
-            for command in node.links.take_commands():
+            for command in node.ntcp2.take_commands():
                 moved = True
                 if isinstance(command, Dial):
                     self._dial(host, command)
@@ -146,24 +177,24 @@ class Wire:
         while self.now < end:
             self.now = min(end, self.now + every)
             for node in self.nodes.values():
-                node.links.handle_timer(self.now)
+                node.handle_timer(self.now)
             self.run()
 
     def _carry(self, source: tuple[str, int], data: bytes) -> None:
         target = self.ends.get(source)
         if target is None:
             return
-        links = self.nodes[target[0]].links
+        links = self.nodes[target[0]].ntcp2
         for start in range(0, len(data), self.chunk):
             links.receive_data(target[1], data[start : start + self.chunk], self.now)
 
     def _dial(self, host: str, command: Dial) -> None:
-        links = self.nodes[host].links
+        links = self.nodes[host].ntcp2
         target = self.nodes.get(command.host)
         if target is None or command.host in self.refused:
             links.dial_failed(command.link, self.now)
             return
-        link = target.links.accepted(host, self.now)
+        link = target.ntcp2.accepted(host, self.now)
         if link is None:
             links.dialed(command.link, self.now)
             links.lost(command.link, self.now)
@@ -176,7 +207,7 @@ class Wire:
         other = self.ends.pop(end, None)
         if other is not None:
             self.ends.pop(other, None)
-            self.nodes[other[0]].links.lost(other[1], self.now)
+            self.nodes[other[0]].ntcp2.lost(other[1], self.now)
 
 
 def pair(**options: Any) -> tuple[Node, Node, Wire]:

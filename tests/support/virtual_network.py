@@ -16,7 +16,7 @@ from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
 from core.streaming.connection import Stream
 from core.streaming.events import StreamOpened
-from core.transport.events import Close, Dial
+from core.transport.ntcp2.commands import Close, Dial
 from core.tunnel.shape import TunnelShape
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
@@ -85,7 +85,7 @@ class Node:
 
     def turn(self) -> None:
         now = self.now
-        self.engine.links.handle_timer(now)
+        self.engine.ntcp2.handle_timer(now)
         self.engine.run(now)
         for client in self.engine.clients.values():
             while (event := client.next_event()) is not None:
@@ -202,13 +202,13 @@ class VirtualNetwork:
         for host, node in self.nodes.items():
             if node.is_asleep:
                 continue
-            links = node.engine.links
+            links = node.engine.ntcp2
             for link, data in links.take_output(node.now):
                 moved = True
                 target = self._ends.get((host, link))
                 other = None if target is None else self.nodes[target[0]]
                 if target is not None and other is not None and not other.is_asleep:
-                    other.engine.links.receive_data(target[1], data, other.now)
+                    other.engine.ntcp2.receive_data(target[1], data, other.now)
             for command in links.take_commands():
                 moved = True
                 if isinstance(command, Dial):
@@ -219,12 +219,12 @@ class VirtualNetwork:
 
     def _dial(self, host: str, command: Dial) -> None:
         node = self.nodes[host]
-        links = node.engine.links
+        links = node.engine.ntcp2
         target = self.nodes.get(command.host)
         if target is None or target.is_asleep:
             links.dial_failed(command.link, node.now)
             return
-        link = target.engine.links.accepted(host, target.now)
+        link = target.engine.ntcp2.accepted(host, target.now)
         if link is None:
             links.dialed(command.link, node.now)
             links.lost(command.link, node.now)
@@ -239,4 +239,4 @@ class VirtualNetwork:
             self._ends.pop(other, None)
             node = self.nodes[other[0]]
             if not node.is_asleep:
-                node.engine.links.lost(other[1], node.now)
+                node.engine.ntcp2.lost(other[1], node.now)

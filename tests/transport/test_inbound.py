@@ -118,7 +118,7 @@ def test_a_full_table_gives_up_links_of_the_greediest_source(crowd: Crowd) -> No
 def test_half_open_connections_go_before_sessions(crowd: Crowd) -> None:
     sessions = [crowd.call(f"10.1.{n}.1") for n in range(30)]
     links = crowd.victim.links
-    held = [links.accepted(f"10.{n}.0.1", crowd.wire.now) for n in range(2, 12)]
+    held = [crowd.victim.ntcp2.accepted(f"10.{n}.0.1", crowd.wire.now) for n in range(2, 12)]
     assert None not in held and links.inbound_count == LIMITS.inbound_max
     assert all(crowd.is_in(crowd.call(f"10.1.{n}.1")) for n in range(100, 110))
     assert all(crowd.is_in(node) for node in sessions)
@@ -148,11 +148,11 @@ def test_neighbours_that_restart_get_in_during_and_after_a_flood(crowd: Crowd) -
 
 
 def test_a_system_without_descriptors_loses_its_idlest_link(crowd: Crowd) -> None:
-    crowd.victim.links.free_descriptors(crowd.wire.now)
+    crowd.victim.ntcp2.free_descriptors(crowd.wire.now)
     idle, busy = crowd.call("10.0.0.1"), crowd.call("10.0.0.2")
     crowd.wire.advance(6)
     busy.links.send(crowd.victim.hash, [message(1)] * 3, crowd.wire.now)
     crowd.wire.run()
-    crowd.victim.links.free_descriptors(crowd.wire.now)
+    crowd.victim.ntcp2.free_descriptors(crowd.wire.now)
     crowd.wire.run()
     assert [crowd.is_in(idle), crowd.is_in(busy)] == [False, True]

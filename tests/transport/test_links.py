@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from core.base.errors import LocalError
 from core.transport.events import (
-    Close,
-    Dial,
     MessagesReceived,
     NetworkRestored,
     PeerConnected,
@@ -20,8 +18,9 @@ from core.transport.events import (
     RouterInfoReceived,
     SkewMeasured,
 )
-from core.transport.ntcp2.blocks import TerminationReason
+from core.transport.ntcp2.commands import Close, Dial
 from core.transport.outqueue import MESSAGE_COST, OutQueue
+from core.transport.reasons import TerminationReason
 from core.transport.records import LinkLimits
 from core.transport.stats import LinkStats
 from tests.support.deterministic import FakeWallClock, SeededEntropy
@@ -79,8 +78,8 @@ def test_one_write_carries_everything_queued() -> None:
     alice, bob, wire = connected()
     for number in range(20):
         alice.links.send(bob.hash, [message(number)], wire.now)
-    assert len(alice.links.take_output()) == 1
-    assert not alice.links.take_output()
+    assert len(alice.ntcp2.take_output()) == 1
+    assert not alice.ntcp2.take_output()
 
 
 def test_unknown_unreachable_and_impossible_routers() -> None:
@@ -127,24 +126,24 @@ def test_foreign_router_infos_are_not_dialled() -> None:
 def test_a_dial_without_answer_times_out() -> None:
     alice, bob, wire = pair()
     alice.links.send(bob.hash, [message(1)], wire.now)
-    (dial,) = alice.links.take_commands()
+    (dial,) = alice.ntcp2.take_commands()
     assert dial == Dial(1, bob.host, 1000)
-    alice.links.handle_timer(wire.now + 9)
+    alice.handle_timer(wire.now + 9)
     assert not alice.take_events()
     # Somebody else answers, so it is not our network.
     other = Node("other", "127.0.0.9", alice.wall)
     alice.known[other.hash] = other.router_info
     alice.links.send(other.hash, [], wire.now + 1)
-    (second,) = alice.links.take_commands()
+    (second,) = alice.ntcp2.take_commands()
     assert isinstance(second, Dial)
-    alice.links.dial_failed(second.link, wire.now + 1)
+    alice.ntcp2.dial_failed(second.link, wire.now + 1)
     alice.take_events()
-    alice.links.handle_timer(wire.now + 11)
+    alice.handle_timer(wire.now + 11)
     assert alice.take_events() == [PeerFailed(bob.hash, "timeout", 1)]
-    assert alice.links.take_commands() == [Close(1, True)]
+    assert alice.ntcp2.take_commands() == [Close(1, True)]
     assert not alice.links.can_try(bob.hash, wire.now + 12)
-    alice.links.dialed(1, wire.now + 11)
-    assert alice.links.take_commands() == [Close(1, True)]
+    alice.ntcp2.dialed(1, wire.now + 11)
+    assert alice.ntcp2.take_commands() == [Close(1, True)]
 
 
 def test_what_fails_for_want_of_a_network_is_not_held_against_the_peer() -> None:
@@ -153,9 +152,9 @@ def test_what_fails_for_want_of_a_network_is_not_held_against_the_peer() -> None
         for _ in range(4):
             assert alice.links.can_try(bob.hash, wire.now)
             alice.links.send(bob.hash, [message(1)], wire.now)
-            (dial,) = alice.links.take_commands()
+            (dial,) = alice.ntcp2.take_commands()
             assert isinstance(dial, Dial)
-            alice.links.dial_failed(dial.link, wire.now, is_local, is_silent=not is_local)
+            alice.ntcp2.dial_failed(dial.link, wire.now, is_local, is_silent=not is_local)
             (failed,) = alice.take_events()
             assert failed == PeerFailed(bob.hash, "local", 1)
             assert isinstance(failed, PeerFailed) and not failed.is_peers_fault
@@ -164,8 +163,8 @@ def test_what_fails_for_want_of_a_network_is_not_held_against_the_peer() -> None
             assert alice.take_events() == [PeerFailed(bob.hash, "backoff", 0)]
             wire.now += 1
     alice.links.send(bob.hash, [message(1)], wire.now)
-    alice.links.take_commands()
-    alice.links.handle_timer(wire.now + 11)
+    alice.ntcp2.take_commands()
+    alice.handle_timer(wire.now + 11)
     assert alice.take_events() == [PeerFailed(bob.hash, "local", 1)]
     assert alice.links.can_try(bob.hash, wire.now + 12)
 
@@ -180,7 +179,7 @@ def test_a_handshake_without_answer_times_out_on_both_sides() -> None:
     assert alice.take_events() == [PeerFailed(bob.hash, "timeout", 1)]
     assert not bob.take_events()
     assert (alice.links.pending_count, bob.links.pending_count) == (0, 0)
-    assert alice.links.next_timer() is None or alice.links.next_timer()
+    assert alice.next_timer() is None or alice.next_timer()
 
 
 def test_skewed_clocks_are_measured_and_backed_off_from() -> None:
@@ -205,9 +204,9 @@ def test_a_network_that_comes_back_is_noticed_once() -> None:
 
     def fail(node: Node) -> None:
         alice.links.send(node.hash, [], wire.now)
-        (dial,) = alice.links.take_commands()
+        (dial,) = alice.ntcp2.take_commands()
         assert isinstance(dial, Dial)
-        alice.links.dial_failed(dial.link, wire.now, True)
+        alice.ntcp2.dial_failed(dial.link, wire.now, True)
 
     alice.links.send(bob.hash, [], wire.now)
     wire.run()
@@ -278,12 +277,12 @@ def test_simultaneous_dials_that_both_complete() -> None:
     bob.links.send(alice.hash, [message(2)], wire.now)
     held: list[tuple[str, int, bytes]] = []
     for node in (alice, bob):
-        for command in node.links.take_commands():
+        for command in node.ntcp2.take_commands():
             assert isinstance(command, Dial)
             wire._dial(node.host, command)
     # Run the two handshakes in lock step, so that both Alices send message 3 before reading one.
     for _ in range(6):
-        held = [(n.host, link, data) for n in (alice, bob) for link, data in n.links.take_output()]
+        held = [(n.host, link, data) for n in (alice, bob) for link, data in n.ntcp2.take_output()]
         for host, link, data in held:
             wire._carry((host, link), data)
     wire.run()
@@ -304,7 +303,7 @@ def test_the_spare_takes_over_when_the_peer_closes_the_new_link() -> None:
     fresh.known[alice.hash] = alice.router_info
     wire.nodes["second"] = fresh
     fresh.links.send(alice.hash, [], wire.now)
-    (command,) = fresh.links.take_commands()
+    (command,) = fresh.ntcp2.take_commands()
     assert isinstance(command, Dial)
     fresh.host = "second"
     wire._dial("second", command)
@@ -324,20 +323,20 @@ def test_one_dial_per_address_at_a_time() -> None:
     for twin in twins:
         alice.known[twin.hash] = twin.router_info
         alice.links.send(twin.hash, [message(1)], 0.0)
-    (first,) = alice.links.take_commands()
+    (first,) = alice.ntcp2.take_commands()
     assert isinstance(first, Dial)
-    alice.links.dial_failed(first.link, 1.0)
-    (second,) = alice.links.take_commands()
+    alice.ntcp2.dial_failed(first.link, 1.0)
+    (second,) = alice.ntcp2.take_commands()
     assert isinstance(second, Dial)
-    alice.links.handle_timer(11.5)
-    close, third = alice.links.take_commands()
+    alice.handle_timer(11.5)
+    close, third = alice.ntcp2.take_commands()
     assert isinstance(third, Dial) and close == Close(second.link, True)
     # The fourth waited long enough.
-    alice.links.handle_timer(20.5)
-    assert not alice.links.take_commands()
+    alice.handle_timer(20.5)
+    assert not alice.ntcp2.take_commands()
     failed = [e.reason for e in alice.take_events() if isinstance(e, PeerFailed)]
     assert failed == ["dial_failed", "timeout", "busy"]
-    alice.links.handle_timer(22.0)
+    alice.handle_timer(22.0)
     assert not alice.links._peers and not alice.links._links
 
 
@@ -359,18 +358,18 @@ def test_disconnect_shutdown_and_what_the_other_side_hears() -> None:
     alice.take_events()
     alice.links.send(bob.hash, [message(1)], wire.now)
     assert alice.take_events() == [PeerFailed(bob.hash, "closed", 1)]
-    assert alice.links.accepted("127.0.0.9", wire.now) is None
+    assert alice.ntcp2.accepted("127.0.0.9", wire.now) is None
     alice.links.disconnect(bob.hash, wire.now)
 
 
 def test_queued_messages_are_sent_over_a_new_link_after_a_loss() -> None:
     alice, bob, wire = connected()
-    (link,) = alice.links._links
-    alice.links.pause_writing(link)
+    (link,) = alice.ntcp2._sessions
+    alice.ntcp2.pause_writing(link)
     alice.links.send(bob.hash, [message(1)], wire.now)
-    wire._close((bob.host, next(iter(bob.links._links))))
-    alice.links.lost(link, wire.now)
-    bob.links.lost(next(iter(bob.links._links)), wire.now)
+    wire._close((bob.host, next(iter(bob.ntcp2._sessions))))
+    alice.ntcp2.lost(link, wire.now)
+    bob.ntcp2.lost(next(iter(bob.ntcp2._sessions)), wire.now)
     wire.run()
     assert message(1) in received(bob)
     assert kinds(alice)[:1] == [PeerDisconnected]
@@ -405,10 +404,10 @@ def test_a_router_that_restarts_right_after_the_handshake_is_dialled_again_at_on
     alice.links.send(bob.hash, [], wire.now)
     wire.run()
     bob.links.shutdown(wire.now)
-    held += [data for _, data in bob.links.take_output(wire.now)]
+    held += [data for _, data in bob.ntcp2.take_output(wire.now)]
     # Bob's first frame and his goodbye come in one read.
-    (link,) = alice.links._links
-    alice.links.receive_data(link, b"".join(held), wire.now)
+    (link,) = alice.ntcp2._sessions
+    alice.ntcp2.receive_data(link, b"".join(held), wire.now)
     assert PeerDisconnected(bob.hash, "router_shutdown") in alice.take_events()
     assert alice.links.can_try(bob.hash, wire.now)
 
@@ -444,7 +443,7 @@ def test_idle_links_go_and_busy_ones_stay() -> None:
     assert len(received(bob)) == 20
     wire.advance(170, every=10)
     assert PeerDisconnected(bob.hash, "idle_timeout") in alice.take_events()
-    assert alice.links.next_timer() is None or not alice.links._links
+    assert alice.next_timer() is None or not alice.links._links
 
 
 def test_a_full_table_of_our_own_links_gives_up_the_idlest() -> None:
@@ -480,8 +479,8 @@ def test_a_full_table_of_our_own_links_gives_up_the_idlest() -> None:
 
 def test_queues_are_bounded_by_bytes_and_droppable_goes_first() -> None:
     alice, bob, wire = connected()
-    (link,) = alice.links._links
-    alice.links.pause_writing(link)
+    (link,) = alice.ntcp2._sessions
+    alice.ntcp2.pause_writing(link)
     kilobyte = message(1, 1024 - 9)
     shed_after, full_after = (size // (1024 + MESSAGE_COST) for size in (512 << 10, 2 << 20))
     alice.links.send(bob.hash, [kilobyte] * 480, wire.now, droppable=True)
@@ -494,7 +493,7 @@ def test_queues_are_bounded_by_bytes_and_droppable_goes_first() -> None:
     assert alice.links.queued_bytes(bob.hash) == full_after * 1024
     alice.links.send(bob.hash, [bytes(8), bytes(65517)], wire.now)
     assert stats.dropped_malformed == 2
-    alice.links.resume_writing(link)
+    alice.ntcp2.resume_writing(link)
     wire.run()
     assert len(received(bob)) == full_after
 
@@ -510,13 +509,13 @@ def test_small_messages_fill_a_queue_with_the_memory_they_take() -> None:
 
 def test_expired_messages_are_not_sent_after_a_pause() -> None:
     alice, bob, wire = connected()
-    (link,) = alice.links._links
-    alice.links.pause_writing(link)
+    (link,) = alice.ntcp2._sessions
+    alice.ntcp2.pause_writing(link)
     soon = int(alice.wall.now()) + 8
     alice.links.send(bob.hash, [message(1, expires_s=soon), message(2)], wire.now)
     assert isinstance(alice.wall, FakeWallClock)
     alice.wall.advance(9)
-    alice.links.resume_writing(link)
+    alice.ntcp2.resume_writing(link)
     wire.run()
     assert received(bob) == [message(2)]
     assert alice.links.stats.dropped_expired == 1
@@ -530,10 +529,10 @@ def test_bandwidth_is_spent_not_exceeded() -> None:
     wire.run()
     begin = wire.now
     while alice.links.queued_bytes(bob.hash):
-        deadline = alice.links.next_timer()
+        deadline = alice.next_timer()
         assert deadline is not None
         wire.now = max(wire.now, deadline)
-        alice.links.handle_timer(wire.now)
+        alice.handle_timer(wire.now)
         wire.run()
     # 0.5 MB: one second's worth at once, the rest at the rate.
     assert 3.8 < wire.now - begin < 4.5
@@ -544,36 +543,36 @@ def test_inbound_bandwidth_asks_the_driver_to_pause() -> None:
     alice, bob, wire = pair(inbound_bytes_s=10_000)
     alice.links.send(bob.hash, [message(n, 5_000) for n in range(6)], wire.now)
     wire.run()
-    assert 2.0 < bob.links.read_pause(wire.now) < 2.5
-    assert bob.links.read_pause(wire.now + 3) == 0.0
-    assert pair()[0].links.read_pause(0.0) == 0.0
+    assert 2.0 < bob.ntcp2.read_pause(wire.now) < 2.5
+    assert bob.ntcp2.read_pause(wire.now + 3) == 0.0
+    assert pair()[0].ntcp2.read_pause(0.0) == 0.0
 
 
 def test_sources_with_many_handshakes_are_refused() -> None:
     alice, _, wire = pair()
-    links = [alice.links.accepted("10.0.0.1", wire.now) for _ in range(33)]
+    links = [alice.ntcp2.accepted("10.0.0.1", wire.now) for _ in range(33)]
     assert links.count(None) == 1 and links[-1] is None
-    assert alice.links.accepted("10.0.0.2", wire.now) is not None
-    six = [alice.links.accepted(f"2001:db8::{n}", wire.now) for n in range(33)]
+    assert alice.ntcp2.accepted("10.0.0.2", wire.now) is not None
+    six = [alice.ntcp2.accepted(f"2001:db8::{n}", wire.now) for n in range(33)]
     assert six[-1] is None
     assert alice.links.stats.refused == {"handshakes": 2}
     wire.advance(15)
     assert alice.links.pending_count == 0 and alice.links.stats.accepts_refused == 2
-    assert alice.links.accepted("10.0.0.1", wire.now) is not None
+    assert alice.ntcp2.accepted("10.0.0.1", wire.now) is not None
 
 
 def test_half_open_connections_from_many_sources_shut_nobody_out() -> None:
     alice, bob, wire = pair(limits=LinkLimits(handshakes_max=20))
-    held = [bob.links.accepted(f"10.0.{n // 250}.{n % 250}", wire.now) for n in range(1000)]
+    held = [bob.ntcp2.accepted(f"10.0.{n // 250}.{n % 250}", wire.now) for n in range(1000)]
     assert None not in held and bob.links.pending_count == 20
-    closed = [command.link for command in bob.links.take_commands()]
+    closed = [command.link for command in bob.ntcp2.take_commands()]
     assert closed == held[:980]
     alice.links.send(bob.hash, [message(1)], wire.now)
     wire.step()
     wire.step()
     # It has sent message 1, so those that have not go before it.
     for n in range(100):
-        assert bob.links.accepted(f"10.1.0.{n}", wire.now) is not None
+        assert bob.ntcp2.accepted(f"10.1.0.{n}", wire.now) is not None
     wire.run()
     assert received(bob) == [message(1)]
     assert bob.links.pending_count == 19
@@ -583,17 +582,17 @@ def test_probing_sources_are_limited_for_seconds(caplog: pytest.LogCaptureFixtur
     alice, _, wire = pair()
     caplog.set_level(logging.INFO, "core.transport")
     for number in range(12):
-        link = alice.links.accepted("10.0.0.1", wire.now)
+        link = alice.ntcp2.accepted("10.0.0.1", wire.now)
         if link is None:
             break
-        alice.links.receive_data(link, SeededEntropy(number).random_bytes(64), wire.now)
-        alice.links.lost(link, wire.now)
+        alice.ntcp2.receive_data(link, SeededEntropy(number).random_bytes(64), wire.now)
+        alice.ntcp2.lost(link, wire.now)
     assert number == 10
     assert len(caplog.records) == 1 and "10.0.0.1" not in caplog.text
-    assert alice.links.accepted("10.0.0.1", wire.now) is None
+    assert alice.ntcp2.accepted("10.0.0.1", wire.now) is None
     assert alice.links.stats.refused == {"rate": 2}
     # Others may live behind that address.
-    assert alice.links.accepted("10.0.0.1", wire.now + 5) is not None
+    assert alice.ntcp2.accepted("10.0.0.1", wire.now + 5) is not None
 
 
 def test_a_router_of_another_network_shuts_out_nobody_behind_its_address(
@@ -611,7 +610,7 @@ def test_a_router_of_another_network_shuts_out_nobody_behind_its_address(
         foreign.links.send(bob.hash, [message(1)], wire.now)
         wire.run()
         wire.advance(15)
-        assert bob.links.accepted(foreign.host, wire.now) is not None
+        assert bob.ntcp2.accepted(foreign.host, wire.now) is not None
         assert foreign.take_events()[-1] == PeerFailed(bob.hash, "handshake_failed", 1)
         wire.advance(700, every=20)
     assert {record.levelname for record in caplog.records} == {"INFO"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core.base.errors import DecodeError, PeerError
 from core.data.router_info import RouterInfo
-from core.transport.ntcp2.blocks import TerminationReason
+from core.transport.reasons import TerminationReason
 
 #: i2pd: older or younger ones are refused in a handshake.
 AGE_MAX_S = 90 * 60

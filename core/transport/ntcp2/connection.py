@@ -13,17 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 from core.base.errors import DecodeError, PeerError
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
 from core.data.router_info import RouterInfo
-from core.transport.local import LocalRouter
 from core.transport.ntcp2 import blocks, handshake
 from core.transport.ntcp2.admission import ForeignRouterError, check_handshake, check_signed
-from core.transport.ntcp2.blocks import BlockType, Options, Termination, TerminationReason
-from core.transport.ntcp2.frames import PAYLOAD_BYTES_MAX, FrameOpener, FrameSealer
+from core.transport.ntcp2.blocks import BlockType, Options, Termination
+from core.transport.ntcp2.frames import FrameOpener, FrameSealer
+from core.transport.ntcp2.local import LocalRouter
+from core.transport.ntcp2.padding import Padding
+from core.transport.ntcp2.states import HANDSHAKE, TRANSITIONS, State, Trigger
+from core.transport.ports import Blame, Ended, Established, RouterInfoBlock, Skew
+from core.transport.reasons import TerminationReason, reason_word
 from core.transport.stats import LinkStats
 
 CLOCK_SKEW_MAX_S = 60
@@ -35,65 +38,9 @@ INTRA_FRAME_TIMEOUT_S = 30.0
 #: i2pd: 25 to 50 minutes, Java: 29.
 ROUTER_INFO_INTERVAL_S = 25 * 60
 ROUTER_INFO_INTERVAL_VARIANCE_S = 10 * 60
-PADDING_MAX = 64
 DRAIN_BYTES_MAX = 1041
 DRAIN_TIMEOUT_S = 10.0
 ROUTER_INFO_BLOCKS_MAX = 60
-_POOL_BYTES = 256
-
-
-class State(Enum):
-    """Where a connection is."""
-
-    HANDSHAKE = "handshake"
-    ESTABLISHED = "established"
-    DRAINING = "draining"
-    CLOSED = "closed"
-
-
-class Blame(Enum):
-    """Why a connection ended, as far as it matters for whether to talk to that peer again."""
-
-    NOBODY = "nobody"
-    PROBE = "probe"
-    FOREIGN_NETWORK = "foreign_network"
-    CLOCK_SKEW = "clock_skew"
-    PEER = "peer"
-
-
-@dataclass(slots=True)
-class Established:
-    """The handshake is done. Bob's side also has Alice's RouterInfo and its flood flag."""
-
-    router_info: RouterInfo | None
-    flood: bool
-
-
-@dataclass(slots=True)
-class RouterInfoBlock:
-    """A verified RouterInfo came in a data-phase block."""
-
-    router_info: RouterInfo
-    flood: bool
-
-
-@dataclass(slots=True)
-class Skew:
-    """Peer's clock minus ours in seconds, corrected for half the round trip."""
-
-    seconds: float
-
-
-@dataclass(slots=True)
-class Ended:
-    """The connection is over; ``code`` is the reason on the wire, ours or the peer's."""
-
-    reason: str
-    code: int
-    blame: Blame
-    is_abort: bool
-    is_remote: bool = False
-
 
 Notice = Established | RouterInfoBlock | Skew | Ended
 
@@ -130,15 +77,13 @@ class Connection:
         self._drain_bytes = 0
         self._sent_at = now
         self._skew_s = 0.0
-        self._pool = b""
-        self._pool_position = 0
-        self._padding_ratio = Options().sent_max
+        self._padding = Padding(context.entropy)
         self._router_info_blocks = 0
         self._router_info_due = 0.0
         self._deadline = now + HANDSHAKE_TIMEOUT_S
         self._idle_timeout_s = IDLE_TIMEOUT_S + context.entropy.randbelow(IDLE_TIMEOUT_VARIANCE_S)
         self.is_outbound = is_outbound
-        self.state = State.HANDSHAKE
+        self.state = State.AWAIT_CREATED if is_outbound else State.AWAIT_REQUEST
         self.remote_router_info: RouterInfo | None = None
         self.last_received = now
         self.last_sent = now
@@ -180,9 +125,14 @@ class Connection:
         return self.state is State.ESTABLISHED
 
     @property
+    def is_in_handshake(self) -> bool:
+        """True until the data phase, or the end."""
+        return self.state in HANDSHAKE
+
+    @property
     def is_request_complete(self) -> bool:
         """Bob: message 1 was genuine and has been answered."""
-        return isinstance(self._awaited, handshake.AwaitConfirmed)
+        return self.state is State.AWAIT_CONFIRMED
 
     @property
     def last_active(self) -> float:
@@ -201,7 +151,7 @@ class Connection:
         self.last_received = now
         if self.state is State.ESTABLISHED:
             return self._receive_frames(data, now)
-        if self.state is State.HANDSHAKE:
+        if self.state in HANDSHAKE:
             left = self._receive_handshake(bytes(data), now)
             return self._receive_frames(left, now) if left else []
         if self.state is State.DRAINING:
@@ -252,13 +202,14 @@ class Connection:
                 self._on_router_info(data)
             elif block_type == BlockType.OPTIONS:
                 try:
-                    self._set_padding(Options.parse(data))
+                    self._padding.agree(Options.parse(data))
                 except PeerError:
                     context.stats.blocks_malformed += 1
             elif block_type == BlockType.TERMINATION:
                 code = Termination.parse(data).reason
                 self._end(
-                    Ended(blocks.reason_word(code), code, Blame.NOBODY, False, is_remote=True)
+                    Ended(reason_word(code), code, Blame.NOBODY, False, is_remote=True),
+                    Trigger.TERMINATION,
                 )
                 return True
             else:
@@ -319,11 +270,13 @@ class Connection:
                 raise PeerError("message 1 was replayed", TerminationReason.MESSAGE_1_ERROR)
             self._skew_s = next_awaited.peer_time_s - context.wall.now()
             self._awaited = next_awaited
+            self._move(Trigger.REQUEST)
         elif isinstance(awaited, handshake.AwaitRequestPadding):
             # A skewed Alice is answered too, so that she learns our time; message 3 decides.
             self._awaited, created = awaited.step(data)
             self.output.append(created)
             self._sent_at = now
+            self._move(Trigger.REQUEST_PADDING)
         elif isinstance(awaited, handshake.AwaitCreated):
             created_padding = awaited.step(data)
             self._skew_s = (
@@ -332,13 +285,15 @@ class Connection:
             self.notices.append(Skew(self._skew_s))
             if abs(self._skew_s) > CLOCK_SKEW_MAX_S:
                 self._awaited = None
-                self._end(Ended("clock_skew", TerminationReason.CLOCK_SKEW, Blame.CLOCK_SKEW, True))
+                skewed = Ended("clock_skew", TerminationReason.CLOCK_SKEW, Blame.CLOCK_SKEW, True)
+                self._end(skewed, Trigger.CLOSE)
                 return
             self._awaited = created_padding
+            self._move(Trigger.CREATED)
         elif isinstance(awaited, handshake.AwaitCreatedPadding):
             keys, confirmed = awaited.step(data)
             self.output.append(confirmed)
-            self._start_data_phase(keys, now)
+            self._start_data_phase(keys, Trigger.CREATED_PADDING, now)
             self.notices.append(Established(None, False))
         else:
             self._on_confirmed(awaited.step(data), now)
@@ -346,7 +301,7 @@ class Connection:
     def _on_confirmed(self, keys: handshake.SessionKeys, now: float) -> None:
         """Bob: message 3 is authentic, now check who sent it; from here on errors are answered."""
         context = self._context
-        self._start_data_phase(keys, now)
+        self._start_data_phase(keys, Trigger.CONFIRMED, now)
         self._skew_s += (now - self._sent_at) / 2
         if abs(self._skew_s) > CLOCK_SKEW_MAX_S:
             self.close(TerminationReason.CLOCK_SKEW, now, Blame.CLOCK_SKEW)
@@ -363,7 +318,7 @@ class Connection:
             self.close(error.reason, now, Blame.PEER, str(error))
             return
         if options is not None:
-            self._set_padding(options)
+            self._padding.agree(options)
         self.remote_router_info = router_info
         self.notices.append(Skew(self._skew_s))
         self.notices.append(Established(router_info, bool(flag & blocks.FLAG_FLOOD)))
@@ -374,29 +329,21 @@ class Connection:
         except DecodeError:
             return None
 
-    def _start_data_phase(self, keys: handshake.SessionKeys, now: float) -> None:
+    def _start_data_phase(self, keys: handshake.SessionKeys, trigger: Trigger, now: float) -> None:
         self._sealer = FrameSealer(keys.send)
         self._opener = FrameOpener(keys.receive)
         self._awaited = None
-        self.state = State.ESTABLISHED
+        self._move(trigger)
         self._schedule_router_info(now)
 
     def _fail_handshake(self, error: DecodeError | PeerError, now: float) -> None:
-        blame = Blame.PROBE
-        if isinstance(error, handshake.WrongNetworkError):
-            blame = Blame.FOREIGN_NETWORK
-        elif self.is_outbound:
-            blame = Blame.PEER
-        awaited = self._awaited
-        code = TerminationReason.MESSAGE_3_ERROR
-        if isinstance(awaited, handshake.AwaitRequest | handshake.AwaitRequestPadding):
-            code = TerminationReason.MESSAGE_1_ERROR
-        elif self.is_outbound:
-            code = TerminationReason.MESSAGE_2_ERROR
+        failure = HANDSHAKE[self.state]
+        is_foreign = isinstance(error, handshake.WrongNetworkError)
+        blame = Blame.FOREIGN_NETWORK if is_foreign else failure.violation
         self._awaited = None
-        end = Ended(str(error), code, blame, is_abort=True)
+        end = Ended(str(error), failure.code, blame, is_abort=True)
         if self.is_outbound:
-            self._end(end)
+            self._end(end, Trigger.VIOLATION)
         else:
             self._drain(end, now, minimum=0)
 
@@ -407,7 +354,7 @@ class Connection:
         entropy = self._context.entropy
         self._drain_bytes = minimum + entropy.randbelow(DRAIN_BYTES_MAX - minimum)
         self.pending_end = end
-        self.state = State.DRAINING
+        self._move(Trigger.VIOLATION)
         self._deadline = now + 1.0 + entropy.randbelow(1024) / 1024 * (DRAIN_TIMEOUT_S - 1.0)
         if self._drain_bytes == 0:
             self._finish_drain()
@@ -418,19 +365,21 @@ class Connection:
         self.pending_end = None
         if not end.is_abort:
             self._seal_termination(end.code)
-        self._end(end)
+        self._end(end, Trigger.DRAINED)
 
     def _seal_termination(self, code: int) -> None:
         if self._sealer is not None and self._opener is not None:
             block = blocks.write_block(
                 BlockType.TERMINATION, Termination(self._opener.frames, code).write()
             )
-            self.output.append(self._sealer.seal(block + self._padding(len(block))))
+            self.output.append(self._sealer.seal(block + self._padding.block(len(block))))
 
-    def _end(self, end: Ended) -> None:
-        if self.state is not State.CLOSED:
-            self.state = State.CLOSED
-            self.notices.append(end)
+    def _move(self, trigger: Trigger) -> None:
+        self.state = TRANSITIONS[self.state, trigger]
+
+    def _end(self, end: Ended, trigger: Trigger) -> None:
+        self._move(trigger)
+        self.notices.append(end)
 
     def close(
         self, code: int, now: float, blame: Blame = Blame.NOBODY, reason: str | None = None
@@ -441,7 +390,8 @@ class Connection:
         has_session = self._sealer is not None
         self._seal_termination(code)
         self.last_sent = now
-        self._end(Ended(reason or blocks.reason_word(code), code, blame, not has_session))
+        end = Ended(reason or reason_word(code), code, blame, not has_session)
+        self._end(end, Trigger.CLOSE)
 
     # Sending
 
@@ -450,7 +400,7 @@ class Connection:
         sealer = self._sealer
         assert sealer is not None
         self.last_sent = now
-        return sealer.seal_messages(messages, self._padding)
+        return sealer.seal_messages(messages, self._padding.block)
 
     def send_router_info(self, now: float, flood: bool = False) -> None:
         """Queue a frame with our time and our current RouterInfo, and restart its timer."""
@@ -460,32 +410,12 @@ class Connection:
         payload = blocks.write_date_time(context.wall.now()) + blocks.write_router_info(
             context.local.router_info(), flood
         )
-        self.output.append(self._sealer.seal(payload + self._padding(len(payload))))
+        self.output.append(self._sealer.seal(payload + self._padding.block(len(payload))))
         self._schedule_router_info(now)
 
     def _schedule_router_info(self, now: float) -> None:
         variance = self._context.entropy.randbelow(ROUTER_INFO_INTERVAL_VARIANCE_S)
         self._router_info_due = now + ROUTER_INFO_INTERVAL_S + variance
-
-    def _set_padding(self, options: Options) -> None:
-        """Never pad more than the peer wants; more than 1/16 we do not send anyway."""
-        self._padding_ratio = min(Options().sent_max, options.received_max)
-
-    def _padding(self, size: int) -> bytes:
-        """A padding block of random length for a frame with ``size`` bytes, or nothing."""
-        if not self._padding_ratio:
-            return b""
-        # i2pd: short frames count as 256 bytes, otherwise they would never be padded.
-        limit = min(PADDING_MAX, max(256, size) * self._padding_ratio >> 4)
-        position = self._pool_position
-        if position >= len(self._pool):
-            self._pool = self._context.entropy.random_bytes(_POOL_BYTES)
-            position = 0
-        self._pool_position = position + 1
-        count = self._pool[position] * (limit + 1) >> 8
-        if size + count + 3 > PAYLOAD_BYTES_MAX:
-            return b""
-        return blocks.write_padding(count)
 
     # Time
 
@@ -502,14 +432,11 @@ class Connection:
             elif now >= self._router_info_due:
                 self._router_info_blocks = 0
                 self.send_router_info(now)
-        elif state is State.HANDSHAKE:
+        elif state in HANDSHAKE:
             if now >= self._deadline:
-                blame = Blame.NOBODY
-                if self.is_outbound:
-                    blame = Blame.PEER
-                elif isinstance(self._awaited, handshake.AwaitRequest):
-                    blame = Blame.PROBE
+                blame = HANDSHAKE[state].timeout
                 self._awaited = None
-                self._end(Ended("timeout", TerminationReason.NORMAL, blame, is_abort=True))
+                end = Ended("timeout", TerminationReason.NORMAL, blame, is_abort=True)
+                self._end(end, Trigger.TIMEOUT)
         elif state is State.DRAINING and now >= self._deadline:
             self._finish_drain()

@@ -13,8 +13,9 @@ from core.base.errors import PeerError
 from core.base.native import accelerated
 from core.crypto.aead import ChaChaPoly, InvalidTag
 from core.crypto.siphash import LengthMask
-from core.transport.ntcp2.blocks import BLOCK_HEADER, RUN_MIN, BlockType, TerminationReason
+from core.transport.ntcp2.blocks import BLOCK_HEADER, RUN_MIN, BlockType
 from core.transport.ntcp2.handshake import TAG_BYTES, DirectionKeys
+from core.transport.reasons import TerminationReason
 
 FRAME_BYTES_MAX = 65535
 #: i2pd starts a new frame after 16 KB too; larger ones only delay the receiver.

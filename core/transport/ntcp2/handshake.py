@@ -28,8 +28,9 @@ from core.crypto.aes import cbc_decrypt, cbc_encrypt
 from core.crypto.hkdf import hkdf
 from core.crypto.noise import SymmetricState
 from core.crypto.x25519 import X25519Key
-from core.transport.local import LocalRouter
-from core.transport.ntcp2.blocks import TerminationReason, write_confirmed_payload
+from core.transport.ntcp2.blocks import write_confirmed_payload
+from core.transport.ntcp2.local import LocalRouter
+from core.transport.reasons import TerminationReason
 
 PROTOCOL_NAME = b"Noise_XKaesobfse+hs2+hs3_25519_ChaChaPoly_SHA256"
 VERSION = 2

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from core.base.errors import PeerError
 from core.transport.ntcp2 import blocks
-from core.transport.ntcp2.blocks import BlockType, Options, Termination, TerminationReason
+from core.transport.ntcp2.blocks import BlockType, Options, Termination
+from core.transport.reasons import TerminationReason, reason_word
 
 
 @pytest.mark.parametrize(
@@ -144,5 +145,5 @@ def test_forbidden_contents_of_message_3(payload: bytes) -> None:
 
 
 def test_words_for_reasons() -> None:
-    assert blocks.reason_word(2) == "idle_timeout"
-    assert blocks.reason_word(99) == "reason_99"
+    assert reason_word(2) == "idle_timeout"
+    assert reason_word(99) == "reason_99"

@@ -11,17 +11,11 @@ from hypothesis import strategies as st
 
 from core.crypto.x25519 import X25519Key
 from core.transport.ntcp2 import blocks, connection
-from core.transport.ntcp2.blocks import BlockType, Termination, TerminationReason
-from core.transport.ntcp2.connection import (
-    Blame,
-    Connection,
-    Context,
-    Ended,
-    Established,
-    RouterInfoBlock,
-    Skew,
-    State,
-)
+from core.transport.ntcp2.blocks import BlockType, Termination
+from core.transport.ntcp2.connection import Connection, Context
+from core.transport.ntcp2.states import State
+from core.transport.ports import Blame, Ended, Established, RouterInfoBlock, Skew
+from core.transport.reasons import TerminationReason
 from core.transport.stats import LinkStats
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.link_nodes import Node, message
@@ -119,7 +113,7 @@ def test_a_skewed_alice_is_told_the_time_and_hangs_up(seconds: float) -> None:
     assert ended(pair.alice) == Ended(
         "clock_skew", TerminationReason.CLOCK_SKEW, Blame.CLOCK_SKEW, is_abort=True
     )
-    assert pair.bob.state is State.HANDSHAKE
+    assert pair.bob.is_in_handshake
 
 
 def test_bob_terminates_when_a_skewed_alice_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +256,7 @@ def test_a_handshake_times_out_after_ten_seconds() -> None:
     pair = Pair()
     for machine in (pair.alice, pair.bob):
         machine.handle_timer(NOW + 9.9)
-        assert machine.state is State.HANDSHAKE
+        assert machine.is_in_handshake
         machine.handle_timer(NOW + 10)
         assert ended(machine).reason == "timeout"
 

@@ -12,8 +12,8 @@ from core.base.errors import DecodeError, PeerError
 from core.crypto.aes import cbc_encrypt
 from core.crypto.noise import SymmetricState
 from core.crypto.x25519 import X25519Key
-from core.transport.local import LocalRouter
 from core.transport.ntcp2 import blocks, handshake
+from core.transport.ntcp2.local import LocalRouter
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
 NETWORK_ID = 77

@@ -1,10 +1,10 @@
 """Which TCP connections to accept: how many from one source, how often, and who makes room.
 
-Links are counted by address, by subnet and in all. At a bound the link that is worth least is given
-up for the newcomer: one that failed, one whose handshake is under way, one that is idle; in all,
-from the source that holds most. Links that carry traffic stay, unless one source holds many of them
-while the table is full. So who opens thousands of links keeps out neither others nor, for long,
-those who share his address.
+Sessions are counted by address, by subnet and in all. At a bound the link that is worth least is
+given up for the newcomer: one that failed, one whose handshake is under way, one that is idle; in
+all, from the source that holds most. Links that carry traffic stay, unless one source holds many of
+them while the table is full. So who opens thousands of links keeps out neither others nor, for
+long, those who share his address.
 
 Nobody is banned by address: many routers may share one. Each address has an allowance of
 handshakes; one that leads nowhere (probing) costs many times one that succeeds.
@@ -17,9 +17,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 
 from core.transport.addresses import source_key, subnet_key
-from core.transport.events import LinkId
-from core.transport.ntcp2.connection import Blame, Ended, State
-from core.transport.records import Link, LinkLimits
+from core.transport.ntcp2.commands import LinkId
+from core.transport.ntcp2.session import Ntcp2Session
+from core.transport.ports import Blame, Ended
+from core.transport.records import LinkLimits
 
 logger = logging.getLogger("core.transport")
 
@@ -94,15 +95,15 @@ class InboundGate:
     def __init__(self, limits: LinkLimits, *, has_subnet_limits: bool = True) -> None:
         self._limits = limits
         self._has_subnet_limits = has_subnet_limits
-        self._links: dict[LinkId, Link] = {}
-        self._by_address: dict[str, dict[LinkId, Link]] = {}
-        self._by_subnet: dict[str, dict[LinkId, Link]] = {}
+        self._links: dict[LinkId, Ntcp2Session] = {}
+        self._by_address: dict[str, dict[LinkId, Ntcp2Session]] = {}
+        self._by_subnet: dict[str, dict[LinkId, Ntcp2Session]] = {}
         #: handshakes under way, the oldest first
-        self._pending: dict[LinkId, Link] = {}
+        self._pending: dict[LinkId, Ntcp2Session] = {}
         self._pending_by_address: Counter[str] = Counter()
         self._rates = HandshakeRates()
         #: who goes next when the table is full, the last one first
-        self._victims: list[Link] = []
+        self._victims: list[Ntcp2Session] = []
         self._scan_at = 0.0
         self._told_at = float("-inf")
 
@@ -116,7 +117,7 @@ class InboundGate:
         """Inbound handshakes under way, those included that failed and have not ended."""
         return len(self._pending)
 
-    def admit(self, remote_address: str, now: float) -> tuple[str | None, list[Link]]:
+    def admit(self, remote_address: str, now: float) -> tuple[str | None, list[Ntcp2Session]]:
         """Whether a connection from this numeric address may come in.
 
         Returns why not (a reason of ``LinkStats.refused``) or None, and the links to close for it.
@@ -131,7 +132,7 @@ class InboundGate:
             ("address", self._by_address.get(address), limits.inbound_per_address_max),
             ("subnet", self._by_subnet.get(subnet), limits.inbound_per_subnet_max),
         )
-        victims: list[Link] = []
+        victims: list[Ntcp2Session] = []
         for reason, group, count_max in groups:
             if group is None or len(group) < count_max or victims:
                 continue
@@ -148,45 +149,45 @@ class InboundGate:
             victims.append(victim)
         return None, victims
 
-    def idlest(self, now: float) -> Link | None:
+    def idlest(self, now: float) -> Ntcp2Session | None:
         """The link to give up when the system has no descriptors left."""
         return self._find_victim(1, now)
 
-    def began(self, link: Link, remote_address: str, now: float) -> None:
+    def began(self, session: Ntcp2Session, remote_address: str, now: float) -> None:
         """An accepted link starts its handshake."""
-        link.host_key, link.subnet_key = self._keys(remote_address)
-        self._links[link.id] = link
-        self._by_address.setdefault(link.host_key, {})[link.id] = link
-        self._by_subnet.setdefault(link.subnet_key, {})[link.id] = link
-        self._pending[link.id] = link
-        self._pending_by_address[link.host_key] += 1
-        self._rates.spend(link.host_key, 1.0, now)
+        session.host_key, session.subnet_key = self._keys(remote_address)
+        self._links[session.number] = session
+        self._by_address.setdefault(session.host_key, {})[session.number] = session
+        self._by_subnet.setdefault(session.subnet_key, {})[session.number] = session
+        self._pending[session.number] = session
+        self._pending_by_address[session.host_key] += 1
+        self._rates.spend(session.host_key, 1.0, now)
 
-    def ended(self, link: Link) -> None:
+    def ended(self, session: Ntcp2Session) -> None:
         """The link is gone; harmless the second time."""
-        if self._links.pop(link.id, None) is None:
+        if self._links.pop(session.number, None) is None:
             return
-        self._settled(link)
-        _remove(self._by_address, link.host_key, link)
-        _remove(self._by_subnet, link.subnet_key, link)
+        self._settled(session)
+        _remove(self._by_address, session.host_key, session)
+        _remove(self._by_subnet, session.subnet_key, session)
 
-    def succeeded(self, link: Link) -> None:
+    def succeeded(self, session: Ntcp2Session) -> None:
         """The handshake of a link led to a session."""
-        self._settled(link)
+        self._settled(session)
 
-    def failed(self, link: Link, end: Ended, now: float) -> None:
+    def failed(self, session: Ntcp2Session, end: Ended, now: float) -> None:
         """Judge a failed handshake; log lines are few, whatever comes in."""
-        logger.debug("inbound handshake from %s failed: %s", link.host_key, end.reason)
+        logger.debug("inbound handshake from %s failed: %s", session.host_key, end.reason)
         if end.blame is Blame.FOREIGN_NETWORK:
-            self._rates.spend(link.host_key, HARMLESS_COST, now)
+            self._rates.spend(session.host_key, HARMLESS_COST, now)
             if now - self._told_at >= TOLD_INTERVAL_S:
                 self._told_at = now
                 logger.info("refused a router of another network: %s", end.reason)
         elif end.reason == "timeout":
-            self._rates.spend(link.host_key, HARMLESS_COST, now)
+            self._rates.spend(session.host_key, HARMLESS_COST, now)
         elif end.blame in (Blame.PROBE, Blame.PEER):
-            before = self._rates.left(link.host_key, now)
-            after = self._rates.spend(link.host_key, PROBE_COST, now)
+            before = self._rates.left(session.host_key, now)
+            after = self._rates.spend(session.host_key, PROBE_COST, now)
             if after < 1 <= before and now - self._told_at >= TOLD_INTERVAL_S:
                 self._told_at = now
                 logger.info("limiting an address after failed handshakes: %s", end.reason)
@@ -195,85 +196,88 @@ class InboundGate:
         address = source_key(remote_address)
         return address, subnet_key(remote_address) if self._has_subnet_limits else address
 
-    def _settled(self, link: Link) -> None:
+    def _settled(self, session: Ntcp2Session) -> None:
         """The handshake is over, well or badly."""
-        if not link.is_pending:
+        if not session.is_pending:
             return
-        link.is_pending = False
-        self._pending.pop(link.id, None)
-        self._pending_by_address[link.host_key] -= 1
-        if not self._pending_by_address[link.host_key]:
-            del self._pending_by_address[link.host_key]
+        session.is_pending = False
+        self._pending.pop(session.number, None)
+        self._pending_by_address[session.host_key] -= 1
+        if not self._pending_by_address[session.host_key]:
+            del self._pending_by_address[session.host_key]
 
-    def _find_victim(self, newcomers: int, now: float) -> Link | None:
+    def _find_victim(self, newcomers: int, now: float) -> Ntcp2Session | None:
         """Who makes room in a full table for one more of a source that then has ``newcomers``."""
         if now >= self._scan_at:
             self._scan_at = now + SCAN_INTERVAL_S
             self._scan(now)
         while self._victims:
-            link = self._victims[-1]
-            if link.id in self._links:
-                size = len(self._by_subnet[link.subnet_key])
-                if _rank(link, now) == _BUSY and size <= max(FAIR_LINKS, newcomers):
+            session = self._victims[-1]
+            if session.number in self._links:
+                size = len(self._by_subnet[session.subnet_key])
+                if _rank(session, now) == _BUSY and size <= max(FAIR_LINKS, newcomers):
                     return None
                 self._victims.pop()
-                return link
+                return session
             self._victims.pop()
         return None
 
     def _scan(self, now: float) -> None:
         """Looking at every link costs much under a flood, so it is done for many evictions."""
-        ranked: list[tuple[int, int, float, int, Link]] = []
+        ranked: list[tuple[int, int, float, int, Ntcp2Session]] = []
         for group in self._by_subnet.values():
-            worth = sorted((_rank(link, now), _active_at(link), link.id) for link in group.values())
+            worth = sorted(
+                (_rank(session, now), _active_at(session), session.number)
+                for session in group.values()
+            )
             # Each that goes makes its source less greedy.
-            for left, (rank, active_at, link_id) in zip(
+            for left, (rank, active_at, number) in zip(
                 range(len(worth), 0, -1), worth, strict=True
             ):
-                ranked.append((rank, -left, active_at, link_id, group[link_id]))
+                ranked.append((rank, -left, active_at, number, group[number]))
         ranked.sort(key=lambda one: one[:4])
-        self._victims = [link for *_, link in ranked[VICTIMS_AT_ONCE - 1 :: -1]]
+        self._victims = [session for *_, session in ranked[VICTIMS_AT_ONCE - 1 :: -1]]
 
 
-def _remove(groups: dict[str, dict[LinkId, Link]], key: str, link: Link) -> None:
+def _remove(groups: dict[str, dict[LinkId, Ntcp2Session]], key: str, session: Ntcp2Session) -> None:
     group = groups[key]
-    del group[link.id]
+    del group[session.number]
     if not group:
         del groups[key]
 
 
-def _active_at(link: Link) -> float:
-    return 0.0 if link.connection is None else link.connection.last_active
+def _active_at(session: Ntcp2Session) -> float:
+    return 0.0 if session.connection is None else session.connection.last_active
 
 
-def _rank(link: Link, now: float) -> int:
+def _rank(session: Ntcp2Session, now: float) -> int:
     """How much a link is worth."""
-    connection = link.connection
+    connection = session.connection
     if connection is None:
         return _FAILED
     if connection.is_established:
         idle_s = now - connection.last_active
         is_unused = connection.frames_received <= UNUSED_FRAMES
         return _IDLE if idle_s >= (UNUSED_IDLE_S if is_unused else IDLE_S) else _BUSY
-    return _UNPROVEN if connection.state is State.HANDSHAKE else _FAILED
+    return _UNPROVEN if connection.is_in_handshake else _FAILED
 
 
-def _least(links: Iterable[Link], now: float) -> Link | None:
+def _least(links: Iterable[Ntcp2Session], now: float) -> Ntcp2Session | None:
     """The link of one source to give up for another one of it, or None if all are busy.
 
     Handshakes under way are bounded for themselves, and may be over in a moment.
     """
-    spare = [link for link in links if _rank(link, now) in (_FAILED, _IDLE)]
-    return min(spare, key=lambda link: (_rank(link, now), _active_at(link)), default=None)
+    spare = [session for session in links if _rank(session, now) in (_FAILED, _IDLE)]
+    return min(spare, key=lambda session: (_rank(session, now), _active_at(session)), default=None)
 
 
-def _progress(link: Link) -> int:
+def _progress(session: Ntcp2Session) -> int:
     """How far a handshake came; min() takes the oldest of equals.
 
     Who holds many half-open connections from many addresses shuts nobody out: a genuine router
     sends message 1 at once.
     """
-    connection = link.connection
-    if connection is None or connection.state is not State.HANDSHAKE:
+    connection = session.connection
+    if connection is None or not connection.is_in_handshake:
         return 0
     return 2 if connection.is_request_complete else 1

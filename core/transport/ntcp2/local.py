@@ -1,4 +1,4 @@
-"""What the transports need to know about our own router."""
+"""What the NTCP2 handshake needs to know about our own router."""
 
 from __future__ import annotations
 
