@@ -15,16 +15,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
 import socket
 import struct
 from collections.abc import Callable
 
 from core.io.alarm import Alarm
 from core.io.loop import RouterLoop
-from core.io.proxy import Proxy, ProxyOutcome, ProxyRequest
+from core.io.proxy import Proxy
+from core.io.tcp_acceptor import Acceptor
+from core.io.tcp_dialer import TcpDialer
 from core.transport.ntcp2.commands import Close, Dial, LinkId
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 
@@ -33,16 +33,10 @@ logger = logging.getLogger("core.io.tcp")
 READ_BYTES = 64 * 1024
 WRITE_BYTES_HIGH = 256 * 1024
 WRITE_BYTES_LOW = 64 * 1024
-ACCEPTS_PER_WAKEUP = 32
-ACCEPT_PAUSE_S = 1.0
 LINGER_S = 3.0
-LISTEN_BACKLOG = 256
-PROXY_READ_BYTES = 4096
 #: what reading may take of one turn; the links behind are read in the next one, before these
 READS_S = 0.008
 FLUSH_ROUNDS_MAX = 64
-#: Linux: the local port is chosen at connect, so many peers can share one.
-_BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
 #: Linux: what is written must be acknowledged within this time. Without it a connection that
 #: outlives a pulled cable waits longer and longer between its tries.
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
@@ -53,26 +47,6 @@ _RESET = struct.pack("ii", 1, 0)
 WARN_INTERVAL_S = 60.0
 #: Connections that are closing and have something left to write; the oldest goes first.
 LINGERING_MAX = 64
-_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-#: Errors of accept() after which the next one may be sound.
-_GONE_CALLER = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.EINTR}
-#: Errors of a dial that say nothing about the peer: no descriptors, no memory, no free port, no
-#: route, a firewall of our own.
-_LOCAL_FAULTS = {
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOBUFS,
-    errno.ENOMEM,
-    errno.EADDRNOTAVAIL,
-    errno.EADDRINUSE,
-    errno.EAGAIN,
-    errno.ENETUNREACH,
-    errno.ENETDOWN,
-    errno.EACCES,
-    errno.EPERM,
-}
-#: Nobody answered: either end's fault.
-_SILENCE = {errno.EHOSTUNREACH, errno.ETIMEDOUT}
 
 
 class _Socket:
@@ -89,21 +63,6 @@ class _Socket:
         self.is_writing = False
         self.is_paused = False
         self.is_closing = False
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind((host, port))
-        listener.listen(LISTEN_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 class TcpTransport:
@@ -126,17 +85,10 @@ class TcpTransport:
         self._endpoint = endpoint
         self._on_wakeup = on_wakeup
         self._loop = loop or asyncio.get_running_loop()
-        self._source_hosts = {":" in host: host for host in source_hosts}
-        self._proxy = proxy
-        self._is_proxy_bad = False
         self._sockets: dict[LinkId, _Socket] = {}
-        self._dialing: dict[LinkId, socket.socket] = {}
-        self._requests: dict[LinkId, ProxyRequest] = {}
-        self._listeners: list[socket.socket] = []
         self._lingering: dict[_Socket, None] = {}
         self._warned_at = float("-inf")
         self._read_buffer = memoryview(bytearray(READ_BYTES))
-        self._reserve: int | None = None
         self._is_scheduled = False
         self._has_read = False
         self._reads_began = 0.0
@@ -146,11 +98,13 @@ class TcpTransport:
             self._router_loop.run_after_reads(self._wake_after_reads)
         self._alarm = Alarm(self._loop, self._on_timer)
         self._handles: set[asyncio.TimerHandle] = set()
+        self._acceptor = Acceptor(self, endpoint, self._loop)
+        self._dialer = TcpDialer(self, endpoint, self._loop, source_hosts, proxy)
 
     @property
     def socket_count(self) -> int:
         """Open connections and dials."""
-        return len(self._sockets) + len(self._dialing)
+        return len(self._sockets) + len(self._dialer)
 
     async def start(
         self, host: str | None = None, port: int = 0, *, inherited: socket.socket | None = None
@@ -162,17 +116,12 @@ class TcpTransport:
         """
         if host is None:
             return 0
-        listener = _listen(host, port) if inherited is None else inherited
-        listener.setblocking(False)
-        self._listeners.append(listener)
-        self._reopen_reserve()
-        self._loop.add_reader(listener.fileno(), self._on_acceptable, listener)
-        return int(listener.getsockname()[1])
+        return self._acceptor.listen(host, port, inherited)
 
     @property
     def listeners(self) -> tuple[socket.socket, ...]:
         """The listening sockets."""
-        return tuple(self._listeners)
+        return tuple(self._acceptor.listeners)
 
     async def stop(self, timeout_s: float = 1.0, *, keep_listeners: bool = False) -> None:
         """Say goodbye to every peer, wait shortly for it to leave, and close everything.
@@ -183,8 +132,7 @@ class TcpTransport:
         """
         if self._is_stopped:
             return
-        for listener in self._listeners:
-            self._loop.remove_reader(listener.fileno())
+        self._acceptor.stop()
         self._endpoint.shutdown(self._loop.time())
         self._wake()
         deadline = self._loop.time() + timeout_s
@@ -193,25 +141,20 @@ class TcpTransport:
         self._is_stopped = True
         if self._router_loop is not None:
             self._router_loop.stop_after_reads(self._wake_after_reads)
-        for link in list(self._dialing):
-            self._abandon_dial(link)
+        self._dialer.abandon_all()
         for sock in list(self._sockets.values()):
             self._drop(sock, is_abort=True)
         self._alarm.cancel()
         for handle in self._handles:
             handle.cancel()
         self._handles.clear()
-        if self._reserve is not None:
-            os.close(self._reserve)
-            self._reserve = None
+        self._acceptor.release_reserve()
         if not keep_listeners:
             self.close_listeners()
 
     def close_listeners(self) -> None:
         """The last thing to do; harmless the second time."""
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
+        self._acceptor.close()
 
     def schedule(self) -> None:
         """Run ``on_wakeup`` and flush soon; any number of calls in between cost one pass."""
@@ -249,7 +192,7 @@ class TcpTransport:
             commands = endpoint.take_commands()
             for command in commands:
                 if isinstance(command, Dial):
-                    self._dial(command)
+                    self._dialer.dial(command)
                 elif isinstance(command, Close):
                     self._close(command)
             if not output and not commands:
@@ -259,76 +202,14 @@ class TcpTransport:
             self.schedule()
         self._alarm.set(endpoint.next_timer())
 
-    # Time
-
     def _on_timer(self) -> None:
         self._endpoint.handle_timer(self._loop.time())
         self._wake()
 
-    def _later(self, delay_s: float, callback: Callable[[], None]) -> None:
-        def run() -> None:
-            self._handles.discard(handle)
-            callback()
+    # What the acceptor and the dialer need
 
-        handle = self._loop.call_later(delay_s, run)
-        self._handles.add(handle)
-
-    # Accepting
-
-    def _on_acceptable(self, listener: socket.socket) -> None:
-        for _ in range(ACCEPTS_PER_WAKEUP):
-            try:
-                sock, address = listener.accept()
-            except BlockingIOError:
-                break
-            except OSError as error:
-                if error.errno in _GONE_CALLER:
-                    continue
-                self._shed_accept(listener, error)
-                break
-            link = self._endpoint.accepted(address[0], self._loop.time())
-            if link is None:
-                sock.close()
-            else:
-                self._open(link, sock)
-        self.schedule()
-
-    def _shed_accept(self, listener: socket.socket, error: OSError) -> None:
-        """Out of descriptors: free the reserve, turn one caller away, and rest for a while.
-
-        Without this the listener would stay readable and the loop would spin.
-        """
-        now = self._loop.time()
-        self._endpoint.stats.refused["descriptors"] += 1
-        self._warn_of_shortage(error)
-        self._endpoint.free_descriptors(now)
-        if self._reserve is not None:
-            os.close(self._reserve)
-            self._reserve = None
-            with contextlib.suppress(OSError):
-                listener.accept()[0].close()
-            self._reopen_reserve()
-        self._loop.remove_reader(listener.fileno())
-        self._later(ACCEPT_PAUSE_S, lambda: self._rearm(listener))
-
-    def _rearm(self, listener: socket.socket) -> None:
-        if self._is_stopped or listener.fileno() < 0:
-            return
-        self._reopen_reserve()
-        self._loop.add_reader(listener.fileno(), self._on_acceptable, listener)
-
-    def _reopen_reserve(self) -> None:
-        if self._reserve is None:
-            with contextlib.suppress(OSError):
-                self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-
-    def _warn_of_shortage(self, error: OSError) -> None:
-        now = self._loop.time()
-        if now - self._warned_at >= WARN_INTERVAL_S:
-            self._warned_at = now
-            logger.warning("connections of the router: %s", (error.strerror or "?").lower())
-
-    def _open(self, link: LinkId, sock: socket.socket) -> None:
+    def opened(self, link: LinkId, sock: socket.socket) -> None:
+        """Serve a connection that has been accepted or made."""
         sock.setblocking(False)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -338,112 +219,23 @@ class TcpTransport:
         self._sockets[link] = connection
         self._read_on(connection)
 
-    # Dialling
+    def later(self, delay_s: float, callback: Callable[[], None]) -> None:
+        """Call back after a time, unless this is stopped before."""
 
-    def _dial(self, command: Dial) -> None:
-        link, host, port = command.link, command.host, command.port
-        if self._proxy is not None:
-            host, port = self._proxy.host, self._proxy.port
-        is_ipv6 = ":" in host
-        error: OSError | None = None
-        sock: socket.socket | None = None
-        try:
-            sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
-            sock.setblocking(False)
-            source = self._source_hosts.get(is_ipv6)
-            if source is not None and self._proxy is None:
-                with contextlib.suppress(OSError):
-                    sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
-                sock.bind((source, 0))
-            number = sock.connect_ex((host, port))
-            if number not in (0, errno.EINPROGRESS):
-                error = OSError(number, os.strerror(number))
-        except OSError as failure:
-            error = failure
-        if error is not None or sock is None:
-            if sock is not None:
-                sock.close()
-            self._tell_failure(link, 0 if error is None else error.errno or 0)
-            return
-        self._dialing[link] = sock
-        if self._proxy is not None:
-            self._requests[link] = self._proxy.request(command.host, command.port)
-        self._loop.add_writer(sock.fileno(), self._on_dialed, link)
+        def run() -> None:
+            self._handles.discard(handle)
+            callback()
 
-    def _on_dialed(self, link: LinkId) -> None:
-        sock = self._dialing[link]
-        self._loop.remove_writer(sock.fileno())
-        error_number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        request = self._requests.get(link)
-        if error_number and request is None:
-            self._abandon_dial(link)
-            self._tell_failure(link, error_number)
-        elif error_number:
-            self._fail_dial(link, is_proxys=True)
-        elif request is None:
-            self._finish_dial(link)
-        elif self._send_request(sock, request):
-            self._loop.add_reader(sock.fileno(), self._on_proxy_answer, link)
-        else:
-            self._fail_dial(link, is_proxys=True)
-        self.schedule()
+        handle = self._loop.call_later(delay_s, run)
+        self._handles.add(handle)
 
-    def _send_request(self, sock: socket.socket, request: ProxyRequest) -> bool:
-        """A few hundred bytes, which a fresh connection takes at once."""
-        data = request.data_to_send()
-        try:
-            return not data or sock.send(data) == len(data)
-        except OSError:
-            return False
-
-    def _on_proxy_answer(self, link: LinkId) -> None:
-        sock, request = self._dialing[link], self._requests[link]
-        try:
-            data = sock.recv(PROXY_READ_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if data:
-            request.receive_data(data)
-        if not data or not self._send_request(sock, request):
-            self._fail_dial(link, is_proxys=True)
-        elif request.outcome is ProxyOutcome.CONNECTED:
-            self._loop.remove_reader(sock.fileno())
-            self._is_proxy_bad = False
-            self._finish_dial(link)
-        elif request.outcome is not None:
-            self._fail_dial(link, is_proxys=request.outcome is ProxyOutcome.PROXY_FAILED)
-        self.schedule()
-
-    def _finish_dial(self, link: LinkId) -> None:
-        self._requests.pop(link, None)
-        self._open(link, self._dialing.pop(link))
-        self._endpoint.dialed(link, self._loop.time())
-
-    def _tell_failure(self, link: LinkId, number: int) -> None:
-        """connect() said why a dial failed."""
+    def short_of_resources(self, error: OSError) -> None:
+        """The system refused a descriptor, a port or memory: give up what is worth least."""
         now = self._loop.time()
-        logger.debug("dial failed: %s", os.strerror(number))
-        if number in _OUT_OF_RESOURCES:
-            self._warn_of_shortage(OSError(number, os.strerror(number)))
-            self._endpoint.free_descriptors(now)
-        is_local = number in _LOCAL_FAULTS or self._proxy is not None
-        self._endpoint.dial_failed(link, now, is_local, is_silent=number in _SILENCE)
-
-    def _fail_dial(self, link: LinkId, *, is_proxys: bool) -> None:
-        self._abandon_dial(link)
-        self._endpoint.dial_failed(link, self._loop.time(), is_proxys)
-        if is_proxys and not self._is_proxy_bad:
-            self._is_proxy_bad = True
-            logger.warning("the proxy for NTCP2 cannot be reached, or refuses us")
-
-    def _abandon_dial(self, link: LinkId) -> None:
-        sock = self._dialing.pop(link)
-        self._requests.pop(link, None)
-        self._loop.remove_writer(sock.fileno())
-        self._loop.remove_reader(sock.fileno())
-        sock.close()
+        if now - self._warned_at >= WARN_INTERVAL_S:
+            self._warned_at = now
+            logger.warning("connections of the router: %s", (error.strerror or "?").lower())
+        self._endpoint.free_descriptors(now)
 
     # Reading
 
@@ -488,7 +280,7 @@ class TcpTransport:
             pause_s = self._endpoint.read_pause(now)
             if pause_s > 0:
                 self._read_off(sock)
-                self._later(pause_s, lambda: self._read_on(sock))
+                self.later(pause_s, lambda: self._read_on(sock))
         if self._router_loop is None:
             self.schedule()
 
@@ -540,8 +332,7 @@ class TcpTransport:
     # Closing
 
     def _close(self, command: Close) -> None:
-        if command.link in self._dialing:
-            self._abandon_dial(command.link)
+        if self._dialer.abandon(command.link):
             return
         sock = self._sockets.get(command.link)
         if sock is None:
@@ -554,7 +345,7 @@ class TcpTransport:
         self._lingering[sock] = None
         if len(self._lingering) > LINGERING_MAX:
             self._drop(next(iter(self._lingering)), is_abort=True)
-        self._later(LINGER_S, lambda: self._drop(sock, is_abort=True))
+        self.later(LINGER_S, lambda: self._drop(sock, is_abort=True))
 
     def _drop(self, sock: _Socket, is_abort: bool) -> None:
         """Close the socket; harmless the second time."""

@@ -140,7 +140,7 @@ def test_a_router_behind_a_proxy_listens_nowhere(tmp_path: Path) -> None:
             )
             router = Router(config)
             await router.start()
-            assert len(router._tcp._listeners) == count
+            assert len(router._tcp.listeners) == count
             await router.stop()
 
     run(body)

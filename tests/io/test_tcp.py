@@ -200,17 +200,17 @@ def test_the_listener_rests_when_descriptors_run_out(monkeypatch: pytest.MonkeyP
             self.real.close()
 
     async def body() -> None:
-        monkeypatch.setattr("core.io.tcp.ACCEPT_PAUSE_S", 0.05)
+        monkeypatch.setattr("core.io.tcp_acceptor.ACCEPT_PAUSE_S", 0.05)
         alice, bob = await started("alice", "bob")
-        tcp = bob.tcp
-        exhausted = Exhausted(tcp._listeners[0])
-        tcp._loop.remove_reader(exhausted.fileno())
+        acceptor = bob.tcp._acceptor
+        exhausted = Exhausted(acceptor.listeners[0])
+        acceptor._loop.remove_reader(exhausted.fileno())
         listener = cast(socket.socket, exhausted)
-        tcp._listeners[0] = listener
-        tcp._loop.add_reader(exhausted.fileno(), lambda: tcp._on_acceptable(listener))
+        acceptor.listeners[0] = listener
+        acceptor._loop.add_reader(exhausted.fileno(), lambda: acceptor._on_acceptable(listener))
         alice.send(bob, message(1))
         await until(lambda: alice.of(PeerFailed))
-        assert exhausted.calls == 2 and tcp._reserve is not None
+        assert exhausted.calls == 2 and acceptor.has_reserve
         assert bob.node.links.stats.refused == {"descriptors": 1}
         # The caller that was turned away is backed off from; a fresh one gets in.
         (carol,) = await started("carol")
