@@ -20,7 +20,7 @@ from statistics import median
 from typing import Protocol
 
 from core.base.ports import WallClock
-from core.transport.ntcp2.connection import CLOCK_SKEW_MAX_S
+from core.transport.ntcp2.context import CLOCK_SKEW_MAX_S
 
 logger = logging.getLogger("core.router")
 

@@ -28,7 +28,8 @@ from core.io.system import SystemEntropy
 from core.streaming.events import StreamOpened
 from core.streaming.manager import StreamManager
 from core.streaming.options import StreamingOptions
-from core.transport.ntcp2.connection import Connection, Context
+from core.transport.ntcp2.connection import Connection
+from core.transport.ntcp2.context import Context
 from core.transport.stats import LinkStats
 from core.tunnel.delivery import Delivery as TunnelDelivery
 from core.tunnel.delivery import DeliveryKind

@@ -11,25 +11,21 @@ afterwards with a Termination block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from core.base.errors import DecodeError, PeerError
-from core.base.filters import DuplicateFilter
-from core.base.ports import Entropy, WallClock
 from core.data.router_info import RouterInfo
 from core.transport.ntcp2 import blocks, handshake
 from core.transport.ntcp2.admission import ForeignRouterError, check_handshake, check_signed
 from core.transport.ntcp2.blocks import BlockType, Options, Termination
+from core.transport.ntcp2.context import CLOCK_SKEW_MAX_S, Context
 from core.transport.ntcp2.frames import FrameOpener, FrameSealer
-from core.transport.ntcp2.local import LocalRouter
+from core.transport.ntcp2.negotiation import Negotiation, Step
 from core.transport.ntcp2.padding import Padding
 from core.transport.ntcp2.states import HANDSHAKE, TRANSITIONS, State, Trigger
 from core.transport.ports import Blame, Ended, Established, RouterInfoBlock, Skew
 from core.transport.reasons import TerminationReason, reason_word
-from core.transport.stats import LinkStats
 
-CLOCK_SKEW_MAX_S = 60
 HANDSHAKE_TIMEOUT_S = 10.0
 #: i2pd: 115 to 124 s, Java: 120 s and more.
 IDLE_TIMEOUT_S = 120.0
@@ -45,22 +41,6 @@ ROUTER_INFO_BLOCKS_MAX = 60
 Notice = Established | RouterInfoBlock | Skew | Ended
 
 
-@dataclass(slots=True)
-class Context:
-    """What all connections of a router share."""
-
-    local: LocalRouter
-    network_id: int
-    wall: WallClock
-    entropy: Entropy
-    find_router: Callable[[bytes], RouterInfo | None]
-    stats: LinkStats
-    #: Encrypted ephemeral keys seen in message 1: at least twice the tolerated skew.
-    replays: DuplicateFilter = field(
-        default_factory=lambda: DuplicateFilter(2.0 * CLOCK_SKEW_MAX_S + 1, 65536)
-    )
-
-
 class Connection:
     """The machine. Create it with :meth:`initiate` or :meth:`accept`."""
 
@@ -68,15 +48,12 @@ class Connection:
         self, context: Context, awaited: handshake.Awaited, is_outbound: bool, now: float
     ) -> None:
         self._context = context
-        self._awaited: handshake.Awaited | None = awaited
-        self._buffer = b""
+        self._negotiation = Negotiation(context, awaited, now)
         self._sealer: FrameSealer | None = None
         self._opener: FrameOpener | None = None
         #: while draining: how it will end
         self.pending_end: Ended | None = None
         self._drain_bytes = 0
-        self._sent_at = now
-        self._skew_s = 0.0
         self._padding = Padding(context.entropy)
         self._router_info_blocks = 0
         self._router_info_due = 0.0
@@ -240,70 +217,42 @@ class Connection:
     # The handshake
 
     def _receive_handshake(self, data: bytes, now: float) -> bytes:
-        """Feed the awaited steps; returns data-phase bytes that follow message 3, if any."""
-        data = self._buffer + data
-        self._buffer = b""
+        """Make the steps that are due; returns data-phase bytes that follow message 3, if any."""
+        negotiation = self._negotiation
+        negotiation.receive_data(data)
         try:
-            while (awaited := self._awaited) is not None:
-                wanted = awaited.wanted
-                if len(data) < wanted:
-                    self._buffer = data
+            while self.state in HANDSHAKE:
+                step = negotiation.next_step(now)
+                if step is None:
                     return b""
-                if len(data) > wanted and isinstance(
-                    awaited, handshake.AwaitCreatedPadding | handshake.AwaitRequestPadding
-                ):
-                    # specs/ntcp2: the peer cannot know yet what it would have to send next.
-                    raise PeerError("data after message 1 or 2")
-                self._step(awaited, data[:wanted], now)
-                data = data[wanted:]
+                self._on_step(step, now)
         except (DecodeError, PeerError) as error:
             self._fail_handshake(error, now)
             return b""
-        return data if self._opener is not None and self.is_established else b""
+        return negotiation.take_rest() if self.is_established else b""
 
-    def _step(self, awaited: handshake.Awaited, data: bytes, now: float) -> None:
-        context = self._context
-        if isinstance(awaited, handshake.AwaitRequest):
-            next_awaited = awaited.step(data)
-            if context.replays.is_duplicate(int.from_bytes(data[:8], "big"), now):
-                context.stats.replays += 1
-                raise PeerError("message 1 was replayed", TerminationReason.MESSAGE_1_ERROR)
-            self._skew_s = next_awaited.peer_time_s - context.wall.now()
-            self._awaited = next_awaited
-            self._move(Trigger.REQUEST)
-        elif isinstance(awaited, handshake.AwaitRequestPadding):
-            # A skewed Alice is answered too, so that she learns our time; message 3 decides.
-            self._awaited, created = awaited.step(data)
-            self.output.append(created)
-            self._sent_at = now
-            self._move(Trigger.REQUEST_PADDING)
-        elif isinstance(awaited, handshake.AwaitCreated):
-            created_padding = awaited.step(data)
-            self._skew_s = (
-                created_padding.peer_time_s + (now - self._sent_at) / 2 - context.wall.now()
-            )
-            self.notices.append(Skew(self._skew_s))
-            if abs(self._skew_s) > CLOCK_SKEW_MAX_S:
-                self._awaited = None
-                skewed = Ended("clock_skew", TerminationReason.CLOCK_SKEW, Blame.CLOCK_SKEW, True)
-                self._end(skewed, Trigger.CLOSE)
-                return
-            self._awaited = created_padding
-            self._move(Trigger.CREATED)
-        elif isinstance(awaited, handshake.AwaitCreatedPadding):
-            keys, confirmed = awaited.step(data)
-            self.output.append(confirmed)
-            self._start_data_phase(keys, Trigger.CREATED_PADDING, now)
-            self.notices.append(Established(None, False))
+    def _on_step(self, step: Step, now: float) -> None:
+        if step.output:
+            self.output.append(step.output)
+        if step.has_skew:
+            self.notices.append(Skew(self._negotiation.skew_s))
+        if step.keys is not None:
+            self._start_data_phase(step.keys, step.trigger, now)
+            if self.is_outbound:
+                self.notices.append(Established(None, False))
+            else:
+                self._on_confirmed(step.keys, now)
+        elif step.trigger is Trigger.CLOSE:
+            skewed = Ended("clock_skew", TerminationReason.CLOCK_SKEW, Blame.CLOCK_SKEW, True)
+            self._end(skewed, Trigger.CLOSE)
         else:
-            self._on_confirmed(awaited.step(data), now)
+            self._move(step.trigger)
 
     def _on_confirmed(self, keys: handshake.SessionKeys, now: float) -> None:
         """Bob: message 3 is authentic, now check who sent it; from here on errors are answered."""
         context = self._context
-        self._start_data_phase(keys, Trigger.CONFIRMED, now)
-        self._skew_s += (now - self._sent_at) / 2
-        if abs(self._skew_s) > CLOCK_SKEW_MAX_S:
+        skew_s = self._negotiation.skew_s
+        if abs(skew_s) > CLOCK_SKEW_MAX_S:
             self.close(TerminationReason.CLOCK_SKEW, now, Blame.CLOCK_SKEW)
             return
         try:
@@ -320,7 +269,7 @@ class Connection:
         if options is not None:
             self._padding.agree(options)
         self.remote_router_info = router_info
-        self.notices.append(Skew(self._skew_s))
+        self.notices.append(Skew(skew_s))
         self.notices.append(Established(router_info, bool(flag & blocks.FLAG_FLOOD)))
 
     def _known(self, raw: bytes) -> RouterInfo | None:
@@ -332,7 +281,6 @@ class Connection:
     def _start_data_phase(self, keys: handshake.SessionKeys, trigger: Trigger, now: float) -> None:
         self._sealer = FrameSealer(keys.send)
         self._opener = FrameOpener(keys.receive)
-        self._awaited = None
         self._move(trigger)
         self._schedule_router_info(now)
 
@@ -340,7 +288,6 @@ class Connection:
         failure = HANDSHAKE[self.state]
         is_foreign = isinstance(error, handshake.WrongNetworkError)
         blame = Blame.FOREIGN_NETWORK if is_foreign else failure.violation
-        self._awaited = None
         end = Ended(str(error), failure.code, blame, is_abort=True)
         if self.is_outbound:
             self._end(end, Trigger.VIOLATION)
@@ -435,7 +382,6 @@ class Connection:
         elif state in HANDSHAKE:
             if now >= self._deadline:
                 blame = HANDSHAKE[state].timeout
-                self._awaited = None
                 end = Ended("timeout", TerminationReason.NORMAL, blame, is_abort=True)
                 self._end(end, Trigger.TIMEOUT)
         elif state is State.DRAINING and now >= self._deadline:

@@ -16,7 +16,8 @@ from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address, RouterAddress
 from core.transport.context import TransportContext
 from core.transport.ntcp2.commands import Close, Command, Dial, LinkId
-from core.transport.ntcp2.connection import Connection, Context
+from core.transport.ntcp2.connection import Connection
+from core.transport.ntcp2.context import Context
 from core.transport.ntcp2.inbound import InboundGate
 from core.transport.ntcp2.local import LocalRouter
 from core.transport.ntcp2.outbox import Outbox

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.crypto.x25519 import X25519Key
-from core.transport.ntcp2 import blocks, connection
+from core.transport.ntcp2 import blocks, connection, negotiation
 from core.transport.ntcp2.blocks import BlockType, Termination
-from core.transport.ntcp2.connection import Connection, Context
+from core.transport.ntcp2.connection import Connection
+from core.transport.ntcp2.context import Context
 from core.transport.ntcp2.states import State
 from core.transport.ports import Blame, Ended, Established, RouterInfoBlock, Skew
 from core.transport.reasons import TerminationReason
@@ -121,7 +122,7 @@ def test_bob_terminates_when_a_skewed_alice_goes_on(monkeypatch: pytest.MonkeyPa
     pair.bob_wall.advance(100)
     pair.bob.receive_data(b"".join(pair.alice.output), NOW)
     pair.alice.output.clear()
-    monkeypatch.setattr(connection, "CLOCK_SKEW_MAX_S", 1000)
+    monkeypatch.setattr(negotiation, "CLOCK_SKEW_MAX_S", 1000)
     pair.alice.receive_data(b"".join(pair.bob.output), NOW)
     pair.bob.output.clear()
     monkeypatch.undo()
