@@ -75,7 +75,7 @@ class Links:
         self._links = self._table.links
         self._events = self._table.events
         self._outbound = OutboundLinks(context, self._table, self.bans, endpoints)
-        self._ticked_at = float("-inf")
+        self._ticked_at = 0.0
         self._has_spares = False
         self._now = 0.0
         for endpoint in endpoints:
