@@ -359,6 +359,8 @@ class RouterEngine:
                 self.peers.note_connect_failed(router_hash, now, is_peers_fault=is_its)
                 self.netdb.router_failed(router_hash, now)
                 self.tunnels.note_peer_failed(router_hash, now, is_peers_fault=is_its)
+            case link_events.AddressesChanged():
+                self.publish(now)
             case link_events.NetworkRestored():
                 self._network_restored(now)
             case link_events.SkewMeasured(seconds, router_hash):

@@ -84,6 +84,11 @@ class NetworkRestored:
     """
 
 
+@dataclass(slots=True)
+class AddressesChanged:
+    """What a transport publishes is another thing now: our RouterInfo must be signed anew."""
+
+
 Event = (
     PeerConnected
     | MessagesReceived
@@ -92,4 +97,5 @@ Event = (
     | RouterInfoReceived
     | SkewMeasured
     | NetworkRestored
+    | AddressesChanged
 )

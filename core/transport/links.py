@@ -24,6 +24,7 @@ from core.transport.bans import BanList
 from core.transport.context import TransportContext
 from core.transport.dialer import HANDSHAKE_BACKOFF_S
 from core.transport.events import (
+    AddressesChanged,
     Event,
     MessagesReceived,
     PeerConnected,
@@ -275,6 +276,11 @@ class Links:
         session.send(messages, now)
         peer.is_stale = bool(len(queue))
         return peer.is_stale
+
+    def addresses_changed(self, now: float) -> None:
+        """See :class:`core.transport.ports.SessionOwner`."""
+        self._now = now
+        self._events.append(AddressesChanged())
 
     def session_changed(self, session: Session, now: float) -> None:
         """See :class:`core.transport.ports.SessionOwner`."""

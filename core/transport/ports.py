@@ -175,6 +175,10 @@ class SessionOwner(Protocol):
         """:meth:`Session.next_event` has something; an inbound session may be new to the owner."""
         ...
 
+    def addresses_changed(self, now: float) -> None:
+        """:meth:`Endpoint.addresses`, ``options`` or ``is_reachable`` say something else now."""
+        ...
+
     def fill(self, session: Session, bytes_max: int, now: float) -> bool:
         """Send what waits for the session's router, about ``bytes_max`` bytes; True if more waits.
 

@@ -106,12 +106,14 @@ class MemoryEndpoint:
         self, network: MemoryNetwork, context: TransportContext, host: str, cost: int = COST
     ) -> None:
         self.host = host
+        self.published_host = host
         self.cost = cost
         self.output: deque[tuple[str, Packet]] = deque()
         self.ready: dict[tuple[str, int], MemorySession] = {}
         self.sessions: dict[tuple[str, int], MemorySession] = {}
         self._context = context
         self._owner: SessionOwner
+        self._network = network
         self._number = 0
         self._is_closing = False
         network.endpoints[host] = self
@@ -134,7 +136,7 @@ class MemoryEndpoint:
         self._owner = owner
 
     def addresses(self) -> list[RouterAddress]:
-        return [RouterAddress(self.cost, 0, STYLE, {"host": self.host, "port": "1"})]
+        return [RouterAddress(self.cost, 0, STYLE, {"host": self.published_host, "port": "1"})]
 
     def options(self) -> dict[str, str]:
         return {"memory": "1"}
@@ -170,6 +172,12 @@ class MemoryEndpoint:
 
     def _pending(self) -> list[MemorySession]:
         return [session for session in self.sessions.values() if not session.is_established]
+
+    def publish_at(self, host: str, now: float) -> None:
+        """Others reach us at this host, too: publish that one."""
+        self._network.endpoints[host] = self
+        self.published_host = host
+        self._owner.addresses_changed(now)
 
     # Its driver
 
@@ -268,7 +276,8 @@ class MemoryNetwork:
     def carry(self, now: float) -> bool:
         """Move what every endpoint has for the others once; False if nothing moved."""
         moved = False
-        for source, endpoint in self.endpoints.items():
+        for endpoint in list(self.endpoints.values()):
+            source = endpoint.host
             for target, packet in endpoint.take_output(now):
                 moved = True
                 other = self.endpoints.get(target)
