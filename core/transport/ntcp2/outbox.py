@@ -9,6 +9,7 @@ from __future__ import annotations
 from core.transport.bandwidth import Bandwidth
 from core.transport.ntcp2.commands import LinkId
 from core.transport.ntcp2.session import Ntcp2Session
+from core.transport.ntcp2.states import State
 from core.transport.ports import SessionOwner
 from core.transport.stats import LinkStats
 
@@ -63,13 +64,14 @@ class Outbox:
             if bytes_max < OUTPUT_BYTES_MIN:
                 bytes_max = OUTPUT_BYTES_MIN
             connection = session.connection
-            if (
-                connection is not None
-                and connection.is_established
-                and owner.fill(session, bytes_max, now)
-            ):
+            if connection is None:
+                continue
+            if connection.state is State.ESTABLISHED and owner.fill(session, bytes_max, now):
                 self.ready[number] = session
-            data = session.take_output()
+            if connection.output:
+                data = session.take_output()
+            else:
+                data, session.sealed = session.sealed, b""
             if data:
                 output.append((number, data))
                 self._stats.bytes_sent += len(data)

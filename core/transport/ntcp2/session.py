@@ -37,13 +37,13 @@ class Ntcp2Session:
 
     ``host_key`` and ``subnet_key``: under which names an inbound session is counted. ``deadline``:
     when the dial is given up. ``is_pending``: counted by the inbound gate until its handshake is
-    over. ``is_told``: the owner knows of the session, and not yet of its end.
+    over. ``is_told``: the owner knows of the session, and not yet of its end. ``sealed``: frames
+    that wait for :meth:`take_output`.
     """
 
     __slots__ = (
         "_host",
         "_ready",
-        "_sealed",
         "address",
         "connection",
         "deadline",
@@ -56,6 +56,7 @@ class Ntcp2Session:
         "is_told",
         "number",
         "router_info",
+        "sealed",
         "subnet_key",
         "was_established",
     )
@@ -72,7 +73,7 @@ class Ntcp2Session:
         """``ready``: where sessions stand that have something to write."""
         self._host = host
         self._ready = ready
-        self._sealed = b""
+        self.sealed = b""
         self.number = number
         self.host_key = remote_host
         self.subnet_key = remote_host
@@ -128,11 +129,11 @@ class Ntcp2Session:
         """Seal short-form messages, each at most 65,516 bytes, into frames."""
         connection = self.connection
         assert connection is not None
-        self._sealed = connection.seal_messages(messages, now)
+        self.sealed = connection.seal_messages(messages, now)
 
     def take_output(self) -> bytes:
         """What to write now."""
-        sealed, self._sealed = self._sealed, b""
+        sealed, self.sealed = self.sealed, b""
         connection = self.connection
         if connection is None or not connection.output:
             return sealed
