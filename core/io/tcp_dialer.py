@@ -103,6 +103,8 @@ class TcpDialer:
             if sock is not None:
                 sock.close()
             self._tell_failure(link, 0 if error is None else error.errno or 0)
+            # Commands are obeyed behind the router's turn: it hears of this in the next one.
+            self._driver.schedule()
             return
         self._dialing[link] = sock
         if self._proxy is not None:
