@@ -14,7 +14,6 @@ from core.data.private_keys import PrivateKeys
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
-from core.router.transports import EndpointFactory
 from core.streaming.connection import Stream
 from core.streaming.events import StreamOpened
 from core.transport.ntcp2.commands import Close, Dial
@@ -42,15 +41,7 @@ class Wall:
 class Node:
     """One router. While it is asleep nothing runs; the bytes of others wait for it."""
 
-    def __init__(
-        self,
-        network: VirtualNetwork,
-        name: str,
-        host: str,
-        error_s: float,
-        make_endpoints: EndpointFactory | None = None,
-        **more: Any,
-    ) -> None:
+    def __init__(self, network: VirtualNetwork, name: str, host: str, error_s: float, **more: Any):
         self.host = host
         self.network = network
         self.wall = Wall(network.true, error_s)
@@ -68,15 +59,7 @@ class Node:
             **more,
         )
         keys = RouterKeys.generate(self.entropy)
-        self.engine = RouterEngine(
-            config,
-            keys,
-            1000,
-            self.wall,
-            self.entropy,
-            self.now,
-            make_endpoints=make_endpoints,
-        )
+        self.engine = RouterEngine(config, keys, 1000, self.wall, self.entropy, self.now)
         self.accepted: list[Stream] = []
 
     @property
@@ -102,8 +85,7 @@ class Node:
 
     def turn(self) -> None:
         now = self.now
-        for endpoint in self.engine.endpoints:
-            endpoint.handle_timer(now)
+        self.engine.ntcp2.handle_timer(now)
         self.engine.run(now)
         for client in self.engine.clients.values():
             while (event := client.next_event()) is not None:
@@ -122,8 +104,6 @@ class VirtualNetwork:
         self.nodes: dict[str, Node] = {}
         self.found: dict[object, Any] = {}
         self._ends: dict[tuple[str, int], tuple[str, int]] = {}
-        self.carry: Callable[[], bool] = self._carry_tcp
-        """Moves what the routers have for each other; False if nothing moved."""
 
     def add(self, *, error_s: float = 0.0, **more: Any) -> Node:
         """One more; call :meth:`introduce` when all are there."""
@@ -149,7 +129,7 @@ class VirtualNetwork:
                 for node in self.nodes.values():
                     if not node.is_asleep:
                         node.turn()
-                if not self.carry():
+                if not self._carry():
                     break
 
     def run_until(self, done: Callable[[], object], limit_s: float) -> float:
@@ -217,7 +197,7 @@ class VirtualNetwork:
 
     # Wires
 
-    def _carry_tcp(self) -> bool:
+    def _carry(self) -> bool:
         moved = False
         for host, node in self.nodes.items():
             if node.is_asleep:
