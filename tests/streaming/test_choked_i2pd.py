@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from bisect import insort
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeVar
 
 import pytest
@@ -67,9 +69,10 @@ class SendingI2pd:
         return self._round_trip / (3 if self._is_choked else self._window)
 
     def run_timers(self, now: float) -> None:
-        oldest = min((sent.at for sent in self._sent.values()), default=_NEVER)
-        if not self._is_choked and now >= oldest + self._timeout:
-            self._repeat(now, 1)
+        if not self._is_choked:
+            oldest = min((sent.at for sent in self._sent.values()), default=_NEVER)
+            if now >= oldest + self._timeout:
+                self._repeat(now, 1)
         if now < self._timer_at:
             return
         self._timer_at = now + self._chance.uniform(0.010, 0.012)
@@ -175,13 +178,16 @@ class SlowReader:
         began = script.now
         while script.now < began + seconds and (until is None or self.peer.next <= until):
             self.peer.run_timers(script.now)
-            self._data += [(self._arrival(), sequence) for sequence in self.peer.out]
+            for sequence in self.peer.out:
+                self._send(sequence, self._data)
             self.peer.out.clear()
-            script.give(*[self._packet(sequence) for sequence in self._take(self._data)])
+            if arrived := self._take(self._data):
+                script.give(*[self._packet(sequence) for sequence in arrived])
             if self.is_reading:
                 while self._stream.read():
                     pass
-            self._acks += [(self._arrival(), packet) for packet in script.wait(_STEP_S)]
+            for ack in script.wait(_STEP_S):
+                self._send(ack, self._acks)
             for packet in self._take(self._acks):
                 self.peer.take_ack(packet, script.now)
         return script.now - began
@@ -192,16 +198,17 @@ class SlowReader:
             self._stream.local_id, self._script.peer_id, sequence, 0, payload=payload
         )
 
-    def _arrival(self) -> float:
-        if self._chance.random() < 0.02:
-            return _NEVER
-        return self._script.now + self._delay_s * self._chance.uniform(1.0, 1.1)
+    def _send(self, one: _T, on_the_way: list[tuple[float, _T]]) -> None:
+        """Lose it, or put it among the others in the order of arrival."""
+        if self._chance.random() >= 0.02:
+            at = self._script.now + self._delay_s * self._chance.uniform(1.0, 1.1)
+            insort(on_the_way, (at, one), key=itemgetter(0))
 
     def _take(self, on_the_way: list[tuple[float, _T]]) -> list[_T]:
-        now = self._script.now
-        arrived = sorted((item for item in on_the_way if item[0] <= now), key=lambda item: item[0])
-        on_the_way[:] = [item for item in on_the_way if now < item[0] < _NEVER]
-        return [one for _, one in arrived]
+        arrived = []
+        while on_the_way and on_the_way[0][0] <= self._script.now:
+            arrived.append(on_the_way.pop(0)[1])
+        return arrived
 
 
 def wait_after_a_pause(
