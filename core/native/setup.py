@@ -28,7 +28,7 @@ COMPILED = {
         "bbr budgets congestion connection held_acks manager options outgoing packet receive_buffer"
         " receiver recovery remains sender"
     ),
-    "transport": "bandwidth events links outbound outqueue ports records table",
+    "transport": "bandwidth events links outbound outqueue records table",
     "transport/ntcp2": "blocks connection endpoint outbox padding session",
     "tunnel": "delivery dispatch fragments manager meter participant pool tunnels",
 }
