@@ -72,7 +72,7 @@ def run_twice(folder: Path, arguments: list[str]) -> int:
         (folder / "summary").write_text("".join(f"{line}\n" for line in lines))
         print("\n".join(lines))
     if failed:
-        print(f"FAILED: {_tests(len(failed))} failed twice; logs in {folder}")
+        print(f"FAILED: {_tests(len(failed))} passed in neither run; logs in {folder}")
         print("\n".join(f"FAILED {name}" for name in failed))
     return status or (_FAILED if failed else _PASSED)
 
