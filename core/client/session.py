@@ -501,7 +501,9 @@ class ClientEngine:
             asks = destination_hash in awaited and self._watch.note_datagram(remote, now)
             if self.is_reachable(remote, now):
                 spread = remote.spread
-                spread.is_held = spread.is_active and self.streams.has_young(destination_hash)
+                spread.is_held = spread.is_active and self.streams.has_first_flight(
+                    destination_hash
+                )
                 self._outlet.send(remote, payloads, now, asks=asks)
             else:
                 remote.waiting.extend(payloads)

@@ -25,8 +25,8 @@ COMPILED = {
     "io": "tcp",
     "router": "engine inbox post",
     "streaming": (
-        "bbr budgets congestion connection held_acks manager options outgoing packet receive_buffer"
-        " receiver recovery remains sender"
+        "ack_requests bbr budgets choke congestion connection held_acks manager options outgoing"
+        " pacer packet receive_buffer receiver recovery remains send_buffer sender syn"
     ),
     "transport": "bandwidth events links outbound outqueue records table",
     "transport/ntcp2": "blocks connection endpoint outbox padding session",

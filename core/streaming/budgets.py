@@ -42,9 +42,9 @@ class Budgets:
         """Packets that all streams to that peer may have in flight, each for itself."""
         return sum(stream.claimed_window for stream in self._streams.get(remote_hash, ()))
 
-    def has_young(self, remote_hash: bytes) -> bool:
+    def has_first_flight(self, remote_hash: bytes) -> bool:
         """True if a stream to that peer has just begun."""
-        return any(stream.is_young for stream in self._streams.get(remote_hash, ()))
+        return any(stream.is_first_flight for stream in self._streams.get(remote_hash, ()))
 
     def has_streams(self, remote_hash: bytes) -> bool:
         """True if a stream to that peer lives."""

@@ -135,7 +135,7 @@ class Stream:
         """How much :meth:`write` would take now."""
         if self._sender.is_close_wanted or self.is_dead:
             return 0
-        return max(0, self._host.options.send_bytes_max - self._sender.unsent)
+        return max(0, self._host.options.send_bytes_max - self._sender.buffer.unsent)
 
     @property
     def is_remote_closed(self) -> bool:
@@ -150,7 +150,7 @@ class Stream:
     @property
     def is_flushed(self) -> bool:
         """True if the peer has acknowledged everything that was sent, and nothing waits."""
-        return not self._sender.unsent and self._recovery.is_idle
+        return not self._sender.buffer.unsent and self._recovery.is_idle
 
     @property
     def heard_at(self) -> float:
@@ -188,7 +188,7 @@ class Stream:
             recovery.spurious_total,
             self._receiver.duplicates,
             self._receiver.refused,
-            self._sender.bytes_sent,
+            self._sender.buffer.taken,
             self._bytes_received,
         )
 
@@ -200,7 +200,7 @@ class Stream:
         """
         if self._sender.is_close_wanted or self.is_dead:
             raise LocalError("write on a stream that is closed")
-        taken = self._sender.write(data)
+        taken = self._sender.buffer.write(data)
         if taken < len(data):
             self._is_write_blocked = True
         if taken:
@@ -265,11 +265,10 @@ class Stream:
 
     def on_syn_again(self, now: float) -> None:
         """The peer did not get our reply: give it once more if it is old enough."""
-        recovery = self._recovery
-        slot = recovery.in_flight.get(0) or recovery.lost.get(0)
-        if slot is None:
+        sent_at = self._recovery.sent_at(0)
+        if sent_at is None:
             self._receiver.ack_soon(now)
-        elif now - slot[1][0] >= SYN_REPLY_AGAIN_S:
+        elif now - sent_at >= SYN_REPLY_AGAIN_S:
             self._sender.probe(0)
         self._host.wake(self)
 
@@ -306,13 +305,13 @@ class Stream:
             is_progress = ack_through >= 0 and sender.on_ack(ack_through, nacks, now)
         if delay_ms >= 0:
             if delay_ms >= DELAY_CHOKE_MIN:
-                sender.choke(delay_ms, now)
+                sender.on_choke(delay_ms, now)
             else:
-                sender.unchoke(now)
+                sender.on_unchoke(now)
                 if delay_ms == 0:
                     self._receiver.ack_on_request(now, recovery.round_trip.smoothed)
-        elif is_progress and (sender.is_choked or sender.is_mending):
-            sender.unchoke(now)
+        elif is_progress and (sender.choke.is_choked or sender.choke.is_retransmit_only):
+            sender.on_unchoke(now)
         if sequence or (self.state is StreamState.OPEN and not self._buffer.next_sequence):
             self._bytes_received += len(payload)
             if sequence:
@@ -365,7 +364,10 @@ class Stream:
         more = sender.collect(now, limit, out)
         if len(out) > before:
             self._last_activity = now
-            if self._is_write_blocked and sender.unsent * 2 <= self._host.options.send_bytes_max:
+            if (
+                self._is_write_blocked
+                and sender.buffer.unsent * 2 <= self._host.options.send_bytes_max
+            ):
                 self._is_write_blocked = False
                 if not sender.is_close_wanted:
                     self._host.emit(Writable(self))
@@ -403,7 +405,7 @@ class Stream:
         return count
 
     @property
-    def is_young(self) -> bool:
+    def is_first_flight(self) -> bool:
         """Until the peer has acknowledged the first packets."""
         return self._sender.is_first_flight
 
@@ -458,7 +460,7 @@ class Stream:
         other = sender.deadline()
         if other and other < earliest:
             earliest = other
-        if not sender.is_choked:
+        if not sender.choke.is_choked:
             other = self._recovery.deadline
             if other and other < earliest:
                 earliest = other
@@ -503,8 +505,8 @@ class Stream:
         elif self._is_peer_gone(now):
             self._give_up()
             return
-        if sender.is_choked:
-            if now >= sender.persist_at:
+        if sender.choke.is_choked:
+            if now >= sender.choke.persist_at:
                 sender.persist(now)
             if now >= self._last_received + CHOKED_SILENCE_S:
                 self._give_up()

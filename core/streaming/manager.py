@@ -171,9 +171,9 @@ class StreamManager:
         """Packets that were sent to that peer and neither acknowledged nor found lost."""
         return self._budgets.in_flight(remote_hash)
 
-    def has_young(self, remote_hash: bytes) -> bool:
+    def has_first_flight(self, remote_hash: bytes) -> bool:
         """True if a stream to that peer has just begun: its first packets must not be overtaken."""
-        return self._budgets.has_young(remote_hash)
+        return self._budgets.has_first_flight(remote_hash)
 
     def has_streams(self, remote_hash: bytes) -> bool:
         """True if a stream to that peer lives."""

@@ -7,8 +7,8 @@ up everything in flight. i2pd: takes a needless duplicate as a sign of a bad pat
 tunnels, so probes wait for the ack delay of the peer, too.
 
 Invariants: ``in_flight`` is a dict in order of transmission; ``lost`` waits for retransmission;
-a sequence is in at most one of them; ``_holes`` are the unacknowledged ones below
-``highest_acked``. One tuple per packet, one shared tuple per burst, no timer per packet.
+a sequence is in at most one of them, and while it is, ``payloads`` has its payload; ``_holes`` are
+the unacknowledged ones below ``highest_acked``. One object per burst, none and no timer per packet.
 """
 
 from __future__ import annotations
@@ -16,11 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.streaming.congestion import AckSample, CongestionController
-
-#: sent at, delivered then, time of the last delivery then, start of the rate sample, app limited
-Snapshot = tuple[float, int, float, float, bool]
-#: payload, snapshot of the burst it went with, how often it was sent
-Slot = tuple[bytes, Snapshot, int]
 
 TIMEOUT_INITIAL_S = 3.0
 TIMEOUT_MAX_S = 20.0
@@ -77,8 +72,38 @@ class RoundTrip:
         return min(max(4 * self.timeout, ACK_DUE_MIN_S), ACK_DUE_MAX_S)
 
 
+class Burst:
+    """What all packets sent at one moment share: when that was, and the delivery rate until then.
+
+    Times are monotonic seconds. ``delivered`` counts packets acknowledged by then, the last of them
+    at ``delivered_at``; the rate sample begins with what was sent at ``first_sent_at``
+    (draft-cheng-iccrg-delivery-rate-estimation). ``is_app_limited``: what is measured with it says
+    less than the path could do.
+    """
+
+    __slots__ = ("delivered", "delivered_at", "first_sent_at", "is_app_limited", "sent_at")
+
+    def __init__(
+        self,
+        sent_at: float,
+        delivered: int,
+        delivered_at: float,
+        first_sent_at: float,
+        is_app_limited: bool,
+    ) -> None:
+        self.sent_at = sent_at
+        self.delivered = delivered
+        self.delivered_at = delivered_at
+        self.first_sent_at = first_sent_at
+        self.is_app_limited = is_app_limited
+
+
 class Recovery:
-    """The sending half's memory."""
+    """The sending half's memory.
+
+    ``in_flight`` and ``lost`` map sequences to the burst they last went with; ``payloads`` has what
+    both carry.
+    """
 
     __slots__ = (
         "_app_limited_until",
@@ -91,6 +116,7 @@ class Recovery:
         "_newest_sequence",
         "_reorder_deadline",
         "_reorder_steps",
+        "_retransmitted",
         "_sample",
         "_too_soon_since",
         "congestion",
@@ -101,6 +127,7 @@ class Recovery:
         "lost",
         "lost_total",
         "next_sequence",
+        "payloads",
         "round_trip",
         "spurious_total",
         "timeouts",
@@ -109,8 +136,9 @@ class Recovery:
     def __init__(self, congestion: CongestionController, round_trip: RoundTrip) -> None:
         self.congestion = congestion
         self.round_trip = round_trip
-        self.in_flight: dict[int, Slot] = {}
-        self.lost: dict[int, Slot] = {}
+        self.in_flight: dict[int, Burst] = {}
+        self.lost: dict[int, Burst] = {}
+        self.payloads: dict[int, bytes] = {}
         self.next_sequence = 0
         self.highest_acked = -1
         self.delivered = 0
@@ -119,6 +147,8 @@ class Recovery:
         self.spurious_total = 0
         self.is_reordering_seen = False
         self._holes: set[int] = set()
+        #: of those in flight or lost, what was sent more than once
+        self._retransmitted: set[int] = set()
         self._delivered_at = 0.0
         self._first_sent_at = 0.0
         self._last_progress = 0.0
@@ -148,13 +178,13 @@ class Recovery:
             return min(self._holes)
         return self.highest_acked + 1
 
-    def begin_burst(self, now: float) -> Snapshot:
-        """The snapshot that the slots of all packets sent now share."""
+    def begin_burst(self, now: float) -> Burst:
+        """What goes into ``in_flight`` for every packet that is sent now."""
         if not self.in_flight:
             self._first_sent_at = now
             self._delivered_at = now
         self._last_progress = now
-        return (
+        return Burst(
             now,
             self.delivered,
             self._delivered_at,
@@ -177,11 +207,27 @@ class Recovery:
         """The window was not full but there was nothing to send."""
         self._app_limited_until = self.delivered + len(self.in_flight) + 1
 
-    def resend(self, sequence: int, snapshot: Snapshot) -> bytes:
+    def resend(self, sequence: int, burst: Burst) -> bytes:
         """Move a lost or outstanding packet to the end of what is in flight; its payload."""
-        slot = self.lost.pop(sequence, None) or self.in_flight.pop(sequence)
-        self.in_flight[sequence] = (slot[0], snapshot, slot[2] + 1)
-        return slot[0]
+        if sequence in self.lost:
+            del self.lost[sequence]
+        else:
+            del self.in_flight[sequence]
+        self.in_flight[sequence] = burst
+        self._retransmitted.add(sequence)
+        return self.payloads[sequence]
+
+    def sent_at(self, sequence: int) -> float | None:
+        """When ``sequence`` last went out; None if it is not outstanding."""
+        burst = self.in_flight.get(sequence) or self.lost.get(sequence)
+        return None if burst is None else burst.sent_at
+
+    def clear(self) -> None:
+        """Nothing is sent or awaited any more."""
+        self.in_flight.clear()
+        self.lost.clear()
+        self.payloads.clear()
+        self._retransmitted.clear()
 
     def on_ack(self, through: int, nacks: Sequence[int], now: float) -> int:
         """Process an ack; returns how many packets it newly acknowledged.
@@ -196,31 +242,34 @@ class Recovery:
         in_flight = self.in_flight
         lost = self.lost
         round_trip = self.round_trip
-        newest: Snapshot | None = None
+        payloads, retransmitted = self.payloads, self._retransmitted
+        newest: Burst | None = None
         count = spurious = 0
         newest_once = -1.0
         for sequence in acked:
-            slot = in_flight.pop(sequence, None)
-            if slot is None:
-                slot = lost.pop(sequence, None)
-                if slot is None:
+            burst = in_flight.pop(sequence, None)
+            if burst is None:
+                burst = lost.pop(sequence, None)
+                if burst is None:
                     continue
                 spurious += 1
+            del payloads[sequence]
             count += 1
-            snapshot = slot[1]
-            sent = snapshot[0]
-            if slot[2] > 1 and now - sent < round_trip.minimum * 0.8:
-                # Too soon for the copy: this acknowledges the first transmission.
-                spurious += 1
-                if not self._too_soon_since:
-                    self._too_soon_since = now
-                elif now - self._too_soon_since > TOO_SOON_ROUNDS * round_trip.minimum:
-                    self._too_soon_since = round_trip.minimum = 0.0
-                continue
-            if slot[2] == 1 and sent > newest_once:
+            sent = burst.sent_at
+            if retransmitted and sequence in retransmitted:
+                retransmitted.discard(sequence)
+                if now - sent < round_trip.minimum * 0.8:
+                    # Too soon for the copy: this acknowledges the first transmission.
+                    spurious += 1
+                    if not self._too_soon_since:
+                        self._too_soon_since = now
+                    elif now - self._too_soon_since > TOO_SOON_ROUNDS * round_trip.minimum:
+                        self._too_soon_since = round_trip.minimum = 0.0
+                    continue
+            elif sent > newest_once:
                 newest_once = sent
-            if newest is None or sent >= newest[0]:
-                newest = snapshot
+            if newest is None or sent >= newest.sent_at:
+                newest = burst
             if sent > self._newest_sent or (
                 sent == self._newest_sent and sequence > self._newest_sequence
             ):
@@ -251,12 +300,12 @@ class Recovery:
         sample.is_app_limited = False
         sample.delivered_before = self.delivered - count
         if newest is not None:
-            self._first_sent_at = newest[0]
-            sample.delivered_before = newest[1]
-            sample.is_app_limited = newest[4]
-            interval = max(newest[0] - newest[3], now - newest[2])
+            self._first_sent_at = newest.sent_at
+            sample.delivered_before = newest.delivered
+            sample.is_app_limited = newest.is_app_limited
+            interval = max(newest.sent_at - newest.first_sent_at, now - newest.delivered_at)
             if interval > 0 and interval >= round_trip.minimum * 0.9:
-                sample.rate = (self.delivered - newest[1]) / interval
+                sample.rate = (self.delivered - newest.delivered) / interval
         sample.now = now
         sample.acked = count
         sample.lost = self.detect_lost(now)
@@ -292,8 +341,7 @@ class Recovery:
     def _note_reordering(self, acked: list[int]) -> None:
         if not self.is_reordering_seen:
             for sequence in acked:
-                slot = self.in_flight.get(sequence)
-                if slot is not None and slot[2] == 1:
+                if sequence in self.in_flight and sequence not in self._retransmitted:
                     self.is_reordering_seen = True
                     return
 
@@ -304,8 +352,8 @@ class Recovery:
         newest = self._newest_sent
         overdue: list[int] = []
         window: float | None = None
-        for sequence, slot in in_flight.items():
-            sent = slot[1][0]
+        for sequence, burst in in_flight.items():
+            sent = burst.sent_at
             if sent > newest or (sent == newest and sequence > self._newest_sequence):
                 break
             if window is None:

@@ -12,6 +12,7 @@ from core.streaming.manager import StreamManager
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
 from core.streaming.state import StreamState
+from core.streaming.syn import resend_delay_s
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.stream_path import KEYS
 from tests.support.stream_script import OURS, PEER, Script
@@ -410,7 +411,7 @@ def test_a_syn_says_what_i2pds_says() -> None:
     for round_trip_s in (0.1, 0.4, 0.5, 0.7, 2.0):
         script = Script()
         stream = script.accept(round_trip_s=round_trip_s)
-        assert stream._sender._resend_delay_s != 1, "that is Java's"
+        assert resend_delay_s(stream._sender.recovery.round_trip) != 1, "that is Java's"
 
 
 def test_choke_of_java_limits_the_window_and_waits_for_unchoke() -> None:

@@ -11,9 +11,10 @@ from core.streaming.recovery import TIMEOUTS_PERSISTENT, Recovery, RoundTrip
 
 
 def sent(recovery: Recovery, count: int, now: float) -> None:
-    snapshot = recovery.begin_burst(now)
+    burst = recovery.begin_burst(now)
     for _ in range(count):
-        recovery.in_flight[recovery.next_sequence] = (b"", snapshot, 1)
+        recovery.in_flight[recovery.next_sequence] = burst
+        recovery.payloads[recovery.next_sequence] = b""
         recovery.next_sequence += 1
 
 
@@ -150,6 +151,7 @@ def test_any_acks_keep_the_books(acks: list[tuple[int, list[int], bool]]) -> Non
         if is_timer and recovery.deadline:
             recovery.on_timer(max(now, recovery.deadline))
         assert not set(recovery.in_flight) & set(recovery.lost)
+        assert set(recovery.payloads) == set(recovery.in_flight) | set(recovery.lost)
         outstanding = len(recovery.in_flight) + len(recovery.lost)
         assert recovery.delivered + outstanding == recovery.next_sequence
         assert recovery.lowest_unacked <= recovery.next_sequence
