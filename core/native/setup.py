@@ -25,8 +25,9 @@ COMPILED = {
     "io": "tcp",
     "router": "engine inbox post",
     "streaming": (
-        "ack_requests bbr budgets choke congestion connection held_acks manager options outgoing"
-        " pacer packet receive_buffer receiver recovery remains send_buffer sender syn"
+        "ack_requests admission bbr budgets choke closed_streams congestion connection demux"
+        " early_packets held_acks manager options outgoing pacer packet receive_buffer receiver"
+        " recovery send_buffer sender syn table timers"
     ),
     "transport": "bandwidth events links outbound outqueue records table",
     "transport/ntcp2": "blocks connection endpoint outbox padding session",

@@ -36,7 +36,7 @@ class Budgets:
 
     def in_flight(self, remote_hash: bytes) -> int:
         """Packets that all streams to that peer have sent and know nothing of yet."""
-        return sum(stream.in_flight for stream in self._streams.get(remote_hash, ()))
+        return sum(len(stream.recovery.in_flight) for stream in self._streams.get(remote_hash, ()))
 
     def window(self, remote_hash: bytes) -> float:
         """Packets that all streams to that peer may have in flight, each for itself."""

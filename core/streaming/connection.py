@@ -3,9 +3,6 @@
 Sequence 0 is the SYN (initiator) or the SYN reply (responder), both signed; data, keepalives and
 CLOSE take the following numbers; plain acks have sequence 0 and are never resent. Packets are made
 only in :meth:`Stream.collect`, so that everything that became known in one batch goes out together.
-
-i2pd: answers a CLOSE with its own CLOSE at once, sends nothing more, forgets the stream and never
-resends; so a CLOSE that nobody acknowledges is given up early, and that counts as closed.
 """
 
 from __future__ import annotations
@@ -23,29 +20,19 @@ from core.streaming.events import (
     Reset,
     Writable,
 )
-from core.streaming.half_closed import QUESTIONS_MAX, HalfClosed
 from core.streaming.host import StreamHost
 from core.streaming.measured import PathMemory, StreamStats
 from core.streaming.options import MTU_MIN
 from core.streaming.outgoing import OutgoingPacket
-from core.streaming.packet import DELAY_CHOKE_MIN, Packet
+from core.streaming.packet import DELAY_CHOKE_MIN, SEQUENCE_MAX, Packet
 from core.streaming.receiver import Receiver
 from core.streaming.recovery import RoundTrip
-from core.streaming.sender import SEQUENCE_MAX, Sender
-from core.streaming.state import StreamState
+from core.streaming.sender import Sender
+from core.streaming.state import TRANSITIONS, StreamChange, StreamState
+from core.streaming.timers import CLOSE_UNANSWERED, Timers
 
-#: timeouts until an unanswered CLOSE counts as answered; the second, if the peer closed before us
-CLOSE_TIMEOUTS_MAX = 5
-LAST_TIMEOUTS_MAX = 3
-#: timeouts after which a SYN reply that was never acknowledged is given up
-UNANSWERED_TIMEOUTS_MAX = 5
-#: how long a peer that acknowledged our CLOSE may take to close when nobody reads any more
-FIN_WAIT_S = 60.0
-#: a choked peer that says nothing at all for so long is gone
-CHOKED_SILENCE_S = 300.0
 #: how old the unanswered SYN reply must be before a repeated SYN fetches it again
 SYN_REPLY_AGAIN_S = 1.0
-_ROUNDING_S = 1e-6
 
 
 class Stream:
@@ -99,22 +86,18 @@ class Stream:
             round_trip,
             now,
         )
-        self._recovery = self._sender.recovery
+        self.recovery = self._sender.recovery
+        """Acks and losses of our direction."""
+        self._timers = Timers(options, self._sender, self._receiver, now)
         self._is_write_blocked = False
         self._is_remote_closed = False
         self._accounted = 0
         self._readable_before = 0
-        self._opened_at = now
-        self._last_activity = now
-        self._last_received = now
-        self._close_acked_at = 0.0
         self._sent = self._received = self._bytes_received = 0
         #: kept by the manager: the time its table holds for this stream, and whether it is queued
         self.scheduled = 0.0
         self.is_awake = False
-        self._delivered_reported = 0
         self._is_ack_awaited = self._had_arrived = False
-        self._half_closed: HalfClosed | None = None
 
     def __repr__(self) -> str:
         return f"Stream({self.local_id:08x}, {self.state.value})"
@@ -150,12 +133,12 @@ class Stream:
     @property
     def is_flushed(self) -> bool:
         """True if the peer has acknowledged everything that was sent, and nothing waits."""
-        return not self._sender.buffer.unsent and self._recovery.is_idle
+        return self._sender.is_flushed
 
     @property
     def heard_at(self) -> float:
         """When the last packet of this stream came; its opening, if none did."""
-        return self._last_received
+        return self._timers.heard_at
 
     @property
     def has_arrived(self) -> bool:
@@ -165,7 +148,7 @@ class Stream:
     @property
     def ack_due_s(self) -> float:
         """How long an ack may take, losses included, while the path works."""
-        return self._recovery.round_trip.ack_due
+        return self.recovery.round_trip.ack_due
 
     @property
     def mtu(self) -> int:
@@ -174,23 +157,8 @@ class Stream:
 
     @property
     def stats(self) -> StreamStats:
-        recovery = self._recovery
-        return StreamStats(
-            recovery.round_trip.smoothed,
-            recovery.round_trip.minimum,
-            self.window,
-            recovery.congestion.pacing_rate,
-            len(recovery.in_flight),
-            self._sent,
-            self._received,
-            self._sender.resent,
-            recovery.lost_total,
-            recovery.spurious_total,
-            self._receiver.duplicates,
-            self._receiver.refused,
-            self._sender.buffer.taken,
-            self._bytes_received,
-        )
+        packets = (self._sent, self._received)
+        return StreamStats.of(self._sender, self._receiver, packets, self._bytes_received)
 
     def write(self, data: bytes) -> int:
         """Queue as much of ``data`` as fits; returns how many bytes that is.
@@ -242,9 +210,10 @@ class Stream:
         self._host.wake(self)
 
     def reset(self, now: float, why: str = "local") -> None:
-        """Drop everything and tell the peer."""
+        """Drop everything and tell the peer, if ``why`` is not ``"peer"``; see :class:`Reset`."""
         if not self.is_dead:
-            self._die(StreamState.RESET)
+            self._change(StreamChange.RESET)
+            self._die()
             self._host.emit(Reset(self, why))
 
     # -- what arrives (called by the manager)
@@ -260,12 +229,14 @@ class Stream:
             sender.mtu = max(MTU_MIN, min(sender.mtu, packet.payload_max))
         if self.state is StreamState.CONNECTING:
             sender.is_connecting = False
-            self.state = StreamState.OPEN
+            self._change(StreamChange.SYN_REPLY)
             self._host.emit(Connected(self))
+            if self._timers.close_acked_at:
+                self._change(StreamChange.CLOSE_ACKED)
 
     def on_syn_again(self, now: float) -> None:
         """The peer did not get our reply: give it once more if it is old enough."""
-        sent_at = self._recovery.sent_at(0)
+        sent_at = self.recovery.sent_at(0)
         if sent_at is None:
             self._receiver.ack_soon(now)
         elif now - sent_at >= SYN_REPLY_AGAIN_S:
@@ -276,12 +247,6 @@ class Stream:
         """A verified CLOSE; the data before it may still be missing."""
         if self._buffer.end is None and sequence >= self._buffer.next_sequence:
             self._buffer.end = sequence
-
-    def on_peer_reset(self) -> None:
-        """A verified RESET."""
-        if not self.is_dead:
-            self._die(StreamState.RESET)
-            self._host.emit(Reset(self, "peer"))
 
     def on_packet(
         self,
@@ -298,7 +263,7 @@ class Stream:
         overtake the reply to ours. :meth:`end_batch` must follow.
         """
         self._received += 1
-        recovery = self._recovery
+        recovery = self.recovery
         sender = self._sender
         is_progress = False
         if ack_through > recovery.highest_acked or nacks or recovery.has_holes:
@@ -312,7 +277,7 @@ class Stream:
                     self._receiver.ack_on_request(now, recovery.round_trip.smoothed)
         elif is_progress and (sender.choke.is_choked or sender.choke.is_retransmit_only):
             sender.on_unchoke(now)
-        if sequence or (self.state is StreamState.OPEN and not self._buffer.next_sequence):
+        if sequence or (not sender.is_connecting and not self._buffer.next_sequence):
             self._bytes_received += len(payload)
             if sequence:
                 sender.is_first_flight = False
@@ -324,7 +289,7 @@ class Stream:
 
     def end_batch(self, now: float) -> None:
         """After the last packet of a batch: events, then a wake-up."""
-        self._last_activity = self._last_received = now
+        self._timers.active_at = self._timers.heard_at = now
         if self.is_dead:
             return
         if self._receiver.take_unheard():
@@ -336,6 +301,7 @@ class Stream:
         self._account()
         if buffer.is_ended and not self._is_remote_closed:
             self._is_remote_closed = True
+            self._change(StreamChange.CLOSE_RECEIVED)
             self._receiver.ack_close(now)
             self._host.emit(RemoteClosed(self))
         if self._is_ack_awaited and self.is_flushed and not self._sender.is_keepalive_due:
@@ -363,7 +329,7 @@ class Stream:
         sender = self._sender
         more = sender.collect(now, limit, out)
         if len(out) > before:
-            self._last_activity = now
+            self._timers.active_at = now
             if (
                 self._is_write_blocked
                 and sender.buffer.unsent * 2 <= self._host.options.send_bytes_max
@@ -371,12 +337,12 @@ class Stream:
                 self._is_write_blocked = False
                 if not sender.is_close_wanted:
                     self._host.emit(Writable(self))
-            if self._recovery.next_sequence > SEQUENCE_MAX:
+            if self.recovery.next_sequence > SEQUENCE_MAX:
                 self.reset(now)
                 return False
         receiver = self._receiver
-        if self._may_ack and receiver.is_ack_due(now):
-            smoothed = self._recovery.round_trip.smoothed
+        if sender.may_ack and receiver.is_ack_due(now):
+            smoothed = self.recovery.round_trip.smoothed
             packet = receiver.build_ack(sender.remote_id, self.local_id, now, smoothed)
             out.append(
                 OutgoingPacket(
@@ -387,24 +353,6 @@ class Stream:
         return more
 
     @property
-    def _may_ack(self) -> bool:
-        """i2pd: takes a plain ack that overtakes our SYN reply for the reply, and then drops the
-        data in the real one. The reply itself acknowledges, and it is repeated.
-        """
-        return not self.is_inbound or self._recovery.highest_acked >= 0
-
-    def note_budget_limited(self) -> None:
-        """The owner's budget, not the path, limits this stream: what it measures says little."""
-        self._recovery.note_app_limited()
-
-    def take_delivered(self) -> int:
-        """How many packets were acknowledged since the last call."""
-        delivered = self._recovery.delivered
-        count = delivered - self._delivered_reported
-        self._delivered_reported = delivered
-        return count
-
-    @property
     def is_first_flight(self) -> bool:
         """Until the peer has acknowledged the first packets."""
         return self._sender.is_first_flight
@@ -412,33 +360,18 @@ class Stream:
     @property
     def window(self) -> float:
         """Packets that may be in flight as far as the path is concerned."""
-        return self._recovery.congestion.window
+        return self.recovery.congestion.window
 
     @property
     def claimed_window(self) -> float:
         """The same until everything is sent and acknowledged, the end of our direction too."""
-        return 0.0 if self._close_acked_at else self.window
-
-    @property
-    def in_flight(self) -> int:
-        """Packets sent and neither acknowledged nor found lost."""
-        return len(self._recovery.in_flight)
-
-    @property
-    def latest_round_trip_s(self) -> float:
-        """0 before the first one."""
-        return self._recovery.round_trip.latest
+        return 0.0 if self._timers.close_acked_at else self.window
 
     def last_ack(self, now: float) -> bytes | None:
         """The ack that a stream which just ended still owes."""
         if not self._receiver.ack_at:
             return None
         return self._receiver.build_ack(self._sender.remote_id, self.local_id, now, 0.0)
-
-    @property
-    def next_sequence(self) -> int:
-        """What the next packet would be numbered."""
-        return self._recovery.next_sequence
 
     @property
     def received_through(self) -> int:
@@ -451,112 +384,28 @@ class Stream:
         """When :meth:`on_timer` or :meth:`collect` has something to do; 0 if never."""
         if self.is_dead:
             return 0.0
-        sender = self._sender
-        options = self._host.options
-        earliest = float("inf")
-        ack_at = self._receiver.due_at
-        if ack_at and self._buffer.next_sequence and self._may_ack:
-            earliest = ack_at
-        other = sender.deadline()
-        if other and other < earliest:
-            earliest = other
-        if not sender.choke.is_choked:
-            other = self._recovery.deadline
-            if other and other < earliest:
-                earliest = other
-        other = 0.0
-        if self.state is StreamState.CONNECTING:
-            other = self._opened_at + options.connect_timeout_s
-        elif sender.close_sequence < 0:
-            if options.keepalive_s:
-                other = self._last_activity + options.keepalive_s
-        elif self._is_fin_wait:
-            other = self._close_acked_at + FIN_WAIT_S
-        elif self._half_closed is not None:
-            other = self._half_closed.due_at
-        if other and other < earliest:
-            earliest = other
-        return earliest if earliest != float("inf") else 0.0
-
-    @property
-    def _is_fin_wait(self) -> bool:
-        return self._close_acked_at > 0 and not self._receiver.is_reading
+        return self._timers.deadline()
 
     def on_timer(self, now: float) -> None:
         """Handle what is due; too early or late calls do no harm."""
         if self.is_dead:
             return
-        now += _ROUNDING_S
-        sender = self._sender
-        options = self._host.options
-        if self.state is StreamState.CONNECTING:
-            if now >= self._opened_at + options.connect_timeout_s:
-                self.reset(now, "connect_timeout")
-        elif sender.close_sequence < 0:
-            if options.keepalive_s and now >= self._last_activity + options.keepalive_s:
-                if options.ends_inactive:
-                    self.reset(now, "inactive")
-                    return
-                self._last_activity = now
-                # An empty data packet: unlike a plain ack it must be acknowledged.
-                sender.is_keepalive_due = self.is_flushed
-        elif self._is_fin_wait and now >= self._close_acked_at + FIN_WAIT_S:
-            self.reset(now)
-        elif self._is_peer_gone(now):
-            self._give_up()
-            return
-        if sender.choke.is_choked:
-            if now >= sender.choke.persist_at:
-                sender.persist(now)
-            if now >= self._last_received + CHOKED_SILENCE_S:
-                self._give_up()
-        elif self._recovery.deadline and now >= self._recovery.deadline:
-            self._on_recovery_timer(now)
-        if not self.is_dead:
+        outcome = self._timers.fire(now, self._is_remote_closed)
+        if self._timers.suspect_timeouts:
+            self._host.emit(PathSuspect(self, self._timers.suspect_timeouts))
+        if not outcome:
             self._host.wake(self)
-
-    def _on_recovery_timer(self, now: float) -> None:
-        recovery = self._recovery
-        probe = recovery.on_timer(now)
-        if probe is None:
-            return
-        timeouts = recovery.timeouts
-        sender = self._sender
-        # i2pd: a peer that has closed, or that was sent CLOSE, is likely gone without a word.
-        is_last = recovery.lowest_unacked == sender.close_sequence
-        is_ending = self._is_remote_closed or is_last
-        limit = CLOSE_TIMEOUTS_MAX
-        if self._is_remote_closed and is_last:
-            limit = LAST_TIMEOUTS_MAX
-        if is_ending and timeouts > limit:
+        elif outcome == CLOSE_UNANSWERED:
+            self._change(StreamChange.CLOSE_UNANSWERED)
             self._finish()
-        elif (timeouts > self._host.options.resend_max and not sender.is_connecting) or (
-            self.is_inbound and recovery.highest_acked < 0 and timeouts > UNANSWERED_TIMEOUTS_MAX
-        ):
-            self._give_up()
         else:
-            # i2pd: resets a stream when data comes and its SYN reply does not, within 600 ms, or
-            # packet 1 does not.
-            sender.probe(recovery.lowest_unacked if sender.is_first_flight else probe)
-            if (timeouts >= 2 or sender.is_connecting) and not is_last:
-                self._host.emit(PathSuspect(self, timeouts))
-
-    def _is_peer_gone(self, now: float) -> bool:
-        """Ask a peer that owes its CLOSE if that is due; True if it was asked too often in vain."""
-        half_closed = self._half_closed
-        if half_closed is None or now < half_closed.due_at:
-            return False
-        if half_closed.is_asking(now, self._last_received, self._recovery.round_trip.timeout):
-            self._sender.probe(self._sender.close_sequence)
-            if half_closed.questions > 1:
-                self._host.emit(PathSuspect(self, half_closed.questions))
-        return half_closed.questions > QUESTIONS_MAX
+            self.reset(now, outcome)
 
     def on_path_changed(self, now: float) -> None:
         """Another path to the peer is in use: what went unanswered is tried again at once."""
-        if self.is_dead or not self._recovery.timeouts:
+        if self.is_dead or not self.recovery.timeouts:
             return
-        oldest = self._recovery.retry_now(now)
+        oldest = self.recovery.retry_now(now)
         if oldest is not None:
             self._sender.probe(0 if self._sender.is_connecting else oldest)
         self._host.wake(self)
@@ -564,38 +413,37 @@ class Stream:
     def probe_path(self) -> bool:
         """Send an empty packet that must be acknowledged; False once our direction has ended."""
         sender = self._sender
-        sender.is_keepalive_due = self.state is StreamState.OPEN and sender.close_sequence < 0
+        is_possible = not (self.is_dead or sender.is_connecting) and sender.close_sequence < 0
+        sender.is_keepalive_due = is_possible
         self._host.wake(self)
-        return sender.is_keepalive_due
+        return is_possible
 
     # -- the end
 
     def _check_finished(self, now: float) -> None:
         sequence = self._sender.close_sequence
-        if sequence < 0 or self.is_dead or self._recovery.lowest_unacked <= sequence:
+        if sequence < 0 or self.is_dead or self.recovery.lowest_unacked <= sequence:
             return
-        if not self._close_acked_at:
-            self._close_acked_at = now
-            self._half_closed = HalfClosed(now)
-            self._host.learn(self, PathMemory.of(self._recovery, now))
-        if self._is_remote_closed:
+        if not self._timers.close_acked_at:
+            self._timers.note_close_acked(now)
+            self._host.learn(self, PathMemory.of(self.recovery, now))
+            self._change(StreamChange.CLOSE_ACKED)
+        if self.state is StreamState.CLOSED:
             self._finish()
 
     def _finish(self) -> None:
-        self._die(StreamState.CLOSED)
+        self._die()
         self._host.emit(Closed(self))
 
-    def _give_up(self) -> None:
-        self._die(StreamState.RESET)
-        self._host.emit(Reset(self, "timeout"))
+    def _change(self, change: StreamChange) -> None:
+        self.state = TRANSITIONS[self.state, change]
 
-    def _die(self, state: StreamState) -> None:
+    def _die(self) -> None:
         self._had_arrived = self.has_arrived
-        self.state = state
         self.is_dead = True
         self._sender.drop()
         self._buffer.drop_early()
-        if state is StreamState.RESET or not self._receiver.is_reading:
+        if self.state is StreamState.RESET or not self._receiver.is_reading:
             self._buffer.discard()
         self._account()
         self._host.wake(self)

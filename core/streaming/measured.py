@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
+from core.streaming.receiver import Receiver
 from core.streaming.recovery import Recovery
+from core.streaming.sender import Sender
 
 MEMORY_SECONDS = 300.0
 MEMORY_MAX = 1024
@@ -31,6 +34,26 @@ class StreamStats:
     refused: int
     bytes_sent: int
     bytes_received: int
+
+    @classmethod
+    def of(cls, sender: Sender, receiver: Receiver, packets: tuple[int, int], got: int) -> Self:
+        """What both halves know; ``packets`` sent and received, ``got`` bytes of payload."""
+        recovery = sender.recovery
+        return cls(
+            recovery.round_trip.smoothed,
+            recovery.round_trip.minimum,
+            recovery.congestion.window,
+            recovery.congestion.pacing_rate,
+            len(recovery.in_flight),
+            *packets,
+            sender.resent,
+            recovery.lost_total,
+            recovery.spurious_total,
+            receiver.duplicates,
+            receiver.refused,
+            sender.buffer.taken,
+            got,
+        )
 
 
 @dataclass(frozen=True, slots=True)

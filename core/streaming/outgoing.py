@@ -38,3 +38,8 @@ class OutgoingPacket:
         self.is_retransmit = is_retransmit
         self.ack_eliciting = ack_eliciting
         self.compress = compress
+
+
+def answer(remote_hash: bytes, from_port: int, to_port: int, packet: bytes) -> OutgoingPacket:
+    """A packet on behalf of no live stream."""
+    return OutgoingPacket(remote_hash, from_port, to_port, packet, False, False)

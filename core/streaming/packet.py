@@ -45,6 +45,8 @@ HASH_NACKS = 8
 DELAY_CHOKE_SENT = 60001
 #: i2pd: sends 60000, which the spec still calls an unchoke; nobody asks for a minute of ack delay
 DELAY_CHOKE_MIN = 60000
+#: i2pd: sequences are signed there
+SEQUENCE_MAX = 0x7FFFFF00
 DELAY_CHOKE_JAVA = 61000
 PING_PAYLOAD_BYTES_MAX = 32
 

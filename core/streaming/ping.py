@@ -7,9 +7,8 @@ from collections.abc import Callable
 from core.base.rates import Bucket
 from core.data.private_keys import PrivateKeys
 from core.streaming.events import Pong
-from core.streaming.outgoing import OutgoingPacket
+from core.streaming.outgoing import OutgoingPacket, answer
 from core.streaming.packet import ECHO, PING_PAYLOAD_BYTES_MAX, Packet, build_packet
-from core.streaming.remains import answer
 
 PINGS_MAX = 64
 PING_SECONDS = 60.0
@@ -82,4 +81,5 @@ class Pings:
         return answer(packet.sender.hash, to_port, from_port, pong), "pings"
 
     def sweep(self, now: float) -> None:
+        """Forget those that nobody has answered."""
         self._sent = {k: ping for k, ping in self._sent.items() if ping[1] + PING_SECONDS > now}

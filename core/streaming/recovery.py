@@ -108,6 +108,7 @@ class Recovery:
     __slots__ = (
         "_app_limited_until",
         "_delivered_at",
+        "_delivered_reported",
         "_first_sent_at",
         "_holes",
         "_last_progress",
@@ -149,6 +150,7 @@ class Recovery:
         self._holes: set[int] = set()
         #: of those in flight or lost, what was sent more than once
         self._retransmitted: set[int] = set()
+        self._delivered_reported = 0
         self._delivered_at = 0.0
         self._first_sent_at = 0.0
         self._last_progress = 0.0
@@ -206,6 +208,12 @@ class Recovery:
     def note_app_limited(self) -> None:
         """The window was not full but there was nothing to send."""
         self._app_limited_until = self.delivered + len(self.in_flight) + 1
+
+    def take_delivered(self) -> int:
+        """How many packets were acknowledged since the last call."""
+        count = self.delivered - self._delivered_reported
+        self._delivered_reported = self.delivered
+        return count
 
     def resend(self, sequence: int, burst: Burst) -> bytes:
         """Move a lost or outstanding packet to the end of what is in flight; its payload."""

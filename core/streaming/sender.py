@@ -37,8 +37,6 @@ JAVA_WINDOW_MAX = 128
 #: Packet 0 is one of them, so packet 1 goes once more before the third
 FIRST_FLIGHT_PACKETS = 16
 _FIRST_RETRANSMITTED_BEFORE = 3
-#: i2pd: sequences are signed there
-SEQUENCE_MAX = 0x7FFFFF00
 
 _pack_plain = PLAIN_HEADER.pack
 
@@ -141,7 +139,7 @@ class Sender:
             self.is_first_flight = False
         if self._signed_packets:
             for sequence in list(self._signed_packets):
-                if sequence not in recovery.in_flight and sequence not in recovery.lost:
+                if sequence not in recovery.payloads:
                     del self._signed_packets[sequence]
         self.choke.note_progress(bool(recovery.lost), now)
         return True
@@ -178,6 +176,18 @@ class Sender:
     def probe(self, sequence: int) -> None:
         """Resend ``sequence`` in the next :meth:`collect`, whatever the window says."""
         self._probe = sequence
+
+    @property
+    def is_flushed(self) -> bool:
+        """True if everything sent was acknowledged, and nothing waits."""
+        return not self.buffer.unsent and self.recovery.is_idle
+
+    @property
+    def may_ack(self) -> bool:
+        """i2pd: takes a plain ack that overtakes our SYN reply for the reply, and then drops the
+        data in the real one. The reply itself acknowledges, and it is repeated.
+        """
+        return not self.is_inbound or self.recovery.highest_acked >= 0
 
     @property
     def has_arrived(self) -> bool:
@@ -282,8 +292,8 @@ class Sender:
         if left > 0 and self._is_close_ready:
             self._send_close(now, out)
         pacer.spend(len(out) - before)
-        has_lost = bool(recovery.lost) and not self.is_connecting
-        has_more = self._has_new or self._is_close_ready or has_lost
+        lost = not self.is_connecting and bool(recovery.lost)
+        has_more = self._has_new or self._is_close_ready or lost
         if len(in_flight) >= self._window():
             return False
         if not has_more:
@@ -343,15 +353,8 @@ class Sender:
         self._receiver.ack_was_carried()
 
     def _outgoing(self, packet: bytes, is_resent: bool, compress: bool = False) -> OutgoingPacket:
-        return OutgoingPacket(
-            self._remote.hash,
-            self._local_port,
-            self._remote_port,
-            packet,
-            is_resent,
-            True,
-            compress,
-        )
+        to, ports = self._remote.hash, (self._local_port, self._remote_port)
+        return OutgoingPacket(to, *ports, packet, is_resent, True, compress)
 
     def _retransmit_first(self, out: list[OutgoingPacket]) -> None:
         self._is_first_retransmitted = True
@@ -417,7 +420,7 @@ class Sender:
         sequence, self._probe = self._probe, None
         if sequence is None:
             return
-        if sequence in recovery.in_flight or sequence in recovery.lost:
+        if sequence in recovery.payloads:
             self._resend(sequence, now, out)
         elif sequence == self.close_sequence:
             out.append(self._outgoing(self._close_packet, True))
@@ -429,11 +432,8 @@ class Sender:
         recovery = self.recovery
         payload = recovery.resend(sequence, recovery.begin_burst(now))
         self.resent += 1
-        signed = self._signed_packets.get(sequence)
-        if signed is not None:
-            out.append(self._outgoing(signed, True, sequence == 0))
-            return
-        out.append(self._outgoing(self._plain(sequence, payload), True))
+        packet = self._signed_packets.get(sequence) or self._plain(sequence, payload)
+        out.append(self._outgoing(packet, True, sequence == 0))
 
     def _plain(self, sequence: int, payload: bytes) -> bytes:
         """A data packet that asks for an ack at once."""

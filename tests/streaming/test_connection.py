@@ -255,7 +255,7 @@ def test_a_stalled_reader_lets_acks_trickle_but_not_from_the_beginning() -> None
         packet = Packet.parse(raw)
         told.append(packet.ack_through)
         if packet.delay_ms:
-            at_choke.append(stream.next_sequence - 1 - packet.ack_through)
+            at_choke.append(stream.recovery.next_sequence - 1 - packet.ack_through)
         return False
 
     network.ends[1].out.drop = watch
@@ -388,7 +388,7 @@ def test_a_gap_is_told_at_once_however_much_time_the_sender_has() -> None:
     network = Network(lambda: Path(delay=0.0025))
     stream, peer = opened(network)
     trickle(network, stream, peer, 20)
-    doomed = stream.next_sequence + 3
+    doomed = stream.recovery.next_sequence + 3
     lost: list[int] = []
 
     def drop(raw: bytes) -> bool:

@@ -12,17 +12,17 @@ from core.base.errors import LocalError, Unavailable
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.streaming import packet as p
+from core.streaming.closed_streams import REPLIES_MAX
+from core.streaming.early_packets import (
+    EARLY_BYTES_MAX,
+    EARLY_PACKETS_MAX,
+    EARLY_PEERS_MAX,
+)
 from core.streaming.events import Pong
 from core.streaming.manager import StreamManager
 from core.streaming.measured import WINDOW_REMEMBERED_MAX
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
-from core.streaming.remains import (
-    EARLY_BYTES_MAX,
-    EARLY_PACKETS_MAX,
-    EARLY_PEERS_MAX,
-    REPLIES_MAX,
-)
 from core.streaming.state import StreamState
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.stream_path import KEYS, Network, Path
@@ -142,13 +142,13 @@ def test_early_packets_are_bounded_and_expire() -> None:
         for number in range(1, EARLY_PACKETS_MAX + 5):
             raw = build_packet(0, peer, number, 0, flags=p.NO_ACK, payload=b"x")
             manager.receive_packets([(None, 0, 0, raw)], 1.0)
-    assert len(manager._early) == EARLY_PEERS_MAX
+    assert len(manager._demux._early) == EARLY_PEERS_MAX
     assert manager.counters["early"] == 4 * (EARLY_PEERS_MAX * 2 - 1)
     at = manager.next_timer()
     while at is not None:
         manager.handle_timer(at)
         at = manager.next_timer()
-    assert len(manager._early) == 0
+    assert len(manager._demux._early) == 0
 
 
 def test_early_packets_are_bounded_by_bytes_too() -> None:
@@ -217,7 +217,7 @@ def test_unknown_streams_are_answered_sparingly() -> None:
     assert reset.is_signed_by(KEYS[1].destination)
 
 
-def test_remains_answer_a_few_times_and_go() -> None:
+def test_closed_streams_answer_a_few_times_and_are_forgotten() -> None:
     network = Network()
     stream = network.connect(initial=b"hi")
     network.run(lambda: bool(network.ends[1].streams))
@@ -233,7 +233,7 @@ def test_remains_answer_a_few_times_and_go() -> None:
     network.run(seconds=2)
     assert network.ends[1].out.sent - sent == REPLIES_MAX
     network.run(seconds=100)
-    assert len(network.b._remains) == len(network.a._remains) == 0
+    assert len(network.b._closed) == len(network.a._closed) == 0
     assert network.a.next_timer() is None
 
 

@@ -72,25 +72,27 @@ class Script:
         self.give(build_packet(opened.stream.local_id, self.peer_id, 0, 0))
         return opened.stream
 
+    def reply(self, syn: Packet, *, is_java: bool = False) -> bytes:
+        """The peer's answer to a SYN of ours, as i2pd or as Java gives it."""
+        return build_packet(
+            syn.receive_id,
+            self.peer_id,
+            0,
+            0,
+            flags=p.SYNCHRONIZE,
+            resend_delay_s=1 if is_java else 9,
+            delay_ms=0 if is_java else None,
+            sender=PEER.destination,
+            payload_max=1812,
+            signer=PEER,
+        )
+
     def connected(self, *, is_java: bool = False) -> Stream:
         """A stream of ours that the peer has answered, as i2pd or as Java does it."""
         stream = self.manager.connect(PEER.destination, now=self.now)
         syn = self.take()[0]
         assert syn.nack_hash == PEER.hash
-        self.give(
-            build_packet(
-                syn.receive_id,
-                self.peer_id,
-                0,
-                0,
-                flags=p.SYNCHRONIZE,
-                resend_delay_s=1 if is_java else 9,
-                delay_ms=0 if is_java else None,
-                sender=PEER.destination,
-                payload_max=1812,
-                signer=PEER,
-            )
-        )
+        self.give(self.reply(syn, is_java=is_java))
         assert stream.state is StreamState.OPEN
         assert [packet.ack_through for packet in self.wait(0.2)] == [0]
         return stream
