@@ -18,7 +18,9 @@ ROOT = HERE.parent.parent
 # Modules with the pure form of an accelerated class stay as they are: its twin takes its place.
 COMPILED = {
     "base": "filters timers",
-    "client": "outlet payloads regulars remote session spread",
+    "client": (
+        "frequent_destinations multiplexer outlet payloads remote remotes sending session spread"
+    ),
     "data": "payload",
     "garlic": "cloves one_shot opened padding remote session sessions tagset",
     "i2np": "message",

@@ -120,7 +120,7 @@ def test_a_path_that_works_is_not_suspected_and_hardly_asked(answers: bool) -> N
     sent = talk.service.engine.stats.messages_out
     talk.run(60)
     for party in (talk.client, talk.service):
-        for remote in party.engine._remotes.values():
+        for remote in party.engine._remotes.by_hash.values():
             assert remote.failed_paths == 0
     if not answers:
         # What the service sends is acknowledgements only.

@@ -214,7 +214,7 @@ def test_the_successor_of_a_lease_set_that_came_along() -> None:
     say(world, owner, server, b"hello")
     world.run(300)
     say(world, owner, server, b"still here")
-    owner.engine._remotes.clear()  # it forgets to tell about new leases
+    owner.engine._remotes.by_hash.clear()  # it forgets to tell about new leases
     world.run(250)
     assert server.find(owner.keys.hash).lease_set is not None
 

@@ -233,5 +233,5 @@ def test_no_path_is_changed_for_new_leases_alone() -> None:
         visit.world.renew_tunnels(visit.site)
         visit.world.run(20)
     for party in (visit.client, visit.site):
-        for remote in party.engine._remotes.values():
+        for remote in party.engine._remotes.by_hash.values():
             assert remote.failed_paths == 0

@@ -223,7 +223,8 @@ class Upload:
             del self.world.tunnels[old.gateway_hash, old.gateway_tunnel_id]
         party.pool = WidePool(self.world, party, rates)
         pool = cast(TunnelPool, party.pool)
-        party.engine.pool = party.engine._outlet._pool = pool
+        sending = party.engine._sending
+        party.engine.pool = sending._pool = sending._outlet._pool = pool
         self.world.renew_tunnels(party)
         return party.pool.slow
 

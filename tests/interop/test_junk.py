@@ -546,7 +546,7 @@ async def _send_junk(
 ) -> None:
     engine = session._engine
     now = router.now()
-    remote = engine._remote(target, now)
+    remote = engine._remotes.get(target, now)
     # Others' streams do not belong to this session; its own do.
     senders = [own, own, PrivateKeys.generate_destination(ENTROPY)]
     payloads = []
@@ -573,7 +573,7 @@ async def _send_junk(
     began = asyncio.get_running_loop().time()
     for start in range(0, len(payloads), 50):
         assert engine.is_reachable(remote, router.now())
-        engine._outlet.send(remote, payloads[start : start + 50], router.now())
+        engine._sending._outlet.send(remote, payloads[start : start + 50], router.now())
         router.touch(engine)
         due = began + start / 1000
         await asyncio.sleep(max(0.01, due - asyncio.get_running_loop().time()))

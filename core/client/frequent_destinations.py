@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-REGULARS_MAX = 8
+FREQUENT_MAX = 8
 """Destinations that are kept fresh: each costs a lookup in ten minutes."""
 VISITS_MIN = 2.0
 HALF_LIFE_S = 1800.0
@@ -19,7 +19,7 @@ KEEP_S = 3600.0
 _KNOWN_MAX = 64
 
 
-class Regulars:
+class FrequentDestinations:
     """Counts visits; ``now`` is monotonic seconds."""
 
     __slots__ = ("_visits",)
@@ -39,14 +39,14 @@ class Regulars:
         self._visits.pop(destination_hash, None)
 
     def current(self, now: float) -> list[bytes]:
-        """Hashes of at most ``REGULARS_MAX`` destinations, most visited first."""
+        """Hashes of at most ``FREQUENT_MAX`` destinations, most visited first."""
         scores = [
             (_faded(score, now - at), destination_hash)
             for destination_hash, (score, at) in self._visits.items()
             if now - at < KEEP_S
         ]
         scores.sort(reverse=True)
-        return [name for score, name in scores[:REGULARS_MAX] if score >= VISITS_MIN]
+        return [name for score, name in scores[:FREQUENT_MAX] if score >= VISITS_MIN]
 
 
 def _faded(score: float, age_s: float) -> float:

@@ -1,0 +1,43 @@
+"""Our lease set in the netDb: made anew when tunnels change, published, withdrawn when it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.client.own_lease_set import OwnLeaseSet
+from core.netdb.facade import NetDb
+from core.tunnel.tunnels import InboundTunnel
+
+
+class LeasePublisher:
+    """``owner`` is the hash that the netDb knows this session by.
+
+    ``is_confirmed``: a floodfill holds our lease set, or none has to. ``used_netdb``: something was
+    asked of the netDb since it was last reset.
+    """
+
+    def __init__(self, own: OwnLeaseSet, netdb: NetDb, owner: bytes, *, publish: bool) -> None:
+        self.is_confirmed = not publish
+        self.used_netdb = False
+        self._own = own
+        self._netdb = netdb
+        self._owner = owner
+        self._publish = publish
+        #: where the newest one is published: an encrypted one has another key each day
+        self._key: bytes | None = None
+
+    def renew(self, tunnels: Iterable[InboundTunnel], now: float) -> bool:
+        """Make a new one over ``tunnels`` and publish it; False if none of them is alive."""
+        if self._own.build(tunnels, now) is None:
+            return False
+        if not self._publish:
+            return True
+        self.used_netdb = True
+        published = self._own.published
+        key, self._key = self._key, published.hash if published else None
+        if key is not None and key != self._key:
+            self._netdb.withdraw_lease_set(key)
+        if published is not None:
+            is_urgent = self._own.is_urgent
+            self._netdb.publish_lease_set(published, self._owner, now, is_urgent=is_urgent)
+        return True

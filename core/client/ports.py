@@ -1,0 +1,52 @@
+"""What streams and datagrams of a destination need below them: something that carries payloads.
+
+:class:`~core.client.sending.Sending` carries them over this router's tunnels. Another form of it
+may hand them to a foreign router by I2CP: nothing above knows which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class DestinationNetwork(Protocol):
+    """Carries payloads of one local destination to others, without any promise.
+
+    Payloads are those of I2CP and of Data messages: gzip, with protocol and ports in its header.
+    ``remote_hash`` is the SHA-256 of the other destination, ``now`` monotonic seconds.
+    """
+
+    def send(
+        self,
+        remote_hash: bytes,
+        payloads: Sequence[bytes],
+        now: float,
+        *,
+        is_datagram: bool,
+        in_order: bool,
+    ) -> None:
+        """Send ``payloads`` as soon as a lease set is known; of too many that wait, the oldest are
+        dropped.
+
+        ``is_datagram``: a datagram is among them, so nothing above learns whether they arrive.
+        ``in_order``: a stream begins, whose packets should not overtake each other.
+        """
+
+    def budget(self, remote_hash: bytes, in_flight: int, now: float) -> int | None:
+        """How many stream packets the way to a destination takes now; None: any number.
+
+        ``in_flight`` packets are neither acknowledged nor lost. With too few for data, streams wait
+        for :meth:`retry_at`.
+        """
+
+    def retry_at(self, remote_hash: bytes, now: float) -> float:
+        """When a spent budget should be looked at again; infinity if there is no reason to."""
+
+    def note_delivered(
+        self, remote_hash: bytes, packets: int, round_trip_s: float, now: float
+    ) -> None:
+        """So many stream packets were acknowledged since the last call."""
+
+    def suspect_path(self, remote_hash: bytes, now: float) -> None:
+        """What was sent lately did not arrive: take another way if there is one."""

@@ -1,0 +1,234 @@
+"""The destinations that a session talks to, and the searches for their lease sets.
+
+What always holds: a ratchet key stands for a destination only if it is in a lease set signed by it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from core.base.ports import Entropy, WallClock
+from core.client.blinded import (
+    NOT_FOUND,
+    BlindedLookups,
+    BlindedOutcome,
+    target_in,
+    why_unusable,
+)
+from core.client.events import ClientStats, Event, LeaseSetFound
+from core.client.frequent_destinations import FrequentDestinations
+from core.client.remote import ACTIVE_S, Remote
+from core.data.blinded_address import BlindedTarget
+from core.data.lease_set import LeaseSet2
+from core.data.lease_set_variants import AnyLeaseSet
+from core.garlic.sessions import RatchetSessions
+from core.netdb.facade import NetDb
+from core.netdb.leases import PUBLISHED_AHEAD_MAX_MS
+from core.streaming.manager import StreamManager
+
+REMOTES_MAX = 4096
+
+
+class Remotes:
+    """``by_hash``: all of them by destination hash; ``by_static``: by the X25519 key of their lease
+    set, where that is known.
+
+    ``owner`` is the hash that the netDb knows this session by. ``on_forget`` is called with each
+    that is dropped. ``used_netdb``: something was asked of the netDb since it was last reset.
+    """
+
+    def __init__(
+        self,
+        owner: bytes,
+        netdb: NetDb,
+        ratchet: RatchetSessions,
+        streams: StreamManager,
+        stats: ClientStats,
+        events: deque[Event],
+        wall: WallClock,
+        entropy: Entropy,
+    ) -> None:
+        self.by_hash: dict[bytes, Remote] = {}
+        self.by_static: dict[bytes, Remote] = {}
+        self.on_forget: list[Callable[[Remote], None]] = []
+        self.used_netdb = False
+        self._owner = owner
+        self._netdb = netdb
+        self._ratchet = ratchet
+        self._streams = streams
+        self._stats = stats
+        self._events = events
+        self._wall = wall
+        self._entropy = entropy
+        self._lookups: dict[int, Remote] = {}
+        self._blinded = BlindedLookups(netdb, owner, wall)
+        self._wanted: set[bytes | BlindedTarget] = set()
+        self._frequent = FrequentDestinations()
+
+    @property
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return int(self._wall.now() * 1000)
+
+    # What the application asks
+
+    def lookup(self, target: bytes | BlindedTarget, now: float) -> None:
+        """Find the lease set of a destination hash, or one that is published encrypted.
+
+        LeaseSetFound follows, at once if a usable one is known.
+        """
+        destination = target if isinstance(target, bytes) else self._blinded.destination_of(target)
+        remote = None if destination is None else self.get(destination, now)
+        if remote is not None:
+            remote.is_caller = False
+            self._frequent.note_visit(remote.hash, now)
+            if remote.static is not None and not remote.is_lease_set_old(self.wall_ms):
+                self._events.append(LeaseSetFound(target, remote.lease_set))
+                return
+        self._wanted.add(target)
+        if isinstance(target, BlindedTarget):
+            self._search(target, now)
+        elif remote is not None:
+            self.look_up(remote, now)
+
+    # What is known
+
+    def get(self, destination_hash: bytes, now: float) -> Remote:
+        """What is known of a destination, from now on; room is made for it."""
+        remote = self.by_hash.get(destination_hash)
+        if remote is None:
+            if len(self.by_hash) >= REMOTES_MAX:
+                # Who came to us goes before whom we look for, then who was silent for longest.
+                self._forget(min(self.by_hash.values(), key=Remote.worth))
+            remote = Remote(destination_hash, heard_at=now, since=now)
+            remote.blinded = self._blinded.target_of(destination_hash)
+            self.by_hash[destination_hash] = remote
+            known = self._netdb.get_lease_set(destination_hash, self._owner)
+            if known is not None:
+                self._adopt(remote, known, now)
+        return remote
+
+    def _forget(self, remote: Remote) -> None:
+        self.by_hash.pop(remote.hash, None)
+        for tell in self.on_forget:
+            tell(remote)
+        if remote.static is not None:
+            self.by_static.pop(remote.static, None)
+        if remote.lookup is not None:
+            self._lookups.pop(remote.lookup, None)
+
+    def _adopt(self, remote: Remote, lease_set: object, now: float) -> None:
+        static = getattr(lease_set, "x25519_key", None)
+        if static is None or not isinstance(lease_set, LeaseSet2):
+            return  # only ElGamal, or an encrypted lease set we cannot read
+        known = remote.lease_set
+        if known is not None and lease_set.published_ms < known.published_ms:
+            return
+        if remote.static is not None and remote.static != static:
+            self.by_static.pop(remote.static, None)
+            remote.known_lease_set_s = remote.offered_lease_set_s = 0
+        remote.adopt(lease_set, static, now)
+        self.by_static[static] = remote
+        if known is not None and lease_set.published_ms > known.published_ms:
+            remote.offers = remote.offered_lease_set_s = 0
+            if remote.may_have_lost_us:
+                self._ratchet.doubt(static, now, at_once=True)
+            self._streams.path_changed(remote.hash, now)
+
+    def receive_lease_set(self, lease_set: AnyLeaseSet, now: float) -> None:
+        """A lease set came along with a message; whose key it names is known from now on."""
+        self.used_netdb = True
+        if self._netdb.remember_lease_set(lease_set, self._owner, now):
+            is_caller = lease_set.hash not in self.by_hash
+            remote = self.get(lease_set.hash, now)
+            remote.is_caller |= is_caller
+            self._adopt(remote, lease_set, now)
+
+    def clock_changed(self) -> None:
+        """The wall clock was set, or the machine slept."""
+        for remote in self.by_hash.values():
+            remote.clock_changed(self.wall_ms + PUBLISHED_AHEAD_MAX_MS)
+
+    def keep_house(self, now: float) -> None:
+        """Look up what is visited often, drop what nothing was heard of for long."""
+        for destination_hash in self._frequent.current(now):
+            remote = self.get(destination_hash, now)
+            if remote.is_lease_set_old(self.wall_ms):
+                self.look_up(remote, now)
+        for remote in list(self.by_hash.values()):
+            is_idle = now - max(remote.heard_at, remote.sent_at) > 2 * ACTIVE_S
+            if is_idle and not remote.waiting and not self._streams.has_streams(remote.hash):
+                self._forget(remote)
+
+    # Searches
+
+    def lookup_finished(self, request: int, result: object, now: float) -> None:
+        """The netDb's answer to a lookup of ours."""
+        if request in self._blinded:
+            outcome = self._blinded.finished(request, result)
+            if outcome is not None:
+                self._search_ended(outcome, now)
+            return
+        remote = self._lookups.pop(request, None)
+        if remote is None:
+            return
+        if result is not None:
+            self._adopt(remote, result, now)
+        self._lookup_ended(remote, remote.hash, why_unusable(result))
+
+    def look_up(self, remote: Remote, now: float) -> None:
+        """Search for its lease set, unless that is under way."""
+        if remote.lookup is not None:
+            return
+        self.used_netdb = True
+        target = remote.blinded or target_in(remote.lease_set)
+        if target is not None:
+            remote.lookup = 0
+            remote.blinded = target
+            self._search(target, now)
+            return
+        remote.lookup = self._netdb.lookup_lease_set(
+            remote.hash, self._owner, now, fresh=remote.lease_set is not None
+        )
+        self._lookups[remote.lookup] = remote
+
+    def _search(self, target: BlindedTarget, now: float) -> None:
+        self.used_netdb = True
+        if not self._blinded.start(target, now):
+            self._search_ended(BlindedOutcome(target, None, NOT_FOUND), now)
+
+    def _search_ended(self, outcome: BlindedOutcome, now: float) -> None:
+        """A search for an encrypted lease set ended; the destination may be new to us."""
+        target, lease_set = outcome.target, outcome.lease_set
+        why = outcome.why or why_unusable(lease_set)
+        self.used_netdb = True
+        if lease_set is not None and self._netdb.remember_lease_set(lease_set, self._owner, now):
+            remote = self.get(lease_set.hash, now)
+            remote.blinded = target
+            # A correspondent may have sent a newer one along in the meantime.
+            newest = self._netdb.get_lease_set(lease_set.hash, self._owner)
+            self._adopt(remote, newest or lease_set, now)
+        for remote in self.by_hash.values():
+            if remote.blinded == target:
+                self._lookup_ended(remote, target, why)
+        self._tell(target, None, why)
+
+    def _lookup_ended(self, remote: Remote, target: bytes | BlindedTarget, why: str) -> None:
+        remote.lookup = None
+        is_usable = (
+            remote.static is not None
+            and remote.choose_lease(self.wall_ms, self._entropy) is not None
+        )
+        found = remote.lease_set if is_usable else None
+        for wanted in {remote.hash, target}:
+            self._tell(wanted, found, "" if is_usable else why)
+        if found is None:
+            self._frequent.forget(remote.hash)
+            self._stats.no_lease_set += len(remote.waiting)
+            remote.waiting.clear()
+
+    def _tell(self, target: bytes | BlindedTarget, found: AnyLeaseSet | None, why: str) -> None:
+        if target in self._wanted:
+            self._wanted.discard(target)
+            self._events.append(LeaseSetFound(target, found, why))

@@ -1,0 +1,164 @@
+"""Payloads of a session on their way into tunnels: which remotes take how much, and by which way.
+
+A packet's way out: stream packet, gzip header with ports, Data message, clove for the remote
+destination, ratchet, Garlic message, outbound tunnel, gateway of one of the remote's leases. What
+cannot be sent is dropped and counted, the stream layer sends it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.base.ports import Entropy
+from core.client.outlet import LeaseSetOffers, Outlet
+from core.client.own_lease_set import OwnLeaseSet
+from core.client.path_watch import PathWatch
+from core.client.remote import STUCK_S, Remote
+from core.client.remotes import Remotes
+from core.garlic.sessions import RatchetSessions
+from core.streaming.budgets import ACK_RESERVE
+from core.streaming.manager import StreamManager
+from core.tunnel.pool import TunnelPool
+from core.tunnel.tunnels import OutboundTunnel
+
+
+class Sending:
+    """The :class:`~core.client.ports.DestinationNetwork` of this router.
+
+    ``suspects``: tunnels through which something seems to have been lost. ``due_at``: when
+    :meth:`help_troubled` has something to do, None if never.
+    """
+
+    def __init__(
+        self,
+        pool: TunnelPool,
+        ratchet: RatchetSessions,
+        streams: StreamManager,
+        remotes: Remotes,
+        own: OwnLeaseSet,
+        offers: LeaseSetOffers,
+        outlet: Outlet,
+        entropy: Entropy,
+    ) -> None:
+        self.suspects: list[OutboundTunnel] = []
+        self.due_at: float | None = None
+        self.watch = PathWatch(self, own, offers, ratchet, streams, outlet)
+        self._pool = pool
+        self._ratchet = ratchet
+        self._streams = streams
+        self._remotes = remotes
+        self._outlet = outlet
+        self._entropy = entropy
+        self._troubled: set[Remote] = set()
+        remotes.on_forget += [self.watch.forget, self._troubled.discard]
+
+    # For streams and datagrams (DestinationNetwork)
+
+    def send(
+        self,
+        remote_hash: bytes,
+        payloads: Sequence[bytes],
+        now: float,
+        *,
+        is_datagram: bool,
+        in_order: bool,
+    ) -> None:
+        """Send ``payloads``, or keep them until a lease set is found."""
+        remote = self._remotes.get(remote_hash, now)
+        asks = is_datagram and self.watch.note_datagram(remote, now)
+        if self.is_reachable(remote, now):
+            remote.spread.is_held = remote.spread.is_active and in_order
+            self._outlet.send(remote, payloads, now, asks=asks)
+        else:
+            remote.waiting.extend(payloads)
+            self._troubled.add(remote)
+
+    def budget(self, remote_hash: bytes, in_flight: int, now: float) -> int | None:
+        """Stream packets that session and path take; a session's start has no room for acks.
+
+        Where all that is under way may be lost, one more now and then finds out.
+        """
+        remote = self._remotes.by_hash.get(remote_hash)
+        if remote is None or remote.static is None:
+            return None
+        room = self._ratchet.can_send_existing(remote.static, now)
+        if room is not None:
+            room = min(room, remote.under_way_max - in_flight)
+            return max(room, ACK_RESERVE + 1) if remote.is_stuck(now) else max(room, 0)
+        room = self._ratchet.can_send(remote.static, now)
+        return room + ACK_RESERVE if room else 0
+
+    def retry_at(self, remote_hash: bytes, now: float) -> float:
+        """When a spent budget should be looked at again; infinity if there is no reason to."""
+        remote = self._remotes.by_hash.get(remote_hash)
+        if remote is None or remote.static is None:
+            return float("inf")
+        return now + (self._ratchet.new_session_wait(remote.static, now) or STUCK_S)
+
+    def note_delivered(
+        self, remote_hash: bytes, packets: int, round_trip_s: float, now: float
+    ) -> None:
+        """So many stream packets were acknowledged since the last call."""
+        remote = self._remotes.by_hash.get(remote_hash)
+        if remote is not None and remote.static is not None:
+            remote.delivered(packets, round_trip_s, now)
+            self._ratchet.note_delivered(remote.static, packets)
+
+    def suspect_path(self, remote_hash: bytes, now: float) -> None:
+        """What was sent lately did not arrive: another way, and a newer lease set."""
+        remote = self._remotes.by_hash.get(remote_hash)
+        if remote is not None:
+            self.change_path(remote, now)
+
+    # Paths
+
+    def is_reachable(self, remote: Remote, now: float) -> bool:
+        """True if a message could be sent to it; asks for its lease set otherwise."""
+        remote.begin_sending(now)
+        wall_ms = self._remotes.wall_ms
+        if remote.is_lease_set_old(wall_ms):
+            self._remotes.look_up(remote, now)
+        return remote.static is not None and remote.choose_lease(wall_ms, self._entropy) is not None
+
+    def change_path(self, remote: Remote, now: float) -> None:
+        """What was sent to it lately did not arrive: another way, and a newer lease set."""
+        if not remote.suspect_path(now):
+            return
+        if remote.may_have_lost_us and remote.static is not None:
+            self._ratchet.doubt(remote.static, now)
+        self._troubled.add(remote)
+        if remote.outbound is not None:
+            self.suspects.append(remote.outbound)
+            remote.outbound = self._pool.pick_outbound(now, (remote.outbound,))
+        remote.offers = remote.offered_lease_set_s = 0
+        self._search_again(remote, now)
+
+    def _search_again(self, remote: Remote, now: float) -> None:
+        """Both sides may have lost all their tunnels: keep asking until one newer is published."""
+        if remote.static is not None and now >= remote.search_at:
+            remote.search_at = now + remote.next_search_s(now)
+            self._remotes.look_up(remote, now)
+
+    def help_troubled(self, now: float) -> None:
+        """Remotes for which something waits, or whose paths failed, until they are well again."""
+        self.due_at = None
+        for remote in list(self._troubled):
+            if remote.waiting and self.is_reachable(remote, now):
+                payloads = list(remote.waiting)
+                remote.waiting.clear()
+                self._outlet.send(remote, payloads, now)
+            if remote.is_suspect:
+                self._search_again(remote, now)
+                self._retry_by(remote.search_at)
+            elif not remote.waiting:
+                self._troubled.discard(remote)
+
+    def _retry_by(self, at: float) -> None:
+        self.due_at = at if self.due_at is None else min(at, self.due_at)
+
+    def send_due_replies(self, now: float) -> None:
+        """Send what the ratchet owes and nothing else has carried."""
+        for static in self._ratchet.replies_due(now):
+            remote = self._remotes.by_static.get(static)
+            if remote is not None and self.is_reachable(remote, now):
+                self._outlet.send(remote, [], now)
