@@ -47,8 +47,8 @@ QUEUE_MAX = 160
 #: a second the fastest of the longer ones carries.
 UNDER_WAY_SHORT = 240
 PATH_RATE_MAX = 5000.0
-#: Smallest round trips that a packet may take without having waited in a queue.
-REPAIRS_MAX = 2.0
+#: A smoothed RTT above this multiple of the min RTT means queueing.
+QUEUEING_RTT_RATIO = 2.0
 #: How long another path is on trial before the next one is taken.
 PATH_TRIAL_S = 1.0
 #: Paths that failed one after the other until the session is suspected, not the paths.
@@ -104,7 +104,7 @@ class Remote:
     round_trip: RoundTrip = field(default_factory=RoundTrip)
     """Of all streams together, on the path in use."""
     minimum_before: float = 0.0
-    """The smallest round trip of the path before: what to expect of one that is not measured."""
+    """The min RTT of the path before: what to expect of one that is not measured."""
     measured_path: tuple[Lease | None, OutboundTunnel | None, int] = (None, None, 1)
     spread: Spread = field(default_factory=Spread)
     """The further paths that bulk data takes."""
@@ -137,7 +137,7 @@ class Remote:
         smoothed = self.round_trip.smoothed
         minimum = self.round_trip.minimum or self.minimum_before
         most = int(min(UNDER_WAY_MAX, max(UNDER_WAY_SHORT, minimum * PATH_RATE_MAX)))
-        waited = smoothed - REPAIRS_MAX * minimum
+        waited = smoothed - QUEUEING_RTT_RATIO * minimum
         queue_max = QUEUE_MAX * self.spread.width
         if waited * most <= smoothed * queue_max:
             return most

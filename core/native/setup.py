@@ -28,8 +28,8 @@ COMPILED = {
     "router": "engine inbox post",
     "streaming": (
         "ack_requests admission bbr budgets choke closed_streams congestion connection demux"
-        " early_packets held_acks manager options outgoing pacer packet receive_buffer receiver"
-        " recovery send_buffer sender syn table timers"
+        " early_packets manager options outgoing pacer packet receive_buffer receiver"
+        " recovery send_buffer sender syn table timers withheld_acks"
     ),
     "transport": "bandwidth events links outbound outqueue records table",
     "transport/ntcp2": "blocks connection endpoint outbox padding session",

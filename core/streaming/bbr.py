@@ -1,7 +1,7 @@
 """BBR: send at the measured bottleneck rate instead of filling queues until something is dropped.
 
 Follows the published model (draft-cardwell-iccrg-bbr-congestion-control): bandwidth is the largest
-delivery rate of the last ten round trips, propagation delay the smallest round trip of the last
+delivery rate of the last ten round trips, propagation delay the min RTT of the last
 ten seconds, the window two products of both. Tunnels drop packets at random, so loss alone is no
 signal. Changes against the model, each for a property of I2P paths:
 

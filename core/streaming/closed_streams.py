@@ -1,8 +1,8 @@
 """Packets that come too late: for streams that ended, or that nobody knows.
 
-A stream that ended is remembered for a while: the last ack, or the RESET, is repeated for a peer
-that missed it. i2pd: obeys RESET only with the next sequence it expects, so a repeated RESET takes
-that from the peer's own packet.
+A stream that ended is remembered for a while: the last ack, or the RESET, is sent again for a peer
+that missed it. i2pd: obeys RESET only with the next sequence it expects, so a retransmitted RESET
+takes that from the peer's own packet.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from core.streaming.sender import Sender
 from core.streaming.state import TRANSITIONS, StreamChange, StreamState
 from core.streaming.timers import CLOSE_UNANSWERED, Timers
 
-#: how old the unanswered SYN reply must be before a repeated SYN fetches it again
+#: how old the unanswered SYN reply must be before a retransmitted SYN has it retransmitted
 SYN_REPLY_AGAIN_S = 1.0
 
 

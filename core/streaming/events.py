@@ -74,7 +74,7 @@ class Closed:
 class PathSuspect:
     """``timeouts`` timeouts in a row without an answer: try other tunnels, another lease.
 
-    0: the peer goes on repeating what was acknowledged, so it does not hear us.
+    0: the peer goes on retransmitting what was acknowledged, so it does not hear us.
     """
 
     stream: Stream

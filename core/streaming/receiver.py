@@ -2,17 +2,17 @@
 
 Acks go out after ``ack_every`` packets or a short delay, at once when a gap opens or the peer asks.
 The protocol has no receive window: a receiver short of room puts a delay above 60000 ms into its
-acks, and repeats an unchoke because nobody acknowledges it. i2pd: gives a stream up after 90 s
-without any progress, so a full buffer still takes one packet every ``TRICKLE_S``.
-i2pd 2.56: wakes from a choke only by acks that come at the right moment (see ``held_acks``).
+acks, and sends an unchoke several times because nobody acknowledges it. i2pd: gives a stream up
+after 90 s without any progress, so a full buffer still takes one packet every ``TRICKLE_S``.
+i2pd 2.56: resumes after a choke only by acks that come at the right moment (see ``withheld_acks``).
 """
 
 from __future__ import annotations
 
-from core.streaming.held_acks import TRICKLE_S, HeldAcks
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import DELAY_CHOKE_SENT, NACKS_MAX, PLAIN_HEADER, build_packet
 from core.streaming.receive_buffer import Arrival, ReceiveBuffer
+from core.streaming.withheld_acks import TRICKLE_S, WithheldAcks
 
 #: packets that may still arrive after a choke was sent: room kept free for them
 CHOKE_RESERVE_BYTES = 1024 * 1024
@@ -26,7 +26,7 @@ CLOSE_ACK_DELAY_S = 0.050
 UNCHOKE_INTERVAL_S = 0.1
 #: a peer that for so long sends nothing but what it sent before does not get our acks
 UNHEARD_S = 1.0
-#: but not if it was choked lately: i2pd then has to repeat itself until it may go on
+#: but not if it was choked lately: i2pd then has to retransmit until it may go on
 CHOKED_LONG_AGO_S = 60.0
 
 _pack_plain = PLAIN_HEADER.pack
@@ -37,14 +37,14 @@ class Receiver:
     """``ack_at`` is when an ack is due, 0 if none is."""
 
     __slots__ = (
-        "_ample",
         "_choked_at",
-        "_held_acks",
+        "_duplicates_at",
+        "_duplicates_since",
         "_is_unheard",
-        "_repeated_at",
-        "_repeated_since",
+        "_low_water",
         "_trickle_at",
         "_unacked",
+        "_withheld_acks",
         "ack_at",
         "buffer",
         "choke_ms",
@@ -60,8 +60,8 @@ class Receiver:
     def __init__(self, options: StreamingOptions) -> None:
         self.options = options
         limit = options.receive_bytes_max
-        #: held bytes that are no reason to think about room
-        self._ample = limit - min(CHOKE_RESERVE_BYTES, limit // 2)
+        #: with fewer buffered bytes than this the check for room is skipped
+        self._low_water = limit - min(CHOKE_RESERVE_BYTES, limit // 2)
         self.buffer = ReceiveBuffer()
         self.ack_at = 0.0
         #: what tells the peer to stop
@@ -76,10 +76,10 @@ class Receiver:
         self.refused = 0
         self._unacked = 0
         self._trickle_at = 0.0
-        self._held_acks = HeldAcks()
-        #: how much had arrived when the peer began to repeat itself, and since when it does
-        self._repeated_at = -1
-        self._repeated_since = 0.0
+        self._withheld_acks = WithheldAcks()
+        #: how much had arrived when the peer began to retransmit in vain, and since when it does
+        self._duplicates_at = -1
+        self._duplicates_since = 0.0
         self._is_unheard = False
         self._choked_at = float("-inf")
 
@@ -90,18 +90,19 @@ class Receiver:
             if not self.is_reading:
                 payload = b""
             elif (
-                self.is_crowded or buffer.readable + buffer.early_bytes + len(payload) > self._ample
+                self.is_crowded
+                or buffer.readable + buffer.early_bytes + len(payload) > self._low_water
             ) and not self._has_room(sequence, len(payload), now):
                 self.refused += 1
-                self._held_acks.note_sent_before(sequence)
+                self._withheld_acks.note_sent_before(sequence)
                 self.ack_soon(now)
                 return
         arrival = buffer.add(sequence, payload)
-        if self._held_acks.count:
-            self._held_acks.note_data(sequence, buffer.newest, now)
+        if self._withheld_acks.count:
+            self._withheld_acks.note_data(sequence, buffer.newest, now)
         if arrival is _IN_ORDER or (arrival is _EARLY and len(buffer.early) > 1):
             if self.unchokes:
-                self.unchokes = int(self._held_acks.is_choking)  # nobody was told yet
+                self.unchokes = int(self._withheld_acks.is_choking)  # nobody was told yet
                 self.ack_at = 0.0
             self._unacked += 1
             if self._unacked >= self.options.ack_every:
@@ -113,24 +114,24 @@ class Receiver:
             # A gap has opened: the peer should hear of it at once, of its growth with the others.
             self.ack_at = now
         else:
-            if self._held_acks.count and not self.is_choking:
+            if self._withheld_acks.count and not self.is_choking:
                 self.unchokes = max(1, self.unchokes)
             self.duplicates += 1
-            self._note_repeated(now)
+            self._note_duplicate(now)
             self.ack_soon(now)
 
-    def _note_repeated(self, now: float) -> None:
+    def _note_duplicate(self, now: float) -> None:
         arrived = self.buffer.next_sequence + len(self.buffer.early)
         was_choked = self.is_choking or now < self._choked_at + CHOKED_LONG_AGO_S
-        if arrived != self._repeated_at or was_choked:
-            self._repeated_at = arrived
-            self._repeated_since = now
-        elif now - self._repeated_since >= UNHEARD_S:
-            self._repeated_since = now
+        if arrived != self._duplicates_at or was_choked:
+            self._duplicates_at = arrived
+            self._duplicates_since = now
+        elif now - self._duplicates_since >= UNHEARD_S:
+            self._duplicates_since = now
             self._is_unheard = True
 
     def take_unheard(self) -> bool:
-        """True, once, when the peer seems not to get our acks: it only repeats what we have."""
+        """True, once, when the peer seems not to get our acks: it only retransmits what we have."""
         is_unheard, self._is_unheard = self._is_unheard, False
         return is_unheard
 
@@ -147,12 +148,12 @@ class Receiver:
 
     def note_plain(self, now: float) -> None:
         """A packet without data: perhaps the answer to what an ack of ours asked for."""
-        if self._held_acks.count:
-            self._held_acks.note_answer(self.buffer.newest, now)
+        if self._withheld_acks.count:
+            self._withheld_acks.note_answer(self.buffer.newest, now)
 
     def ack_close(self, now: float) -> None:
         """The peer has closed: leave the application a moment to close as well."""
-        self._held_acks.end()
+        self._withheld_acks.end()
         self.ack_at = now + CLOSE_ACK_DELAY_S
 
     def ack_soon(self, now: float) -> None:
@@ -173,13 +174,13 @@ class Receiver:
 
     @property
     def ack_through(self) -> int:
-        """What an ack says: all that is received in order, but for what is held while choking."""
+        """What an ack says: all that is received in order, but for what a choke withholds."""
         received = self.buffer.next_sequence - 1
-        held = self._held_acks
-        if held.count:
-            return min(received, held.through(self.buffer.newest))
-        if received > held.told:
-            held.told = received
+        withheld = self._withheld_acks
+        if withheld.count:
+            return min(received, withheld.through(self.buffer.newest))
+        if received > withheld.told:
+            withheld.told = received
         return received
 
     def _has_room(self, sequence: int, size: int, now: float) -> bool:
@@ -193,9 +194,9 @@ class Receiver:
         reserve = min(CHOKE_RESERVE_BYTES, limit // 2)
         if held <= limit - reserve:
             return True
-        if not self.is_choking and sequence > self._held_acks.told:
+        if not self.is_choking and sequence > self._withheld_acks.told:
             self.is_choking = True
-            self._held_acks.choke(now)
+            self._withheld_acks.choke(now)
             self._trickle_at = now + TRICKLE_S
             self.ack_at = now
         is_next = sequence == buffer.next_sequence
@@ -220,7 +221,7 @@ class Receiver:
     @property
     def due_at(self) -> float:
         """When an ack should go out, 0 if none should."""
-        release_at = self._held_acks.release_at
+        release_at = self._withheld_acks.release_at
         if release_at and (release_at < self.ack_at or not self.ack_at):
             return release_at
         return self.ack_at
@@ -234,22 +235,22 @@ class Receiver:
     def build_ack(self, remote_id: int, local_id: int, now: float, round_trip_s: float) -> bytes:
         """A plain ack of everything received so far, with the gaps."""
         buffer = self.buffer
-        held = self._held_acks
+        withheld = self._withheld_acks
         delay_ms = None
         if self.is_choking:
             delay_ms = self.choke_ms
             self._choked_at = now
-            held.note_choke_sent(now, round_trip_s)
+            withheld.note_choke_sent(now, round_trip_s)
         elif self.unchokes:
             delay_ms = 0
             self.unchokes -= 1
-            if held.is_choking:
-                held.wake(buffer.newest, now)
-        if held.release_at and now >= held.release_at:
-            held.release(buffer.newest, now)
+            if withheld.is_choking:
+                withheld.resume(buffer.newest, now)
+        if withheld.release_at and now >= withheld.release_at:
+            withheld.release(buffer.newest, now)
         self._unacked = 0
         self.ack_at = now + max(UNCHOKE_INTERVAL_S, round_trip_s / 4) if self.unchokes else 0.0
         if delay_ms is None and not buffer.early:
             return _pack_plain(remote_id, local_id, 0, self.ack_through, 0, 0, 0, 0)
-        through, nacks = buffer.missing(NACKS_MAX, held.through(buffer.newest))
+        through, nacks = buffer.missing(NACKS_MAX, withheld.through(buffer.newest))
         return build_packet(remote_id, local_id, 0, through, nacks=nacks, delay_ms=delay_ms)

@@ -28,7 +28,7 @@ TIMEOUTS_PERSISTENT = 3
 ACK_DUE_MIN_S = 3.0
 ACK_DUE_MAX_S = 10.0
 DUPLICATE_THRESHOLD = 3
-#: for how many smallest round trips acks may come sooner than that, until it is no longer believed:
+#: for how many min RTTs acks may come sooner than that, until it is no longer believed:
 #: the first copies of what was resent for nothing are acknowledged within one
 TOO_SOON_ROUNDS = 1.5
 _MINIMUM_WINDOW_S = 60.0

@@ -1,29 +1,29 @@
-"""Acks that are held back, so that a peer that was choked can be woken with them.
+"""Acks that are withheld, so that a sender that was choked resumes with them.
 
 i2pd 2.56: a choked stream sends something new only in answer to an ack that makes progress, and
 only while its pacing timer has run out: from a third of a round trip after it last sent anything
-until it repeats what is not acknowledged. An ack at another moment sets the timer back; with
+until it retransmits what is not acknowledged. An ack at another moment sets the timer back; with
 nothing left to acknowledge the stream is silent for good. The second new packet that is
 acknowledged ends the choke. So the newest packets are not acknowledged while we choke, and then one
-by one, each so that it should arrive between two repetitions.
+by one, each so that it should arrive between two retransmissions.
 
-i2pd 2.59: an ack of all that it sent ends the choke. After a few repetitions it waits 9 s; so one
-that does not go on repeating gets all at once.
+i2pd 2.59: an ack of all that it sent ends the choke. After a few retransmissions it waits 9 s; so
+one that does not go on retransmitting gets all at once.
 """
 
 from __future__ import annotations
 
-#: packets held while choking: so many times the peer can be woken
-HELD_PACKETS = 3
-#: and how many of those that wake up brings
-HELD_AWAKE = 1
+#: packets withheld while choking: so many times the sender can be made to resume
+WITHHELD_PACKETS = 3
+#: and how many of those that a resumed sender brings
+WITHHELD_RESUMED = 1
 #: i2pd 2.56: the choke ends so many packets beyond what was sent before
 NEW_PACKETS = 2
 #: i2pd: gives a stream up after 90 s without any progress; so often a choke lets one ack go, and a
 #: full buffer takes one packet
 TRICKLE_S = 20.0
-#: where between two repetitions of the first held packet its ack should arrive, and how much later
-#: for each that is held: they are repeated one after another
+#: where between two retransmissions of the first withheld packet its ack should arrive, and how
+#: much later for each that is withheld: they are retransmitted one after another
 PHASE = 0.5
 PHASE_PER_PACKET = 0.13
 PHASE_MAX = 0.9
@@ -33,11 +33,11 @@ SETTLED_ROUND_TRIPS = 2.0
 SETTLED_S = 0.5
 #: i2pd 2.59: 9 s
 SELDOM_S = 8.0
-#: less is the same packet twice on the way, not a repetition
-REPETITION_MIN_S = 0.008
+#: less is the same packet twice on the way, not a retransmission
+RETRANSMISSION_MIN_S = 0.008
 
 
-class HeldAcks:
+class WithheldAcks:
     """``count``: how many of the newest packets are not acknowledged; 0 if no choke asks for it.
 
     ``release_at``: when the next of them should be, 0 if nothing is planned. ``told``: the highest
@@ -46,7 +46,7 @@ class HeldAcks:
 
     __slots__ = (
         "_asked_at",
-        "_is_repeating",
+        "_is_retransmitting",
         "_periods",
         "_released_at",
         "_round_trip",
@@ -65,11 +65,11 @@ class HeldAcks:
         self.release_at = 0.0
         self.told = -1
         self.is_choking = False
-        #: when the held packets came last, and how long they took to come again
+        #: when the withheld packets came last, and how long they took to come again
         self._seen: dict[int, float] = {}
         self._periods = (0.0, 0.0)
-        #: a held packet was repeated since the last ack that made progress
-        self._is_repeating = False
+        #: a withheld packet was retransmitted since the last ack that made progress
+        self._is_retransmitting = False
         self._round_trip = 0.0
         #: when an answer was asked for, 0 once it has come
         self._asked_at = 0.0
@@ -91,7 +91,7 @@ class HeldAcks:
         if not self.count:
             self._seen.clear()
             self._periods = (0.0, 0.0)
-        self.count = HELD_PACKETS
+        self.count = WITHHELD_PACKETS
         self.release_at = 0.0
         self.is_choking = True
         self._trickle_at = now + TRICKLE_S
@@ -102,10 +102,10 @@ class HeldAcks:
         self._settled_at = now + SETTLED_ROUND_TRIPS * round_trip_s + SETTLED_S
 
     def note_sent_before(self, sequence: int) -> None:
-        """The peer had sent that before it could be woken, also if there was no room for it."""
+        """The peer had sent that before it could resume, also if there was no room for it."""
         self._sent_before = max(self._sent_before, sequence)
 
-    def wake(self, newest: int, now: float) -> None:
+    def resume(self, newest: int, now: float) -> None:
         """The peer is told, from now on, to go on and to answer at once."""
         self.is_choking = False
         self.note_sent_before(newest)
@@ -113,7 +113,7 @@ class HeldAcks:
         if not self.count or self._period >= SELDOM_S:
             self.end()
             return
-        self._await_repetition(now)
+        self._await_retransmission(now)
         self._released_at = 0.0
         self._plan(newest, now)
 
@@ -127,8 +127,8 @@ class HeldAcks:
 
     def note_data(self, sequence: int, newest: int, now: float) -> None:
         """A packet with data arrived, for the first time or again."""
-        if not (self.is_choking or self._is_repeating):
-            self._await_repetition(now)  # what is missing comes before what is held
+        if not (self.is_choking or self._is_retransmitting):
+            self._await_retransmission(now)  # what is missing comes before what is withheld
         if sequence <= self.told:
             return
         seen_at = self._seen.get(sequence)
@@ -136,7 +136,7 @@ class HeldAcks:
         if seen_at is None:
             if sequence == newest and not self.is_choking:
                 self._note_awake(newest, now)
-        elif now - seen_at > REPETITION_MIN_S:
+        elif now - seen_at > RETRANSMISSION_MIN_S:
             self._periods = (now - seen_at, self._periods[0] or now - seen_at)
         is_told_lately = now <= self._released_at + self._round_trip
         is_kept = self.is_choking and now < self._trickle_at
@@ -151,43 +151,43 @@ class HeldAcks:
             self.end()
             return
         elif newest > self._sent_before:
-            self.count = HELD_AWAKE
+            self.count = WITHHELD_RESUMED
         self.through(newest)
         self._released_at = now
-        self._await_repetition(now)
+        self._await_retransmission(now)
 
-    def _await_repetition(self, now: float) -> None:
-        self._is_repeating = False
+    def _await_retransmission(self, now: float) -> None:
+        self._is_retransmitting = False
         self.release_at = now + self._patience
 
     @property
     def _period(self) -> float:
-        """Seconds between two repetitions, 0 if unknown; one in between may have got lost."""
+        """Seconds between two retransmissions, 0 if unknown; one in between may have got lost."""
         return min(self._periods)
 
     @property
     def _patience(self) -> float:
-        """Who repeats nothing for so long is not waiting for an ack at the right moment."""
+        """Who retransmits nothing for so long is not waiting for an ack at the right moment."""
         if self._period:
             return 3 * self._period + self._round_trip + 0.1
         return 4 * self._round_trip + 0.5
 
     def _plan(self, newest: int, now: float) -> None:
-        """Acknowledge when all that is held was repeated, before the repetitions begin anew."""
+        """Acknowledge when all that is withheld was retransmitted, before that begins anew."""
         period = self._period
         repeated_at = self._seen.get(self.told + 1)
         if self.is_choking and not (period and self._round_trip):
             self.release_at = now
         if not (period and self._round_trip and repeated_at) or now > repeated_at + self._patience:
             return
-        self._is_repeating = True
+        self._is_retransmitting = True
         phase = min(PHASE_MAX, PHASE + PHASE_PER_PACKET * (newest - self.told))
         at = repeated_at + phase * period - self._round_trip
         self.release_at = at + period * max(0.0, -((at - now) // period))
 
     def release(self, newest: int, now: float) -> None:
         """The ack that goes out now names one packet more, or all."""
-        if not (self.is_choking or self._is_repeating):
+        if not (self.is_choking or self._is_retransmitting):
             self.end()
             return
         self._tell(min(newest, self.told + 1))
@@ -196,7 +196,7 @@ class HeldAcks:
             self._trickle_at = now + TRICKLE_S
             self.release_at = 0.0
         else:
-            self._await_repetition(now)
+            self._await_retransmission(now)
 
     def _tell(self, through: int) -> None:
         self.told = through
@@ -204,6 +204,6 @@ class HeldAcks:
             self._seen = {one: at for one, at in self._seen.items() if one > through}
 
     def end(self) -> None:
-        """Nothing is held any more."""
+        """Nothing is withheld any more."""
         self.count = 0
         self.release_at = 0.0
