@@ -31,6 +31,7 @@ class HttpConnect:
         self.status: int | None = None
 
     def data_to_send(self) -> bytes:
+        """What is to be sent to the proxy now; each byte is given once."""
         data, self._out = self._out, b""
         return data
 

@@ -67,6 +67,7 @@ class SocksClient:
         self.reply: ClientReply | None = None
 
     def data_to_send(self) -> bytes:
+        """What is to be sent to the proxy now; each byte is given once."""
         data, self._out = self._out, b""
         return data
 

@@ -20,9 +20,11 @@ class TimerTable(Generic[Key]):
         self._deadlines[key] = deadline
 
     def stop(self, key: Key) -> None:
+        """Forget a deadline; nothing if there is none."""
         self._deadlines.pop(key, None)
 
     def deadline(self, key: Key) -> float | None:
+        """When a key is due, or None."""
         return self._deadlines.get(key)
 
     def next(self) -> float | None:

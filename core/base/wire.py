@@ -51,18 +51,23 @@ class Reader:
         return int.from_bytes(self.take(size), "big")
 
     def u8(self) -> int:
+        """One byte."""
         return self._uint(1)
 
     def u16(self) -> int:
+        """Two bytes, big-endian."""
         return self._uint(2)
 
     def u24(self) -> int:
+        """Three bytes, big-endian."""
         return self._uint(3)
 
     def u32(self) -> int:
+        """Four bytes, big-endian."""
         return self._uint(4)
 
     def u64(self) -> int:
+        """Eight bytes, big-endian."""
         return self._uint(8)
 
     def expect_end(self) -> None:
@@ -80,6 +85,7 @@ class Writer:
         self._parts: list[bytes] = []
 
     def raw(self, data: bytes) -> Writer:
+        """Append ``data`` as it is."""
         self._parts.append(data)
         return self
 
@@ -88,19 +94,25 @@ class Writer:
         return self
 
     def u8(self, value: int) -> Writer:
+        """Append one byte; LocalError if the value does not fit, as in all that follow."""
         return self._uint(value, 1)
 
     def u16(self, value: int) -> Writer:
+        """Append two bytes, big-endian."""
         return self._uint(value, 2)
 
     def u24(self, value: int) -> Writer:
+        """Append three bytes, big-endian."""
         return self._uint(value, 3)
 
     def u32(self, value: int) -> Writer:
+        """Append four bytes, big-endian."""
         return self._uint(value, 4)
 
     def u64(self, value: int) -> Writer:
+        """Append eight bytes, big-endian."""
         return self._uint(value, 8)
 
     def finish(self) -> bytes:
+        """All that was appended."""
         return b"".join(self._parts)

@@ -49,6 +49,7 @@ class LastingKeys:
 
     @classmethod
     def generate(cls, entropy: Entropy) -> LastingKeys:
+        """Fresh ones, for a destination that is new."""
         return cls(entropy.random_bytes(KEY_LENGTH), entropy.random_bytes(PEER_ORDER_BYTES))
 
 

@@ -100,6 +100,7 @@ class OwnLeaseSet:
 
     @property
     def is_encrypted(self) -> bool:
+        """True if it is published as an encrypted lease set (type 5)."""
         return self._blinding is not None
 
     @property

@@ -120,6 +120,7 @@ class ClientEngine:
 
     @property
     def destination(self) -> Destination:
+        """Our own public identity."""
         return self.keys.destination
 
     # What the application asks

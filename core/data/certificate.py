@@ -15,6 +15,8 @@ from core.base.wire import Reader
 
 
 class CertificateType(IntEnum):
+    """Kinds of certificate (common structures: "Certificate"); only NULL and KEY are in use."""
+
     NULL = 0
     HASHCASH = 1
     HIDDEN = 2
@@ -67,10 +69,12 @@ class Certificate:
 
     @classmethod
     def parse(cls, reader: Reader) -> Certificate:
+        """DecodeError if truncated."""
         kind = reader.u8()
         return cls(kind, reader.take(reader.u16()))
 
     def write(self) -> bytes:
+        """Type, length and payload; LocalError above 65535 bytes of payload."""
         if len(self.payload) > 0xFFFF:
             raise LocalError(f"certificate payload of {len(self.payload)} bytes")
         return bytes((self.type,)) + len(self.payload).to_bytes(2, "big") + self.payload
@@ -95,5 +99,6 @@ class KeyCertificate:
         )
 
     def to_certificate(self) -> Certificate:
+        """The KEY certificate that says the same."""
         types = self.signing_type.to_bytes(2, "big") + self.crypto_type.to_bytes(2, "big")
         return Certificate(CertificateType.KEY, types + self.excess)

@@ -136,6 +136,7 @@ class KeysAndCert:
 
     @property
     def certificate(self) -> Certificate:
+        """What follows the 384 bytes of keys and padding."""
         return Certificate.parse(Reader(self.raw, KEY_AREA_BYTES))
 
     @property
@@ -145,6 +146,7 @@ class KeysAndCert:
 
     @property
     def is_x25519(self) -> bool:
+        """True if its encryption key is for ECIES-X25519."""
         return self.crypto_type == CryptoType.X25519
 
     @property

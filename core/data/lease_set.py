@@ -76,22 +76,27 @@ class LeaseSet:
 
     @property
     def published_ms(self) -> int:
+        """The earliest end of a lease: this format carries no date of its own."""
         return min((lease.end_ms for lease in self.leases), default=0)
 
     @property
     def expires_ms(self) -> int:
+        """The latest end of a lease."""
         return max((lease.end_ms for lease in self.leases), default=0)
 
     @property
     def options(self) -> Mapping[str, str]:
+        """Always empty: this format has none."""
         return {}
 
     @property
     def is_published(self) -> bool:
+        """Always True: this format cannot say otherwise."""
         return True
 
     @property
     def x25519_key(self) -> bytes | None:
+        """Always None: this format is for ElGamal only."""
         return None
 
     @property
@@ -125,6 +130,7 @@ class LeaseSet2Header:
 
     @classmethod
     def parse(cls, reader: Reader) -> LeaseSet2Header:
+        """DecodeError if truncated or malformed."""
         destination = Destination.parse(reader)
         published_s = reader.u32()
         expires_s = published_s + reader.u16()
@@ -174,18 +180,22 @@ class WithHeader:
 
     @property
     def destination(self) -> Destination:
+        """Whose lease set it is."""
         return self.header.destination
 
     @property
     def published_ms(self) -> int:
+        """Milliseconds since 1970, in whole seconds."""
         return self.header.published_ms
 
     @property
     def expires_ms(self) -> int:
+        """Milliseconds since 1970."""
         return self.header.expires_ms
 
     @property
     def offline(self) -> OfflineSignature | None:
+        """The transient key it is signed with, or None."""
         return self.header.offline
 
     @property

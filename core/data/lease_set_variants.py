@@ -89,6 +89,7 @@ class EncryptedLeaseSet:
 
     @property
     def is_flagged_unpublished(self) -> bool:
+        """True if it must not be given to floodfills."""
         return bool(self.flags & FLAG_UNPUBLISHED)
 
     def verify(self) -> bool:

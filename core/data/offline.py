@@ -43,6 +43,7 @@ class OfflineSignature:
         return Writer().u32(self.expires_s).u16(self.signing_type).raw(self.signing_key).finish()
 
     def write(self) -> bytes:
+        """All of it, as it stands in a lease set or packet."""
         return self.signed_part() + self.signature
 
     @property

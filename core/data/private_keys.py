@@ -164,6 +164,7 @@ class PrivateKeys:
         return cls.parse(b64decode(text))
 
     def to_base64(self) -> str:
+        """The key file in I2P's base 64, as SAM gives it."""
         return b64encode(self.write())
 
     def write(self) -> bytes:

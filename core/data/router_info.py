@@ -109,22 +109,27 @@ class RouterInfo:
 
     @property
     def identity(self) -> RouterIdentity:
+        """Its public keys and certificate."""
         return RouterIdentity.parse(Reader(self.raw))
 
     @property
     def addresses(self) -> tuple[RouterAddress, ...]:
+        """What it publishes of its transports, parsed anew at each call."""
         return _parse_addresses(Reader(self.raw, self._addresses_at))
 
     @property
     def options(self) -> Mapping[str, str]:
+        """Its properties, parsed anew at each call."""
         return parse_mapping(Reader(self.raw, self._options_at))
 
     @property
     def signature(self) -> bytes:
+        """Over everything before it."""
         return self.raw[self._signature_at :]
 
     @property
     def family(self) -> str | None:
+        """The name of its family, if it claims one; nothing here proves it."""
         return self.options.get("family")
 
     @property
@@ -135,10 +140,12 @@ class RouterInfo:
 
     @property
     def is_floodfill(self) -> bool:
+        """True if it says that it keeps a part of the netDb."""
         return "f" in self.caps
 
     @property
     def is_hidden(self) -> bool:
+        """True if it says that it must not be given to others."""
         return "H" in self.caps
 
     @property

@@ -29,12 +29,14 @@ class RouterAddress:
 
     @classmethod
     def parse(cls, reader: Reader) -> RouterAddress:
+        """DecodeError if truncated."""
         cost = reader.u8()
         expiration = reader.u64()
         style = reader.take(reader.u8()).decode("utf-8", "replace")
         return cls(cost, expiration, style, parse_mapping(reader))
 
     def write(self) -> bytes:
+        """LocalError if the style or the options are too long."""
         style = self.style.encode("utf-8")
         if len(style) > 255:
             raise LocalError("transport style too long")

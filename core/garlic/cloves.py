@@ -171,6 +171,7 @@ def write_cloves(cloves: Iterable[Clove]) -> bytes:
 
 
 def write_date_time(unix_s: int) -> bytes:
+    """A DateTime block; seconds since 1970."""
     return _BLOCK.pack(BlockType.DATE_TIME, 4) + _U32.pack(unix_s & 0xFFFFFFFF)
 
 
@@ -180,6 +181,7 @@ def write_acks(acks: Sequence[tuple[int, int]]) -> bytes:
 
 
 def write_next_key(next_key: NextKey) -> bytes:
+    """A NextKey block (ratchet: "Next DH Ratchet Public Key")."""
     flags = (
         (_KEY_PRESENT if next_key.public is not None else 0)
         | (_REVERSE_KEY if next_key.is_reverse else 0)
@@ -190,6 +192,7 @@ def write_next_key(next_key: NextKey) -> bytes:
 
 
 def write_termination(reason: int = 0) -> bytes:
+    """A Termination block: the session is over."""
     return _BLOCK.pack(BlockType.TERMINATION, 1) + bytes((reason,))
 
 

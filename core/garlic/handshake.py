@@ -137,6 +137,7 @@ class IncomingHandshake:
 
     @property
     def replies_sent(self) -> int:
+        """How many New Session Replies were made for it."""
         return 0 if self._reply_tags is None else self._reply_tags.next_number
 
     def seal_reply(self, payload: bytes, entropy: Entropy) -> tuple[bytes, SplitKeys]:

@@ -45,6 +45,7 @@ class Outgoing:
         self.tag_set: ReceiveTagSet | None = None
 
     def close(self) -> None:
+        """Give up its tags."""
         if self.tag_set is not None:
             self.tag_set.close()
             self.tag_set = None
@@ -114,6 +115,7 @@ class Remote:
         return session
 
     def add_outgoing(self, outgoing: Outgoing) -> None:
+        """A New Session message went out; the oldest of too many is given up."""
         self.last_new_session = outgoing.sent_at
         self._touched = outgoing.sent_at
         self.outgoing.append(outgoing)
@@ -121,6 +123,7 @@ class Remote:
             self.outgoing.pop(0).close()
 
     def add_incoming(self, incoming: Incoming) -> None:
+        """A New Session message came in; the oldest of too many is given up."""
         self._touched = incoming.received_at
         self.prefers_reply = self.current is not None
         self.incoming.append(incoming)
@@ -179,6 +182,7 @@ class Remote:
         self.candidates = kept
 
     def drop_session(self, session: RatchetSession) -> None:
+        """Give up a session and its tags; another one becomes the current one if it was."""
         session.close()
         if session in self.sessions:
             self.sessions.remove(session)
@@ -204,6 +208,7 @@ class Remote:
 
     @property
     def is_empty(self) -> bool:
+        """True if nothing is left that needs remembering."""
         return not (self.sessions or self.outgoing or self.incoming)
 
     def worth(self) -> tuple[bool, float]:

@@ -108,6 +108,7 @@ class TagTable:
         return slot
 
     def release_slot(self, slot: int) -> None:
+        """Free a slot; no tag must lead to it any more."""
         self.sets[slot] = None
         self._free.append(slot)
 

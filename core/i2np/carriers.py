@@ -23,9 +23,11 @@ class Garlic:
 
     @classmethod
     def parse(cls, body: bytes) -> Garlic:
+        """DecodeError if truncated."""
         return cls(_length_prefixed(body))
 
     def write(self) -> bytes:
+        """Length (4 bytes) and data."""
         return len(self.data).to_bytes(4, "big") + self.data
 
 
@@ -39,9 +41,11 @@ class Data:
 
     @classmethod
     def parse(cls, body: bytes) -> Data:
+        """DecodeError if truncated."""
         return cls(_length_prefixed(body))
 
     def write(self) -> bytes:
+        """Length (4 bytes) and payload."""
         return len(self.payload).to_bytes(4, "big") + self.payload
 
 
@@ -56,11 +60,13 @@ class TunnelData:
 
     @classmethod
     def parse(cls, body: bytes) -> TunnelData:
+        """DecodeError unless it has exactly 1028 bytes and a tunnel id."""
         if len(body) != TUNNEL_DATA_BODY_BYTES:
             raise DecodeError(f"tunnel data of {len(body)} bytes")
         return cls(_tunnel_id(body), body[4:])
 
     def write(self) -> bytes:
+        """LocalError unless the data is 1024 bytes."""
         if len(self.data) != TUNNEL_DATA_BYTES:
             raise LocalError(f"tunnel data of {len(self.data)} bytes")
         return self.tunnel_id.to_bytes(4, "big") + self.data
@@ -77,6 +83,7 @@ class TunnelGateway:
 
     @classmethod
     def parse(cls, body: bytes) -> TunnelGateway:
+        """DecodeError if truncated, or for tunnel id 0."""
         reader = Reader(body)
         tunnel_id = reader.u32()
         if not tunnel_id:
@@ -84,6 +91,7 @@ class TunnelGateway:
         return cls(tunnel_id, reader.take(reader.u16()))
 
     def write(self) -> bytes:
+        """LocalError if the message is longer than 65535 bytes."""
         if len(self.message) > 0xFFFF:
             raise LocalError(f"tunnel gateway with {len(self.message)} bytes")
         writer = Writer().u32(self.tunnel_id).u16(len(self.message))

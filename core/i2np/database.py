@@ -67,6 +67,7 @@ class DatabaseStore:
         return cls(key, store_type, data, token, tunnel_id, gateway)
 
     def write(self) -> bytes:
+        """LocalError if a reply token comes without a gateway."""
         writer = Writer().raw(self.key).u8(self.store_type).u32(self.reply_token)
         if self.reply_token:
             if len(self.reply_gateway) != HASH_BYTES:
@@ -108,6 +109,7 @@ class DatabaseStore:
 
     @property
     def is_router_info(self) -> bool:
+        """True if it holds a RouterInfo, False if a lease set."""
         return self.store_type == STORE_ROUTER_INFO
 
     def router_info(self) -> RouterInfo:
@@ -149,6 +151,7 @@ class DatabaseLookup:
 
     @classmethod
     def parse(cls, body: bytes) -> DatabaseLookup:
+        """DecodeError if truncated, or with more excluded peers than the specification allows."""
         reader = Reader(body)
         key = reader.take(HASH_BYTES)
         from_hash = reader.take(HASH_BYTES)
@@ -213,12 +216,14 @@ class DatabaseSearchReply:
 
     @classmethod
     def parse(cls, body: bytes) -> DatabaseSearchReply:
+        """DecodeError if truncated."""
         reader = Reader(body)
         key = reader.take(HASH_BYTES)
         peers = _hashes(reader, reader.u8())
         return cls(key, peers, reader.take(HASH_BYTES))
 
     def write(self) -> bytes:
+        """LocalError with more than 255 peers."""
         if len(self.peers) > 255:
             raise LocalError(f"search reply with {len(self.peers)} peers")
         writer = Writer().raw(self.key).u8(len(self.peers)).raw(b"".join(self.peers))
@@ -236,10 +241,12 @@ class DeliveryStatus:
 
     @classmethod
     def parse(cls, body: bytes) -> DeliveryStatus:
+        """DecodeError if truncated."""
         reader = Reader(body)
         return cls(reader.u32(), reader.u64())
 
     def write(self) -> bytes:
+        """Message id (4 bytes) and time (8 bytes, milliseconds since 1970)."""
         return Writer().u32(self.message_id).u64(self.timestamp_ms).finish()
 
 

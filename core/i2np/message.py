@@ -33,6 +33,8 @@ _BODY_BYTES_MAX = MESSAGE_BYTES_MAX - STANDARD_HEADER_BYTES
 
 
 class MessageType(IntEnum):
+    """Numbers of I2NP messages (I2NP: "Message Types")."""
+
     DATABASE_STORE = 1
     DATABASE_LOOKUP = 2
     DATABASE_SEARCH_REPLY = 3

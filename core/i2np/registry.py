@@ -29,9 +29,11 @@ class Body(Protocol):
     TYPE: ClassVar[int]
 
     @classmethod
-    def parse(cls, body: bytes) -> Body: ...
+    def parse(cls, body: bytes) -> Body:
+        """DecodeError if the body is malformed."""
 
-    def write(self) -> bytes: ...
+    def write(self) -> bytes:
+        """The body without any header; LocalError if a field does not fit."""
 
 
 BODY_TYPES: dict[int, type[Body]] = {

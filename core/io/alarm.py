@@ -28,6 +28,7 @@ class Alarm:
         self._handle = self._loop.call_at(deadline, self._run)
 
     def cancel(self) -> None:
+        """Do not ring until it is set again."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

@@ -94,6 +94,7 @@ class DatagramInbox:
             self._waiter.set_result(None)
 
     def close(self) -> None:
+        """Whoever waits is told that nothing more comes."""
         self._is_closed = True
         self.wake()
 

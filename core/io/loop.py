@@ -44,6 +44,7 @@ class HookedSelector(selectors.DefaultSelector):
         self._left: _Ready = []
 
     def select(self, timeout: float | None = None) -> _Ready:
+        """As :meth:`selectors.BaseSelector.select`; seconds. Counts how long turns take."""
         self.meter.end()
         events = self._still_ready() if self._left else []
         if not events:

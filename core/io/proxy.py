@@ -70,6 +70,7 @@ class ProxyRequest:
         self.outcome: ProxyOutcome | None = None
 
     def data_to_send(self) -> bytes:
+        """What is to be sent to the proxy now; each byte is given once."""
         return self._client.data_to_send()
 
     def receive_data(self, data: bytes) -> None:

@@ -67,18 +67,22 @@ class Stream:
 
     @property
     def local_port(self) -> int:
+        """0 if none was given."""
         return self._stream.local_port
 
     @property
     def remote_port(self) -> int:
+        """0 if none was given."""
         return self._stream.remote_port
 
     @property
     def bytes_sent(self) -> int:
+        """Payload that left the send buffer, without retransmissions."""
         return self._stream.stats.bytes_sent
 
     @property
     def bytes_received(self) -> int:
+        """Payload of data packets that came, duplicates included."""
         return self._stream.stats.bytes_received
 
     async def read(self, limit: int = 65536) -> bytes:
@@ -247,9 +251,11 @@ class SessionHost(Protocol):
 
     def reshape_session(
         self, engine: ClientEngine, inbound: TunnelShape, outbound: TunnelShape
-    ) -> None: ...
+    ) -> None:
+        """Change length or number of its tunnels."""
 
-    def close_session(self, session: ClientSession, engine: ClientEngine) -> None: ...
+    def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
+        """Its tunnels and its lease set are given up."""
 
 
 class ClientSession:
@@ -302,6 +308,7 @@ class ClientSession:
 
     @property
     def name(self) -> str:
+        """As in its configuration."""
         return self._engine.config.name
 
     @property
@@ -311,14 +318,17 @@ class ClientSession:
 
     @property
     def inbound_tunnels(self) -> int:
+        """How many of its inbound tunnels are alive."""
         return len(self._engine.pool.live_inbound(self._router.now()))
 
     @property
     def outbound_tunnels(self) -> int:
+        """How many of its outbound tunnels are alive."""
         return len(self._engine.pool.live_outbound(self._router.now()))
 
     @property
     def stream_count(self) -> int:
+        """How many of its streams are alive."""
         return len(self._engine.streams.streams)
 
     async def wait_ready(self, timeout_s: float | None = None) -> None:

@@ -23,6 +23,7 @@ class SystemEntropy:
         self._position = 0
 
     def random_bytes(self, count: int) -> bytes:
+        """``count`` bytes from the system's generator, read from it in larger blocks."""
         if count >= self._BLOCK_BYTES // 4:
             return os.urandom(count)
         end = self._position + count
@@ -34,6 +35,7 @@ class SystemEntropy:
         return data
 
     def randbelow(self, bound: int) -> int:
+        """A number from 0 to ``bound`` - 1, without a bias that could be measured."""
         return int.from_bytes(self.random_bytes((bound.bit_length() + 71) // 8), "big") % bound
 
 
@@ -44,4 +46,5 @@ class SystemWallClock:
         self.correction_s = 0.0
 
     def now(self) -> float:
+        """Seconds since 1970, corrected."""
         return time.time() + self.correction_s

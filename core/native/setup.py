@@ -58,6 +58,7 @@ def write_manifest(sources: list[str]) -> None:
 
 
 def compiled_extensions(sources: list[str]) -> list[Extension]:
+    """The hot rooms, compiled by mypyc into one group; built from the root of the tree."""
     back = Path.cwd()
     os.chdir(ROOT)
     try:
@@ -76,6 +77,7 @@ def compiled_extensions(sources: list[str]) -> list[Extension]:
 
 
 def twin_extensions() -> list[Extension]:
+    """The twins, compiled by Cython and linked with libcrypto."""
     twins = [
         Extension(
             f"i2ptunnel_native.{name}", [f"i2ptunnel_native/{name}.pyx"], libraries=["crypto"]

@@ -92,6 +92,7 @@ class Explorer:
         return [self._fetches.popleft()]
 
     def next_timer(self) -> float | None:
+        """When :meth:`handle_timer` has something to do, or None."""
         times = [question.until for question in self._questions.values()]
         if self._next_round is not None:
             times.append(self._next_round)
@@ -100,6 +101,7 @@ class Explorer:
         return min(times, default=None)
 
     def handle_timer(self, now: float) -> None:
+        """Give up questions nobody answered, and ask the next ones if it is time."""
         for key in [k for k, question in self._questions.items() if question.until <= now]:
             self._floodfills.failed(self._questions.pop(key).floodfill, now)
         if self._next_round is not None and now >= self._next_round:

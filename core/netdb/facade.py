@@ -162,18 +162,22 @@ class NetDb:
 
     @property
     def router_count(self) -> int:
+        """How many RouterInfos are known."""
         return len(self._store)
 
     @property
     def floodfill_count(self) -> int:
+        """How many of these are floodfills."""
         return self._store.floodfill_count
 
     @property
     def served_lease_set_count(self) -> int:
+        """How many lease sets are kept for others."""
         return len(self._lease_sets.served)
 
     @property
     def active_lookups(self) -> int:
+        """How many lookups are under way."""
         return len(self._lookups)
 
     def closest_floodfills(

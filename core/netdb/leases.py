@@ -48,6 +48,7 @@ class LeaseVerdict(Enum):
 
     @property
     def is_stored(self) -> bool:
+        """True if the lease set was taken."""
         return self in (LeaseVerdict.NEW, LeaseVerdict.NEWER)
 
 
@@ -128,6 +129,7 @@ class LeaseSetTable:
         return len(self._table)
 
     def get(self, key: bytes) -> AnyLeaseSet | None:
+        """The lease set under a key, or None; it may have ended."""
         entry = self._table.get(key)
         return None if entry is None else entry.lease_set
 
@@ -161,6 +163,7 @@ class LeaseSetTable:
         self._sources[source] += 1
 
     def remove(self, key: bytes) -> None:
+        """Drop the lease set under a key, if there is one."""
         entry = self._table.pop(key, None)
         if entry is not None:
             self._sources[entry.source] -= 1
@@ -252,6 +255,7 @@ class LeaseSets:
             table.remove(key)
 
     def forget_owner(self, owner: Owner) -> None:
+        """A local destination is gone, and with it what was kept for it."""
         self._clients.pop(owner, None)
 
     def expire(self, wall_ms: int) -> None:

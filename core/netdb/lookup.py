@@ -255,9 +255,11 @@ class Lookups:
             self._forget(lookup)
 
     def next_timer(self) -> float | None:
+        """When :meth:`handle_timer` has something to do, or None."""
         return self._timers.next()
 
     def handle_timer(self, now: float) -> None:
+        """Ask the next floodfill where one did not answer in time."""
         for identifier in self._timers.pop_expired(now):
             lookup = self._active.get(identifier)
             if lookup is not None:

@@ -229,9 +229,11 @@ class Publisher:
             self._restart(entry, now)
 
     def next_timer(self) -> float | None:
+        """When :meth:`handle_timer` has something to do, or None."""
         return self._timers.next()
 
     def handle_timer(self, now: float) -> None:
+        """Store once more what was not confirmed, and what gets old."""
         for token in [t for t, s in self._tokens.items() if s.sent_at + LATE_CONFIRM_S <= now]:
             del self._tokens[token]
         for key in self._timers.pop_expired(now):

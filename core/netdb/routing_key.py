@@ -82,6 +82,7 @@ class Keyspace:
             self._ordered.insert(position, value)
 
     def discard(self, value: bytes) -> None:
+        """Remove a hash; nothing if it is not in."""
         position = self._position(value)
         if position is not None:
             del self._ordered[position]

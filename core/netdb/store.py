@@ -70,6 +70,7 @@ class Verdict(Enum):
 
     @property
     def is_stored(self) -> bool:
+        """True if the RouterInfo was taken."""
         return self in (Verdict.NEW, Verdict.NEWER)
 
 
@@ -115,6 +116,7 @@ class RouterStore:
 
     @property
     def floodfill_count(self) -> int:
+        """How many floodfills are known."""
         return len(self._floodfills)
 
     @property
@@ -123,6 +125,7 @@ class RouterStore:
         return len(self._routers) < ROUTERS_KEPT_MIN
 
     def get(self, router_hash: bytes) -> RouterInfo | None:
+        """None if it is not known."""
         return self._routers.get(router_hash)
 
     def routers(self) -> Iterable[RouterInfo]:
@@ -175,6 +178,7 @@ class RouterStore:
         return loaded
 
     def remove(self, router_hash: bytes) -> None:
+        """Drop a RouterInfo, if it is known."""
         if self._routers.pop(router_hash, None) is None:
             return
         position = self._index.pop(router_hash)
@@ -198,6 +202,7 @@ class RouterStore:
                 self._floodfills.add(router_hash)
 
     def is_proven(self, router_hash: bytes) -> bool:
+        """True if it has been connected or otherwise shown to exist."""
         return router_hash in self._proven
 
     def closest_floodfills(

@@ -219,11 +219,13 @@ class PeerBook:
         self._bans[router_hash] = (until, reason)
 
     def unban(self, router_hash: bytes) -> None:
+        """End a ban before its time."""
         self._bans.pop(router_hash, None)
 
     # Opinions
 
     def is_connected(self, router_hash: bytes) -> bool:
+        """True while a link to it is up."""
         return router_hash in self._connected
 
     @property
@@ -232,6 +234,7 @@ class PeerBook:
         return frozenset(self._connected)
 
     def is_proven(self, router_hash: bytes) -> bool:
+        """True if a link to it ever was up."""
         return router_hash in self._proven
 
     @property
@@ -242,6 +245,7 @@ class PeerBook:
         return self._proven_list
 
     def is_banned(self, router_hash: bytes, now: float) -> bool:
+        """True while it is banned; a ban that has ended is forgotten."""
         ban = self._bans.get(router_hash)
         if ban is None:
             return False
@@ -291,6 +295,7 @@ class PeerBook:
         return max(0.02, weight)
 
     def tier(self, router_hash: bytes, now: float) -> Tier:
+        """How good it is as a hop now."""
         if self.is_banned(router_hash, now):
             return Tier.BANNED
         record = self._records.get(router_hash)

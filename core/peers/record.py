@@ -77,6 +77,7 @@ class PeerRecord:
             self._faded_at = now
 
     def note_accepted(self, now: float) -> None:
+        """It agreed to be a hop."""
         self._touch(now)
         self.accepted += 1
         self.decline_streak = 0
@@ -84,6 +85,7 @@ class PeerRecord:
         self.paused_until = 0.0
 
     def note_declined(self, now: float) -> None:
+        """It declined to be a hop: leave it alone for a while, longer each time in a row."""
         self._touch(now)
         self.declined += 1
         self.loss_streak = 0.0
@@ -118,6 +120,7 @@ class PeerRecord:
         self.hop_rtt_s = hop_rtt_s if old is None else 0.8 * old + 0.2 * hop_rtt_s
 
     def note_connected(self, now: float, handshake_s: float | None) -> None:
+        """A link to it is up; ``handshake_s`` is how long that took, if we dialled."""
         self._touch(now)
         self.connected_at = now
         self.connect_failures = 0
@@ -126,6 +129,7 @@ class PeerRecord:
             self.handshake_s = handshake_s
 
     def note_connect_failed(self, now: float) -> None:
+        """It could not be dialled: leave it alone for a while, longer each time in a row."""
         self._touch(now)
         failures, base_s = self.connect_failures, CONNECT_PAUSE_S
         if self.connected_at is not None:

@@ -26,9 +26,11 @@ class Sealer:
         self._entropy = entropy
 
     def seal_one_shot(self, tag: bytes, key: bytes, message: bytes) -> bytes:
+        """A garlic message under a one-time tag and key, for a lookup's reply."""
         return seal_one_shot(tag, key, [_clove(message)], self._entropy)
 
     def seal_to_router(self, public_key: bytes, message: bytes) -> bytes:
+        """A garlic message that only the router with this X25519 key can open."""
         return seal_to_router(public_key, [_clove(message)], self._entropy, self._wall)
 
 
@@ -50,12 +52,15 @@ class LinkView:
         self._now = now
 
     def can_dial(self, info: RouterInfo) -> bool:
+        """True if one of its addresses can be dialled from here."""
         return self._links.can_dial(info)
 
     def is_connected(self, router_hash: bytes) -> bool:
+        """True while a link to it is up."""
         return self._links.is_connected(router_hash)
 
     def is_banned(self, router_hash: bytes) -> bool:
+        """True if it is not to be dialled now."""
         return not self._links.can_try(router_hash, self._now())
 
 
@@ -68,11 +73,13 @@ class TunnelView:
         """Set once; the netDb and the tunnels need each other."""
 
     def inbound(self, owner: Owner) -> tuple[bytes, int] | None:
+        """Gateway hash and tunnel id of one of the owner's inbound tunnels, or None."""
         pool = None if self.tunnels is None else self.tunnels.pool(pool_name(owner))
         tunnel = None if pool is None else pool.pick_inbound(self._now())
         return None if tunnel is None else (tunnel.gateway_hash, tunnel.gateway_tunnel_id)
 
     def has_outbound(self, owner: Owner) -> bool:
+        """True if one of the owner's outbound tunnels is alive."""
         pool = None if self.tunnels is None else self.tunnels.pool(pool_name(owner))
         return pool is not None and bool(pool.live_outbound(self._now()))
 

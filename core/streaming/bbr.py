@@ -99,6 +99,7 @@ class Bbr:
         self._extra_round = 0
 
     def on_ack(self, sample: AckSample) -> None:
+        """As :meth:`CongestionController.on_ack`."""
         if sample.is_app_limited and self._is_queue_built(sample):
             sample.is_app_limited = False
         self._update_round(sample)
@@ -300,6 +301,7 @@ class Bbr:
         self.window = max(WINDOW_MIN, min(self.window, limit))
 
     def on_timeout(self, now: float) -> None:
+        """The path may be another one: measure it anew, from the smallest window."""
         self.window = WINDOW_MIN
         self._window_saved = 0.0
         self._rates.clear()
@@ -314,6 +316,7 @@ class Bbr:
         self._start_again(STARTUP_GAIN)
 
     def on_spurious_loss(self, count: int) -> None:
+        """Take back what such losses did to the window."""
         self._round_lost = max(0, self._round_lost - count)
         if self._round <= self._doubt_until:
             self._doubted_lost -= count
@@ -326,5 +329,6 @@ class Bbr:
                     self._enter(_STARTUP, STARTUP_GAIN, STARTUP_GAIN)
 
     def limit(self, window_max: int) -> None:
+        """As :meth:`CongestionController.limit`."""
         self._window_max = max(float(window_max), WINDOW_MIN)
         self.window = min(self.window, self._window_max)

@@ -80,6 +80,7 @@ class Cubic:
         self._set_pacing()
 
     def on_ack(self, sample: AckSample) -> None:
+        """As :meth:`CongestionController.on_ack`."""
         rtt = sample.rtt_s
         if rtt:
             self._rtt = rtt if not self._rtt else self._rtt * 0.875 + rtt * 0.125
@@ -134,16 +135,19 @@ class Cubic:
             self.pacing_rate = gain * self.window / self._rtt
 
     def on_timeout(self, now: float) -> None:
+        """Slow start again, up to a share of the window that failed."""
         self._threshold = max(self.window * self.BETA, WINDOW_MIN)
         self.window = WINDOW_MIN
         self._epoch_start = 0.0
         self._set_pacing()
 
     def on_spurious_loss(self, count: int) -> None:
+        """Restore the window from before the last loss."""
         window, threshold = self._before_loss
         self.window = min(max(self.window, window), self._window_max)
         self._threshold = max(self._threshold, threshold)
 
     def limit(self, window_max: int) -> None:
+        """As :meth:`CongestionController.limit`."""
         self._window_max = max(float(window_max), WINDOW_MIN)
         self.window = min(self.window, self._window_max)

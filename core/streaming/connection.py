@@ -55,8 +55,7 @@ class Stream:
     ) -> None:
         options = host.options
         self._host = host
-        self.remote = remote
-        self.remote_hash = remote.hash
+        self.remote, self.remote_hash = remote, remote.hash
         self.local_id = local_id
         self.local_port = local_port
         self.remote_port = remote_port
@@ -111,6 +110,7 @@ class Stream:
 
     @property
     def readable_bytes(self) -> int:
+        """How much :meth:`read` could give now."""
         return self._buffer.readable
 
     @property
@@ -157,6 +157,7 @@ class Stream:
 
     @property
     def stats(self) -> StreamStats:
+        """What was measured so far."""
         packets = (self._sent, self._received)
         return StreamStats.of(self._sender, self._receiver, packets, self._bytes_received)
 

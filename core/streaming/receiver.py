@@ -227,6 +227,7 @@ class Receiver:
         return self.ack_at
 
     def is_ack_due(self, now: float) -> bool:
+        """True if :meth:`build_ack` should be called now."""
         if not self.buffer.next_sequence:
             return False
         due_at = self.due_at

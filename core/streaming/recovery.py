@@ -48,6 +48,7 @@ class RoundTrip:
         self._minimum_at = 0.0
 
     def update(self, sample: float, now: float) -> None:
+        """Take a sample in seconds, measured at ``now``."""
         self.latest = sample
         if self.smoothed:
             self.variance += (abs(self.smoothed - sample) - self.variance) * 0.25
@@ -171,6 +172,7 @@ class Recovery:
 
     @property
     def has_holes(self) -> bool:
+        """True if something below the highest acknowledged sequence is missing."""
         return bool(self._holes)
 
     @property

@@ -54,6 +54,7 @@ class BuildReply:
 
     @property
     def is_accepted(self) -> bool:
+        """True if every hop agreed."""
         return not any(self.codes)
 
 
@@ -126,10 +127,12 @@ class TunnelBuild:
 
     @property
     def message_type(self) -> int:
+        """The I2NP type of the request."""
         return self._fmt.request_type
 
     @property
     def is_short(self) -> bool:
+        """True for short records (218 bytes), False for variable ones (528)."""
         return self._fmt.record_bytes == 218
 
     def open_reply(self, body: bytes) -> BuildReply:

@@ -181,9 +181,11 @@ class TunnelDispatcher:
     # What tunnels see (participant.Sink)
 
     def wall_now(self) -> int:
+        """Seconds since 1970."""
         return int(self._wall.now())
 
     def queue(self, router_hash: bytes, is_transit: bool) -> list[bytes]:
+        """The messages that wait for a router, to append to."""
         outgoing = self.transit_outgoing if is_transit else self.outgoing
         messages = outgoing.get(router_hash)
         if messages is None:
@@ -199,11 +201,13 @@ class TunnelDispatcher:
         self._pacer.submit(router_hash, send, now)
 
     def touch(self, gateway: Flushable) -> None:
+        """Have a gateway flushed at the end of the batch."""
         self._touched[gateway] = None
 
     def forward(
         self, deliveries: Iterable[DeliveryTuple], is_transit: bool, tunnel_id: int
     ) -> None:
+        """Send what came out of a tunnel where its delivery instructions say."""
         expires = 0
         previous_hash: bytes | None = None
         queue: list[bytes] = []
@@ -280,6 +284,7 @@ class TunnelDispatcher:
             self._accepters[tunnel.tunnel_id] = tunnel
 
     def remove_inbound(self, tunnel: InboundTunnel) -> None:
+        """An inbound tunnel of our own has ended."""
         if self._receivers.get(tunnel.tunnel_id) is tunnel:
             del self._receivers[tunnel.tunnel_id]
             self._accepters.pop(tunnel.tunnel_id, None)
@@ -296,6 +301,7 @@ class TunnelDispatcher:
             self._receivers[tunnel.tunnel_id] = tunnel
 
     def remove_transit(self, tunnel: TransitTunnel) -> None:
+        """A tunnel of others has ended."""
         self._transit_ids.discard(tunnel.tunnel_id)
         self._receivers.pop(tunnel.tunnel_id, None)
         self._accepters.pop(tunnel.tunnel_id, None)

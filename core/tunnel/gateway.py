@@ -73,9 +73,11 @@ class Gateway:
         self._pending: list[DeliveryTuple] = []
 
     def put(self, delivery: DeliveryTuple) -> None:
+        """Queue one message for the next :meth:`take`."""
         self._pending.append(delivery)
 
     def extend(self, deliveries: Iterable[DeliveryTuple]) -> None:
+        """Queue several, in order."""
         self._pending.extend(deliveries)
 
     def take(self) -> list[bytes]:

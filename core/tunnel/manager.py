@@ -132,6 +132,7 @@ class TunnelManager:
         self._check_leases(pool, now)
 
     def pool(self, owner: object) -> TunnelPool | None:
+        """The pool of an owner, or None."""
         return self._pools.get(owner)
 
     # Messages in
@@ -214,6 +215,7 @@ class TunnelManager:
     # Out
 
     def next_event(self) -> TunnelEvent | None:
+        """The oldest event, or None."""
         return self._events.popleft() if self._events else None
 
     def flush(self, now: float) -> None:
@@ -231,6 +233,7 @@ class TunnelManager:
     # Time
 
     def next_timer(self) -> float | None:
+        """When :meth:`handle_timer` has something to do, or None."""
         times = [self.dispatcher.next_timer(), self.transit.next_timer(), self._work_at]
         return min((at for at in times if at is not None), default=None)
 

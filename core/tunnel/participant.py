@@ -35,7 +35,8 @@ _TARGETS_PERIOD_S = 30.0
 class Flushable(Protocol):
     """A gateway with messages waiting."""
 
-    def flush(self, sink: Sink) -> None: ...
+    def flush(self, sink: Sink) -> None:
+        """Hand what waits to the sink."""
 
 
 class Sink(Protocol):
@@ -101,6 +102,7 @@ class TransitTunnel:
         self._keys = (layer_key, iv_key)
 
     def encryptor(self) -> HopEncryptor:
+        """The cipher of this hop, made at first use."""
         if self._encryptor is None:
             self._encryptor = HopEncryptor(*self._keys)
         return self._encryptor
@@ -120,6 +122,7 @@ class Participant(TransitTunnel):
     """Encrypts and passes on."""
 
     def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
+        """Encrypt TunnelData messages and queue them for the next hop."""
         encryptor = self._encryptor or self.encryptor()
         count = len(group)
         self.messages += count
@@ -137,6 +140,7 @@ class TransitEndpoint(TransitTunnel):
     _targets_until: float = field(default=0.0, init=False)
 
     def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
+        """Decrypt, reassemble and send on what is complete."""
         layers = (self._encryptor or self.encryptor()).encrypt_at(group, SHORT_IV_OFFSET)
         self.messages += len(group)
         endpoint = self._endpoint
@@ -173,10 +177,12 @@ class TransitEndpoint(TransitTunnel):
         return True
 
     def tick(self, now: float) -> None:
+        """Give up fragments that have waited too long."""
         if self._endpoint is not None:
             self._endpoint.reassembler.expire(now)
 
     def close(self) -> None:
+        """Give up what is incomplete."""
         if self._endpoint is not None:
             self._endpoint.reassembler.close()
 
@@ -201,6 +207,7 @@ class TransitGateway(TransitTunnel):
         sink.touch(self)
 
     def flush(self, sink: Sink) -> None:
+        """Pack what waits, encrypt it and queue it for the next hop."""
         self._waiting_bytes = 0
         if self._gateway is None:
             return

@@ -56,6 +56,7 @@ class PoolSide(Generic[TunnelT]):
 
     @property
     def margin_s(self) -> float:
+        """How long before its end a tunnel counts as gone."""
         return LEASE_MARGIN_S if self.is_inbound else OUTBOUND_MARGIN_S
 
     def reshape(self, shape: TunnelShape, now: float) -> None:
@@ -89,12 +90,14 @@ class PoolSide(Generic[TunnelT]):
         return max(0, min(length, HOPS_MAX))
 
     def add(self, tunnel: TunnelT) -> None:
+        """A tunnel was built; it is replaced some time before its end."""
         spread = self._entropy.randbelow(_RENEW_SPREAD_S * 10) / 10
         self._renew_at[tunnel] = tunnel.expires_at - _RENEW_MIN_S - spread
         self.tunnels.append(tunnel)
         self._failed_builds = 0
 
     def remove(self, tunnel: TunnelT) -> None:
+        """A tunnel is gone."""
         self.tunnels.remove(tunnel)
         self._renew_at.pop(tunnel, None)
 
@@ -104,6 +107,7 @@ class PoolSide(Generic[TunnelT]):
         return sorted(live, key=lambda t: (t.failures > 0, -t.expires_at))
 
     def expired(self, now: float) -> list[TunnelT]:
+        """Those past their end, which are to be removed."""
         return [t for t in self.tunnels if t.expires_at <= now]
 
     def pick(self, now: float, avoid: Collection[TunnelT] = ()) -> TunnelT | None:
@@ -120,6 +124,7 @@ class PoolSide(Generic[TunnelT]):
     # Builds
 
     def note_build(self, build_id: int, now: float) -> None:
+        """A build for this pool has begun."""
         self._pending[build_id] = now
 
     def note_build_end(self, build_id: int, succeeded: bool, now: float) -> None:

@@ -31,9 +31,11 @@ class GarlicSealer(Protocol):
 class RouterDirectory(Protocol):
     """The routers we know (netdb)."""
 
-    def get_router(self, router_hash: bytes) -> RouterInfo | None: ...
+    def get_router(self, router_hash: bytes) -> RouterInfo | None:
+        """None if it is not known."""
 
-    def routers(self) -> Iterable[RouterInfo]: ...
+    def routers(self) -> Iterable[RouterInfo]:
+        """Every known one, in no particular order."""
 
 
 class PeerOpinions(Protocol):

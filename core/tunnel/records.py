@@ -193,6 +193,7 @@ class ShortFormat(RecordFormat):
     def seal_request(
         self, router_hash: bytes, public: bytes, request: BuildRequest, entropy: Entropy
     ) -> tuple[bytes, HopKeys]:
+        """The encrypted record for a hop, and the keys that it will derive from it."""
         clear = _SHORT.pack(
             request.receive_tunnel_id,
             request.next_tunnel_id,
@@ -209,6 +210,7 @@ class ShortFormat(RecordFormat):
         return record, self._keys(state, request.is_endpoint)
 
     def open_request(self, identity: HopIdentity, record: bytes) -> tuple[BuildRequest, HopKeys]:
+        """What the record asks of us; DecodeError if it is not for us or malformed."""
         state, clear = identity.open(record)
         receive, next_id, next_hash, flags, _, layer, minutes, expiration, message_id = (
             _SHORT.unpack_from(clear)
@@ -242,6 +244,7 @@ class ShortFormat(RecordFormat):
         return HopKeys(layer_key, iv_key, reply_key, b"", reply_key, state.h, data[32:], data[:8])
 
     def mask(self, keys: HopKeys, index: int, record: bytes) -> bytes:
+        """Hide a record from the hops before (ChaCha20); the same again reveals it."""
         return chacha20_xor(keys.reply_key, (index << 32).to_bytes(12, "little"), record, 1)
 
     unmask = mask
@@ -261,6 +264,7 @@ class LongFormat(RecordFormat):
     def seal_request(
         self, router_hash: bytes, public: bytes, request: BuildRequest, entropy: Entropy
     ) -> tuple[bytes, HopKeys]:
+        """The encrypted record for a hop, and the keys in it."""
         secrets = entropy.random_bytes(112)
         layer_key, iv_key, reply_key, reply_iv = (
             secrets[:32],
@@ -287,6 +291,7 @@ class LongFormat(RecordFormat):
         return record, HopKeys(layer_key, iv_key, reply_key, reply_iv, state.ck, state.h)
 
     def open_request(self, identity: HopIdentity, record: bytes) -> tuple[BuildRequest, HopKeys]:
+        """What the record asks of us; DecodeError if it is not for us or malformed."""
         state, clear = identity.open(record)
         (
             receive,
@@ -316,9 +321,11 @@ class LongFormat(RecordFormat):
         return request, HopKeys(layer_key, iv_key, reply_key, reply_iv, state.ck, state.h)
 
     def mask(self, keys: HopKeys, index: int, record: bytes) -> bytes:
+        """Hide a record from the hops before (AES-256-CBC)."""
         return cbc_encrypt(keys.reply_key, keys.reply_iv, record)
 
     def unmask(self, keys: HopKeys, index: int, record: bytes) -> bytes:
+        """Undo :meth:`mask`."""
         return cbc_decrypt(keys.reply_key, keys.reply_iv, record)
 
     def _reply_nonce(self, index: int) -> int:

@@ -71,6 +71,7 @@ class BuildBudget:
         self.expire(now)
 
     def expire(self, now: float) -> None:
+        """Forget uses older than the period."""
         log = self._log
         while log and log[0][0] <= now - _BUDGET_PERIOD_S:
             router_hash = log.popleft()[1]
@@ -81,6 +82,7 @@ class BuildBudget:
                 del self._counts[router_hash]
 
     def count(self, router_hash: bytes) -> int:
+        """How often a router was used in the period."""
         return self._counts.get(router_hash, 0)
 
 

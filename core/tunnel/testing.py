@@ -32,6 +32,8 @@ OwnT = TypeVar("OwnT", bound=OwnTunnel)
 
 @dataclass(slots=True)
 class PendingTest:
+    """A test message under way."""
+
     pool: TunnelPool
     outbound: OutboundTunnel
     inbound: InboundTunnel
@@ -39,6 +41,7 @@ class PendingTest:
 
     @property
     def hops(self) -> tuple[bytes, ...]:
+        """All hops it passes, in order."""
         return self.outbound.hops + self.inbound.hops
 
 

@@ -198,6 +198,7 @@ class TransitHops:
         return declined is None
 
     def next_timer(self) -> float | None:
+        """When :meth:`handle_timer` has something to do, or None."""
         return self._tunnels[0][0].expires_at if self._tunnels else None
 
     def handle_timer(self, now: float) -> None:

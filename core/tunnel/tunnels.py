@@ -103,6 +103,7 @@ class InboundTunnel(OwnTunnel):
 
     @property
     def malformed(self) -> int:
+        """How many messages came that could not be parsed."""
         return self._endpoint.malformed
 
     def clock_changed(self, now: float) -> None:
@@ -122,6 +123,7 @@ class InboundTunnel(OwnTunnel):
             delivered.append((self.owner, self.tunnel_id, message))
 
     def tick(self, now: float) -> None:
+        """Give up fragments that have waited too long."""
         self._endpoint.reassembler.expire(now)
 
     def close(self) -> None:
@@ -192,6 +194,7 @@ class ZeroHopOutbound(OutboundTunnel):
         super().__init__(owner, tunnel_id, (), (), sink, now)
 
     def send(self, deliveries: Iterable[DeliveryTuple], now: float) -> None:
+        """Send at once: there are no hops that anything could be hidden from."""
         for delivery in deliveries:
             self.messages += 1
             self._last_good_at = now
