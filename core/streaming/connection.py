@@ -23,7 +23,7 @@ from core.streaming.events import (
 from core.streaming.host import StreamHost
 from core.streaming.measured import PathMemory, StreamStats
 from core.streaming.options import MTU_MIN
-from core.streaming.outgoing import OutgoingPacket
+from core.streaming.outgoing import OutgoingPacket, answer
 from core.streaming.packet import DELAY_CHOKE_MIN, SEQUENCE_MAX, Packet
 from core.streaming.receiver import Receiver
 from core.streaming.recovery import RoundTrip
@@ -56,9 +56,7 @@ class Stream:
         options = host.options
         self._host = host
         self.remote, self.remote_hash = remote, remote.hash
-        self.local_id = local_id
-        self.local_port = local_port
-        self.remote_port = remote_port
+        self.local_id, self.local_port, self.remote_port = local_id, local_port, remote_port
         self.is_inbound = is_inbound
         self.state = StreamState.OPEN if is_inbound else StreamState.CONNECTING
         self.is_dead = False
@@ -88,10 +86,8 @@ class Stream:
         self.recovery = self._sender.recovery
         """Acks and losses of our direction."""
         self._timers = Timers(options, self._sender, self._receiver, now)
-        self._is_write_blocked = False
-        self._is_remote_closed = False
-        self._accounted = 0
-        self._readable_before = 0
+        self._is_write_blocked = self._is_remote_closed = False
+        self._accounted = self._readable_before = 0
         self._sent = self._received = self._bytes_received = 0
         #: kept by the manager: the time its table holds for this stream, and whether it is queued
         self.scheduled = 0.0
@@ -118,7 +114,7 @@ class Stream:
         """How much :meth:`write` would take now."""
         if self._sender.is_close_wanted or self.is_dead:
             return 0
-        return max(0, self._host.options.send_bytes_max - self._sender.buffer.unsent)
+        return self._sender.buffer.room
 
     @property
     def is_remote_closed(self) -> bool:
@@ -331,10 +327,7 @@ class Stream:
         more = sender.collect(now, limit, out)
         if len(out) > before:
             self._timers.active_at = now
-            if (
-                self._is_write_blocked
-                and sender.buffer.unsent * 2 <= self._host.options.send_bytes_max
-            ):
+            if self._is_write_blocked and sender.buffer.is_half_empty:
                 self._is_write_blocked = False
                 if not sender.is_close_wanted:
                     self._host.emit(Writable(self))
@@ -345,11 +338,7 @@ class Stream:
         if sender.may_ack and receiver.is_ack_due(now):
             smoothed = self.recovery.round_trip.smoothed
             packet = receiver.build_ack(sender.remote_id, self.local_id, now, smoothed)
-            out.append(
-                OutgoingPacket(
-                    self.remote_hash, self.local_port, self.remote_port, packet, False, False
-                )
-            )
+            out.append(answer(self.remote_hash, self.local_port, self.remote_port, packet))
         self._sent += len(out) - before
         return more
 

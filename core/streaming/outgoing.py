@@ -41,5 +41,5 @@ class OutgoingPacket:
 
 
 def answer(remote_hash: bytes, from_port: int, to_port: int, packet: bytes) -> OutgoingPacket:
-    """A packet on behalf of no live stream."""
+    """A plain ack, or what is said on behalf of no live stream: nobody acknowledges it."""
     return OutgoingPacket(remote_hash, from_port, to_port, packet, False, False)

@@ -18,9 +18,19 @@ class SendBuffer:
         self.unsent = 0
         self.taken = 0
 
+    @property
+    def room(self) -> int:
+        """How many bytes :meth:`write` would take now."""
+        return max(0, self._limit - self.unsent)
+
+    @property
+    def is_half_empty(self) -> bool:
+        """True if writing is worth while again after a short write."""
+        return self.unsent * 2 <= self._limit
+
     def write(self, data: bytes) -> int:
         """Take what fits; returns how many bytes that is."""
-        size = min(len(data), max(0, self._limit - self.unsent))
+        size = min(len(data), self.room)
         if size:
             self._chunks.append(bytes(data) if size == len(data) else bytes(data[:size]))
             self.unsent += size
