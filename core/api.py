@@ -13,6 +13,7 @@ one of them. :class:`FileFault` names a file and what to do about it.
 
 from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig
 from core.io.certificates import ensure_certificate
+from core.io.counters import counter_descriptions
 from core.io.datagrams import Datagram
 from core.io.files import (
     AlreadyRunning,
@@ -28,7 +29,7 @@ from core.io.files import (
 )
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.loop import new_event_loop, turn_figures
-from core.io.router import Router, RouterStatus
+from core.io.router import Router, RouterStatus, TunnelPath
 from core.io.session import ClientSession, Stream, StreamReset
 from core.io.sqlite_file import SqliteFile
 from core.io.sqlite_salvage import Readable
@@ -59,10 +60,12 @@ __all__ = [
     "StreamReset",
     "StreamingOptions",
     "SystemEntropy",
+    "TunnelPath",
     "TunnelShape",
     "check_key_sum",
     "check_not_lost",
     "check_private",
+    "counter_descriptions",
     "create_key_file",
     "ensure_certificate",
     "keep_key_sum",

@@ -80,6 +80,7 @@ def snapshot(program: Program) -> dict[str, Any]:
     """The state of everything, as ``status --json``, the metrics and other faces show it."""
     router = asdict(program.router.status())
     router["router_hash"] = b32encode(router["router_hash"])
+    router["counters"] = program.router.counters()
     health, loaded = program.health(), program.loaded
     figures = turn_figures()
     return {
@@ -99,8 +100,13 @@ def snapshot(program: Program) -> dict[str, Any]:
         "tunnels": program.manager.status(),
         "naming": program.naming.status(),
         "paths": [
-            {"session": name, "inbound": is_inbound, "hops": [b32encode(hop) for hop in hops]}
-            for name, is_inbound, hops in program.router.tunnel_paths()
+            {
+                "session": path.session,
+                "inbound": path.is_inbound,
+                "hops": [b32encode(hop) for hop in path.hops],
+                "messages": path.messages,
+            }
+            for path in program.router.tunnel_paths()
         ],
     }
 

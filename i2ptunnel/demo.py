@@ -79,8 +79,9 @@ class Demo:
     def path(self) -> list[str]:
         """The hops from proxy to site, by the routers' numbers: one way of several."""
         names = {router.hash: f"r{number}" for number, router in enumerate(self.routers, 1)}
-        out = [hops for _, is_in, hops in self.proxy_router.tunnel_paths() if not is_in]
-        into = [hops for _, is_in, hops in self.site_router.tunnel_paths() if is_in]
+        proxy, site = self.proxy_router.tunnel_paths(), self.site_router.tunnel_paths()
+        out = [path.hops for path in proxy if path.session and not path.is_inbound]
+        into = [path.hops for path in site if path.session and path.is_inbound]
         if not out or not into:
             return ["?"]
         return ["proxy", *(names.get(hop, "?") for hop in (*out[0], *into[0])), "site"]

@@ -18,6 +18,7 @@ from typing import Any
 
 import h11
 
+from core.api import counter_descriptions
 from core.base.errors import Unavailable
 from i2ptunnel.config.router_model import MetricsSection
 from i2ptunnel.health import State
@@ -89,6 +90,8 @@ def render(status: Mapping[str, Any]) -> str:
     ]
     name, text = "i2ptunnel_router_links_refused_total", "Inbound connections closed at once"
     _figure(lines, name, "counter", text, refused)
+    _counters(lines, router.get("counters", {}))
+    _services(lines, status.get("services", {}))
     if status.get("loop"):
         _loop(lines, status["loop"])
     labels = [
@@ -99,6 +102,26 @@ def render(status: Mapping[str, Any]) -> str:
         samples = ((label, tunnel.get(key)) for label, tunnel in labels)
         _figure(lines, f"i2ptunnel_tunnel_{name}", kind, text, samples)
     return "\n".join((*lines, ""))
+
+
+def _counters(lines: list[str], tree: Mapping[str, Mapping[str, Any]]) -> None:
+    """Everything that the router counts; what it counts by reason has a label."""
+    for room, name, label, text in counter_descriptions():
+        value = tree.get(room, {}).get(name)
+        samples: list[tuple[str, Any]] = [("", value)]
+        if label:
+            by_label = sorted((value or {}).items())
+            samples = [(f'{{{label}="{_escaped(key)}"}}', count) for key, count in by_label]
+        _figure(lines, f"i2ptunnel_router_{room}_{name}_total", "counter", text, samples)
+
+
+def _services(lines: list[str], services: Mapping[str, Mapping[str, Any]]) -> None:
+    labels = [(f'{{service="{_escaped(name)}"}}', one) for name, one in services.items()]
+    listening = ((label, one["state"] == "listening") for label, one in labels)
+    _figure(lines, "i2ptunnel_service_listening", "gauge", "1: the service listens", listening)
+    connections = ((label, one.get("connections_open")) for label, one in labels)
+    name = "i2ptunnel_service_connections_open"
+    _figure(lines, name, "gauge", "Open connections of the service", connections)
 
 
 def _loop(lines: list[str], loop: Mapping[str, Any]) -> None:

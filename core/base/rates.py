@@ -143,7 +143,6 @@ class FairShares:
         self._rate = rate
         self._burst_s = burst_s
         self._root = _Share(rate * burst_s, 0.0)
-        self.refused = 0
 
     def take(self, path: Source, cost: float, now: float) -> bool:
         """True if ``path`` may use ``cost`` units now, which then count; ``path`` is not empty."""
@@ -173,7 +172,6 @@ class FairShares:
             else:
                 payers.append(group)
         if not is_allowed:
-            self.refused += 1
             return False
         for group in payers:
             group.tokens -= cost

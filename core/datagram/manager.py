@@ -50,12 +50,11 @@ class ReceivedDatagram:
 class Mailbox:
     """Datagrams waiting for one receiver."""
 
-    __slots__ = ("_bytes", "_waiting", "dropped", "port", "protocol")
+    __slots__ = ("_bytes", "_waiting", "port", "protocol")
 
     def __init__(self, protocol: int, port: int) -> None:
         self.protocol = protocol
         self.port = port
-        self.dropped = 0
         self._waiting: deque[ReceivedDatagram] = deque()
         self._bytes = 0
 
@@ -66,7 +65,6 @@ class Mailbox:
         """False if there was no room."""
         size = len(datagram.content.payload)
         if len(self._waiting) >= MAILBOX_DATAGRAMS_MAX or self._bytes + size > MAILBOX_BYTES_MAX:
-            self.dropped += 1
             return False
         self._waiting.append(datagram)
         self._bytes += size

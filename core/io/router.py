@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from core.base import native
 from core.base.errors import DecodeError, LocalError
@@ -22,6 +23,7 @@ from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address
 from core.io.alarm import Alarm
+from core.io.counters import DATABASE_COUNTERS, GARBAGE_COUNTERS
 from core.io.database import Database
 from core.io.descriptors import DescriptorBudget, count_open
 from core.io.files import (
@@ -44,6 +46,7 @@ from core.io.session import ClientSession
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tcp import TcpTransport
 from core.router.config import RouterConfig
+from core.router.counters import CounterTree, Tree
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
 from core.tunnel.shape import TunnelShape
@@ -93,6 +96,19 @@ class RouterStatus:
     bytes_received: int
     bytes_sent: int
     clock_skew_s: float
+
+
+class TunnelPath(NamedTuple):
+    """A live tunnel: its hops from its first to its last.
+
+    ``session``: whose it is, None for the router's own (exploratory) ones. ``messages``: how many
+    tunnel messages of 1 KiB it has carried.
+    """
+
+    session: str | None
+    is_inbound: bool
+    hops: tuple[bytes, ...]
+    messages: int
 
 
 class Router:
@@ -147,6 +163,7 @@ class Router:
                 self._started_at,
                 self.descriptors.link_limits(),
             )
+            self._counters = CounterTree(self._engine)
             proven = self._database.load_space(_PROVEN_SPACE).keys()
             self._engine.load_routers(self._stored_routers(), proven)
             is_any = config.bind in ("0.0.0.0", "::")
@@ -255,15 +272,23 @@ class Router:
         """Every RouterInfo we know."""
         return list(self._engine.netdb.routers())
 
-    def tunnel_paths(self) -> list[tuple[str, bool, tuple[bytes, ...]]]:
-        """(session name, is inbound, hops) of every live client tunnel, for display."""
+    def tunnel_paths(self) -> list[TunnelPath]:
+        """Every live tunnel of our own, for display; the router's own ones last."""
         now = self.now()
-        paths: list[tuple[str, bool, tuple[bytes, ...]]] = []
-        for engine in self._sessions:
-            name = engine.config.name
-            paths += [(name, True, t.hops) for t in engine.pool.live_inbound(now)]
-            paths += [(name, False, t.hops) for t in engine.pool.live_outbound(now)]
+        paths: list[TunnelPath] = []
+        pools = [(engine.config.name, engine.pool) for engine in self._sessions]
+        own = self._engine.tunnels.exploratory
+        for name, pool in (*pools, *(() if own is None else ((None, own),))):
+            paths += [TunnelPath(name, True, t.hops, t.messages) for t in pool.live_inbound(now)]
+            paths += [TunnelPath(name, False, t.hops, t.messages) for t in pool.live_outbound(now)]
         return paths
+
+    def counters(self) -> Tree:
+        """Every total since the start: room -> counter -> its value, or label -> value."""
+        tree = self._counters.read()
+        process = {one.name: one.read(self._database) for one in DATABASE_COUNTERS}
+        process |= {one.name: one.read(self._garbage) for one in GARBAGE_COUNTERS}
+        return {**tree, "process": process}
 
     def status(self) -> RouterStatus:
         """How the router is."""
@@ -311,6 +336,7 @@ class Router:
     def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
         """Called by ``ClientSession.close``."""
         self._sessions.pop(engine, None)
+        self._counters.keep(engine)
         self._engine.close_client(engine, self.now())
         self._tcp.schedule()
 
@@ -371,7 +397,7 @@ class Router:
     def _save(self) -> None:
         delay_s = SAVE_MORE_S if self._save_changes() else SAVE_INTERVAL_S
         if logger.isEnabledFor(logging.DEBUG):
-            paths = len(self.tunnel_paths())
+            paths = sum(path.session is not None for path in self.tunnel_paths())
             self._rooms.tell(self.status(), sessions=len(self._sessions), client_tunnels=paths)
         self._saver = self._loop.call_later(delay_s, self._save)
 

@@ -22,7 +22,7 @@ from core.streaming.connection import Stream
 from core.streaming.demux import Demultiplexer
 from core.streaming.early_packets import EarlyPackets
 from core.streaming.events import Closed, Event, Reset
-from core.streaming.measured import PathMemories, PathMemory
+from core.streaming.measured import PathMemories, PathMemory, StreamTotals
 from core.streaming.options import StreamingOptions
 from core.streaming.outgoing import OutgoingPacket, answer
 from core.streaming.packet import NO_ACK, RESET, Packet, build_packet
@@ -48,8 +48,9 @@ class StreamManager:
         self.keys = keys
         self.options = options
         self.is_listening = options.accepts_streams
-        #: dropped packets by cause, for the status page
+        #: dropped packets by cause
         self.counters: dict[str, int] = {}
+        self.ended = StreamTotals()
         self._entropy = entropy
         self._table = StreamTable()
         self._memories = PathMemories()
@@ -297,6 +298,7 @@ class StreamManager:
         now = self._now
         if not self._table.remove(stream):
             return
+        self.ended.add(stream.stats)
         self._budgets.remove(stream)
         if stream.recovery.next_sequence or stream.is_inbound:
             packet = build_reset(stream, self.keys) if is_reset else stream.last_ack(now)

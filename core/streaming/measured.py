@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -34,6 +35,7 @@ class StreamStats:
     refused: int
     bytes_sent: int
     bytes_received: int
+    timeouts: int
 
     @classmethod
     def of(cls, sender: Sender, receiver: Receiver, packets: tuple[int, int], got: int) -> Self:
@@ -53,7 +55,44 @@ class StreamStats:
             receiver.refused,
             sender.buffer.taken,
             got,
+            recovery.timeouts,
         )
+
+
+@dataclass(slots=True)
+class StreamTotals:
+    """The counters of many streams together; names as in :class:`StreamStats`."""
+
+    sent: int = 0
+    received: int = 0
+    resent: int = 0
+    lost: int = 0
+    spurious: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    timeouts: int = 0
+
+    def with_streams(self, streams: Iterable[StreamStats]) -> StreamTotals:
+        """The sum with some more."""
+        totals = replace(self)
+        for stats in streams:
+            totals.add(stats)
+        return totals
+
+    def add(self, stats: StreamStats) -> None:
+        """One more stream."""
+        self.sent += stats.sent
+        self.received += stats.received
+        self.resent += stats.resent
+        self.lost += stats.lost
+        self.spurious += stats.spurious
+        self.duplicates += stats.duplicates
+        self.refused += stats.refused
+        self.bytes_sent += stats.bytes_sent
+        self.bytes_received += stats.bytes_received
+        self.timeouts += stats.timeouts
 
 
 @dataclass(frozen=True, slots=True)

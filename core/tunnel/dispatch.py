@@ -19,7 +19,6 @@ long, which keeps the cipher chains whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import Enum
 from struct import Struct
 from typing import Protocol
 
@@ -36,6 +35,7 @@ from core.tunnel.constants import (
     STANDARD_HEADER_BYTES,
 )
 from core.tunnel.delivery import DeliveryKind, DeliveryTuple, make_gateway
+from core.tunnel.drops import Drop
 from core.tunnel.fragments import ReassemblyMemory
 from core.tunnel.meter import TransitMeter
 from core.tunnel.pacing import BuildPacer
@@ -57,18 +57,6 @@ _LOOPBACK_MAX = 4096
 _BUILD_REQUESTS = (23, 25)
 
 
-class Drop(Enum):
-    """Why a message went no further."""
-
-    MALFORMED = "malformed"
-    EXPIRED = "expired"
-    DUPLICATE = "duplicate"
-    UNKNOWN_TUNNEL = "unknown_tunnel"
-    WRONG_HOP = "wrong_hop"
-    BANDWIDTH = "bandwidth"
-    LOOP = "loop"
-
-
 _SORTED_OUT = (Drop.MALFORMED, Drop.EXPIRED, Drop.UNKNOWN_TUNNEL, Drop.DUPLICATE)
 
 
@@ -79,9 +67,13 @@ class _Receiver(Protocol):
 
     def tick(self, now: float) -> None: ...
 
+    def add_drops(self, counts: dict[Drop, int]) -> None: ...
+
 
 class _Accepter(Protocol):
     def accept(self, message: bytes, sink: Sink, now: float) -> None: ...
+
+    def add_drops(self, counts: dict[Drop, int]) -> None: ...
 
 
 class TunnelDispatcher:
@@ -286,6 +278,7 @@ class TunnelDispatcher:
     def remove_inbound(self, tunnel: InboundTunnel) -> None:
         """An inbound tunnel of our own has ended."""
         if self._receivers.get(tunnel.tunnel_id) is tunnel:
+            tunnel.add_drops(self.dropped)
             del self._receivers[tunnel.tunnel_id]
             self._accepters.pop(tunnel.tunnel_id, None)
         tunnel.close()
@@ -302,10 +295,22 @@ class TunnelDispatcher:
 
     def remove_transit(self, tunnel: TransitTunnel) -> None:
         """A tunnel of others has ended."""
+        if tunnel.tunnel_id in self._transit_ids:
+            tunnel.add_drops(self.dropped)
         self._transit_ids.discard(tunnel.tunnel_id)
         self._receivers.pop(tunnel.tunnel_id, None)
         self._accepters.pop(tunnel.tunnel_id, None)
         tunnel.close()
+
+    def drops(self) -> dict[Drop, int]:
+        """How many messages went no further, by reason."""
+        counts = dict(self.dropped)
+        for receiver in self._receivers.values():
+            receiver.add_drops(counts)
+        for tunnel_id, accepter in self._accepters.items():
+            if tunnel_id not in self._receivers:
+                accepter.add_drops(counts)
+        return counts
 
     def transit_rate(self, now: float) -> float:
         """Transit in bytes per second over about the last 15 s."""

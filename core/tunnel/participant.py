@@ -18,6 +18,7 @@ from core.tunnel.constants import (
     SHORT_IV_OFFSET,
 )
 from core.tunnel.delivery import DeliveryTuple
+from core.tunnel.drops import Drop
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.fragments import Reassembler, ReassemblyMemory
 from core.tunnel.gateway import Gateway
@@ -92,7 +93,6 @@ class TransitTunnel:
     layer_key: InitVar[bytes]
     iv_key: InitVar[bytes]
     expires_at: float
-    messages: int = field(default=0, init=False)
     _next_id: bytes = field(init=False)
     _keys: tuple[bytes, bytes] = field(init=False)
     _encryptor: HopEncryptor | None = field(default=None, init=False)
@@ -116,6 +116,9 @@ class TransitTunnel:
     def close(self) -> None:
         """The tunnel is gone."""
 
+    def add_drops(self, counts: dict[Drop, int]) -> None:
+        """Add what this tunnel dropped."""
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Participant(TransitTunnel):
@@ -125,7 +128,6 @@ class Participant(TransitTunnel):
         """Encrypt TunnelData messages and queue them for the next hop."""
         encryptor = self._encryptor or self.encryptor()
         count = len(group)
-        self.messages += count
         ids = sink.entropy.random_bytes(4 * count)
         encryptor.relay(group, ids, self._next_id, sink.queue(self.next_hash, True))
 
@@ -142,7 +144,6 @@ class TransitEndpoint(TransitTunnel):
     def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
         """Decrypt, reassemble and send on what is complete."""
         layers = (self._encryptor or self.encryptor()).encrypt_at(group, SHORT_IV_OFFSET)
-        self.messages += len(group)
         endpoint = self._endpoint
         if endpoint is None:
             reassembler = Reassembler(
@@ -186,6 +187,12 @@ class TransitEndpoint(TransitTunnel):
         if self._endpoint is not None:
             self._endpoint.reassembler.close()
 
+    def add_drops(self, counts: dict[Drop, int]) -> None:
+        counts[Drop.TARGET] += self.dropped
+        if self._endpoint is not None:
+            counts[Drop.MALFORMED] += self._endpoint.malformed
+            counts[Drop.INCOMPLETE] += self._endpoint.reassembler.dropped
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class TransitGateway(TransitTunnel):
@@ -212,6 +219,8 @@ class TransitGateway(TransitTunnel):
         if self._gateway is None:
             return
         plain = self._gateway.take()
-        self.messages += len(plain)
         queue = sink.queue(self.next_hash, True)
         emit_tunnel_data(self._encryptor or self.encryptor(), plain, self._next_id, sink, queue)
+
+    def add_drops(self, counts: dict[Drop, int]) -> None:
+        counts[Drop.FULL] += self.dropped

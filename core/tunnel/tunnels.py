@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from core.tunnel.constants import SHORT_IV_OFFSET, TUNNEL_LIFETIME_S
 from core.tunnel.delivery import DeliveryTuple
+from core.tunnel.drops import Drop
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.fragments import Reassembler
 from core.tunnel.gateway import Gateway
@@ -101,11 +102,6 @@ class InboundTunnel(OwnTunnel):
         self.leaked = 0
         """Messages that asked us to deliver elsewhere; honouring them would unmask us."""
 
-    @property
-    def malformed(self) -> int:
-        """How many messages came that could not be parsed."""
-        return self._endpoint.malformed
-
     def clock_changed(self, now: float) -> None:
         """The end of the lease by the wall clock, which was set."""
         self.expires_ms = int((self._sink.wall_now() + self.expires_at - now) * 1000)
@@ -125,6 +121,12 @@ class InboundTunnel(OwnTunnel):
     def tick(self, now: float) -> None:
         """Give up fragments that have waited too long."""
         self._endpoint.reassembler.expire(now)
+
+    def add_drops(self, counts: dict[Drop, int]) -> None:
+        """Add what this tunnel dropped."""
+        counts[Drop.MALFORMED] += self._endpoint.malformed
+        counts[Drop.INCOMPLETE] += self._endpoint.reassembler.dropped
+        counts[Drop.FOREIGN] += self.leaked
 
     def close(self) -> None:
         """The tunnel is gone: give up what is incomplete."""

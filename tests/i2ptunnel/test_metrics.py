@@ -31,6 +31,10 @@ STATUS: dict[str, Any] = {
         "links_refused": {"address": 936, "rate": 2},
         "descriptors": 40,
         "descriptors_limit": 1024,
+        "counters": {
+            "transport": {"messages_sent": 77, "handshakes": {"inbound": 5, "outbound": 6}},
+            "tunnel": {"transit_bytes": 1 << 50},
+        },
     },
     "tunnels": [
         {
@@ -47,6 +51,10 @@ STATUS: dict[str, Any] = {
         {"name": "irc", "type": "ircclient", "ready": True, "connections": 0},
     ],
     "paths": [SECRET],
+    "services": {
+        "metrics": {"state": "listening", "connections_open": 1, "listen": SECRET},
+        "console": {"state": "failed", "last_error": SECRET},
+    },
     "loop": {
         "bounds_s": (0.005, 0.05),
         "turns": 1000,
@@ -60,7 +68,8 @@ STATUS: dict[str, Any] = {
         "wall_sum_s": 2.5,
     },
 }
-LABELS = r'tunnel="(\\.|[^"\\])*",type="[a-z]+"|(state|reason)="[a-z]+"|le="[0-9.+Inf]+"'
+WORDS = "state|reason|result|direction|answer|service"
+LABELS = r'tunnel="(\\.|[^"\\])*",type="[a-z]+"|le="[0-9.+Inf]+"|(' + WORDS + r')="[a-z_ ]+"'
 SAMPLE = re.compile(r"[a-z0-9_]+(\{(" + LABELS + r")\})? -?[0-9.e+-]+")
 
 
@@ -80,6 +89,11 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
         "i2ptunnel_router_sent_bytes_total 1099511627776",
         'i2ptunnel_router_links_refused_total{reason="address"} 936',
         "i2ptunnel_router_descriptors 40",
+        "i2ptunnel_router_transport_messages_sent_total 77",
+        'i2ptunnel_router_transport_handshakes_total{direction="outbound"} 6',
+        "i2ptunnel_router_tunnel_transit_bytes_total 1.12589990684262e+15",
+        'i2ptunnel_service_listening{service="console"} 0',
+        'i2ptunnel_service_connections_open{service="metrics"} 1',
         "i2ptunnel_router_descriptors_limit 1024",
         'i2ptunnel_tunnel_ready{tunnel="a \\"quoted\\" name",type="httpserver"} 0',
         'i2ptunnel_tunnel_to_i2p_bytes_total{tunnel="a \\"quoted\\" name",type="httpserver"} '

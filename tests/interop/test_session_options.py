@@ -57,7 +57,7 @@ async def talk(port: int, data: bytes) -> bytes:
 def inbound_of(network: OwnNetwork, index: int, name: str) -> int:
     """Inbound router tunnels of a session that are offered to others."""
     paths = network.routers[index].tunnel_paths()
-    return sum(session == name and is_inbound for session, is_inbound, _ in paths)
+    return sum(path.session == name and path.is_inbound for path in paths)
 
 
 def status_of(manager: Manager, name: str) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""What client sessions count, each for itself, with their ratchet sessions and streams."""
+
+from __future__ import annotations
+
+from core.base.counters import Counter
+from core.client.session import ClientEngine
+from core.streaming.measured import StreamTotals
+
+
+def _streams(client: ClientEngine) -> StreamTotals:
+    streams = client.streams
+    return streams.ended.with_streams(stream.stats for stream in streams.streams)
+
+
+COUNTERS: tuple[Counter[ClientEngine], ...] = (
+    Counter("client", "messages_received", "Garlic messages for our destinations",
+            lambda c: c.stats.messages_in),
+    Counter("client", "messages_sent", "Garlic messages of our destinations",
+            lambda c: c.stats.messages_out),
+    Counter("client", "messages_dropped", "Messages of client sessions that were dropped",
+            lambda c: {
+                "malformed": c.stats.malformed,
+                "no_path": c.stats.no_path,
+                "no_lease_set": c.stats.no_lease_set,
+                "foreign_lease_set": c.stats.foreign_lease_set,
+            }, "reason"),
+    Counter("garlic", "messages_opened", "End-to-end encrypted messages that were opened",
+            lambda c: c.ratchet.counters.opened),
+    Counter("garlic", "messages_dropped", "End-to-end encrypted messages that were dropped",
+            lambda c: {
+                "not_ours": c.ratchet.counters.not_ours,
+                "forged": c.ratchet.counters.forged,
+                "broken": c.ratchet.counters.broken,
+                "stale": c.ratchet.counters.stale,
+                "replayed": c.ratchet.counters.replayed,
+                "over_rate": c.ratchet.counters.over_rate,
+            }, "reason"),
+    Counter("garlic", "sessions_new", "Ratchet sessions that others began",
+            lambda c: c.ratchet.counters.new_sessions),
+    Counter("garlic", "sessions_evicted", "Ratchet sessions dropped for want of room",
+            lambda c: c.ratchet.counters.evicted),
+    Counter("streaming", "packets_sent", "Packets of streams that were sent",
+            lambda c: _streams(c).sent),
+    Counter("streaming", "packets_received", "Packets of streams that were received",
+            lambda c: _streams(c).received),
+    Counter("streaming", "packets_retransmitted", "Packets that were sent again",
+            lambda c: _streams(c).resent),
+    Counter("streaming", "packets_lost", "Packets that were declared lost",
+            lambda c: _streams(c).lost),
+    Counter("streaming", "packets_lost_spuriously", "Packets declared lost that had arrived",
+            lambda c: _streams(c).spurious),
+    Counter("streaming", "packets_duplicated", "Packets that were received more than once",
+            lambda c: _streams(c).duplicates),
+    Counter("streaming", "packets_refused", "Packets for which there was no room",
+            lambda c: _streams(c).refused),
+    Counter("streaming", "timeouts", "Retransmission timeouts",
+            lambda c: _streams(c).timeouts),
+    Counter("streaming", "sent_bytes", "Bytes of data sent in streams",
+            lambda c: _streams(c).bytes_sent),
+    Counter("streaming", "received_bytes", "Bytes of data received in streams",
+            lambda c: _streams(c).bytes_received),
+    Counter("streaming", "packets_dropped", "Packets that belong to no stream or break a rule",
+            lambda c: dict(c.streams.counters), "reason"),
+    Counter("datagram", "datagrams_dropped", "Datagrams that were dropped",
+            lambda c: dict(c.datagrams.counters), "reason"),
+)  # fmt: skip

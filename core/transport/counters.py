@@ -1,0 +1,36 @@
+"""What the links count, besides what the router's status shows."""
+
+from __future__ import annotations
+
+from core.base.counters import Counter
+from core.transport.stats import LinkStats
+
+COUNTERS: tuple[Counter[LinkStats], ...] = (
+    Counter("transport", "messages_received", "Messages received from other routers",
+            lambda s: s.messages_received),
+    Counter("transport", "messages_sent", "Messages sent to other routers",
+            lambda s: s.messages_sent),
+    Counter("transport", "messages_dropped", "Messages that were never sent, by reason",
+            lambda s: {
+                "shed": s.dropped_shed,
+                "queue_full": s.dropped_queue_full,
+                "expired": s.dropped_expired,
+                "malformed": s.dropped_malformed,
+                "unreachable": s.dropped_unreachable,
+            }, "reason"),
+    Counter("transport", "handshakes", "Handshakes that succeeded",
+            lambda s: {"inbound": s.handshakes_in, "outbound": s.handshakes_out}, "direction"),
+    Counter("transport", "handshakes_failed", "Handshakes that failed",
+            lambda s: {"inbound": s.handshakes_in_failed, "outbound": s.handshakes_out_failed},
+            "direction"),
+    Counter("transport", "dials_failed", "Connections to other routers that could not be made",
+            lambda s: s.dials_failed),
+    Counter("transport", "replays", "Handshakes refused because they were seen before",
+            lambda s: s.replays),
+    Counter("transport", "links_replaced", "Links replaced by a newer one with the same router",
+            lambda s: s.links_replaced),
+    Counter("transport", "blocks_ignored", "Blocks in frames that were ignored",
+            lambda s: {"malformed": s.blocks_malformed, "unknown": s.blocks_unknown}, "reason"),
+    Counter("transport", "router_infos_refused", "Router infos from links that were not taken",
+            lambda s: s.router_infos_refused),
+)  # fmt: skip

@@ -1,0 +1,22 @@
+"""What tunnels count: our own and those of others."""
+
+from __future__ import annotations
+
+from core.base.counters import Counter, by_value
+from core.tunnel.manager import TunnelManager
+from core.tunnel.transit import TransitHops
+
+COUNTERS: tuple[Counter[TunnelManager], ...] = (
+    Counter("tunnel", "builds_failed", "Tunnel builds that failed",
+            lambda t: {"declined": t.builder.declined, "timed_out": t.builder.timed_out},
+            "reason"),
+    Counter("tunnel", "messages_dropped", "Messages in tunnels that went no further, by reason",
+            lambda t: by_value(t.dispatcher.drops()), "reason"),
+    Counter("tunnel", "transit_bytes", "Bytes carried in tunnels of other routers",
+            lambda t: t.dispatcher.meter.total_bytes),
+)  # fmt: skip
+
+TRANSIT_COUNTERS: tuple[Counter[TransitHops], ...] = (
+    Counter("tunnel", "transit_refused", "Tunnels of other routers that were not accepted",
+            lambda t: by_value(t.refused), "reason"),
+)  # fmt: skip
