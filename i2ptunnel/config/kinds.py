@@ -50,6 +50,10 @@ class Kind(ABC, Generic[T]):
         """A default as one would write it in YAML."""
         return str(value)
 
+    def plain(self, value: T) -> Any:
+        """What :meth:`read` reads as ``value``: a bool, int, str, None, list or dict."""
+        return self.show(value)
+
 
 class ScalarKind(Kind[T]):
     """A kind written as one word or line; ``right`` says what it looks like."""
@@ -125,6 +129,9 @@ class Flag(ScalarKind[bool]):
     def show(self, value: bool) -> str:
         return "true" if value else "false"
 
+    def plain(self, value: bool) -> Any:
+        return value
+
 
 class Number(ScalarKind[int]):
     """A whole decimal number within bounds."""
@@ -150,6 +157,9 @@ class Number(ScalarKind[int]):
 
     def schema(self) -> Schema:
         return {"type": "integer", "minimum": self._minimum, "maximum": self._maximum}
+
+    def plain(self, value: int) -> Any:
+        return value
 
 
 class Size(ScalarKind[int]):
@@ -212,6 +222,12 @@ class Duration(ScalarKind[float]):
     def show(self, value: float) -> str:
         return units.show_duration(value)
 
+    def plain(self, value: float) -> Any:
+        shown = self.show(value)
+        if units.read_duration(shown) == value:
+            return shown
+        return f"{value:.6f}".rstrip("0").rstrip(".") + "s"
+
 
 class Percent(ScalarKind[float]):
     """A fraction, written in percent."""
@@ -227,6 +243,9 @@ class Percent(ScalarKind[float]):
 
     def show(self, value: float) -> str:
         return f"{value * 100:g}%"
+
+    def plain(self, value: float) -> Any:
+        return f"{round(value * 100, 3):g}%"
 
 
 class Choice(ScalarKind[str]):
@@ -296,6 +315,9 @@ class Maybe(Kind[T | None]):
     def show(self, value: T | None) -> str:
         return "null" if value is None else self.inner.show(value)
 
+    def plain(self, value: T | None) -> Any:
+        return None if value is None else self.inner.plain(value)
+
 
 class ListOf(Kind[tuple[T, ...]]):
     """A list; with ``allow_one``, a single value may stand without the brackets."""
@@ -333,6 +355,9 @@ class ListOf(Kind[tuple[T, ...]]):
 
     def show(self, value: tuple[T, ...]) -> str:
         return "[" + ", ".join(self.inner.show(item) for item in value) + "]"
+
+    def plain(self, value: tuple[T, ...]) -> Any:
+        return [self.inner.plain(item) for item in value]
 
 
 class NamedMap(Kind[dict[str, T]]):
@@ -392,3 +417,6 @@ class NamedMap(Kind[dict[str, T]]):
 
     def show(self, value: dict[str, T]) -> str:
         return "{}" if not value else ", ".join(value)
+
+    def plain(self, value: dict[str, T]) -> Any:
+        return {name: self.inner.plain(item) for name, item in value.items()}

@@ -159,3 +159,11 @@ class Section(Kind[T]):
             current = getattr(value, key)
             shown_keys.append(f"{key}: {info_of(field).kind.show(current)}")
         return "{" + ", ".join(shown_keys) + "}"
+
+    def plain(self, value: T) -> Any:
+        """What differs from the defaults, and what must be given."""
+        return {
+            key: info_of(field).kind.plain(getattr(value, key))
+            for key, field in self._fields.items()
+            if is_required(field) or getattr(value, key) != field.default
+        }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from i2ptunnel.config.kinds import Choice, ScalarKind, Schema
 from i2ptunnel.config.network_kinds import Endpoint, UrlKind
@@ -51,6 +52,12 @@ class OutproxyKind(ScalarKind[OutproxyUrl]):
 
     def schema(self) -> Schema:
         return {"type": "string", "pattern": r"^(http|socks4|socks5)(://|\+unix:/).+$"}
+
+    def plain(self, value: OutproxyUrl) -> Any:
+        if value.user is None or value.endpoint.is_unix:
+            return str(value)
+        user, password = quote(value.user, safe=""), quote(value.password, safe="")
+        return f"{value.scheme}://{user}:{password}@{value.endpoint}"
 
 
 def read_outproxy(text: str) -> OutproxyUrl:

@@ -10,11 +10,11 @@ import os
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from core.base.errors import DecodeError
-from core.data.encoding import b64decode
-from core.data.identity import Destination, b32_to_hash
+from core.data.encoding import b64decode, b64encode
+from core.data.identity import Destination, b32_to_hash, hash_to_b32
 from i2ptunnel.config.faults import Refused, shown
 from i2ptunnel.config.kinds import (
     FilePath,
@@ -83,6 +83,9 @@ class HashKind(ScalarKind[bytes]):
     def schema(self) -> Schema:
         return {"type": "string", "minLength": 52}
 
+    def plain(self, value: bytes) -> Any:
+        return hash_to_b32(value)
+
 
 class KeyKind(ScalarKind[bytes]):
     """32 bytes in I2P's base64."""
@@ -101,6 +104,9 @@ class KeyKind(ScalarKind[bytes]):
 
     def schema(self) -> Schema:
         return {"type": "string", "minLength": 43, "maxLength": 44}
+
+    def plain(self, value: bytes) -> Any:
+        return b64encode(value)
 
 
 class RouterHashKind(KeyKind):
@@ -164,6 +170,9 @@ class _KeyedMap(Kind[tuple[tuple[K, T], ...]], Generic[K, T]):
         entries = (f"{key}: {self._inner.show(item)}" for key, item in value)
         return "{" + ", ".join(entries) + "}"
 
+    def plain(self, value: tuple[tuple[K, T], ...]) -> Any:
+        return {str(key): self._inner.plain(item) for key, item in value}
+
 
 class PortMap(_KeyedMap[int, T]):
     """I2P ports, each with a value of one kind."""
@@ -215,6 +224,9 @@ class TargetKind(Kind[Targets]):
     def show(self, value: Targets) -> str:
         return str(value) if isinstance(value, Endpoint) else self._many.show(value)
 
+    def plain(self, value: Targets) -> Any:
+        return str(value) if isinstance(value, Endpoint) else self._many.plain(value)
+
 
 def targets_of(value: Targets | None) -> tuple[Endpoint, ...]:
     """The services as a tuple."""
@@ -262,3 +274,16 @@ class TargetDestinationKind(Kind[DestinationName]):
 
     def schema(self) -> Schema:
         return {"anyOf": [self._plain.schema(), self._section.schema()]}
+
+    def plain(self, value: DestinationName) -> Any:
+        if not value.secret and value.client_key is None and value.client_key_file is None:
+            return self._plain.plain(value)
+        address = DestinationName(value.name, value.port)
+        return self._section.plain(
+            _CredentialSection(
+                address=address,
+                secret=value.secret,
+                client_key=value.client_key,
+                client_key_file=value.client_key_file,
+            )
+        )

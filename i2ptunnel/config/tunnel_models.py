@@ -6,6 +6,8 @@ to a local service. A type that is declared but not offered yet has ``IS_AVAILAB
 
 from __future__ import annotations
 
+from typing import Any
+
 from i2ptunnel.config.client_models import (
     ClientTunnelSection,
     ConnectClientSection,
@@ -103,6 +105,9 @@ class TunnelKind(Kind[TunnelSection]):
                 place.faults.record(refused)
             raise AlreadyReported
         return self._sections[name].read(node, place)
+
+    def plain(self, value: TunnelSection) -> Any:
+        return {"type": value.TYPE, **self._sections[value.TYPE].plain(value)}
 
     @staticmethod
     def _refuse_type(node: Node, place: Place) -> None:
