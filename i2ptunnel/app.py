@@ -30,6 +30,7 @@ from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.control import RUNNING_FILE, ControlServer
 from i2ptunnel.health import Facts, Health, State, assess
+from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import MetricsServer
 from i2ptunnel.naming_service import NamingService
@@ -83,9 +84,11 @@ class App:
         loaded: Loaded,
         reread: Callable[[], Loaded],
         classes: TunnelClasses = TUNNEL_CLASSES,
+        levels: LogLevels | None = None,
     ) -> None:
         self.loaded = loaded
         self._reread = reread
+        self._levels = levels
         self._started_with = loaded.configuration.router
         self._notifier = ServiceNotifier(dict(os.environ))
         self.router = Router(
@@ -306,6 +309,8 @@ class App:
         for name, (before, after) in plan.addresses.items():
             _log.warning("tunnel %s gets another address: from %s to %s", name, before, after)
         self.loaded = loaded
+        if self._levels is not None:
+            self._levels.apply(loaded.configuration.control.log)
         self.naming.configure(loaded.configuration)
         await self._apply_services()
         self._protect()

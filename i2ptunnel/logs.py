@@ -10,11 +10,12 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from typing import TextIO
 
+from i2ptunnel.config.log_levels import LogLevel
 from i2ptunnel.printable import counted, printable
 
-LEVELS = ("debug", "info", "warning", "error")
 BUDGET_BYTES_PER_S = 280.0
 BUDGET_BURST_BYTES = 64 * 1024.0
 REPEAT_WINDOW_S = 60.0
@@ -127,15 +128,32 @@ class BudgetHandler(logging.Handler):
         return True
 
 
-def configure_logging(level: str, log_format: str, environment: dict[str, str]) -> None:
+def configure_logging(log_format: str, environment: dict[str, str]) -> None:
     """Send all logging to standard error in the wanted form."""
     handler = BudgetHandler(sys.stderr)
     if log_format == "json":
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(TextFormatter(is_journal="JOURNAL_STREAM" in environment))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    logging.getLogger("asyncio").setLevel(max(logging.WARNING, root.level))
+    logging.getLogger().handlers[:] = [handler]
     logging.captureWarnings(True)
+
+
+class LogLevels:
+    """Which rooms log how much: the configuration says it, the command line has the last word."""
+
+    def __init__(self, command_line: Sequence[LogLevel] = ()) -> None:
+        self._command_line = tuple(command_line)
+        self._rooms: set[str] = set()
+
+    def apply(self, configured: Sequence[LogLevel] = ()) -> None:
+        """Use these levels from now on; rooms that have none any more follow the rest again."""
+        levels = {one.room: one.level for one in (*configured, *self._command_line)}
+        root = logging.getLogger()
+        root.setLevel(levels.pop("", "info").upper())
+        logging.getLogger("asyncio").setLevel(max(logging.WARNING, root.level))
+        for room in self._rooms - levels.keys():
+            logging.getLogger(room).setLevel(logging.NOTSET)
+        for room, level in levels.items():
+            logging.getLogger(room).setLevel(level.upper())
+        self._rooms = set(levels)

@@ -18,7 +18,7 @@ from core.data.payload import (
     PROTOCOL_DATAGRAM3,
     PROTOCOL_RAW,
 )
-from core.datagram.manager import DatagramManager, Mailbox, ReceivedDatagram
+from core.datagram.manager import ANY, DatagramManager, Mailbox, ReceivedDatagram
 
 _PROTOCOLS = {0: PROTOCOL_RAW, 1: PROTOCOL_DATAGRAM, 2: PROTOCOL_DATAGRAM2, 3: PROTOCOL_DATAGRAM3}
 _VERSIONS = {protocol: version for version, protocol in _PROTOCOLS.items()}
@@ -46,8 +46,9 @@ class DatagramInbox:
 
     def __init__(self, manager: DatagramManager) -> None:
         self._manager = manager
-        self._mailbox: Mailbox = manager.bind()
-        self._waiter: asyncio.Future[None] | None = None
+        #: by port; None: all that have no mailbox of their own
+        self._mailboxes: dict[int | None, Mailbox] = {None: manager.bind()}
+        self._waiters: dict[Mailbox, asyncio.Future[None]] = {}
         self._is_closed = False
 
     def send(
@@ -75,28 +76,37 @@ class DatagramInbox:
         except LocalError as error:
             raise Unavailable(str(error), "bad_datagram", Retry.NEVER) from error
 
-    async def receive(self) -> Datagram:
-        """The oldest one, of any version and port. One reader at a time."""
+    async def receive(self, port: int | None = None) -> Datagram:
+        """The oldest one to a port, None: to any other. One reader for each at a time.
+
+        Raises Unavailable ("closed"; "in_use": there are too many ports).
+        """
+        if port not in self._mailboxes:
+            self._mailboxes[port] = self._manager.bind(port=ANY if port is None else port)
+        mailbox = self._mailboxes[port]
         while True:
             if self._is_closed:
                 raise Unavailable("the session is closed", "closed", Retry.NEVER)
-            received = self._mailbox.take()
+            received = mailbox.take()
             if received is not None:
                 return _as_datagram(received)
-            if self._waiter is not None and not self._waiter.done():
-                raise LocalError("two tasks wait for datagrams of one session")
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            waiter = self._waiters.get(mailbox)
+            if waiter is not None and not waiter.done():
+                raise LocalError("two tasks wait for datagrams of one port")
+            waiter = self._waiters[mailbox] = asyncio.get_running_loop().create_future()
+            await waiter
 
-    def wake(self) -> None:
-        """There may be something new."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def wake(self, mailbox: Mailbox) -> None:
+        """There may be something new in it."""
+        waiter = self._waiters.get(mailbox)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def close(self) -> None:
         """Whoever waits is told that nothing more comes."""
         self._is_closed = True
-        self.wake()
+        for mailbox in self._mailboxes.values():
+            self.wake(mailbox)
 
 
 def _as_datagram(received: ReceivedDatagram) -> Datagram:

@@ -8,7 +8,6 @@ iteration, so what many handles did is sent in one go.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -19,12 +18,11 @@ from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
+from core.io.backlog import Backlog
 from core.io.datagrams import Datagram, DatagramInbox
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
 from core.tunnel.shape import TunnelShape
-
-ACCEPT_BACKLOG_MAX = 512
 
 
 class StreamReset(Unavailable):
@@ -264,8 +262,7 @@ class ClientSession:
     def __init__(self, router: SessionHost, engine: ClientEngine) -> None:
         self._router = router
         self._engine = engine
-        self._accepted: deque[Stream] = deque()
-        self._acceptors: deque[asyncio.Future[None]] = deque()
+        self._backlog: Backlog[Stream] = Backlog()
         self._lookups: dict[bytes | BlindedTarget, list[asyncio.Future[LeaseSet2]]] = {}
         self._readiness = asyncio.Event()
         self._pings: dict[tuple[bytes, bytes], asyncio.Future[float]] = {}
@@ -418,18 +415,14 @@ class ClientSession:
         finally:
             del self._pings[remote_hash, payload]
 
-    async def accept(self) -> Stream:
+    async def accept(self, port: int | None = None) -> Stream:
         """The next stream that a peer opened to us. Raises Unavailable ("closed").
 
-        Before the first call peers' streams are refused.
+        ``port``: only streams to this I2P port; None: to all ports that no other call has asked
+        for. From the first call on streams to a port wait here; before it they are refused.
         """
         self._engine.streams.is_listening = self._engine.config.streaming.accepts_streams
-        while not self._accepted:
-            self._check_open()
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._acceptors.append(waiter)
-            await waiter
-        return self._accepted.popleft()
+        return await self._backlog.take(port, self._check_open)
 
     def send_datagram(
         self,
@@ -452,10 +445,14 @@ class ClientSession:
         self._touch()
         return sent
 
-    async def receive_datagram(self) -> Datagram:
-        """The next datagram for us, of any version and port. Raises Unavailable ("closed")."""
+    async def receive_datagram(self, port: int | None = None) -> Datagram:
+        """The next datagram for us, of any version. Raises Unavailable ("closed", "in_use").
+
+        ``port``: only those to this I2P port, from the first call on; None: those to all ports that
+        no other call has asked for.
+        """
         self._check_open()
-        return await self._datagrams().receive()
+        return await self._datagrams().receive(port)
 
     def _datagrams(self) -> DatagramInbox:
         if self._inbox is None:
@@ -476,8 +473,7 @@ class ClientSession:
         self._drain()
         self._readiness.set()
         closed = Unavailable("the session is closed", "closed", Retry.NEVER)
-        for waiter in self._acceptors:
-            _wake(waiter)
+        self._backlog.wake()
         for waiters in self._lookups.values():
             for lookup in waiters:
                 if not lookup.done():
@@ -531,9 +527,9 @@ class ClientSession:
                         self._readiness.set()
                     else:
                         self._readiness.clear()
-                case client_events.DatagramsArrived():
+                case client_events.DatagramsArrived(mailbox):
                     if self._inbox is not None:
-                        self._inbox.wake()
+                        self._inbox.wake(mailbox)
                 case stream_events.Pong(remote_hash, payload, rtt_s):
                     answer = self._pings.get((remote_hash, payload))
                     if answer is not None and not answer.done():
@@ -544,15 +540,9 @@ class ClientSession:
                         owner._on_event(event)
 
     def _on_opened(self, engine_stream: StreamEngine) -> None:
-        if self._is_closed or len(self._accepted) >= ACCEPT_BACKLOG_MAX:
+        stream = self._wrap(engine_stream)
+        if self._is_closed or not self._backlog.put(stream.local_port, stream):
             engine_stream.reset(self._router.now())
-            return
-        self._accepted.append(self._wrap(engine_stream))
-        while self._acceptors:
-            waiter = self._acceptors.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                break
 
     def _on_found(self, event: client_events.LeaseSetFound) -> None:
         for waiter in self._lookups.pop(event.target, ()):

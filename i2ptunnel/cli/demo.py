@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from i2ptunnel.cli.exits import CommandFault, Exit
-from i2ptunnel.logs import LEVELS, configure_logging
+from i2ptunnel.config.log_levels import LEVELS, LogLevel
+from i2ptunnel.logs import LogLevels, configure_logging
 from i2ptunnel.printable import size_text
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
 
 def _demo(arguments: argparse.Namespace) -> int:
     """Start routers, an eepsite and an HTTP proxy on loopback, fetch the page through them."""
-    configure_logging(arguments.log_level, "text", dict(os.environ))
+    configure_logging("text", dict(os.environ))
+    LogLevels([LogLevel(arguments.log_level)]).apply()
     with tempfile.TemporaryDirectory(prefix="i2ptunnel-demo-") as root:
         asyncio.run(_run(Path(root), arguments.once))
     return Exit.OK

@@ -13,29 +13,48 @@ from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import data_dir_of, refuse_beside_service
 from i2ptunnel.cli.sources import add_source_options, load_sources
 from i2ptunnel.config.faults import ConfigError
+from i2ptunnel.config.log_levels import LogLevel, read_log_level
 from i2ptunnel.config.model import json_schema
-from i2ptunnel.logs import LEVELS, configure_logging
+from i2ptunnel.logs import LogLevels, configure_logging
+from i2ptunnel.printable import printable
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     parser.description = _run.__doc__
     add_source_options(parser)
-    parser.add_argument("--log-level", choices=LEVELS, default="info", metavar="L")
+    parser.add_argument(
+        "--log-level",
+        action="append",
+        default=[],
+        type=_log_level,
+        metavar="L",
+        help="debug, info, warning or error; ROOM=L for one part, like core.tunnel=debug; several "
+        "times if need be",
+    )
     parser.add_argument("--log-format", choices=("text", "json"), default="text")
     parser.set_defaults(run=_run)
+
+
+def _log_level(text: str) -> LogLevel:
+    try:
+        return read_log_level(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{printable(text)}: {error}") from None
 
 
 def _run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reloads. Without a file, the browser profile is run."""
     loaded = load_sources(arguments)
     refuse_beside_service(loaded)
-    configure_logging(arguments.log_level, arguments.log_format, dict(os.environ))
+    configure_logging(arguments.log_format, dict(os.environ))
+    levels = LogLevels(arguments.log_level)
+    levels.apply(loaded.configuration.control.log)
     # Imported late: check, schema and --help need neither the router nor its libraries.
     from core.api import new_event_loop
     from i2ptunnel.app import App
 
     async def main() -> None:
-        await App(loaded, lambda: load_sources(arguments)).run()
+        await App(loaded, lambda: load_sources(arguments), levels=levels).run()
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(main())

@@ -19,6 +19,7 @@ from i2ptunnel.config.kinds import (
     Percent,
     Rate,
 )
+from i2ptunnel.config.log_levels import LogLevel, LogLevelKind
 from i2ptunnel.config.network_kinds import (
     AddressKind,
     Endpoint,
@@ -256,6 +257,12 @@ class ControlSection:
         Maybe(Section(MetricsSection)),
         "metrics for monitoring, in Prometheus' format; null: off",
         default=None,
+    )
+    log: tuple[LogLevel, ...] = option(
+        ListOf(LogLevelKind(), allow_one=True),
+        "what is logged, as with --log-level: a level for everything, and levels for rooms: "
+        "[info, core.tunnel=debug]",
+        default=(),
     )
 
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 import io
 import json
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
-from i2ptunnel.logs import BudgetHandler, JsonFormatter, TextFormatter
+import pytest
+
+from i2ptunnel.cli.main import main
+from i2ptunnel.config.faults import ConfigError
+from i2ptunnel.config.loader import load_text
+from i2ptunnel.config.log_levels import ROOMS, LogLevel, read_log_level
+from i2ptunnel.logs import BudgetHandler, JsonFormatter, LogLevels, TextFormatter
 
 
 def record(message: str, at: float = 0.0, level: int = logging.INFO) -> logging.LogRecord:
@@ -61,3 +69,60 @@ def test_a_closed_log_does_not_matter() -> None:
     logs, stream = handler()
     stream.close()
     logs.emit(record("x"))
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    level = logging.getLogger().level
+    yield
+    LogLevels().apply()
+    logging.getLogger().setLevel(level)
+    logging.getLogger("asyncio").setLevel(logging.NOTSET)
+
+
+def levels_of(*rooms: str) -> list[str]:
+    names = (logging.getLogger(room).getEffectiveLevel() for room in rooms)
+    return [logging.getLevelName(level).lower() for level in names]
+
+
+@pytest.mark.usefixtures("restored")
+def test_levels_by_room() -> None:
+    levels = LogLevels([read_log_level("core.netdb=debug")])
+    levels.apply(tuple(map(read_log_level, ("warning", "core.tunnel=debug", "core.netdb=error"))))
+    rooms = ("core.tunnel", "core.tunnel.x", "core.netdb", "core.transport", "i2ptunnel.app")
+    assert levels_of(*rooms) == ["debug", "debug", "debug", "warning", "warning"]
+    levels.apply((LogLevel("debug", "i2ptunnel.tunnel.web"),))
+    assert levels_of(*rooms) == ["info", "info", "debug", "info", "info"]
+    assert levels_of("i2ptunnel.tunnel.web") == ["debug"]
+    LogLevels().apply()
+    levels.apply(())
+
+
+def test_rooms_are_those_of_the_router() -> None:
+    core = Path(__file__).parents[2] / "core"
+    rooms = {f"core.{path.name}" for path in core.iterdir() if (path / "__init__.py").exists()}
+    assert {room for room in ROOMS if room.startswith("core.")} == rooms - {
+        *("core.base", "core.crypto", "core.data", "core.i2np")  # they log nothing
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("core.tunel=debug", 'did you mean "core.tunnel=debug"'),
+        ("core.tunnel=debugg", "debug"),
+        ("loud", "known: debug, error, info, warning"),
+    ],
+)
+def test_levels_that_are_none(text: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match=hint):
+        load_text(f"router: {{}}\ncontrol: {{log: {text}}}\n")
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "--log-level", "info", "--log-level", text])
+    assert stopped.value.code == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_levels_in_the_configuration() -> None:
+    control = load_text("router: {}\ncontrol: {log: [info, core.tunnel=debug]}\n").configuration
+    assert [str(level) for level in control.control.log] == ["info", "core.tunnel=debug"]
