@@ -34,6 +34,7 @@ from core.io.session import ClientSession, Stream, StreamReset
 from core.io.sqlite_file import SqliteFile
 from core.io.sqlite_salvage import Readable
 from core.io.system import SystemEntropy
+from core.io.tracing import TraceFile
 from core.io.turns import TURN_BOUNDS_S, share_turn
 from core.netdb.imports import Imported, parse_zip
 from core.router.config import RouterConfig
@@ -60,6 +61,7 @@ __all__ = [
     "StreamReset",
     "StreamingOptions",
     "SystemEntropy",
+    "TraceFile",
     "TunnelPath",
     "TunnelShape",
     "check_key_sum",

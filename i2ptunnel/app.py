@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from core.api import FileFault, Router, RouterConfig, share_turn, write_atomic
+from core.api import FileFault, Router, RouterConfig, TraceFile, share_turn, write_atomic
 from core.base.errors import Unavailable
 from core.data.router_info import RouterInfo
 from i2ptunnel import __version__
@@ -85,6 +85,7 @@ class App:
         reread: Callable[[], Loaded],
         classes: TunnelClasses = TUNNEL_CLASSES,
         levels: LogLevels | None = None,
+        trace: TraceFile | None = None,
     ) -> None:
         self.loaded = loaded
         self._reread = reread
@@ -92,7 +93,9 @@ class App:
         self._started_with = loaded.configuration.router
         self._notifier = ServiceNotifier(dict(os.environ))
         self.router = Router(
-            router_config(loaded.configuration.router), ListenerKeeper(self._notifier, os.environ)
+            router_config(loaded.configuration.router),
+            ListenerKeeper(self._notifier, os.environ),
+            trace,
         )
         data_dir = loaded.data_dir
         sessions = SessionPool(self.router.open_session, data_dir, _SESSION_LINGER_S)

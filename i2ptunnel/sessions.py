@@ -26,9 +26,9 @@ from core.base.errors import LocalError, Unavailable
 from core.data.daily_keys import write_daily_keys
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation, DailyKey
 from core.data.private_keys import PrivateKeys
-from i2ptunnel.config.client_models import CONNECT_TIMEOUT_MAX_S
+from i2ptunnel.config.client_models import CONNECT_TIMEOUT_MAX_S, ClientSection
 from i2ptunnel.config.router_model import ExploratoryShapeSection, ShapeSection
-from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection
+from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection, TunnelSection
 from i2ptunnel.key_watch import check_not_ending
 from i2ptunnel.keyfiles import (
     generate_keys,
@@ -108,6 +108,12 @@ class _Entry:
     #: the content of the key files
     keys: bytes
     ending: asyncio.Task[None] | None = None
+
+
+def session_name(tunnel: str, section: TunnelSection) -> str:
+    """What the session of a tunnel is called: that of several client tunnels has one name."""
+    is_shared = isinstance(section, ClientSection) and section.shared and section.keys is None
+    return SHARED_NAME if is_shared else tunnel
 
 
 class SessionPool:

@@ -45,6 +45,7 @@ from core.io.room_log import RoomLog
 from core.io.session import ClientSession
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tcp import TcpTransport
+from core.io.tracing import RouterLog, TraceFile
 from core.router.config import RouterConfig
 from core.router.counters import CounterTree, Tree
 from core.router.engine import RouterEngine
@@ -114,8 +115,18 @@ class TunnelPath(NamedTuple):
 class Router:
     """One I2P router. ``start`` it, open sessions, ``stop`` it; all from one event loop."""
 
-    def __init__(self, config: RouterConfig, listeners: ListenerStore | None = None) -> None:
-        """``listeners`` keeps the listening socket over a restart, if there is such a place."""
+    def __init__(
+        self,
+        config: RouterConfig,
+        listeners: ListenerStore | None = None,
+        trace: TraceFile | None = None,
+    ) -> None:
+        """``listeners`` keeps the listening socket over a restart, if there is such a place.
+
+        ``trace``: where traces of links, tunnels and streams go; the router closes it.
+        """
+        self._trace = trace
+        self.log = RouterLog(trace)
         self.config = config
         self.descriptors = DescriptorBudget.of_process()
         self._listener_store = listeners
@@ -164,6 +175,7 @@ class Router:
                 self.descriptors.link_limits(),
             )
             self._counters = CounterTree(self._engine)
+            self._engine.observer = self.log
             proven = self._database.load_space(_PROVEN_SPACE).keys()
             self._engine.load_routers(self._stored_routers(), proven)
             is_any = config.bind in ("0.0.0.0", "::")
@@ -208,6 +220,8 @@ class Router:
         finally:
             self._tcp.close_listeners()
             self._lock.release()
+            if self._trace is not None:
+                self._trace.close()
 
     async def _listen(self, port: int) -> None:
         """Listen, on the socket of an earlier process if it is the right one."""
@@ -253,6 +267,7 @@ class Router:
         engine = self._engine.open_client(config, keys, self.now())
         session = ClientSession(self, engine)
         self._sessions[engine] = session
+        self.log.sessions[engine.owner] = config.name
         self._tcp.schedule()
         return session
 
@@ -337,6 +352,7 @@ class Router:
         """Called by ``ClientSession.close``."""
         self._sessions.pop(engine, None)
         self._counters.keep(engine)
+        self.log.sessions.pop(engine.owner, None)
         self._engine.close_client(engine, self.now())
         self._tcp.schedule()
 
@@ -396,6 +412,8 @@ class Router:
 
     def _save(self) -> None:
         delay_s = SAVE_MORE_S if self._save_changes() else SAVE_INTERVAL_S
+        if self._trace is not None:
+            self._trace.flush()
         if logger.isEnabledFor(logging.DEBUG):
             paths = sum(path.session is not None for path in self.tunnel_paths())
             self._rooms.tell(self.status(), sessions=len(self._sessions), client_tunnels=paths)

@@ -20,6 +20,7 @@ from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
 from core.io.backlog import Backlog
 from core.io.datagrams import Datagram, DatagramInbox
+from core.io.tracing import RouterLog
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
 from core.tunnel.shape import TunnelShape
@@ -255,6 +256,10 @@ class SessionHost(Protocol):
     def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
         """Its tunnels and its lease set are given up."""
 
+    @property
+    def log(self) -> RouterLog:
+        """Is told what happens to streams."""
+
 
 class ClientSession:
     """One local destination with its tunnels. Made by ``Router.open_session``."""
@@ -489,6 +494,7 @@ class ClientSession:
         self._router.touch(self._engine)
 
     def _wrap(self, engine_stream: StreamEngine) -> Stream:
+        self._router.log.on_stream(engine_stream, self.name, self._router.now())
         return Stream(engine_stream, self._router.now, self._touch)
 
     async def _find(self, target: bytes | BlindedTarget, timeout_s: float) -> LeaseSet2:
@@ -535,6 +541,7 @@ class ClientSession:
                     if answer is not None and not answer.done():
                         answer.set_result(rtt_s)
                 case _:
+                    self._router.log.on_stream_event(event, self._router.now())
                     owner = event.stream.owner
                     if isinstance(owner, Stream):
                         owner._on_event(event)

@@ -8,6 +8,7 @@ only in :meth:`Stream.collect`, so that everything that became known in one batc
 from __future__ import annotations
 
 from core.base.errors import LocalError
+from core.base.trace import Trace
 from core.data.identity import Destination
 from core.data.offline import OfflineSignature
 from core.streaming.events import (
@@ -30,6 +31,7 @@ from core.streaming.recovery import RoundTrip
 from core.streaming.sender import Sender
 from core.streaming.state import TRANSITIONS, StreamChange, StreamState
 from core.streaming.timers import CLOSE_UNANSWERED, Timers
+from core.streaming.traced import trace_sent
 
 #: how old the unanswered SYN reply must be before a retransmitted SYN has it retransmitted
 SYN_REPLY_AGAIN_S = 1.0
@@ -64,6 +66,7 @@ class Stream:
         #: the peer's transient key, from its SYN
         self.remote_offline: OfflineSignature | None = None
         self.owner: object = None
+        self.trace: Trace | None = None
         window = float(options.window_initial)
         round_trip = RoundTrip()
         if memory is not None:
@@ -260,6 +263,8 @@ class Stream:
         overtake the reply to ours. :meth:`end_batch` must follow.
         """
         self._received += 1
+        if self.trace is not None:
+            self.trace.event("packet_received", now, sequence=sequence, size=len(payload))
         recovery = self.recovery
         sender = self._sender
         is_progress = False
@@ -340,6 +345,8 @@ class Stream:
             packet = receiver.build_ack(sender.remote_id, self.local_id, now, smoothed)
             out.append(answer(self.remote_hash, self.local_port, self.remote_port, packet))
         self._sent += len(out) - before
+        if self.trace is not None and len(out) > before:
+            trace_sent(self.trace, now, out[before:], self.stats)
         return more
 
     @property
@@ -380,7 +387,10 @@ class Stream:
         """Handle what is due; too early or late calls do no harm."""
         if self.is_dead:
             return
+        timeouts = self.recovery.timeouts
         outcome = self._timers.fire(now, self._is_remote_closed)
+        if self.trace is not None and self.recovery.timeouts > timeouts:
+            self.trace.event("timeout", now, count=self.recovery.timeouts)
         if self._timers.suspect_timeouts:
             self._host.emit(PathSuspect(self, self._timers.suspect_timeouts))
         if not outcome:

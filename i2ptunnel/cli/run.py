@@ -32,6 +32,19 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         "times if need be",
     )
     parser.add_argument("--log-format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="write what links, tunnels and streams do (JSON lines)",
+    )
+    parser.add_argument(
+        "--trace-tunnel",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --trace, only what belongs to this tunnel; several times if need be",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -50,11 +63,21 @@ def _run(arguments: argparse.Namespace) -> int:
     levels = LogLevels(arguments.log_level)
     levels.apply(loaded.configuration.control.log)
     # Imported late: check, schema and --help need neither the router nor its libraries.
-    from core.api import new_event_loop
+    from core.api import TraceFile, new_event_loop
     from i2ptunnel.app import App
+    from i2ptunnel.sessions import session_name
+
+    trace = None
+    if arguments.trace is not None:
+        sections = loaded.configuration.tunnels
+        for name in arguments.trace_tunnel:
+            if name not in sections:
+                raise CommandFault(f"there is no tunnel {name!r} to trace", Exit.USAGE)
+        sessions = [session_name(name, sections[name]) for name in arguments.trace_tunnel]
+        trace = TraceFile(arguments.trace, sessions)
 
     async def main() -> None:
-        await App(loaded, lambda: load_sources(arguments), levels=levels).run()
+        await App(loaded, lambda: load_sources(arguments), levels=levels, trace=trace).run()
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(main())

@@ -46,6 +46,8 @@ def test_run_refuses_an_invalid_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["run", "-c", str(tmp_path / "none.yaml")]) == 3
     assert main(["run", "-c", config(tmp_path, "tunnels: 1\n")]) == 3
     assert main(["run", "--profile", "brouser"]) == 2
+    good = config(tmp_path, "tunnels: {}\n")
+    assert main(["run", "-c", good, "--trace", "x", "--trace-tunnel", "nobody"]) == 2
     err = capsys.readouterr().err
     assert 'did you mean "browser"' in err and "Traceback" not in err
 
