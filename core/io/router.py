@@ -10,9 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from core.base import native
 from core.base.errors import DecodeError, LocalError
@@ -43,6 +41,7 @@ from core.io.listeners import ListenerStore
 from core.io.proxy import Proxy
 from core.io.room_log import RoomLog
 from core.io.session import ClientSession
+from core.io.status import RouterStatus, TunnelPath
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tcp import TcpTransport
 from core.io.tracing import RouterLog, TraceFile
@@ -66,50 +65,6 @@ _PORT_FIRST, _PORT_COUNT = 9000, 22000
 _PORT_SPACE, _PORT_NAME = "router", b"port"
 _PROVEN_SPACE = "proven"
 """Names: routers that are known to exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class RouterStatus:
-    """A snapshot for people and programs; rates in bytes per second, hashes shortened by users.
-
-    ``clock_skew_s``: the clocks of other routers minus ours; 0 while nothing is known of them.
-    """
-
-    router_hash: bytes
-    is_published: bool
-    uptime_s: float
-    routers: int
-    floodfills: int
-    links: int
-    links_inbound: int
-    links_outbound: int
-    links_evicted: int
-    links_refused: dict[str, int]
-    """Inbound connections that were closed at once, by reason."""
-    descriptors: int
-    descriptors_limit: int
-    exploratory_inbound: int
-    exploratory_outbound: int
-    builds_started: int
-    builds_succeeded: int
-    transit_tunnels: int
-    transit_accepted: int
-    bytes_received: int
-    bytes_sent: int
-    clock_skew_s: float
-
-
-class TunnelPath(NamedTuple):
-    """A live tunnel: its hops from its first to its last.
-
-    ``session``: whose it is, None for the router's own (exploratory) ones. ``messages``: how many
-    tunnel messages of 1 KiB it has carried.
-    """
-
-    session: str | None
-    is_inbound: bool
-    hops: tuple[bytes, ...]
-    messages: int
 
 
 class Router:

@@ -87,10 +87,11 @@ class Document:
     """A YAML text with a mapping at the top. Paths are keys from there: ``("tunnels", "web")``."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._has_returns = "\r\n" in text
+        self._text = text.replace("\r\n", "\n")
 
     def __str__(self) -> str:
-        return self._text
+        return self._text.replace("\n", "\r\n") if self._has_returns else self._text
 
     def keys(self, *path: str) -> list[str]:
         """The keys written at a place, without what aliases bring in."""

@@ -297,6 +297,15 @@ def test_forms_of_yaml(text: str) -> None:
     check(result, replace(wanted, tunnels={}))
 
 
+def test_line_breaks_of_windows() -> None:
+    text = LARGE.replace("\n", "\r\n")
+    configuration = loaded(text)
+    assert write_over(text, configuration) == text
+    changed = with_tunnel(configuration, "browser", enabled=False)
+    result = check(text, changed)
+    assert result.count("\r\n") == result.count("\n") == text.count("\n") + 1
+
+
 def test_random_changes_and_back() -> None:
     """Whatever of two configurations is mixed: the text follows, and no comment outside is lost."""
     changes: list[Callable[[Configuration, Random], Configuration]] = [

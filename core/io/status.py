@@ -1,0 +1,50 @@
+"""How a router is, for people and programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class RouterStatus:
+    """A snapshot for people and programs; rates in bytes per second, hashes shortened by users.
+
+    ``clock_skew_s``: the clocks of other routers minus ours; 0 while nothing is known of them.
+    """
+
+    router_hash: bytes
+    is_published: bool
+    uptime_s: float
+    routers: int
+    floodfills: int
+    links: int
+    links_inbound: int
+    links_outbound: int
+    links_evicted: int
+    links_refused: dict[str, int]
+    """Inbound connections that were closed at once, by reason."""
+    descriptors: int
+    descriptors_limit: int
+    exploratory_inbound: int
+    exploratory_outbound: int
+    builds_started: int
+    builds_succeeded: int
+    transit_tunnels: int
+    transit_accepted: int
+    bytes_received: int
+    bytes_sent: int
+    clock_skew_s: float
+
+
+class TunnelPath(NamedTuple):
+    """A live tunnel: its hops from its first to its last.
+
+    ``session``: whose it is, None for the router's own (exploratory) ones. ``messages``: how many
+    tunnel messages of 1 KiB it has carried.
+    """
+
+    session: str | None
+    is_inbound: bool
+    hops: tuple[bytes, ...]
+    messages: int
