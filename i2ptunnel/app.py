@@ -44,7 +44,7 @@ from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 CONTROL_SOCKET = "control.sock"
-_CONTROL = "control socket"
+_CONTROL = "control"
 _STATUS_INTERVAL_S = 5.0
 #: how long a reload waits to see whether its tunnels come up
 _SETTLE_S = 3.0

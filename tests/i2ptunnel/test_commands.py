@@ -75,7 +75,7 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
     found = asyncio.run(with_app(app, *calls))
     json.dumps([one for one in found if not isinstance(one, Exception)])
     status, tunnels, stopped, started, nobody, plan, reload = found[:7]
-    assert status["services"]["control socket"]["state"] == "listening"
+    assert status["services"]["control"]["state"] == "listening"
     assert status["tunnels"][0]["name"] == tunnels[0]["name"] == "web"
     assert stopped is None and started is None
     assert "no tunnel 'nobody'" in str(nobody)
