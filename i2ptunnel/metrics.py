@@ -66,7 +66,35 @@ _TUNNEL = (
     ("to_i2p_bytes_total", "bytes_to_i2p", "counter", "Bytes sent into I2P"),
     ("from_i2p_bytes_total", "bytes_from_i2p", "counter", "Bytes received from I2P"),
     ("keys_expire_seconds", "keys_expire", "gauge", "End of the tunnel's transient key, Unix time"),
+    ("identities", "identities", "gauge", "I2P addresses in use with isolate"),
+    *(
+        (f"{name}_total", name, "counter", text)
+        for name, text in (
+            ("connections_too_slow", "Connections aborted below the least rate"),
+            ("connections_evicted", "Connections closed to make room for others"),
+            ("out_of_descriptors", "Connections that found no free file descriptor"),
+            ("requests", "HTTP requests"),
+            ("requests_refused", "HTTP requests answered with an error page"),
+            ("http_filtered", "Connections of a SOCKS proxy that were filtered as HTTP"),
+            ("outproxy_failures", "Outproxies that could not be used"),
+            ("udp_associations", "UDP associations of a SOCKS proxy"),
+            ("datagrams_sent", "Datagrams sent into I2P"),
+            ("datagrams_received", "Datagrams received from I2P"),
+            ("datagrams_refused", "Datagrams that may not be sent"),
+            ("datagrams_dropped", "Datagrams that were dropped"),
+            ("local_packets_dropped", "UDP packets to local programs that were dropped"),
+            ("lines_dropped", "Lines of IRC that were dropped"),
+            ("client_lines_dropped", "Lines of the IRC program that were dropped"),
+            ("server_lines_dropped", "Lines of the IRC server that were dropped"),
+            ("dcc_offers", "DCC offers sent"),
+            ("dcc_taken", "DCC offers taken"),
+            ("dcc_refused", "DCC offers refused"),
+            ("dcc_failed", "DCC connections that failed"),
+        )
+    ),
 )
+#: visitors that a server refused, by reason: a key of the tunnel's status begins so
+_REFUSED = "refused_"
 
 
 def render(status: Mapping[str, Any]) -> str:
@@ -101,6 +129,14 @@ def render(status: Mapping[str, Any]) -> str:
     for name, key, kind, text in _TUNNEL:
         samples = ((label, tunnel.get(key)) for label, tunnel in labels)
         _figure(lines, f"i2ptunnel_tunnel_{name}", kind, text, samples)
+    refused = [
+        (f'{label[:-1]},reason="{_escaped(key.removeprefix(_REFUSED))}"}}', count)
+        for label, tunnel in labels
+        for key, count in sorted(tunnel.items())
+        if key.startswith(_REFUSED)
+    ]
+    text = "Visitors refused, by reason"
+    _figure(lines, "i2ptunnel_tunnel_visitors_refused_total", "counter", text, refused)
     return "\n".join((*lines, ""))
 
 

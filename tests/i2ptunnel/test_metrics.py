@@ -9,10 +9,12 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import i2ptunnel.metrics
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import MetricsSection
@@ -47,6 +49,8 @@ STATUS: dict[str, Any] = {
             "connections": 3,
             "bytes_to_i2p": 12345678901234,
             "keys_expire": None,
+            "refused_access": 4,
+            "requests": 9,
         },
         {"name": "irc", "type": "ircclient", "ready": True, "connections": 0},
     ],
@@ -69,7 +73,11 @@ STATUS: dict[str, Any] = {
     },
 }
 WORDS = "state|reason|result|direction|answer|service"
-LABELS = r'tunnel="(\\.|[^"\\])*",type="[a-z]+"|le="[0-9.+Inf]+"|(' + WORDS + r')="[a-z_ ]+"'
+LABELS = (
+    r'tunnel="(\\.|[^"\\])*",type="[a-z]+"(,reason="[a-z]+")?|le="[0-9.+Inf]+"|('
+    + WORDS
+    + r')="[a-z_ ]+"'
+)
 SAMPLE = re.compile(r"[a-z0-9_]+(\{(" + LABELS + r")\})? -?[0-9.e+-]+")
 
 
@@ -103,6 +111,9 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
         "i2ptunnel_loop_turn_cpu_seconds_count 1000",
         "i2ptunnel_loop_longest_turn_cpu_seconds 0.031",
         "i2ptunnel_loop_recent_turn_wall_seconds 0.006",
+        'i2ptunnel_tunnel_visitors_refused_total{tunnel="a \\"quoted\\" name",type="httpserver",'
+        'reason="access"} 4',
+        'i2ptunnel_tunnel_requests_total{tunnel="a \\"quoted\\" name",type="httpserver"} 9',
         'i2ptunnel_tunnel_connections_total{tunnel="irc",type="ircclient"} 0',
     ):
         assert expected in lines
@@ -180,3 +191,16 @@ def test_a_taken_port_is_refused() -> None:
                     pass
 
     asyncio.run(main())
+
+
+def test_whatever_a_tunnel_counts_is_a_metric() -> None:
+    package = Path(i2ptunnel.metrics.__file__).parent
+    sources = [*package.glob("tunnels/*.py"), package / "relay" / "dcc.py"]
+    text = "\n".join(path.read_text() for path in sources)
+    counted = set(re.findall(r"counts\[\s*\"([a-z_]+)\"", text))
+    counted |= set(re.findall(r"counts\.update\(([a-z_]+)=0, ([a-z_]+)=0\)", text)[0])
+    assert len(counted) > 15
+    tunnel = {"name": "t", "type": "server", **dict.fromkeys(counted, 7)}
+    page = render({"state": "ready", "ready": True, "router": {}, "tunnels": [tunnel]})
+    values = [line for line in page.splitlines() if line.endswith(" 7")]
+    assert len(values) == len(counted), sorted(counted)
