@@ -263,8 +263,13 @@ def test_plan_and_reload_tell_the_truth(program: Program, tmp_path: Path) -> Non
     assert main(["keys", "generate", str(program.data / "two.dat")]) == 0
     two = read_keys(program.data / "two.dat")
     assert two is not None
-    status = json.loads(program.command("status", "--json").stdout)
-    one = status["tunnels"][0]["b32"]
+
+    def address() -> str | None:
+        """The site's, once its keys are made."""
+        status = json.loads(program.command("status", "--json").stdout)
+        return str(status["tunnels"][0]["b32"] or "")
+
+    one = wait_for(address)
 
     # another file is not read, and that is said
     other = tmp_path / "other.yaml"
