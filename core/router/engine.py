@@ -44,7 +44,7 @@ from core.router.config import RouterConfig
 from core.router.errands import Errands
 from core.router.identity import RouterKeys
 from core.router.inbox import Inbox
-from core.router.observer import Observer
+from core.router.observer import Nobody, Observer
 from core.router.own_info import OwnInfo
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_name
 from core.router.post import Post
@@ -91,8 +91,7 @@ class RouterEngine:
         self.config = config
         self.keys = keys
         self.stats = RouterStats()
-        self.observer: Observer | None = None
-        """Is told what happens to links and tunnels."""
+        self.observer: Observer = Nobody()
         self.clients: dict[bytes, ClientEngine] = {}
         self.clock = ClockWatch(wall, now)
         self._wall = wall
@@ -335,7 +334,7 @@ class RouterEngine:
     def _drain_links(self, now: float) -> None:
         while (event := self.links.next_event()) is not None:
             if type(event) is link_events.MessagesReceived:
-                if self.observer is not None and self.observer.wants_messages:
+                if self.observer.wants_messages:
                     self.observer.on_messages(event.router_hash, event.messages, now)
                 self._on_link_messages(event.messages, event.router_hash, now)
             else:
@@ -343,8 +342,7 @@ class RouterEngine:
                 self._on_link_event(event, now)
 
     def _on_link_event(self, event: link_events.Event, now: float) -> None:
-        if self.observer is not None:
-            self.observer.on_link_event(event, now)
+        self.observer.on_link_event(event, now)
         match event:
             case link_events.RouterInfoReceived(info, flood):
                 self.netdb.receive_router_info(info, info.hash, now, flood=flood)
@@ -360,8 +358,7 @@ class RouterEngine:
                 self.peers.note_disconnected(router_hash)
                 if reason != "idle_timeout":
                     self.tunnels.note_peer_failed(router_hash, now)
-            case link_events.PeerFailed(router_hash, reason, dropped):
-                logger.debug("peer failed: %s, %d messages dropped", reason, dropped)
+            case link_events.PeerFailed(router_hash):
                 is_its = event.is_peers_fault
                 self.peers.note_connect_failed(router_hash, now, is_peers_fault=is_its)
                 self.netdb.router_failed(router_hash, now)
@@ -518,8 +515,7 @@ class RouterEngine:
         is_busy = False
         while (event := self.tunnels.next_event()) is not None:
             is_busy = self._is_control_touched = True
-            if self.observer is not None:
-                self.observer.on_tunnel_event(event, now)
+            self.observer.on_tunnel_event(event, now)
             match event:
                 case tunnel_events.RegisterReplyKey(owner, tag, key):
                     self._register_reply_key(owner, tag, key, now)
@@ -566,8 +562,7 @@ class RouterEngine:
         is_busy = False
         while (event := self.netdb.next_event()) is not None:
             is_busy = self._is_control_touched = True
-            if self.observer is not None:
-                self.observer.on_netdb_event(event, now)
+            self.observer.on_netdb_event(event, now)
             match event:
                 case netdb_events.SendDirect(router, kind, body, source):
                     if source is None or self._post.can_reach(router, source, now):

@@ -27,3 +27,21 @@ class Observer(Protocol):
 
     def on_netdb_event(self, event: NetDbEvent, now: float) -> None:
         """A lookup or a publication ended, or something is to be sent."""
+
+
+class Nobody:
+    """An observer to whom it is all the same."""
+
+    wants_messages = False
+
+    def on_link_event(self, event: LinkEvent, now: float) -> None:
+        """Nothing."""
+
+    def on_messages(self, router_hash: bytes, messages: Sequence[bytes], now: float) -> None:
+        """Nothing."""
+
+    def on_tunnel_event(self, event: TunnelEvent, now: float) -> None:
+        """Nothing."""
+
+    def on_netdb_event(self, event: NetDbEvent, now: float) -> None:
+        """Nothing."""
