@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from core.streaming.receiver import Receiver
+from core.streaming.recovery import Recovery
 from core.streaming.sender import Sender
 
 MEMORY_SECONDS = 300.0

@@ -188,6 +188,7 @@ class TransitEndpoint(TransitTunnel):
             self._endpoint.reassembler.close()
 
     def add_drops(self, counts: dict[Drop, int]) -> None:
+        """Add what was malformed, incomplete, or for a router too many."""
         counts[Drop.TARGET] += self.dropped
         if self._endpoint is not None:
             counts[Drop.MALFORMED] += self._endpoint.malformed
@@ -223,4 +224,5 @@ class TransitGateway(TransitTunnel):
         emit_tunnel_data(self._encryptor or self.encryptor(), plain, self._next_id, sink, queue)
 
     def add_drops(self, counts: dict[Drop, int]) -> None:
+        """Add what found too much waiting."""
         counts[Drop.FULL] += self.dropped

@@ -22,6 +22,7 @@ class Start:
 
     @property
     def shape(self) -> TunnelShape:
+        """Of the tunnels of our sessions, in both directions."""
         return TunnelShape(length=self.hops, quantity=2)
 
 

@@ -30,7 +30,13 @@ STATE = {
     *("PeerRecord.accepted", "PeerRecord.declined", "PeerRecord.lost", "PeerRecord.loss_streak"),
     *("neighbour.answered", "neighbour.unanswered", "neighbour.run", "Remote.questions"),
     *("HalfClosed.questions", "Bbr.window", "Cubic.window", "Recovery.delivered"),
-    *("RoundTrip.smoothed", "RoundTrip.variance", "Sender.unsent", "ReceiveBuffer.early_bytes"),
+    *(
+        "RoundTrip.smoothed",
+        "RoundTrip.variance",
+        "SendBuffer.unsent",
+        "remotes.on_forget",
+        "ReceiveBuffer.early_bytes",
+    ),
     *("ReceiveBuffer.readable", "partial.held", "partial.size"),
 }
 NO_HOPS = TunnelShape(length=0, quantity=1)
@@ -197,7 +203,7 @@ def test_what_a_session_counted_stays_when_it_is_closed(tmp_path: Path) -> None:
             session.stats.messages_in += 5
             session.streams.counters["early"] = 3
             (stream,) = session.streams.streams
-            stream._sender.bytes_sent += 1000
+            stream._sender.buffer.taken += 1000
             owner = next(iter(router._sessions.values()))
             await owner.close()
             assert router._engine.clients == {}
