@@ -53,6 +53,9 @@ class Acceptor:
         self.listeners.append(listener)
         self._reopen_reserve()
         self._loop.add_reader(listener.fileno(), self._on_acceptable, listener)
+        if inherited is not None:
+            # Who waited in the backlog comes before those whom we would dial.
+            self._on_acceptable(listener)
         return int(listener.getsockname()[1])
 
     def stop(self) -> None:

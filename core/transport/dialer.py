@@ -1,7 +1,9 @@
 """Whom to dial next: one dial per remote host, a bounded number at once, pauses after failures.
 
 i2pd refuses a second handshake from one source address while it has one pending, hence one at a
-time for each address; it also forgets a failed one only after up to 33 seconds.
+time for each address; it also forgets a failed one only after up to 33 seconds. Java replaces its
+own link by one that is dialled at the same moment, drops what waited in it, and bans the router for
+that; so a host that is just calling is not dialled for a while.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from core.transport.ports import Bid, Endpoint
 from core.transport.records import Peer
 
 DIAL_WAIT_MAX_S = 20.0
+#: So long a host that calls us is waited for.
+CALL_WAIT_S = 2.0
 #: i2pd forgets a failed handshake of a source address after 28 to 33 s and refuses others until
 #: then, so a second try before that is lost for certain.
 HANDSHAKE_BACKOFF_S = 40.0
@@ -95,8 +99,8 @@ class Dialer:
 
         At most ``room`` of them have a bid.
 
-        Without a bid the router has no address any more. Peers whose host is being dialled already
-        keep their place.
+        Without a bid the router has no address any more. Peers whose host is being dialled already,
+        or is just calling us, keep their place.
         """
         blocked: list[Peer] = []
         while self._waiting and room > 0 and len(self.active) < self._limits.dials_max:
@@ -105,10 +109,15 @@ class Dialer:
             bid = self.bid(router_info, now) if router_info is not None else None
             if bid is None:
                 yield peer, None, None
-            elif bid.host in self.active:
+            elif bid.host in self.active or self._is_calling(peer, bid.host, now):
                 blocked.append(peer)
             else:
                 self.active.add(bid.host)
                 room -= 1
                 yield peer, router_info, bid
         self._waiting.extendleft(reversed(blocked))
+
+    def _is_calling(self, peer: Peer, host: str, now: float) -> bool:
+        """Whether the host may be this peer, on the way to us."""
+        has_time = now < peer.wait_until - DIAL_WAIT_MAX_S + CALL_WAIT_S
+        return has_time and any(endpoint.is_calling(host) for endpoint in self._endpoints)

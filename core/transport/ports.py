@@ -215,6 +215,10 @@ class Endpoint(Protocol):
         """Inbound handshakes under way, those included that failed and have not ended."""
         ...
 
+    def is_calling(self, host: str) -> bool:
+        """Whether a handshake that this host (numeric address) began is under way."""
+        ...
+
     @property
     def is_reachable(self) -> bool:
         """Whether other routers can dial us by what we publish."""

@@ -21,6 +21,7 @@ from tests.support.i2pd_net import NETWORK_ID, install_router_info, wait_until
 
 ADDRESS = "127.0.0.1"
 _START_TIMEOUT_S = 60
+_LOGGED = "logger.record.net.i2p.router.Banlist=INFO\nlogger.logFileSize=20m\n"
 
 
 @dataclass
@@ -74,6 +75,7 @@ class JavaRouter:
         config = self.data_dir / "router.config"
         if not config.exists():
             config.write_text(self._config())
+            (self.data_dir / "logger.config").write_text(_LOGGED)
         # Left by a killed one; a new one waits to see whether another router touches it.
         (self.data_dir / "router.ping").unlink(missing_ok=True)
         with self.output_file.open("wb") as output:
@@ -144,5 +146,5 @@ class JavaRouter:
 
     @property
     def router_log(self) -> str:
-        logs = sorted((self.data_dir / "logs").glob("log-router-*.txt"))
+        logs = sorted((self.data_dir / "logs").glob("log-*.txt"))
         return "".join(path.read_text(errors="replace") for path in logs)

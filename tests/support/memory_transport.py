@@ -128,6 +128,9 @@ class MemoryEndpoint:
     def pending_count(self) -> int:
         return 0
 
+    def is_calling(self, host: str) -> bool:
+        return False
+
     @property
     def is_reachable(self) -> bool:
         return True

@@ -646,3 +646,27 @@ def test_corrupted_streams_never_raise_and_leave_nothing_behind(
         assert node.links.pending_count == 0
     sent = alice.links.stats
     assert sent.messages_sent + sent.dropped_unreachable + sent.dropped_expired == 4
+
+
+def test_who_calls_us_just_now_is_not_dialled() -> None:
+    """Java drops what waits in a link that ours replaces, and bans us for that."""
+    alice, bob, wire = pair()
+    bob.links.send(alice.hash, [message(1)], wire.now)
+    while not alice.links.pending_count:
+        assert wire.step()
+    alice.links.send(bob.hash, [message(2)], wire.now)
+    assert not any(isinstance(one, Dial) for one in alice.ntcp2.take_commands())
+    wire.run()
+    assert received(bob) == [message(2)] and received(alice) == [message(1)]
+    session = alice.session_with(bob.hash)
+    assert session is not None and not session.is_outbound
+
+
+def test_a_half_open_call_delays_a_dial_by_two_seconds_only() -> None:
+    alice, bob, wire = pair()
+    assert alice.ntcp2.accepted(bob.host, wire.now) is not None
+    alice.links.send(bob.hash, [message(2)], wire.now)
+    wire.advance(1.5, 0.5)
+    assert not bob.take_events()
+    wire.advance(1.5, 0.5)
+    assert received(bob) == [message(2)]

@@ -94,6 +94,10 @@ class Ntcp2Endpoint:
         """Inbound handshakes under way, those included that failed and have not ended."""
         return self._gate.pending_count
 
+    def is_calling(self, host: str) -> bool:
+        """Whether a handshake that this host (numeric address) began is under way."""
+        return self._gate.is_pending(host)
+
     @property
     def is_reachable(self) -> bool:
         """Whether others can dial us by what we publish."""

@@ -117,6 +117,10 @@ class InboundGate:
         """Inbound handshakes under way, those included that failed and have not ended."""
         return len(self._pending)
 
+    def is_pending(self, remote_address: str) -> bool:
+        """Whether a handshake from this numeric address is under way."""
+        return source_key(remote_address) in self._pending_by_address
+
     def admit(self, remote_address: str, now: float) -> tuple[str | None, list[Ntcp2Session]]:
         """Whether a connection from this numeric address may come in.
 
