@@ -7,7 +7,7 @@ As Alice we may have several new session messages out; the first reply to arrive
 ones only deliver their cloves. As Bob every reply we send opens a *candidate* session; the first
 one that Alice uses becomes a real one and the others are dropped with their handshakes.
 
-Always holds: ``current`` is confirmed and in ``sessions``; all lists are bounded, oldest first out.
+Always holds: ``current`` is confirmed and in ``sessions``; all lists are bounded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from core.garlic.tagset import ReceiveTagSet
 HANDSHAKE_LIFETIME_S = 180.0
 """Spec: 3 minutes for reply tags; i2pd the same."""
 
-OUTGOING_MAX = 8
+OUTGOING_MAX = 16
+OUTGOING_FIRST = 8
+"""Java answers all messages with the session of the first New Session that it got: of too many that
+are under way the first ones stay, and the last."""
 INCOMING_MAX = 3
 SESSIONS_MAX = 4
 REPLIES_PER_HANDSHAKE_MAX = 12
@@ -115,12 +118,12 @@ class Remote:
         return session
 
     def add_outgoing(self, outgoing: Outgoing) -> None:
-        """A New Session message went out; the oldest of too many is given up."""
+        """A New Session message went out; of too many one in the middle is given up."""
         self.last_new_session = outgoing.sent_at
         self._touched = outgoing.sent_at
         self.outgoing.append(outgoing)
         if len(self.outgoing) > OUTGOING_MAX:
-            self.outgoing.pop(0).close()
+            self.outgoing.pop(OUTGOING_FIRST).close()
 
     def add_incoming(self, incoming: Incoming) -> None:
         """A New Session message came in; the oldest of too many is given up."""

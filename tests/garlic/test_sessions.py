@@ -121,6 +121,17 @@ def test_several_new_sessions_outstanding_any_reply_will_do() -> None:
     assert bob.bodies(alice.say(b"go", 1.0), 1.0) == [b"go"]
 
 
+@pytest.mark.parametrize("heard", [0, 1, 23])
+def test_a_burst_before_the_first_answer(heard: int) -> None:
+    """Java answers all with the session of the first message of a burst that it got."""
+    alice, bob = pair()
+    burst = [alice.say(bytes((n,)), n * 0.01) for n in range(24)]
+    bob.hear(burst[heard], 1.0)
+    for number in range(remote.REPLIES_PER_HANDSHAKE_MAX):
+        reply = bob.say(bytes((number,)), 1.0)
+        assert alice.bodies(reply, 1.0) == [bytes((number,))]
+
+
 def test_replies_arrive_out_of_order_and_late() -> None:
     alice, bob = pair()
     bob.hear(alice.say(b"hello"))
@@ -386,13 +397,13 @@ def test_unanswered_handshakes_expire() -> None:
 
 def test_handshake_lists_are_bounded() -> None:
     alice, bob = pair()
-    messages = [alice.say(b"x", n * 0.3) for n in range(12)]
+    messages = [alice.say(b"x", n * 0.3) for n in range(2 * remote.OUTGOING_MAX)]
     assert alice.sessions.tag_count == remote.OUTGOING_MAX * 24
     for message in messages:
-        bob.hear(message, 4.0)
-        bob.say(b"reply", 4.0)
+        bob.hear(message, 10.0)
+        bob.say(b"reply", 10.0)
     assert bob.sessions.tag_count == remote.INCOMING_MAX * 96
-    assert alice.bodies(bob.say(b"latest", 4.0), 4.0) == [b"latest"]
+    assert alice.bodies(bob.say(b"latest", 10.0), 10.0) == [b"latest"]
 
 
 def test_replies_run_out_then_a_new_session_of_our_own() -> None:
