@@ -6,7 +6,6 @@ Keys and hashes are real hashes, never routing keys. Counts are bounded as the s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from core.base.errors import DecodeError, LocalError
 from core.base.wire import Reader, Writer
@@ -42,8 +41,6 @@ class DatabaseStore:
     With ``reply_token`` 0 the other reply fields are absent; ``reply_tunnel_id`` 0 means that the
     reply goes to the router ``reply_gateway`` itself.
     """
-
-    TYPE: ClassVar[int] = 1
 
     key: bytes
     store_type: int
@@ -138,8 +135,6 @@ class DatabaseLookup:
     plain. Both flags set is read as ECIES, as i2pd does.
     """
 
-    TYPE: ClassVar[int] = 2
-
     key: bytes
     from_hash: bytes
     lookup_type: int
@@ -208,8 +203,6 @@ class DatabaseLookup:
 class DatabaseSearchReply:
     """Not found, ask these ``peers`` (router hashes, at most 255). ``from_hash`` proves nothing."""
 
-    TYPE: ClassVar[int] = 3
-
     key: bytes
     peers: tuple[bytes, ...]
     from_hash: bytes
@@ -233,8 +226,6 @@ class DatabaseSearchReply:
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
     """Message ``message_id`` (or a store's reply token) arrived at ``timestamp_ms``."""
-
-    TYPE: ClassVar[int] = 10
 
     message_id: int
     timestamp_ms: int

@@ -7,13 +7,14 @@ Two forms of the same message:
 * *standard form*, 16 bytes: type 1, id 4, expiration in milliseconds 8, size 2, checksum 1 (first
   byte of the SHA-256 of the body), then the body. TunnelGateway and tunnel fragments carry it.
 
-The ``short_*`` peeks look at one field of a short form without parsing it. They are for the hot
-path and need ``SHORT_HEADER_BYTES`` bytes (plus 4 for the tunnel id); callers check that first.
+:func:`sort_short`, :func:`fresh_short` and :func:`read_garlic` are for the hot path: they look at
+single fields of bytes and build no :class:`Message`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from enum import IntEnum
 from struct import Struct
 
@@ -29,6 +30,7 @@ FUTURE_MAX_S = 180
 
 _SHORT = Struct(">BII")
 _STANDARD = Struct(">BIQHB")
+_GARLIC_HEADER_BYTES = STANDARD_HEADER_BYTES + 4
 _BODY_BYTES_MAX = MESSAGE_BYTES_MAX - STANDARD_HEADER_BYTES
 
 
@@ -73,28 +75,18 @@ class Message:
         return cls(kind, message_id, expiration_s * 1000, data[SHORT_HEADER_BYTES:])
 
     @classmethod
-    def parse_standard(cls, data: bytes, check: bool = False) -> Message:
+    def parse_standard(cls, data: bytes) -> Message:
         """Parse the standard form; what follows the body is ignored.
 
-        The checksum is compared only if ``check`` is set. i2pd: does not check it.
+        i2pd: does not check the checksum either.
         """
         if len(data) < STANDARD_HEADER_BYTES:
             raise DecodeError(f"message of {len(data)} bytes")
-        kind, message_id, expiration_ms, size, checksum = _STANDARD.unpack_from(data)
+        kind, message_id, expiration_ms, size, _ = _STANDARD.unpack_from(data)
         body = data[STANDARD_HEADER_BYTES : STANDARD_HEADER_BYTES + size]
         if len(body) != size:
             raise DecodeError(f"message body of {len(body)} bytes, {size} announced")
-        if check and hashlib.sha256(body).digest()[0] != checksum:
-            raise DecodeError("message checksum is wrong")
         return cls(kind, message_id, expiration_ms, body)
-
-    def to_short(self) -> bytes:
-        """The short form; the expiration is rounded up to a whole second."""
-        return make_short(self.type, self.message_id, self.expiration_ms, self.body)
-
-    def to_standard(self) -> bytes:
-        """The standard form; LocalError if the body is larger than peers accept."""
-        return make_standard(self.type, self.message_id, self.expiration_ms, self.body)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Message) and (
@@ -158,26 +150,47 @@ def is_expired(message: Message | int, wall_now_s: float) -> bool:
     return not -EXPIRED_GRACE_S <= ahead_s <= FUTURE_MAX_S
 
 
-def short_type(data: bytes) -> int:
-    """The type of a short form."""
-    return data[0]
+def sort_short(
+    messages: Iterable[bytes],
+) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Short forms by their use: TunnelData, TunnelGateway, and all others."""
+    tunnel_data: list[bytes] = []
+    gateways: list[bytes] = []
+    others: list[bytes] = []
+    for message in messages:
+        kind = message[:1]
+        if kind == b"\x12":
+            tunnel_data.append(message)
+        elif kind == b"\x13":
+            gateways.append(message)
+        else:
+            others.append(message)
+    return tunnel_data, gateways, others
 
 
-def short_message_id(data: bytes) -> int:
-    """The message id of a short form."""
-    return int.from_bytes(data[1:5], "big")
+def fresh_short(messages: Iterable[bytes], wall_now_s: float) -> list[bytes]:
+    """Those short forms that :func:`is_expired` would let pass; stumps count as expired."""
+    oldest, newest = wall_now_s - EXPIRED_GRACE_S, wall_now_s + FUTURE_MAX_S
+    return [m for m in messages if oldest <= int.from_bytes(m[5:9], "big") <= newest]
 
 
-def short_expiration_ms(data: bytes) -> int:
-    """The expiration of a short form in unix milliseconds."""
-    return int.from_bytes(data[5:9], "big") * 1000
+def is_garlic(data: bytes) -> bool:
+    """Whether a message, in either form, is of type Garlic."""
+    return data[:1] == b"\x0b"
 
 
-def short_tunnel_id(data: bytes) -> int:
-    """The tunnel id of a short TunnelData or TunnelGateway (at least 13 bytes)."""
-    return int.from_bytes(data[9:13], "big")
+def read_garlic(data: bytes, wall_now_s: float) -> bytes | None:
+    """What a Garlic message in standard form carries, without the length in front of it.
 
-
-def short_body(data: bytes) -> bytes:
-    """The body of a short form."""
-    return data[SHORT_HEADER_BYTES:]
+    None if it has expired; DecodeError if it is shorter than its header says.
+    """
+    if len(data) < _GARLIC_HEADER_BYTES:
+        raise DecodeError(f"garlic message of {len(data)} bytes")
+    end = STANDARD_HEADER_BYTES + (data[13] << 8 | data[14])
+    if end > len(data):
+        raise DecodeError(f"garlic message of {len(data)} bytes, {end} announced")
+    ahead_s = int.from_bytes(data[5:13], "big") / 1000 - wall_now_s
+    if not -EXPIRED_GRACE_S <= ahead_s <= FUTURE_MAX_S:
+        return None
+    size = int.from_bytes(data[STANDARD_HEADER_BYTES:_GARLIC_HEADER_BYTES], "big")
+    return data[_GARLIC_HEADER_BYTES : min(end, _GARLIC_HEADER_BYTES + size)]

@@ -25,7 +25,7 @@ COMPILED = {
     "garlic": "cloves one_shot opened padding remote session sessions tagset",
     "i2np": "message",
     "io": "tcp",
-    "router": "engine inbox post",
+    "router": "engine inbox post sessions",
     "streaming": (
         "ack_requests admission bbr budgets choke closed_streams congestion connection demux"
         " early_packets manager options outgoing pacer packet receive_buffer receiver"

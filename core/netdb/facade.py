@@ -109,6 +109,8 @@ class NetDb:
         self._started_at: float | None = None
         self._next_housekeeping: float | None = None
         self._day = day_number(wall.now())
+        self.is_rescheduled = True
+        """Whether :meth:`next_timer` may have another answer than the last time it was asked."""
         self.dated_ahead_s = 0.0
         """By how much most known routers are dated ahead of our clock; 0 if they are not."""
         self.is_clock_wrong = False
@@ -121,6 +123,7 @@ class NetDb:
         self._started_at = now
         self._next_housekeeping = now + HOUSEKEEPING_S
         self._day = day_number(self._wall.now())
+        self.is_rescheduled = True
         if self.config.is_exploring:
             self._explorer.start(now)
 
@@ -198,6 +201,7 @@ class NetDb:
         A known one is the answer unless it is older than ``published_min_ms``. ``is_direct``: ask
         over links where possible, else through exploratory tunnels.
         """
+        self.is_rescheduled = True
         request = self._next_request()
         kind = LookupKind.ROUTER
         known = self._store.get(router_hash)
@@ -223,6 +227,7 @@ class NetDb:
 
         ``fresh``: do not answer from what is known (its tunnels turned out to be dead).
         """
+        self.is_rescheduled = True
         request = self._next_request()
         kind = LookupKind.LEASE_SET
         known = None if fresh else self._lease_sets.get_client(key, owner, self._wall_ms())
@@ -234,10 +239,12 @@ class NetDb:
 
     def remember_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> bool:
         """A correspondent of ``owner`` sent its lease set along; True if it is believed."""
+        self.is_rescheduled = True
         return self._take_client_lease_set(lease_set, owner, now)
 
     def publish_router_info(self, info: RouterInfo, now: float) -> None:
         """Publish our RouterInfo now; RepublishDue says when to sign the next one."""
+        self.is_rescheduled = True
         self._responder.own_info = info
         self._publisher.publish_router(info, now)
 
@@ -248,14 +255,17 @@ class NetDb:
 
         ``is_urgent``: no lease of the one before works any more, so it must not wait its turn.
         """
+        self.is_rescheduled = True
         self._publisher.publish_lease_set(lease_set, owner, now, is_urgent=is_urgent)
 
     def withdraw_lease_set(self, key: bytes) -> None:
         """Stop publishing what is stored under ``key``; floodfills keep it until it ends."""
+        self.is_rescheduled = True
         self._publisher.withdraw(key)
 
     def close_owner(self, owner: Owner) -> None:
         """The owner is gone: stop publishing for it, forget what it knew and looked for."""
+        self.is_rescheduled = True
         self._publisher.withdraw_owner(owner)
         self._lookups.cancel_owner(owner)
         self._lease_sets.forget_owner(owner)
@@ -283,6 +293,7 @@ class NetDb:
         self._look_at_dates()
         self._follow_day(now)
         self._next_housekeeping = now
+        self.is_rescheduled = True
 
     def take_changes(self) -> Changes:
         """RouterInfos stored and removed since the last call, for the disk; many in several."""
@@ -365,6 +376,7 @@ class NetDb:
 
     def next_timer(self) -> float | None:
         """When ``handle_timer`` should be called; earlier or later does no harm."""
+        self.is_rescheduled = False
         times = (
             self._lookups.next_timer(),
             self._publisher.next_timer(),
@@ -397,7 +409,8 @@ class NetDb:
         return self._requests
 
     def _after(self, now: float) -> None:
-        """Carry what one part has for another."""
+        """Carry what one part has for another; deadlines may have changed."""
+        self.is_rescheduled = True
         for router_hash, named_by in self._explorer.take_fetches(now):
             self._lookups.fetch(router_hash, named_by, now, is_direct=True)
         while self._lookups.verified:

@@ -87,3 +87,8 @@ class TunnelView:
 def pool_name(owner: Owner) -> object:
     """The tunnel pool of a netDb owner."""
     return EXPLORATORY if owner is None else owner
+
+
+def netdb_owner(name: object) -> Owner:
+    """The netDb owner of a tunnel pool; the inverse of :func:`pool_name`."""
+    return None if name == EXPLORATORY else name

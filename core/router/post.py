@@ -62,8 +62,8 @@ class Post:
 
     def send(
         self, router_hash: bytes, messages: list[bytes], now: float, endpoint: Source | None = None
-    ) -> bool:
-        """Short-form messages for another router; False if its RouterInfo is asked for first.
+    ) -> None:
+        """Short-form messages for another router; if it is unknown, it is looked up first.
 
         ``endpoint``: the stranger's tunnel that they come out of (link, tunnel); they may be shed.
         """
@@ -71,10 +71,10 @@ class Post:
         droppable = endpoint is not None
         if links.is_connected(router_hash) or self._netdb.get_router(router_hash) is not None:
             links.send(router_hash, messages, now, droppable)
-            return True
+            return
         if not self._look_up(router_hash, endpoint or _UNKNOWN, now, droppable=droppable):
             self.lost += len(messages)
-            return True
+            return
         waiting = self._awaited[router_hash]
         waiting += messages
         self._bytes += sum(map(len, messages))
@@ -83,7 +83,6 @@ class Post:
             self._bytes -= sum(map(len, waiting[:excess]))
             del waiting[:excess]
             self.lost += excess
-        return False
 
     def can_reach(self, router_hash: bytes, source: Source, now: float) -> bool:
         """Whether what ``source`` has us send to that router is sent, perhaps after a lookup."""

@@ -1,13 +1,13 @@
 """All tunnels of one router by receive id: batches in, batches out. The hot path of transit.
 
 The engine feeds ``receive_tunnel_data`` and ``receive_tunnel_gateways``, calls ``flush`` once when
-its batch is through, and swaps out:
+its batch is through, and takes out:
 
-* ``outgoing``: router hash to short-form messages: our own traffic and control messages;
-* ``transit_outgoing``: the same for traffic of others, which may be shed first;
+* ``take_outgoing``: short-form messages by router. ``outgoing`` are our own traffic and control
+  messages; ``transit_outgoing`` is traffic of others, which may be shed first;
   ``transit_endpoints``: for some of these routers a tunnel that ends here and led to it;
-* ``delivered``: (owner, tunnel id, standard-form message) from our own inbound tunnels. Owner None:
-  the message reached us as a router, through a tunnel of someone unknown;
+* ``take_delivered``: (owner, tunnel id, standard-form message) from our own inbound tunnels. Owner
+  None: the message reached us as a router, through a tunnel of someone unknown;
 * ``build_requests``: (tunnel id, standard-form build request) that reached us in that way: an
   outbound tunnel ends here and the new inbound tunnel begins here. Its manager takes them.
 
@@ -24,6 +24,7 @@ from typing import Protocol
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
+from core.base.rates import Source
 from core.i2np.message import standard_to_short
 from core.tunnel.build import random_id
 from core.tunnel.constants import (
@@ -170,6 +171,27 @@ class TunnelDispatcher:
                     continue
                 self._accept(tunnel_id, message, now)
 
+    # Messages out
+
+    def take_delivered(self) -> list[tuple[object, int, bytes]]:
+        """What came through tunnels for us; see the module."""
+        delivered, self.delivered = self.delivered, []
+        return delivered
+
+    def take_outgoing(self) -> list[tuple[bytes, list[bytes], Source | None]]:
+        """(router, messages, source); ``source``: the stranger's tunnel that they come out of."""
+        taken: list[tuple[bytes, list[bytes], Source | None]] = []
+        if self.outgoing:
+            outgoing, self.outgoing = self.outgoing, {}
+            taken += [(router, messages, None) for router, messages in outgoing.items()]
+        if self.transit_outgoing:
+            transit, self.transit_outgoing = self.transit_outgoing, {}
+            endpoints, self.transit_endpoints = self.transit_endpoints, {}
+            for router_hash, messages in transit.items():
+                source = self.source(endpoints.get(router_hash, 0))
+                taken.append((router_hash, messages, source))
+        return taken
+
     # What tunnels see (participant.Sink)
 
     def wall_now(self) -> int:
@@ -255,7 +277,7 @@ class TunnelDispatcher:
         """True if a receive id is in use."""
         return tunnel_id in self._receivers or tunnel_id in self._accepters
 
-    def source(self, tunnel_id: int) -> tuple[bytes | None, int]:
+    def source(self, tunnel_id: int) -> Source:
         """Where a message comes from that a tunnel delivered here: the link, and the tunnel."""
         receiver = self._receivers.get(tunnel_id)
         return (None if receiver is None else receiver.previous), tunnel_id

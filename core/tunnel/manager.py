@@ -4,9 +4,9 @@ How the owner runs it:
 
 * feed ``dispatcher.receive_tunnel_data`` and ``receive_tunnel_gateways`` with batches, and
   ``receive_build_message`` with types 21 to 26, wherever they come from (link, tunnel, garlic);
-* open garlic that ``dispatcher.delivered`` brings; give build replies and DeliveryStatus messages
-  inside back to ``receive_build_message`` and ``receive_delivery_status``;
-* call ``flush`` when a batch is through, then drain ``next_event`` and the dispatcher's lists;
+* open garlic that ``dispatcher.take_delivered`` brings; give build replies and DeliveryStatus
+  messages inside back to ``receive_build_message`` and ``receive_delivery_status``;
+* call ``flush`` when a batch is through, then drain ``next_event`` and the dispatcher;
 * call ``handle_timer`` when ``next_timer`` says so, and drain then, too.
 """
 
@@ -17,6 +17,7 @@ from collections import deque
 from core.base.errors import LocalError
 from core.base.ports import Entropy, WallClock
 from core.base.rates import Source
+from core.i2np.message import Message
 from core.tunnel.builder import Builder
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.events import LeasesChanged, TunnelEvent, TunnelLost
@@ -60,6 +61,8 @@ class TunnelManager:
         self._tester = Tester(sealer, wall, entropy, self._events)
         self._work_at: float | None = None
         self._test_at = 0.0
+        self.is_rescheduled = True
+        """Whether :meth:`next_timer` may have another answer than the last time it was asked."""
 
     # Pools
 
@@ -151,6 +154,7 @@ class TunnelManager:
         ``from_router``: the peer whose link brought it; None if it came through a tunnel.
         ``source``: who is charged for it, if not that link; see :meth:`TransitHops.receive`.
         """
+        self.is_rescheduled = True
         if self.builder.receive(message_type, message_id, body, from_router, now):
             self._wake(now)
             for pool in self._pools.values():
@@ -178,6 +182,7 @@ class TunnelManager:
 
     def note_peer_connected(self, router_hash: bytes, now: float) -> None:
         """A link is up: builds may have waited for it."""
+        self.is_rescheduled = True
         self.builder.note_peer_connected(router_hash, now)
 
     def note_peer_failed(
@@ -224,21 +229,25 @@ class TunnelManager:
         dispatcher.flush(now)
         if dispatcher.build_requests:
             requests, dispatcher.build_requests = dispatcher.build_requests, []
-            for tunnel_id, message in requests:
-                message_id = int.from_bytes(message[1:5], "big")
+            for tunnel_id, data in requests:
+                message = Message.parse_standard(data)
                 source = dispatcher.source(tunnel_id)
-                self.receive_build_message(message[0], message_id, message[16:], None, now, source)
+                self.receive_build_message(
+                    message.type, message.message_id, message.body, None, now, source
+                )
             dispatcher.flush(now)
 
     # Time
 
     def next_timer(self) -> float | None:
-        """When :meth:`handle_timer` has something to do, or None."""
-        times = [self.dispatcher.next_timer(), self.transit.next_timer(), self._work_at]
+        """When to call :meth:`handle_timer`; None while there is nothing to wait for."""
+        self.is_rescheduled = False
+        times = (self.dispatcher.next_timer(), self.transit.next_timer(), self._work_at)
         return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Everything that is due; early and late calls do no harm."""
+        self.is_rescheduled = True
         self.dispatcher.handle_timer(now)
         self.transit.handle_timer(now)
         if self._work_at is None or now < self._work_at:
@@ -263,6 +272,7 @@ class TunnelManager:
         self.flush(now)
 
     def _wake(self, now: float) -> None:
+        self.is_rescheduled = True
         self._work_at = now if self._work_at is None else min(self._work_at, now)
 
     def _schedule(self, now: float) -> None:

@@ -41,7 +41,9 @@ class BuildPacer:
 
     def next_timer(self) -> float | None:
         """When to call :meth:`handle_timer`."""
-        return min((self._runs[one][1] + PAUSE_S for one in self._waiting), default=None)
+        if not self._waiting:
+            return None
+        return min(self._runs[one][1] + PAUSE_S for one in self._waiting)
 
     def handle_timer(self, now: float) -> None:
         """Send what has waited long enough."""

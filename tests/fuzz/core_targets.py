@@ -31,7 +31,6 @@ from core.datagram.formats import parse_datagram as parse_datagram_of
 from core.garlic import cloves
 from core.i2np.database import DatabaseStore
 from core.i2np.message import Message
-from core.i2np.registry import BODY_TYPES
 from core.netdb.imports import parse_zip
 from core.router.identity import RouterKeys
 from core.streaming import packet as p
@@ -43,7 +42,7 @@ from tests.data.i2pd_files import DESTINATION_KEYS, ROUTER_INFO, ROUTER_KEYS
 from tests.data.test_lease_set import encrypted_lease_set, lease_set_1, lease_set_2, meta_lease_set
 from tests.fuzz.runner import Target
 from tests.garlic.parties import clove
-from tests.i2np.test_bodies import PAIRS
+from tests.i2np.wires import BODY_TYPES, WIRES
 from tests.support.deterministic import SeededEntropy
 
 NOW_S = 1_700_000_000
@@ -183,8 +182,7 @@ def _packets() -> tuple[bytes, ...]:
 
 def _bodies() -> Iterator[Target]:
     for number, kind in BODY_TYPES.items():
-        seeds = tuple(bytes.fromhex(wire) for body, wire in PAIRS if number == body.TYPE)
-        yield Target(f"i2np {kind.__name__}", kind.parse, seeds)
+        yield Target(f"i2np {kind.__name__}", kind.parse, WIRES[number])
 
 
 def _offline(raw: bytes) -> None:

@@ -16,7 +16,6 @@ from core.datagram.manager import DatagramManager
 from core.garlic import cloves
 from core.garlic.router import RouterGarlic, seal_to_router
 from core.i2np.message import make_short
-from core.i2np.registry import BODY_TYPES
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
@@ -34,6 +33,7 @@ from tests.fuzz.core_targets import ALICE, BOB, ENTROPY, NOW_S
 from tests.fuzz.core_targets import TARGETS as CORE_TARGETS
 from tests.fuzz.runner import Target
 from tests.garlic.parties import established
+from tests.i2np.wires import WIRES
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.link_nodes import Node, Wire, message, pair
 
@@ -303,11 +303,7 @@ def _engine(how: str) -> Target:
         engine.ntcp2.take_output(now)
         engine.ntcp2.take_commands()
 
-    seeds = []
-    for target in CORE_TARGETS:
-        if target.name.startswith("i2np ") and target.name not in ("i2np short", "i2np standard"):
-            kind = next(n for n, body in BODY_TYPES.items() if target.name.endswith(body.__name__))
-            seeds += [bytes((kind,)) + seed for seed in target.seeds]
+    seeds = [bytes((kind,)) + body for kind, bodies in WIRES.items() for body in bodies]
     seeds += [b"\1" + seed for seed in _seeds_of("stored entries")]
     return Target(f"router, {how}", parse, tuple(seeds), ())
 

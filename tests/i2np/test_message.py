@@ -1,4 +1,4 @@
-"""Message headers in both forms, peeks and expiry."""
+"""Message headers in both forms, what the hot path reads of them, and expiry."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from core.i2np.message import (
     MESSAGE_BYTES_MAX,
     Message,
     MessageType,
+    fresh_short,
     is_expired,
+    is_garlic,
     make_short,
     make_standard,
-    short_body,
-    short_expiration_ms,
-    short_message_id,
+    read_garlic,
     short_to_standard,
-    short_tunnel_id,
-    short_type,
+    sort_short,
     standard_to_short,
 )
 
@@ -37,13 +36,21 @@ PAIRS = [
 ]
 
 
+def _short(message: Message) -> bytes:
+    return make_short(message.type, message.message_id, message.expiration_ms, message.body)
+
+
+def _standard(message: Message) -> bytes:
+    return make_standard(message.type, message.message_id, message.expiration_ms, message.body)
+
+
 @pytest.mark.parametrize(("message", "short", "standard"), PAIRS)
 def test_pairs(message: Message, short: str, standard: str) -> None:
     short_form, standard_form = bytes.fromhex(short), bytes.fromhex(standard)
-    assert message.to_short() == short_form
-    assert message.to_standard() == standard_form
+    assert _short(message) == short_form
+    assert _standard(message) == standard_form
     assert Message.parse_short(short_form) == message
-    assert Message.parse_standard(standard_form, check=True) == message
+    assert Message.parse_standard(standard_form) == message
     assert short_to_standard(short_form) == standard_form
     assert standard_to_short(standard_form) == short_form
     assert hash(Message.parse_short(short_form)) == hash(message)
@@ -58,26 +65,49 @@ def test_short_expiration_is_rounded_up() -> None:
     assert standard_to_short(far)[5:] == b"\xff" * 4
 
 
-def test_peeks() -> None:
-    data = make_short(MessageType.TUNNEL_DATA, 7, 9000, b"\x00\x00\x01\x02rest")
-    assert short_type(data) == MessageType.TUNNEL_DATA
-    assert short_message_id(data) == 7
-    assert short_expiration_ms(data) == 9000
-    assert short_tunnel_id(data) == 258
-    assert short_body(data) == b"\x00\x00\x01\x02rest"
+def _garlic(expiration_ms: int, body: bytes = b"\0\0\0\3abc") -> bytes:
+    return make_standard(MessageType.GARLIC, 7, expiration_ms, body)
+
+
+def test_what_a_garlic_message_carries() -> None:
+    now = 1_700_000_000.0
+    fresh = _garlic(int(now * 1000))
+    assert is_garlic(fresh)
+    assert not is_garlic(make_standard(MessageType.DATA, 7, 0, b""))
+    assert not is_garlic(b"")
+    assert read_garlic(fresh, now) == b"abc"
+    assert read_garlic(fresh + b"behind it", now) == b"abc"
+    assert read_garlic(_garlic(int(now * 1000), b"\0\0\0\xffabc"), now) == b"abc"
+    for ahead_ms, is_fresh in (
+        (-60_001, False),
+        (-60_000, True),
+        (180_000, True),
+        (180_001, False),
+    ):
+        data = _garlic(int(now * 1000) + ahead_ms)
+        assert (read_garlic(data, now) is not None) == is_fresh
+    for size in range(len(fresh)):
+        with pytest.raises(DecodeError):
+            read_garlic(fresh[:size], now)
+
+
+def test_short_forms_are_sorted_by_use_and_age() -> None:
+    now = 1_700_000_000
+    gateways = [
+        make_short(MessageType.TUNNEL_GATEWAY, 1, (now + ahead_s) * 1000, b"")
+        for ahead_s in (-61, -60, 0, 180, 181)
+    ]
+    data = make_short(MessageType.TUNNEL_DATA, 2, now * 1000, bytes(1028))
+    other = make_short(MessageType.DATABASE_STORE, 3, now * 1000, b"")
+    sorted_out = sort_short([other, gateways[0], data, b"", *gateways[1:]])
+    assert sorted_out == ([data], gateways, [other, b""])
+    assert fresh_short([*gateways, b"\x13"], float(now)) == gateways[1:4]
 
 
 def test_bytes_behind_a_standard_body_are_ignored() -> None:
     message = PAIRS[0][0]
-    assert Message.parse_standard(message.to_standard() + b"x") == message
-    assert standard_to_short(message.to_standard() + b"x") == message.to_short()
-
-
-def test_checksum_matters_only_if_asked() -> None:
-    data = PAIRS[0][0].to_standard()[:-1] + b"?"
-    assert Message.parse_standard(data).body == b"bod?"
-    with pytest.raises(DecodeError):
-        Message.parse_standard(data, check=True)
+    assert Message.parse_standard(_standard(message) + b"x") == message
+    assert standard_to_short(_standard(message) + b"x") == _short(message)
 
 
 def test_size_limit() -> None:
@@ -125,6 +155,6 @@ def test_junk(data: bytes) -> None:
 )
 def test_round_trip(kind: int, message_id: int, expiration_s: int, body: bytes) -> None:
     message = Message(kind, message_id, expiration_s * 1000, body)
-    assert Message.parse_short(message.to_short()) == message
-    assert Message.parse_standard(message.to_standard(), check=True) == message
-    assert standard_to_short(message.to_standard()) == message.to_short()
+    assert Message.parse_short(_short(message)) == message
+    assert Message.parse_standard(_standard(message)) == message
+    assert standard_to_short(_standard(message)) == _short(message)

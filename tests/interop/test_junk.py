@@ -11,7 +11,7 @@ import asyncio
 import os
 import random
 import statistics
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.garlic.router import seal_to_router
 from core.i2np.database import DatabaseLookup, DatabaseStore
-from core.i2np.registry import BODY_TYPES
 from core.io.system import SystemWallClock
 from core.router.ports import local_clove
 from core.streaming import packet as p
@@ -34,6 +33,7 @@ from core.transport.ntcp2 import blocks
 from i2ptunnel.control import ask
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.table import TARGETS
+from tests.i2np.wires import WIRES
 from tests.interop.conftest import own_tunnels, site_name
 from tests.support import curl
 from tests.support.appliance import Appliance
@@ -204,8 +204,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def junk(name: str, count: int) -> list[bytes]:
     """Inputs of the fuzz table for one of its parsers."""
     target = next(target for target in TARGETS if target.name == name)
-    mutator = Mutator(name, target.seeds)
-    return [*target.seeds, *(mutator.next() for _ in range(count))]
+    return mutated(name, target.seeds, count)
+
+
+def mutated(name: str, seeds: Sequence[bytes], count: int) -> list[bytes]:
+    """The seeds, and inputs made from them."""
+    mutator = Mutator(name, seeds)
+    return [*seeds, *(mutator.next() for _ in range(count))]
 
 
 # The NTCP2 port
@@ -346,18 +351,16 @@ def test_junk_in_the_data_phase(scene: Scene) -> None:
 def test_junk_messages_of_every_type(scene: Scene) -> None:
     messages = [
         short(kind, body[:60_000])
-        for kind in (*BODY_TYPES, 0, 4, 27, 255)
-        for body in junk(
-            f"i2np {BODY_TYPES[kind].__name__}" if kind in BODY_TYPES else "mapping", 80
-        )
+        for kind in (*WIRES, 0, 4, 27, 255)
+        for body in mutated(f"i2np {kind}", WIRES.get(kind, (b"",)), 80)
     ]
     messages += [short(1, body[:60_000]) for body in junk("stored entries", 200)]
     messages += [short(1, bytes(32) + b"\0" + bytes(4) + b"\xff\xff")] * 10
     key = scene.victim.info.encryption_key
     assert key is not None
     wall = SystemWallClock()
-    for kind in BODY_TYPES:
-        for body in junk(f"i2np {BODY_TYPES[kind].__name__}", 10):
+    for kind, bodies in WIRES.items():
+        for body in mutated(f"i2np {kind}", bodies, 10):
             clove = local_clove(kind, 1, int(wall.now()) + 10, body[:1500])
             data = seal_to_router(key, [clove], ENTROPY, wall)
             messages.append(short(11, len(data).to_bytes(4, "big") + data))

@@ -60,7 +60,7 @@ async def _endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
 def gateways_of(router: Router) -> set[bytes]:
     """The routers that the leases of its destinations name."""
     now = router.now()
-    clients = router._engine.clients.values()
+    clients = router._engine.clients
     return {tunnel.gateway_hash for one in clients for tunnel in one.pool.live_inbound(now)}
 
 

@@ -67,7 +67,7 @@ class MemoryRouter:
         for endpoint in self.engine.endpoints:
             endpoint.handle_timer(now)
         self.engine.run(now)
-        for client in self.engine.clients.values():
+        for client in self.engine.clients:
             while (event := client.next_event()) is not None:
                 if isinstance(event, StreamOpened):
                     self.accepted.append(event.stream)

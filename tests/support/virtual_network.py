@@ -87,7 +87,7 @@ class Node:
         now = self.now
         self.engine.ntcp2.handle_timer(now)
         self.engine.run(now)
-        for client in self.engine.clients.values():
+        for client in self.engine.clients:
             while (event := client.next_event()) is not None:
                 if isinstance(event, StreamOpened):
                     self.accepted.append(event.stream)
@@ -185,7 +185,7 @@ class VirtualNetwork:
             for accepted in server.accepted:
                 if data := accepted.read(100):
                     accepted.write(b"answer to " + data)
-                    for one in server.engine.clients.values():
+                    for one in server.engine.clients:
                         server.engine.touch(one)
             if stream.read(100) == b"answer to " + asked:
                 break
