@@ -38,6 +38,7 @@ from core.io.files import (
 from core.io.garbage import GarbageCollection
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.listeners import ListenerStore
+from core.io.peer_records import PeerRecords
 from core.io.proxy import Proxy
 from core.io.room_log import RoomLog
 from core.io.session import ClientSession
@@ -133,6 +134,10 @@ class Router:
             self._engine.observer = self.log
             proven = self._database.load_space(_PROVEN_SPACE).keys()
             self._engine.load_routers(self._stored_routers(), proven)
+            self._peer_records = PeerRecords(
+                config.data_dir, self._engine.peers, self._wall, self._started_at
+            )
+            self._peer_records.load(self._started_at)
             is_any = config.bind in ("0.0.0.0", "::")
             self._tcp = TcpTransport(
                 self._engine.ntcp2,
@@ -171,6 +176,7 @@ class Router:
             self._alarm.cancel()
             while self._save_changes():
                 pass
+            await self._peer_records.save(self.now())
             self._database.close()
         finally:
             self._tcp.close_listeners()
@@ -236,6 +242,7 @@ class Router:
         """Return when everything learned so far is on the disk."""
         while self._save_changes():
             await asyncio.sleep(0)
+        await self._peer_records.save(self.now())
         await asyncio.to_thread(self._database.flush)
 
     def routers(self) -> list[RouterInfo]:
@@ -366,6 +373,7 @@ class Router:
             logger.error("%s", fault)
 
     def _save(self) -> None:
+        self._peer_records.save_if_due(self.now())
         delay_s = SAVE_MORE_S if self._save_changes() else SAVE_INTERVAL_S
         if self._trace is not None:
             self._trace.flush()

@@ -1,1 +1,1 @@
-"""What we experienced with other routers: answers, losses, round trips, bans."""
+"""What we experienced with other routers: answers, losses, round trips."""

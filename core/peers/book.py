@@ -2,8 +2,11 @@
 
 It is fed by the router: links that come and go, builds that ended, tunnel tests. It implements what
 hop selection wants to know (``PeerOpinions``) without knowing hop selection. Bounded: the record
-that was not touched for longest goes first, of routers that are not proven if there are such; bans
-are kept apart and end by themselves.
+that was not touched for longest goes first, of routers that are not proven if there are such. Whom
+not to talk to at all is known to the links (``is_banned``).
+
+It outlives a restart as a file (:meth:`PeerBook.dump`, :meth:`PeerBook.load`): what counts is how
+often a router did what we asked, and how quickly; pauses are not kept.
 
 A router is *proven* once we had a link to its address, it agreed to a build of ours, or passed a
 test. Who only calls us proves nothing: anybody can do that in a thousand names.
@@ -11,8 +14,10 @@ test. Who only calls us proves nothing: anybody can do that in a thousand names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from enum import Enum
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from itertools import islice
+from struct import Struct
 
 from core.base.errors import DecodeError
 from core.peers.record import RECORD_BYTES, RESTART_FAILURES, PeerRecord
@@ -22,10 +27,16 @@ RECORDS_MAX = 20_000
 PROVEN_MAX = 5000
 #: Who cannot be reached so often in a row has to prove anew that it exists.
 DISPROVED_FAILURES = 3 + RESTART_FAILURES
-BANS_MAX = 10_000
+#: Records that outlive a restart, 260 kB; the latest ones.
+DUMPED_MAX = 5000
 #: i2pd: forgets a failed handshake after 28 to 33 s and refuses others until then.
 LENIENT_S = 40.0
 _HASH_BYTES = 32
+_MAGIC = b"I2P peer records 1\n"
+_HEADER = Struct(f">{len(_MAGIC)}sd")
+"""Magic, and the wall clock in seconds when the records were written. Records follow, and the
+SHA-256 of all that."""
+DUMP_BYTES_MAX = _HEADER.size + DUMPED_MAX * (_HASH_BYTES + RECORD_BYTES) + 32
 _FAST_RTT_S = 0.25
 _FAST_ACCEPTED_MIN = 2.0
 #: The rate of strangers comes from about so many of their last builds.
@@ -34,20 +45,17 @@ _STRANGERS_COUNT_MAX = 50.0
 _NEIGHBOUR_DOUBT = 2.0
 
 
-class Tier(Enum):
-    """How good a router is; the console shows it, selection uses the weight."""
-
-    UNKNOWN = "unknown"
-    FAST = "fast"
-    STANDARD = "standard"
-    FAILING = "failing"
-    BANNED = "banned"
-
-
 class PeerBook:
-    """See the module. Hashes are 32 bytes, times monotonic seconds."""
+    """See the module. Hashes are 32 bytes, times monotonic seconds.
 
-    def __init__(self, records_max: int = RECORDS_MAX) -> None:
+    ``is_banned``: whether there is nothing to be had to do with a router at a time.
+    """
+
+    def __init__(
+        self,
+        records_max: int = RECORDS_MAX,
+        is_banned: Callable[[bytes, float], bool] | None = None,
+    ) -> None:
         self._records: dict[bytes, PeerRecord] = {}
         self._records_max = records_max
         #: records of routers that are not proven, the one not touched for longest first
@@ -57,7 +65,7 @@ class PeerBook:
         self._proven_list: tuple[bytes, ...] | None = None
         self._lenient_until = 0.0
         self._connected: set[bytes] = set()
-        self._bans: dict[bytes, tuple[float, str]] = {}
+        self._is_banned = is_banned
         self._silence = SilenceWatch()
         self._strangers_accepted = 0.0
         self._strangers_lost = 0.0
@@ -68,13 +76,12 @@ class PeerBook:
         self,
         router_hash: bytes,
         now: float,
-        handshake_s: float | None = None,
         *,
         is_outbound: bool = True,
     ) -> None:
         """A link is up; only one that we made proves that the router is where it says."""
         self._connected.add(router_hash)
-        self._record(router_hash, now).note_connected(now, handshake_s)
+        self._record(router_hash, now).note_connected(now)
         self._silence.linked(router_hash, now)
         if is_outbound:
             self.prove((router_hash,))
@@ -208,20 +215,6 @@ class PeerBook:
         for record in self._records.values():
             record.forgive()
 
-    def ban(self, router_hash: bytes, until: float, reason: str) -> None:
-        """Have nothing to do with a router until ``until``; a longer ban stays."""
-        known = self._bans.get(router_hash)
-        if known is not None and known[0] >= until:
-            return
-        if len(self._bans) >= BANS_MAX:
-            soonest = min(self._bans, key=lambda h: self._bans[h][0])
-            del self._bans[soonest]
-        self._bans[router_hash] = (until, reason)
-
-    def unban(self, router_hash: bytes) -> None:
-        """End a ban before its time."""
-        self._bans.pop(router_hash, None)
-
     # Opinions
 
     def is_connected(self, router_hash: bytes) -> bool:
@@ -245,14 +238,8 @@ class PeerBook:
         return self._proven_list
 
     def is_banned(self, router_hash: bytes, now: float) -> bool:
-        """True while it is banned; a ban that has ended is forgotten."""
-        ban = self._bans.get(router_hash)
-        if ban is None:
-            return False
-        if ban[0] <= now:
-            del self._bans[router_hash]
-            return False
-        return True
+        """Whether there is nothing to be had to do with a router."""
+        return self._is_banned is not None and self._is_banned(router_hash, now)
 
     def is_usable(self, router_hash: bytes, now: float) -> bool:
         """False while a router is banned, cannot be reached, or is paused after bad answers."""
@@ -294,22 +281,8 @@ class PeerBook:
             weight *= 2
         return max(0.02, weight)
 
-    def tier(self, router_hash: bytes, now: float) -> Tier:
-        """How good it is as a hop now."""
-        if self.is_banned(router_hash, now):
-            return Tier.BANNED
-        record = self._records.get(router_hash)
-        if record is None:
-            return Tier.UNKNOWN
-        if not self.is_usable(router_hash, now) or record.rate < 0.4:
-            return Tier.FAILING
-        is_quick = record.hop_rtt_s is not None and record.hop_rtt_s < _FAST_RTT_S
-        if record.accepted >= _FAST_ACCEPTED_MIN and is_quick:
-            return Tier.FAST
-        return Tier.STANDARD
-
     def record(self, router_hash: bytes) -> PeerRecord | None:
-        """The record, for the console; do not change it."""
+        """What is known of a router; do not change it."""
         return self._records.get(router_hash)
 
     def __len__(self) -> int:
@@ -317,30 +290,42 @@ class PeerBook:
 
     # Persistence
 
-    def dump(self, now: float) -> bytes:
-        """All records, 52 bytes each."""
-        return b"".join(h + record.pack(now) for h, record in self._records.items())
+    def dump(self, now: float, wall_now_s: float) -> bytes:
+        """The latest records, as a file for :meth:`load`."""
+        latest = islice(reversed(self._records.items()), DUMPED_MAX)
+        records = [router_hash + record.pack(now) for router_hash, record in latest]
+        data = _HEADER.pack(_MAGIC, wall_now_s) + b"".join(reversed(records))
+        return data + sha256(data).digest()
 
-    def load(self, data: bytes, now: float) -> int:
-        """Add the records of an earlier run; returns how many. DecodeError changes nothing."""
+    def load(self, data: bytes, now: float, wall_now_s: float) -> int:
+        """Add the records of an earlier run; returns how many. DecodeError changes nothing.
+
+        They fade by the time between the runs, and never replace what is known already.
+        """
+        body, checksum = data[:-32], data[-32:]
         step = _HASH_BYTES + RECORD_BYTES
-        if len(data) % step:
-            raise DecodeError("peer records are truncated")
+        if not data.startswith(_MAGIC) or len(body) < _HEADER.size:
+            raise DecodeError("these are no peer records")
+        if sha256(body).digest() != checksum or (len(body) - _HEADER.size) % step:
+            raise DecodeError("the peer records are damaged")
+        written_s = float(_HEADER.unpack_from(body)[1])
+        if not 0 <= written_s < 1e12:
+            raise DecodeError("the peer records have an impossible date")
+        then = now - max(0.0, wall_now_s - written_s)
         loaded: dict[bytes, PeerRecord] = {}
-        for at in range(0, len(data), step):
-            key = data[at : at + _HASH_BYTES]
-            loaded[key] = PeerRecord.unpack(data[at + _HASH_BYTES : at + step], now)
-        for key, record in loaded.items():
+        for at in range(_HEADER.size, len(body), step):
+            router_hash = body[at : at + _HASH_BYTES]
+            loaded[router_hash] = PeerRecord.unpack(body[at + _HASH_BYTES : at + step], then)
+        count = 0
+        for router_hash, record in loaded.items():
             if len(self._records) >= self._records_max:
                 break
-            self._records.setdefault(key, record)
-        return len(loaded)
-
-    def forget(self, router_hashes: Iterable[bytes]) -> None:
-        """Drop records of routers that netdb no longer knows."""
-        for router_hash in router_hashes:
-            if router_hash not in self._connected:
-                self._records.pop(router_hash, None)
+            if router_hash not in self._records:
+                self._records[router_hash] = record
+                if router_hash not in self._proven:
+                    self._strangers[router_hash] = None
+                count += 1
+        return count
 
     def _record(self, router_hash: bytes, now: float) -> PeerRecord:
         record = self._records.pop(router_hash, None)

@@ -38,7 +38,6 @@ class PeerRecord:
         "connected_at",
         "decline_streak",
         "declined",
-        "handshake_s",
         "hop_rtt_s",
         "loss_streak",
         "lost",
@@ -58,7 +57,6 @@ class PeerRecord:
         self.connected_at: float | None = None
         self.hop_rtt_s: float | None = None
         """Round trip that the router adds to a tunnel test."""
-        self.handshake_s: float | None = None
         self.paused_until = 0.0
         self.silent_until = 0.0
         """As our neighbour it lets builds vanish; see core/peers/silence.py."""
@@ -119,14 +117,12 @@ class PeerRecord:
         old = self.hop_rtt_s
         self.hop_rtt_s = hop_rtt_s if old is None else 0.8 * old + 0.2 * hop_rtt_s
 
-    def note_connected(self, now: float, handshake_s: float | None) -> None:
-        """A link to it is up; ``handshake_s`` is how long that took, if we dialled."""
+    def note_connected(self, now: float) -> None:
+        """A link to it is up."""
         self._touch(now)
         self.connected_at = now
         self.connect_failures = 0
         self.unreachable_until = 0.0
-        if handshake_s is not None:
-            self.handshake_s = handshake_s
 
     def note_connect_failed(self, now: float) -> None:
         """It could not be dialled: leave it alone for a while, longer each time in a row."""
@@ -174,17 +170,17 @@ class PeerRecord:
         return _PACKED.pack(self.accepted, self.declined, self.lost, rtt, now - self.touched_at)
 
     @classmethod
-    def unpack(cls, data: bytes, now: float) -> PeerRecord:
-        """The inverse of :meth:`pack`; DecodeError if it is not that."""
+    def unpack(cls, data: bytes, then: float) -> PeerRecord:
+        """The inverse of :meth:`pack` at the time ``then``; DecodeError if it is not that."""
         if len(data) != _PACKED.size:
             raise DecodeError("peer record has the wrong length")
         accepted, declined, lost, rtt, age = _PACKED.unpack(data)
         if not all(0 <= value < 1e9 for value in (accepted, declined, lost, age)):
             raise DecodeError("peer record holds impossible numbers")
-        record = cls(now)
+        record = cls(then)
         record.accepted, record.declined, record.lost = accepted, declined, lost
         record.hop_rtt_s = rtt if 0 <= rtt < 1e3 else None
-        record.touched_at = now - age
+        record.touched_at = then - age
         return record
 
 

@@ -118,7 +118,7 @@ class RouterEngine:
         )
         self.netdb.set_own_router_info(self.router_info)
         self._post = Post(self.links, self.netdb)
-        self.peers = PeerBook()
+        self.peers = PeerBook(is_banned=self._is_banned)
         dispatcher = self._dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
         limits = TransitLimits(
             accepts=config.transit,
@@ -132,7 +132,7 @@ class RouterEngine:
             wall,
             entropy,
             limits,
-            is_banned=lambda router: self.links.bans.reason(router, self._now) is not None,
+            is_banned=lambda router: self._is_banned(router, self._now),
             shares=self._shares,
             can_reach=self._post.can_reach,
         )
@@ -285,6 +285,9 @@ class RouterEngine:
                     self._inbox.receive_clove(clove, client.owner, now)
 
     # Links
+
+    def _is_banned(self, router_hash: bytes, now: float) -> bool:
+        return self.links.bans.reason(router_hash, now) is not None
 
     def _find_router(self, router_hash: bytes) -> RouterInfo | None:
         return self.netdb.get_router(router_hash)

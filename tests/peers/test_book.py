@@ -1,4 +1,4 @@
-"""Peer records: fading, pauses, tiers, bounds, persistence."""
+"""Peer records: fading, pauses, bounds, persistence."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import DecodeError
-from core.peers.book import DISPROVED_FAILURES, PeerBook, Tier
+from core.peers import book as book_module
+from core.peers.book import DISPROVED_FAILURES, PeerBook
 from core.peers.record import RESTART_FAILURES
 
+WALL_S = 1_700_000_000.0
 A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
 
 
@@ -17,7 +19,6 @@ def test_an_unknown_router_is_usable_and_weighs_one() -> None:
     book = PeerBook()
     assert book.is_usable(A, 0)
     assert book.weight(A, 0) == 1.0
-    assert book.tier(A, 0) is Tier.UNKNOWN
 
 
 def test_a_decline_pauses_and_repeated_declines_pause_longer() -> None:
@@ -63,7 +64,7 @@ def test_links() -> None:
     assert book.is_usable(A, 60)
     book.note_connect_failed(A, 100)
     assert not book.is_usable(A, 219)
-    book.note_connected(A, 150, 0.1)
+    book.note_connected(A, 150)
     assert book.is_usable(A, 151)
     assert book.is_connected(A)
     assert book.connected == {A}
@@ -96,17 +97,10 @@ def test_a_build_that_nobody_may_have_lost_is_not_blamed_on_anybody() -> None:
     assert len(book) == 0
 
 
-def test_bans_end_and_longer_ones_win() -> None:
-    book = PeerBook()
-    book.ban(A, 100, "test")
-    book.ban(A, 50, "shorter")
-    assert book.is_banned(A, 99)
-    assert book.tier(A, 99) is Tier.BANNED
-    assert not book.is_usable(A, 99)
-    assert not book.is_banned(A, 100)
-    book.ban(B, 100, "test")
-    book.unban(B)
-    assert not book.is_banned(B, 1)
+def test_who_is_banned_is_not_used() -> None:
+    book = PeerBook(is_banned=lambda router, now: router == A and now < 100)
+    assert [book.is_usable(router, 99) for router in (A, B)] == [False, True]
+    assert book.is_usable(A, 100)
 
 
 def test_fast_routers_weigh_more() -> None:
@@ -115,8 +109,6 @@ def test_fast_routers_weigh_more() -> None:
         for i in range(5):
             book.note_build([router], [0], i)
             book.note_test([router, C], rtt, i)
-    assert book.tier(A, 10) is Tier.FAST
-    assert book.tier(B, 10) is Tier.STANDARD
     assert book.weight(A, 10) > 2 * book.weight(B, 10)
     record = book.record(A)
     assert record is not None
@@ -139,27 +131,70 @@ def test_records_are_bounded_and_idle_ones_go_first() -> None:
     assert len(book) == 10
     assert book.record(bytes(32)) is not None
     assert book.record((1).to_bytes(32, "big")) is None
-    book.forget([A])
-    assert book.record(A) is None
 
 
-def test_bans_are_bounded() -> None:
-    book = PeerBook()
-    for i in range(10_050):
-        book.ban(i.to_bytes(32, "big"), i, "flood")
-    assert len(book._bans) == 10_000
-
-
-def test_records_survive_a_restart() -> None:
+def filled() -> PeerBook:
     book = PeerBook()
     for i in range(4):
         book.note_build([A, B], [0, 30], i)
     book.note_test([A], 0.2, 5)
-    data = book.dump(10)
+    return book
+
+
+def test_records_survive_a_restart() -> None:
+    book = filled()
     restored = PeerBook()
-    assert restored.load(data, 1_000_000) == 2
+    assert restored.load(book.dump(10, WALL_S), 1_000_000, WALL_S) == 2
     assert restored.weight(A, 1_000_000) == pytest.approx(book.weight(A, 10), rel=0.01)
     assert restored.weight(B, 1_000_000) == pytest.approx(book.weight(B, 10), rel=0.01)
+    assert restored.is_usable(B, 1_000_000)
+
+
+def test_records_fade_between_two_runs() -> None:
+    book = filled()
+    restored = PeerBook()
+    restored.load(book.dump(10, WALL_S), 5, WALL_S + 1800)
+    assert restored.weight(B, 5) == pytest.approx(book.weight(B, 10 + 1800), rel=0.01)
+    assert restored.weight(B, 5) > book.weight(B, 10)
+    # A clock that was set back in between makes nobody younger than now.
+    restored = PeerBook()
+    restored.load(filled().dump(10, WALL_S), 5, WALL_S - 86_400)
+    assert restored.weight(B, 5) == pytest.approx(filled().weight(B, 10), rel=0.01)
+
+
+def test_what_is_known_already_is_not_replaced_by_a_file() -> None:
+    restored = PeerBook()
+    restored.note_build([A], [0], 5)
+    known = restored.record(A)
+    assert restored.load(filled().dump(10, WALL_S), 6, WALL_S) == 1
+    assert restored.record(A) is known
+
+
+def test_the_latest_records_are_dumped_and_no_more_than_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(book_module, "DUMPED_MAX", 3)
+    book = PeerBook()
+    routers = [bytes((i,)) * 32 for i in range(5)]
+    for router in routers:
+        book.note_build([router], [0], 1)
+    restored = PeerBook(records_max=2)
+    data = book.dump(2, WALL_S)
+    assert restored.load(data, 2, WALL_S) == 2
+    restored = PeerBook()
+    assert restored.load(data, 2, WALL_S) == 3
+    assert [restored.record(router) is not None for router in routers] == [False] * 2 + [True] * 3
+
+
+@pytest.mark.parametrize("position", [0, 5, 20, 40, 100, -40, -1])
+def test_a_damaged_dump_is_refused(position: int) -> None:
+    data = bytearray(filled().dump(10, WALL_S))
+    data[position] ^= 4
+    for bad in (bytes(data), bytes(data[:position])):
+        book = PeerBook()
+        with pytest.raises(DecodeError):
+            book.load(bad, 0, WALL_S)
+        assert len(book) == 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -167,7 +202,7 @@ def test_records_survive_a_restart() -> None:
 def test_junk_files(data: bytes) -> None:
     book = PeerBook()
     try:
-        book.load(data, 0)
+        book.load(data, 0, WALL_S)
     except DecodeError:
         assert len(book) == 0
 

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from core.i2np.message import MessageType
-from core.peers.book import PeerBook, Tier
+from core.peers.book import PeerBook
 from core.tunnel.shape import TunnelShape
 from tests.tunnel.mesh import BuildFinished, Mesh, Opinions
 
@@ -80,7 +80,6 @@ def test_tunnels_come_up_through_others_and_nobody_else_is_blamed(
         record = scene.book.record(router.hash)
         if router.hash not in scene.banning:
             assert scene.book.is_usable(router.hash, now)
-            assert scene.book.tier(router.hash, now) is not Tier.FAILING
             assert record is None or record.rate > 0.75
     # Eight seconds each: few builds went to them before they were known, and none later.
     assert len(scene.unanswered) <= 12
@@ -100,7 +99,6 @@ def test_a_silent_neighbour_is_avoided_for_longer_each_time() -> None:
     book.note_build([good, far], [0, 30], 21, good, 0.5)
     book.note_build([silent, far], None, 22, silent, 8.0)
     assert not book.is_usable(silent, 22 + 59)
-    assert book.tier(silent, 22) is Tier.FAILING
     record = book.record(far)
     assert record is not None and record.lost == 0.0 and record.loss_streak == 0.0
     # From now on one more is enough, and what was under way at the verdict does not count.
