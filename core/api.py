@@ -30,10 +30,11 @@ from core.io.files import (
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.loop import new_event_loop, turn_figures
 from core.io.router import Router
-from core.io.session import ClientSession, Stream, StreamReset
+from core.io.session import ClientSession
 from core.io.sqlite_file import SqliteFile
 from core.io.sqlite_salvage import Readable
 from core.io.status import RouterStatus, TunnelPath
+from core.io.stream import Stream, StreamReset
 from core.io.system import SystemEntropy
 from core.io.tracing import TraceFile
 from core.io.turns import TURN_BOUNDS_S, share_turn

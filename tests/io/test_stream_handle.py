@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from core.io.session import Stream
+from core.io.stream import Stream
 from core.streaming.events import Event
 from tests.support.stream_path import Network
 

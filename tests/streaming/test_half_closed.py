@@ -10,7 +10,7 @@ import asyncio
 
 import pytest
 
-from core.io.session import Stream as Handle
+from core.io.stream import Stream as Handle
 from core.streaming import packet as p
 from core.streaming.connection import Stream
 from core.streaming.events import Acknowledged, PathSuspect, RemoteClosed, Reset
