@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from core.base.bounded import BoundedMap
 from core.base.calendar import DAY_S, day_number
 from core.base.errors import DecodeError
 from core.base.ports import WallClock
@@ -61,7 +62,7 @@ class BlindedLookups:
         self._wall = wall
         self._searches: dict[BlindedTarget, _Search] = {}
         self._requests: dict[int, _Search] = {}
-        self._destinations: dict[BlindedTarget, bytes] = {}
+        self._destinations: BoundedMap[BlindedTarget, bytes] = BoundedMap(KNOWN_MAX)
         self._targets: dict[bytes, BlindedTarget] = {}
 
     def __contains__(self, request: int) -> bool:
@@ -77,12 +78,9 @@ class BlindedLookups:
         return self._targets.get(destination_hash)
 
     def _remember(self, target: BlindedTarget, destination_hash: bytes) -> None:
-        while len(self._destinations) >= KNOWN_MAX and target not in self._destinations:
-            oldest = next(iter(self._destinations))
-            forgotten = self._destinations.pop(oldest)
-            if self._targets.get(forgotten) == oldest:
-                del self._targets[forgotten]
-        self._destinations[target] = destination_hash
+        gone = self._destinations.put(target, destination_hash)
+        if gone is not None and self._targets.get(gone[1]) == gone[0]:
+            del self._targets[gone[1]]
         self._targets[destination_hash] = target
 
     def start(self, target: BlindedTarget, now: float) -> bool:

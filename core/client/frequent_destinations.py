@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+from core.base.bounded import BoundedMap
+
 FREQUENT_MAX = 8
 """Destinations that are kept fresh: each costs a lookup in ten minutes."""
 VISITS_MIN = 2.0
@@ -25,18 +27,16 @@ class FrequentDestinations:
     __slots__ = ("_visits",)
 
     def __init__(self) -> None:
-        self._visits: dict[bytes, tuple[float, float]] = {}
+        self._visits: BoundedMap[bytes, tuple[float, float]] = BoundedMap(_KNOWN_MAX)
 
     def note_visit(self, destination_hash: bytes, now: float) -> None:
         """The application connects to the destination."""
-        score, at = self._visits.pop(destination_hash, (0.0, now))
-        self._visits[destination_hash] = (_faded(score, now - at) + 1.0, now)
-        if len(self._visits) > _KNOWN_MAX:
-            del self._visits[next(iter(self._visits))]
+        score, at = self._visits.get(destination_hash, (0.0, now))
+        self._visits.put(destination_hash, (_faded(score, now - at) + 1.0, now))
 
     def forget(self, destination_hash: bytes) -> None:
         """The destination has no lease set any more: wait for the next visit."""
-        self._visits.pop(destination_hash, None)
+        self._visits.pop(destination_hash)
 
     def current(self, now: float) -> list[bytes]:
         """Hashes of at most ``FREQUENT_MAX`` destinations, most visited first."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy
 from core.crypto.aead import ChaChaPoly
@@ -45,7 +46,7 @@ class OneShotKeys:
     __slots__ = ("_keys", "dropped", "evicted")
 
     def __init__(self) -> None:
-        self._keys: dict[bytes, tuple[bytes, float]] = {}
+        self._keys: BoundedMap[bytes, tuple[bytes, float]] = BoundedMap(KEYS_MAX)
         self.dropped = 0
         self.evicted = 0
 
@@ -56,16 +57,12 @@ class OneShotKeys:
         """Expect one message under ``tag`` (8 bytes) and ``key`` (32 bytes)."""
         if len(tag) != TAG_BYTES or len(key) != 32:
             raise LocalError("a one-shot reply needs a tag of 8 and a key of 32 bytes")
-        self._keys.pop(tag, None)
         self._expire(now)
-        if len(self._keys) >= KEYS_MAX:
-            del self._keys[next(iter(self._keys))]
-            self.evicted += 1
-        self._keys[tag] = (key, now + LIFETIME_S)
+        self.evicted += self._keys.put(tag, (key, now + LIFETIME_S)) is not None
 
     def forget(self, tag: bytes) -> None:
         """The reply is no longer wanted."""
-        self._keys.pop(tag, None)
+        self._keys.pop(tag)
 
     def open(self, ciphertext: bytes, now: float) -> list[Clove] | None:
         """The cloves of a message under one of our tags, else None (then try a session).
@@ -79,11 +76,11 @@ class OneShotKeys:
             return None
         key, expires_at = entry
         if now >= expires_at:
-            del self._keys[tag]
+            self._keys.pop(tag)
             return None
         try:
             data = ChaChaPoly(key).open(0, ciphertext[TAG_BYTES:], tag)
-            del self._keys[tag]
+            self._keys.pop(tag)
             return parse_payload(data).cloves
         except DecodeError:
             self.dropped += 1
@@ -91,9 +88,4 @@ class OneShotKeys:
 
     def _expire(self, now: float) -> None:
         """Lifetimes are all equal, so the oldest are in front."""
-        keys = self._keys
-        while keys:
-            tag = next(iter(keys))
-            if keys[tag][1] > now:
-                return
-            del keys[tag]
+        self._keys.expire(lambda entry: entry[1] <= now)

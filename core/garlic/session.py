@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy
 from core.crypto.aead import open_once, seal_once
@@ -157,7 +158,7 @@ class RatchetSession:
         self._unanswered_since: float | None = None
         self._has_upkeep = False
         self._acks_owed: list[tuple[int, int]] = []
-        self._waiting: dict[int, int | None] = {}
+        self._waiting: BoundedMap[int, int | None] = BoundedMap(_WAITING_MAX)
         self.acked: list[int] = []
         """Keys of acknowledged messages since the owner last emptied this list."""
         self._known = -1
@@ -219,10 +220,7 @@ class RatchetSession:
     def _upkeep_blocks(self, number: int, ack_key: int | None) -> bytes:
         blocks = b""
         if ack_key is not None or number >= self._ack_request_at:
-            waiting = self._waiting
-            if len(waiting) >= _WAITING_MAX:
-                del waiting[next(iter(waiting))]
-            waiting[self._send.set_id << 16 | number] = ack_key
+            self._waiting.put(self._send.set_id << 16 | number, ack_key)
             step = max(3, self._look_ahead() >> 3)
             self._ack_request_at = max(self._ack_request_at, number + step)
             blocks += ACK_REQUEST_BLOCK

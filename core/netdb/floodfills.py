@@ -9,10 +9,10 @@ in one search at least every second one therefore has answered us before, if the
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from core.base.bounded import BoundedMap
 from core.base.ports import WallClock
 from core.data.router_info import RouterInfo
 from core.netdb.ports import PeerView
@@ -40,9 +40,9 @@ class Floodfills:
         self._store = store
         self._peers = peers
         self._wall = wall
-        self._records: OrderedDict[bytes, _Record] = OrderedDict()
+        self._records: BoundedMap[bytes, _Record] = BoundedMap(RECORDS_MAX)
         #: those that ever answered; the longest ago first
-        self._heard: OrderedDict[bytes, None] = OrderedDict()
+        self._heard: BoundedMap[bytes, None] = BoundedMap(RECORDS_MAX)
         self._answer_s = 0.0
         self._deviation_s = 0.0
 
@@ -85,11 +85,8 @@ class Floodfills:
 
     def answered(self, floodfill: bytes, seconds: float) -> None:
         """``floodfill`` answered after ``seconds``."""
-        self._records.pop(floodfill, None)
-        self._heard.pop(floodfill, None)
-        self._heard[floodfill] = None
-        if len(self._heard) > RECORDS_MAX:
-            self._heard.popitem(last=False)
+        self._records.pop(floodfill)
+        self._heard.put(floodfill, None)
         if self._answer_s:
             error = seconds - self._answer_s
             self._answer_s += error / 8
@@ -99,12 +96,10 @@ class Floodfills:
 
     def failed(self, floodfill: bytes, now: float) -> None:
         """``floodfill`` could not be reached or did not answer."""
-        record = self._records.pop(floodfill, None) or _Record()
+        record = self._records.get(floodfill) or _Record()
         record.failures += 1
         record.failed_at = now
-        self._records[floodfill] = record
-        if len(self._records) > RECORDS_MAX:
-            self._records.popitem(last=False)
+        self._records.put(floodfill, record)
 
     def forgive(self) -> None:
         """Failures so far were our own fault."""

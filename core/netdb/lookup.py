@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from core.base.bounded import BoundedMap
 from core.base.timers import TimerTable
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
@@ -122,8 +123,8 @@ class Lookups:
         self._events = events
         self._active: dict[_Id, _Lookup] = {}
         self._timers: TimerTable[_Id] = TimerTable()
-        self._recent: dict[tuple[bytes, Owner], float] = {}
-        self._denials: dict[_Id, tuple[int, float]] = {}
+        self._recent: BoundedMap[tuple[bytes, Owner], float] = BoundedMap(_MEMORY_MAX)
+        self._denials: BoundedMap[_Id, tuple[int, float]] = BoundedMap(_MEMORY_MAX)
         self.verified: list[Verified] = []
         self.found = 0
         self.failed = 0
@@ -396,7 +397,7 @@ class Lookups:
         self._forget(lookup)
         if result is not None:
             self.found += 1
-            self._denials.pop(lookup.id, None)
+            self._denials.pop(lookup.id)
         else:
             self.failed += 1
             self._remember_failure(lookup, now)
@@ -417,20 +418,13 @@ class Lookups:
 
     def _remember_failure(self, lookup: _Lookup, now: float) -> None:
         if lookup.kind is LookupKind.LEASE_SET:
-            self._recent[lookup.key, lookup.owner] = now + RECENT_S
-            _trim(self._recent)
+            self._recent.put((lookup.key, lookup.owner), now + RECENT_S)
         if lookup.denied and not lookup.silent:
-            count, until = self._denials.pop(lookup.id, (0, 0.0))
+            count, until = self._denials.get(lookup.id, (0, 0.0))
             if now > until:
                 count = 0
-            self._denials[lookup.id] = (count + 1, now + DENIAL_WINDOW_S)
-            _trim(self._denials)
+            self._denials.put(lookup.id, (count + 1, now + DENIAL_WINDOW_S))
 
     def _is_denied(self, identifier: _Id, now: float) -> bool:
         count, until = self._denials.get(identifier, (0, 0.0))
         return count >= DENIALS_MAX and now < until - DENIAL_WINDOW_S + DENIED_S
-
-
-def _trim(memory: dict[_Id, tuple[int, float]] | dict[tuple[bytes, Owner], float]) -> None:
-    while len(memory) > _MEMORY_MAX:
-        del memory[next(iter(memory))]  # type: ignore[arg-type]

@@ -11,10 +11,12 @@ since the run began: at a start, after a restart of many, or on a bad line, ever
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
+
+from core.base.bounded import BoundedMap
 
 AVOIDED_S = 60.0
 """After the first verdict; each further one doubles it up to what Java's ban lasts."""
@@ -64,7 +66,7 @@ class SilenceWatch:
     __slots__ = ("_log", "_neighbours")
 
     def __init__(self) -> None:
-        self._neighbours: OrderedDict[bytes, _Neighbour] = OrderedDict()
+        self._neighbours: BoundedMap[bytes, _Neighbour] = BoundedMap(NEIGHBOURS_MAX)
         self._log: deque[_Outcome] = deque(maxlen=LOG_MAX)
 
     def run(self, router_hash: bytes) -> int:
@@ -143,13 +145,8 @@ class SilenceWatch:
         return min(max(loss, _LOSS_MIN), _LOSS_MAX)
 
     def _neighbour(self, router_hash: bytes) -> _Neighbour:
-        neighbour = self._neighbours.get(router_hash)
-        if neighbour is None:
-            neighbour = self._neighbours[router_hash] = _Neighbour()
-            if len(self._neighbours) > NEIGHBOURS_MAX:
-                self._neighbours.popitem(last=False)
-        else:
-            self._neighbours.move_to_end(router_hash)
+        neighbour = self._neighbours.get(router_hash) or _Neighbour()
+        self._neighbours.put(router_hash, neighbour)
         return neighbour
 
     @staticmethod

@@ -14,11 +14,11 @@ a handshake, are measured.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Iterable
 from statistics import median
 from typing import Protocol
 
+from core.base.bounded import BoundedMap
 from core.base.ports import WallClock
 from core.transport.ntcp2.context import CLOCK_SKEW_MAX_S
 
@@ -47,7 +47,7 @@ class ClockWatch:
         self._checked_at = now
         self._offset = wall.now() - now
         #: peer -> (its clock minus ``now``, when that was measured)
-        self._peers: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+        self._peers: BoundedMap[bytes, tuple[float, float]] = BoundedMap(PEERS_MAX)
         self._changed_at = now
         self.changes = 0
 
@@ -76,10 +76,7 @@ class ClockWatch:
 
     def note_skew(self, peer: bytes, skew_s: float, now: float) -> None:
         """A handshake showed how far the clock of ``peer`` is ahead of ours."""
-        self._peers.pop(peer, None)
-        self._peers[peer] = (self._wall.now() - now + skew_s, now)
-        if len(self._peers) > PEERS_MAX:
-            self._peers.popitem(last=False)
+        self._peers.put(peer, (self._wall.now() - now + skew_s, now))
 
     def skew_s(self, now: float, otherwise: float = 0.0) -> float:
         """The clocks of others minus ours; ``otherwise`` while nobody was measured.

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
+from core.base.bounded import BoundedMap
 from core.streaming.receiver import Receiver
 from core.streaming.recovery import Recovery
 from core.streaming.sender import Sender
@@ -128,14 +129,14 @@ class PathMemories:
     __slots__ = ("_memories",)
 
     def __init__(self) -> None:
-        self._memories: dict[bytes, PathMemory] = {}
+        self._memories: BoundedMap[bytes, PathMemory] = BoundedMap(MEMORY_MAX)
 
     def keep(self, remote_hash: bytes, memory: PathMemory) -> None:
         """The oldest goes when there are too many.
 
         A stream that was too short to fill the window of the one before says nothing against it.
         """
-        older = self._memories.pop(remote_hash, None)
+        older = self._memories.get(remote_hash)
         if (
             older is not None
             and memory.at - older.at < MEMORY_SECONDS
@@ -143,9 +144,7 @@ class PathMemories:
             and not memory.lost
         ):
             memory = replace(memory, at=older.at, window=max(memory.window, older.window))
-        self._memories[remote_hash] = memory
-        if len(self._memories) > MEMORY_MAX:
-            del self._memories[next(iter(self._memories))]
+        self._memories.put(remote_hash, memory)
 
     def recall(self, remote_hash: bytes, now: float, taken: float) -> PathMemory | None:
         """What is known of the path to that peer: where a stream starts.

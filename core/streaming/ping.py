@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from core.base.bounded import BoundedMap
 from core.base.rates import Bucket
 from core.data.private_keys import PrivateKeys
 from core.streaming.events import Pong
@@ -23,7 +24,7 @@ class Pings:
         self._keys = keys
         self._answers = answers
         self._is_answering = is_answering
-        self._sent: dict[int, tuple[bytes, float]] = {}
+        self._sent: BoundedMap[int, tuple[bytes, float]] = BoundedMap(PINGS_MAX)
 
     def __len__(self) -> int:
         return len(self._sent)
@@ -38,9 +39,7 @@ class Pings:
         now: float,
     ) -> OutgoingPacket:
         """A ping under a fresh id; the oldest outstanding one goes if there are too many."""
-        if len(self._sent) >= PINGS_MAX:
-            del self._sent[next(iter(self._sent))]
-        self._sent[ping_id] = (remote_hash, now)
+        self._sent.put(ping_id, (remote_hash, now))
         packet = build_packet(
             ping_id,
             0,
@@ -58,7 +57,7 @@ class Pings:
         ping = self._sent.get(packet.receive_id)
         if ping is None or (source is not None and source != ping[0]):
             return None
-        del self._sent[packet.receive_id]
+        self._sent.pop(packet.receive_id)
         return Pong(ping[0], packet.payload, now - ping[1])
 
     def receive_ping(
@@ -81,5 +80,5 @@ class Pings:
         return answer(packet.sender.hash, to_port, from_port, pong), "pings"
 
     def sweep(self, now: float) -> None:
-        """Forget those that nobody has answered."""
-        self._sent = {k: ping for k, ping in self._sent.items() if ping[1] + PING_SECONDS > now}
+        """Give up pings that nobody answered."""
+        self._sent.expire(lambda ping: ping[1] + PING_SECONDS <= now)

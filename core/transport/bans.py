@@ -5,6 +5,8 @@ Both tables are bounded; when one is full the entry that was touched longest ago
 
 from __future__ import annotations
 
+from core.base.bounded import BoundedMap
+
 BANS_MAX = 4096
 BACKOFFS_MAX = 4096
 #: the pause after a failure while failures are expected
@@ -14,24 +16,18 @@ EAGER_PAUSE_S = 3.0
 class BanList:
     """Keys (router hashes or address strings) with an expiry and a reason for the log."""
 
-    __slots__ = ("_bans", "_entries_max")
+    __slots__ = ("_bans",)
 
     def __init__(self, entries_max: int = BANS_MAX) -> None:
-        self._bans: dict[bytes | str, tuple[float, str]] = {}
-        self._entries_max = entries_max
+        self._bans: BoundedMap[bytes | str, tuple[float, str]] = BoundedMap(entries_max)
 
     def __len__(self) -> int:
         return len(self._bans)
 
     def ban(self, key: bytes | str, until: float, reason: str) -> bool:
         """Ban ``key`` at least until then; True if it was not banned before (log it once)."""
-        known = self._bans.pop(key, None)
-        if known is None and len(self._bans) >= self._entries_max:
-            del self._bans[next(iter(self._bans))]
-        if known is not None and known[0] > until:
-            self._bans[key] = known
-        else:
-            self._bans[key] = (until, reason)
+        known = self._bans.get(key)
+        self._bans.put(key, known if known is not None and known[0] > until else (until, reason))
         return known is None
 
     def reason(self, key: bytes | str, now: float) -> str | None:
@@ -40,18 +36,14 @@ class BanList:
         if entry is None:
             return None
         if now >= entry[0]:
-            del self._bans[key]
+            self._bans.pop(key)
             return None
         return entry[1]
-
-    def lift(self, key: bytes | str) -> None:
-        """Forget the ban of ``key``, if any."""
-        self._bans.pop(key, None)
 
     def expire(self, now: float) -> None:
         """Drop every ban that is over."""
         for key in [key for key, (until, _) in self._bans.items() if now >= until]:
-            del self._bans[key]
+            self._bans.pop(key)
 
 
 class Backoff:
@@ -60,7 +52,7 @@ class Backoff:
     __slots__ = ("_eager_until", "_entries", "_pause_max_s")
 
     def __init__(self, pause_max_s: float = 600.0) -> None:
-        self._entries: dict[bytes, tuple[int, float]] = {}
+        self._entries: BoundedMap[bytes, tuple[int, float]] = BoundedMap(BACKOFFS_MAX)
         self._pause_max_s = pause_max_s
         self._eager_until = 0.0
 
@@ -69,28 +61,22 @@ class Backoff:
 
     def failed(self, key: bytes, base_s: float, now: float) -> float:
         """Note a failure; returns the pause in seconds: ``base_s`` doubled per failure in a row."""
-        count, _ = self._entries.pop(key, (0, 0.0))
-        if not count and len(self._entries) >= BACKOFFS_MAX:
-            del self._entries[next(iter(self._entries))]
+        count, _ = self._entries.get(key, (0, 0.0))
         pause = min(self._pause_max_s, base_s * (1 << min(count, 16)))
         if now < self._eager_until:
             pause = min(pause, EAGER_PAUSE_S)
-        self._entries[key] = (count + 1, now + pause)
+        self._entries.put(key, (count + 1, now + pause))
         return pause
 
     def hold(self, key: bytes, until: float) -> None:
         """Do not try ``key`` before then, because it told us so."""
-        count, _ = self._entries.pop(key, (0, 0.0))
-        if not count and len(self._entries) >= BACKOFFS_MAX:
-            del self._entries[next(iter(self._entries))]
-        self._entries[key] = (count + 1, until)
+        count, _ = self._entries.get(key, (0, 0.0))
+        self._entries.put(key, (count + 1, until))
 
     def pause(self, key: bytes, until: float) -> None:
         """Do not try ``key`` before then, for a reason that is not its own."""
-        count, known = self._entries.pop(key, (0, 0.0))
-        if not count and len(self._entries) >= BACKOFFS_MAX:
-            del self._entries[next(iter(self._entries))]
-        self._entries[key] = (count, max(known, until))
+        count, known = self._entries.get(key, (0, 0.0))
+        self._entries.put(key, (count, max(known, until)))
 
     def clear(self, eager_until: float = 0.0) -> None:
         """Everybody may be tried again, and until then again soon after a failure."""
@@ -104,10 +90,10 @@ class Backoff:
 
     def succeeded(self, key: bytes) -> None:
         """Forget the failures of ``key``."""
-        self._entries.pop(key, None)
+        self._entries.pop(key)
 
     def expire(self, now: float) -> None:
         """Forget routers whose last pause ended long enough ago to start afresh."""
         over = [k for k, (_, until) in self._entries.items() if now >= until + self._pause_max_s]
         for key in over:
-            del self._entries[key]
+            self._entries.pop(key)

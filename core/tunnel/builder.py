@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
 from core.i2np.message import MessageType, make_short, short_to_standard
@@ -107,7 +108,7 @@ class Builder:
         #: by the router that is being dialled: the build and how to send its request
         self._held: dict[bytes, list[tuple[int, Callable[[float], None]]]] = {}
         #: when a build through a neighbour was last answered
-        self._answered_at: dict[bytes, float] = {}
+        self._answered_at: BoundedMap[bytes, float] = BoundedMap(NEIGHBOURS_MAX)
         self._bootstrap: ZeroHopInbound | None = None
         self.started = 0
         self.succeeded = 0
@@ -356,10 +357,7 @@ class Builder:
         )
 
     def _note_answer(self, neighbour: bytes, now: float) -> None:
-        self._answered_at.pop(neighbour, None)
-        if len(self._answered_at) >= NEIGHBOURS_MAX:
-            del self._answered_at[next(iter(self._answered_at))]
-        self._answered_at[neighbour] = now
+        self._answered_at.put(neighbour, now)
 
     def _finish(self, build_id: int, pending: _PendingBuild, body: bytes, now: float) -> None:
         try:

@@ -12,11 +12,12 @@ for longest is forgotten first.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError
 from core.data.identity import b32_to_hash
 
@@ -143,7 +144,9 @@ class AccessFilter:
     #: path -> hashes that are to be added to that file
     recorded: dict[Path, set[bytes]] = field(default_factory=dict)
     _thresholds: dict[bytes, Threshold] = field(default_factory=dict)
-    _attempts: OrderedDict[bytes, deque[float]] = field(default_factory=OrderedDict)
+    _attempts: BoundedMap[bytes, deque[float]] = field(
+        default_factory=lambda: BoundedMap(DESTINATIONS_MAX)
+    )
     _kept_max: int = 1
 
     def __post_init__(self) -> None:
@@ -170,10 +173,8 @@ class AccessFilter:
         """Count an attempt to connect, and say whether it may."""
         attempts = self._attempts.get(destination_hash)
         if attempts is None:
-            if len(self._attempts) >= DESTINATIONS_MAX:
-                self._attempts.popitem(last=False)
-            attempts = self._attempts[destination_hash] = deque(maxlen=self._kept_max)
-        self._attempts.move_to_end(destination_hash)
+            attempts = deque(maxlen=self._kept_max)
+        self._attempts.put(destination_hash, attempts)
         attempts.append(now)
         for threshold, path in self.definition.recorders:
             if _is_breached(threshold, attempts, now):

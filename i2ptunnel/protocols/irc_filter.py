@@ -17,11 +17,12 @@ Java: keeps user name and real name, and passes NICK and PONG as they are. i2pd:
 from __future__ import annotations
 
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
+from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError
 from i2ptunnel.protocols.irc_commands import (
     CAPABILITIES_HIDDEN,
@@ -72,9 +73,9 @@ class IrcClientFilter:
         self._to_server: list[bytes] = []
         self._nick = b"*"
         # our token -> what the client had sent
-        self._pings: OrderedDict[bytes, tuple[bytes, ...]] = OrderedDict()
+        self._pings: BoundedMap[bytes, tuple[bytes, ...]] = BoundedMap(PINGS_MAX)
         self._ping_number = 0
-        self._server_tokens: OrderedDict[bytes, None] = OrderedDict()
+        self._server_tokens: BoundedMap[bytes, None] = BoundedMap(PINGS_MAX)
         self._told: set[bytes] = set()
         #: dropped lines by direction and cause
         self.counters: Counter[str] = Counter()
@@ -158,9 +159,7 @@ class IrcClientFilter:
             return None
         self._ping_number += 1
         token = b"i2p-%d" % self._ping_number
-        self._pings[token] = line.parameters
-        while len(self._pings) > PINGS_MAX:
-            self._pings.popitem(last=False)
+        self._pings.put(token, line.parameters)
         return line.with_parameters(token)
 
     def _out_pong(self, line: IrcLine) -> IrcLine | None:
@@ -233,14 +232,12 @@ class IrcClientFilter:
 
     def _in_ping(self, line: IrcLine) -> IrcLine | None:
         for word in line.parameters[:2]:
-            self._server_tokens[word] = None
-        while len(self._server_tokens) > PINGS_MAX:
-            self._server_tokens.popitem(last=False)
+            self._server_tokens.put(word, None)
         return line if line.parameters else None
 
     def _in_pong(self, line: IrcLine) -> IrcLine | None:
         for word in line.parameters[:2]:
-            sent = self._pings.pop(word, None)
+            sent = self._pings.pop(word)
             if sent is not None:
                 # "PING token server" is answered in the name of that server
                 server = sent[1:] or tuple(other for other in line.parameters[:1] if other != word)

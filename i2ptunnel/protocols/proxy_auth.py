@@ -12,10 +12,10 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from core.base.bounded import BoundedMap
 from i2ptunnel.protocols.http1 import RequestHead
 from i2ptunnel.protocols.users import fingerprint, is_user
 
@@ -53,7 +53,7 @@ class ProxyAuth:
         self._key = key
         self._made = 0
         #: nonce -> highest count seen, and which of the counts below it (bit 0: the highest)
-        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._counts: BoundedMap[str, tuple[int, int]] = BoundedMap(_NONCES_MAX)
 
     def challenges(self, now: float, *, is_stale: bool = False) -> list[str]:
         """The values of ``Proxy-Authenticate``, the best one first."""
@@ -135,7 +135,7 @@ class ProxyAuth:
 
     def _count(self, nonce: str, count: int) -> bool:
         """Whether a count of a nonce is used for the first time."""
-        highest, seen = self._counts.pop(nonce, (0, 0))
+        highest, seen = self._counts.get(nonce, (0, 0))
         is_new = True
         if count > highest:
             shift = min(count - highest, _COUNT_WINDOW)
@@ -144,9 +144,7 @@ class ProxyAuth:
             is_new = False
         else:
             seen |= 1 << (highest - count)
-        self._counts[nonce] = (highest, seen)
-        while len(self._counts) > _NONCES_MAX:
-            self._counts.popitem(last=False)
+        self._counts.put(nonce, (highest, seen))
         return is_new
 
 

@@ -6,6 +6,8 @@ ever. So each address has a budget; it is full again when nobody asked for a whi
 
 from __future__ import annotations
 
+from core.base.bounded import BoundedMap
+
 RELOADS_MAX = 24
 FORGET_S = 300.0
 #: addresses remembered; the one that was asked for longest ago goes
@@ -19,15 +21,13 @@ class Reloads:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[int, tuple[int, float]] = {}
+        self._counts: BoundedMap[int, tuple[int, float]] = BoundedMap(ADDRESSES_MAX)
 
     def may_reload(self, url: str, now: float) -> bool:
         """Whether the page for ``url`` may load itself again; uses up one reload."""
         key = hash(url)
-        count, asked_at = self._counts.pop(key, (0, now))
+        count, asked_at = self._counts.get(key, (0, now))
         if now - asked_at >= FORGET_S:
             count = 0
-        if len(self._counts) >= ADDRESSES_MAX:
-            del self._counts[next(iter(self._counts))]
-        self._counts[key] = (min(count + 1, RELOADS_MAX + 1), now)
+        self._counts.put(key, (min(count + 1, RELOADS_MAX + 1), now))
         return count < RELOADS_MAX

@@ -8,8 +8,9 @@ machine. What one client has asked for, another cannot read back.
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict
 from collections.abc import Callable
+
+from core.base.bounded import BoundedMap
 
 _NETWORK = ipaddress.IPv4Network("198.18.0.0/15")
 _NAMES_MAX = 4096
@@ -24,8 +25,7 @@ class VirtualAddresses:
     def __init__(self, random_below: Callable[[int], int], names_max: int = _NAMES_MAX) -> None:
         self._size = _NETWORK.num_addresses - 2
         self._next = random_below(self._size)
-        self._names_max = names_max
-        self._by_name: OrderedDict[tuple[str | None, str], str] = OrderedDict()
+        self._by_name: BoundedMap[tuple[str | None, str], str] = BoundedMap(names_max)
         self._by_address: dict[str, tuple[str | None, str]] = {}
 
     def address_of(self, client: str | None, name: str) -> str:
@@ -34,11 +34,10 @@ class VirtualAddresses:
         address = self._by_name.get(key)
         if address is None:
             address = self._draw()
-            self._by_name[key] = address
             self._by_address[address] = key
-            if len(self._by_name) > self._names_max:
-                del self._by_address[self._by_name.popitem(last=False)[1]]
-        self._by_name.move_to_end(key)
+        gone = self._by_name.put(key, address)
+        if gone is not None:
+            del self._by_address[gone[1]]
         return address
 
     def name_of(self, client: str | None, address: str) -> str | None:
@@ -46,7 +45,7 @@ class VirtualAddresses:
         key = self._by_address.get(address)
         if key is None or key[0] != client:
             return None
-        self._by_name.move_to_end(key)
+        self._by_name.put(key, address)
         return key[1]
 
     def _draw(self) -> str:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol, cast
 from urllib.parse import parse_qs
 
+from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError, I2PError
 from core.data.encoding import b64decode
 from i2ptunnel.health import Sentence
@@ -62,8 +62,8 @@ class OwnSite:
         self.extra_passed = extra_passed
         self._key = secrets.token_bytes(32)
         #: names that were accepted without being saved
-        self._names: OrderedDict[str, Address] = OrderedDict()
-        self._credentials: OrderedDict[str, tuple[str, bytes | None]] = OrderedDict()
+        self._names: BoundedMap[str, Address] = BoundedMap(_NAMES_MAX)
+        self._credentials: BoundedMap[str, tuple[str, bytes | None]] = BoundedMap(_CREDENTIALS_MAX)
 
     @property
     def has_books(self) -> bool:
@@ -82,8 +82,9 @@ class OwnSite:
             if known is None:
                 raise
             address = known
-        if address.blinded is not None and address.host in self._credentials:
-            secret, client_key = self._credentials[address.host]
+        credentials = self._credentials.get(address.host)
+        if address.blinded is not None and credentials is not None:
+            secret, client_key = credentials
             return Address(address.hash, address.blinded, (), secret, client_key)
         return address
 
@@ -192,9 +193,7 @@ class OwnSite:
             except I2PError as error:
                 return render(_not_saved(error), language=language, has_home=True)
         else:
-            self._names[host] = address
-            while len(self._names) > _NAMES_MAX:
-                self._names.popitem(last=False)
+            self._names.put(host, address)
         return _redirect(url)
 
     async def _on_credentials(self, form: dict[str, str], language: str) -> bytes:
@@ -210,9 +209,7 @@ class OwnSite:
                 client_key = b""
             if len(client_key) != _KEY_BYTES:
                 return render(pages.KEY_MALFORMED, language=language, has_home=True)
-        self._credentials[host] = (secret, client_key)
-        while len(self._credentials) > _CREDENTIALS_MAX:
-            self._credentials.popitem(last=False)
+        self._credentials.put(host, (secret, client_key))
         if form.get("keep") == "yes" and self._books is not None:
             try:
                 await asyncio.to_thread(self._books.keep_credentials, host, secret, client_key)
