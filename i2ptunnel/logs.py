@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from core.base.rates import TokenBucket
 from i2ptunnel.config.log_levels import LogLevel
 from i2ptunnel.printable import counted, printable
 
@@ -63,9 +64,7 @@ class BudgetHandler(logging.Handler):
     def __init__(self, stream: TextIO, budget_burst: float = BUDGET_BURST_BYTES) -> None:
         super().__init__()
         self._stream = stream
-        self._burst = budget_burst
-        self._tokens = budget_burst
-        self._filled_at: float | None = None
+        self._budget = TokenBucket(BUDGET_BYTES_PER_S, budget_burst)
         self._dropped = 0
         self._tell_after = 0.0
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
@@ -83,12 +82,12 @@ class BudgetHandler(logging.Handler):
         if self._is_repeat(record, now):
             return
         line = self.format(record) + "\n"
-        if not self._take(len(line.encode("utf-8", "replace")), now):
+        if not self._budget.take(now, len(line.encode("utf-8", "replace"))):
             self._dropped += 1
             return
         if self._dropped and now >= self._tell_after:
             note = self._tell_dropped(now)
-            self._tokens -= len(note)  # below zero if need be: the lines after it pay
+            self._budget.spend(len(note), now)  # below zero if need be: the lines after it pay
             line = note + line
         self._stream.write(line)
         self._stream.flush()
@@ -117,15 +116,6 @@ class BudgetHandler(logging.Handler):
         if seen is not None and seen[1]:
             record.msg, record.args = f"{key[1]} (… {counted(seen[1], 'time')} more since)", ()
         return False
-
-    def _take(self, count: int, now: float) -> bool:
-        passed = now - self._filled_at if self._filled_at is not None else 0.0
-        self._filled_at = now
-        self._tokens = min(self._burst, self._tokens + max(0.0, passed) * BUDGET_BYTES_PER_S)
-        if self._tokens < count:
-            return False
-        self._tokens -= count
-        return True
 
 
 def configure_logging(log_format: str, environment: dict[str, str]) -> None:

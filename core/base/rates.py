@@ -1,6 +1,6 @@
 """How often something may be done, in virtual time.
 
-A token bucket, a counter by key, and fair shares of a budget.
+A token bucket, a counter by key in windows, and fair shares of a budget.
 """
 
 from __future__ import annotations
@@ -21,60 +21,96 @@ Python takes on one core of 2024."""
 _IDLE_S = 5.0
 
 
-class Bucket:
-    """``rate`` actions per second on average, and up to ``burst`` of them at once."""
+class TokenBucket:
+    """``rate`` units per second on average, and up to ``burst`` of them (a second's) at once.
 
-    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+    It may go into debt, because what was read cannot be unread: ask :meth:`balance` before a batch,
+    :meth:`spend` what it really took, and wait until :meth:`ready_at` when nothing is left. Or
+    :meth:`take` what is there, and nothing else.
+    """
 
-    def __init__(self, rate: float, burst: int) -> None:
+    __slots__ = ("_balance", "_burst", "_rate", "_updated_at")
+
+    def __init__(self, rate: float, burst: float | None = None) -> None:
         self._rate = rate
-        self._burst = float(burst)
-        self._tokens = float(burst)
-        self._at = 0.0
+        self._burst = rate if burst is None else burst
+        self._balance = self._burst
+        self._updated_at: float | None = None
 
-    def take(self, now: float) -> bool:
-        """True if one more action is allowed, which is then counted."""
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
+    def balance(self, now: float) -> float:
+        """Units that may be spent now; zero or less means wait. A clock set back earns nothing."""
+        updated_at, self._updated_at = self._updated_at, now
+        if updated_at is not None and now > updated_at:
+            earned = (now - updated_at) * self._rate
+            self._balance = min(self._burst, self._balance + earned)
+        return self._balance
+
+    def take(self, now: float, cost: float = 1.0) -> bool:
+        """True if ``cost`` units are there, which are then spent."""
+        if self.balance(now) < cost:
             return False
-        self._tokens -= 1
+        self._balance -= cost
         return True
+
+    def spend(self, cost: float, now: float, debt_max: float = float("inf")) -> float:
+        """Take ``cost`` units out, down to ``debt_max`` below zero; what is left."""
+        self._balance = max(-debt_max, self.balance(now) - cost)
+        return self._balance
+
+    def ready_at(self, now: float) -> float:
+        """The time at which the balance is positive again; ``now`` if it is."""
+        balance = self.balance(now)
+        return now if balance > 0 else now + (1.0 - balance) / self._rate
 
 
 class WindowCounter:
-    """Counts actions by key in windows of ``period_s``; too many keys begin a new one early.
+    """Counts actions by key in windows of ``period_s``; the first action begins a window.
 
-    ``slides``: what the window before held counts, too, less and less.
+    ``slides``: what the window before held counts, too, less and less. Too many keys begin a new
+    window early, unless the owner asks :attr:`is_full` before.
     """
 
-    __slots__ = ("_current", "_ends_at", "_period_s", "_previous", "_slides")
+    __slots__ = ("_current", "_ends_at", "_keys_max", "_period_s", "_previous", "_slides")
 
-    def __init__(self, period_s: float, *, slides: bool = False) -> None:
+    def __init__(self, period_s: float, *, slides: bool = False, keys_max: int = KEYS_MAX) -> None:
         self._period_s = period_s
         self._slides = slides
+        self._keys_max = keys_max
         self._current: dict[Hashable, int] = {}
         self._previous: dict[Hashable, int] = {}
-        self._ends_at = 0.0
+        self._ends_at = float("-inf")
 
     def count(self, key: Hashable, now: float) -> int:
         """Count one; how many there were with it."""
+        if self.is_full(key):
+            self._begin(now)
         counted = self.counted(key, now) + 1
         self._current[key] = self._current.get(key, 0) + 1
         return counted
 
     def counted(self, key: Hashable, now: float) -> int:
         """How many there were."""
-        if now >= self._ends_at or len(self._current) >= KEYS_MAX:
-            is_next = self._slides and now < self._ends_at + self._period_s
-            self._previous = self._current if is_next else {}
-            self._current = {}
-            self._ends_at = now + self._period_s
+        if now >= self._ends_at:
+            self._begin(now)
         count = self._current.get(key, 0)
         if self._previous:
             rest = (self._ends_at - now) / self._period_s
             count += int(self._previous.get(key, 0) * rest)
         return count
+
+    def _begin(self, now: float) -> None:
+        is_next = self._slides and now < self._ends_at + self._period_s
+        self._previous = self._current if is_next else {}
+        self._current = {}
+        self._ends_at = now + self._period_s
+
+    def is_full(self, key: Hashable) -> bool:
+        """Whether ``key`` would be one too many in this window."""
+        return len(self._current) >= self._keys_max and key not in self._current
+
+    def ends_in(self, now: float) -> float:
+        """Seconds until the next window."""
+        return max(0.0, self._ends_at - now)
 
 
 class _Share:

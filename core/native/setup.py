@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # Modules with the pure form of an accelerated class stay as they are: its twin takes its place.
 COMPILED = {
-    "base": "bounded filters timers",
+    "base": "bounded filters rates timers",
     "client": (
         "frequent_destinations multiplexer outlet payloads remote remotes sending session spread"
     ),

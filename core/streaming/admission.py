@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.base.filters import DuplicateFilter
 from core.base.ports import WallClock
-from core.base.rates import FairShares
+from core.base.rates import FairShares, WindowCounter
 from core.data.identity import Destination
 from core.data.offline import OfflineSignature
 from core.streaming.options import StreamingOptions
@@ -19,23 +19,15 @@ _MINUTE_S = 60.0
 class PeerRates:
     """Counts per minute for the peers seen last; ``per_minute`` 0 = no limit."""
 
-    __slots__ = ("_counts", "_per_minute")
+    __slots__ = ("_counter", "_per_minute")
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
-        self._counts: dict[bytes, tuple[float, int]] = {}
+        self._counter = WindowCounter(_MINUTE_S, keys_max=PEERS_MAX)
 
     def take(self, peer_hash: bytes, now: float) -> bool:
         """True if ``peer_hash`` may act once more, which is then counted."""
-        if not self._per_minute:
-            return True
-        start, count = self._counts.pop(peer_hash, (now, 0))
-        if now - start >= _MINUTE_S:
-            start, count = now, 0
-        self._counts[peer_hash] = (start, count + 1)
-        if len(self._counts) > PEERS_MAX:
-            del self._counts[next(iter(self._counts))]
-        return count < self._per_minute
+        return not self._per_minute or self._counter.count(peer_hash, now) <= self._per_minute
 
 
 def is_authentic(

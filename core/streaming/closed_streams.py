@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.base.rates import Bucket
+from core.base.rates import TokenBucket
 from core.data.private_keys import PrivateKeys
 from core.streaming.connection import Stream
 from core.streaming.outgoing import OutgoingPacket, answer
@@ -52,7 +52,7 @@ class ClosedStreams:
 
     __slots__ = ("_answers", "_is_answering", "_keys", "_streams")
 
-    def __init__(self, keys: PrivateKeys, answers: Bucket, is_answering: bool) -> None:
+    def __init__(self, keys: PrivateKeys, answers: TokenBucket, is_answering: bool) -> None:
         self._keys = keys
         self._answers = answers
         self._is_answering = is_answering

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from core.base.errors import LocalError, Unavailable
 from core.base.ports import Entropy, WallClock
-from core.base.rates import Bucket
+from core.base.rates import TokenBucket
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.streaming.admission import Admission
@@ -54,7 +54,7 @@ class StreamManager:
         self._entropy = entropy
         self._table = StreamTable()
         self._memories = PathMemories()
-        self._answer_rate = Bucket(ANSWERS_PER_SECOND, ANSWERS_BURST)
+        self._answer_rate = TokenBucket(ANSWERS_PER_SECOND, ANSWERS_BURST)
         self._answers: list[OutgoingPacket] = []
         self._closed = ClosedStreams(keys, self._answer_rate, options.accepts_streams)
         self._early = EarlyPackets()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.base.bounded import BoundedMap
-from core.base.rates import Bucket
+from core.base.rates import TokenBucket
 from core.data.private_keys import PrivateKeys
 from core.streaming.events import Pong
 from core.streaming.outgoing import OutgoingPacket, answer
@@ -20,7 +20,7 @@ class Pings:
 
     __slots__ = ("_answers", "_is_answering", "_keys", "_sent")
 
-    def __init__(self, keys: PrivateKeys, answers: Bucket, is_answering: bool) -> None:
+    def __init__(self, keys: PrivateKeys, answers: TokenBucket, is_answering: bool) -> None:
         self._keys = keys
         self._answers = answers
         self._is_answering = is_answering

@@ -6,7 +6,7 @@ and a refusal can say when it ends.
 
 from __future__ import annotations
 
-from collections import Counter
+from core.base.rates import WindowCounter
 
 CLIENTS_MAX = 100_000
 _TOTAL = b""
@@ -18,34 +18,25 @@ class PeriodLimit:
     def __init__(self, period_s: float, per_client: int, total: int) -> None:
         self.period_s = period_s
         self._per_client, self._total = per_client, total
-        self._counts: Counter[bytes] = Counter()
-        self._ends_at = float("-inf")
+        self._counts = WindowCounter(period_s, keys_max=CLIENTS_MAX)
 
     def excess(self, client: bytes, now: float) -> float | None:
         """Seconds until one more from ``client`` is allowed; None: it is. Counts nothing."""
-        self._begin(now)
         counts = self._counts
-        is_over = (self._per_client and counts[client] >= self._per_client) or (
-            self._total and counts[_TOTAL] >= self._total
-        )
-        is_full = len(counts) >= CLIENTS_MAX and client not in counts
-        return self._ends_at - now if is_over or is_full else None
+        is_over = self._per_client and counts.counted(client, now) >= self._per_client
+        if is_over or self.is_total_over(now) or counts.is_full(client):
+            return counts.ends_in(now)
+        return None
 
-    def is_total_over(self) -> bool:
+    def is_total_over(self, now: float) -> bool:
         """Whether it is the sum of all that is too much."""
-        return bool(self._total) and self._counts[_TOTAL] >= self._total
+        return bool(self._total) and self._counts.counted(_TOTAL, now) >= self._total
 
     def count(self, client: bytes, now: float) -> None:
         """One more of ``client``."""
         if self._per_client or self._total:
-            self._begin(now)
-            self._counts[client] += 1
-            self._counts[_TOTAL] += 1
-
-    def _begin(self, now: float) -> None:
-        if now >= self._ends_at:
-            self._ends_at = now + self.period_s
-            self._counts.clear()
+            self._counts.count(client, now)
+            self._counts.count(_TOTAL, now)
 
 
 class ConnectionRate:
@@ -84,7 +75,7 @@ class PostThrottle:
         if self._limit.excess(client, now) is None:
             self._limit.count(client, now)
             return None
-        is_total = self._limit.is_total_over()
+        is_total = self._limit.is_total_over(now)
         ban_s = self._total_ban_s if is_total else self._client_ban_s
         if len(self._banned) >= CLIENTS_MAX:
             self._banned = {who: until for who, until in self._banned.items() if until > now}

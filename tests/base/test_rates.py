@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from core.base.rates import SOURCES_MAX, Bucket, FairShares, WindowCounter
+from core.base.rates import SOURCES_MAX, FairShares, TokenBucket, WindowCounter
 
 
 def test_a_burst_and_then_the_rate() -> None:
-    bucket = Bucket(2.0, 5)
+    bucket = TokenBucket(2.0, 5)
     assert [bucket.take(10.0) for _ in range(7)] == [True] * 5 + [False] * 2
     assert [bucket.take(11.0) for _ in range(3)] == [True, True, False]
     assert [bucket.take(1000.0) for _ in range(6)] == [True] * 5 + [False]
+
+
+def test_token_bucket_refills_to_its_burst_and_knows_debt() -> None:
+    bucket = TokenBucket(100, 200)
+    assert bucket.balance(0) == 200
+    bucket.spend(500, 0)
+    assert bucket.balance(1) == -200
+    ready_at = bucket.ready_at(1)
+    assert bucket.balance(ready_at - 0.02) <= 0 < bucket.balance(ready_at)
+    assert bucket.balance(100) == 200
+    bucket.spend(150, 100)
+    assert bucket.balance(50) == 50  # a clock that is set back earns nothing
+    assert bucket.balance(51) == 150  # and goes on from there
+
+
+def test_debt_has_a_bound_and_costs_differ() -> None:
+    bucket = TokenBucket(10, 20)
+    assert bucket.spend(100, 0, debt_max=5) == -5
+    assert not bucket.take(1.0, 6)
+    assert bucket.take(1.0, 5)
+    assert bucket.balance(1.0) == 0
 
 
 def test_windows_are_counted_apart_or_slide() -> None:
@@ -22,6 +43,20 @@ def test_windows_are_counted_apart_or_slide() -> None:
     assert sliding.count("a", 20.0) == 1 + 2
     assert sliding.counted("b", 20.0) == 0
     assert sliding.count("a", 200.0) == 1
+    assert counter.ends_in(14.0) == 7.0
+    assert counter.ends_in(99.0) == 0.0
+
+
+def test_too_many_keys_begin_a_new_window_early() -> None:
+    counter = WindowCounter(10.0, keys_max=2)
+    sliding = WindowCounter(10.0, keys_max=2, slides=True)
+    for one in (counter, sliding):
+        assert [one.count(key, 0.0) for key in "aaba"] == [1, 2, 1, 3]
+        assert (one.is_full("a"), one.is_full("c")) == (False, True)
+        assert one.count("c", 1.0) == 1
+    assert counter.counted("a", 1.0) == 0
+    # Those that fill it do not get rid of what they did.
+    assert sliding.counted("a", 1.0) == 3
 
 
 def granted(

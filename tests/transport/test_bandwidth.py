@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from core.transport.bandwidth import Bandwidth, TokenBucket
-
-
-def test_token_bucket_refills_to_its_burst_and_knows_debt() -> None:
-    bucket = TokenBucket(100, 200)
-    assert bucket.balance(0) == 200
-    bucket.spend(500, 0)
-    assert bucket.balance(1) == -200
-    ready_at = bucket.ready_at(1)
-    assert bucket.balance(ready_at - 0.02) <= 0 < bucket.balance(ready_at)
-    assert bucket.balance(100) == 200
-    assert bucket.balance(50) == 200  # a clock that goes back earns nothing
+from core.transport.bandwidth import Bandwidth
 
 
 def test_writers_share_one_rate() -> None:

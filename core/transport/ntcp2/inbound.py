@@ -13,9 +13,11 @@ handshakes; one that leads nowhere (probing) costs many times one that succeeds.
 from __future__ import annotations
 
 import logging
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable
 
+from core.base.bounded import BoundedMap
+from core.base.rates import TokenBucket
 from core.transport.addresses import source_key, subnet_key
 from core.transport.ntcp2.commands import LinkId
 from core.transport.ntcp2.session import Ntcp2Session
@@ -52,22 +54,20 @@ class HandshakeRates:
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        #: what is left, and when it was counted; the one touched longest ago first
-        self._entries: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._entries: BoundedMap[str, TokenBucket] = BoundedMap(ADDRESSES_MAX)
 
     def left(self, address: str, now: float) -> float:
         """How many handshakes the address may begin now; below one: none."""
-        left, at = self._entries.get(address, (HANDSHAKES_BURST, now))
-        return min(HANDSHAKES_BURST, left + max(0.0, now - at) * HANDSHAKES_PER_SECOND)
+        bucket = self._entries.get(address)
+        return HANDSHAKES_BURST if bucket is None else bucket.balance(now)
 
     def spend(self, address: str, cost: float, now: float) -> float:
         """Take ``cost`` from the address; returns what is left."""
-        left = max(-DEBT_MAX, self.left(address, now) - cost)
-        self._entries[address] = (left, now)
-        self._entries.move_to_end(address)
-        if len(self._entries) > ADDRESSES_MAX:
-            self._entries.popitem(last=False)
-        return left
+        bucket = self._entries.get(address)
+        if bucket is None:
+            bucket = TokenBucket(HANDSHAKES_PER_SECOND, HANDSHAKES_BURST)
+        self._entries.put(address, bucket)
+        return bucket.spend(cost, now, DEBT_MAX)
 
     def __len__(self) -> int:
         return len(self._entries)
