@@ -18,9 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Set
-from dataclasses import dataclass
 
-from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
 from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.data.lease_set_variants import AnyLeaseSet
@@ -29,16 +27,15 @@ from core.i2np.database import DatabaseLookup, DatabaseSearchReply, DatabaseStor
 from core.netdb.courier import Courier
 from core.netdb.events import (
     Event,
-    LeaseSetStored,
     LookupFinished,
     LookupKind,
     Owner,
-    RouterInfoStored,
 )
 from core.netdb.explore import Explorer
 from core.netdb.floodfill import Responder
 from core.netdb.floodfills import Floodfills
-from core.netdb.leases import LeaseSets, LeaseVerdict
+from core.netdb.intake import Intake, NetDbStats
+from core.netdb.leases import LeaseSets
 from core.netdb.lookup import Lookups
 from core.netdb.ports import NetDbConfig, PeerView, ReplyPaths
 from core.netdb.publish import Publisher
@@ -53,15 +50,6 @@ from core.netdb.store import (
 
 HOUSEKEEPING_S = 60.0
 HOUSEKEEPING_MORE_S = 0.5
-
-
-@dataclass(slots=True)
-class NetDbStats:
-    """What was dropped, by reason."""
-
-    malformed: int = 0
-    unsolicited: int = 0
-    refused: int = 0
 
 
 class NetDb:
@@ -105,6 +93,17 @@ class NetDb:
             self._events,
             FairShares(STRANGERS_SHARE) if shares is None else shares,
         )
+        self._intake = Intake(
+            own_hash,
+            config.is_floodfill,
+            self._store,
+            self._lease_sets,
+            self._lookups,
+            self._responder,
+            wall,
+            self._events,
+            self.stats,
+        )
         self._requests = 0
         self._started_at: float | None = None
         self._next_housekeeping: float | None = None
@@ -140,7 +139,9 @@ class NetDb:
         """
         infos = list(infos)
         age_max_ms = IMPORT_AGE_MAX_MS + self._store.behind_ms(infos, self._wall.now())
-        taken = [self._add(info, age_max_ms=age_max_ms, is_import=True) for info in infos]
+        taken = [
+            self._intake.add_router(info, age_max_ms=age_max_ms, is_import=True) for info in infos
+        ]
         if self._store.is_small:
             self._look_at_dates()
         return sum(verdict.is_stored for verdict in taken)
@@ -240,7 +241,7 @@ class NetDb:
     def remember_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> bool:
         """A correspondent of ``owner`` sent its lease set along; True if it is believed."""
         self.is_rescheduled = True
-        return self._take_client_lease_set(lease_set, owner, now)
+        return self._intake.take_client_lease_set(lease_set, owner, now)
 
     def publish_router_info(self, info: RouterInfo, now: float) -> None:
         """Publish our RouterInfo now; RepublishDue says when to sign the next one."""
@@ -305,13 +306,7 @@ class NetDb:
         self, info: RouterInfo, sender: bytes | None, now: float, *, flood: bool = False
     ) -> Verdict:
         """A RouterInfo a transport was given; ``flood`` is the sender's wish to spread it."""
-        verdict = self._add(info)
-        known = self._store.get(info.hash)
-        if verdict.is_stored or (verdict is Verdict.KNOWN and known is not None):
-            self._lookups.arrived(known or info, None, sender, now)
-        if flood and verdict.is_stored and sender == info.hash:
-            store = DatabaseStore.of_router_info(info)
-            self._responder.flood(store, info.published_ms, sender, (sender, 0), now)
+        verdict = self._intake.receive_router_info(info, sender, now, flood=flood)
         self._after(now)
         return verdict
 
@@ -330,15 +325,7 @@ class NetDb:
         ``source``: who is charged for it, if that is not the sender's link.
         """
         source = (sender, 0) if source is None else source
-        try:
-            if store.is_router_info:
-                self._receive_router_store(store, sender, source, now, via_tunnel, owner)
-            elif via_tunnel:
-                self._receive_lease_set_answer(store, owner, now)
-            else:
-                self._receive_lease_set_store(store, sender, source, now)
-        except DecodeError:
-            self.stats.malformed += 1
+        self._intake.receive_store(store, sender, source, now, via_tunnel=via_tunnel, owner=owner)
         self._after(now)
 
     def receive_lookup(
@@ -415,89 +402,6 @@ class NetDb:
             self._lookups.fetch(router_hash, named_by, now, is_direct=True)
         while self._lookups.verified:
             self._publisher.verified(self._lookups.verified.pop(0), now)
-
-    def _add(
-        self, info: RouterInfo, *, age_max_ms: int | None = None, is_import: bool = False
-    ) -> Verdict:
-        verdict = self._store.add(
-            info, self._wall.now(), age_max_ms=age_max_ms, is_import=is_import
-        )
-        if verdict.is_stored:
-            self._events.append(RouterInfoStored(info, verdict is Verdict.NEW))
-        return verdict
-
-    def _receive_router_store(
-        self,
-        store: DatabaseStore,
-        sender: bytes | None,
-        source: Source,
-        now: float,
-        via_tunnel: bool,
-        owner: Owner,
-    ) -> None:
-        is_expected = self._lookups.is_router_expected(store.key)
-        if via_tunnel and (owner is not None or not is_expected):
-            self.stats.unsolicited += 1
-            return
-        if not is_expected and not self._responder.takes_store_of(source, now):
-            return
-        if store.key == self.own_hash:
-            # Ours, from a floodfill: proof that it was stored. It never replaces what we have.
-            own = self._responder.own_info
-            if is_expected and own is not None and (info := store.router_info()).verify():
-                self._lookups.arrived(info, None, sender, now)
-            return
-        info = store.router_info()
-        verdict = self._add(info)
-        known = self._store.get(store.key)
-        if known is None or not (verdict.is_stored or verdict is Verdict.KNOWN):
-            self.stats.refused += 1
-            return
-        self._lookups.arrived(known, None, sender, now)
-        if not via_tunnel:
-            self._responder.acknowledge(store, source)
-            if store.reply_token and verdict.is_stored:
-                self._responder.flood(store, info.published_ms, sender, source, now)
-
-    def _receive_lease_set_answer(self, store: DatabaseStore, owner: Owner, now: float) -> None:
-        if not self._lookups.is_expected(store.key, owner, now):
-            self.stats.unsolicited += 1
-            return
-        self._take_client_lease_set(store.lease_set(), owner, now, is_wanted=True)
-
-    def _take_client_lease_set(
-        self, lease_set: AnyLeaseSet, owner: Owner, now: float, *, is_wanted: bool = False
-    ) -> bool:
-        wall_ms = self._wall_ms()
-        verdict = self._lease_sets.add_client(lease_set, owner, wall_ms, is_wanted=is_wanted)
-        known = self._lease_sets.get_client(lease_set.hash, owner, wall_ms, is_wanted=is_wanted)
-        if verdict.is_stored:
-            self._events.append(LeaseSetStored(owner, lease_set))
-        elif verdict is not LeaseVerdict.KNOWN:
-            self.stats.refused += 1
-        if known is not None and (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
-            self._lookups.arrived(known, owner, None, now)
-            return True
-        return False
-
-    def _receive_lease_set_store(
-        self, store: DatabaseStore, sender: bytes | None, source: Source, now: float
-    ) -> None:
-        if not self.config.is_floodfill:
-            self.stats.unsolicited += 1
-            return
-        if not self._responder.takes_store_of(source, now):
-            return
-        lease_set = store.lease_set()
-        verdict = self._lease_sets.add_served(lease_set, self._wall_ms(), source[0])
-        if not (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
-            self.stats.refused += 1
-            return
-        self._responder.acknowledge(store, source)
-        if verdict.is_stored:
-            self._events.append(LeaseSetStored(None, lease_set))
-            if store.reply_token:
-                self._responder.flood(store, lease_set.published_ms, sender, source, now)
 
     def _keep_house(self, now: float) -> None:
         wall_now = self._wall.now()

@@ -1,0 +1,187 @@
+"""Entries that arrive: which are kept, who is told, and what is answered.
+
+How an entry came decides what is taken; see :mod:`core.netdb.facade`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from core.base.errors import DecodeError
+from core.base.ports import WallClock
+from core.base.rates import Source
+from core.data.lease_set_variants import AnyLeaseSet
+from core.data.router_info import RouterInfo
+from core.i2np.database import DatabaseStore
+from core.netdb.events import Event, LeaseSetStored, Owner, RouterInfoStored
+from core.netdb.floodfill import Responder
+from core.netdb.leases import LeaseSets, LeaseVerdict
+from core.netdb.lookup import Lookups
+from core.netdb.store import RouterStore, Verdict
+
+
+@dataclass(slots=True)
+class NetDbStats:
+    """What was dropped, by reason."""
+
+    malformed: int = 0
+    unsolicited: int = 0
+    refused: int = 0
+
+
+class Intake:
+    """See the module. All calls return at once and never raise on what peers send."""
+
+    __slots__ = (
+        "_events",
+        "_is_floodfill",
+        "_lease_sets",
+        "_lookups",
+        "_own_hash",
+        "_responder",
+        "_stats",
+        "_store",
+        "_wall",
+    )
+
+    def __init__(
+        self,
+        own_hash: bytes,
+        is_floodfill: bool,
+        store: RouterStore,
+        lease_sets: LeaseSets,
+        lookups: Lookups,
+        responder: Responder,
+        wall: WallClock,
+        events: deque[Event],
+        stats: NetDbStats,
+    ) -> None:
+        self._own_hash = own_hash
+        self._is_floodfill = is_floodfill
+        self._store = store
+        self._lease_sets = lease_sets
+        self._lookups = lookups
+        self._responder = responder
+        self._wall = wall
+        self._events = events
+        self._stats = stats
+
+    def add_router(
+        self, info: RouterInfo, *, age_max_ms: int | None = None, is_import: bool = False
+    ) -> Verdict:
+        """A RouterInfo from anywhere; what is new becomes an event."""
+        verdict = self._store.add(
+            info, self._wall.now(), age_max_ms=age_max_ms, is_import=is_import
+        )
+        if verdict.is_stored:
+            self._events.append(RouterInfoStored(info, verdict is Verdict.NEW))
+        return verdict
+
+    def receive_router_info(
+        self, info: RouterInfo, sender: bytes | None, now: float, *, flood: bool
+    ) -> Verdict:
+        """A RouterInfo a transport was given; ``flood`` is the sender's wish to spread it."""
+        verdict = self.add_router(info)
+        known = self._store.get(info.hash)
+        if verdict.is_stored or (verdict is Verdict.KNOWN and known is not None):
+            self._lookups.arrived(known or info, None, sender, now)
+        if flood and verdict.is_stored and sender == info.hash:
+            store = DatabaseStore.of_router_info(info)
+            self._responder.flood(store, info.published_ms, sender, (sender, 0), now)
+        return verdict
+
+    def receive_store(
+        self,
+        store: DatabaseStore,
+        sender: bytes | None,
+        source: Source,
+        now: float,
+        *,
+        via_tunnel: bool,
+        owner: Owner,
+    ) -> None:
+        """A DatabaseStore came: an answer to us, or something to keep."""
+        try:
+            if store.is_router_info:
+                self._receive_router_store(store, sender, source, now, via_tunnel, owner)
+            elif via_tunnel:
+                self._receive_lease_set_answer(store, owner, now)
+            else:
+                self._receive_lease_set_store(store, sender, source, now)
+        except DecodeError:
+            self._stats.malformed += 1
+
+    def _receive_router_store(
+        self,
+        store: DatabaseStore,
+        sender: bytes | None,
+        source: Source,
+        now: float,
+        via_tunnel: bool,
+        owner: Owner,
+    ) -> None:
+        is_expected = self._lookups.is_router_expected(store.key)
+        if via_tunnel and (owner is not None or not is_expected):
+            self._stats.unsolicited += 1
+            return
+        if not is_expected and not self._responder.takes_store_of(source, now):
+            return
+        if store.key == self._own_hash:
+            # Ours, from a floodfill: proof that it was stored. It never replaces what we have.
+            own = self._responder.own_info
+            if is_expected and own is not None and (info := store.router_info()).verify():
+                self._lookups.arrived(info, None, sender, now)
+            return
+        info = store.router_info()
+        verdict = self.add_router(info)
+        known = self._store.get(store.key)
+        if known is None or not (verdict.is_stored or verdict is Verdict.KNOWN):
+            self._stats.refused += 1
+            return
+        self._lookups.arrived(known, None, sender, now)
+        if not via_tunnel:
+            self._responder.acknowledge(store, source)
+            if store.reply_token and verdict.is_stored:
+                self._responder.flood(store, info.published_ms, sender, source, now)
+
+    def _receive_lease_set_answer(self, store: DatabaseStore, owner: Owner, now: float) -> None:
+        if not self._lookups.is_expected(store.key, owner, now):
+            self._stats.unsolicited += 1
+            return
+        self.take_client_lease_set(store.lease_set(), owner, now, is_wanted=True)
+
+    def take_client_lease_set(
+        self, lease_set: AnyLeaseSet, owner: Owner, now: float, *, is_wanted: bool = False
+    ) -> bool:
+        """A lease set for ``owner``; True if it is believed."""
+        wall_ms = int(self._wall.now() * 1000)
+        verdict = self._lease_sets.add_client(lease_set, owner, wall_ms, is_wanted=is_wanted)
+        known = self._lease_sets.get_client(lease_set.hash, owner, wall_ms, is_wanted=is_wanted)
+        if verdict.is_stored:
+            self._events.append(LeaseSetStored(owner, lease_set))
+        elif verdict is not LeaseVerdict.KNOWN:
+            self._stats.refused += 1
+        if known is not None and (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
+            self._lookups.arrived(known, owner, None, now)
+            return True
+        return False
+
+    def _receive_lease_set_store(
+        self, store: DatabaseStore, sender: bytes | None, source: Source, now: float
+    ) -> None:
+        if not self._is_floodfill:
+            self._stats.unsolicited += 1
+            return
+        if not self._responder.takes_store_of(source, now):
+            return
+        lease_set = store.lease_set()
+        verdict = self._lease_sets.add_served(lease_set, int(self._wall.now() * 1000), source[0])
+        if not (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
+            self._stats.refused += 1
+            return
+        self._responder.acknowledge(store, source)
+        if verdict.is_stored:
+            self._events.append(LeaseSetStored(None, lease_set))
+            if store.reply_token:
+                self._responder.flood(store, lease_set.published_ms, sender, source, now)
