@@ -115,7 +115,6 @@ _KEY_PRESENT = 0x01
 _REVERSE_KEY = 0x02
 _REQUEST_REVERSE = 0x04
 _OPTIONS_BYTES_MIN = 21
-_TAG_BYTES = 8
 
 ACK_REQUEST_BLOCK = bytes((BlockType.ACK_REQUEST, 0, 1, 0))
 PADDING_BLOCKS = tuple(
@@ -189,22 +188,6 @@ def write_next_key(next_key: NextKey) -> bytes:
     )
     public = next_key.public or b""
     return _NEXT_KEY.pack(BlockType.NEXT_KEY, 3 + len(public), flags, next_key.key_id) + public
-
-
-def write_termination(reason: int = 0) -> bytes:
-    """A Termination block: the session is over."""
-    return _BLOCK.pack(BlockType.TERMINATION, 1) + bytes((reason,))
-
-
-def write_options(receive_window: int) -> bytes:
-    """An options block that declares our inbound tag window and nothing else.
-
-    Version 0, tags of 8 bytes, no timeout, no wishes about the peer's window, padding or delay.
-    """
-    data = _OPTIONS_HEAD.pack(0, 0, _TAG_BYTES, 0, 0, receive_window)
-    return _BLOCK.pack(BlockType.OPTIONS, _OPTIONS_BYTES_MIN) + data.ljust(
-        _OPTIONS_BYTES_MIN, b"\0"
-    )
 
 
 def parse_payload(data: bytes) -> Payload:

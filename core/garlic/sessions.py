@@ -12,11 +12,11 @@ Spec: ECIES-X25519-AEAD-Ratchet, sections 4a, 5 and "Implementation consideratio
 can have several sessions at once: both may start one at the same time, or one side restarts. We
 receive on all of them and send on one, the one that the remote was last seen to use.
 
-The bytes made and read here are the garlic body *without* its 4-byte length field
-(``core.i2np.Garlic.data``). Remotes are known by their X25519 static key only; which destination
-that is, and how to route to it, is the owner's business. So is the lease set of the first message:
-ask :meth:`RatchetSessions.next_kind` and put it in front as a LOCAL DatabaseStore clove. i2pd and
-Java: without it the other side cannot answer.
+The bytes made and read here are the garlic body *without* its 4-byte length field. Remotes are
+known by their X25519 static key only; which destination that is, and how to route to it, is the
+owner's business. So is the lease set of the first message: ask :meth:`RatchetSessions.next_kind`
+and put it in front as a LOCAL DatabaseStore clove. i2pd and Java: without it the other side cannot
+answer.
 
 Always holds: a new session message is taken once (replay filter on its ephemeral key) and only with
 a fresh date; sessions, handshakes and tags are bounded, and what is oldest and unused goes first.
@@ -27,9 +27,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.base.errors import DecodeError, LocalError
-from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
-from core.base.rates import STRANGERS_SHARE, FairShares, Source
+from core.base.rates import FairShares, Source
 from core.crypto.x25519 import X25519Key
 from core.garlic import handshake
 from core.garlic.cloves import (
@@ -40,30 +39,17 @@ from core.garlic.cloves import (
     parse_payload,
     write_cloves,
     write_date_time,
-    write_termination,
 )
+from core.garlic.new_sessions import NewSessions
 from core.garlic.opened import MessageKind, Opened, RatchetCounters
 from core.garlic.padding import Padder
-from core.garlic.remote import (
-    REPLIES_PER_HANDSHAKE_MAX,
-    Incoming,
-    Outgoing,
-    Remote,
-)
-from core.garlic.router import REPLAY_PERIOD_S, check_date_time
-from core.garlic.session import (
-    EXISTING_BYTES_OVERHEAD,
-    NEXT_KEY_AFTER,
-    RECEIVE_WINDOW,
-    RatchetSession,
-)
-from core.garlic.tagset import ReceiveTagSet, TagTable
+from core.garlic.remote import REPLIES_PER_HANDSHAKE_MAX, Incoming, Outgoing, Remote
+from core.garlic.remotes import Remotes
+from core.garlic.session import NEXT_KEY_AFTER, RECEIVE_WINDOW, RatchetSession
+from core.garlic.tagset import ReceiveTagSet
 
 REPLY_TAGS = 24
 """Reply tags we wait for after a new session message (spec: 12; i2pd may send more)."""
-
-REPLY_DELAY_S = 1.0
-"""Spec: after this time an owed reply is sent empty. i2pd: forgets us 3 s after its new session."""
 
 NEW_SESSION_INTERVAL_S = 0.25
 """i2pd: drops a new session message within 200 ms of the previous one."""
@@ -71,14 +57,7 @@ NEW_SESSION_INTERVAL_S = 0.25
 SUSPECT_INTERVAL_S = 5.0
 """While a session gives no answer, a new session message is tried this often beside it."""
 
-REMOTES_MAX = 4096
-TAGS_MAX = 262_144
-_TAGS_CROWDED = TAGS_MAX // 2
 _CROWDED_WINDOW = 96
-_SWEEP_S = 10.0
-_REPLAY_MAX = 50_000
-NEW_SESSION_COST_S = 130e-6
-"""CPU time of a new session message, also of one that somebody made up (in pure Python)."""
 
 _new_tuple = tuple.__new__  # half the time of the constructor of a named tuple
 
@@ -88,9 +67,8 @@ class RatchetSessions:
 
     ``refuse_before_s``: new session messages dated before this wall time are not taken; for a key
     that is older than this object, whose replay filter knows nothing of what came before.
-    ``shares``: what new sessions may cost, charged to the source that ``open`` is told; what is
-    over that is refused evenly, and whoever gets no reply tries again. Existing sessions are never
-    limited: a tag is found at once.
+    ``shares``: what new sessions may cost, charged to the source that ``open`` is told. Existing
+    sessions are never limited: a tag is found at once.
     """
 
     def __init__(
@@ -111,23 +89,17 @@ class RatchetSessions:
         self._entropy = entropy
         self._next_key_after = next_key_after
         self._receive_window = receive_window
-        self._start = handshake.responder_state(static.public)
         self._padder = Padder(entropy)
-        self._table = TagTable()
-        self._remotes: dict[bytes, Remote] = {}
-        self._owed: dict[bytes, float] = {}
-        self._replays = DuplicateFilter(REPLAY_PERIOD_S, _REPLAY_MAX)
-        self._next_sweep: float | None = None
-        self._shares = FairShares(STRANGERS_SHARE) if shares is None else shares
+        self._new_sessions = NewSessions(static, wall, self.counters, shares)
+        self._all = Remotes(self.counters)
+        # Parts of it that every message needs.
+        self._table = self._all.tags
+        self._remotes = self._all.by_static
+        self._owed = self._all.owed
 
     def __len__(self) -> int:
         """Remotes with a session or a handshake."""
         return len(self._remotes)
-
-    @property
-    def tag_count(self) -> int:
-        """Tags waited for, over all sessions."""
-        return len(self._table)
 
     # ---- sending
 
@@ -145,18 +117,14 @@ class RatchetSessions:
         cloves: Sequence[Clove],
         now: float,
         *,
-        ack_request: bool = False,
         ack_key: int | None = None,
     ) -> bytes:
         """A garlic body for the holder of ``remote_static`` (32 bytes); ``cloves`` may be empty.
 
-        ``ack_key`` asks for an acknowledgement and is what ``Opened.acks`` will hold; with
-        ``ack_request`` alone it is 0. For a new session the reply counts as one, for a reply the
-        first message of the session. DecodeError if the key is unusable, LocalError if the cloves
-        do not fit one message.
+        ``ack_key`` asks for an acknowledgement and is what ``Opened.acks`` will hold. For a new
+        session the reply counts as one, for a reply the first message of the session. DecodeError
+        if the key is unusable, LocalError if the cloves do not fit one message.
         """
-        if ack_request and ack_key is None:
-            ack_key = 0
         return self._seal_blocks(remote_static, write_cloves(cloves), now, ack_key)
 
     def seal_body(
@@ -182,32 +150,16 @@ class RatchetSessions:
         else:
             return self._seal_new_session(remote, remote_static, blocks, now, ack_key)
         if self._owed:
-            self._settle(remote_static, chosen, now)
+            self._all.settle(remote_static, chosen, now)
         return message
-
-    def _settle(self, remote_static: bytes, chosen: RatchetSession | Incoming, now: float) -> None:
-        """Something was sent: nothing is owed any more, unless it had no room for all."""
-        self._owed.pop(remote_static, None)
-        if isinstance(chosen, RatchetSession) and chosen.owes_reply:
-            self._owed[remote_static] = now + REPLY_DELAY_S
-
-    def seal_batch(
-        self, remote_static: bytes, batch: Sequence[Sequence[Clove]], now: float
-    ) -> list[bytes]:
-        """One garlic body for each list of cloves, like ``seal`` for each but cheaper.
-
-        The owner keeps the batch within :meth:`can_send`.
-        """
-        blocks = [(write_cloves(cloves), b"") for cloves in batch]
-        return [body[4:] for body in self.seal_bodies(remote_static, blocks, now)]
 
     def seal_bodies(
         self, remote_static: bytes, batch: Sequence[tuple[bytes, bytes]], now: float
     ) -> list[bytes]:
-        """As :meth:`seal_batch` of what is written already: the hot path.
+        """As :meth:`seal_body` for each of ``batch``: the hot path.
 
         The cloves of each message come as blocks in two parts (``write_data_head`` and its
-        payload), and the bodies have their 4-byte length field.
+        payload). The owner keeps the batch within :meth:`can_send`.
         """
         remote = self._remotes.get(remote_static)
         chosen = None if remote is None else remote.choose(now, SUSPECT_INTERVAL_S)
@@ -215,25 +167,13 @@ class RatchetSessions:
             return [self.seal_body(remote_static, head + data, now) for head, data in batch]
         bodies = chosen.seal_bodies(batch, now)
         if self._owed:
-            self._settle(remote_static, chosen, now)
+            self._all.settle(remote_static, chosen, now)
         return bodies
 
     def seal_unbound(self, remote_static: bytes, cloves: Sequence[Clove]) -> bytes:
         """An anonymous one-time message, for raw datagrams: no session, no reply."""
         payload = self._handshake_payload(write_cloves(cloves), with_date=True, overhead=96)
         return handshake.seal_unbound(remote_static, payload, self._entropy)
-
-    def terminate(self, remote_static: bytes, now: float) -> bytes | None:
-        """Close the session; the message that says so, or None if there is none to close."""
-        remote = self._remotes.get(remote_static)
-        if remote is None:
-            return None
-        session = remote.current
-        message = None
-        if session is not None and not session.is_dead(now):
-            message = session.seal(write_termination(), now)
-        self._drop(remote)
-        return message
 
     def _handshake_payload(self, blocks: bytes, *, with_date: bool, overhead: int) -> bytes:
         if with_date:
@@ -253,7 +193,7 @@ class RatchetSessions:
             self.static, remote_static, payload, self._entropy
         )
         if remote is None:
-            remote = self._remote(remote_static, now)
+            remote = self._all.add(remote_static, now)
         outgoing = Outgoing(remote, started, now, ack_key)
         outgoing.tag_set = ReceiveTagSet(
             self._table,
@@ -264,8 +204,7 @@ class RatchetSessions:
         )
         remote.add_outgoing(outgoing)
         self._owed.pop(remote_static, None)
-        self._arm_sweep(now)
-        self._enforce_limits(remote)
+        self._all.grew(remote, now)
         return message
 
     def _seal_reply(
@@ -278,14 +217,14 @@ class RatchetSessions:
         if ack_key is not None:
             incoming.ack_keys.append(ack_key)
         remote.candidates.append(session)
-        self._enforce_limits(remote)
+        self._all.grew(remote, now)
         return message
 
     def _session(
         self, remote: Remote, keys: handshake.SplitKeys, is_alice: bool, now: float
     ) -> RatchetSession:
         window = self._receive_window
-        if len(self._table) > _TAGS_CROWDED:
+        if self._all.is_crowded:
             window = min(window, _CROWDED_WINDOW)
         session = RatchetSession(
             remote.static,
@@ -330,14 +269,6 @@ class RatchetSessions:
         if remote is None or remote.last_new_session is None:
             return 0.0
         return max(0.0, remote.last_new_session + NEW_SESSION_INTERVAL_S - now)
-
-    def set_window_max(self, remote_static: bytes, window: int) -> None:
-        """The owner knows how far this remote looks ahead at most (i2pd 800; we assume 320)."""
-        remote = self._remotes.get(remote_static)
-        if remote is not None:
-            remote.peer_window = window
-            for session in (*remote.sessions, *remote.candidates):
-                session.on_peer_window(window)
 
     def note_delivered(self, remote_static: bytes, count: int) -> None:
         """A layer above learned that ``count`` more of our messages arrived."""
@@ -400,8 +331,8 @@ class RatchetSessions:
         except DecodeError:
             self.counters.forged += 1
             return None
-        if session.owes_reply and static not in self._owed:
-            self._owed[static] = now + REPLY_DELAY_S
+        if session.owes_reply:
+            self._all.owe(static, now)
         self.counters.opened += 1
         to_hash, start, end = found
         return static, to_hash, data, start, end
@@ -433,11 +364,11 @@ class RatchetSessions:
         if session.acked:
             acks = [*acks, *session.acked]
             session.acked = []
-        if session.owes_reply and remote.static not in self._owed:
-            self._owed[remote.static] = now + REPLY_DELAY_S
+        if session.owes_reply:
+            self._all.owe(remote.static, now)
         self.counters.opened += 1
         if payload.termination_reason is not None:
-            self._drop_session(remote, session)
+            self._all.drop_session(remote, session)
             return Opened(remote.static, payload.cloves, acks, False, True)
         return _new_tuple(Opened, (remote.static, payload.cloves, acks, False, False))
 
@@ -457,8 +388,8 @@ class RatchetSessions:
         if remote.wants_session_from(outgoing):
             session = self._session(remote, keys, True, now)
             remote.adopt(session, now)
-            self._owed.setdefault(remote.static, now + REPLY_DELAY_S)
-            self._enforce_limits(remote)
+            self._all.owe(remote.static, now)
+            self._all.grew(remote, now)
         acks: Sequence[int] = ()
         if outgoing.ack_key is not None:
             acks = (outgoing.ack_key,)
@@ -467,38 +398,17 @@ class RatchetSessions:
         return Opened(remote.static, payload.cloves, acks, False)
 
     def _open_new_session(self, ciphertext: bytes, now: float, source: Source) -> Opened | None:
-        if len(ciphertext) < handshake.NEW_SESSION_BYTES_MIN:
-            raise DecodeError("garlic message too short for a new session")
-        if not self._shares.take(("session", *source), NEW_SESSION_COST_S, now):
-            self.counters.over_rate += 1
+        opened = self._new_sessions.open(ciphertext, now, source, self.refuse_before_s)
+        if opened is None:
             return None
-        ephemeral = handshake.ephemeral_of(ciphertext)
-        replay_key = int.from_bytes(ephemeral[:8], "little")
-        if self._replays.is_known(replay_key, now):
-            self.counters.replayed += 1
-            return None
-        opened = handshake.open_new_session(self.static, self._start, ciphertext, ephemeral)
-        try:
-            payload = parse_payload(opened.payload)
-        except DecodeError:
-            self.counters.broken += 1
-            return None
-        try:
-            check_date_time(payload.date_time_s, self._wall, self.refuse_before_s)
-        except DecodeError:
-            self.counters.stale += 1
-            return None
-        self._replays.is_duplicate(replay_key, now)
-        self.counters.opened += 1
-        self.counters.new_sessions += 1
-        if opened.handshake is None:
+        incoming, payload = opened
+        if incoming is None:
             return Opened(None, payload.cloves, (), True)
-        remote = self._remote(opened.handshake.remote_static, now)
-        remote.add_incoming(Incoming(opened.handshake, now))
+        remote = self._all.add(incoming.remote_static, now)
+        remote.add_incoming(Incoming(incoming, now))
         self._note_window(remote, payload)
-        self._owed.setdefault(remote.static, now + REPLY_DELAY_S)
-        self._arm_sweep(now)
-        self._enforce_limits(remote)
+        self._all.owe(remote.static, now)
+        self._all.grew(remote, now)
         return Opened(remote.static, payload.cloves, (), True)
 
     def _note_window(self, remote: Remote, payload: Payload) -> None:
@@ -513,34 +423,15 @@ class RatchetSessions:
         Each is named again a second later as long as nothing was sealed for it. An owner that
         cannot route to a remote just ignores it.
         """
-        due = []
-        for static, deadline in list(self._owed.items()):
-            if deadline > now:
-                break
-            del self._owed[static]
-            remote = self._remotes.get(static)
-            if remote is not None and remote.is_waiting(now):
-                due.append(static)
-                self._owed[static] = now + REPLY_DELAY_S
-        return due
+        return self._all.replies_due(now)
 
     def next_timer(self) -> float | None:
         """When :meth:`replies_due` or :meth:`handle_timer` has something to do."""
-        sweep = self._next_sweep
-        if self._owed:
-            first = next(iter(self._owed.values()))
-            return first if sweep is None else min(first, sweep)
-        return sweep
+        return self._all.next_timer()
 
     def handle_timer(self, now: float) -> None:
         """Forget what has expired; early and spurious calls do nothing."""
-        if self._next_sweep is None or now < self._next_sweep:
-            return
-        for remote in list(self._remotes.values()):
-            if remote.expire(now):
-                self._drop(remote)
-        self._next_sweep = now + _SWEEP_S if self._remotes else None
-        self._enforce_limits(None)
+        self._all.handle_timer(now)
 
     def doubt(self, remote_static: bytes, now: float, *, at_once: bool = False) -> None:
         """The remote may have lost its sessions: new ones are tried beside, ``at_once`` or soon."""
@@ -550,51 +441,5 @@ class RatchetSessions:
             if at_once:
                 remote.last_new_session = None
 
-    def forget(self, remote_static: bytes) -> None:
-        """Drop everything about a remote without telling it."""
-        remote = self._remotes.get(remote_static)
-        if remote is not None:
-            self._drop(remote)
 
-    def _arm_sweep(self, now: float) -> None:
-        if self._next_sweep is None:
-            self._next_sweep = now + _SWEEP_S
-
-    def _remote(self, static: bytes, now: float) -> Remote:
-        remote = self._remotes.get(static)
-        if remote is None:
-            remote = self._remotes[static] = Remote(static, now)
-        return remote
-
-    def _drop_session(self, remote: Remote, session: RatchetSession) -> None:
-        remote.drop_session(session)
-        if remote.is_empty:
-            self._drop(remote)
-
-    def _drop(self, remote: Remote) -> None:
-        remote.close()
-        self._remotes.pop(remote.static, None)
-        self._owed.pop(remote.static, None)
-
-    def _enforce_limits(self, keep: Remote | None) -> None:
-        if len(self._remotes) <= REMOTES_MAX and len(self._table) <= TAGS_MAX:
-            return
-        victims = sorted(self._remotes.values(), key=Remote.worth)
-        for remote in victims:
-            if (
-                len(self._remotes) <= REMOTES_MAX - REMOTES_MAX // 16
-                and len(self._table) <= TAGS_MAX - TAGS_MAX // 16
-            ):
-                return
-            if remote is not keep:
-                self._drop(remote)
-                self.counters.evicted += 1
-
-
-__all__ = [
-    "EXISTING_BYTES_OVERHEAD",
-    "MessageKind",
-    "Opened",
-    "RatchetCounters",
-    "RatchetSessions",
-]
+__all__ = ["MessageKind", "Opened", "RatchetSessions"]

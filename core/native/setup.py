@@ -22,7 +22,9 @@ COMPILED = {
         "frequent_destinations multiplexer outlet payloads remote remotes sending session spread"
     ),
     "data": "payload",
-    "garlic": "cloves one_shot opened padding remote session sessions tagset",
+    "garlic": (
+        "cloves new_sessions one_shot opened padding remote remotes session sessions tagset"
+    ),
     "i2np": "message",
     "io": "tcp",
     "router": "engine inbox post sessions",

@@ -41,6 +41,7 @@ from core.tunnel.records import LONG, SHORT, parse_records
 from tests.data.i2pd_files import DESTINATION_KEYS, ROUTER_INFO, ROUTER_KEYS
 from tests.data.test_lease_set import encrypted_lease_set, lease_set_1, lease_set_2, meta_lease_set
 from tests.fuzz.runner import Target
+from tests.garlic.blocks import write_options, write_termination
 from tests.garlic.parties import clove
 from tests.i2np.wires import BODY_TYPES, WIRES
 from tests.support.deterministic import SeededEntropy
@@ -211,8 +212,8 @@ _garlic_payload = (
     + cloves.write_clove(clove(b"here")._replace(kind=cloves.Delivery.LOCAL, to_hash=None))
     + cloves.write_acks([(0, 1), (1, 2)])
     + cloves.write_next_key(cloves.NextKey(1, False, True, b"k" * 32))
-    + cloves.write_options(64)
-    + cloves.write_termination()
+    + write_options(64)
+    + write_termination()
 )
 
 TARGETS: tuple[Target, ...] = (

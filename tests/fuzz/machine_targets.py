@@ -164,8 +164,8 @@ def _ratchet(is_sealed: bool) -> Target:
             return
         remote = alice.sessions._remotes.get(alice.other)
         session = None if remote is None else remote.current
-        if session is not None and session.messages_left < 10:
-            alice.sessions.forget(alice.other)
+        if remote is not None and session is not None and session.messages_left < 10:
+            alice.sessions._all.drop(remote)
             session = None
         if session is None or not bob.sessions._remotes:
             now += 30.0

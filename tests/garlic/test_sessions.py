@@ -9,11 +9,13 @@ import pytest
 from core.base.errors import DecodeError, LocalError
 from core.base.rates import FairShares
 from core.crypto.x25519 import X25519Key
-from core.garlic import handshake, remote, sessions
+from core.garlic import handshake, remote, remotes
 from core.garlic.cloves import Clove, Delivery, write_cloves, write_data_head, write_date_time
+from core.garlic.new_sessions import NEW_SESSION_COST_S
 from core.garlic.opened import MessageKind, Opened
 from core.garlic.session import NEXT_KEY_AFTER, UNDER_WAY_MAX
-from core.garlic.sessions import NEW_SESSION_COST_S, RatchetSessions
+from core.garlic.sessions import RatchetSessions
+from tests.garlic.blocks import write_termination
 from tests.garlic.parties import DESTINATION, Party, clove, established, pair
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
@@ -372,14 +374,14 @@ def test_a_pause_is_not_silence() -> None:
 
 def test_idle_sessions_expire() -> None:
     alice, bob = established()
-    assert alice.sessions.tag_count > 500
+    assert len(alice.sessions._all.tags) > 500
     assert kind(alice, 481.0) is MessageKind.NEW_SESSION
     for now in range(0, 700, 10):
         alice.sessions.handle_timer(float(now))
         bob.sessions.handle_timer(float(now))
     assert len(alice.sessions) == 0
-    assert alice.sessions.tag_count == 0
-    assert bob.sessions.tag_count == 0
+    assert len(alice.sessions._all.tags) == 0
+    assert len(bob.sessions._all.tags) == 0
     assert alice.sessions.next_timer() is None
 
 
@@ -387,22 +389,22 @@ def test_unanswered_handshakes_expire() -> None:
     alice, bob = pair()
     bob.hear(alice.say(b"hello"))
     bob.say(b"reply")
-    assert alice.sessions.tag_count == 24
+    assert len(alice.sessions._all.tags) == 24
     for now in range(0, 200, 10):
         alice.sessions.handle_timer(float(now))
         bob.sessions.handle_timer(float(now))
     assert len(alice.sessions) == len(bob.sessions) == 0
-    assert alice.sessions.tag_count == bob.sessions.tag_count == 0
+    assert len(alice.sessions._all.tags) == len(bob.sessions._all.tags) == 0
 
 
 def test_handshake_lists_are_bounded() -> None:
     alice, bob = pair()
     messages = [alice.say(b"x", n * 0.3) for n in range(2 * remote.OUTGOING_MAX)]
-    assert alice.sessions.tag_count == remote.OUTGOING_MAX * 24
+    assert len(alice.sessions._all.tags) == remote.OUTGOING_MAX * 24
     for message in messages:
         bob.hear(message, 10.0)
         bob.say(b"reply", 10.0)
-    assert bob.sessions.tag_count == remote.INCOMING_MAX * 96
+    assert len(bob.sessions._all.tags) == remote.INCOMING_MAX * 96
     assert alice.bodies(bob.say(b"latest", 10.0), 10.0) == [b"latest"]
 
 
@@ -426,16 +428,14 @@ def test_new_session_pace() -> None:
     assert alice.sessions.can_send(alice.other, 0.25) == 1
 
 
-def test_termination() -> None:
+def test_a_session_that_the_remote_closes_is_gone() -> None:
     alice, bob = established()
-    message = alice.sessions.terminate(alice.other, 1.0)
-    assert message is not None
-    assert len(alice.sessions) == 0
-    opened = bob.hear(message, 1.0)
+    session = alice.sessions._remotes[alice.other].current
+    assert session is not None
+    opened = bob.hear(session.seal(write_termination(), 1.0), 1.0)
     assert opened.is_terminated
     assert len(bob.sessions) == 0
-    assert bob.sessions.tag_count == 0
-    assert alice.sessions.terminate(alice.other, 1.0) is None
+    assert len(bob.sessions._all.tags) == 0
     assert kind(bob, 1.0) is MessageKind.NEW_SESSION
 
 
@@ -451,13 +451,13 @@ def test_unbound_messages() -> None:
 
 def test_batches() -> None:
     alice, bob = pair()
-    batch = [[clove(bytes((n,)))] for n in range(5)]
-    for message in alice.sessions.seal_batch(bob.static.public, batch, 0.0):
-        assert bob.hear(message).is_new_session
+    batch = [(write_cloves([clove(bytes((n,)))]), b"") for n in range(5)]
+    for body in alice.sessions.seal_bodies(bob.static.public, batch, 0.0):
+        assert bob.hear(body[4:]).is_new_session
     alice.hear(bob.say(b"reply"))
-    messages = alice.sessions.seal_batch(bob.static.public, batch, 0.0)
-    assert [bob.bodies(message) for message in messages] == [[bytes((n,))] for n in range(5)]
-    assert len(messages[0]) < 96
+    bodies = alice.sessions.seal_bodies(bob.static.public, batch, 0.0)
+    assert [bob.bodies(body[4:]) for body in bodies] == [[bytes((n,))] for n in range(5)]
+    assert all(int.from_bytes(body[:4], "big") == len(body) - 4 < 96 for body in bodies)
 
 
 def test_the_short_way_tells_the_same() -> None:
@@ -528,7 +528,7 @@ def test_new_sessions_beyond_their_share_are_thinned_for_each_tunnel() -> None:
 
 
 def test_bounded_remotes_drop_the_oldest_unused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "REMOTES_MAX", 16)
+    monkeypatch.setattr(remotes, "REMOTES_MAX", 16)
     alice, bob = established()
     entropy = SeededEntropy("strangers")
     for n in range(40):
@@ -542,7 +542,7 @@ def test_bounded_remotes_drop_the_oldest_unused(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_bounded_tags(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "TAGS_MAX", 2000)
+    monkeypatch.setattr(remotes, "TAGS_MAX", 2000)
     wall = FakeWallClock()
     alice = Party("alice", wall)
     for n in range(8):
@@ -551,7 +551,7 @@ def test_bounded_tags(monkeypatch: pytest.MonkeyPatch) -> None:
         alice.other = bob.static.public
         bob.hear(alice.say(b"hello", float(n)), float(n))
         alice.hear(bob.say(b"reply", float(n)), float(n))
-        assert alice.sessions.tag_count <= 2000
+        assert len(alice.sessions._all.tags) <= 2000
         assert bob.bodies(alice.say(b"x", float(n)), float(n)) == [b"x"]
     assert alice.sessions.counters.evicted > 0
 
