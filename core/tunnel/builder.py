@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from core.base.bounded import BoundedMap
@@ -33,6 +32,7 @@ from core.tunnel.events import (
     TunnelEvent,
     TunnelReady,
 )
+from core.tunnel.pending import PendingBuild
 from core.tunnel.pool import HEDGE_AFTER_S, TunnelPool
 from core.tunnel.ports import GarlicSealer
 from core.tunnel.records import RecordFormat
@@ -40,7 +40,6 @@ from core.tunnel.selection import HopSelector
 from core.tunnel.tunnels import (
     InboundTunnel,
     OutboundTunnel,
-    OwnTunnel,
     ZeroHopInbound,
     ZeroHopOutbound,
 )
@@ -52,36 +51,6 @@ BUILDS_MAX = 48
 """Builds under way over all pools."""
 NEIGHBOURS_MAX = 256
 """Neighbours of which it is remembered when they last answered."""
-
-
-@dataclass(slots=True)
-class _PendingBuild:
-    pool: TunnelPool
-    build: TunnelBuild
-    is_inbound: bool
-    receive_id: int
-    started_at: float
-    #: what carries the request of an inbound build or the answer of an outbound one, if not a link
-    through: OwnTunnel | None
-    is_direct: bool
-    is_late: bool = False
-
-    @property
-    def hops(self) -> tuple[bytes, ...]:
-        return tuple(hop.router_hash for hop in self.build.hops)
-
-    @property
-    def neighbour(self) -> bytes:
-        """The hop with a link to us."""
-        return self.build.hops[-1 if self.is_inbound else 0].router_hash
-
-    @property
-    def suspect(self) -> bytes | None:
-        """The neighbour; None while the tunnel at the other end may have lost the build as well."""
-        through = self.through
-        if through is None or not through.hops or through.last_good_at >= self.started_at:
-            return self.neighbour
-        return None
 
 
 class Builder:
@@ -104,7 +73,7 @@ class Builder:
         self._entropy = entropy
         self._format = record_format
         self._events = events
-        self._builds: dict[int, _PendingBuild] = {}
+        self._builds: dict[int, PendingBuild] = {}
         #: by the router that is being dialled: the build and how to send its request
         self._held: dict[bytes, list[tuple[int, Callable[[float], None]]]] = {}
         #: when a build through a neighbour was last answered
@@ -125,7 +94,7 @@ class Builder:
     ) -> bool:
         """True if the message answers a build of ours."""
         pending = self._builds.get(message_id)
-        if pending is None or not _is_answer(pending, message_type, from_router):
+        if pending is None or not pending.is_answer(message_type, from_router):
             return False
         self._finish(message_id, pending, body, now)
         return True
@@ -237,9 +206,7 @@ class Builder:
         keys = build.hops[-1].keys
         if keys.garlic_tag and reply.gateway_hash != hops[-1].router_hash:
             self._events.append(RegisterReplyKey(reply.owner, keys.garlic_tag, keys.garlic_key))
-        self._builds[build.reply_message_id] = _PendingBuild(
-            pool, build, False, 0, now, reply, True
-        )
+        self._builds[build.reply_message_id] = PendingBuild(pool, build, False, 0, now, reply, True)
         pool.outbound.note_build(build.reply_message_id, now)
         send = partial(self.dispatcher.queue_build, hops[0].router_hash, self._request(build))
         answers_us = len(hops) > 1 and reply.gateway_hash == self.dispatcher.router_hash
@@ -250,7 +217,7 @@ class Builder:
     ) -> None:
         receive_id = self.dispatcher.unused_id()
         build = self._make_build(hops, True, self.dispatcher.router_hash, receive_id)
-        self._builds[build.reply_message_id] = _PendingBuild(
+        self._builds[build.reply_message_id] = PendingBuild(
             pool, build, True, receive_id, now, via, via is None
         )
         pool.inbound.note_build(build.reply_message_id, now)
@@ -356,10 +323,7 @@ class Builder:
             and self._answered_at.get(pending.neighbour, 0.0) <= pending.started_at
         )
 
-    def _note_answer(self, neighbour: bytes, now: float) -> None:
-        self._answered_at.put(neighbour, now)
-
-    def _finish(self, build_id: int, pending: _PendingBuild, body: bytes, now: float) -> None:
+    def _finish(self, build_id: int, pending: PendingBuild, body: bytes, now: float) -> None:
         try:
             reply = pending.build.open_reply(body)
         except DecodeError:
@@ -369,7 +333,7 @@ class Builder:
         accepted = reply.is_accepted
         if accepted and pending.is_inbound and self.dispatcher.is_taken(pending.receive_id):
             accepted = False
-        self._note_answer(pending.neighbour, now)
+        self._answered_at.put(pending.neighbour, now)
         if pending.through is not None:
             pending.through.note_good(now)
         self._end(build_id, pending, reply.codes, pending.hops, now, pending.neighbour)
@@ -382,7 +346,7 @@ class Builder:
     def _end(
         self,
         build_id: int,
-        pending: _PendingBuild,
+        pending: PendingBuild,
         codes: tuple[int, ...] | None,
         hops: tuple[bytes, ...],
         now: float,
@@ -399,7 +363,7 @@ class Builder:
             BuildFinished(pool.owner, pending.is_inbound, hops, codes, elapsed, neighbour)
         )
 
-    def _add_tunnel(self, pending: _PendingBuild, now: float) -> None:
+    def _add_tunnel(self, pending: PendingBuild, now: float) -> None:
         pool, build = pending.pool, pending.build
         if pending.is_inbound:
             inbound = InboundTunnel(
@@ -444,11 +408,3 @@ def _find_outbound(
     if tunnel is None and exploratory is not None:
         tunnel = exploratory.pick_outbound(now)
     return tunnel
-
-
-def _is_answer(pending: _PendingBuild, message_type: int, from_router: bytes | None) -> bool:
-    """An inbound build comes back as a request from its last hop, an outbound one as a reply."""
-    if pending.is_inbound:
-        last = pending.build.hops[-1].router_hash
-        return message_type == pending.build.message_type and from_router == last
-    return message_type == pending.build.message_type + 1
