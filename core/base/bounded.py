@@ -68,13 +68,17 @@ class BoundedMap(Generic[Key, Value]):
             del entries[oldest]
 
     def keys(self) -> KeysView[Key]:
+        """Keys, the one put longest ago first."""
         return self._entries.keys()
 
     def values(self) -> ValuesView[Value]:
+        """Values, in the order of the keys."""
         return self._entries.values()
 
     def items(self) -> ItemsView[Key, Value]:
+        """Keys and values, the one put longest ago first."""
         return self._entries.items()
 
     def clear(self) -> None:
+        """Forget everything."""
         self._entries.clear()

@@ -25,6 +25,7 @@ class PendingBuild:
 
     @property
     def hops(self) -> tuple[bytes, ...]:
+        """Router hashes in path order."""
         return tuple(hop.router_hash for hop in self.build.hops)
 
     @property
