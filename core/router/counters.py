@@ -72,7 +72,7 @@ class CounterTree:
 
     def keep(self, session: ClientEngine) -> None:
         """What a session has counted, before it is gone."""
-        answers = self._engine._one_shots.get(session.owner)
+        answers = self._engine._inbox.one_shots.get(session.owner)
         self._keep(CLIENT_COUNTERS, session)
         if answers is not None:
             self._keep(ANSWER_COUNTERS, answers)
@@ -87,11 +87,11 @@ class CounterTree:
         engine, tree = self._engine, Tree()
         self._read(tree, TRANSPORT_COUNTERS, (engine.links.stats,))
         self._read(tree, ENGINE_COUNTERS, (engine,))
-        self._read(tree, ANSWER_COUNTERS, engine._one_shots.values())
+        self._read(tree, ANSWER_COUNTERS, engine._inbox.one_shots.values())
         self._read(tree, NETDB_COUNTERS, (engine.netdb,))
         self._read(tree, TUNNEL_COUNTERS, (engine.tunnels,))
         self._read(tree, TRANSIT_COUNTERS, (engine.transit,))
-        self._read(tree, CLIENT_COUNTERS, engine.clients.values())
+        self._read(tree, CLIENT_COUNTERS, engine.clients)
         return tree
 
     def _read(

@@ -51,11 +51,11 @@ class Inbox:
         "_dispatcher",
         "_garlic",
         "_netdb",
-        "_one_shots",
         "_sessions",
         "_stats",
         "_tunnels",
         "_wall",
+        "one_shots",
     )
 
     def __init__(
@@ -75,21 +75,22 @@ class Inbox:
         self._sessions = sessions
         self._wall = wall
         self._stats = stats
-        self._one_shots: dict[object, OneShotKeys] = {EXPLORATORY: OneShotKeys()}
+        self.one_shots: dict[object, OneShotKeys] = {EXPLORATORY: OneShotKeys()}
+        """Keys of awaited answers by owner of tunnels; for counters."""
 
     # Owners of tunnels
 
     def add_owner(self, owner: object) -> None:
         """Tunnels of this owner will bring answers sealed with one-shot keys."""
-        self._one_shots[owner] = OneShotKeys()
+        self.one_shots[owner] = OneShotKeys()
 
     def remove_owner(self, owner: object) -> None:
         """The owner is gone; nothing is opened for it any more."""
-        self._one_shots.pop(owner, None)
+        self.one_shots.pop(owner, None)
 
     def register_reply_key(self, owner: object, tag: bytes, key: bytes, now: float) -> None:
         """An answer under ``tag`` and ``key`` will come through a tunnel of ``owner``."""
-        one_shots = self._one_shots.get(owner)
+        one_shots = self.one_shots.get(owner)
         if one_shots is not None:
             one_shots.register(tag, key, now)
 
@@ -206,7 +207,7 @@ class Inbox:
 
     def _on_own_garlic(self, data: bytes, owner: object, tunnel_id: int, now: float) -> None:
         """Sealed for ``owner``, who has the keys of one answer or of a session."""
-        one_shots = self._one_shots.get(owner)
+        one_shots = self.one_shots.get(owner)
         cloves = None if one_shots is None else one_shots.open(data, now)
         if cloves is not None:
             for clove in cloves:
