@@ -54,28 +54,27 @@ class NewSessions:
         """
         if len(ciphertext) < handshake.NEW_SESSION_BYTES_MIN:
             raise DecodeError("garlic message too short for a new session")
-        counters = self._counters
         if not self._shares.take(("session", *source), NEW_SESSION_COST_S, now):
-            counters.over_rate += 1
+            self._counters.over_rate += 1
             return None
         ephemeral = handshake.ephemeral_of(ciphertext)
         replay_key = int.from_bytes(ephemeral[:8], "little")
         if self._replays.is_known(replay_key, now):
-            counters.replayed += 1
+            self._counters.replayed += 1
             return None
         opened = handshake.open_new_session(self._static, self._start, ciphertext, ephemeral)
         try:
             payload = parse_payload(opened.payload)
         except DecodeError:
-            counters.broken += 1
+            self._counters.broken += 1
             return None
         try:
             check_date_time(payload.date_time_s, self._wall, refuse_before_s)
         except DecodeError:
-            counters.stale += 1
+            self._counters.stale += 1
             return None
         # Only now: what others make up must not fill the filter.
         self._replays.is_duplicate(replay_key, now)
-        counters.opened += 1
-        counters.new_sessions += 1
+        self._counters.opened += 1
+        self._counters.new_sessions += 1
         return opened.handshake, payload
