@@ -69,7 +69,9 @@ async def traced_run(root: Path, caplog: pytest.LogCaptureFixture) -> list[str]:
             while await stream.read():
                 pass
             for _ in range(500):
-                if not len(client._engine.streams.streams) and not len(server._engine.streams.streams):
+                if not len(client._engine.streams.streams) and not len(
+                    server._engine.streams.streams
+                ):
                     break
                 await asyncio.sleep(0.01)
         finally:
