@@ -62,7 +62,7 @@ class PathWatch:
         self._ratchet = ratchet
         self._streams = streams
         self._outlet = outlet
-        self._awaited: set[Remote] = set()
+        self._awaited: dict[Remote, None] = {}
         self._is_offering = False
         self._renewed_at = 0.0
 
@@ -74,12 +74,12 @@ class PathWatch:
     def note_datagram(self, remote: Remote, now: float) -> bool:
         """A datagram goes to it; True if it should ask for an acknowledgement."""
         remote.note_datagram(now)
-        self._awaited.add(remote)
+        self._awaited[remote] = None
         return remote.should_ask(now)
 
     def forget(self, remote: Remote) -> None:
         """It is gone."""
-        self._awaited.discard(remote)
+        self._awaited.pop(remote, None)
 
     def lease_set_renewed(self, remotes: Iterable[Remote], now: float) -> None:
         """We have new leases."""
@@ -138,7 +138,7 @@ class PathWatch:
         """Who gets datagrams and says nothing is asked whether they arrive, and then searched."""
         for remote in list(self._awaited):
             if not remote.is_awaited(now):
-                self._awaited.discard(remote)
+                self._awaited.pop(remote, None)
                 continue
             if remote.is_unanswered(now):
                 self._host.change_path(remote, now)

@@ -221,7 +221,7 @@ class Remotes:
             and remote.choose_lease(self.wall_ms, self._entropy) is not None
         )
         found = remote.lease_set if is_usable else None
-        for wanted in {remote.hash, target}:
+        for wanted in dict.fromkeys((remote.hash, target)):
             self._tell(wanted, found, "" if is_usable else why)
         if found is None:
             self._frequent.forget(remote.hash)

@@ -49,8 +49,8 @@ class Sending:
         self._remotes = remotes
         self._outlet = outlet
         self._entropy = entropy
-        self._troubled: set[Remote] = set()
-        remotes.on_forget += [self.watch.forget, self._troubled.discard]
+        self._troubled: dict[Remote, None] = {}
+        remotes.on_forget += [self.watch.forget, self._forget]
 
     # For streams and datagrams (DestinationNetwork)
 
@@ -71,7 +71,7 @@ class Sending:
             self._outlet.send(remote, payloads, now, asks=asks)
         else:
             remote.waiting.extend(payloads)
-            self._troubled.add(remote)
+            self._troubled[remote] = None
 
     def budget(self, remote_hash: bytes, in_flight: int, now: float) -> int | None:
         """Stream packets that session and path take; a session's start has no room for acks.
@@ -126,7 +126,7 @@ class Sending:
             return
         if remote.may_have_lost_us and remote.static is not None:
             self._ratchet.doubt(remote.static, now)
-        self._troubled.add(remote)
+        self._troubled[remote] = None
         if remote.outbound is not None:
             self.suspects.append(remote.outbound)
             remote.outbound = self._pool.pick_outbound(now, (remote.outbound,))
@@ -138,6 +138,9 @@ class Sending:
         if remote.static is not None and now >= remote.search_at:
             remote.search_at = now + remote.next_search_s(now)
             self._remotes.look_up(remote, now)
+
+    def _forget(self, remote: Remote) -> None:
+        self._troubled.pop(remote, None)
 
     def help_troubled(self, now: float) -> None:
         """Remotes for which something waits, or whose paths failed, until they are well again."""
@@ -151,7 +154,7 @@ class Sending:
                 self._search_again(remote, now)
                 self._retry_by(remote.search_at)
             elif not remote.waiting:
-                self._troubled.discard(remote)
+                self._troubled.pop(remote, None)
 
     def _retry_by(self, at: float) -> None:
         self.due_at = at if self.due_at is None else min(at, self.due_at)

@@ -99,9 +99,9 @@ class RouterStore:
         self._index: dict[bytes, int] = {}
         self._floodfills = Keyspace()
         self._proven: set[bytes] = set()
-        self._newly_proven: set[bytes] = set()
-        self._changed: set[bytes] = set()
-        self._removed: set[bytes] = set()
+        self._newly_proven: dict[bytes, None] = {}
+        self._changed: dict[bytes, None] = {}
+        self._removed: dict[bytes, None] = {}
         self._sample: set[bytes] = set()
         self._sampled_at = 0.0
         self._newest_import_ms = 0
@@ -170,7 +170,7 @@ class RouterStore:
                 and info.published_ms > oldest
                 and self._put(info)
             ):
-                self._changed.discard(info.hash)
+                self._changed.pop(info.hash, None)
                 loaded += 1
                 if info.hash in proven:
                     self.prove(info.hash)
@@ -188,16 +188,16 @@ class RouterStore:
             self._index[last] = position
         self._floodfills.discard(router_hash)
         self._proven.discard(router_hash)
-        self._newly_proven.discard(router_hash)
-        self._changed.discard(router_hash)
-        self._removed.add(router_hash)
+        self._newly_proven.pop(router_hash, None)
+        self._changed.pop(router_hash, None)
+        self._removed[router_hash] = None
 
     def prove(self, router_hash: bytes) -> None:
         """The router was talked to: it exists."""
         info = self._routers.get(router_hash)
         if info is not None and router_hash not in self._proven:
             self._proven.add(router_hash)
-            self._newly_proven.add(router_hash)
+            self._newly_proven[router_hash] = None
             if self._is_usable_floodfill(info):
                 self._floodfills.add(router_hash)
 
@@ -323,9 +323,9 @@ class RouterStore:
     def take_changes(self) -> Changes:
         """What changed and was not taken yet; at most ``CHANGES_AT_ONCE`` of each kind."""
         changed, removed = self._changed, self._removed
-        stored = [changed.pop() for _ in range(min(len(changed), CHANGES_AT_ONCE))]
-        gone = [removed.pop() for _ in range(min(len(removed), CHANGES_AT_ONCE))]
-        proven, self._newly_proven = list(self._newly_proven), set()
+        stored = [changed.popitem()[0] for _ in range(min(len(changed), CHANGES_AT_ONCE))]
+        gone = [removed.popitem()[0] for _ in range(min(len(removed), CHANGES_AT_ONCE))]
+        proven, self._newly_proven = list(self._newly_proven), {}
         return Changes([self._routers[h] for h in stored], gone, proven, bool(changed or removed))
 
     def _judge(
@@ -364,8 +364,8 @@ class RouterStore:
             self._index[router_hash] = len(self._order)
             self._order.append(router_hash)
         self._routers[router_hash] = info
-        self._changed.add(router_hash)
-        self._removed.discard(router_hash)
+        self._changed[router_hash] = None
+        self._removed.pop(router_hash, None)
         if not self._is_usable_floodfill(info):
             self._floodfills.discard(router_hash)
         elif len(self._floodfills) < FLOODFILLS_PROVEN_MIN or router_hash in self._proven:

@@ -64,10 +64,10 @@ class Sessions:
             if client.next_timer() <= now:
                 self.touched.add(client)
 
-    def take_touched(self) -> set[ClientEngine]:
-        """The sessions whose turn it is; told once."""
+    def take_touched(self) -> list[ClientEngine]:
+        """The sessions whose turn it is, in the order in which they were opened; told once."""
         touched, self.touched = self.touched, set()
-        return touched
+        return [client for client in self._by_owner.values() if client in touched]
 
     def next_timer(self, earliest: float) -> float:
         """The first deadline of all sessions, or ``earliest`` if that comes before."""

@@ -17,12 +17,12 @@ class Budgets:
 
     def __init__(self) -> None:
         self._left: dict[bytes, int] = {}
-        self._starved: dict[bytes, set[Stream]] = {}
-        self._streams: dict[bytes, set[Stream]] = {}
+        self._starved: dict[bytes, dict[Stream, None]] = {}
+        self._streams: dict[bytes, dict[Stream, None]] = {}
 
     def add(self, stream: Stream) -> None:
         """A stream that lives."""
-        self._streams.setdefault(stream.remote_hash, set()).add(stream)
+        self._streams.setdefault(stream.remote_hash, {})[stream] = None
 
     def remove(self, stream: Stream) -> None:
         """A stream that lives no more."""
@@ -30,7 +30,7 @@ class Budgets:
         for table in (self._streams, self._starved):
             streams = table.get(remote_hash)
             if streams is not None:
-                streams.discard(stream)
+                streams.pop(stream, None)
                 if not streams:
                     del table[remote_hash]
 
@@ -85,7 +85,7 @@ class Budgets:
 
     def starve(self, stream: Stream) -> None:
         """It waits until more is set for its peer."""
-        self._starved.setdefault(stream.remote_hash, set()).add(stream)
+        self._starved.setdefault(stream.remote_hash, {})[stream] = None
 
     @property
     def starved(self) -> Collection[bytes]:

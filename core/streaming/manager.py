@@ -156,12 +156,12 @@ class StreamManager:
         """Have something under way that the peer must acknowledge; False if no stream can."""
         return self._budgets.probe(remote_hash)
 
-    def remotes_to_serve(self) -> set[bytes]:
+    def remotes_to_serve(self) -> list[bytes]:
         """Peers for which there may be something to send, if their budgets allow it."""
-        remotes = {stream.remote_hash for stream in self._awake}
-        remotes.update(self._budgets.starved)
-        remotes.update(answer.remote_hash for answer in self._answers)
-        return remotes
+        remotes = dict.fromkeys(stream.remote_hash for stream in self._awake)
+        remotes.update(dict.fromkeys(self._budgets.starved))
+        remotes.update(dict.fromkeys(answer.remote_hash for answer in self._answers))
+        return list(remotes)
 
     @property
     def starved_remotes(self) -> list[bytes]:
