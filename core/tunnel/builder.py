@@ -43,6 +43,7 @@ from core.tunnel.tunnels import (
     ZeroHopInbound,
     ZeroHopOutbound,
 )
+from core.tunnel.ways import find_inbound, find_outbound, note_lost
 
 BUILD_TIMEOUT_S = 8.0
 """Java: 5 to 10 s, i2pd: 30 s. Later answers are still taken, see LATE_S."""
@@ -135,6 +136,9 @@ class Builder:
                 pending.is_late = True
                 self.timed_out += 1
                 self._end(build_id, pending, None, pending.hops, now, pending.suspect)
+                if pending.through is not None:
+                    pool, through = pending.pool, pending.through
+                    note_lost(through, pool, pending.is_inbound, pending.started_at, now)
             # Not "else": time leaps while a machine sleeps, and each build has to end once.
             if age >= LATE_S:
                 del self._builds[build_id]
@@ -159,7 +163,7 @@ class Builder:
             return False
         via = reply = None
         if is_inbound:
-            via = _find_outbound(pool, exploratory, now)
+            via = find_outbound(pool, exploratory, now)
             if via is None and not pool.is_exploratory:
                 return False
         else:
@@ -277,9 +281,7 @@ class Builder:
     def _find_inbound(
         self, pool: TunnelPool, exploratory: TunnelPool | None, now: float
     ) -> InboundTunnel | None:
-        tunnel = pool.pick_inbound(now)
-        if tunnel is None and exploratory is not None:
-            tunnel = exploratory.pick_inbound(now)
+        tunnel = find_inbound(pool, exploratory, now)
         if tunnel is None and pool.is_exploratory:
             if self._bootstrap is None or self._bootstrap.expires_at - now < LATE_S:
                 if self._bootstrap is not None:
@@ -399,12 +401,3 @@ class Builder:
         tunnel.expires_at -= early
         if isinstance(tunnel, InboundTunnel):
             tunnel.expires_ms -= int(early * 1000)
-
-
-def _find_outbound(
-    pool: TunnelPool, exploratory: TunnelPool | None, now: float
-) -> OutboundTunnel | None:
-    tunnel = pool.pick_outbound(now)
-    if tunnel is None and exploratory is not None:
-        tunnel = exploratory.pick_outbound(now)
-    return tunnel
