@@ -20,7 +20,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # pytest rewrites each assertion anew, and each program compiles itself, when this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check lint unit coverage test native unit-native interop interop-native slow peers fuzz bench clean
+.PHONY: demo check lint unit coverage world test native unit-native interop interop-native slow peers fuzz bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
@@ -66,15 +66,20 @@ lint: $(READY)
 UNIT := $(BIN)/pytest --numprocesses 2 --ignore tests/interop
 
 unit: curl
-	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'not slow and not native' tests
+	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'not slow and not native and not world' tests
 
 # The same tests, measured: which lines ran, and which way each branch went. pyproject.toml has the
 # least that must. It takes three times as long, so what has limits of time or memory runs after it.
 coverage: curl
 	@mkdir -p build
-	I2PTUNNEL_NATIVE=0 FUZZ_INPUTS=200 $(UNIT) -m 'not slow and not native and not limits' \
+	I2PTUNNEL_NATIVE=0 FUZZ_INPUTS=200 $(UNIT) \
+		-m 'not slow and not native and not limits and not world' \
 		--cov --cov-report=html tests
 	I2PTUNNEL_NATIVE=0 $(BIN)/pytest --ignore tests/interop -m 'limits and not slow and not native' tests
+
+# Whole routers in virtual time: networks with churn, liars and bad ways.
+world: $(READY)
+	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'world and not slow' tests/world tests/router
 
 # Into a directory of its own: the pure code stays what runs unless PYTHONPATH says otherwise.
 EXTRA := build/native
@@ -91,7 +96,7 @@ $(EXTRA)/.ready: $(READY) $(HOT)
 
 # The same tests with the extra, but for those that put doubles into compiled classes.
 unit-native: curl native
-	PYTHONPATH=$(EXTRA) $(UNIT) -m 'not slow and not doubles' tests
+	PYTHONPATH=$(EXTRA) $(UNIT) -m 'not slow and not doubles and not world' tests
 
 check: lint unit
 	@echo "make check: $$(( $$(date +%s) - $(BEGAN) )) s"
@@ -120,7 +125,7 @@ interop-native: peers native
 
 # One make for each part, so that each can be timed. The last lines: how long they took, and what
 # passed only the second time.
-PARTS := lint coverage native unit-native peers interop interop-native
+PARTS := lint coverage world native unit-native peers interop interop-native
 test: $(READY)
 	@rm -rf $(FLAKY); all=0; \
 	trap 'echo "make test:$$took $$all s in all"; cat $(FLAKY)/*/summary 2>/dev/null' EXIT; \
@@ -133,7 +138,7 @@ test: $(READY)
 
 slow: peers
 	$(BIN)/python -m tests.support.fetch_java
-	$(TWICE) -m slow --timeout 1500 tests/interop tests/io
+	$(TWICE) -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
 
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.
 fuzz: $(READY)
