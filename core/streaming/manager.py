@@ -158,10 +158,10 @@ class StreamManager:
 
     def remotes_to_serve(self) -> list[bytes]:
         """Peers for which there may be something to send, if their budgets allow it."""
-        remotes = dict.fromkeys(stream.remote_hash for stream in self._awake)
-        remotes.update(dict.fromkeys(self._budgets.starved))
-        remotes.update(dict.fromkeys(answer.remote_hash for answer in self._answers))
-        return list(remotes)
+        remotes = [stream.remote_hash for stream in self._awake]
+        remotes += self._budgets.starved
+        remotes += [answer.remote_hash for answer in self._answers]
+        return list(dict.fromkeys(remotes))
 
     @property
     def starved_remotes(self) -> list[bytes]:
