@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.transport.events import MessagesReceived, PeerConnected, PeerDisconnected, PeerFailed
-from core.transport.links import Links
+from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from tests.support.deterministic import FakeWallClock
 from tests.support.link_nodes import Node, message
 from tests.support.world.models import LinkModel, Ways
@@ -29,17 +29,16 @@ class Host:
         self.events: list[tuple[float, Any]] = []
 
     @property
-    def links(self) -> Links | None:
-        return self.node.links if self.is_running else None
+    def ntcp2(self) -> Ntcp2Endpoint | None:
+        return self.node.ntcp2 if self.is_running else None
 
     @property
     def now(self) -> float:
         return self.scene.schedule.now
 
     def touch(self) -> None:
-        links = self.node.links
-        links.handle_timer(self.now)
-        self.scene.tcp.serve(self, links)
+        self.node.handle_timer(self.now)
+        self.scene.tcp.serve(self, self.node.ntcp2)
         self.events += [(self.now, event) for event in self.node.take_events()]
 
     def of(self, kind: type) -> list[Any]:
@@ -138,8 +137,7 @@ def test_a_narrow_way_takes_its_time_and_pauses_the_writer() -> None:
     scene = Scene(delay_s=0.0, bytes_s=100_000).connected()
     began = scene.schedule.now
     scene.send(range(1, 1001), 990)  # a megabyte: ten seconds
-    link = next(iter(scene.alice.node.links._links.values()))
-    assert link.is_paused
+    assert sum(end.is_paused for end in scene.tcp._ends.values()) == 1
     scene.run(20)
     assert scene.bob.received == list(range(1001))
     last = max(at for at, event in scene.bob.events if isinstance(event, MessagesReceived))

@@ -19,7 +19,7 @@ from tests.support.world.liars import Lie
 from tests.support.world.schedule import START_S, Dice
 
 if TYPE_CHECKING:
-    from core.transport.links import Links
+    from core.transport.ntcp2.endpoint import Ntcp2Endpoint
     from tests.support.world.world import World
 
 NETWORK_ID = 77
@@ -148,9 +148,9 @@ class Machine:
     # What others ask
 
     @property
-    def links(self) -> Links | None:
+    def ntcp2(self) -> Ntcp2Endpoint | None:
         """None while no router runs here."""
-        return self.engine.links if self.is_running else None
+        return self.engine.ntcp2 if self.is_running else None
 
     @property
     def info(self) -> RouterInfo:
@@ -196,7 +196,7 @@ class Machine:
         engine.stop_transit()
         engine.links.shutdown(self.now)
         engine.run(self.now)
-        self.world.tcp.serve(self, engine.links)
+        self.world.tcp.serve(self, engine.ntcp2)
         self._end(is_silent=False)
 
     def crash(self, *, is_silent: bool = False) -> None:
@@ -269,11 +269,11 @@ class Machine:
             return
         self.turns += 1
         engine, now = self.engine, self.now
-        engine.links.handle_timer(now)
+        engine.ntcp2.handle_timer(now)
         engine.run(now)
         while self._tell_applications(now):
             engine.run(now)
-        self.world.tcp.serve(self, engine.links)
+        self.world.tcp.serve(self, engine.ntcp2)
         if now >= self._save_at:
             self._save_at = now + SAVE_EVERY_S
             self.disk.save(engine)
@@ -291,9 +291,9 @@ class Machine:
     def _schedule(self) -> None:
         schedule = self.world.schedule
         due = self.engine.next_timer()
-        of_links = self.engine.links.next_timer()
-        if of_links is not None and of_links < due:
-            due = of_links
+        of_sockets = self.engine.ntcp2.next_timer()
+        if of_sockets is not None and of_sockets < due:
+            due = of_sockets
         tick = max(schedule.tick + 1, schedule.tick_of(due + self.uncounted_s))
         if tick == self._wake_tick and tick > schedule.tick:
             return

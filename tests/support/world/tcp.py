@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from core.transport.events import Close, Dial, LinkId
-from core.transport.links import Links
+from core.transport.ntcp2.commands import Close, Dial, LinkId
+from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from tests.support.world.models import LinkModel, Ways
 from tests.support.world.schedule import Dice, Schedule
 
@@ -30,7 +30,7 @@ class TcpHost(Protocol):
     host: str
 
     @property
-    def links(self) -> Links | None:
+    def ntcp2(self) -> Ntcp2Endpoint | None:
         """None while no router runs there."""
 
     @property
@@ -46,19 +46,19 @@ class End:
 
     __slots__ = (
         "arrives_tick",
+        "endpoint",
         "free_at",
         "held",
         "host",
         "is_paused",
         "link",
-        "links",
         "peer",
         "under_way",
     )
 
-    def __init__(self, host: TcpHost, links: Links, link: LinkId) -> None:
+    def __init__(self, host: TcpHost, endpoint: Ntcp2Endpoint, link: LinkId) -> None:
         self.host = host
-        self.links = links
+        self.endpoint = endpoint
         self.link = link
         self.peer: End | None = None
         """None: the connection is over."""
@@ -96,19 +96,19 @@ class TcpNet:
         """A machine that can be dialled."""
         self._hosts[host.host] = host
 
-    def serve(self, host: TcpHost, links: Links) -> bool:
+    def serve(self, host: TcpHost, endpoint: Ntcp2Endpoint) -> bool:
         """Take what a link layer wants sent and done; False if it wanted nothing."""
         is_busy = False
-        while output := links.take_output(host.now):
+        while output := endpoint.take_output(host.now):
             is_busy = True
             for link, data in output:
                 end = self._ends.get((host.host, link))
                 if end is not None:
                     self._send(end, data)
-        for command in links.take_commands():
+        for command in endpoint.take_commands():
             is_busy = True
             if isinstance(command, Dial):
-                self._dial(host, links, command)
+                self._dial(host, endpoint, command)
             elif isinstance(command, Close):
                 self._close(host.host, command.link)
         return is_busy
@@ -122,7 +122,7 @@ class TcpNet:
 
     # Dials
 
-    def _dial(self, host: TcpHost, links: Links, command: Dial) -> None:
+    def _dial(self, host: TcpHost, endpoint: Ntcp2Endpoint, command: Dial) -> None:
         self.dials += 1
         model = self._ways.of(host.host, command.host)
         back = self._ways.of(command.host, host.host)
@@ -133,7 +133,7 @@ class TcpNet:
             target = self._hosts.get(command.host)
             if target is None or self._ways.is_cut(host.host, command.host):
                 return  # silence: the link layer has a timer for it
-            remote = target.links
+            remote = target.ntcp2
             if remote is None:
                 self._schedule.after(back_s, refuse)
                 return
@@ -142,29 +142,29 @@ class TcpNet:
             if link is None:
                 self._schedule.after(back_s, close_at_once)
                 return
-            near, far = End(host, links, command.link), End(target, remote, link)
+            near, far = End(host, endpoint, command.link), End(target, remote, link)
             near.peer, far.peer = far, near
             far.arrives_tick = self._schedule.tick_of(self._schedule.now + back_s)
             self._ends[command.host, link] = far
             self._schedule.after(back_s, lambda: connected(near))
 
         def refuse() -> None:
-            if host.links is links:
-                links.dial_failed(command.link, host.now)
+            if host.ntcp2 is endpoint:
+                endpoint.dial_failed(command.link, host.now)
                 host.touch()
 
         def close_at_once() -> None:
-            if host.links is links:
-                links.dialed(command.link, host.now)
-                links.lost(command.link, host.now)
+            if host.ntcp2 is endpoint:
+                endpoint.dialed(command.link, host.now)
+                endpoint.lost(command.link, host.now)
                 host.touch()
 
         def connected(near: End) -> None:
-            if host.links is not links:
+            if host.ntcp2 is not endpoint:
                 self._put(near, None)
                 return
             self._ends[host.host, command.link] = near
-            links.dialed(command.link, host.now)
+            endpoint.dialed(command.link, host.now)
             host.touch()
 
         self._schedule.after(there_s, arrive)
@@ -175,7 +175,7 @@ class TcpNet:
         end.under_way += len(data)
         if end.under_way > BUFFER_BYTES_HIGH and not end.is_paused:
             end.is_paused = True
-            end.links.pause_writing(end.link)
+            end.endpoint.pause_writing(end.link)
         if end.held or self._is_cut(end):
             end.held.append(data)
             self._hold(end)
@@ -209,8 +209,8 @@ class TcpNet:
         end.under_way -= len(data)
         if end.is_paused and end.under_way <= BUFFER_BYTES_LOW:
             end.is_paused = False
-            if end.host.links is end.links:
-                end.links.resume_writing(end.link)
+            if end.host.ntcp2 is end.endpoint:
+                end.endpoint.resume_writing(end.link)
                 end.host.touch()
         host = peer.host
         if self._is_cut(end):  # it was under way when the way was cut
@@ -223,14 +223,16 @@ class TcpNet:
             self._schedule.after(self._ways.default.delay_s, lambda: self._lose(end))
             return
         self._on_delivery(end.host, host, data)
-        peer.links.receive_data(peer.link, data, host.now)
+        peer.endpoint.receive_data(peer.link, data, host.now)
         host.touch()
 
     def _lose(self, end: End) -> None:
         """The other side is gone, and all it sent is here."""
         end.peer = None
-        if self._ends.pop((end.host.host, end.link), None) is end and (end.host.links is end.links):
-            end.links.lost(end.link, end.host.now)
+        if self._ends.pop((end.host.host, end.link), None) is end and (
+            end.host.ntcp2 is end.endpoint
+        ):
+            end.endpoint.lost(end.link, end.host.now)
             end.host.touch()
 
     def _close(self, host: str, link: LinkId) -> None:
