@@ -165,7 +165,7 @@ def test_only_sessions_with_something_to_do_get_a_turn(
     scene.run()
     assert scene.engine.clients.touched == set()
     scene.engine.touch(clients[1])
-    assert scene.engine.clients.take_touched() == {clients[1]}
+    assert scene.engine.clients.take_touched() == [clients[1]]
     earliest = min(client.next_timer() for client in clients)
     assert scene.engine.clients.next_timer(earliest + 1) == earliest
     assert scene.engine.clients.next_timer(earliest - 1) == earliest - 1

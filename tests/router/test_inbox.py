@@ -164,7 +164,7 @@ def test_a_sealed_answer_opens_only_for_the_owner_of_its_tunnel(scene: Scene) ->
     # A second time nobody has the key: it is for the session, which cannot open it either.
     scene.through_tunnel(scene.client.owner, MessageType.GARLIC, body)
     assert scene.dropped == (0, 0, 0, 1)
-    assert scene.engine.clients.take_touched() == {scene.client}
+    assert scene.engine.clients.take_touched() == [scene.client]
 
 
 def test_an_owner_that_is_gone_gets_nothing(scene: Scene) -> None:
