@@ -291,7 +291,8 @@ class Recovery:
         self._holes.difference_update(acked)
         rtt_sample = 0.0
         # What is acknowledged after something later, or after an outage, says nothing of the path.
-        if newest_once >= self._newest_sent and self.timeouts < TIMEOUTS_PERSISTENT:
+        is_newest = 0.0 <= newest_once >= self._newest_sent
+        if is_newest and self.timeouts < TIMEOUTS_PERSISTENT:
             rtt_sample = now - newest_once
             round_trip.update(rtt_sample, now)
             self._too_soon_since = 0.0

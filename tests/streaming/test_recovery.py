@@ -106,6 +106,17 @@ def test_first_copies_are_no_sign_of_a_shorter_path() -> None:
     assert recovery.spurious_total == 39
 
 
+def test_a_first_ack_that_is_for_a_first_copy_is_no_round_trip() -> None:
+    """Nothing was measured yet on this stream; the path is known from an earlier one."""
+    recovery = new(1.0)
+    sent(recovery, 1, 1000.0)
+    recovery.resend(0, recovery.begin_burst(1003.0))
+    assert recovery.on_ack(0, (), 1003.1) == 1
+    assert recovery.spurious_total == 1
+    assert recovery.round_trip.latest == recovery.round_trip.minimum == 1.0
+    assert recovery.round_trip.timeout < 2
+
+
 def test_probes_then_everything_is_given_up() -> None:
     recovery = new()
     sent(recovery, 5, 0.0)
