@@ -69,13 +69,12 @@ unit: curl
 	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'not slow and not native and not world' tests
 
 # The same tests, measured: which lines ran, and which way each branch went. pyproject.toml has the
-# least that must. It takes three times as long, so what has limits of time or memory runs after it.
+# least that must. It takes three times as long, and is no part of make test.
 coverage: curl
 	@mkdir -p build
 	I2PTUNNEL_NATIVE=0 FUZZ_INPUTS=200 $(UNIT) \
 		-m 'not slow and not native and not limits and not world' \
 		--cov --cov-report=html tests
-	I2PTUNNEL_NATIVE=0 $(BIN)/pytest --ignore tests/interop -m 'limits and not slow and not native' tests
 
 # Whole routers in virtual time: networks with churn, liars and bad ways.
 world: $(READY)
@@ -125,7 +124,7 @@ interop-native: peers native
 
 # One make for each part, so that each can be timed. The last lines: how long they took, and what
 # passed only the second time.
-PARTS := lint coverage world native unit-native peers interop interop-native
+PARTS := lint unit world native unit-native peers interop interop-native
 test: $(READY)
 	@rm -rf $(FLAKY); all=0; \
 	trap 'echo "make test:$$took $$all s in all"; cat $(FLAKY)/*/summary 2>/dev/null' EXIT; \
