@@ -575,7 +575,7 @@ async def _send_junk(
     payloads += [data[:1500] for data in junk("payload", 100)]
     began = asyncio.get_running_loop().time()
     for start in range(0, len(payloads), 50):
-        assert engine.is_reachable(remote, router.now())
+        assert engine._sending.is_reachable(remote, router.now())
         engine._sending._outlet.send(remote, payloads[start : start + 50], router.now())
         router.touch(engine)
         due = began + start / 1000
