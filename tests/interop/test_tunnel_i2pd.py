@@ -136,7 +136,7 @@ class Router:
         delivered, self.dispatcher.delivered = self.dispatcher.delivered, []
         for owner, _, data in delivered:
             try:
-                message = Message.parse_standard(data, check=True)
+                message = Message.parse_standard(data)
             except DecodeError:
                 continue
             if message.type == 11:
