@@ -25,7 +25,7 @@ OUTGOING_MAX = 16
 OUTGOING_FIRST = 8
 """Java answers all messages with the session of the first New Session that it got: of too many that
 are under way the first ones stay, and the last."""
-INCOMING_MAX = 3
+INCOMING_MAX = 8
 SESSIONS_MAX = 4
 REPLIES_PER_HANDSHAKE_MAX = 12
 """Java and i2pd: wait for 12 reply tags."""
@@ -126,12 +126,18 @@ class Remote:
             self.outgoing.pop(OUTGOING_FIRST).close()
 
     def add_incoming(self, incoming: Incoming) -> None:
-        """A New Session message came in; the oldest of too many is given up."""
+        """A New Session message came in; of too many one without an answer is given up.
+
+        Whoever sends a burst may use the session of any answer, above all of the first.
+        """
         self._touched = incoming.received_at
         self.prefers_reply = self.current is not None
         self.incoming.append(incoming)
         if len(self.incoming) > INCOMING_MAX:
-            self._drop_incoming(self.incoming.pop(0))
+            spare = (one for one in self.incoming[:-1] if not one.handshake.replies_sent)
+            given_up = next(spare, self.incoming[1])
+            self.incoming.remove(given_up)
+            self._drop_incoming(given_up)
 
     def wants_session_from(self, outgoing: Outgoing) -> bool:
         """Whether a reply to ``outgoing`` starts a session: not if a later one exists already."""

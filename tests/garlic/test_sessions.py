@@ -134,6 +134,19 @@ def test_a_burst_before_the_first_answer(heard: int) -> None:
         assert alice.bodies(reply, 1.0) == [bytes((number,))]
 
 
+def test_an_answer_in_the_middle_of_a_burst_opens_a_session_that_lasts() -> None:
+    """What was answered stays, however many New Session messages follow."""
+    alice, bob = pair()
+    burst = [alice.say(bytes((n,)), n * 0.01) for n in range(24)]
+    bob.hear(burst[0], 0.3)
+    answer = bob.say(b"answer", 0.3)
+    for message in burst[1:]:
+        bob.hear(message, 0.4)
+    assert alice.bodies(answer, 0.5) == [b"answer"]
+    assert kind(alice, 0.5) is MessageKind.EXISTING
+    assert bob.bodies(alice.say(b"on the session", 0.5), 0.6) == [b"on the session"]
+
+
 def test_replies_arrive_out_of_order_and_late() -> None:
     alice, bob = pair()
     bob.hear(alice.say(b"hello"))
