@@ -12,13 +12,11 @@ from core.tunnel.tunnels import InboundTunnel
 class LeasePublisher:
     """``owner`` is the hash that the netDb knows this session by.
 
-    ``is_confirmed``: a floodfill holds our lease set, or none has to. ``used_netdb``: something was
-    asked of the netDb since it was last reset.
+    ``is_confirmed``: a floodfill holds our lease set, or none has to.
     """
 
     def __init__(self, own: OwnLeaseSet, netdb: NetDb, owner: bytes, *, publish: bool) -> None:
         self.is_confirmed = not publish
-        self.used_netdb = False
         self._own = own
         self._netdb = netdb
         self._owner = owner
@@ -32,7 +30,6 @@ class LeasePublisher:
             return False
         if not self._publish:
             return True
-        self.used_netdb = True
         published = self._own.published
         key, self._key = self._key, published.hash if published else None
         if key is not None and key != self._key:

@@ -35,7 +35,7 @@ class Remotes:
     set, where that is known.
 
     ``owner`` is the hash that the netDb knows this session by. ``on_forget`` is called with each
-    that is dropped. ``used_netdb``: something was asked of the netDb since it was last reset.
+    that is dropped.
     """
 
     def __init__(
@@ -52,7 +52,6 @@ class Remotes:
         self.by_hash: dict[bytes, Remote] = {}
         self.by_static: dict[bytes, Remote] = {}
         self.on_forget: list[Callable[[Remote], None]] = []
-        self.used_netdb = False
         self._owner = owner
         self._netdb = netdb
         self._ratchet = ratchet
@@ -138,7 +137,6 @@ class Remotes:
 
     def receive_lease_set(self, lease_set: AnyLeaseSet, now: float) -> None:
         """A lease set came along with a message; whose key it names is known from now on."""
-        self.used_netdb = True
         if self._netdb.remember_lease_set(lease_set, self._owner, now):
             is_caller = lease_set.hash not in self.by_hash
             remote = self.get(lease_set.hash, now)
@@ -181,7 +179,6 @@ class Remotes:
         """Search for its lease set, unless that is under way."""
         if remote.lookup is not None:
             return
-        self.used_netdb = True
         target = remote.blinded or target_in(remote.lease_set)
         if target is not None:
             remote.lookup = 0
@@ -194,7 +191,6 @@ class Remotes:
         self._lookups[remote.lookup] = remote
 
     def _search(self, target: BlindedTarget, now: float) -> None:
-        self.used_netdb = True
         if not self._blinded.start(target, now):
             self._search_ended(BlindedOutcome(target, None, NOT_FOUND), now)
 
@@ -202,7 +198,6 @@ class Remotes:
         """A search for an encrypted lease set ended; the destination may be new to us."""
         target, lease_set = outcome.target, outcome.lease_set
         why = outcome.why or why_unusable(lease_set)
-        self.used_netdb = True
         if lease_set is not None and self._netdb.remember_lease_set(lease_set, self._owner, now):
             remote = self.get(lease_set.hash, now)
             remote.blinded = target

@@ -125,15 +125,6 @@ class ClientEngine:
 
     # What the application asks
 
-    @property
-    def used_netdb(self) -> bool:
-        """Something was asked of the netDb, whose deadlines the router should look at."""
-        return self._remotes.used_netdb or self._publisher.used_netdb
-
-    @used_netdb.setter
-    def used_netdb(self, used: bool) -> None:
-        self._remotes.used_netdb = self._publisher.used_netdb = used
-
     def lookup(self, target: bytes | BlindedTarget, now: float) -> None:
         """Find the lease set of a destination hash, or one that is published encrypted.
 

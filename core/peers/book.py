@@ -143,7 +143,7 @@ class PeerBook:
             self._note_lost_build(hops, neighbour, now - elapsed_s, now)
             return
         if neighbour is not None:
-            self._silence.answered(neighbour, now - elapsed_s, now)
+            self._silence.answered(neighbour, now)
             self._record(neighbour, now).silent_until = 0.0
         for router_hash, code in zip(hops, codes, strict=True):
             record = self._record(router_hash, now)

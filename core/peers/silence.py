@@ -51,10 +51,9 @@ class _Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """One build: when it was sent, and when it was answered or given up."""
+    """One build, and when it was answered or given up."""
 
     neighbour: bytes
-    sent_at: float
     ended_at: float
     #: what each hop was blamed for; None of an answered build
     shares: Mapping[bytes, float] | None
@@ -81,13 +80,13 @@ class SilenceWatch:
             neighbour.run = 0
             neighbour.linked_at = now
 
-    def answered(self, router_hash: bytes, sent_at: float, now: float) -> None:
+    def answered(self, router_hash: bytes, now: float) -> None:
         """A build through this neighbour was answered, well or badly."""
         neighbour = self._neighbour(router_hash)
         neighbour.answered += 1
         neighbour.run = neighbour.verdicts = 0
         self._limit(neighbour)
-        self._log.append(_Outcome(router_hash, sent_at, now, None))
+        self._log.append(_Outcome(router_hash, now, None))
 
     def unanswered(
         self, router_hash: bytes, shares: Mapping[bytes, float], sent_at: float, now: float
@@ -96,7 +95,7 @@ class SilenceWatch:
         neighbour = self._neighbour(router_hash)
         neighbour.unanswered += 1
         self._limit(neighbour)
-        self._log.append(_Outcome(router_hash, sent_at, now, shares))
+        self._log.append(_Outcome(router_hash, now, shares))
         if sent_at < max(neighbour.linked_at, neighbour.judged_at):
             return 0.0
         if not neighbour.run:
@@ -128,7 +127,7 @@ class SilenceWatch:
         return mine
 
     def _loss_of_others(self, router_hash: bytes, since: float) -> float | None:
-        """The part of the builds sent since then that others lose; None if no other answers."""
+        """The part of the builds ended since then that others lose; None if no other answers."""
         lately = [
             one for one in self._log if one.neighbour != router_hash and one.ended_at >= since
         ]
