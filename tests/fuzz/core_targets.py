@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator
 
+from core.base.errors import DecodeError
 from core.base.wire import Reader
 from core.crypto.signing import SigningType
 from core.crypto.x25519 import X25519Key
@@ -36,6 +37,9 @@ from core.router.identity import RouterKeys
 from core.streaming import packet as p
 from core.streaming.packet import Packet, build_packet
 from core.transport.ntcp2 import blocks
+from core.transport.ssu2 import blocks as ssu2_blocks
+from core.transport.ssu2.framing import SocketAddress, split_blocks, write_padding
+from core.transport.ssu2.introductions import RelayOffer
 from core.tunnel.delivery import check_standard, parse_fragments
 from core.tunnel.records import LONG, SHORT, parse_records
 from tests.data.i2pd_files import DESTINATION_KEYS, ROUTER_INFO, ROUTER_KEYS
@@ -57,6 +61,7 @@ def _router_info(raw: bytes) -> None:
     info = RouterInfo.parse(raw)
     info.verify()
     info.ntcp2_addresses()
+    info.ssu2_addresses()
     _ = (info.caps, info.version, info.network_id, info.is_floodfill, info.encryption_key)
     _ = (info.is_reachable, info.is_hidden, info.hash)
 
@@ -155,6 +160,18 @@ def _blocks(raw: bytes) -> None:
         blocks.Termination.parse(data)
 
 
+def _ssu2_blocks(raw: bytes) -> None:
+    for kind, data in split_blocks(raw)[0]:
+        try:
+            block = ssu2_blocks.parse_block(kind, data)
+            if isinstance(block, ssu2_blocks.RouterInfoBlock):
+                block.router_info()
+            elif isinstance(block, ssu2_blocks.Ack):
+                block.intervals()
+        except DecodeError:
+            continue
+
+
 def _packet(raw: bytes) -> None:
     packet = Packet.parse(raw)
     _ = packet.nack_hash
@@ -205,6 +222,26 @@ _frame = (
     + blocks.write_block(4, blocks.Termination(3, 1).write())
     + blocks.write_padding(9)
 )
+_offer = RelayOffer(1, 2, NOW_S, 2, SocketAddress("192.0.2.7", 4567))
+_payload = b"".join(
+    block.write()
+    for block in (
+        ssu2_blocks.DateTime.at(NOW_S),
+        ssu2_blocks.RouterInfoBlock.of(ROUTER_INFO, 0),
+        ssu2_blocks.I2npMessage(b"\x14" + bytes(20)),
+        ssu2_blocks.FirstFragment(b"\x14" + bytes(20)),
+        ssu2_blocks.FollowOnFragment(0, 1, True, bytes(20)),
+        ssu2_blocks.RelayRequest(_offer, bytes(64)),
+        ssu2_blocks.RelayResponse(0, 1, NOW_S, 2, _offer.alice, bytes(64), 3),
+        ssu2_blocks.RelayIntro(bytes(32), _offer, bytes(64)),
+        ssu2_blocks.PeerTest(2, 0, bytes(32), 2, 1, NOW_S, _offer.alice, bytes(64)),
+        ssu2_blocks.Ack(10, 2, ((1, 2), (2, 3))),
+        ssu2_blocks.AddressBlock(_offer.alice),
+        ssu2_blocks.NewToken(NOW_S, 7),
+        ssu2_blocks.PathChallenge(bytes(8)),
+        ssu2_blocks.Termination(3, 1),
+    )
+) + write_padding(9)
 _encrypted_parse, _encrypted_seed = _encrypted()
 _garlic_payload = (
     cloves.write_date_time(NOW_S)
@@ -266,6 +303,7 @@ TARGETS: tuple[Target, ...] = (
     Target("garlic payload", cloves.parse_payload, (_garlic_payload,)),
     Target("ntcp2 message 3", _confirmed, (_handshake_blocks,)),
     Target("ntcp2 blocks", _blocks, (_frame,)),
+    Target("ssu2 blocks", _ssu2_blocks, (_payload,)),
     Target("streaming packet", _packet, _packets()),
     *(_datagram(protocol) for protocol in (DATAGRAM1, DATAGRAM2, DATAGRAM3, RAW)),
 )

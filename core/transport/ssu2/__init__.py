@@ -1,0 +1,1 @@
+"""SSU2: sessions with other routers over UDP."""

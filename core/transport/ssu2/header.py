@@ -1,0 +1,171 @@
+"""Packet headers and their protection (specs/ssu2, "Packet Header", "Header Encryption KDF").
+
+A packet is a header, an ephemeral key in SessionRequest and SessionCreated, and a sealed payload.
+The header in clear is authenticated with the payload; on the wire it is masked with two keys:
+
+    bytes 0-7     XOR key stream of key 1, nonce = packet[-24:-12]
+    bytes 8-15    XOR key stream of key 2, nonce = packet[-12:]
+    bytes 16-     XOR key stream of key 2, nonce zero: the rest of a long header, and the
+                  ephemeral key (COVERED_BYTES says how far)
+
+The nonces lie in what is not masked, so masking twice gives the packet back.
+
+All routers take the key stream from block 1 on, not 0. That is the block with which
+ChaCha20-Poly1305 begins to encrypt, so sealing zeros gives the mask, with a context that lives as
+long as its key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+
+from core.base.errors import DecodeError
+from core.crypto.aead import TAG_LENGTH, ChaChaPoly
+
+SHORT_HEADER_BYTES = 16
+LONG_HEADER_BYTES = 32
+EPHEMERAL_KEY_BYTES = 32
+#: spec: header protection needs 24 bytes behind a header, of which 16 are the tag.
+PAYLOAD_BYTES_MIN = 8
+PACKET_BYTES_MIN = SHORT_HEADER_BYTES + PAYLOAD_BYTES_MIN + TAG_LENGTH
+VERSION = 2
+FLAG_IMMEDIATE_ACK = 0x01
+
+_MASK_BYTES = 8
+_ZEROS = bytes(_MASK_BYTES)
+_ZERO_NONCE = bytes(12)
+_SHORT = Struct(">QIBBH")
+_LONG = Struct(">QIBBBBQQ")
+
+
+class PacketType(IntEnum):
+    """The type of a packet; all but the two with short headers have long ones."""
+
+    SESSION_REQUEST = 0
+    SESSION_CREATED = 1
+    SESSION_CONFIRMED = 2
+    DATA = 6
+    PEER_TEST = 7
+    RETRY = 9
+    TOKEN_REQUEST = 10
+    HOLE_PUNCH = 11
+
+
+COVERED_BYTES = {
+    PacketType.SESSION_REQUEST: 48,
+    PacketType.SESSION_CREATED: 48,
+    PacketType.SESSION_CONFIRMED: 0,
+    PacketType.DATA: 0,
+    PacketType.PEER_TEST: 16,
+    PacketType.RETRY: 16,
+    PacketType.TOKEN_REQUEST: 16,
+    PacketType.HOLE_PUNCH: 16,
+}
+"""How many bytes from byte 16 on are masked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortHeader:
+    """``info``: the flags of Data (``FLAG_IMMEDIATE_ACK``), the fragment of SessionConfirmed."""
+
+    destination_id: int
+    packet_number: int
+    packet_type: int
+    info: int = 0
+
+    @classmethod
+    def parse(cls, data: bytes) -> ShortHeader:
+        """From 16 bytes or more; DecodeError if there are fewer."""
+        if len(data) < SHORT_HEADER_BYTES:
+            raise DecodeError(f"short header of {len(data)} bytes")
+        destination_id, packet_number, packet_type, info, _ = _SHORT.unpack_from(data)
+        return cls(destination_id, packet_number, packet_type, info)
+
+    def write(self) -> bytes:
+        """16 bytes."""
+        return _SHORT.pack(self.destination_id, self.packet_number, self.packet_type, self.info, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LongHeader:
+    """The header of packets outside the data phase. Connection IDs and the token are 64-bit."""
+
+    destination_id: int
+    packet_number: int
+    packet_type: int
+    source_id: int
+    token: int
+    network_id: int
+    version: int = VERSION
+
+    @classmethod
+    def parse(cls, data: bytes) -> LongHeader:
+        """From 32 bytes or more; DecodeError if there are fewer.
+
+        Version, network and whether the connection IDs differ are the caller's to judge.
+        """
+        if len(data) < LONG_HEADER_BYTES:
+            raise DecodeError(f"long header of {len(data)} bytes")
+        destination_id, number, kind, version, network_id, _, source_id, token = _LONG.unpack_from(
+            data
+        )
+        return cls(destination_id, number, kind, source_id, token, network_id, version)
+
+    def write(self) -> bytes:
+        """32 bytes."""
+        return _LONG.pack(
+            self.destination_id,
+            self.packet_number,
+            self.packet_type,
+            self.version,
+            self.network_id,
+            0,
+            self.source_id,
+            self.token,
+        )
+
+
+class HeaderKey:
+    """One of the two keys; ``key`` is 32 bytes, anything else is a LocalError."""
+
+    __slots__ = ("_seal",)
+
+    def __init__(self, key: bytes) -> None:
+        self._seal = ChaChaPoly(key).raw_seal
+
+    def mask(self, nonce: bytes) -> int:
+        """The mask of 8 header bytes as a big-endian number; ``nonce`` has 12 bytes."""
+        return int.from_bytes(self._seal(nonce, _ZEROS, b"")[:_MASK_BYTES], "big")
+
+    def cover(self, data: bytes) -> bytes:
+        """``data`` XOR the key stream of nonce zero: for what lies behind byte 16."""
+        return self._seal(_ZERO_NONCE, data, b"")[: len(data)]
+
+
+def read_destination(packet: bytes, key_1: HeaderKey) -> int:
+    """The destination connection ID of a masked packet of ``PACKET_BYTES_MIN`` or more."""
+    return int.from_bytes(packet[:8], "big") ^ key_1.mask(packet[-24:-12])
+
+
+def read_second(packet: bytes, key_2: HeaderKey) -> int:
+    """Bytes 8-15 in clear as a number: packet number 32 bits, type 8, and three more bytes."""
+    return int.from_bytes(packet[8:16], "big") ^ key_2.mask(packet[-12:])
+
+
+def read_type(packet: bytes, key_2: HeaderKey) -> int:
+    """The packet type; a wrong key gives any number, also a valid one."""
+    return read_second(packet, key_2) >> 24 & 0xFF
+
+
+def mask(packet: bytes, key_1: HeaderKey, key_2: HeaderKey, covered: int = 0) -> bytes:
+    """The packet with its header masked, or in clear again.
+
+    It has at least 40 bytes, and 24 behind what is masked. ``covered``: see ``COVERED_BYTES``.
+    """
+    first = read_destination(packet, key_1).to_bytes(8, "big")
+    second = read_second(packet, key_2).to_bytes(8, "big")
+    if not covered:
+        return first + second + packet[16:]
+    return first + second + key_2.cover(packet[16 : 16 + covered]) + packet[16 + covered :]
