@@ -288,12 +288,12 @@ class RatchetSessions:
             if found is None:
                 return self._open_new_session(ciphertext, now, source)
             tag_set, number = found
-            owner = tag_set.owner
-            if type(owner) is RatchetSession:
-                return self._open_existing(owner, tag_set, number, ciphertext, now)
-            if isinstance(owner, Outgoing):
-                return self._open_reply(owner, tag_set, number, ciphertext, now)
-            raise LocalError("a tag without an owner")
+            session = tag_set.session
+            if type(session) is RatchetSession:
+                return self._open_existing(session, tag_set, number, ciphertext, now)
+            if isinstance(session, Outgoing):
+                return self._open_reply(session, tag_set, number, ciphertext, now)
+            raise LocalError("a tag without a session")
         except DecodeError:
             if found is None:
                 self.counters.not_ours += 1
@@ -315,7 +315,7 @@ class RatchetSessions:
         tag_set = None if entry is None else table.sets[entry >> 16]
         if entry is None or tag_set is None:
             return self.open(ciphertext, now, source)
-        session = tag_set.owner
+        session = tag_set.session
         if type(session) is not RatchetSession:
             return self.open(ciphertext, now)
         static = session.remote_static

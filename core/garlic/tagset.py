@@ -8,7 +8,7 @@ and puts them into a :class:`TagTable`; it walks the keys only when a tag shows 
 keys it jumped over for messages that are late.
 
 The table maps a tag to one integer, ``slot << 16 | number``, so that a waiting tag costs two small
-objects; the slot leads to the tag set, which knows its owner.
+objects; the slot leads to the tag set, which knows its session.
 
 Always holds: a tag is in the table at most once, is removed when its message has been opened, and
 never outlives its tag set; message numbers stay below ``MESSAGES_MAX``.
@@ -114,7 +114,7 @@ class TagTable:
 
 
 class ReceiveTagSet:
-    """Our inbound chain with its look-ahead window; ``owner`` is what its messages belong to.
+    """Our inbound chain with its look-ahead window; ``session`` is what its messages belong to.
 
     The window starts with ``window`` tags and, once messages arrive, reaches
     ``min(window_max, window + number / 4)`` past the highest number received and as far behind.
@@ -135,7 +135,7 @@ class ReceiveTagSet:
         "highest",
         "next_number",
         "next_root",
-        "owner",
+        "session",
         "set_id",
         "window",
     )
@@ -143,7 +143,7 @@ class ReceiveTagSet:
     def __init__(
         self,
         table: TagTable,
-        owner: object,
+        session: object,
         root_key: bytes,
         key: bytes,
         *,
@@ -152,7 +152,7 @@ class ReceiveTagSet:
         window_max: int,
         initial: int | None = None,
     ) -> None:
-        self.owner = owner
+        self.session = session
         self.set_id = set_id
         self.window = window
         self._window_max = window_max
@@ -239,7 +239,7 @@ class ReceiveTagSet:
             entries.pop(tag, None)
         self._tags = []
         self._keys.clear()
-        self.owner = None  # breaks the cycle with a session
+        self.session = None  # breaks the cycle
         if self._slot >= 0:
             self._table.release_slot(self._slot)
             self._slot = -1

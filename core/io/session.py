@@ -315,9 +315,9 @@ class ClientSession:
                         answer.set_result(rtt_s)
                 case _:
                     self._router.log.on_stream_event(event, self._router.now())
-                    owner = event.stream.owner
-                    if isinstance(owner, Stream):
-                        owner._on_event(event)
+                    handle = event.stream.handle
+                    if isinstance(handle, Stream):
+                        handle._on_event(event)
 
     def _on_opened(self, engine_stream: StreamEngine) -> None:
         stream = self._wrap(engine_stream)

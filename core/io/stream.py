@@ -42,7 +42,7 @@ class Stream:
         self._failure: StreamReset | None = None
         self._broken = asyncio.Event()
         self._acknowledged: list[asyncio.Future[None]] = []
-        stream.owner = self
+        stream.handle = self
 
     @property
     def remote(self) -> Destination:

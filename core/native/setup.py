@@ -27,7 +27,7 @@ COMPILED = {
     ),
     "i2np": "message",
     "io": "tcp",
-    "router": "engine inbox post sessions",
+    "router": "engine inbox pending_sends sessions",
     "streaming": (
         "ack_requests admission bbr budgets choke closed_streams congestion connection demux"
         " early_packets manager options outgoing pacer packet receive_buffer receiver"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from core.base.ports import Entropy, WallClock
 from core.i2np.database import LOOKUP_EXPLORATION, LOOKUP_ROUTER_INFO, DatabaseSearchReply
-from core.netdb.courier import Courier
 from core.netdb.floodfills import Floodfills
 from core.netdb.lookup import REPLY_PEERS_MAX
+from core.netdb.requests import NetDbRequests
 from core.netdb.store import RouterStore
 
 FIRST_S = 5.0
@@ -41,13 +41,13 @@ class Explorer:
         self,
         store: RouterStore,
         floodfills: Floodfills,
-        courier: Courier,
+        requests: NetDbRequests,
         entropy: Entropy,
         wall: WallClock,
     ) -> None:
         self._store = store
         self._floodfills = floodfills
-        self._courier = courier
+        self._requests = requests
         self._entropy = entropy
         self._wall = wall
         self._questions: dict[bytes, _Question] = {}
@@ -74,7 +74,7 @@ class Explorer:
             known = self._store.get(router_hash)
             if known is not None and known.published_ms > oldest:
                 continue
-            if router_hash == self._courier.own_hash or len(self._fetches) >= FETCHES_MAX:
+            if router_hash == self._requests.own_hash or len(self._fetches) >= FETCHES_MAX:
                 continue
             fresh += known is None
             self._fetches.append((router_hash, reply.from_hash))
@@ -120,7 +120,7 @@ class Explorer:
 
     def _ask(self, now: float) -> None:
         key = self._entropy.random_bytes(32)
-        own = self._courier.own_hash
+        own = self._requests.own_hash
         near = self._floodfills.choose(key, 1, [own], now)
         if not near:
             return
@@ -135,6 +135,6 @@ class Explorer:
             lookup_type = LOOKUP_EXPLORATION
             wall_now = self._wall.now()
             excluded = self._store.closest_others(key, _EXCLUDED_COUNT, [], wall_now)
-        way = self._courier.ask(floodfill, key, lookup_type, excluded, None, False)
+        way = self._requests.ask(floodfill, key, lookup_type, excluded, None, False)
         if way is not None:
             self._questions[key] = _Question(floodfill.hash, now + ANSWER_S)

@@ -24,7 +24,6 @@ from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseLookup, DatabaseSearchReply, DatabaseStore
-from core.netdb.courier import Courier
 from core.netdb.events import (
     Event,
     LookupFinished,
@@ -39,6 +38,7 @@ from core.netdb.leases import LeaseSets
 from core.netdb.lookup import Lookups
 from core.netdb.ports import NetDbConfig, PeerView, ReplyPaths
 from core.netdb.publish import Publisher
+from core.netdb.requests import NetDbRequests
 from core.netdb.routing_key import day_number, distance, routing_key
 from core.netdb.store import (
     EXPIRED_AT_ONCE,
@@ -77,12 +77,12 @@ class NetDb:
             config.lease_sets_max, config.client_lease_sets_max, self._distance
         )
         self._floodfills = Floodfills(self._store, peers, wall)
-        courier = Courier(own_hash, self._store, peers, paths, entropy, self._events)
-        self._lookups = Lookups(self._store, self._floodfills, courier, self._events)
+        requests = NetDbRequests(own_hash, self._store, peers, paths, entropy, self._events)
+        self._lookups = Lookups(self._store, self._floodfills, requests, self._events)
         self._publisher = Publisher(
-            self._floodfills, courier, self._lookups, wall, entropy, self._events
+            self._floodfills, requests, self._lookups, wall, entropy, self._events
         )
-        self._explorer = Explorer(self._store, self._floodfills, courier, entropy, wall)
+        self._explorer = Explorer(self._store, self._floodfills, requests, entropy, wall)
         self._responder = Responder(
             own_hash,
             config.is_floodfill,

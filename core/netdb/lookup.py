@@ -20,9 +20,9 @@ from core.base.timers import TimerTable
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 from core.i2np.database import LOOKUP_LEASE_SET, LOOKUP_ROUTER_INFO, DatabaseSearchReply
-from core.netdb.courier import Courier
 from core.netdb.events import Event, LookupFinished, LookupKind, Owner
 from core.netdb.floodfills import Floodfills
+from core.netdb.requests import NetDbRequests
 from core.netdb.store import RouterStore
 
 #: i2pd asks again after 1.6 s (lease sets) or 1.2 s, Java after 2 to 5 s.
@@ -115,11 +115,15 @@ class Lookups:
     """All lookups of one router. Finished requests become events, verifications ``verified``."""
 
     def __init__(
-        self, store: RouterStore, floodfills: Floodfills, courier: Courier, events: deque[Event]
+        self,
+        store: RouterStore,
+        floodfills: Floodfills,
+        requests: NetDbRequests,
+        events: deque[Event],
     ) -> None:
         self._store = store
         self._floodfills = floodfills
-        self._courier = courier
+        self._requests = requests
         self._events = events
         self._active: dict[_Id, _Lookup] = {}
         self._timers: TimerTable[_Id] = TimerTable()
@@ -341,7 +345,7 @@ class Lookups:
             if floodfill is None:
                 # Nobody to ask yet: RouterInfos may be on their way.
                 return None if lookup.asked else now + BLOCKED_RETRY_S
-            way = self._courier.ask(
+            way = self._requests.ask(
                 floodfill, lookup.key, lookup_type, lookup.asked, lookup.owner, lookup.is_direct
             )
             if way is None:
@@ -354,11 +358,11 @@ class Lookups:
 
     def _pick(self, lookup: _Lookup, now: float) -> RouterInfo | None:
         hint, lookup.hint = lookup.hint, None
-        if hint is not None and hint not in lookup.asked and hint != self._courier.own_hash:
+        if hint is not None and hint not in lookup.asked and hint != self._requests.own_hash:
             info = self._store.get(hint)
             if info is not None and info.encryption_key is not None:
                 return info
-        exclude = {*lookup.asked, *lookup.excluded, self._courier.own_hash}
+        exclude = {*lookup.asked, *lookup.excluded, self._requests.own_hash}
         return self._floodfills.next(lookup.key, lookup.asked, exclude, now)
 
     def _answering(self, lookup: _Lookup, sender: bytes | None) -> bytes | None:
@@ -377,7 +381,7 @@ class Lookups:
             if (
                 router_hash in self._store
                 or router_hash in lookup.fetching
-                or router_hash in (self._courier.own_hash, lookup.key)
+                or router_hash in (self._requests.own_hash, lookup.key)
             ):
                 continue
             if lookup.fetches >= FETCHES_MAX:

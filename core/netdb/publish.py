@@ -23,7 +23,6 @@ from core.base.timers import TimerTable
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseStore
-from core.netdb.courier import Courier
 from core.netdb.events import (
     Event,
     LookupKind,
@@ -36,6 +35,7 @@ from core.netdb.events import (
 from core.netdb.floodfills import Floodfills
 from core.netdb.leases import end_ms
 from core.netdb.lookup import Lookups, Verified
+from core.netdb.requests import NetDbRequests
 
 #: i2pd: 1.6 s (RouterInfo) and 1.8 s (lease set); a direct store may have to dial first.
 CONFIRM_DIRECT_S = 3.0
@@ -106,14 +106,14 @@ class Publisher:
     def __init__(
         self,
         floodfills: Floodfills,
-        courier: Courier,
+        requests: NetDbRequests,
         lookups: Lookups,
         wall: WallClock,
         entropy: Entropy,
         events: deque[Event],
     ) -> None:
         self._floodfills = floodfills
-        self._courier = courier
+        self._requests = requests
         self._lookups = lookups
         self._wall = wall
         self._entropy = entropy
@@ -296,7 +296,7 @@ class Publisher:
         while len(entry.confirmed_by) + len(entry.open_tokens) < entry.copies:
             if entry.attempts >= ATTEMPTS_MAX:
                 break
-            exclude = {*entry.tried, self._courier.own_hash}
+            exclude = {*entry.tried, self._requests.own_hash}
             floodfill = self._floodfills.next(entry.key, entry.tried, exclude, now)
             if floodfill is None:
                 break
@@ -317,12 +317,12 @@ class Publisher:
 
     def _send_to(self, floodfill: RouterInfo, entry: _Publication, now: float) -> bool:
         """One store on its way, or the floodfill skipped; False if nothing can leave now."""
-        is_direct = entry.is_router and self._courier.can_dial(floodfill)
+        is_direct = entry.is_router and self._requests.can_dial(floodfill)
         token: int | None
         if is_direct:
-            token = self._courier.store_direct(floodfill, entry.store)
+            token = self._requests.store_direct(floodfill, entry.store)
         else:
-            token = self._courier.store_through_tunnel(floodfill, entry.store, entry.owner)
+            token = self._requests.store_through_tunnel(floodfill, entry.store, entry.owner)
             if token is None and not entry.is_router:
                 return False
         entry.tried.add(floodfill.hash)
@@ -363,9 +363,9 @@ class Publisher:
             entry.due_at = now + REMIND_S
 
     def _verify(self, entry: _Publication, now: float) -> None:
-        exclude = frozenset({*entry.confirmed_by, self._courier.own_hash})
+        exclude = frozenset({*entry.confirmed_by, self._requests.own_hash})
         others = self._floodfills.choose(entry.key, 1, exclude, now)
-        if not others or not self._courier.has_tunnels(entry.owner):
+        if not others or not self._requests.has_tunnels(entry.owner):
             self._rest(entry, now)
             return
         entry.stage = _Stage.VERIFYING

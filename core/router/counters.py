@@ -29,9 +29,12 @@ ENGINE_COUNTERS: tuple[Counter[RouterEngine], ...] = (
                 "forbidden": e.stats.forbidden,
             }, "reason"),
     Counter("router", "messages_unsent", "Messages to other routers that found no way",
-            lambda e: {"no_router_info": e._post.lost, "no_tunnel": e._errands.lost}, "reason"),
+            lambda e: {
+                "no_router_info": e._pending_sends.lost,
+                "no_tunnel": e._netdb_sender.lost,
+            }, "reason"),
     Counter("router", "lookups_refused", "Routers not looked up or dialled: too many at once",
-            lambda e: e._post.unasked),
+            lambda e: e._pending_sends.unasked),
     Counter("router", "clock_changes", "Jumps of the system clock", lambda e: e.clock.changes),
     Counter("router", "garlic_dropped", "Garlic messages for this router that were dropped",
             lambda e: {

@@ -27,13 +27,13 @@ from core.netdb.ports import NetDbConfig
 from core.peers.book import PeerBook
 from core.router.clock import ClockWatch, Dated
 from core.router.config import RouterConfig
-from core.router.errands import Errands
 from core.router.identity import RouterKeys
 from core.router.inbox import Inbox
+from core.router.netdb_sender import NetDbSender
 from core.router.observer import Nobody, Observer
 from core.router.own_info import OwnInfo
+from core.router.pending_sends import PendingSends
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_name
-from core.router.post import Post
 from core.router.sessions import Sessions
 from core.router.stats import RouterStats
 from core.router.transports import EndpointFactory, ntcp2_of, ntcp2_only
@@ -117,7 +117,7 @@ class RouterEngine:
             self._shares,
         )
         self.netdb.set_own_router_info(self.router_info)
-        self._post = Post(self.links, self.netdb)
+        self._pending_sends = PendingSends(self.links, self.netdb)
         self.peers = PeerBook(is_banned=self._is_banned)
         dispatcher = self._dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
         limits = TransitLimits(
@@ -134,7 +134,7 @@ class RouterEngine:
             limits,
             is_banned=lambda router: self._is_banned(router, self._now),
             shares=self._shares,
-            can_reach=self._post.can_reach,
+            can_reach=self._pending_sends.can_reach,
         )
         selector = HopSelector(
             keys.hash,
@@ -146,7 +146,7 @@ class RouterEngine:
         )
         self.tunnels = TunnelManager(dispatcher, self.transit, selector, sealer, wall, entropy)
         tunnel_view.tunnels = self.tunnels
-        self._errands = Errands(self.tunnels, wall, entropy)
+        self._netdb_sender = NetDbSender(self.tunnels, wall, entropy)
         garlic = RouterGarlic(keys.crypto, wall, self._shares)
         self._inbox = Inbox(
             garlic, self.netdb, self.tunnels, dispatcher, self.clients, wall, self.stats
@@ -346,7 +346,7 @@ class RouterEngine:
         if router_hash == self.keys.hash:
             self._inbox.receive_link_messages(messages, router_hash, now)
         else:
-            self._post.send(router_hash, messages, now, source)
+            self._pending_sends.send(router_hash, messages, now, source)
 
     # Tunnels
 
@@ -387,13 +387,13 @@ class RouterEngine:
             self.observer.on_netdb_event(event, now)
             match event:
                 case netdb_events.SendDirect(router, kind, body, source):
-                    if source is None or self._post.can_reach(router, source, now):
-                        self._send(router, [self._errands.direct(kind, body)], now)
+                    if source is None or self._pending_sends.can_reach(router, source, now):
+                        self._send(router, [self._netdb_sender.direct(kind, body)], now)
                 case netdb_events.SendThroughTunnel():
-                    self._errands.through_tunnel(event, now)
+                    self._netdb_sender.through_tunnel(event, now)
                 case netdb_events.SendToGateway():
-                    if self._post.can_reach(event.gateway, event.source, now):
-                        self._errands.to_gateway(event, now)
+                    if self._pending_sends.can_reach(event.gateway, event.source, now):
+                        self._netdb_sender.to_gateway(event, now)
                 case netdb_events.RegisterReplyKey(owner, tag, key):
                     self._inbox.register_reply_key(pool_name(owner), tag, key, now)
                 case netdb_events.LookupFinished(request, _, _, owner, result):
@@ -401,7 +401,7 @@ class RouterEngine:
                     if client is not None:
                         client.lookup_finished(request, result, now)
                     else:
-                        missing = self._post.looked_up(request, result is not None, now)
+                        missing = self._pending_sends.looked_up(request, result is not None, now)
                         if missing is not None:
                             self.tunnels.note_peer_failed(missing, now)
                 case netdb_events.PublishConfirmed(_, owner, _):

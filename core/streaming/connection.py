@@ -41,7 +41,7 @@ class Stream:
     """Both directions of one connection; every method returns at once.
 
     ``remote`` is the peer's destination. ``write`` and ``read`` take and give what is possible;
-    events of the manager tell when more is. ``owner`` is for the application's use.
+    events of the manager tell when more is. ``handle`` is the application's object for this stream.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Stream:
         """True once closed in both directions or reset."""
         #: the peer's transient key, from its SYN
         self.remote_offline: OfflineSignature | None = None
-        self.owner: object = None
+        self.handle: object = None
         self.trace: Trace | None = None
         window = float(options.window_initial)
         round_trip = RoundTrip()

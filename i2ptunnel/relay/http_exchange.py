@@ -35,8 +35,8 @@ from i2ptunnel.relay.channel import READ_BYTES, Channel, finish_politely
 from i2ptunnel.relay.channel_pool import PooledPlace
 from i2ptunnel.relay.http_front import Front, in_turn
 from i2ptunnel.relay.local import LocalChannel
+from i2ptunnel.relay.prefixed_channel import PrefixedChannel
 from i2ptunnel.relay.pump import pump
-from i2ptunnel.relay.rewound import Rewound
 
 #: a back that says nothing for so long is asked whether it is there, first and from then on
 PROBE_FIRST_S = 10.0
@@ -172,9 +172,11 @@ class Exchange:
             raise
         if self._is_switched:
             self._front.release()
-            front = Rewound(self._front.reader.take_rest(), self._front.channel)
+            front = PrefixedChannel(self._front.reader.take_rest(), self._front.channel)
             await pump(
-                front, Rewound(self._responses.take_rest(), back), idle_timeout_s=idle_timeout_s
+                front,
+                PrefixedChannel(self._responses.take_rest(), back),
+                idle_timeout_s=idle_timeout_s,
             )
             return False
         if not self._is_request_done:

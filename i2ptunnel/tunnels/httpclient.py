@@ -43,8 +43,8 @@ from i2ptunnel.relay.http_front import Front
 from i2ptunnel.relay.least_rate import LeastRateChannel
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.local import unless_lost
+from i2ptunnel.relay.prefixed_channel import PrefixedChannel
 from i2ptunnel.relay.pump import pump
-from i2ptunnel.relay.rewound import Rewound
 from i2ptunnel.tunnels.base import TunnelContext, read_users
 from i2ptunnel.tunnels.client_base import HEADER_TIMEOUT_S
 from i2ptunnel.tunnels.http_answers import (
@@ -391,7 +391,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             stream.reset()
             raise
         front.release()
-        local = Rewound(front.reader.take_rest(), front.channel)
+        local = PrefixedChannel(front.reader.take_rest(), front.channel)
         await pump(local, stream, idle_timeout_s=self.model.idle_timeout)
         return False
 

@@ -15,8 +15,8 @@ from i2ptunnel.config.server_models import IrcServerSection
 from i2ptunnel.protocols.irc_server import Cloak, IrcServerFilter, error_line, webirc_line
 from i2ptunnel.relay.channel import I2pStream, finish_politely
 from i2ptunnel.relay.irc import IrcVisitorStream
+from i2ptunnel.relay.prefixed_channel import PrefixedChannel
 from i2ptunnel.relay.pump import pump
-from i2ptunnel.relay.rewound import Rewound
 from i2ptunnel.relay.slots import Slot
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.gate import Refusal
@@ -62,7 +62,7 @@ class IrcServer(ServerTunnel[IrcServerSection]):
         if password is not None:
             address = self._cloak.address(stream.remote.hash)
             await target.write(webirc_line(password, host_name, address))
-        await pump(target, Rewound(first, visitor), idle_timeout_s=self.model.idle_timeout)
+        await pump(target, PrefixedChannel(first, visitor), idle_timeout_s=self.model.idle_timeout)
         self.counts.update(irc.counters)
         if visitor.is_refused:
             self.counts["connections_refused"] += 1

@@ -31,7 +31,7 @@ from i2ptunnel.protocols.http1 import (
 )
 from i2ptunnel.relay.channel import Channel
 from i2ptunnel.relay.local import LocalChannel
-from i2ptunnel.relay.rewound import Rewound
+from i2ptunnel.relay.prefixed_channel import PrefixedChannel
 
 #: a failed one stands behind the others for so long, twice as long after each further failure
 _BACK_OFF_FIRST_S = 30.0
@@ -157,7 +157,7 @@ async def _connect_http(
     if not isinstance(event, ResponseHead) or not 200 <= event.status < 300:
         channel.reset()
         raise OutproxyRefused
-    return Rewound(reader.take_rest(), channel)
+    return PrefixedChannel(reader.take_rest(), channel)
 
 
 async def ask_socks(
@@ -185,7 +185,7 @@ async def ask_socks(
     if client.reply.code != 0:
         channel.reset()
         raise OutproxyRefused(client.reply.code)
-    return Rewound(client.take_rest(), channel), client.reply
+    return PrefixedChannel(client.take_rest(), channel), client.reply
 
 
 class _UnixWay:

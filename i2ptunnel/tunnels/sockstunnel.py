@@ -33,8 +33,8 @@ from i2ptunnel.protocols.virtual_addresses import VirtualAddresses, is_virtual
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.local import unless_lost
+from i2ptunnel.relay.prefixed_channel import PrefixedChannel
 from i2ptunnel.relay.pump import pump
-from i2ptunnel.relay.rewound import Rewound
 from i2ptunnel.tunnels.base import TunnelContext, read_users
 from i2ptunnel.tunnels.client_base import HEADER_TIMEOUT_S
 from i2ptunnel.tunnels.outproxy import OutproxyChoice, OutproxyRefused
@@ -159,7 +159,7 @@ class SocksProxy(ProxyTunnel[SocksSection]):
         else:
             raise _Refused(SocksReply.NOT_ALLOWED)
         await self._answer(accepted, server, stream)
-        local = Rewound(server.take_rest(), accepted.channel)
+        local = PrefixedChannel(server.take_rest(), accepted.channel)
         await pump(local, stream, idle_timeout_s=self.model.idle_timeout)
 
     async def _open(self, accepted: Accepted, opening: Coroutine[Any, Any, Channel]) -> Channel:
@@ -198,19 +198,21 @@ class SocksProxy(ProxyTunnel[SocksSection]):
         port: int,
     ) -> None:
         """Like a plain connection, unless the client begins with an HTTP request."""
-        client = Rewound(server.take_rest(), accepted.channel)
+        client = PrefixedChannel(server.take_rest(), accepted.channel)
         try:
             said, heard = await _first_words(client, stream)
         except BaseException:
             stream.reset()
             raise
         if not _HTTP_START.match(said):
-            local = Rewound(said, accepted.channel) if said else client
-            await pump(local, Rewound(heard, stream), idle_timeout_s=self.model.idle_timeout)
+            local = PrefixedChannel(said, accepted.channel) if said else client
+            await pump(
+                local, PrefixedChannel(heard, stream), idle_timeout_s=self.model.idle_timeout
+            )
             return
         self.counts["http_filtered"] += 1
         connection = FilteredConnection(self, visit, address, port)
-        await connection.run(accepted, Rewound(said, accepted.channel), stream)
+        await connection.run(accepted, PrefixedChannel(said, accepted.channel), stream)
 
     async def _serve_udp(
         self, accepted: Accepted, server: SocksServer, request: UdpRequest

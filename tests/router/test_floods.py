@@ -67,23 +67,23 @@ def test_a_replay_costs_its_source_nothing() -> None:
 def test_made_up_gateways_do_not_keep_answers_from_others() -> None:
     """An answer for a router nobody knows costs a lookup; those are shared out, too."""
     router = FloodedRouter()
-    post = router.engine._post
+    pending = router.engine._pending_sends
     for number in range(1000):
-        post.can_reach(number.to_bytes(32, "big"), (link(1), number), router.now)
-    assert post.can_reach(b"honest".ljust(32), (link(2), 0), router.now)
+        pending.can_reach(number.to_bytes(32, "big"), (link(1), number), router.now)
+    assert pending.can_reach(b"honest".ljust(32), (link(2), 0), router.now)
 
 
 def test_answers_to_made_up_routers_do_not_keep_answers_from_others() -> None:
     """An acknowledgement goes where the store says: a stranger may name a router of its fancy."""
     router = FloodedRouter(floodfills=400)
-    post = router.engine._post
+    pending = router.engine._pending_sends
     known = [info.hash for info in router.engine.netdb.routers()]
     for number in range(1500):
         target = known[number % 400] if number % 2 else router.entropy.random_bytes(32)
         store = DatabaseStore.of_lease_set(router.lease_set(), 5, 0, target)
         router.receive(link(1), [router.short(1, store.write())])
     router.tick()
-    assert post.unasked > 1000
+    assert pending.unasked > 1000
     wanted = DatabaseStore.of_lease_set(router.lease_set(), 5, 0, link(HONEST))
     router.receive(link(2), [router.short(1, wanted.write())])
     router.tick()

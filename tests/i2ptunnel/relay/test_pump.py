@@ -14,8 +14,8 @@ from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay.channel import CountedChannel, Traffic, finish_politely
 from i2ptunnel.relay.local import LocalChannel, unless_lost
+from i2ptunnel.relay.prefixed_channel import PrefixedChannel
 from i2ptunnel.relay.pump import pump
-from i2ptunnel.relay.rewound import Rewound
 from tests.support.loopback_session import LoopbackNetwork, LoopbackStream
 
 
@@ -133,11 +133,11 @@ def test_idle_time_counts_from_the_last_byte() -> None:
 def test_what_was_read_too_far_comes_first() -> None:
     async def main() -> None:
         a, a_far = await stream_pair()
-        rewound = Rewound(b"first ", a_far)
+        prefixed = PrefixedChannel(b"first ", a_far)
         await a.write(b"second")
         await a.close_write()
-        assert await rewound.read(3) == b"fir"
-        assert await read_all(rewound) == b"st second"
+        assert await prefixed.read(3) == b"fir"
+        assert await read_all(prefixed) == b"st second"
 
     asyncio.run(main())
 

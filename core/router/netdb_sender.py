@@ -15,7 +15,7 @@ from core.tunnel.manager import TunnelManager
 MESSAGE_LIFE_MS = 20_000
 
 
-class Errands:
+class NetDbSender:
     """See the module. ``lost`` counts what could not be sent for want of a tunnel or a key."""
 
     __slots__ = ("_entropy", "_tunnels", "_wall", "lost")

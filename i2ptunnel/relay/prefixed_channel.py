@@ -5,7 +5,7 @@ from __future__ import annotations
 from i2ptunnel.relay.channel import READ_BYTES, Channel
 
 
-class Rewound:
+class PrefixedChannel:
     """``first``, then what comes from ``channel``."""
 
     __slots__ = ("_channel", "_first")

@@ -31,7 +31,7 @@ TOKEN_MAX = 0xFFFFFFFE
 """i2pd: 0xffffffff means that the reply is not wanted."""
 
 
-class Courier:
+class NetDbRequests:
     """Builds netDb messages to floodfills and hands them to the owner as events."""
 
     def __init__(

@@ -28,7 +28,7 @@ _DIALS_BURST_S = 4.0
 _UNKNOWN: Source = (None, 0)
 
 
-class Post:
+class PendingSends:
     """See the module. ``lost`` counts messages that could not be sent.
 
     ``unasked`` counts routers that were not looked up or dialled because there were too many.

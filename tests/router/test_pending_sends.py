@@ -1,0 +1,58 @@
+"""Messages for routers nobody knows: how many lookups strangers can cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.router.config import RouterConfig
+from core.router.engine import RouterEngine
+from core.router.identity import RouterKeys
+from core.router.pending_sends import LOOKUPS_BURST, LOOKUPS_PER_SECOND, PendingSends
+from tests.support.deterministic import FakeWallClock, SeededEntropy
+
+ENTROPY = SeededEntropy("pending")
+MESSAGE = b"\x12" + bytes(40)
+
+
+def _pending_sends() -> PendingSends:
+    config = RouterConfig(Path("."), network_id=77, host="127.0.0.1")
+    keys = RouterKeys.generate(ENTROPY)
+    engine = RouterEngine(config, keys, 4567, FakeWallClock(1.7e9), ENTROPY, 1.0)
+    return PendingSends(engine.links, engine.netdb)
+
+
+def _asked(pending: PendingSends, count: int, now: float, *, droppable: bool) -> int:
+    """How many of ``count`` routers nobody knows are looked up; each is found not to exist."""
+    asked = 0
+    for _ in range(count):
+        router = ENTROPY.random_bytes(32)
+        pending.send(router, [MESSAGE], now, (b"link", 1) if droppable else None)
+        for request in list(pending._lookups):
+            asked += 1
+            assert pending.looked_up(request, False, now) == router
+    return asked
+
+
+def test_strangers_cause_few_lookups_however_many_routers_they_invent() -> None:
+    pending = _pending_sends()
+    assert _asked(pending, 1000, 1.0, droppable=True) == LOOKUPS_BURST
+    assert (pending.unasked, pending.lost) == (1000 - LOOKUPS_BURST, 1000)
+    assert _asked(pending, 1000, 3.0, droppable=True) == 2 * LOOKUPS_PER_SECOND
+    assert _asked(pending, 1000, 1e6, droppable=True) == LOOKUPS_BURST
+
+
+def test_what_transit_tunnels_carry_does_not_use_up_the_lookups_of_the_others() -> None:
+    pending = _pending_sends()
+    _asked(pending, 1000, 1.0, droppable=True)
+    assert _asked(pending, 1000, 1.0, droppable=False) == LOOKUPS_BURST
+
+
+def test_a_router_that_is_looked_up_already_costs_nothing_more() -> None:
+    pending = _pending_sends()
+    router = ENTROPY.random_bytes(32)
+    for _ in range(10 * LOOKUPS_BURST):
+        pending.send(router, [MESSAGE], 1.0, (b"link", 1))
+    assert (pending.unasked, len(pending._lookups)) == (0, 1)
+    for _ in range(1000):
+        pending.send(ENTROPY.random_bytes(32), [MESSAGE], 1.0, (b"link", 1))
+    assert len(pending._lookups) == LOOKUPS_BURST
