@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-def running_time() -> float:
-    """Seconds since the boot, sleep included where the system can tell (Linux: CLOCK_BOOTTIME)."""
-    return time.clock_gettime(_CLOCK)
+#: Seconds since the boot, sleep included where the system can tell (Linux: CLOCK_BOOTTIME). Not a
+#: function of Python's: a loop asks several times a turn.
+running_time: Callable[[], float] = partial(time.clock_gettime, _CLOCK)
 
 
 class SystemEntropy:

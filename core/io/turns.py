@@ -111,12 +111,13 @@ class TurnMeter:
     """Measures turns: CPU time of the loop's thread, and the time on the wall.
 
     They differ by what other threads and programs took. The owner calls :meth:`end` before the loop
-    waits for its sockets and :meth:`begin` after it.
+    waits for its sockets and :meth:`begin` after it. The CPU time is read once a turn, at its end,
+    for it costs a system call; so it has the look at the sockets before the turn in it.
     """
 
     def __init__(self) -> None:
-        self._began_cpu: float | None = None
-        self._began_wall = 0.0
+        self._ended_cpu = 0.0
+        self._began_wall: float | None = None
         self._turns = 0
         self._cpu_sum = self._wall_sum = 0.0
         self._longest_cpu = self._longest_wall = 0.0
@@ -129,16 +130,18 @@ class TurnMeter:
     def begin(self) -> None:
         """A turn begins."""
         self._began_wall = time.perf_counter()
-        self._began_cpu = time.thread_time()
 
     def end(self) -> None:
         """It ends."""
-        if self._began_cpu is None:
+        if self._began_wall is None:
+            self._ended_cpu = time.thread_time()
             return
         now = time.perf_counter()
-        cpu = time.thread_time() - self._began_cpu
+        ended_cpu = time.thread_time()
+        cpu = ended_cpu - self._ended_cpu
         wall = now - self._began_wall
-        self._began_cpu = None
+        self._ended_cpu = ended_cpu
+        self._began_wall = None
         self._turns += 1
         self._cpu_sum += cpu
         self._wall_sum += wall

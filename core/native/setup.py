@@ -27,13 +27,13 @@ COMPILED = {
     ),
     "i2np": "message",
     "io": "tcp",
-    "router": "engine inbox pending_sends sessions",
+    "router": "clock engine inbox pending_sends sessions",
     "streaming": (
         "ack_requests admission bbr budgets choke closed_streams congestion connection demux"
         " early_packets manager options outgoing pacer packet receive_buffer receiver"
         " recovery send_buffer sender syn table timers withheld_acks"
     ),
-    "transport": "bandwidth events links outbound outqueue records table",
+    "transport": "bandwidth dialer events links outbound outqueue records table",
     "transport/ntcp2": "blocks connection endpoint outbox padding session",
     "tunnel": "delivery dispatch fragments manager meter participant pool tunnels",
 }

@@ -76,6 +76,7 @@ class RouterEngine:
     ) -> None:
         self.config = config
         self.keys = keys
+        self._own_hash = keys.hash
         self.stats = RouterStats()
         self.observer: Observer = Nobody()
         self.clients = Sessions()
@@ -343,7 +344,7 @@ class RouterEngine:
         self, router_hash: bytes, messages: list[bytes], now: float, source: Source | None = None
     ) -> None:
         """``source``: the stranger's tunnel that they come out of."""
-        if router_hash == self.keys.hash:
+        if router_hash == self._own_hash:
             self._inbox.receive_link_messages(messages, router_hash, now)
         else:
             self._pending_sends.send(router_hash, messages, now, source)

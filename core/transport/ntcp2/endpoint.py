@@ -286,8 +286,10 @@ class Ntcp2Endpoint:
 
     def next_timer(self) -> float | None:
         """When to call :meth:`handle_timer` (or :meth:`take_output`), or None."""
-        times = (self._outbox.ready_at(self._now), self._tick_at)
-        return min((at for at in times if at is not None), default=None)
+        ready_at = self._outbox.ready_at(self._now)
+        if ready_at is None or self._tick_at is None:
+            return self._tick_at if ready_at is None else ready_at
+        return min(self._tick_at, ready_at)
 
     def handle_timer(self, now: float) -> None:
         """Check the deadlines; early calls do nothing."""
