@@ -151,6 +151,7 @@ class ControlServer:
         return {"listen": f"unix:{self._path}", "connections_open": len(self._open)}
 
     async def stop(self) -> None:
+        """Cut off who is connected, and remove the socket's file if it is still ours."""
         if self._socket is not None:
             if self._found() == self._place:
                 with contextlib.suppress(OSError):

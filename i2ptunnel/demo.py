@@ -74,6 +74,7 @@ class Demo:
 
     @property
     def url(self) -> str:
+        """The page that the demo fetches, by its ``.b32.i2p`` address."""
         return f"http://{self.site}/"
 
     def path(self) -> list[str]:

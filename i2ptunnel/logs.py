@@ -34,6 +34,7 @@ class TextFormatter(logging.Formatter):
         self._is_journal = is_journal
 
     def format(self, record: logging.LogRecord) -> str:
+        """With a time stamp, or with the priority that journald reads."""
         message = printable(record.getMessage())
         if record.exc_info and record.exc_info[1] is not None:
             message += "\n" + self.formatException(record.exc_info)[-_TRACE_CHARACTERS_MAX:]
@@ -47,6 +48,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """One JSON object on one line; ``time`` is Unix seconds to the millisecond."""
         entry = {
             "time": round(record.created, 3),
             "level": record.levelname.lower(),
@@ -70,6 +72,7 @@ class BudgetHandler(logging.Handler):
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write ``record``, or count it if the budget is spent; never raises."""
         try:
             self._emit(record)
         except (OSError, ValueError):

@@ -37,9 +37,11 @@ class ServiceNotifier:
 
     @property
     def is_active(self) -> bool:
+        """Whether there is a service manager to tell."""
         return bool(self._address)
 
     def ready(self, status: str) -> None:
+        """Start-up or a reload is over; ``status`` is one line."""
         self._send(f"READY=1\nSTATUS={status}")
 
     def status(self, status: str) -> None:
@@ -49,9 +51,11 @@ class ServiceNotifier:
             self._send(f"STATUS={status}")
 
     def reloading(self) -> None:
+        """With the monotonic time that ``Type=notify-reload`` wants."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
+        """No status is sent any more after this."""
         self._is_stopping = True
         self._send("STOPPING=1\nSTATUS=stopping")
 

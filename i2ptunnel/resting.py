@@ -77,6 +77,7 @@ class RestingSession:
 
     @property
     def is_reduced(self) -> bool:
+        """Whether it keeps fewer tunnels now because it is idle."""
         return self._is_reduced
 
     @property
@@ -86,13 +87,16 @@ class RestingSession:
 
     @property
     def blinded_address(self) -> object:
+        """Of an encrypted lease set, while the session is open."""
         return getattr(self._inner, "blinded_address", None)
 
     @property
     def is_ready(self) -> bool:
+        """True also while it rests: the first use opens it."""
         return self.is_asleep or (self._inner is not None and self._inner.is_ready)
 
     async def wait_ready(self, timeout_s: float) -> None:
+        """Returns at once while it rests. Raises Unavailable."""
         self._check_open()
         if self._inner is not None:
             await self._inner.wait_ready(timeout_s)
@@ -106,6 +110,7 @@ class RestingSession:
         timeout_s: float = 60.0,
         initial: bytes = b"",
     ) -> I2pStream:
+        """Opens the session first if it rests; both together within ``timeout_s``."""
         self._users += 1
         try:
             deadline = self._monotonic() + timeout_s
@@ -118,6 +123,7 @@ class RestingSession:
         return self._hold(stream)
 
     async def accept(self) -> I2pStream:
+        """Goes on waiting over a rest; Unavailable only if the session is closed or fails."""
         while True:
             inner = await self._next_inner()
             try:
@@ -142,6 +148,7 @@ class RestingSession:
         to_port: int = 0,
         options: Mapping[str, str] | None = None,
     ) -> bool:
+        """False if it rests: the datagram is lost, but the session opens."""
         self._check_open()
         self.touch()
         if self._inner is None:
@@ -160,6 +167,7 @@ class RestingSession:
         )
 
     async def receive_datagram(self) -> I2pDatagram:
+        """Goes on waiting over a rest, as :meth:`accept`."""
         while True:
             inner = await self._next_inner()
             try:
@@ -172,6 +180,7 @@ class RestingSession:
                 return datagram
 
     async def close(self) -> None:
+        """For good; whoever waits gets Unavailable."""
         self._is_closed = True
         self._opened.set()
         for task in (self._keeping, self._opening):

@@ -30,6 +30,7 @@ _WORDS = [book.word for book in Book]
 
 
 def add_address(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel address``; its actions leave their function in ``run``."""
 
     parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")

@@ -27,6 +27,7 @@ _ACTIONS = {action.value or "add": action for action in Action}
 
 
 def add_feed_actions(actions: Any) -> None:
+    """The actions of ``i2ptunnel address`` about feeds: publishing them, subscribing to them."""
     sign = actions.add_parser("sign", help="a signed line for those who publish names")
     sign.add_argument("name", type=text_argument)
     sign.add_argument("keys", type=Path, help="the key file of the (new) destination")

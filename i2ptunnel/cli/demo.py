@@ -24,6 +24,7 @@ _STOP_TIMEOUT_S = 2.0
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel demo``, which needs no configuration."""
     parser.description = _demo.__doc__
     parser.add_argument("--once", action="store_true", help="end after the page was fetched")
     parser.add_argument("--log-level", choices=LEVELS, default="error", metavar="L")

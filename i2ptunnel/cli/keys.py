@@ -34,6 +34,7 @@ SECRET_FILE_BYTES_MAX = 4096
 
 
 def add_keys(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel keys``; all actions work on files, without a running program."""
     parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     generate = actions.add_parser("generate", help="make a new key file")

@@ -21,6 +21,7 @@ _BATCH = 500
 
 
 def add_netdb(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel netdb``: list, export and import router infos."""
     parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the routers that are known")

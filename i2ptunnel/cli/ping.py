@@ -16,6 +16,7 @@ _GRACE_S = 70.0
 
 
 def add_ping(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel ping``, which asks the running program to send."""
     parser.description = _ping.__doc__
     add_source_options(parser)
     parser.add_argument(

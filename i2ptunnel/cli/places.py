@@ -43,6 +43,7 @@ class Service:
 
     @property
     def is_running(self) -> bool:
+        """Whether a program holds the lock of its data directory now."""
         return is_running(self.data_dir)
 
 

@@ -20,6 +20,7 @@ from i2ptunnel.printable import printable
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel run``."""
     parser.description = _run.__doc__
     add_source_options(parser)
     parser.add_argument(
@@ -85,6 +86,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel check``, which starts nothing and opens no socket."""
     parser.description = _check.__doc__
     add_source_options(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -124,6 +126,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def add_schema(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel schema``: none; the JSON Schema goes to standard output."""
     parser.description = _schema.__doc__
     parser.set_defaults(run=_schema)
 

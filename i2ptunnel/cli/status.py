@@ -20,6 +20,7 @@ _WATCH_S = 2.0
 
 
 def add_status(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel status``."""
     parser.description = _status.__doc__
     add_source_options(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -94,6 +95,7 @@ def _as_text(status: dict[str, Any]) -> str:
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel plan``, which changes nothing."""
     parser.description = _reload.__doc__
     add_source_options(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -101,6 +103,7 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
 
 
 def add_reload(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel reload``: those of ``plan``, whose output it has too."""
     add_plan(parser)
     parser.add_argument("--wait", action="store_true", help="for unit files; it always waits")
 
@@ -131,6 +134,7 @@ def _reload(arguments: argparse.Namespace) -> int:
 
 
 def add_tunnels(parser: argparse.ArgumentParser) -> None:
+    """Options of ``i2ptunnel tunnels``: list them all, or start, stop or restart one by name."""
     parser.description = _tunnels.__doc__
     parser.add_argument(
         "action", nargs="?", default="list", choices=("list", "start", "stop", "restart")

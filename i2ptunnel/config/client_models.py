@@ -9,17 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from i2ptunnel.config.kinds import (
-    Choice,
-    Duration,
-    FilePath,
-    Flag,
-    ListOf,
-    Maybe,
-    Number,
-    Size,
-    Text,
-)
+from i2ptunnel.config.compound_kinds import ListOf, Maybe
+from i2ptunnel.config.kinds import Choice, Duration, FilePath, Flag, Number, Size, Text
 from i2ptunnel.config.network_kinds import (
     DestinationName,
     Endpoint,

@@ -114,9 +114,11 @@ class Faults:
         return len(self._faults)
 
     def add(self, mark: Mark, path: str, wrong: str, right: str = "") -> None:
+        """Record a fault: ``wrong`` says what it is, ``right`` what to write instead."""
         self.append(Fault(mark, path, wrong, right))
 
     def append(self, fault: Fault) -> None:
+        """Record ``fault`` unless it was, or :data:`FAULTS_MAX` were: those are enough to read."""
         if len(self._faults) < FAULTS_MAX and fault not in self._faults:
             self._faults.append(fault)
 
@@ -126,6 +128,7 @@ class Faults:
             self.append(refused.fault)
 
     def in_order(self) -> list[Fault]:
+        """Sorted by file, line and column."""
         return sorted(
             self._faults, key=lambda f: (f.mark.source.name, f.mark.line, f.mark.column, f.path)
         )

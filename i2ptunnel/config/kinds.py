@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from i2ptunnel.config import units
 from i2ptunnel.config.faults import Faults, Refused, join, nearest, shown
-from i2ptunnel.config.nodes import Mapping, Node, Scalar, Sequence, kind_name
+from i2ptunnel.config.nodes import Node, Scalar, kind_name
 
 T = TypeVar("T")
 Schema = dict[str, Any]
@@ -30,6 +30,7 @@ class Place:
     faults: Faults
 
     def at(self, key: str | int) -> Place:
+        """The place of a part: a key of a mapping, or an index of a list."""
         return Place(join(self.path, key), self.faults)
 
 
@@ -61,6 +62,7 @@ class ScalarKind(Kind[T]):
     right: str = ""
 
     def read(self, node: Node, place: Place) -> T:
+        """What :meth:`convert` makes of it, whose ValueError becomes a Refused with the place."""
         if not isinstance(node, Scalar) or node.is_null:
             raise Refused(node.mark, place.path, f"{kind_name(node)} is no value here", self.right)
         try:
@@ -88,6 +90,7 @@ class Text(ScalarKind[str]):
         self._length_max = length_max
 
     def convert(self, node: Scalar) -> str:
+        """Printable, not empty, at most ``length_max`` characters, and as the pattern has it."""
         if not node.text:
             raise ValueError(self.right)
         if len(node.text) > self._length_max:
@@ -99,6 +102,7 @@ class Text(ScalarKind[str]):
         return node.text
 
     def schema(self) -> Schema:
+        """The pattern matches the whole text here, too."""
         result: Schema = {"type": "string", "minLength": 1}
         if self._pattern:
             result["pattern"] = f"^(?:{self._pattern.pattern})$"
@@ -112,6 +116,7 @@ class Flag(ScalarKind[bool]):
     right = "write true or false"
 
     def convert(self, node: Scalar) -> bool:
+        """``true`` or ``false`` without quotes; for ``yes`` and the like the right word is told."""
         if node.text == "true" and node.is_plain:
             return True
         if node.text == "false" and node.is_plain:
@@ -124,12 +129,15 @@ class Flag(ScalarKind[bool]):
         raise ValueError(self.right)
 
     def schema(self) -> Schema:
+        """YAML 1.1's ``yes`` and ``no`` are not allowed."""
         return {"type": "boolean"}
 
     def show(self, value: bool) -> str:
+        """In YAML's spelling, not in Python's."""
         return "true" if value else "false"
 
     def plain(self, value: bool) -> Any:
+        """A bool as it is."""
         return value
 
 
@@ -143,6 +151,7 @@ class Number(ScalarKind[int]):
         self.right = f"write a whole number from {minimum} to {maximum}"
 
     def convert(self, node: Scalar) -> int:
+        """Decimal digits without quotes, in the range of the kind."""
         digits = node.text[1:] if node.text[:1] == "-" else node.text
         if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
             raise ValueError(self.right)
@@ -156,9 +165,11 @@ class Number(ScalarKind[int]):
         return value
 
     def schema(self) -> Schema:
+        """With both ends of the range."""
         return {"type": "integer", "minimum": self._minimum, "maximum": self._maximum}
 
     def plain(self, value: int) -> Any:
+        """An int as it is."""
         return value
 
 
@@ -169,12 +180,15 @@ class Size(ScalarKind[int]):
     right = "write a size with its unit, like 512KiB or 4MB"
 
     def convert(self, node: Scalar) -> int:
+        """Bytes, see :func:`units.read_size`."""
         return units.read_size(node.text)
 
     def schema(self) -> Schema:
+        """An integer only for 0, the one size without a unit."""
         return {"type": ["string", "integer"], "pattern": units.SIZE_PATTERN}
 
     def show(self, value: int) -> str:
+        """With the largest unit that keeps it exact."""
         return units.show_size(value)
 
 
@@ -188,15 +202,18 @@ class Rate(ScalarKind[int]):
         self._minimum = minimum
 
     def convert(self, node: Scalar) -> int:
+        """Bytes per second, at least the minimum of the kind."""
         value = units.read_rate(node.text)
         if value < self._minimum:
             raise ValueError(f"write at least {units.show_size(self._minimum)}/s")
         return value
 
     def schema(self) -> Schema:
+        """An integer only for 0, the one rate without a unit."""
         return {"type": ["string", "integer"], "pattern": units.RATE_PATTERN}
 
     def show(self, value: int) -> str:
+        """As a size per second."""
         return units.show_size(value) + "/s"
 
 
@@ -210,6 +227,7 @@ class Duration(ScalarKind[float]):
         self._minimum, self._maximum = minimum, maximum
 
     def convert(self, node: Scalar) -> float:
+        """Seconds, see :func:`units.read_duration`, within the bounds of the kind."""
         value = units.read_duration(node.text)
         if not self._minimum <= value <= self._maximum:
             low, high = units.show_duration(self._minimum), units.show_duration(self._maximum)
@@ -217,12 +235,15 @@ class Duration(ScalarKind[float]):
         return value
 
     def schema(self) -> Schema:
+        """An integer only for 0, the one time without a unit."""
         return {"type": ["string", "integer"], "pattern": units.TIME_PATTERN}
 
     def show(self, value: float) -> str:
+        """In whole seconds or, below one, milliseconds."""
         return units.show_duration(value)
 
     def plain(self, value: float) -> Any:
+        """As shown if that is exact, else in seconds with six places."""
         shown = self.show(value)
         if units.read_duration(shown) == value:
             return shown
@@ -236,15 +257,19 @@ class Percent(ScalarKind[float]):
     right = "write a percentage from 0% to 100%"
 
     def convert(self, node: Scalar) -> float:
+        """A fraction from 0 to 1 of ``80%`` and the like."""
         return units.read_percent(node.text)
 
     def schema(self) -> Schema:
+        """A string: the percent sign is needed."""
         return {"type": "string", "pattern": units.PERCENT_PATTERN}
 
     def show(self, value: float) -> str:
+        """In percent, as short as possible."""
         return f"{value * 100:g}%"
 
     def plain(self, value: float) -> Any:
+        """In percent, to three places."""
         return f"{round(value * 100, 3):g}%"
 
 
@@ -257,12 +282,14 @@ class Choice(ScalarKind[str]):
         self.right = "write one of: " + ", ".join(words)
 
     def convert(self, node: Scalar) -> str:
+        """One of the words; the error guesses which was meant."""
         if node.text in self._words:
             return node.text
         guess = nearest(node.text, self._words)
         raise ValueError((f'did you mean "{guess}"? ' if guess else "") + self.right)
 
     def schema(self) -> Schema:
+        """The words; ``true`` and ``false`` as what YAML makes of them."""
         words: list[Any] = [{"true": True, "false": False}.get(w, w) for w in self._words]
         return {"enum": words}
 
@@ -283,6 +310,7 @@ class FilePath(ScalarKind[Path]):
     right = "write a path"
 
     def convert(self, node: Scalar) -> Path:
+        """An absolute path; variables such as ``$HOME`` are refused, for nobody expands them."""
         if not node.text or not node.text.isprintable():
             raise ValueError(self.right)
         check_no_variable(node.text)
@@ -294,129 +322,5 @@ class FilePath(ScalarKind[Path]):
         return path if path.is_absolute() else node.mark.source.base / path
 
     def schema(self) -> Schema:
+        """Any text: whether the file is there is no matter of the schema."""
         return {"type": "string", "minLength": 1}
-
-
-class Maybe(Kind[T | None]):
-    """``null`` or the inner kind."""
-
-    def __init__(self, inner: Kind[T]) -> None:
-        self.inner = inner
-        self.word = f"{inner.word} | null"
-
-    def read(self, node: Node, place: Place) -> T | None:
-        if isinstance(node, Scalar) and node.is_null:
-            return None
-        return self.inner.read(node, place)
-
-    def schema(self) -> Schema:
-        return {"anyOf": [{"type": "null"}, self.inner.schema()]}
-
-    def show(self, value: T | None) -> str:
-        return "null" if value is None else self.inner.show(value)
-
-    def plain(self, value: T | None) -> Any:
-        return None if value is None else self.inner.plain(value)
-
-
-class ListOf(Kind[tuple[T, ...]]):
-    """A list; with ``allow_one``, a single value may stand without the brackets."""
-
-    def __init__(self, inner: Kind[T], count_max: int = 64, allow_one: bool = False) -> None:
-        self.inner, self._count_max, self._allow_one = inner, count_max, allow_one
-        self.word = f"list of {inner.word}" if not allow_one else f"{inner.word}, or a list of them"
-
-    def read(self, node: Node, place: Place) -> tuple[T, ...]:
-        if not isinstance(node, Sequence):
-            if self._allow_one and not (isinstance(node, Scalar) and node.is_null):
-                return (self.inner.read(node, place),)
-            raise Refused(
-                node.mark, place.path, f"{kind_name(node)} where a list belongs", "write [a, b]"
-            )
-        if len(node.items) > self._count_max:
-            raise Refused(
-                node.mark, place.path, f"{len(node.items)} entries", f"at most {self._count_max}"
-            )
-        values: list[T] = []
-        for index, item in enumerate(node.items):
-            try:
-                values.append(self.inner.read(item, place.at(index)))
-            except Refused as refused:
-                place.faults.record(refused)
-        return tuple(values)
-
-    def schema(self) -> Schema:
-        many: Schema = {
-            "type": "array",
-            "items": self.inner.schema(),
-            "maxItems": self._count_max,
-        }
-        return {"anyOf": [self.inner.schema(), many]} if self._allow_one else many
-
-    def show(self, value: tuple[T, ...]) -> str:
-        return "[" + ", ".join(self.inner.show(item) for item in value) + "]"
-
-    def plain(self, value: tuple[T, ...]) -> Any:
-        return [self.inner.plain(item) for item in value]
-
-
-class NamedMap(Kind[dict[str, T]]):
-    """Free names, each with a value of one kind."""
-
-    _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-    def __init__(self, inner: Kind[T], what: str, count_max: int = 1024) -> None:
-        self.inner, self._what, self._count_max = inner, what, count_max
-        self.word = f"name -> {inner.word}"
-
-    def read(self, node: Node, place: Place) -> dict[str, T]:
-        if isinstance(node, Scalar) and node.is_null:
-            return {}
-        if not isinstance(node, Mapping):
-            raise Refused(
-                node.mark,
-                place.path,
-                f"{kind_name(node)} where names belong",
-                f"write NAME: and the {self._what} below it",
-            )
-        if len(node.entries) > self._count_max:
-            raise Refused(
-                node.mark, place.path, f"{len(node.entries)} entries", f"at most {self._count_max}"
-            )
-        values: dict[str, T] = {}
-        lines: dict[str, int] = {}  # folded name -> where it stands
-        for name, entry in node.entries.items():
-            here = place.at(name)
-            if not self._NAME.fullmatch(name):
-                place.faults.add(
-                    entry.key_mark,
-                    here.path,
-                    f"{shown(name)} is no name for a {self._what}",
-                    "use letters, digits, - _ . and at most 64 of them",
-                )
-            first = lines.setdefault(name.lower(), entry.key_mark.line)
-            if first != entry.key_mark.line:
-                place.faults.add(
-                    entry.key_mark,
-                    here.path,
-                    f"differs from the name in line {first} only in upper and lower case",
-                    "use clearly different names",
-                )
-            try:
-                values[name] = self.inner.read(entry.value, here)
-            except Refused as refused:
-                place.faults.record(refused)
-        return values
-
-    def schema(self) -> Schema:
-        return {
-            "type": ["object", "null"],
-            "propertyNames": {"pattern": f"^{self._NAME.pattern}$"},
-            "additionalProperties": self.inner.schema(),
-        }
-
-    def show(self, value: dict[str, T]) -> str:
-        return "{}" if not value else ", ".join(value)
-
-    def plain(self, value: dict[str, T]) -> Any:
-        return {name: self.inner.plain(item) for name, item in value.items()}

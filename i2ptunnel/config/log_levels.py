@@ -63,7 +63,9 @@ class LogLevelKind(ScalarKind[LogLevel]):
     right = "write a level like info, or one for a room like core.tunnel=debug"
 
     def convert(self, node: Scalar) -> LogLevel:
+        """As :func:`read_log_level`."""
         return read_log_level(node.text)
 
     def schema(self) -> Schema:
+        """The pattern names no rooms: they are checked by :meth:`convert`."""
         return {"type": "string", "pattern": f"^([a-z0-9_.-]+=)?({'|'.join(LEVELS)})$"}

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from i2ptunnel.config.kinds import NamedMap, Schema
+from i2ptunnel.config.compound_kinds import NamedMap
+from i2ptunnel.config.kinds import Schema
 from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import OptionInfo, Section, option
 from i2ptunnel.config.router_model import ControlSection, RouterSection

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from i2ptunnel.config.kinds import Duration, FilePath, Flag, ListOf, Maybe
+from i2ptunnel.config.compound_kinds import ListOf, Maybe
+from i2ptunnel.config.kinds import Duration, FilePath, Flag
 from i2ptunnel.config.network_kinds import UrlKind
 from i2ptunnel.config.options import Section, option
 

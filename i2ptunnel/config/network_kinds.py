@@ -38,6 +38,7 @@ class Endpoint:
 
     @property
     def is_unix(self) -> bool:
+        """Whether it is the path of a Unix socket; host and port are empty then."""
         return bool(self.path)
 
     @property
@@ -125,6 +126,7 @@ class EndpointKind(ScalarKind[Endpoint]):
         self.right = "write host:port" + (" or unix:/path" if unix else "")
 
     def read(self, node: Node, place: Place) -> Endpoint:
+        """As the scalar, with a better error for ``[::1]`` without quotes, a list to YAML."""
         if isinstance(node, Sequence) and len(node.items) == 1:
             only = node.items[0]
             if isinstance(only, Scalar) and ":" in only.text:  # [::1] is a list to YAML
@@ -133,6 +135,7 @@ class EndpointKind(ScalarKind[Endpoint]):
         return super().read(node, place)
 
     def convert(self, node: Scalar) -> Endpoint:
+        """``host:port``, ``[ipv6]:port``, or ``unix:/path`` where the kind allows it."""
         text = node.text
         self._refuse_other_forms(text)
         if text.startswith("unix:"):
@@ -195,6 +198,7 @@ class EndpointKind(ScalarKind[Endpoint]):
         return host
 
     def schema(self) -> Schema:
+        """Loose: only whether there is a port or a path."""
         return {"type": "string", "pattern": r"^(unix:/.+|.+:[0-9]{1,5})$"}
 
 
@@ -205,12 +209,14 @@ class AddressKind(ScalarKind[IpAddress]):
     right = "write an IPv4 or IPv6 address"
 
     def convert(self, node: Scalar) -> IpAddress:
+        """An IPv4 or IPv6 address, no host name."""
         try:
             return ipaddress.ip_address(node.text)
         except ValueError:
             raise ValueError(self.right) from None
 
     def schema(self) -> Schema:
+        """By the formats of JSON Schema."""
         return {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
 
 
@@ -221,6 +227,7 @@ class NetworkKind(ScalarKind[IpNetwork]):
     right = "write a network like 192.168.1.0/24"
 
     def convert(self, node: Scalar) -> IpNetwork:
+        """A network in CIDR form; the error for set host bits names the network that was meant."""
         try:
             return ipaddress.ip_network(node.text)
         except ValueError as error:
@@ -230,6 +237,7 @@ class NetworkKind(ScalarKind[IpNetwork]):
             raise ValueError(self.right) from None
 
     def schema(self) -> Schema:
+        """Characters and prefix only, not whether it is a network."""
         return {"type": "string", "pattern": r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$"}
 
 
@@ -244,6 +252,7 @@ class UrlKind(ScalarKind[str]):
         self.right = "write a URL like " + " or ".join(f"{s}://{host}" for s in schemes)
 
     def convert(self, node: Scalar) -> str:
+        """ASCII without spaces, with one of the schemes and a host; as it was written."""
         text = node.text
         if not text.isascii() or not text.isprintable() or " " in text:
             raise ValueError(self.right)
@@ -261,6 +270,7 @@ class UrlKind(ScalarKind[str]):
         return text
 
     def schema(self) -> Schema:
+        """The schemes only."""
         return {"type": "string", "pattern": "^(" + "|".join(self._schemes) + ")://.+$"}
 
 
@@ -272,6 +282,7 @@ class ProxyUrlKind(UrlKind):
         self.right = "write a URL like socks5://127.0.0.1:9050 or http://127.0.0.1:8080"
 
     def convert(self, node: Scalar) -> str:
+        """As a URL, whose host is an IP address or ``localhost``: nothing may ask a DNS server."""
         text = super().convert(node)
         host = urlsplit(text).hostname
         if host != "localhost":
@@ -298,12 +309,14 @@ class I2pHost(ScalarKind[str]):
     right = "write a name like mysite.i2p"
 
     def convert(self, node: Scalar) -> str:
+        """In lower case, as IDNA has it, and without ``.alt`` (RFC 9476)."""
         name = _i2p_name(node.text)
         if not _I2P_NAME.fullmatch(name):
             raise ValueError(self.right)
         return name
 
     def schema(self) -> Schema:
+        """The endings only."""
         return {"type": "string", "pattern": r"\.i2p(\.alt)?$"}
 
 
@@ -314,6 +327,7 @@ class DestinationKind(ScalarKind[DestinationName]):
     right = "write name.i2p, ….b32.i2p or a base64 destination, with :PORT if it needs one"
 
     def convert(self, node: Scalar) -> DestinationName:
+        """In lower case but for base64; the error for a URL says what to write instead."""
         scheme, mark, rest = node.text.partition("://")
         host = rest.partition("/")[0].rpartition("@")[2]
         if mark and _I2P_NAME.fullmatch(_i2p_name(host.partition(":")[0])):
@@ -336,4 +350,5 @@ class DestinationKind(ScalarKind[DestinationName]):
         return DestinationName(lowered, port)
 
     def schema(self) -> Schema:
+        """Any text of five characters: the shortest name is ``x.i2p``."""
         return {"type": "string", "minLength": 5}

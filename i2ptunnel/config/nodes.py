@@ -39,11 +39,14 @@ class Scalar:
 
     @property
     def is_null(self) -> bool:
+        """Whether YAML takes it for null: an empty value, ``~`` or ``null`` without quotes."""
         return self.is_plain and self.text in _NULLS
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
+    """A YAML list, and where it starts."""
+
     mark: Mark
     items: tuple[Node, ...]
 
@@ -58,6 +61,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
+    """A YAML mapping in the order of the file, and where it starts."""
+
     mark: Mark
     entries: dict[str, Entry]
 

@@ -85,6 +85,11 @@ class Section(Kind[T]):
         self.word = "section"
 
     def read(self, node: Node, place: Place) -> T:
+        """The model with what is given, and defaults for the rest; null is an empty section.
+
+        All faults are recorded in ``place``; then, if there is no model without what is wrong,
+        AlreadyReported is raised.
+        """
         if isinstance(node, Scalar) and node.is_null:
             node = Mapping(node.mark, {})
         if not isinstance(node, Mapping):
@@ -131,6 +136,7 @@ class Section(Kind[T]):
         return self.model(**values)
 
     def schema(self) -> Schema:
+        """An object without further properties, with the help text of each option."""
         properties: Schema = {}
         for key, field in self._fields.items():
             info = info_of(field)
@@ -154,6 +160,7 @@ class Section(Kind[T]):
         return result
 
     def show(self, value: T) -> str:
+        """All options, in YAML's flow style."""
         shown_keys = []
         for key, field in self._fields.items():
             current = getattr(value, key)

@@ -48,12 +48,15 @@ class OutproxyKind(ScalarKind[OutproxyUrl]):
     )
 
     def convert(self, node: Scalar) -> OutproxyUrl:
+        """As :func:`read_outproxy`."""
         return read_outproxy(node.text)
 
     def schema(self) -> Schema:
+        """The schemes, and ``+unix`` with a path."""
         return {"type": "string", "pattern": r"^(http|socks4|socks5)(://|\+unix:/).+$"}
 
     def plain(self, value: OutproxyUrl) -> Any:
+        """With user and password, which ``str`` leaves out."""
         if value.user is None or value.endpoint.is_unix:
             return str(value)
         user, password = quote(value.user, safe=""), quote(value.password, safe="")

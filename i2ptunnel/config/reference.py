@@ -16,7 +16,8 @@ from dataclasses import MISSING, Field
 from typing import Any
 
 from i2ptunnel.config.client_models import ClientSection, ListeningSection, ProxySection
-from i2ptunnel.config.kinds import Kind, ListOf, Maybe
+from i2ptunnel.config.compound_kinds import ListOf, Maybe
+from i2ptunnel.config.kinds import Kind
 from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import Section, description_of, info_of, options_of
 from i2ptunnel.config.router_model import ControlSection, RouterSection

@@ -9,16 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from i2ptunnel.config.kinds import (
-    Choice,
-    FilePath,
-    Flag,
-    ListOf,
-    Maybe,
-    Number,
-    Percent,
-    Rate,
-)
+from i2ptunnel.config.compound_kinds import ListOf, Maybe
+from i2ptunnel.config.kinds import Choice, FilePath, Flag, Number, Percent, Rate
 from i2ptunnel.config.log_levels import LogLevel, LogLevelKind
 from i2ptunnel.config.network_kinds import (
     AddressKind,

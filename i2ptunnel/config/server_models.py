@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from i2ptunnel.config.kinds import Duration, FilePath, Flag, ListOf, Maybe, Number, Text
+from i2ptunnel.config.compound_kinds import ListOf, Maybe
+from i2ptunnel.config.kinds import Duration, FilePath, Flag, Number, Text
 from i2ptunnel.config.network_kinds import (
     AddressKind,
     Endpoint,

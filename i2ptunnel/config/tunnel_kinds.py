@@ -15,12 +15,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 from core.base.errors import DecodeError
 from core.data.encoding import b64decode, b64encode
 from core.data.identity import Destination, b32_to_hash, hash_to_b32
+from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.faults import Refused, shown
 from i2ptunnel.config.kinds import (
     FilePath,
     Kind,
-    ListOf,
-    Maybe,
     Place,
     ScalarKind,
     Schema,
@@ -71,6 +70,7 @@ class HashKind(ScalarKind[bytes]):
     right = "write a b32 address (52 letters and digits and .b32.i2p) or a base64 destination"
 
     def convert(self, node: Scalar) -> bytes:
+        """The 32-byte hash of a ``.b32.i2p`` address or of a base64 destination."""
         text = node.text
         try:
             label = text.lower().removesuffix(".b32.i2p")
@@ -81,9 +81,11 @@ class HashKind(ScalarKind[bytes]):
             raise ValueError(self.right) from None
 
     def schema(self) -> Schema:
+        """52 characters are base32's 32 bytes; a destination is longer."""
         return {"type": "string", "minLength": 52}
 
     def plain(self, value: bytes) -> Any:
+        """As a ``.b32.i2p`` address, whatever it was read from."""
         return hash_to_b32(value)
 
 
@@ -94,6 +96,7 @@ class KeyKind(ScalarKind[bytes]):
     right = "write a key of 32 bytes in base64 (44 characters)"
 
     def convert(self, node: Scalar) -> bytes:
+        """32 bytes in I2P's base64."""
         try:
             key = b64decode(node.text)
         except DecodeError:
@@ -103,9 +106,11 @@ class KeyKind(ScalarKind[bytes]):
         return key
 
     def schema(self) -> Schema:
+        """The length, with or without padding."""
         return {"type": "string", "minLength": 43, "maxLength": 44}
 
     def plain(self, value: bytes) -> Any:
+        """In I2P's base64."""
         return b64encode(value)
 
 
@@ -182,6 +187,7 @@ class PortMap(_KeyedMap[int, T]):
     example = "{443: …}"
 
     def read_key(self, text: str) -> int:
+        """1 to 65535; port 0 stands for any and has no entry."""
         return read_port(text)
 
 
@@ -193,6 +199,7 @@ class AddressMap(_KeyedMap[str, T]):
     example = "{10.1.2.3: …}"
 
     def read_key(self, text: str) -> str:
+        """In its usual form, so that two spellings of one address are found out."""
         try:
             return str(ipaddress.ip_address(text))
         except ValueError:
@@ -211,6 +218,7 @@ class TargetKind(Kind[Targets]):
         self.word = f"{self._one.word}, or a list of them"
 
     def read(self, node: Node, place: Place) -> Targets:
+        """One endpoint, or a list of several services, which may not be empty."""
         if isinstance(node, Scalar):
             return self._one.read(node, place)
         targets = self._many.read(node, place)
@@ -219,12 +227,15 @@ class TargetKind(Kind[Targets]):
         return targets
 
     def schema(self) -> Schema:
+        """Either form."""
         return {"anyOf": [self._one.schema(), {**self._many.schema(), "minItems": 1}]}
 
     def show(self, value: Targets) -> str:
+        """In the form in which it was written."""
         return str(value) if isinstance(value, Endpoint) else self._many.show(value)
 
     def plain(self, value: Targets) -> Any:
+        """In the form in which it was written."""
         return str(value) if isinstance(value, Endpoint) else self._many.plain(value)
 
 
@@ -259,6 +270,7 @@ class TargetDestinationKind(Kind[DestinationName]):
         self._section = Section(_CredentialSection)
 
     def read(self, node: Node, place: Place) -> DestinationName:
+        """A destination, or a mapping that also has what an encrypted lease set needs."""
         if not isinstance(node, Mapping):
             return self._plain.read(node, place)
         found = self._section.read(node, place)
@@ -273,9 +285,11 @@ class TargetDestinationKind(Kind[DestinationName]):
         )
 
     def schema(self) -> Schema:
+        """Either form."""
         return {"anyOf": [self._plain.schema(), self._section.schema()]}
 
     def plain(self, value: DestinationName) -> Any:
+        """The short form if there is nothing to keep secret."""
         if not value.secret and value.client_key is None and value.client_key_file is None:
             return self._plain.plain(value)
         address = DestinationName(value.name, value.port)

@@ -77,6 +77,7 @@ class TunnelKind(Kind[TunnelSection]):
         }
 
     def read(self, node: Node, place: Place) -> TunnelSection:
+        """The section of the type that ``type`` names; the error for an unknown one guesses."""
         if not isinstance(node, Mapping):
             raise Refused(
                 node.mark, place.path, f"{kind_name(node)} where a tunnel belongs", "write type: …"
@@ -107,6 +108,7 @@ class TunnelKind(Kind[TunnelSection]):
         return self._sections[name].read(node, place)
 
     def plain(self, value: TunnelSection) -> Any:
+        """With the type first, as people write it."""
         return {"type": value.TYPE, **self._sections[value.TYPE].plain(value)}
 
     @staticmethod
@@ -122,6 +124,7 @@ class TunnelKind(Kind[TunnelSection]):
         raise Refused(node.mark, place.path, f"unknown tunnel type {shown(node.text)}", right)
 
     def schema(self) -> Schema:
+        """One variant for each type, told apart by a constant."""
         variants = []
         for name, section in self._sections.items():
             schema = section.schema()

@@ -9,17 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from i2ptunnel.config.kinds import (
-    Choice,
-    Duration,
-    FilePath,
-    Flag,
-    ListOf,
-    Maybe,
-    Number,
-    Rate,
-    Text,
-)
+from i2ptunnel.config.compound_kinds import ListOf, Maybe
+from i2ptunnel.config.kinds import Choice, Duration, FilePath, Flag, Number, Rate, Text
 from i2ptunnel.config.options import Section, option
 from i2ptunnel.config.router_model import ShapeSection
 from i2ptunnel.config.tunnel_kinds import SECRET_WORD, HashKind, KeyKind

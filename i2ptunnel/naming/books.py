@@ -62,6 +62,7 @@ class AddressBooks:
         self._is_ending = True
 
     def close(self) -> None:
+        """Give back the database; ends a merge as :meth:`abandon_merges` does."""
         self._is_ending = True
         self.store.close()
 

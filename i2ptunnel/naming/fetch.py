@@ -44,13 +44,21 @@ class FetchFault(I2PError):
 class FeedStream(Protocol):
     """A stream of ``core.api``, as far as it is needed here."""
 
-    async def read(self, limit: int = ...) -> bytes: ...
+    async def read(self, limit: int = ...) -> bytes:
+        """At most ``limit`` bytes; empty at the end."""
+        ...
 
-    async def write(self, data: bytes) -> None: ...
+    async def write(self, data: bytes) -> None:
+        """Waits while the send buffer is full."""
+        ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Ends our direction in order."""
+        ...
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Breaks it off; unsent data is lost."""
+        ...
 
 
 class FeedSession(Protocol):
@@ -58,13 +66,17 @@ class FeedSession(Protocol):
 
     async def connect(
         self, target: bytes | BlindedTarget, *, port: int = 0, timeout_s: float = 60.0
-    ) -> FeedStream: ...
+    ) -> FeedStream:
+        """A stream to a destination's hash or encrypted address; raises Unavailable."""
+        ...
 
 
 class NameLookup(Protocol):
     """A :class:`i2ptunnel.naming.resolver.Resolver`."""
 
-    async def resolve(self, name: str) -> Address: ...
+    async def resolve(self, name: str) -> Address:
+        """Raises NameFault for an unknown name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class HostsLine:
 
     @property
     def has_signature(self) -> bool:
+        """Whether it claims to be signed; nothing was verified."""
         return _OUTER in self.properties
 
     def signed_part(self, *, is_inner: bool = False) -> bytes:

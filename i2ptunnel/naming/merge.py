@@ -63,10 +63,12 @@ class MergeResult:
 
     @property
     def total(self) -> int:
+        """Lines that were looked at, whatever came of them."""
         return sum(count for count in asdict(self).values() if isinstance(count, int))
 
     @property
     def has_changes(self) -> bool:
+        """Whether a book is another one now."""
         return bool(self.added or self.changed or self.removed)
 
 

@@ -62,6 +62,7 @@ class FileResolver:
         return len(self._hosts)
 
     async def resolve(self, name: str) -> Address:
+        """The file is read again first if it has changed. Raises NameFault."""
         name = normalise(name)
         address = read_address(name)
         if address is not None:
@@ -169,6 +170,7 @@ class BookResolver:
         self._hosts = hosts
 
     async def resolve(self, name: str) -> Address:
+        """Of the first book that has the name; a hosts file beats feeds. Raises NameFault."""
         name = normalise(name)
         try:
             address = read_address(name)

@@ -333,15 +333,18 @@ class Transaction:
         return {row[1]: Gone(*row) for row in rows}
 
     def write_gone(self, gone: Gone) -> None:
+        """Remember a removed name, so that no older line brings it back."""
         self._connection.execute(
             "INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?, ?)",
             (gone.name, gone.hash, gone.at, gone.date, gone.line),
         )
 
     def delete_gone(self, name: str, digest: bytes) -> None:
+        """Forget that one destination of a name was removed."""
         self._connection.execute("DELETE FROM gone WHERE name = ? AND hash = ?", (name, digest))
 
     def write_subscription(self, row: SubscriptionRow) -> None:
+        """Add or replace what is known of a feed, by its URL."""
         self._connection.execute(
             "INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (

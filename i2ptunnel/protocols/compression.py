@@ -44,9 +44,11 @@ class GzipCoder:
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
 
     def data(self, piece: bytes) -> bytes:
+        """All of ``piece``, flushed: nothing waits for more."""
         return self._compressor.compress(piece) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
 
     def end(self) -> bytes:
+        """What the format wants at the end."""
         return self._compressor.flush(zlib.Z_FINISH)
 
 

@@ -399,9 +399,11 @@ class BodyWriter:
         self._is_chunked = "transfer-encoding" in headers
 
     def data(self, piece: bytes) -> bytes:
+        """``piece`` as it goes on the wire: one chunk, or as it is where a length was announced."""
         if not self._is_chunked or not piece:
             return piece
         return b"%x\r\n%b\r\n" % (len(piece), piece)
 
     def end(self) -> bytes:
+        """The last chunk; empty without chunked coding."""
         return b"0\r\n\r\n" if self._is_chunked else b""

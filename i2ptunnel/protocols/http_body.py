@@ -66,12 +66,15 @@ class NoBody:
         self._rest = bytearray()
 
     def receive_data(self, data: bytes) -> None:
+        """All of it follows the message."""
         self._rest += data
 
     def next_event(self) -> bytes | Signal:
+        """END at once."""
         return END
 
     def rest(self) -> bytes:
+        """What followed the head."""
         return bytes(self._rest)
 
 
@@ -87,10 +90,12 @@ class LengthBody:
         self._is_eof = False
 
     def receive_data(self, data: bytes) -> None:
+        """May reach beyond the body."""
         self._buffer = self._buffer + data if self._buffer else data
         self._is_eof = self._is_eof or not data
 
     def next_event(self) -> bytes | Signal:
+        """Pieces of at most PIECE_BYTES; HttpFault if the stream ends before the body does."""
         if self._left == 0:
             return END
         if self._buffer:
@@ -106,6 +111,7 @@ class LengthBody:
         raise HttpFault(400, "broken body: it ends early")
 
     def rest(self) -> bytes:
+        """Empty for a body that goes on to the end of the stream."""
         return self._buffer
 
 
@@ -152,11 +158,13 @@ class ChunkedBody:
         self._trailer_lines = 0
 
     def receive_data(self, data: bytes) -> None:
+        """May hold any part of a chunk, and more than the body."""
         self._buffer = self._buffer[self._position :] + data
         self._position = 0
         self._is_eof = self._is_eof or not data
 
     def next_event(self) -> bytes | Signal:
+        """Content without the framing, CHUNKS_PER_CALL chunks at most (RFC 9112, 7.1)."""
         if self._state is _State.END:
             return END
         if self._state is _State.TRAILER:
@@ -170,6 +178,7 @@ class ChunkedBody:
         return NEED_DATA
 
     def rest(self) -> bytes:
+        """What stands behind the trailer."""
         return self._buffer[self._position :]
 
     def _read_chunks(self, content: list[bytes]) -> bool:
@@ -303,13 +312,16 @@ class GunzippedBody:
 
     @property
     def is_doubtful(self) -> bool:
+        """What the body inside says; the coding adds nothing."""
         return self._inner.is_doubtful
 
     def receive_data(self, data: bytes) -> None:
+        """Compressed bytes."""
         self._packed += data
         self._is_eof = self._is_eof or not data
 
     def next_event(self) -> bytes | Signal:
+        """Events of the body inside, unpacked a bounded piece at a time; HttpFault if damaged."""
         event = self._inner.next_event()
         if event is not NEED_DATA:
             return event
@@ -351,9 +363,11 @@ class InflatedBody:
         self._packed = b""
 
     def receive_data(self, data: bytes) -> None:
+        """Bytes of the framing below."""
         self._inner.receive_data(data)
 
     def next_event(self) -> bytes | Signal:
+        """Unpacked content, a bounded piece at a time; HttpFault if it is damaged or cut short."""
         if not self._packed:
             event = self._inner.next_event()
             if isinstance(event, bytes):
@@ -370,4 +384,5 @@ class InflatedBody:
         return piece
 
     def rest(self) -> bytes:
+        """What follows the framing below."""
         return self._inner.rest()

@@ -57,6 +57,7 @@ class Headers:
         return next((value for key, value in self.fields if key.lower() == wanted), None)
 
     def get_all(self, name: str) -> list[str]:
+        """In the order of the message; names match in any case."""
         wanted = name.lower()
         return [value for key, value in self.fields if key.lower() == wanted]
 
@@ -69,9 +70,11 @@ class Headers:
         return {word.strip().lower() for word in joined.split(",") if word.strip()}
 
     def add(self, name: str, value: str) -> None:
+        """Append a field; others of that name stay."""
         self.fields.append((name, value))
 
     def remove(self, name: str) -> None:
+        """All fields of that name, in any case."""
         self.fields = [(key, value) for key, value in self.fields if key.lower() != name.lower()]
 
     def __contains__(self, name: str) -> bool:
@@ -88,6 +91,7 @@ class RequestHead:
     headers: Headers = field(default_factory=Headers)
 
     def write(self) -> bytes:
+        """As sent, with the empty line; always HTTP/1.1."""
         return _write(f"{self.method} {self.target} HTTP/1.1", self.headers)
 
     @property
@@ -97,6 +101,7 @@ class RequestHead:
 
     @property
     def has_body(self) -> bool:
+        """Whether content is announced and not empty (RFC 9112, 6)."""
         length = self.headers.get("content-length")
         return "transfer-encoding" in self.headers or (length is not None and int(length) > 0)
 
@@ -115,10 +120,12 @@ class ResponseHead:
     transfer_coding: str = ""
 
     def write(self) -> bytes:
+        """As sent, with the empty line; always HTTP/1.1."""
         return _write(f"HTTP/1.1 {self.status} {self.reason}", self.headers)
 
     @property
     def is_interim(self) -> bool:
+        """1xx but 101, which is final (RFC 9110, 15.2)."""
         return self.status < 200 and self.status != 101
 
 

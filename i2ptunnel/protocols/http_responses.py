@@ -56,9 +56,11 @@ class ResponseGate:
 
     @property
     def is_empty(self) -> bool:
+        """Whether everything that was fed has been passed on."""
         return not self._buffer and not self._lines
 
     def feed(self, data: bytes) -> None:
+        """Bytes as they came, in any division."""
         self._buffer += data
 
     def rest(self) -> bytes:

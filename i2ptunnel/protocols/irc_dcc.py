@@ -115,6 +115,7 @@ class DccMessage:
 
     @property
     def is_offer(self) -> bool:
+        """Whether it offers a port, as against RESUME and ACCEPT, which speak of one."""
         return self.kind in ("CHAT", "SEND")
 
 

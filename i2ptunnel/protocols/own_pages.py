@@ -75,6 +75,7 @@ def make_token(key: bytes, *parts: str) -> str:
 
 
 def is_token(key: bytes, token: str, *parts: str) -> bool:
+    """Whether :func:`make_token` made it for these values; compared in constant time."""
     return hmac.compare_digest(make_token(key, *parts).encode(), token.encode())
 
 

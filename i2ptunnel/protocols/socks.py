@@ -120,9 +120,11 @@ class SocksServer:
         self._version = 5
 
     def receive_data(self, data: bytes) -> None:
+        """Bytes of the client in any division, also those behind the handshake."""
         self._buffer += data
 
     def data_to_send(self) -> bytes:
+        """What the client must be sent now; empties it."""
         data, self._out = self._out, b""
         return data
 

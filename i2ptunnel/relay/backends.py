@@ -41,6 +41,7 @@ class Backend:
 
     @property
     def is_healthy(self) -> bool:
+        """Whether the last attempt to reach it succeeded."""
         return self.failures == 0
 
     def note(self, error: Unavailable | None) -> None:

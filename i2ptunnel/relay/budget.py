@@ -18,7 +18,9 @@ class Member(Protocol):
     """A listener or server that shares the budget."""
 
     @property
-    def open_connections(self) -> int: ...
+    def open_connections(self) -> int:
+        """Descriptors it holds at present."""
+        ...
 
     @property
     def half_open_connections(self) -> int:

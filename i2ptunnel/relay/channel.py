@@ -77,28 +77,36 @@ class WrappedChannel:
 
     @property
     def bytes_sent(self) -> int:
+        """What the inner channel has sent, also where a filter writes other bytes."""
         return self._inner.bytes_sent
 
     @property
     def has_arrived(self) -> bool:
+        """What the inner channel knows."""
         return self._inner.has_arrived
 
     async def probe(self) -> bool:
+        """Asks the inner channel's other side."""
         return await self._inner.probe()
 
     async def read(self, limit: int = READ_BYTES) -> bytes:
+        """From the inner channel, unchanged."""
         return await self._inner.read(limit)
 
     async def write(self, data: bytes) -> None:
+        """To the inner channel, unchanged."""
         await self._inner.write(data)
 
     async def close_write(self) -> None:
+        """Of the inner channel."""
         await self._inner.close_write()
 
     async def close(self) -> None:
+        """Of the inner channel."""
         await self._inner.close()
 
     def reset(self) -> None:
+        """Of the inner channel."""
         self._inner.reset()
 
 
@@ -106,10 +114,14 @@ class I2pStream(Channel, Protocol):
     """A stream through I2P."""
 
     @property
-    def remote(self) -> Destination: ...
+    def remote(self) -> Destination:
+        """The destination at the other end."""
+        ...
 
     @property
-    def local_port(self) -> int: ...
+    def local_port(self) -> int:
+        """The I2P port that it came to or went out from; 0 if none was given."""
+        ...
 
     @property
     def is_reset_by_peer(self) -> bool:
@@ -125,12 +137,18 @@ class I2pSession(Protocol):
     """A local destination."""
 
     @property
-    def destination(self) -> Destination: ...
+    def destination(self) -> Destination:
+        """Its public keys, the address that peers see."""
+        ...
 
     @property
-    def is_ready(self) -> bool: ...
+    def is_ready(self) -> bool:
+        """Whether it has tunnels both ways now."""
+        ...
 
-    async def wait_ready(self, timeout_s: float) -> None: ...
+    async def wait_ready(self, timeout_s: float) -> None:
+        """Raises Unavailable when the time is over or the session ends."""
+        ...
 
     async def connect(
         self,
@@ -140,11 +158,20 @@ class I2pSession(Protocol):
         port: int = 0,
         timeout_s: float = 60.0,
         initial: bytes = b"",
-    ) -> I2pStream: ...
+    ) -> I2pStream:
+        """A stream to a destination's hash or encrypted address.
 
-    async def accept(self) -> I2pStream: ...
+        ``initial`` goes along with the first packet. Raises Unavailable.
+        """
+        ...
 
-    async def close(self) -> None: ...
+    async def accept(self) -> I2pStream:
+        """The next stream from somebody else; raises Unavailable when the session ends."""
+        ...
+
+    async def close(self) -> None:
+        """Ends its streams and gives up its tunnels."""
+        ...
 
 
 class Traffic:
@@ -177,6 +204,7 @@ class CountedChannel(WrappedChannel):
         self._traffic = traffic
 
     async def read(self, limit: int = READ_BYTES) -> bytes:
+        """Counts bytes from I2P, and waits as the tunnel's inbound limit demands."""
         pace = self._traffic.inbound
         if pace is not None:
             await pace.settle()  # before: a call that is cancelled must not lose what it has read
@@ -187,6 +215,7 @@ class CountedChannel(WrappedChannel):
         return data
 
     async def write(self, data: bytes) -> None:
+        """Counts bytes to I2P once they are taken; waits first as the outbound limit demands."""
         if self._traffic.outbound is not None:
             await self._traffic.outbound.wait(len(data))
         await self._inner.write(data)

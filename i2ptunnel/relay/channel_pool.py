@@ -118,7 +118,9 @@ class PooledPlace:
         self._pool, self._key = pool, key
 
     async def take(self) -> Channel | None:
+        """As :meth:`ChannelPool.take`, for this place."""
         return await self._pool.take(self._key)
 
     def give(self, channel: Channel) -> None:
+        """As :meth:`ChannelPool.give`, for this place."""
         self._pool.give(self._key, channel)

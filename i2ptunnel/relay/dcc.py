@@ -116,6 +116,7 @@ class DccExchange:
     # What desks ask.
 
     def offer(self, client: Endpoint) -> int | None:
+        """A new I2P port that leads to ``client`` once; None if PENDING_MAX offers wait."""
         now = asyncio.get_running_loop().time()
         for port in [port for port, offer in self._offers.items() if offer.expires_at <= now]:
             del self._offers[port]
@@ -130,16 +131,22 @@ class DccExchange:
         return port
 
     def offered(self, i2p_port: int) -> Endpoint | None:
+        """Where an I2P port of ours leads, None for an unknown one."""
         offer = self._offers.get(i2p_port)
         return offer.client if offer is not None else None
 
     def offer_of(self, client: Endpoint) -> int | None:
+        """The newest I2P port that leads to ``client``."""
         ports = [port for port, offer in self._offers.items() if offer.client == client]
         return ports[-1] if ports else None
 
     def take(
         self, local: ipaddress.IPv4Address, client: str, destination_hash: bytes, i2p_port: int
     ) -> int | None:
+        """A port of ``local`` that leads to the destination's I2P port once.
+
+        Only ``client`` may connect. None, counted, if too many are open or the system has no port.
+        """
         if self._group is None or len(self._taken) >= PENDING_MAX or self._is_busy:
             self._counts["dcc_refused"] += 1
             return None
@@ -161,10 +168,12 @@ class DccExchange:
         return port
 
     def taken(self, local_port: int) -> int | None:
+        """The I2P port behind a local port that :meth:`take` returned."""
         taken = self._taken.get(local_port)
         return taken.i2p_port if taken is not None else None
 
     def taken_port(self, i2p_port: int) -> int | None:
+        """The newest local port that leads to an I2P port."""
         ports = [port for port, taken in self._taken.items() if taken.i2p_port == i2p_port]
         return ports[-1] if ports else None
 
@@ -255,27 +264,35 @@ class ClientDesk:
 
     @property
     def b32(self) -> str:
+        """As it was when the client connected."""
         return self._b32
 
     @property
     def listen_address(self) -> ipaddress.IPv4Address:
+        """Of the IRC listener, as this client sees it."""
         return self._listen_address
 
     def offer(self, kind: str, client_port: int) -> int | None:
+        """Chats and files are treated alike."""
         return self._exchange.offer(Endpoint(self._client, client_port))
 
     def take(self, kind: str, destination_hash: bytes, i2p_port: int) -> int | None:
+        """Only this client may use the port."""
         return self._exchange.take(self._listen_address, self._client, destination_hash, i2p_port)
 
     def i2p_port_of(self, client_port: int) -> int | None:
+        """Of the newest offer with that port."""
         return self._exchange.offer_of(Endpoint(self._client, client_port))
 
     def client_port_of(self, i2p_port: int) -> int | None:
+        """None also for an offer of another client."""
         client = self._exchange.offered(i2p_port)
         return client.port if client is not None and client.host == self._client else None
 
     def remote_port_of(self, local_port: int) -> int | None:
+        """For RESUME, which names the port that the client knows."""
         return self._exchange.taken(local_port)
 
     def local_port_of(self, remote_port: int) -> int | None:
+        """For ACCEPT, which names the port that the other side knows."""
         return self._exchange.taken_port(remote_port)

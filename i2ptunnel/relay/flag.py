@@ -19,6 +19,7 @@ class Flag:
         self._waiters: list[asyncio.Future[None]] | None = None
 
     def is_set(self) -> bool:
+        """True for good after :meth:`set`."""
         return self._is_set
 
     def set(self) -> None:

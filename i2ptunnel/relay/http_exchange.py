@@ -63,9 +63,11 @@ OpenBack = Callable[[bytes], Awaitable[Channel]]
 class BodyCoder(Protocol):
     """Changes a response's body on the way to the front."""
 
-    def data(self, piece: bytes) -> bytes: ...
+    def data(self, piece: bytes) -> bytes:
+        """``piece`` changed; may be empty."""
 
-    def end(self) -> bytes: ...
+    def end(self) -> bytes:
+        """What is still to come at the end."""
 
 
 StartCoder = Callable[[ResponseHead], BodyCoder | None]

@@ -38,6 +38,7 @@ class IrcClientStream(WrappedChannel):
         self._ready = b""
 
     async def read(self, limit: int = READ_BYTES) -> bytes:
+        """Filtered lines of the server; empty once it has closed."""
         while not self._ready:
             self._ready = self._irc.data_to_client()
             if not self._ready and not await self._read_more():
@@ -67,6 +68,7 @@ class IrcClientStream(WrappedChannel):
         return bool(data)
 
     async def write(self, data: bytes) -> None:
+        """Lines of the client, of which the filter passes some on, changes some and drops some."""
         await _feed(self._irc.receive_from_client, data)
         if self._told is not None and not self._told.done():
             self._told.set_result(None)
@@ -91,6 +93,7 @@ class IrcVisitorStream(WrappedChannel):
         self.is_refused = False
 
     async def read(self, limit: int = READ_BYTES) -> bytes:
+        """Filtered lines of the visitor; empty if it is refused or did not register in time."""
         while not self._ready and not self.is_refused:
             try:
                 deadline = None if self._irc.is_registered else self._deadline
@@ -114,5 +117,6 @@ class IrcVisitorStream(WrappedChannel):
             await self.write(error_line(reason))
 
     async def write(self, data: bytes) -> None:
+        """Lines of the IRC server, unchanged; never within an answer of ours."""
         async with self._writing:
             await self._inner.write(data)

@@ -54,6 +54,7 @@ class LeastRateChannel(WrappedChannel):
         self._uploading = self._taking = None
 
     def read(self, limit: int = READ_BYTES) -> Coroutine[Any, Any, bytes]:
+        """While an upload is due: TimeoutError once it is below the rate for too long."""
         # No coroutine of its own around the inner one: thousands of connections wait in here.
         if self._uploading is None or not self.is_body_due:
             return self._inner.read(limit)
@@ -72,6 +73,7 @@ class LeastRateChannel(WrappedChannel):
         return data
 
     async def write(self, data: bytes) -> None:
+        """Resets the channel, so that this fails, if it is taken below the rate for too long."""
         if self._taking is None:
             await self._inner.write(data)
             return

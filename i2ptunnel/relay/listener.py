@@ -127,6 +127,7 @@ class Listener:
 
     @property
     def open_connections(self) -> int:
+        """Accepted and not ended yet, half-open ones included."""
         return len(self._slots)
 
     @property

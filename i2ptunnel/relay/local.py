@@ -141,25 +141,30 @@ class LocalChannel(asyncio.Protocol):
 
     @property
     def has_arrived(self) -> bool:
+        """False after a reset so soon after a write that the server cannot have read it."""
         self._look_for_reset()
         return not self._is_refused
 
     async def probe(self) -> bool:
-        return True  # the system asks by itself
+        """Always True: the system finds out by itself."""
+        return True
 
     @property
     def bytes_sent(self) -> int:
+        """What the kernel has taken; the transport's buffer does not count."""
         waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
         return self._written_bytes - waiting
 
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """By asyncio."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(_WRITE_BYTES_HIGH, _WRITE_BYTES_LOW)
 
     def data_received(self, data: bytes) -> None:
+        """By asyncio: keeps it, and pauses reading at 256 KiB."""
         received = self._received
         if len(data) < _SMALL_BYTES and received and len(received[-1]) < _SMALL_BYTES:
             # Whoever sends byte by byte while nobody reads must not cost an object each.
@@ -177,13 +182,14 @@ class LocalChannel(asyncio.Protocol):
         _wake(self._data_waiter)
 
     def eof_received(self) -> bool:
+        """By asyncio: the other direction stays open, and is looked at for a reset."""
         self._is_eof = True
         loop = asyncio.get_running_loop()
         self._ended_at = loop.time()
         self._look = loop.call_later(_RESET_LOOK_S, self._look_again)
         self._ended.set()
         _wake(self._data_waiter)
-        return True  # the other direction stays open
+        return True
 
     def _look_again(self) -> None:
         if not self._look_for_reset():
@@ -213,6 +219,7 @@ class LocalChannel(asyncio.Protocol):
         self._is_refused = now - self._written_at < _REFUSED_S
 
     def connection_lost(self, error: Exception | None) -> None:
+        """By asyncio, once: wakes all who wait; without an end in order they get an error."""
         if self._look is not None:
             self._look.cancel()
         if error is not None:
@@ -227,9 +234,11 @@ class LocalChannel(asyncio.Protocol):
         _wake(self._room_waiter)
 
     def pause_writing(self) -> None:
+        """By asyncio: writers wait from now on."""
         self._is_full = True
 
     def resume_writing(self) -> None:
+        """By asyncio: the waiting writer goes on."""
         self._is_full = False
         _wake(self._room_waiter)
 
@@ -258,6 +267,7 @@ class LocalChannel(asyncio.Protocol):
         return data
 
     async def write(self, data: bytes) -> None:
+        """Raises Unavailable once the connection is lost or its writing end closed."""
         if self._error is not None:
             raise self._error
         if self._transport is None or self._transport.is_closing() or self._has_ended_writing:
@@ -272,6 +282,7 @@ class LocalChannel(asyncio.Protocol):
             raise self._error
 
     async def close_write(self) -> None:
+        """Sends FIN after what is unsent; does nothing the second time."""
         transport = self._transport
         if transport is None or transport.is_closing() or self._has_ended_writing:
             return
@@ -293,6 +304,7 @@ class LocalChannel(asyncio.Protocol):
             self.reset()
 
     def reset(self) -> None:
+        """Over TCP with RST (SO_LINGER 0), so that the program sees no end in order."""
         transport = self._transport
         if transport is None or self._lost.is_set():
             return

@@ -13,12 +13,11 @@ from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.relay.channel import Channel, WrappedChannel
 from i2ptunnel.relay.local import LocalChannel
-from i2ptunnel.relay.prefixed_channel import PrefixedChannel
 
 
 def local_below(channel: Channel) -> LocalChannel | None:
     """The local connection that a channel is, or is around."""
-    while isinstance(channel, WrappedChannel | PrefixedChannel):
+    while isinstance(channel, WrappedChannel):
         channel = channel.below
     return channel if isinstance(channel, LocalChannel) else None
 

@@ -104,6 +104,7 @@ class TlsChannel(LocalChannel):
                 return
 
     async def read(self, limit: int = READ_BYTES) -> bytes:
+        """Decrypted bytes; empty at close_notify. Unavailable if the connection ends without it."""
         assert self._tls is not None
         while not self._is_at_end:
             try:
@@ -124,6 +125,7 @@ class TlsChannel(LocalChannel):
         return b""
 
     async def write(self, data: bytes) -> None:
+        """Encrypts and sends; Unavailable after :meth:`close_write`."""
         assert self._tls is not None
         if self._is_end_sent:
             raise Unavailable("the local connection is closed", "stream_reset")
@@ -145,11 +147,13 @@ class TlsChannel(LocalChannel):
         await self._flush()
 
     async def close(self) -> None:
+        """With close_notify first, so that the server can tell it from a cut."""
         with contextlib.suppress(Unavailable):
             await self.close_write()
         await super().close()
 
     def end(self) -> None:
+        """With close_notify first; waits for nothing."""
         if self._tls is not None and not self._is_end_sent:
             self._is_end_sent = True
             with contextlib.suppress(ssl.SSLError):

@@ -23,28 +23,44 @@ class I2pDatagram(Protocol):
     """A datagram from I2P, as ``core.api.Datagram``. ``version`` 0 is raw."""
 
     @property
-    def source(self) -> Destination | None: ...
+    def source(self) -> Destination | None:
+        """The sender's destination; None for formats that only have its hash, or nothing."""
+        ...
 
     @property
-    def source_hash(self) -> bytes | None: ...
+    def source_hash(self) -> bytes | None:
+        """32 bytes, None for a raw datagram."""
+        ...
 
     @property
-    def payload(self) -> bytes: ...
+    def payload(self) -> bytes:
+        """Without the headers of the format."""
+        ...
 
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """0 raw, 1 to 3 as the datagram specification numbers them."""
+        ...
 
     @property
-    def from_port(self) -> int: ...
+    def from_port(self) -> int:
+        """The sender's I2P port; 0 if none was given."""
+        ...
 
     @property
-    def to_port(self) -> int: ...
+    def to_port(self) -> int:
+        """Our I2P port; 0 if none was given."""
+        ...
 
     @property
-    def options(self) -> Mapping[str, str]: ...
+    def options(self) -> Mapping[str, str]:
+        """Of versions 2 and 3; empty for others."""
+        ...
 
     @property
-    def is_authentic(self) -> bool: ...
+    def is_authentic(self) -> bool:
+        """Whether the sender is proven by a signature or its ratchet session."""
+        ...
 
 
 class DatagramSession(I2pSession, Protocol):
@@ -59,13 +75,22 @@ class DatagramSession(I2pSession, Protocol):
         from_port: int = 0,
         to_port: int = 0,
         options: Mapping[str, str] | None = None,
-    ) -> bool: ...
+    ) -> bool:
+        """Hand it over; False if it cannot go now and is lost.
 
-    async def receive_datagram(self) -> I2pDatagram: ...
+        Raises Unavailable ``bad_datagram`` for what could never go.
+        """
+        ...
+
+    async def receive_datagram(self) -> I2pDatagram:
+        """The next one; raises Unavailable when the session ends."""
+        ...
 
     async def lookup(
         self, target: bytes | BlindedTarget, timeout_s: float = 60.0, /
-    ) -> Destination: ...
+    ) -> Destination:
+        """The destination of a hash or encrypted address; raises Unavailable."""
+        ...
 
 
 class UdpSocket(asyncio.DatagramProtocol):
@@ -131,10 +156,12 @@ class UdpSocket(asyncio.DatagramProtocol):
         return int(self._transport.get_extra_info("sockname")[1])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """By asyncio."""
         # CPython 3.11: its transport is one in all but the class it names
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        """By asyncio: counts those from outside of the allowed networks as refused."""
         host, port = address[0].partition("%")[0], int(address[1])
         if self._allow:
             source = ipaddress.ip_address(host)
@@ -144,9 +171,11 @@ class UdpSocket(asyncio.DatagramProtocol):
         self._handler(data, (host, port))
 
     def pause_writing(self) -> None:
+        """By asyncio: the system's buffer is full, what is sent now is dropped."""
         self._is_full = True
 
     def resume_writing(self) -> None:
+        """By asyncio: there is room again."""
         self._is_full = False
 
     def error_received(self, error: Exception) -> None:

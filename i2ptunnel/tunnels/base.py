@@ -158,10 +158,12 @@ class Tunnel(ABC, Generic[ModelT]):
 
     @property
     def name(self) -> str:
+        """Its key in the configuration."""
         return self.context.name
 
     @property
     def type(self) -> str:
+        """Its ``type`` in the configuration."""
         return self.model.TYPE
 
     @property

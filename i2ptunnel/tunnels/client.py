@@ -28,19 +28,23 @@ class PlainClient(ClientTunnel[ClientTunnelSection]):
         self._choice = DestinationChoice(model.destination)
 
     def prepare(self) -> None:
+        """Also reads client keys from files; raises TunnelFault."""
         super().prepare()
         self._choice.prepare()
 
     def can_update(self, model: ClientTunnelSection) -> bool:
+        """Never with client keys in files, which are read at the start only."""
         has_files = any(destination.client_key_file for destination in model.destination)
         return not has_files and super().can_update(model)
 
     def on_update(self) -> None:
+        """Other destinations start with a clean record of failures."""
         super().on_update()
         if self.model.destination != self._choice.destinations:
             self._choice = DestinationChoice(self.model.destination)
 
     async def serve(self, accepted: Accepted) -> None:
+        """The first bytes go along with the SYN if there is one destination only."""
         accepted.establish()
         first = b""
         if len(self._choice.destinations) == 1:  # else two of them might get the same words
@@ -49,6 +53,7 @@ class PlainClient(ClientTunnel[ClientTunnelSection]):
         await pump(accepted.channel, stream, idle_timeout_s=self.model.idle_timeout)
 
     def status(self) -> dict[str, Any]:
+        """With the state of each destination, if there are several."""
         destinations = self._choice.status()
         known = super().status()
         return {**known, "destinations": destinations} if destinations else known

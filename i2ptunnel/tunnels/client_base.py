@@ -56,23 +56,28 @@ class ClientTunnel(Tunnel[ListeningT]):
 
     @property
     def is_ready(self) -> bool:
+        """Whether it listens, its socket is in place and its session is ready."""
         is_up = self._serving is not None and not self._serving.done() and self.fault() is None
         return is_up and self.session is not None and self.session.is_ready
 
     def fault(self) -> str | None:
+        """A Unix socket whose file was removed: nobody can connect any more."""
         if self._serving is None or self.listener.is_in_place:
             return None
         return f"the socket {self.model.listen} was removed"
 
     @property
     def connections_open(self) -> int:
+        """As the listener counts them, half-open ones included."""
         return self.listener.open_connections
 
     @property
     def local_end(self) -> str:
+        """The listener."""
         return str(self.model.listen)
 
     async def start(self) -> None:
+        """Listens before the session is open, so that programs wait instead of being refused."""
         self.failed.clear()
         self.last_error = None
         self.prepare()
@@ -87,6 +92,7 @@ class ClientTunnel(Tunnel[ListeningT]):
             raise
 
     async def stop(self) -> None:
+        """Local connections end before the session does."""
         serving, self._serving = self._serving, None
         await end_task(serving)
         self.listener.close()
@@ -96,6 +102,7 @@ class ClientTunnel(Tunnel[ListeningT]):
         """Read what is needed besides the model; raises TunnelFault."""
 
     def on_update(self) -> None:
+        """Limits and allowed networks hold for the next connection."""
         self.listener.change(self._limits(), self.model.allow)
 
     def _limits(self) -> ListenerLimits:
@@ -117,6 +124,7 @@ class ClientTunnel(Tunnel[ListeningT]):
         self.listener.tls = server_context(certificate, section.key)
 
     def counters(self) -> dict[str, int]:
+        """With what the listener refused, evicted, and could not accept."""
         seen = self.listener.counters
         self.counts["connections_refused"] = seen.refused
         self.counts["connections_evicted"] = seen.evicted

@@ -27,12 +27,15 @@ class ConnectProxy(HttpProxy):
 
     @property
     def type(self) -> str:
+        """Its own, although its model becomes that of an HTTP proxy."""
         return ConnectClientSection.TYPE
 
     def update(self, model: TunnelSection) -> bool:
+        """Takes its own model."""
         return super().update(adapt(model, HttpClientSection))
 
     def can_update(self, model: TunnelSection) -> bool:
+        """Takes its own model."""
         return super().can_update(adapt(model, HttpClientSection))
 
     async def _next_head(self, front: Front, idle_s: float) -> RequestHead | None:

@@ -41,13 +41,16 @@ class DatagramTunnel(Tunnel[ModelT]):
 
     @property
     def is_ready(self) -> bool:
+        """Whether its task runs and its session is ready."""
         is_up = self._working is not None and not self._working.done()
         return is_up and self.session is not None and self.session.is_ready
 
     def session_request(self) -> SessionRequest:
+        """Never shared: a session hands its datagrams to one receiver."""
         return replace(super().session_request(), is_shared=False)
 
     async def start(self) -> None:
+        """Takes the local sockets, then opens the session."""
         self.failed.clear()
         self.last_error = None
         if self.gate is not None:
@@ -62,6 +65,7 @@ class DatagramTunnel(Tunnel[ModelT]):
         self._working.add_done_callback(self._on_work_done)
 
     async def stop(self) -> None:
+        """Says goodbye before the session is given back."""
         working, self._working = self._working, None
         await end_task(working)
         await self.say_goodbye()

@@ -39,6 +39,7 @@ class Request:
 
     @property
     def url(self) -> str:
+        """As the user would write it; always ``http``, since ``https`` comes by CONNECT."""
         return f"http://{self.target.authority}{self.target.path}"
 
 

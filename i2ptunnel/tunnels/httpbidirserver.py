@@ -35,17 +35,21 @@ class HttpBidirServer(Tunnel[HttpBidirServerSection]):
 
     @property
     def is_ready(self) -> bool:
+        """Both halves."""
         return self.server.is_ready and self.proxy.is_ready
 
     @property
     def connections_open(self) -> int:
+        """Of both halves."""
         return self.server.connections_open + self.proxy.connections_open
 
     @property
     def local_end(self) -> str:
+        """The proxy's listener and the server's target."""
         return f"{self.proxy.local_end} and {self.server.local_end}"
 
     async def start(self) -> None:
+        """One session for both halves: visitors see the address that also browses."""
         self.last_error = None
         await self._open_session()
         try:
@@ -56,11 +60,13 @@ class HttpBidirServer(Tunnel[HttpBidirServerSection]):
             raise
 
     async def stop(self) -> None:
+        """The halves first; the session is given back once."""
         await self.proxy.stop()
         await self.server.stop()
         await self._release_session()
 
     def counters(self) -> dict[str, int]:
+        """Sums of both halves, which count bytes in one place."""
         total = self.server.counters()
         for name, count in self.proxy.counters().items():
             if not name.startswith("bytes_"):  # counted once for both
@@ -68,6 +74,7 @@ class HttpBidirServer(Tunnel[HttpBidirServerSection]):
         return total
 
     def status(self) -> dict[str, Any]:
+        """With the first error there is: its own, the server's or the proxy's."""
         known = super().status()
         error = self.last_error or self.server.last_error or self.proxy.last_error
         return {**known, "last_error": error}

@@ -96,10 +96,12 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         self._reloads = Reloads()
 
     def prepare(self) -> None:
+        """Reads the users' passwords, and draws the secret of the nonces."""
         users = read_users(self.model.auth)
         self._auth = ProxyAuth(users, self.model.auth_methods, _REALM, secrets.token_bytes(32))
 
     def on_update(self) -> None:
+        """Renews the outproxies and the headers that are passed on."""
         self._read_live_options()
         self._site.extra_passed = self._extra_passed
         super().on_update()
@@ -113,13 +115,16 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         )
 
     def outproxy_choices(self) -> Sequence[OutproxyChoice]:
+        """One for plain requests, one for CONNECT."""
         return (self._outproxies, self._https_outproxies)
 
     async def stop(self) -> None:
+        """Idle streams to sites end, too."""
         await self._pool.close()
         await super().stop()
 
     async def serve(self, accepted: Accepted) -> None:
+        """Requests of one browser connection, one after the other, until it ends."""
         reader = RequestReader(
             REQUEST_LIMITS, body_bytes_max=self.model.max_upload, encodes_target=True
         )
@@ -312,6 +317,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         )
 
     async def lookup(self, host: str) -> Address:
+        """Also knows names that the user accepted on a page without saving them."""
         return await self._site.resolve(host)
 
     async def _resolve(self, host: str, language: str) -> Address:

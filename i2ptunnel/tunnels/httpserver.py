@@ -79,22 +79,27 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         )
 
     def on_update(self) -> None:
+        """Renews host names, the rules for visitors and the limits of posts."""
         super().on_update()
         self._read_model()
 
     @property
     def is_ready(self) -> bool:
+        """Also whether its directory is there."""
         return super().is_ready and self.fault() is None
 
     def fault(self) -> str | None:
+        """Also that the directory is not there."""
         return None if self._site is None else self._site.fault()
 
     @property
     def local_end(self) -> str:
+        """The target, or ``docroot:`` and the directory."""
         is_site = self._site is not None
         return f"docroot:{self.model.docroot}" if is_site else super().local_end
 
     async def start(self) -> None:
+        """TunnelFault if the directory would offer files of this program."""
         if self.model.docroot is not None:
             wrong = await asyncio.to_thread(self.context.own_files.clash, self.model.docroot)
             if wrong is not None:
@@ -102,10 +107,12 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         await super().start()
 
     async def stop(self) -> None:
+        """Idle connections to the web server end, too."""
         await super().stop()
         await self._idle_backs.close()
 
     async def serve(self, stream: I2pStream, slot: Slot[Visitor]) -> None:
+        """HTTP requests of one stream; on a port that is set to plain, bytes."""
         if self._is_plain(stream.local_port):
             slot.occupy()
             if stream.local_port not in self.port_backends:
@@ -132,6 +139,7 @@ class HttpServer(ServerTunnel[HttpServerSection]):
         return port in _PLAIN_PORTS or port in self.model.plain_ports
 
     async def turn_away(self, stream: I2pStream, refusal: Refusal) -> None:
+        """With 429 and when to come again; a reset where no HTTP is spoken."""
         if self._is_plain(stream.local_port):
             stream.reset()
             return

@@ -69,14 +69,17 @@ class IrcClient(ClientTunnel[IrcClientSection]):
         self._exchanging: asyncio.Task[None] | None = None
 
     def session_request(self) -> SessionRequest:
+        """With DCC its own and published, since others connect to it."""
         request = super().session_request()
         return replace(request, is_shared=False, publish=True) if self.model.dcc else request
 
     def prepare(self) -> None:
+        """Collects the words that would tell of this machine: user, host and the like."""
         self._private_words = machine_words()
         self._choice.prepare()
 
     async def start(self) -> None:
+        """With DCC, streams from others are accepted as well."""
         await super().start()
         if self.model.dcc and self.session is not None:
             self._dcc = DccExchange(
@@ -86,11 +89,13 @@ class IrcClient(ClientTunnel[IrcClientSection]):
             self._exchanging.add_done_callback(self._on_exchange_done)
 
     async def stop(self) -> None:
+        """Transfers end first."""
         exchanging, self._exchanging = self._exchanging, None
         await end_task(exchanging)
         await super().stop()
 
     async def serve(self, accepted: Accepted) -> None:
+        """One IRC connection through the filter; failures are told as IRC errors."""
         accepted.establish()
         channel = accepted.channel
         try:

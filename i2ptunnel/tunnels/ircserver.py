@@ -34,14 +34,17 @@ class IrcServer(ServerTunnel[IrcServerSection]):
         self._cloak = Cloak(model.user_hostname, b"")
 
     async def start(self) -> None:
+        """Reads or makes the key that visitors' host names are made with."""
         self._cloak = Cloak(self.model.user_hostname, self._cloak_key())
         await super().start()
 
     async def turn_away(self, stream: I2pStream, refusal: Refusal) -> None:
+        """With an ``ERROR`` line, which clients show."""
         await stream.write(error_line("too many connections, try again later"))
         await finish_politely(stream)
 
     async def serve(self, stream: I2pStream, slot: Slot[Visitor]) -> None:
+        """Filters until the visitor has registered, under a host name made of its address."""
         host_name = self._cloak.host_name(stream.remote.hash)
         password = self.model.webirc_password
         irc = IrcServerFilter(host_name if password is None else None)

@@ -57,10 +57,12 @@ class HeldChannel(WrappedChannel):
             self._identity.users += 1
 
     async def close(self) -> None:
+        """Ends the use before the stream has closed."""
         self._end()
         await super().close()
 
     def reset(self) -> None:
+        """Ends the use."""
         self._end()
         super().reset()
 

@@ -67,6 +67,7 @@ class OwnSite:
 
     @property
     def has_books(self) -> bool:
+        """Whether names can be saved: not where the resolver reads plain files."""
         return self._books is not None
 
     @property

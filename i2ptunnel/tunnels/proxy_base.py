@@ -48,12 +48,14 @@ class IdentityPlace(PooledPlace):
     __slots__ = ()
 
     async def take(self) -> Channel | None:
+        """A kept channel uses its identity again."""
         channel = await super().take()
         if isinstance(channel, HeldChannel):
             channel.unpark()
         return channel
 
     def give(self, channel: Channel) -> None:
+        """A kept channel does not keep its identity from ending."""
         if isinstance(channel, HeldChannel):
             channel.park()
         super().give(channel)
@@ -72,6 +74,7 @@ class ProxyTunnel(ClientTunnel[ProxyT]):
         return ()
 
     async def start(self) -> None:
+        """With ``isolate``, also what makes and ends the identities."""
         await super().start()
         if self.model.isolate != "none":
             self.identities = Identities(
@@ -85,6 +88,7 @@ class ProxyTunnel(ClientTunnel[ProxyT]):
         self._watch_outproxies()
 
     def on_update(self) -> None:
+        """Other outproxies are watched at once."""
         super().on_update()
         self._watch_outproxies()
 
@@ -93,6 +97,7 @@ class ProxyTunnel(ClientTunnel[ProxyT]):
             self._checking = asyncio.create_task(self._check_outproxies())
 
     async def stop(self) -> None:
+        """All identities end as well."""
         checking, self._checking = self._checking, None
         await end_task(checking)
         await super().stop()
@@ -101,6 +106,7 @@ class ProxyTunnel(ClientTunnel[ProxyT]):
             await identities.stop()
 
     def counters(self) -> dict[str, int]:
+        """With ``identities``: how many addresses there are now."""
         if self.identities is not None:
             self.counts["identities"] = len(self.identities)
         return super().counters()

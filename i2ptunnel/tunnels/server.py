@@ -13,6 +13,7 @@ class PlainServer(ServerTunnel[ServerTunnelSection]):
     """Carries bytes as they are."""
 
     async def serve(self, stream: I2pStream, slot: Slot[Visitor]) -> None:
+        """Bytes both ways, nothing else; no timeout before the first of them."""
         slot.occupy()  # who is silent may be waiting for the service
         target = await self.connect_target(stream)
         await pump(target, self.counted(stream), idle_timeout_s=self.model.idle_timeout)

@@ -70,11 +70,13 @@ class ServerTunnel(Tunnel[ServerT]):
 
     @property
     def is_ready(self) -> bool:
+        """Whether it accepts and its session is ready; the service behind may be down."""
         is_up = self._accepting is not None and not self._accepting.done()
         return is_up and self.session is not None and self.session.is_ready
 
     @property
     def connections_open(self) -> int:
+        """Streams that are served or wait for a place."""
         return len(self._slots)
 
     @property
@@ -96,18 +98,22 @@ class ServerTunnel(Tunnel[ServerT]):
 
     @property
     def local_end(self) -> str:
+        """The targets."""
         return ", ".join(str(backend.endpoint) for backend in self.backends.all)
 
     def status(self) -> dict[str, Any]:
+        """With the state of each target, if there are several."""
         known = super().status()
         targets = self.backends.status()
         known["last_error"] = known["last_error"] or self.gate.fault
         return {**known, "targets": targets} if targets else known
 
     def on_update(self) -> None:
+        """Limits hold for the next visitor."""
         self.gate.set_limits(self.model.limits)
 
     async def start(self) -> None:
+        """Raises TunnelFault also for an access list that cannot be read."""
         self.failed.clear()
         self.last_error = None
         await self.gate.open()
@@ -119,6 +125,7 @@ class ServerTunnel(Tunnel[ServerT]):
         self._accepting.add_done_callback(self._on_accepting_done)
 
     async def stop(self) -> None:
+        """Ends the visitors before the session."""
         accepting, self._accepting = self._accepting, None
         await end_task(accepting)
         self.context.budget.leave(self)

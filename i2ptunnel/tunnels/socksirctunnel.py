@@ -23,9 +23,11 @@ class SocksIrcProxy(SocksProxy):
 
     @property
     def type(self) -> str:
+        """Its own, although its model becomes that of a SOCKS proxy."""
         return SocksIrcSection.TYPE
 
     def update(self, model: TunnelSection) -> bool:
+        """Takes its own model."""
         if not super().update(_as_socks(model)):
             return False
         assert isinstance(model, SocksIrcSection)
@@ -33,9 +35,11 @@ class SocksIrcProxy(SocksProxy):
         return True
 
     def can_update(self, model: TunnelSection) -> bool:
+        """Takes its own model."""
         return super().can_update(_as_socks(model))
 
     def prepare(self) -> None:
+        """Collects the words that would tell of this machine: user, host and the like."""
         super().prepare()
         self._private_words = machine_words()
 
@@ -58,6 +62,7 @@ class SocksIrcProxy(SocksProxy):
         return stream
 
     def counted(self, stream: Channel) -> CountedChannel:
+        """With the IRC filter between client and stream, whatever the port."""
         return super().counted(
             IrcClientStream(stream, irc_filter(self._identity, self._private_words))
         )

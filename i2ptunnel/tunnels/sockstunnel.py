@@ -72,9 +72,11 @@ class SocksProxy(ProxyTunnel[SocksSection]):
         self._udp = UdpRelay(self, self.name_behind)
 
     def prepare(self) -> None:
+        """Reads the users' passwords; raises TunnelFault."""
         self._users = read_users(self.model.auth)
 
     def on_update(self) -> None:
+        """Renews the outproxies, also those of single ports, and the names of addresses."""
         self._read_live_options()
         super().on_update()
 
@@ -86,13 +88,16 @@ class SocksProxy(ProxyTunnel[SocksSection]):
         self._address_names = dict(self.model.address_names)
 
     def outproxy_choices(self) -> Sequence[OutproxyChoice]:
+        """One for all ports, and those of single ports."""
         return (self._outproxies, *self._port_outproxies.values())
 
     async def stop(self) -> None:
+        """UDP associations end first."""
         await self._udp.stop()
         await super().stop()
 
     async def serve(self, accepted: Accepted) -> None:
+        """SOCKS 4, 4a or 5: the handshake, then what was asked for."""
         server = SocksServer(self._users, wants_names=self.model.isolate != "none")
         try:
             async with asyncio.timeout(HEADER_TIMEOUT_S):

@@ -28,29 +28,35 @@ class StreamrClient(DatagramTunnel[StreamrClientSection]):
 
     @property
     def is_ready(self) -> bool:
+        """Whether there is a subscription; packets may still be away."""
         return super().is_ready and self._subscription is not None
 
     @property
     def connections_open(self) -> int:
+        """1 while subscribed."""
         return int(self._subscription is not None)
 
     @property
     def local_end(self) -> str:
+        """Where packets are sent to."""
         return str(self.model.target)
 
     async def open_local(self) -> None:
+        """Also draws the I2P port that the producer sends to."""
         self._socket = await UdpSocket.connect(
             self.model.target, self._on_packet, is_own=self.context.own_doors.is_own
         )
         self._own_port = 1024 + secrets.randbelow(65536 - 1024)
 
     def close_local(self) -> None:
+        """Ends the subscription here; the producer is told in :meth:`say_goodbye`."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
         self._subscription = None
 
     async def keep(self) -> None:
+        """Asks the producer again and again: it forgets who does not."""
         address = await self.resolve(self.model.destination)
         self._producer_hash = address.hash
         subscription = StreamrSubscription(
@@ -67,6 +73,7 @@ class StreamrClient(DatagramTunnel[StreamrClientSection]):
             await asyncio.sleep(_CHECK_S)
 
     async def say_goodbye(self) -> None:
+        """Unsubscribes, and waits until that has left."""
         if self._subscription is not None and self.session is not None and self.session.is_ready:
             self._ask(UNSUBSCRIBE)
             await asyncio.sleep(_GOODBYE_S)
@@ -81,6 +88,7 @@ class StreamrClient(DatagramTunnel[StreamrClientSection]):
         )
 
     async def receive(self, datagram: I2pDatagram) -> None:
+        """Only packets of the producer, from and to the right ports."""
         subscription = self._subscription
         if subscription is None or not subscription.is_ours(
             sender_of(datagram), datagram.from_port, datagram.to_port

@@ -26,13 +26,16 @@ class StreamrServer(DatagramTunnel[StreamrServerSection]):
 
     @property
     def connections_open(self) -> int:
+        """Subscribers."""
         return len(self._producer.subscribers)
 
     @property
     def local_end(self) -> str:
+        """Where packets come from."""
         return str(self.model.listen)
 
     def counters(self) -> dict[str, int]:
+        """A connection is a subscription."""
         seen = self._producer.counters
         self.counts["connections"] = seen["subscribed"]
         refused = seen["subscribers_refused"]
@@ -41,14 +44,17 @@ class StreamrServer(DatagramTunnel[StreamrServerSection]):
         return super().counters()
 
     async def open_local(self) -> None:
+        """Packets from outside of ``allow`` are not taken."""
         self._socket = await UdpSocket.bind(self.model.listen, self._on_packet, self.model.allow)
 
     def close_local(self) -> None:
+        """Subscribers stay: they hear from us again after another start."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     async def keep(self) -> None:
+        """Forgets subscribers that did not ask again in time."""
         while True:
             await asyncio.sleep(_EXPIRE_EVERY_S)
             self._producer.expire(asyncio.get_running_loop().time())
@@ -67,6 +73,7 @@ class StreamrServer(DatagramTunnel[StreamrServerSection]):
             )
 
     async def receive(self, datagram: I2pDatagram) -> None:
+        """Subscriptions and their ends; raw datagrams have no sender and are dropped."""
         sender = sender_of(datagram)
         if sender is None or datagram.version == RAW:
             self.counts["datagrams_dropped"] += 1  # who asks must be able to get an answer

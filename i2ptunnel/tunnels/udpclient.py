@@ -38,30 +38,37 @@ class UdpClient(DatagramTunnel[UdpClientSection]):
 
     @property
     def is_ready(self) -> bool:
+        """Whether the destination's address is known, too."""
         return super().is_ready and self._address is not None
 
     @property
     def connections_open(self) -> int:
+        """Local ports with a session."""
         return len(self._sessions)
 
     @property
     def local_end(self) -> str:
+        """The listener."""
         return str(self.model.listen)
 
     def counters(self) -> dict[str, int]:
+        """A connection is a session of a local port."""
         self.counts["connections"] = self._sessions.counters["sessions"]
         self.counts["connections_refused"] = self._sessions.counters["sessions_refused"]
         return super().counters()
 
     async def open_local(self) -> None:
+        """Packets from outside of ``allow`` are not taken."""
         self._socket = await UdpSocket.bind(self.model.listen, self._on_packet, self.model.allow)
 
     def close_local(self) -> None:
+        """Sessions expire by themselves."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     async def keep(self) -> None:
+        """Finds the address first, then ends sessions that are idle."""
         self._address = await self.resolve(self.model.destination)
         while True:
             await asyncio.sleep(_EXPIRE_EVERY_S)
@@ -87,6 +94,7 @@ class UdpClient(DatagramTunnel[UdpClientSection]):
         )
 
     async def receive(self, datagram: I2pDatagram) -> None:
+        """To the local port of the session; others than the destination are dropped."""
         sender = sender_of(datagram)
         is_peer = self._address is not None and sender == self._address.hash
         if is_peer and is_control(datagram.payload, datagram.options):

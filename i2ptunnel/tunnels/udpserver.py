@@ -52,13 +52,16 @@ class UdpServer(DatagramTunnel[UdpServerSection]):
 
     @property
     def connections_open(self) -> int:
+        """Senders with a local socket."""
         return len(self._sessions)
 
     @property
     def local_end(self) -> str:
+        """The target."""
         return str(self.model.target)
 
     def counters(self) -> dict[str, int]:
+        """A connection is a session of a sender."""
         self.counts["connections"] = self._sessions.counters["sessions"]
         return super().counters()
 
@@ -75,16 +78,19 @@ class UdpServer(DatagramTunnel[UdpServerSection]):
             raise Unavailable("the target is a listener of this program", "target_unreachable")
 
     def close_local(self) -> None:
+        """Ends all sessions."""
         for local in self._sessions.clear():
             local.socket.close()
 
     async def keep(self) -> None:
+        """Ends sessions that are idle."""
         while True:
             await asyncio.sleep(_EXPIRE_EVERY_S)
             for local in self._sessions.expire(asyncio.get_running_loop().time()):
                 local.socket.close()
 
     async def receive(self, datagram: I2pDatagram) -> None:
+        """To the target, from a socket of its own for each sender and port."""
         if is_control(datagram.payload, datagram.options):
             self._on_control(datagram)
             return
