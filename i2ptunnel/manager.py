@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +24,11 @@ from i2ptunnel.key_watch import KeyWatch
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.sessions import SessionPool
+from i2ptunnel.supervisor import RETRY_FIRST_S, RETRY_MAX_S, Entry, State, Supervisor
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext, no_facts
 
 TunnelClasses = Mapping[str, type[Tunnel[Any]]]
 
-_RETRY_FIRST_S = 1.0
-_RETRY_MAX_S = 60.0
 _READY_POLL_S = 30.0
 _WATCH_S = 0.5
 _SETTLE_S = 0.02
@@ -40,40 +37,26 @@ _STOP_TIMEOUT_S = 1.2
 _log = logging.getLogger("i2ptunnel.manager")
 
 
-class TunnelState(Enum):
-    """What a tunnel is doing."""
+@dataclass(slots=True, kw_only=True)
+class _Tunnel(Entry):
+    """A tunnel of the configuration. ``keys_expire_s``: Unix seconds, None if they do not."""
 
-    STOPPED = "stopped"
-    STARTING = "starting"
-    BUILDING = "building"
-    READY = "ready"
-    FAILED = "failed"
-
-
-@dataclass(slots=True)
-class _Entry:
-    """A tunnel of the configuration and its task."""
-
-    name: str
     section: TunnelSection
-    state: TunnelState = TunnelState.STOPPED
     tunnel: Tunnel[Any] | None = None
-    task: asyncio.Task[None] | None = None
-    last_error: str | None = None
-    retries: int = 0
-    retry_at: float | None = None
     keys_expire_s: float | None = None
-    since: float = field(default_factory=time.monotonic)
 
     @property
-    def current_state(self) -> TunnelState:
+    def current_state(self) -> State:
         """The state, with a tunnel that lost its router tunnels seen as building."""
-        is_down = self.state is TunnelState.READY and not (self.tunnel and self.tunnel.is_ready)
-        return TunnelState.BUILDING if is_down else self.state
+        is_down = self.state is State.READY and not (self.tunnel and self.tunnel.is_ready)
+        return State.BUILDING if is_down else self.state
 
 
-class Manager:
+class Manager(Supervisor[_Tunnel]):
     """Owns all tunnels. Use it as ``async with``; :meth:`apply` gives it the tunnels to run."""
+
+    FAILURE = "tunnel %s failed: %s; it is tried again"
+    CRASH = "tunnel %s ended with an error of ours"
 
     def __init__(
         self,
@@ -81,31 +64,25 @@ class Manager:
         sessions: SessionPool,
         resolver: Resolver,
         data_dir: Path,
-        retry_first_s: float = _RETRY_FIRST_S,
+        retry_first_s: float = RETRY_FIRST_S,
         facts: Callable[[], Facts] = no_facts,
         budget: ConnectionBudget | None = None,
     ) -> None:
+        super().__init__(_log, retry_first_s)
         self._classes = classes
         self._sessions = sessions
         self._resolver = resolver
         self._data_dir = data_dir
-        self._retry_first_s = retry_first_s
         self._facts = facts
         self._budget = budget or ConnectionBudget()
         self._own_files = OwnFiles(data_dir)
         self._own_doors = OwnDoors()
-        self._entries: dict[str, _Entry] = {}
-        self._observers: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Manager:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop_all()
-
-    def on_change(self, observer: Callable[[], None]) -> None:
-        """Call ``observer`` after each change of a tunnel's state."""
-        self._observers.append(observer)
 
     def protect(self, files: OwnFiles, doors: OwnDoors) -> None:
         """What no tunnel may offer from now on; call it before :meth:`apply`."""
@@ -128,14 +105,14 @@ class Manager:
             del self._entries[entry.name]
         for name, section in sections.items():
             if name not in self._entries:
-                entry = self._entries[name] = _Entry(name, section)
+                entry = self._entries[name] = _Tunnel(name=name, section=section)
                 if section.enabled:
                     self._start(entry)
         self._entries = {name: self._entries[name] for name in sections}
         self._changed()
 
     @staticmethod
-    def _update(entry: _Entry, section: TunnelSection) -> None:
+    def _update(entry: _Tunnel, section: TunnelSection) -> None:
         tunnel, old = entry.tunnel, entry.section
         if tunnel is None or section == old or section.TYPE != old.TYPE:
             return
@@ -176,7 +153,7 @@ class Manager:
     def counts(self) -> tuple[int, int]:
         """(tunnels that are ready, tunnels that should run)."""
         running = [entry for entry in self._entries.values() if entry.task is not None]
-        ready = [entry for entry in running if entry.current_state is TunnelState.READY]
+        ready = [entry for entry in running if entry.current_state is State.READY]
         return len(ready), len(running)
 
     async def settle(self, names: Collection[str], timeout_s: float) -> None:
@@ -184,93 +161,35 @@ class Manager:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while any(
-                    entry.task is not None
-                    and entry.state in (TunnelState.STOPPED, TunnelState.STARTING)
+                    entry.task is not None and entry.state in (State.STOPPED, State.STARTING)
                     for name, entry in self._entries.items()
                     if name in names
                 ):
                     await asyncio.sleep(_SETTLE_S)
 
-    @property
-    def failed(self) -> dict[str, str]:
-        """Tunnels that should run and cannot, with the reason."""
-        return {
-            entry.name: entry.last_error or "unknown"
-            for entry in self._entries.values()
-            if entry.task is not None and entry.state is TunnelState.FAILED
-        }
-
     def status(self) -> list[dict[str, Any]]:
         """One dictionary for each tunnel, in the order of the configuration."""
-        now = time.monotonic()
         result = []
         for entry in self._entries.values():
             known = entry.tunnel.status() if entry.tunnel is not None else {}
+            last_error = entry.last_error or known.get("last_error")
             known.update(
+                entry.status(),
                 name=entry.name,
                 type=entry.section.TYPE,
                 state=entry.current_state.value,
-                ready=entry.current_state is TunnelState.READY,
-                since_s=round(now - entry.since, 1),
-                retries=entry.retries,
-                retry_in_s=round(max(0.0, entry.retry_at - now), 1) if entry.retry_at else None,
+                ready=entry.current_state is State.READY,
+                last_error=last_error,
             )
             if entry.keys_expire_s is not None:
                 known["keys_expire"] = int(entry.keys_expire_s)
-            known["last_error"] = entry.last_error or known.get("last_error")
             result.append(known)
         return result
 
-    def _changed(self) -> None:
-        for observer in self._observers:
-            observer()
+    def _pause_s(self, entry: _Tunnel, last_s: float, life_s: float) -> float:
+        return super()._pause_s(entry, 0.0 if life_s > RETRY_MAX_S else last_s, life_s)
 
-    def _set(self, entry: _Entry, state: TunnelState) -> None:
-        if entry.state is not state:
-            entry.state = state
-            entry.since = time.monotonic()
-            self._changed()
-
-    def _start(self, entry: _Entry) -> None:
-        entry.task = asyncio.create_task(self._supervise(entry), name=f"tunnel {entry.name}")
-
-    async def _stop(self, entry: _Entry) -> None:
-        task, entry.task = entry.task, None
-        if task is None:
-            return
-        task.cancel()
-        await asyncio.wait([task])
-        self._set(entry, TunnelState.STOPPED)
-
-    async def _supervise(self, entry: _Entry) -> None:
-        delay_s = self._retry_first_s
-        while True:
-            began = time.monotonic()
-            self._set(entry, TunnelState.STARTING)
-            error: Exception
-            try:
-                await self._run(entry)
-            except (I2PError, OSError) as fault:
-                error = fault
-            except Exception as fault:
-                _log.exception("tunnel %s ended with an error of ours", entry.name)
-                error = fault
-            self._report(entry, str(error) or type(error).__name__)
-            if time.monotonic() - began > _RETRY_MAX_S:
-                delay_s = self._retry_first_s
-            entry.retry_at = time.monotonic() + delay_s
-            entry.retries += 1
-            self._set(entry, TunnelState.FAILED)
-            await asyncio.sleep(delay_s)
-            entry.retry_at = None
-            delay_s = min(delay_s * 2, _RETRY_MAX_S)
-
-    def _report(self, entry: _Entry, text: str) -> None:
-        if text != entry.last_error:
-            _log.error("tunnel %s failed: %s; it is tried again", entry.name, text)
-        entry.last_error = text
-
-    async def _run(self, entry: _Entry) -> None:
+    async def _run(self, entry: _Tunnel) -> None:
         """One life of a tunnel; raises when it is over."""
         context = TunnelContext(
             name=entry.name,
@@ -290,13 +209,13 @@ class Manager:
             # Before the start: keys that are replaced while it goes on are seen as changed.
             key_watch = await self._key_watch(entry, context.logger)
             await tunnel.start()
-            self._set(entry, TunnelState.BUILDING)
+            self._set(entry, State.BUILDING)
             await self._watch_all(entry, tunnel, key_watch)
         finally:
             entry.tunnel = None
             await self._stop_tunnel(entry, tunnel)
 
-    async def _key_watch(self, entry: _Entry, logger: logging.Logger) -> KeyWatch | None:
+    async def _key_watch(self, entry: _Tunnel, logger: logging.Logger) -> KeyWatch | None:
         """For keys that have an end; raises FileFault."""
         keys = key_file_of(entry.name, entry.section)
         if keys is None:
@@ -310,7 +229,7 @@ class Manager:
         return None if watch.expires_s is None else watch
 
     async def _watch_all(
-        self, entry: _Entry, tunnel: Tunnel[Any], key_watch: KeyWatch | None
+        self, entry: _Tunnel, tunnel: Tunnel[Any], key_watch: KeyWatch | None
     ) -> None:
         """Follow readiness, and the keys if they have an end; raises what either raises."""
         watches = [asyncio.ensure_future(self._watch(entry, tunnel))]
@@ -325,34 +244,34 @@ class Manager:
                 one.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
 
-    async def _watch(self, entry: _Entry, tunnel: Tunnel[Any]) -> None:
+    async def _watch(self, entry: _Tunnel, tunnel: Tunnel[Any]) -> None:
         """Follow a started tunnel's readiness; raises Unavailable when its session has ended."""
         while True:
             await self._until_ready(entry, tunnel)
             entry.last_error = None
-            self._set(entry, TunnelState.READY)
+            self._set(entry, State.READY)
             _log.info("tunnel %s ready (%s)", entry.name, entry.section.TYPE)
             await _until_lost(tunnel)
             if tunnel.fault() is None:
-                self._set(entry, TunnelState.BUILDING)
+                self._set(entry, State.BUILDING)
                 _log.warning("tunnel %s lost its router tunnels; building new ones", entry.name)
 
-    async def _until_ready(self, entry: _Entry, tunnel: Tunnel[Any]) -> None:
+    async def _until_ready(self, entry: _Tunnel, tunnel: Tunnel[Any]) -> None:
         while not tunnel.is_ready:
             fault = tunnel.fault()
             if fault is not None and tunnel.RESTARTS_ON_FAULT:
                 raise Unavailable(fault, code="closed")
             if fault is not None:
                 self._report(entry, fault)
-                self._set(entry, TunnelState.FAILED)
+                self._set(entry, State.FAILED)
                 await asyncio.sleep(_WATCH_S)
             else:
-                self._set(entry, TunnelState.BUILDING)
+                self._set(entry, State.BUILDING)
                 await _wait_ready(tunnel)
             _check_alive(tunnel)
 
     @staticmethod
-    async def _stop_tunnel(entry: _Entry, tunnel: Tunnel[Any]) -> None:
+    async def _stop_tunnel(entry: _Tunnel, tunnel: Tunnel[Any]) -> None:
         try:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await tunnel.stop()
