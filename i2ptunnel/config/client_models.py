@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.kinds import Choice, Duration, FilePath, Flag, Number, Size, Text
 from i2ptunnel.config.network_kinds import (
     DestinationName,
     Endpoint,
-    EndpointKind,
     I2pHost,
     IpNetwork,
     NetworkKind,
@@ -27,20 +26,46 @@ from i2ptunnel.config.proxy_parts import (
     OutproxyKind,
     OutproxyUrl,
 )
-from i2ptunnel.config.tunnel_kinds import KEY_FILE, AddressMap, PortMap, TargetDestinationKind
+from i2ptunnel.config.tunnel_kinds import (
+    KEY_FILE,
+    LISTEN,
+    UDP_LISTEN,
+    UDP_TARGET,
+    AddressMap,
+    PortMap,
+    TargetDestinationKind,
+)
 from i2ptunnel.config.tunnel_parts import (
     LEAST_RATE,
+    IrcIdentitySection,
     ListenTlsSection,
     StreamingSection,
     TunnelSection,
+    idle_timeout_option,
+    irc_identity_option,
+    streaming_option,
 )
 
 CONNECT_TIMEOUT_MAX_S = 600.0
-_LISTEN = EndpointKind(is_listener=True)
-_UDP_LISTEN = EndpointKind(is_listener=True, unix=False)
-_UDP_TARGET = EndpointKind(is_listener=False, unix=False)
 _OUTPROXIES = ListOf(OutproxyKind(), count_max=16, allow_one=True)
 _HEADER_NAME = Text("write a header name like X-My-Header", r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+
+
+def _outproxies_option() -> Any:
+    return option(
+        _OUTPROXIES,
+        "proxies for addresses outside I2P; the proxies can be in I2P or elsewhere; empty: "
+        "such addresses are refused",
+        default=(),
+    )
+
+
+def _connect_ports_option() -> Any:
+    return option(
+        ListOf(Number(1, 65535), count_max=64),
+        "ports that CONNECT requests may use; empty: all",
+        default=(),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +123,7 @@ class ClientSection(TunnelSection):
 class ListeningSection(ClientSection):
     """What tunnels with a local listener have."""
 
-    listen: Endpoint = option(_LISTEN, "address that local programs connect to")
+    listen: Endpoint = option(LISTEN, "address that local programs connect to")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True),
         "networks that may connect; empty: all that reach the listener",
@@ -113,16 +138,8 @@ class ListeningSection(ClientSection):
     max_connections_per_client: int = option(
         Number(1, 100_000), "connections at the same time from one address", default=256
     )
-    idle_timeout: float = option(
-        Duration(0, 30 * 86400),
-        "close connections after this time without traffic; 0: never",
-        default=0.0,
-    )
-    streaming: StreamingSection = option(
-        Section(StreamingSection),
-        "tuning of connections through I2P",
-        default=StreamingSection(),
-    )
+    idle_timeout: float = idle_timeout_option()
+    streaming: StreamingSection = streaming_option()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,22 +188,13 @@ class HttpClientSection(ProxySection):
     TYPE: ClassVar[str] = "httpclient"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    outproxies: tuple[OutproxyUrl, ...] = option(
-        _OUTPROXIES,
-        "proxies for addresses outside I2P; the proxies can be in I2P or elsewhere; empty: "
-        "such addresses are refused",
-        default=(),
-    )
+    outproxies: tuple[OutproxyUrl, ...] = _outproxies_option()
     https_outproxies: tuple[OutproxyUrl, ...] = option(
         _OUTPROXIES,
         "proxies for CONNECT requests (https) to addresses outside I2P; empty: those of outproxies",
         default=(),
     )
-    connect_ports: tuple[int, ...] = option(
-        ListOf(Number(1, 65535), count_max=64),
-        "ports that CONNECT requests may use; empty: all",
-        default=(),
-    )
+    connect_ports: tuple[int, ...] = _connect_ports_option()
     pass_headers: tuple[str, ...] = option(
         ListOf(_HEADER_NAME),
         "request headers that are passed on always and unchanged, whatever they tell",
@@ -237,17 +245,8 @@ class ConnectClientSection(ProxySection):
     TYPE: ClassVar[str] = "connectclient"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    outproxies: tuple[OutproxyUrl, ...] = option(
-        _OUTPROXIES,
-        "proxies for addresses outside I2P; the proxies can be in I2P or elsewhere; empty: "
-        "such addresses are refused",
-        default=(),
-    )
-    connect_ports: tuple[int, ...] = option(
-        ListOf(Number(1, 65535), count_max=64),
-        "ports that CONNECT requests may use; empty: all",
-        default=(),
-    )
+    outproxies: tuple[OutproxyUrl, ...] = _outproxies_option()
+    connect_ports: tuple[int, ...] = _connect_ports_option()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,12 +256,7 @@ class SocksSection(ProxySection):
     TYPE: ClassVar[str] = "sockstunnel"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    outproxies: tuple[OutproxyUrl, ...] = option(
-        _OUTPROXIES,
-        "proxies for addresses outside I2P; the proxies can be in I2P or elsewhere; empty: "
-        "such addresses are refused",
-        default=(),
-    )
+    outproxies: tuple[OutproxyUrl, ...] = _outproxies_option()
     port_outproxies: tuple[tuple[int, tuple[OutproxyUrl, ...]], ...] = option(
         PortMap(_OUTPROXIES),
         "outproxies for some ports: {25: socks5://mail.i2p}; all others go to outproxies",
@@ -289,33 +283,13 @@ class SocksSection(ProxySection):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IrcIdentitySection:
-    """What IRC servers are told about the user. The nick is the one of the IRC program."""
-
-    username: str = option(
-        Text("write up to 16 letters, digits and .-_", r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}"),
-        "user name that all servers get; that of the IRC program is not sent",
-        default="user",
-    )
-    real_name: str = option(
-        Text("write a name", length_max=100),
-        "real name that all servers get; that of the IRC program is not sent",
-        default="user",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SocksIrcSection(ProxySection):
     """A SOCKS proxy for IRC programs. It hides what identifies the user."""
 
     TYPE: ClassVar[str] = "socksirctunnel"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    identity: IrcIdentitySection = option(
-        Section(IrcIdentitySection),
-        "what IRC servers are told about the user",
-        default=IrcIdentitySection(),
-    )
+    identity: IrcIdentitySection = irc_identity_option()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,11 +303,7 @@ class IrcClientSection(ListeningSection):
         ListOf(TargetDestinationKind(), count_max=16, allow_one=True),
         "the IRC server; of several, the next is tried when one cannot be reached",
     )
-    identity: IrcIdentitySection = option(
-        Section(IrcIdentitySection),
-        "what IRC servers are told about the user",
-        default=IrcIdentitySection(),
-    )
+    identity: IrcIdentitySection = irc_identity_option()
     dcc: bool = option(
         Flag(),
         "carry DCC (files and direct chats) through I2P; this publishes an I2P address; false: "
@@ -350,7 +320,7 @@ class StreamrClientSection(ClientSection):
     IS_AVAILABLE: ClassVar[bool] = True
 
     destination: DestinationName = option(TargetDestinationKind(), "the streamr server")
-    target: Endpoint = option(_UDP_TARGET, "address that the stream is sent to")
+    target: Endpoint = option(UDP_TARGET, "address that the stream is sent to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,7 +330,7 @@ class UdpClientSection(ClientSection):
     TYPE: ClassVar[str] = "udpclient"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    listen: Endpoint = option(_UDP_LISTEN, "address that local programs send to")
+    listen: Endpoint = option(UDP_LISTEN, "address that local programs send to")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
     )

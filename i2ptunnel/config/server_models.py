@@ -21,7 +21,15 @@ from i2ptunnel.config.network_kinds import (
     NetworkKind,
 )
 from i2ptunnel.config.options import Section, option
-from i2ptunnel.config.tunnel_kinds import KEY_FILE, PortMap, TargetKind, Targets
+from i2ptunnel.config.tunnel_kinds import (
+    KEY_FILE,
+    LISTEN,
+    UDP_LISTEN,
+    UDP_TARGET,
+    PortMap,
+    TargetKind,
+    Targets,
+)
 from i2ptunnel.config.tunnel_parts import (
     LEAST_RATE,
     AccessSection,
@@ -32,12 +40,11 @@ from i2ptunnel.config.tunnel_parts import (
     StreamingSection,
     TargetTlsSection,
     TunnelSection,
+    idle_timeout_option,
+    streaming_option,
 )
 
-_LISTEN = EndpointKind(is_listener=True)
 _TARGET = TargetKind()
-_UDP_LISTEN = EndpointKind(is_listener=True, unix=False)
-_UDP_TARGET = EndpointKind(is_listener=False, unix=False)
 _SECRET = Text("write some text without spaces", r"[^\s:]\S{0,127}")
 # With its %f or %c filled in it has at most the 63 characters that IRC allows.
 _USER_HOSTNAME = Text(
@@ -112,16 +119,8 @@ class TcpServerSection(ServerSection):
         "for several services: how it is seen which of them work",
         default=HealthCheckSection(),
     )
-    idle_timeout: float = option(
-        Duration(0, 30 * 86400),
-        "close connections after this time without traffic; 0: never",
-        default=0.0,
-    )
-    streaming: StreamingSection = option(
-        Section(StreamingSection),
-        "tuning of connections through I2P",
-        default=StreamingSection(),
-    )
+    idle_timeout: float = idle_timeout_option()
+    streaming: StreamingSection = streaming_option()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +212,7 @@ class HttpBidirServerSection(WebServerSection):
     IS_AVAILABLE: ClassVar[bool] = True
 
     target: Targets = option(_TARGET, "address of the local web server; several are used in turn")
-    listen: Endpoint = option(_LISTEN, "address that browsers connect to")
+    listen: Endpoint = option(LISTEN, "address that browsers connect to")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True), "networks that may connect", default=()
     )
@@ -254,7 +253,7 @@ class StreamrServerSection(ServerSection):
     TYPE: ClassVar[str] = "streamrserver"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    listen: Endpoint = option(_UDP_LISTEN, "address that the local program sends the stream to")
+    listen: Endpoint = option(UDP_LISTEN, "address that the local program sends the stream to")
     allow: tuple[IpNetwork, ...] = option(
         ListOf(NetworkKind(), allow_one=True), "networks that may send", default=()
     )
@@ -270,7 +269,7 @@ class UdpServerSection(ServerSection):
     TYPE: ClassVar[str] = "udpserver"
     IS_AVAILABLE: ClassVar[bool] = True
 
-    target: Endpoint = option(_UDP_TARGET, "the local service")
+    target: Endpoint = option(UDP_TARGET, "the local service")
     unique_local: bool = option(
         Flag(),
         "for a service at 127.x.y.z, send from a different 127.x.y.z for each client (Linux)",

@@ -58,6 +58,9 @@ class _KeyFile(Text):
 
 
 KEY_FILE = _KeyFile()
+LISTEN = EndpointKind(is_listener=True)
+UDP_LISTEN = EndpointKind(is_listener=True, unix=False)
+UDP_TARGET = EndpointKind(is_listener=False, unix=False)
 #: of the file beside a key file, for what a destination keeps besides its identity
 LASTING_SUFFIX = ".session"
 SECRET_WORD = Text("write some text", r"\S(.*\S)?", length_max=255)

@@ -1,4 +1,4 @@
-"""Groups of options that tunnels have in common: limits, access, TLS, encrypted lease sets."""
+"""Options that tunnels have in common, in groups and one by one."""
 
 # option() is dataclasses.field() by another name, which the rule cannot know.
 # ruff: noqa: RUF009
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.kinds import Choice, Duration, FilePath, Flag, Number, Rate, Text
@@ -95,6 +95,47 @@ class StreamingSection:
         "send: probe the other side, and give the connection up if it does not answer; "
         "disconnect: close the connection",
         default="send",
+    )
+
+
+def idle_timeout_option() -> Any:
+    """``idle_timeout`` of every tunnel that carries connections, in seconds."""
+    return option(
+        Duration(0, 30 * 86400),
+        "close connections after this time without traffic; 0: never",
+        default=0.0,
+    )
+
+
+def streaming_option() -> Any:
+    """``streaming`` of every tunnel that carries connections."""
+    return option(
+        Section(StreamingSection), "tuning of connections through I2P", default=StreamingSection()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IrcIdentitySection:
+    """What IRC servers are told about the user. The nick is the one of the IRC program."""
+
+    username: str = option(
+        Text("write up to 16 letters, digits and .-_", r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}"),
+        "user name that all servers get; that of the IRC program is not sent",
+        default="user",
+    )
+    real_name: str = option(
+        Text("write a name", length_max=100),
+        "real name that all servers get; that of the IRC program is not sent",
+        default="user",
+    )
+
+
+def irc_identity_option() -> Any:
+    """``identity`` of the tunnels for IRC programs."""
+    return option(
+        Section(IrcIdentitySection),
+        "what IRC servers are told about the user",
+        default=IrcIdentitySection(),
     )
 
 

@@ -15,7 +15,8 @@ import socket
 from dataclasses import replace
 
 from core.base.errors import Unavailable
-from i2ptunnel.config.client_models import IrcClientSection, IrcIdentitySection
+from i2ptunnel.config.client_models import IrcClientSection
+from i2ptunnel.config.tunnel_parts import IrcIdentitySection
 from i2ptunnel.protocols.irc_dcc import DccDesk
 from i2ptunnel.protocols.irc_filter import IrcClientFilter
 from i2ptunnel.protocols.irc_server import error_line

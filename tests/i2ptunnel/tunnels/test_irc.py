@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from core.data.encoding import b32encode
-from i2ptunnel.config.client_models import IrcClientSection, IrcIdentitySection, SocksIrcSection
+from i2ptunnel.config.client_models import IrcClientSection, SocksIrcSection
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.server_models import IrcServerSection
-from i2ptunnel.config.tunnel_parts import TunnelSection
+from i2ptunnel.config.tunnel_parts import IrcIdentitySection, TunnelSection
 from i2ptunnel.relay import dcc
 from i2ptunnel.tunnels import ircserver
 from i2ptunnel.tunnels.base import Tunnel
