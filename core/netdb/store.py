@@ -38,7 +38,7 @@ EXPIRY_GRACE_S = 600.0
 """After the start nothing expires: what comes from the disk may be the only way in."""
 ROUTERS_KEPT_MIN = 90
 FLOODFILLS_PROVEN_MIN = 1800
-FLOODFILL_VERSION_MIN = (0, 9, 59)
+FLOODFILL_VERSION_MIN = (0, 9, 62)
 #: So many RouterInfos from the future say something about our clock.
 ROUTERS_TELLING_MIN = 3
 _EVICTION_SAMPLE = 48

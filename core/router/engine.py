@@ -272,7 +272,12 @@ class RouterEngine:
         if self.clock.check(now, dated) or self._own_info.is_outdated:
             self.clients.touch_all()
             self.publish(now)
+        elif self._own_info.congestion.update(self._load(now), now):
+            self.publish(now)
         self.netdb.is_clock_wrong = self.clock.is_wrong(now)
+
+    def _load(self, now: float) -> float:
+        return max(self.transit.load(now), self.links.load)
 
     def _run_clients(self, now: float) -> None:
         for client in self.clients.take_touched():

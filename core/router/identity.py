@@ -20,7 +20,8 @@ from core.router.config import RouterConfig
 from core.transport.ports import Endpoint
 
 #: The I2P API version that peers judge us by. i2pd: floodfills and hops need at least 0.9.59.
-ROUTER_VERSION = "0.9.67"
+#: network-wide API version: tunnels are tested, long padding of NTCP2 is accepted
+ROUTER_VERSION = "0.9.69"
 
 _MAGIC = b"I2PTUNNEL1"
 #: Upper bounds of the bandwidth classes in KB/s (Java: K < 12, L < 48, ...); above the last: X.
@@ -100,13 +101,15 @@ def build_router_info(
     endpoints: Sequence[Endpoint],
     published_ms: int,
     known: tuple[int, int] | None = None,
+    congestion: str = "",
 ) -> RouterInfo:
     """Sign what we publish: each transport contributes its addresses and options.
 
     ``known``: how many routers and lease sets our netDb has; floodfills say so (Java, i2pd).
+    ``congestion``: see :mod:`core.router.congestion`.
     """
     is_published = any(endpoint.is_reachable for endpoint in endpoints)
-    capabilities = _capabilities(config, is_published)
+    capabilities = _capabilities(config, is_published, congestion)
     options = {
         "caps": capabilities,
         "netId": str(config.network_id),
@@ -126,12 +129,13 @@ def build_router_info(
     )
 
 
-def _capabilities(config: RouterConfig, is_published: bool) -> str:
-    """Bandwidth class, floodfill, reachability, in the order Java writes them."""
+def _capabilities(config: RouterConfig, is_published: bool, congestion: str) -> str:
+    """Bandwidth class, floodfill, reachability, congestion, in the order Java writes them."""
     rate = min(config.inbound_bytes_s, config.outbound_bytes_s) * config.share / 1000
     letter = next((name for limit, name in _BANDWIDTH_CLASSES if rate < limit), "X")
     # i2pd and Java: nobody picks a router with G as a hop; the honest way to refuse transit
-    congestion = "" if config.transit else "G"
+    if not config.transit:
+        congestion = "G"
     return (
         letter
         + ("f" if config.floodfill and is_published else "")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from core.base.ports import WallClock
 from core.data.router_info import RouterInfo
 from core.router.config import RouterConfig
+from core.router.congestion import Congestion
 from core.router.identity import RouterKeys, build_router_info
 from core.transport.ports import Endpoint
 
@@ -31,6 +32,7 @@ class OwnInfo:
         self._config = config
         self._endpoints = endpoints
         self._wall = wall
+        self.congestion = Congestion()
         self.current = self._build(int(wall.now() * 1000))
         self.due_at = now + REPUBLISH_S
         """Monotonic time by which :meth:`sign` should be called."""
@@ -58,4 +60,11 @@ class OwnInfo:
         return self.current
 
     def _build(self, published_ms: int, known: tuple[int, int] | None = None) -> RouterInfo:
-        return build_router_info(self._keys, self._config, self._endpoints, published_ms, known)
+        return build_router_info(
+            self._keys,
+            self._config,
+            self._endpoints,
+            published_ms,
+            known,
+            self.congestion.letter,
+        )

@@ -143,6 +143,14 @@ class Links:
         return sum(endpoint.inbound_count for endpoint in self._endpoints)
 
     @property
+    def load(self) -> float:
+        """The more used of the limits of links in and out, 1.0 if it is reached."""
+        limits = self._limits
+        return max(
+            self.outbound_count / limits.outbound_max, self.inbound_count / limits.inbound_max
+        )
+
+    @property
     def pending_count(self) -> int:
         """Dials and handshakes under way."""
         pending = sum(endpoint.pending_count for endpoint in self._endpoints)

@@ -10,7 +10,7 @@ from core.data.router_info import RouterInfo
 from core.data.transport_address import published_host, routable_ip
 from core.tunnel.ports import RouterDirectory
 
-VERSION_MIN = (0, 9, 58)
+VERSION_MIN = (0, 9, 62)
 """i2pd: oldest release it takes for client tunnels; all of these know short build records."""
 
 _REFRESH_S = 10.0

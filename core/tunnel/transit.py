@@ -197,6 +197,14 @@ class TransitHops:
         self._send(fmt, request, keys, write_records(answer), now)
         return declined is None
 
+    def load(self, now: float) -> float:
+        """The most used of the limits, 1.0 if it is reached."""
+        limits = self.limits
+        used = len(self._tunnels) / limits.tunnels_max if limits.tunnels_max else 0.0
+        if limits.bytes_s:
+            used = max(used, self._dispatcher.transit_rate(now) / limits.bytes_s)
+        return used
+
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` has something to do, or None."""
         return self._tunnels[0][0].expires_at if self._tunnels else None

@@ -69,11 +69,19 @@ class Connection:
 
     @classmethod
     def initiate(
-        cls, context: Context, peer_hash: bytes, peer_static: bytes, peer_iv: bytes, now: float
+        cls,
+        context: Context,
+        peer_hash: bytes,
+        peer_static: bytes,
+        peer_iv: bytes,
+        now: float,
+        *,
+        peer_version: tuple[int, ...] = (),
     ) -> Connection:
         """Alice's side of a TCP connection that is just up.
 
-        DecodeError if the published static key is no usable point.
+        ``peer_version``: API version in the peer's RouterInfo; from 0.9.69 on it takes long
+        padding. DecodeError if the published static key is no usable point.
         """
         awaited, request = handshake.initiate(
             context.local,
@@ -83,6 +91,7 @@ class Connection:
             context.network_id,
             context.wall,
             context.entropy,
+            handshake.padding_max(peer_version),
         )
         connection = cls(context, awaited, True, now)
         connection.output.append(request)

@@ -183,7 +183,12 @@ class Ntcp2Endpoint:
             return
         try:
             session.connection = Connection.initiate(
-                self._context, session.router_info.hash, address.static_key, address.iv, now
+                self._context,
+                session.router_info.hash,
+                address.static_key,
+                address.iv,
+                now,
+                peer_version=session.router_info.version,
             )
         except DecodeError as error:
             code = TerminationReason.MESSAGE_1_ERROR

@@ -37,8 +37,12 @@ VERSION = 2
 HEAD_BYTES = 64
 CONFIRMED_PART1_BYTES = 48
 TAG_BYTES = 16
-#: Java and i2pd: a message 1 or 2 above 287 bytes is refused; Java sends 0 to 63 itself.
+#: Java and i2pd before API 0.9.69: a message 1 or 2 above 287 bytes is refused; Java sends 0 to 63.
 PADDING_SENT_MAX = 63
+#: specs/ntcp2: what message 1 may have for a peer of API 0.9.69; Bob does not know Alice's version
+#: when he pads message 2.
+LONG_PADDING_SENT_MAX = 880
+LONG_PADDING_VERSION_MIN = (0, 9, 69)
 PADDING_ACCEPTED_MAX = 1024
 #: Java: 459 to 6000, i2pd: up to a RouterInfo of 3072; more than this no RouterInfo needs.
 CONFIRMED_PART2_BYTES_MAX = 6000
@@ -342,8 +346,13 @@ class AwaitConfirmed:
 Awaited = AwaitCreated | AwaitCreatedPadding | AwaitRequest | AwaitRequestPadding | AwaitConfirmed
 
 
-def _random_padding(entropy: Entropy) -> bytes:
-    return entropy.random_bytes(entropy.randbelow(PADDING_SENT_MAX + 1))
+def padding_max(version: tuple[int, ...]) -> int:
+    """How many bytes of padding in message 1 a router of this API version takes."""
+    return LONG_PADDING_SENT_MAX if version >= LONG_PADDING_VERSION_MIN else PADDING_SENT_MAX
+
+
+def _random_padding(entropy: Entropy, bytes_max: int = PADDING_SENT_MAX) -> bytes:
+    return entropy.random_bytes(entropy.randbelow(bytes_max + 1))
 
 
 def initiate(
@@ -354,8 +363,9 @@ def initiate(
     network_id: int,
     wall: WallClock,
     entropy: Entropy,
+    padding_bytes_max: int = PADDING_SENT_MAX,
 ) -> tuple[AwaitCreated, bytes]:
-    """Alice's start: what she awaits, and message 1.
+    """Alice's start: what she awaits, and message 1 with up to ``padding_bytes_max`` of padding.
 
     The RouterInfo of message 3 is fixed now, because message 1 announces its exact length.
     DecodeError if the published static key is no usable point.
@@ -365,7 +375,7 @@ def initiate(
     state = _begin(peer_static)
     state.mix_hash(ephemeral.public)
     state.mix_key(ephemeral.exchange(peer_static))
-    padding = _random_padding(entropy)
+    padding = _random_padding(entropy, padding_bytes_max)
     options = _REQUEST_OPTIONS.pack(
         network_id, VERSION, len(padding), len(payload) + TAG_BYTES, 0, _wire_seconds(wall), 0
     )
@@ -396,5 +406,6 @@ __all__ = [
     "SessionKeys",
     "WrongNetworkError",
     "initiate",
+    "padding_max",
     "respond",
 ]

@@ -190,3 +190,24 @@ def test_junk_in_message_3() -> None:
 def test_a_published_key_of_low_order_is_refused() -> None:
     with pytest.raises(DecodeError):
         handshake.initiate(ALICE, BOB.hash, bytes(32), BOB.iv, 2, FakeWallClock(), SeededEntropy(1))
+
+
+def test_only_new_routers_get_long_padding_and_all_padding_of_today_is_taken() -> None:
+    def request(version: tuple[int, ...], seed: int) -> bytes:
+        return handshake.initiate(
+            ALICE,
+            BOB.hash,
+            BOB.static_key.public,
+            BOB.iv,
+            NETWORK_ID,
+            FakeWallClock(),
+            SeededEntropy(seed),
+            handshake.padding_max(version),
+        )[1]
+
+    old = [len(request((0, 9, 68), seed)) - 64 for seed in range(200)]
+    new = [len(request((0, 9, 69), seed)) - 64 for seed in range(200)]
+    assert max(old) <= 63 and 600 < max(new) <= 880 and min(new) < 100
+    longest = request((0, 9, 70), new.index(max(new)))
+    assert answer().step(longest[:64]).wanted == max(new)
+    assert handshake.PADDING_ACCEPTED_MAX >= 880  # specs/ntcp2, from API 0.9.69
