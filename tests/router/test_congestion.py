@@ -40,20 +40,21 @@ def test_a_level_stays_for_a_while_and_until_the_load_is_clearly_less() -> None:
 def _published(used: int, *, transit: bool = True) -> RouterInfo:
     """What a router publishes that carries as much transit as this part of a hundred."""
     config = RouterConfig(data_dir=Path(), host="127.0.0.1", transit=transit)
-    engine = RouterEngine(config, KEYS, 4567, FakeWallClock(), SeededEntropy(1), 1.0)
-    engine.transit.configure(TransitLimits(accepts=transit, bytes_s=102_800.0))
+    wall = FakeWallClock()
+    engine = RouterEngine(config, KEYS, 4567, wall, SeededEntropy(1), 1.0)
+    engine.transit.configure(TransitLimits(accepts=transit, bytes_s=1_028_000.0))
     engine.start(1.0)
     now = 1.0
-    for _ in range(600):
+    for _ in range(4000):
         now += 0.1
-        engine._dispatcher.meter.take(used // 10, now)
-        engine._dispatcher.meter.rate(now)
-    engine.run(now)
+        wall.time += 0.1
+        engine._dispatcher.meter.take(used, now)
+        engine.run(now)
     return engine.router_info
 
 
 def test_the_router_info_follows_the_transit() -> None:
     assert _published(40).caps == "XR"
     assert _published(80).caps == "XRD"
-    assert _published(90).caps == "XRE"
-    assert _published(90, transit=False).caps == "XRG"
+    assert _published(95).caps == "XRE"
+    assert _published(95, transit=False).caps == "XRG"
