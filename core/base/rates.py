@@ -37,6 +37,17 @@ class TokenBucket:
         self._balance = self._burst
         self._updated_at: float | None = None
 
+    def configure(self, rate: float, burst: float | None = None) -> None:
+        """Another rate from now on; what was saved up beyond the new burst is lost."""
+        self._rate = rate
+        self._burst = rate if burst is None else burst
+        self._balance = min(self._balance, self._burst)
+
+    @property
+    def burst(self) -> float:
+        """Units that can be saved up."""
+        return self._burst
+
     def balance(self, now: float) -> float:
         """Units that may be spent now; zero or less means wait. A clock set back earns nothing."""
         updated_at, self._updated_at = self._updated_at, now
@@ -57,9 +68,9 @@ class TokenBucket:
         self._balance = max(-debt_max, self.balance(now) - cost)
         return self._balance
 
-    def ready_at(self, now: float) -> float:
-        """The time at which the balance is positive again; ``now`` if it is."""
-        balance = self.balance(now)
+    def ready_at(self, now: float, above: float = 0.0) -> float:
+        """The time at which the balance is above ``above``; ``now`` if it is."""
+        balance = self.balance(now) - above
         return now if balance > 0 else now + (1.0 - balance) / self._rate
 
 

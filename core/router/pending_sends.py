@@ -68,11 +68,11 @@ class PendingSends:
         ``endpoint``: the stranger's tunnel that they come out of (link, tunnel); they may be shed.
         """
         links = self._links
-        droppable = endpoint is not None
+        is_transit = endpoint is not None
         if links.is_connected(router_hash) or self._netdb.get_router(router_hash) is not None:
-            links.send(router_hash, messages, now, droppable)
+            links.send(router_hash, messages, now, is_transit)
             return
-        if not self._look_up(router_hash, endpoint or _UNKNOWN, now, droppable=droppable):
+        if not self._look_up(router_hash, endpoint or _UNKNOWN, now, is_transit=is_transit):
             self.lost += len(messages)
             return
         waiting = self._awaited[router_hash]
@@ -89,16 +89,16 @@ class PendingSends:
         if router_hash == self._netdb.own_hash or self._links.is_connected(router_hash):
             return True
         if self._netdb.get_router(router_hash) is None:
-            return self._look_up(router_hash, source, now, droppable=False)
+            return self._look_up(router_hash, source, now, is_transit=False)
         is_allowed = self._dials.take(source, 1.0, now)
         self.unasked += not is_allowed
         return is_allowed
 
-    def _look_up(self, router_hash: bytes, source: Source, now: float, *, droppable: bool) -> bool:
+    def _look_up(self, router_hash: bytes, source: Source, now: float, *, is_transit: bool) -> bool:
         """Have a router looked up, if it is not yet; False if ``source`` may not cause that."""
         if router_hash in self._awaited:
             return self._bytes < BYTES_AWAITED_MAX
-        rate = self._transit_rate if droppable else self._rate
+        rate = self._transit_rate if is_transit else self._rate
         if (
             len(self._awaited) >= ROUTERS_AWAITED_MAX
             or self._bytes >= BYTES_AWAITED_MAX

@@ -70,6 +70,7 @@ class Links:
         self._wall = context.wall
         self._entropy = context.entropy
         self._limits = context.limits
+        self._bandwidth = context.bandwidth
         self._endpoints = endpoints
         self._table = LinkTable(context.limits, context.stats)
         self._peers = self._table.peers
@@ -85,11 +86,11 @@ class Links:
     # For the router: sending and asking
 
     def send(
-        self, router_hash: bytes, messages: Sequence[bytes], now: float, droppable: bool = False
+        self, router_hash: bytes, messages: Sequence[bytes], now: float, is_transit: bool = False
     ) -> None:
         """Queue short-form messages for a router, dialling it if need be.
 
-        ``droppable`` messages are refused while the queue is long. With no messages this only
+        ``is_transit``: of others; refused while the queue is long. With no messages this only
         connects. Failures are told by a PeerFailed event, never raised.
         """
         self._now = now
@@ -99,7 +100,7 @@ class Links:
             if peer is None:
                 return
         if messages:
-            peer.queue.push(messages, droppable)
+            peer.queue.push(messages, is_transit)
         link = peer.link
         if link is None or not link.session.wake():
             peer.is_stale = True
@@ -279,7 +280,10 @@ class Links:
             queue.drop_expired(int(self._wall.now()))
         if not len(queue):
             return False
-        messages = queue.pop(bytes_max)
+        messages = queue.pop(bytes_max, self._bandwidth.transit_writable(bytes_max, now))
+        if not messages:
+            peer.is_stale = True
+            return True
         self.stats.messages_sent += len(messages)
         session.send(messages, now)
         peer.is_stale = bool(len(queue))

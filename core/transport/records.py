@@ -27,7 +27,7 @@ class LinkLimits:
     dials_max: int = 64
     dials_waiting_max: int = 1024
     queue_bytes_max: int = 2 * 1024 * 1024
-    #: Above this, messages sent as ``droppable`` are refused.
+    #: Above this, transit is refused.
     queue_bytes_shed: int = 512 * 1024
     #: For a router that is not connected yet.
     dial_queue_bytes_max: int = 256 * 1024

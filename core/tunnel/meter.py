@@ -6,6 +6,8 @@ notices in time, and nobody loses many messages in a row, which is what streams 
 
 from __future__ import annotations
 
+from core.base.rates import TokenBucket
+
 _BURST_S = 2.0
 #: what is left of the bucket when thinning begins
 _THIN_SHARE = 0.5
@@ -15,60 +17,53 @@ _MESSAGE_BYTES = 1028
 
 
 class TransitMeter:
-    """Counts whole tunnel messages of 1028 bytes. ``bytes_s`` may be changed at any time."""
+    """Counts whole tunnel messages of 1028 bytes. ``bytes_s``: the limit; None: unlimited."""
 
-    __slots__ = (
-        "_due",
-        "_rate",
-        "_rate_at",
-        "_since",
-        "_tokens",
-        "_tokens_at",
-        "bytes_s",
-        "total_bytes",
-    )
+    __slots__ = ("_bucket", "_due", "_rate", "_rate_at", "_since", "total_bytes")
 
     def __init__(self, bytes_s: float | None = None) -> None:
-        self.bytes_s = bytes_s
-        """Limit; None: unlimited."""
         self.total_bytes = 0
-        self._tokens = 0.0
-        self._tokens_at: float | None = None
+        self._bucket: TokenBucket | None = None
         self._due = 0.0
         self._rate = 0.0
         self._rate_at: float | None = None
         self._since = 0
+        self.configure(bytes_s)
+
+    def configure(self, bytes_s: float | None) -> None:
+        """Another limit from now on."""
+        if bytes_s is None:
+            self._bucket = None
+        elif self._bucket is None:
+            self._bucket = TokenBucket(bytes_s, bytes_s * _BURST_S)
+        else:
+            self._bucket.configure(bytes_s, bytes_s * _BURST_S)
 
     def take(self, count: int, now: float) -> int:
         """How many of ``count`` messages may pass now; they count as passed."""
-        limit = self.bytes_s
-        if limit is not None:
-            if self._tokens_at is None:
-                self._tokens = limit * _BURST_S
-            else:
-                gained = (now - self._tokens_at) * limit
-                self._tokens = min(limit * _BURST_S, self._tokens + gained)
-            self._tokens_at = now
-            thin_below = limit * _BURST_S * _THIN_SHARE
-            if self._tokens < thin_below:
-                due = self._due + count * max(0.0, self._tokens) / thin_below
+        bucket = self._bucket
+        if bucket is not None:
+            tokens = bucket.balance(now)
+            thin_below = bucket.burst * _THIN_SHARE
+            if tokens < thin_below:
+                due = self._due + count * max(0.0, tokens) / thin_below
                 self._due = due % 1.0
                 count = int(due)
-            count = max(0, min(count, int(self._tokens // _MESSAGE_BYTES)))
-        self._pass(count)
+            count = max(0, min(count, int(tokens // _MESSAGE_BYTES)))
+        self._pass(count, now)
         return count
 
     def take_whole(self, count: int, now: float) -> bool:
         """Whether ``count`` messages that belong together may pass; what is too much is owed."""
         allowed = self.take(count, now)
         if 0 < allowed < count:
-            self._pass(count - allowed)
+            self._pass(count - allowed, now)
         return allowed > 0
 
-    def _pass(self, count: int) -> None:
+    def _pass(self, count: int, now: float) -> None:
         size = count * _MESSAGE_BYTES
-        if self.bytes_s is not None:
-            self._tokens -= size
+        if self._bucket is not None:
+            self._bucket.spend(size, now)
         self.total_bytes += size
         self._since += size
 

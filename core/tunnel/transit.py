@@ -132,7 +132,7 @@ class TransitHops:
     def configure(self, limits: TransitLimits) -> None:
         """Take new limits; tunnels that exist stay."""
         self.limits = limits
-        self._dispatcher.meter.bytes_s = limits.bytes_s
+        self._dispatcher.meter.configure(limits.bytes_s)
 
     def __len__(self) -> int:
         """Transit tunnels that are alive."""

@@ -21,12 +21,12 @@ def _pending_sends() -> PendingSends:
     return PendingSends(engine.links, engine.netdb)
 
 
-def _asked(pending: PendingSends, count: int, now: float, *, droppable: bool) -> int:
+def _asked(pending: PendingSends, count: int, now: float, *, is_transit: bool) -> int:
     """How many of ``count`` routers nobody knows are looked up; each is found not to exist."""
     asked = 0
     for _ in range(count):
         router = ENTROPY.random_bytes(32)
-        pending.send(router, [MESSAGE], now, (b"link", 1) if droppable else None)
+        pending.send(router, [MESSAGE], now, (b"link", 1) if is_transit else None)
         for request in list(pending._lookups):
             asked += 1
             assert pending.looked_up(request, False, now) == router
@@ -35,16 +35,16 @@ def _asked(pending: PendingSends, count: int, now: float, *, droppable: bool) ->
 
 def test_strangers_cause_few_lookups_however_many_routers_they_invent() -> None:
     pending = _pending_sends()
-    assert _asked(pending, 1000, 1.0, droppable=True) == LOOKUPS_BURST
+    assert _asked(pending, 1000, 1.0, is_transit=True) == LOOKUPS_BURST
     assert (pending.unasked, pending.lost) == (1000 - LOOKUPS_BURST, 1000)
-    assert _asked(pending, 1000, 3.0, droppable=True) == 2 * LOOKUPS_PER_SECOND
-    assert _asked(pending, 1000, 1e6, droppable=True) == LOOKUPS_BURST
+    assert _asked(pending, 1000, 3.0, is_transit=True) == 2 * LOOKUPS_PER_SECOND
+    assert _asked(pending, 1000, 1e6, is_transit=True) == LOOKUPS_BURST
 
 
 def test_what_transit_tunnels_carry_does_not_use_up_the_lookups_of_the_others() -> None:
     pending = _pending_sends()
-    _asked(pending, 1000, 1.0, droppable=True)
-    assert _asked(pending, 1000, 1.0, droppable=False) == LOOKUPS_BURST
+    _asked(pending, 1000, 1.0, is_transit=True)
+    assert _asked(pending, 1000, 1.0, is_transit=False) == LOOKUPS_BURST
 
 
 def test_a_router_that_is_looked_up_already_costs_nothing_more() -> None:

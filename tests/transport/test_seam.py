@@ -135,7 +135,7 @@ def test_a_session_takes_no_more_than_its_window_at_once() -> None:
 
 
 def test_what_waits_can_expire_and_is_limited_by_bandwidth() -> None:
-    pair = Pair(outbound_bytes_s=2048.0).connected()
+    pair = Pair(outbound_bytes_s=8192.0).connected()
     alice, bob = pair.alice, pair.bob
     large = [message(n, 1024 - 9) for n in range(3)]
     alice.links.send(bob.hash, large, pair.now)

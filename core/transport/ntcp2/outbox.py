@@ -76,6 +76,9 @@ class Outbox:
                 output.append((number, data))
                 self._stats.bytes_sent += len(data)
                 bandwidth.sent(len(data), now)
+            elif number in self.ready:
+                # Only transit waits, for more than our own messages would need.
+                self._is_limited = True
         return output
 
     def ready_at(self, now: float) -> float | None:
