@@ -314,6 +314,8 @@ class App:
         self.loaded = loaded
         if self._levels is not None:
             self._levels.apply(loaded.configuration.control.log)
+        if any(option.startswith("router.") for option in plan.settings):
+            self.router.reconfigure(router_config(loaded.configuration.router))
         self.naming.configure(loaded.configuration)
         await self._apply_services()
         self._protect()

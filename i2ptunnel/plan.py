@@ -1,14 +1,15 @@
 """What a reload changes, and what it cannot: said before it is done, and true.
 
-Tunnels are added, changed, restarted and removed while the program runs. The ``router`` section is
-read once, at the start: its changes are named, one by one, as needing a restart of the program.
+Tunnels are added, changed, restarted and removed while the program runs, and the limits of
+bandwidth and transit hold at once. The rest of the ``router`` section is read once, at the start:
+its changes are named, one by one, as needing a restart of the program.
 A server whose keys change gets another public address; both are shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from i2ptunnel.relay.listener import Listener, ListenerLimits
 
 CanUpdate = Callable[[str, TunnelSection], bool]
 NEW_ADDRESS = "a new address"
+#: sections of the router that the running one takes
+_LIVE_SECTIONS = ("bandwidth", "transit")
 
 
 @dataclass(slots=True)
@@ -66,7 +69,11 @@ def make_plan(
             if addresses[0] != addresses[1]:
                 plan.addresses[name] = addresses[0] or "none", addresses[1] or "none"
     plan.remove = [name for name in before.tunnels if name not in after.tunnels]
-    plan.router = list(changed_options(started, after.router, "router"))
+    live = {one: getattr(after.router, one) for one in _LIVE_SECTIONS}
+    plan.router = list(changed_options(replace(started, **live), after.router, "router"))
+    for section in _LIVE_SECTIONS:
+        pair = getattr(before.router, section), live[section]
+        plan.settings += changed_options(*pair, f"router.{section}")
     for section in ("control", "naming"):
         pair = getattr(before, section), getattr(after, section)
         plan.settings += changed_options(*pair, section)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from core.base import native
@@ -237,6 +238,20 @@ class Router:
         count = self._engine.netdb.import_routers(infos)
         self._tcp.schedule()
         return count
+
+    def reconfigure(self, config: RouterConfig) -> None:
+        """Take other limits of bandwidth and transit while running; the rest of ``config`` takes
+        effect when the router is started anew."""
+        self.config = replace(
+            self.config,
+            inbound_bytes_s=config.inbound_bytes_s,
+            outbound_bytes_s=config.outbound_bytes_s,
+            share=config.share,
+            transit=config.transit,
+            transit_tunnels_max=config.transit_tunnels_max,
+        )
+        self._engine.reconfigure(self.config, self.now())
+        self._tcp.schedule()
 
     async def save(self) -> None:
         """Return when everything learned so far is on the disk."""

@@ -87,6 +87,7 @@ class RouterEngine:
         self._shares = FairShares(STRANGERS_SHARE)
         self._is_published = False
         self._control_at = now
+        self._bandwidth = Bandwidth(float(config.outbound_bytes_s), float(config.inbound_bytes_s))
         transport = TransportContext(
             keys.hash,
             lambda: self.router_info.raw,
@@ -95,7 +96,7 @@ class RouterEngine:
             entropy,
             self._find_router,
             link_limits or LinkLimits(),
-            Bandwidth(float(config.outbound_bytes_s), float(config.inbound_bytes_s)),
+            self._bandwidth,
             Reachability(private=config.allow_private_addresses),
         )
         make_endpoints = make_endpoints or ntcp2_only(config, keys, port)
@@ -121,18 +122,13 @@ class RouterEngine:
         self._pending_sends = PendingSends(self.links, self.netdb)
         self.peers = PeerBook(is_banned=self._is_banned)
         dispatcher = self._dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
-        limits = TransitLimits(
-            accepts=config.transit,
-            tunnels_max=config.transit_tunnels_max,
-            bytes_s=min(config.inbound_bytes_s, config.outbound_bytes_s) * config.share,
-        )
         self.transit = TransitHops(
             HopIdentity(keys.hash, keys.crypto),
             dispatcher,
             sealer,
             wall,
             entropy,
-            limits,
+            _transit_limits(config),
             is_banned=lambda router: self._is_banned(router, self._now),
             shares=self._shares,
             can_reach=self._pending_sends.can_reach,
@@ -207,6 +203,14 @@ class RouterEngine:
     def touch(self, client: ClientEngine) -> None:
         """The application asked something of the client: it gets a turn in the next run."""
         self.clients.touch(client)
+
+    def reconfigure(self, config: RouterConfig, now: float) -> None:
+        """Take other limits of bandwidth and transit; nothing else of ``config`` may differ."""
+        self.config = config
+        self._bandwidth.configure(float(config.outbound_bytes_s), float(config.inbound_bytes_s))
+        self.transit.configure(_transit_limits(config))
+        self._own_info.config = config
+        self.publish(now)
 
     def stop_transit(self) -> None:
         """Decline new transit tunnels from now on."""
@@ -423,3 +427,11 @@ class RouterEngine:
                 case netdb_events.PublishFailed(_, owner, attempts):
                     logger.debug("publishing failed after %d floodfills", attempts)
         return is_busy
+
+
+def _transit_limits(config: RouterConfig) -> TransitLimits:
+    return TransitLimits(
+        accepts=config.transit,
+        tunnels_max=config.transit_tunnels_max,
+        bytes_s=min(config.inbound_bytes_s, config.outbound_bytes_s) * config.share,
+    )

@@ -29,7 +29,7 @@ class OwnInfo:
         now: float,
     ) -> None:
         self._keys = keys
-        self._config = config
+        self.config = config
         self._endpoints = endpoints
         self._wall = wall
         self.congestion = Congestion()
@@ -62,7 +62,7 @@ class OwnInfo:
     def _build(self, published_ms: int, known: tuple[int, int] | None = None) -> RouterInfo:
         return build_router_info(
             self._keys,
-            self._config,
+            self.config,
             self._endpoints,
             published_ms,
             known,

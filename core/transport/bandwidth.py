@@ -6,8 +6,8 @@ from math import ceil
 
 from core.base.rates import TokenBucket
 
-#: What can be saved up, in seconds of the rate. With demand above the limit any ten seconds carry at
-#: most so much more than ten seconds of it.
+#: What can be saved up, in seconds of the rate. With demand above the limit any ten seconds carry
+#: at most so much more than ten seconds of it.
 BURST_S = 0.25
 #: The part of the burst that only our own messages may use: they wait for no transit.
 RESERVED_SHARE = 0.5

@@ -16,8 +16,8 @@ _MESSAGE_BYTES_MAX = 65516  # the largest block that fits one frame
 class OutQueue:
     """First in, first out, our own messages before those of others (``is_transit``).
 
-    Above ``shed_bytes`` transit is refused, above ``bytes_max`` all are; every refusal is counted in
-    ``stats``. Both count ``MESSAGE_COST`` for each message, ``bytes`` does not.
+    Above ``shed_bytes`` transit is refused, above ``bytes_max`` all are; every refusal is counted
+    in ``stats``. Both count ``MESSAGE_COST`` for each message, ``bytes`` does not.
     """
 
     __slots__ = ("_bytes_max", "_own", "_shed_bytes", "_stats", "_transit", "bytes")

@@ -308,6 +308,26 @@ def test_plan_and_reload_tell_the_truth(program: Program, tmp_path: Path) -> Non
     assert "bad.dat" in done.stderr
 
 
+def test_limits_of_bandwidth_and_transit_change_while_it_runs(program: Program) -> None:
+    def caps() -> str:
+        return RouterInfo.parse((program.data / "router.info").read_bytes()).caps
+
+    program.write("tunnels: {}\n")
+    program.start()
+    assert caps() == "XR"
+    limits = "bandwidth: {inbound: 100kB/s, outbound: 100kB/s}, transit: {enabled: false}"
+    program.config.write_text(
+        program.router.replace("network_id: 78", f"network_id: 78, {limits}") + "tunnels: {}\n"
+    )
+    done = program.command("reload")
+    assert done.returncode == 0, done.stderr
+    assert "* change   router.bandwidth.inbound" in done.stdout
+    assert "* change   router.transit.enabled" in done.stdout and "!" not in done.stdout
+    wait_for(lambda: caps() == "NRG")
+    assert "takes effect" not in program.log.read_text()
+    assert "change   router" not in program.command("plan").stdout
+
+
 def test_demo() -> None:
     done = run("demo", "--once")
     assert done.returncode == 0, done.stderr
