@@ -33,9 +33,10 @@ from core.io.router import Router
 from core.io.session import ClientSession
 from core.io.sqlite_file import SqliteFile
 from core.io.sqlite_salvage import Readable
-from core.io.status import RouterStatus, TunnelPath
+from core.io.status import ClockStatus, RouterStatus, TunnelPath
 from core.io.stream import Stream, StreamReset
 from core.io.system import SystemEntropy
+from core.io.time_servers import PUBLIC_SERVERS as PUBLIC_TIME_SERVERS
 from core.io.tracing import TraceFile
 from core.io.turns import TURN_BOUNDS_S, share_turn
 from core.netdb.imports import Imported, parse_zip
@@ -44,9 +45,11 @@ from core.streaming.options import StreamingOptions
 from core.tunnel.shape import TunnelShape
 
 __all__ = [
+    "PUBLIC_TIME_SERVERS",
     "TURN_BOUNDS_S",
     "AlreadyRunning",
     "ClientSession",
+    "ClockStatus",
     "DataDirectoryLock",
     "Datagram",
     "EncryptedLeaseSetOptions",

@@ -17,7 +17,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from core.api import FileFault, Router, RouterConfig, TraceFile, share_turn, write_atomic
+from core.api import (
+    PUBLIC_TIME_SERVERS,
+    FileFault,
+    Router,
+    RouterConfig,
+    TraceFile,
+    share_turn,
+    write_atomic,
+)
 from core.base.errors import Unavailable
 from core.data.router_info import RouterInfo
 from i2ptunnel import __version__
@@ -29,7 +37,14 @@ from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.control import RUNNING_FILE, ControlServer
-from i2ptunnel.health import Facts, Health, State, assess
+from i2ptunnel.health import (
+    CLOCK_ERROR_TOLD_S,
+    Facts,
+    Health,
+    State,
+    assess,
+    clock_warning,
+)
 from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import MetricsServer
@@ -43,6 +58,7 @@ from i2ptunnel.services import Services, Wanted
 from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
+PUBLIC_NETWORK_ID = 2
 CONTROL_SOCKET = "control.sock"
 _CONTROL = "control"
 _STATUS_INTERVAL_S = 5.0
@@ -65,6 +81,7 @@ def router_config(section: RouterSection) -> RouterConfig:
         bind=str(section.bind[0]) if section.bind else "0.0.0.0",
         ntcp2_proxy=section.ntcp2.proxy,
         allow_private_addresses=section.allow_private_addresses,
+        time_servers=time_servers(section),
         inbound_bytes_s=section.bandwidth.inbound,
         outbound_bytes_s=section.bandwidth.outbound,
         share=section.bandwidth.share,
@@ -74,6 +91,16 @@ def router_config(section: RouterSection) -> RouterConfig:
         exploratory_inbound=tunnel_shape(section.exploratory.inbound),
         exploratory_outbound=tunnel_shape(section.exploratory.outbound),
     )
+
+
+def time_servers(section: RouterSection) -> tuple[tuple[str, int], ...]:
+    """Whom to ask for the time; the public ones only where the router itself goes out directly."""
+    if not section.time.ntp:
+        return ()
+    if section.time.servers:
+        return tuple((server.host, server.port) for server in section.time.servers)
+    is_direct = section.network_id == PUBLIC_NETWORK_ID and section.ntcp2.proxy is None
+    return PUBLIC_TIME_SERVERS if is_direct else ()
 
 
 class App:
@@ -113,6 +140,7 @@ class App:
         self._stop = asyncio.Event()
         self._is_started = False
         self._told: tuple[str, str] = ("", "")
+        self._told_correction_s = 0.0
         self._reloading: asyncio.Task[None] | None = None
 
     # Life
@@ -276,8 +304,21 @@ class App:
             self._told = health.kind
             level = logging.WARNING if health.state is State.DEGRADED else logging.INFO
             _log.log(level, "%s", health)
+        self._tell_clock()
         if self._notifier.is_active:
             self._notifier.status(self._status_line())
+
+    def _tell_clock(self) -> None:
+        clock = self.router.status().clock
+        if (self._told_correction_s and not clock.correction_s) or (
+            abs(clock.correction_s - self._told_correction_s) >= CLOCK_ERROR_TOLD_S
+        ):
+            self._told_correction_s = clock.correction_s
+            warning = clock_warning(clock.correction_s, clock.source)
+            if warning is None:
+                _log.info("the system's clock is right now")
+            else:
+                _log.warning("%s", warning)
 
     # Reload
 

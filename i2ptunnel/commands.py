@@ -26,7 +26,7 @@ from core.data.router_info import RouterInfo
 from i2ptunnel import __version__
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
-from i2ptunnel.health import Health, State
+from i2ptunnel.health import Health, State, clock_warning
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming import queries
 from i2ptunnel.naming.names import normalise
@@ -80,6 +80,7 @@ def snapshot(program: Program) -> dict[str, Any]:
     """The state of everything, as ``status --json``, the metrics and other faces show it."""
     router = asdict(program.router.status())
     router["router_hash"] = b32encode(router["router_hash"])
+    router["clock"]["warning"] = clock_warning(**router["clock"])
     router["counters"] = program.router.counters()
     health, loaded = program.health(), program.loaded
     figures = turn_figures()

@@ -12,6 +12,9 @@ from enum import StrEnum
 
 #: NTCP2: peers whose clocks differ by more end the handshake, so from here on nothing works.
 CLOCK_SKEW_MAX_S = 60.0
+#: Other programs mind such an error, so the user should know.
+CLOCK_ERROR_TOLD_S = 10.0
+CLOCK_SOURCES = {"ntp": "time servers", "peers": "other routers"}
 _NAMES_SHOWN_MAX = 5
 
 
@@ -86,6 +89,9 @@ class Facts:
 CLOCK_AHEAD = "This machine's clock is {time} ahead of what other routers say."
 CLOCK_BEHIND = "This machine's clock is {time} behind what other routers say."
 SET_CLOCK = "Set the clock right, for example with: timedatectl set-ntp true"
+CLOCK_CORRECTED = (
+    "This machine's clock is {time} {side}, as {source} say; the router corrects it for itself."
+)
 NO_ROUTERS = "No other router is known, so there is no way into the network."
 IMPORT_ROUTERS = (
     "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE "
@@ -161,6 +167,18 @@ def assess_proxy(facts: Facts, *, is_ready: bool) -> Health:
     if router.state is State.READY and not is_ready:
         return _building(facts)
     return router
+
+
+def clock_warning(correction_s: float, source: str | None) -> str | None:
+    """What to say of a system clock that is wrong and that the router corrects for itself."""
+    if abs(correction_s) < CLOCK_ERROR_TOLD_S:
+        return None
+    values = {
+        "time": show_difference(correction_s),
+        "side": "behind" if correction_s > 0 else "ahead",
+        "source": CLOCK_SOURCES.get(source or "", "others"),
+    }
+    return f"{Sentence(CLOCK_CORRECTED, values)} {SET_CLOCK}"
 
 
 def _building(facts: Facts) -> Health:

@@ -116,6 +116,8 @@ def render(status: Mapping[str, Any]) -> str:
         (f'{{reason="{_escaped(reason)}"}}', count)
         for reason, count in sorted(router.get("links_refused", {}).items())
     ]
+    name, text = "i2ptunnel_router_clock_correction_seconds", "What the router adds to its clock"
+    _figure(lines, name, "gauge", text, [("", router.get("clock", {}).get("correction_s"))])
     name, text = "i2ptunnel_router_links_refused_total", "Inbound connections closed at once"
     _figure(lines, name, "counter", text, refused)
     _counters(lines, router.get("counters", {}))

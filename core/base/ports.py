@@ -9,11 +9,17 @@ from typing import Protocol
 
 
 class WallClock(Protocol):
-    """Wire time, corrected for the skew measured against peers."""
+    """Wire time: the system's clock, corrected if it is wrong."""
 
     def now(self) -> float:
         """Unix time in seconds."""
         ...
+
+
+class AdjustableClock(WallClock, Protocol):
+    """The wall clock for who corrects it. ``correction_s`` is added to the system's clock."""
+
+    correction_s: float
 
 
 class Entropy(Protocol):

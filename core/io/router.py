@@ -22,7 +22,7 @@ from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address
 from core.io.alarm import Alarm
-from core.io.counters import DATABASE_COUNTERS, GARBAGE_COUNTERS
+from core.io.counters import DATABASE_COUNTERS, GARBAGE_COUNTERS, TIME_COUNTERS
 from core.io.database import Database
 from core.io.descriptors import DescriptorBudget, count_open
 from core.io.files import (
@@ -43,9 +43,10 @@ from core.io.peer_records import PeerRecords
 from core.io.proxy import Proxy
 from core.io.room_log import RoomLog
 from core.io.session import ClientSession
-from core.io.status import RouterStatus, TunnelPath
+from core.io.status import ClockStatus, RouterStatus, TunnelPath
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tcp import TcpTransport
+from core.io.time_servers import TimeServers
 from core.io.tracing import RouterLog, TraceFile
 from core.router.config import RouterConfig
 from core.router.counters import CounterTree, Tree
@@ -146,6 +147,14 @@ class Router:
                 source_hosts=() if is_any else (config.bind,),
                 proxy=None if config.ntcp2_proxy is None else Proxy.parse(config.ntcp2_proxy),
             )
+            self._time_servers = TimeServers(
+                config.time_servers,
+                None if is_any else config.bind,
+                self._entropy,
+                self._engine.clock,
+                self._loop,
+                self._tcp.schedule,
+            )
             self._alarm = Alarm(self._loop, self._tcp.schedule)
             await self._listen(port)
         except BaseException:
@@ -156,6 +165,7 @@ class Router:
         logger.info("router code: %s", native.description())
         self._write_info()
         self._engine.start(self.now())
+        self._time_servers.start()
         self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)
         self._tcp.schedule()
         self._garbage.start()
@@ -168,6 +178,7 @@ class Router:
             await session.close()
         self._is_running = False
         self._garbage.stop()
+        self._time_servers.stop()
         self._engine.stop_transit()
         if self._saver is not None:
             self._saver.cancel()
@@ -280,6 +291,8 @@ class Router:
         tree = self._counters.read()
         process = {one.name: one.read(self._database) for one in DATABASE_COUNTERS}
         process |= {one.name: one.read(self._garbage) for one in GARBAGE_COUNTERS}
+        servers = self._time_servers.client
+        process |= {one.name: one.read(servers) for one in TIME_COUNTERS}
         return {**tree, "process": process}
 
     def status(self) -> RouterStatus:
@@ -308,6 +321,7 @@ class Router:
             bytes_received=engine.links.stats.bytes_received,
             bytes_sent=engine.links.stats.bytes_sent,
             clock_skew_s=round(engine.clock.skew_s(now, engine.netdb.dated_ahead_s), 3),
+            clock=ClockStatus(round(engine.clock.correction_s, 3), engine.clock.source),
         )
 
     # What sessions use
@@ -342,6 +356,7 @@ class Router:
             session._drain()
         if engine.router_info.raw is not self._written_info:
             self._write_info()
+        self._time_servers.check()
         self._alarm.set(engine.next_timer())
 
     # Disk

@@ -7,10 +7,22 @@ from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
+class ClockStatus:
+    """``correction_s``: what the router adds to the system's clock, the opposite of its error.
+
+    ``source``: what the clock was last compared with, ``ntp`` or ``peers``; None: nothing yet.
+    """
+
+    correction_s: float
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RouterStatus:
     """A snapshot for people and programs; rates in bytes per second, hashes shortened by users.
 
-    ``clock_skew_s``: the clocks of other routers minus ours; 0 while nothing is known of them.
+    ``clock_skew_s``: the clocks of other routers minus the router's corrected one; 0 while nothing
+    is known of them.
     """
 
     router_hash: bytes
@@ -35,6 +47,7 @@ class RouterStatus:
     bytes_received: int
     bytes_sent: int
     clock_skew_s: float
+    clock: ClockStatus
 
 
 class TunnelPath(NamedTuple):

@@ -42,7 +42,7 @@ class SystemEntropy:
 
 
 class SystemWallClock:
-    """The system's clock plus a correction learned from peers or time servers."""
+    """The system's clock plus the router's correction of it (``core/router/clock.py``)."""
 
     def __init__(self) -> None:
         self.correction_s = 0.0

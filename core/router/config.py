@@ -24,6 +24,8 @@ class RouterConfig:
     """``socks5://`` or ``http://`` URL of a proxy, by address, for all outgoing connections; then
     nothing is listened on, for who calls would see another address than who is called."""
     allow_private_addresses: bool = False
+    time_servers: tuple[tuple[str, int], ...] = ()
+    """SNTP servers (host, port) that are asked directly; none: only other routers tell the time."""
     inbound_bytes_s: int = 4_000_000
     outbound_bytes_s: int = 4_000_000
     share: float = 0.8

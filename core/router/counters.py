@@ -36,6 +36,8 @@ ENGINE_COUNTERS: tuple[Counter[RouterEngine], ...] = (
     Counter("router", "lookups_refused", "Routers not looked up or dialled: too many at once",
             lambda e: e._pending_sends.unasked),
     Counter("router", "clock_changes", "Jumps of the system clock", lambda e: e.clock.changes),
+    Counter("router", "clock_corrections", "Corrections of the router's clock",
+            lambda e: e.clock.corrections),
     Counter("router", "garlic_dropped", "Garlic messages for this router that were dropped",
             lambda e: {
                 "unreadable": e._inbox._garlic.dropped,

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterable, Set
 
 from core.base.errors import LocalError
-from core.base.ports import Entropy, WallClock
+from core.base.ports import AdjustableClock, Entropy
 from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.client.config import SessionConfig
 from core.client.session import ClientEngine
@@ -68,7 +68,7 @@ class RouterEngine:
         config: RouterConfig,
         keys: RouterKeys,
         port: int,
-        wall: WallClock,
+        wall: AdjustableClock,
         entropy: Entropy,
         now: float,
         link_limits: LinkLimits | None = None,
@@ -337,12 +337,14 @@ class RouterEngine:
                 self.publish(now)
             case link_events.NetworkRestored():
                 self._network_restored(now)
-            case link_events.SkewMeasured(seconds, router_hash):
-                self.clock.note_skew(router_hash, seconds, now)
+            case link_events.SkewMeasured(seconds, router_hash, is_outbound):
+                if is_outbound:
+                    self.clock.note_skew(router_hash, seconds, now)
 
     def _network_restored(self, now: float) -> None:
         """What failed without a network says nothing, and what was published may be lost."""
         self.peers.forgive_connect_failures()
+        self.clock.doubted_at = now  # time servers may be reached again, too
         self.tunnels.network_restored(now)
         self.publish(now)
         for client in self.clients:

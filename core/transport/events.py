@@ -74,6 +74,8 @@ class SkewMeasured:
 
     seconds: float
     router_hash: bytes
+    is_outbound: bool
+    """Whether we chose whom to measure."""
 
 
 @dataclass(slots=True)

@@ -306,7 +306,9 @@ class Links:
             elif isinstance(event, Skew):
                 router_hash = session.router_hash
                 if router_hash is not None:
-                    self._events.append(SkewMeasured(event.seconds, router_hash))
+                    self._events.append(
+                        SkewMeasured(event.seconds, router_hash, session.is_outbound)
+                    )
             elif link is None:
                 continue
             elif isinstance(event, Confirmed):

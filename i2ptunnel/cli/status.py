@@ -63,7 +63,11 @@ def _as_text(status: dict[str, Any]) -> str:
     lines = [
         f"{status['state']}, up {show_duration(max(1, status['uptime_s']))}, "
         f"process {status['pid']}, version {status['version']}",
-        *(text for text in (status["reason"], status["remedy"]) if text),
+        *(
+            text
+            for text in (status["reason"], status["remedy"], router["clock"]["warning"])
+            if text
+        ),
         f"router   {router['routers']} known, {router['floodfills']} floodfill, "
         f"{router['links']} connected",
         f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",

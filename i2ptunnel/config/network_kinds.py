@@ -24,6 +24,7 @@ _HOST = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
 )
 _NAME_LENGTH_MAX = 255
+_NTP_PORT = 123
 _I2P_NAME = re.compile(r"(?=.{5,255}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+i2p")
 _BASE64_DESTINATION = re.compile(r"[A-Za-z0-9~-]{516,1100}={0,2}")
 
@@ -200,6 +201,29 @@ class EndpointKind(ScalarKind[Endpoint]):
     def schema(self) -> Schema:
         """Loose: only whether there is a port or a path."""
         return {"type": "string", "pattern": r"^(unix:/.+|.+:[0-9]{1,5})$"}
+
+
+class TimeServerKind(EndpointKind):
+    """A time server: ``host`` or ``host:port``; the port is 123 unless there is one."""
+
+    word = "host, or host:port"
+
+    def __init__(self) -> None:
+        super().__init__(is_listener=False, unix=False)
+        self.right = "write the host name or address of a time server"
+
+    def convert(self, node: Scalar) -> Endpoint:
+        """See :class:`ScalarKind`."""
+        text = node.text
+        if text.isdigit() or "/" in text:
+            raise ValueError(self.right)
+        if _is_ipv6(text):
+            return Endpoint(text, _NTP_PORT)
+        return super().convert(node) if ":" in text else Endpoint(self._read_host(text), _NTP_PORT)
+
+    def schema(self) -> Schema:
+        """See :class:`Kind`."""
+        return {"type": "string", "pattern": r"^[^/]+$"}
 
 
 class AddressKind(ScalarKind[IpAddress]):

@@ -20,6 +20,7 @@ from i2ptunnel.config.network_kinds import (
     IpNetwork,
     NetworkKind,
     ProxyUrlKind,
+    TimeServerKind,
     UrlKind,
 )
 from i2ptunnel.config.options import Section, option
@@ -144,9 +145,19 @@ class ReseedSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeSection:
-    """The clock."""
+    """The clock. Other routers tell the time too; only the router's own clock is corrected."""
 
-    ntp: bool = option(Flag(), "compare the clock with time servers", default=True, effect=False)
+    ntp: bool = option(
+        Flag(),
+        "ask time servers (SNTP) directly, and correct the router's clock if the system's is wrong",
+        default=True,
+    )
+    servers: tuple[Endpoint, ...] = option(
+        ListOf(TimeServerKind(), count_max=16),
+        "time servers, three or more so that one that lies is outvoted; empty: four of "
+        "pool.ntp.org, but none with ntcp2.proxy or on a private network",
+        default=(),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from i2ptunnel.health import Facts, State, assess, assess_proxy, show_difference
+from i2ptunnel.health import (
+    Facts,
+    State,
+    assess,
+    assess_proxy,
+    clock_warning,
+    show_difference,
+)
 from i2ptunnel.protocols.reloads import ADDRESSES_MAX, FORGET_S, RELOADS_MAX, Reloads
 
 WELL = {"routers": 30, "links": 12}
@@ -78,3 +85,25 @@ def test_reloads_end_and_begin_again_after_a_pause() -> None:
     assert reloads.may_reload("a", 5.0 * (RELOADS_MAX + 1) + FORGET_S)
     for number in range(ADDRESSES_MAX):
         assert reloads.may_reload(f"other {number}", 500.0)
+
+
+@pytest.mark.parametrize(
+    ("correction_s", "source", "words"),
+    [
+        (0.0, "ntp", None),
+        (9.9, "ntp", None),
+        (3 * 86_400.0, "ntp", "3 d behind, as time servers say"),
+        (-300.0, "peers", "5 min ahead, as other routers say"),
+        (-300.0, None, "5 min ahead, as others say"),
+    ],
+)
+def test_a_wrong_clock_that_is_corrected_is_told_with_its_remedy(
+    correction_s: float, source: str | None, words: str | None
+) -> None:
+    warning = clock_warning(correction_s, source)
+    if words is None:
+        assert warning is None
+    else:
+        assert warning is not None
+        assert words in warning
+        assert "timedatectl" in warning

@@ -1,4 +1,4 @@
-"""A wrong clock on a network of i2pd routers: it is told, and set right it does no more harm."""
+"""A wrong clock on a network of i2pd routers: it is told and corrected, and does no harm."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.interop.conftest import Network, own_tunnels, site_name
 from tests.support import curl
 from tests.support.appliance import Appliance
 from tests.support.i2pd_net import wait_until
+from tests.support.time_server import TimeServer
 from tests.support.wrong_clock import WrongClock
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
@@ -49,18 +50,18 @@ def state_of(appliance: Appliance) -> dict[str, Any]:
     return {} if status is None else status
 
 
-def until_told(appliance: Appliance, words: str, error_s: float) -> None:
-    def is_told() -> bool:
-        status = state_of(appliance)
-        return words in (status.get("reason") or "")
+def until_corrected(appliance: Appliance, words: str, error_s: float, source: str) -> None:
+    def clock() -> dict[str, Any]:
+        found: dict[str, Any] = state_of(appliance).get("router", {}).get("clock", {})
+        return found
 
-    wait_until(f"status says {words!r}", is_told, 30)
-    status = state_of(appliance)
-    assert (status["state"], status["ready"]) == ("degraded", False)
-    assert abs(status["router"]["clock_skew_s"] + error_s) < 3
-    assert "timedatectl" in status["remedy"]
-    page = curl.fetch("http://proxy.i2p/", proxy=f"http://{appliance.address}:4444")
-    assert words in page.body.decode()
+    def is_corrected() -> bool:
+        return abs(clock().get("correction_s", 0.0) + error_s) < 3
+
+    wait_until(f"the clock is corrected by {-error_s} s", is_corrected, 60)
+    assert words in clock()["warning"]
+    assert "timedatectl" in clock()["warning"]
+    assert clock()["source"] == source
     wait_until(f"the log says {words!r}", lambda: words in appliance.log, 10)
 
 
@@ -71,26 +72,47 @@ def page_within_s(url: str, address: str) -> float:
     return time.monotonic() - began
 
 
-def test_a_wrong_clock_is_told_and_set_right_it_does_no_more_harm(
+def until_joined(network: Network, newcomer: Appliance, error_s: float) -> None:
+    """Pages both ways, while its system's clock is wrong."""
+    page_within_s(f"http://{network.i2pd_site}/", newcomer.address)
+    page_within_s(f"http://{site_name(newcomer)}/", network.ours.address)
+    wait_until("ready", lambda: state_of(newcomer).get("state") == "ready", 60)
+    age_s = time.time() - RouterInfo.parse(newcomer.router_info).published_ms / 1000
+    assert -3 < age_s < 90, error_s
+    assert "Traceback" not in newcomer.log
+
+
+def test_other_routers_correct_a_wrong_clock(
     network: Network, newcomer: Appliance, clock: WrongClock
 ) -> None:
     clock.set(10_800.0)
     newcomer.start()
-    until_told(newcomer, "3 h ahead", 10_800.0)
+    until_corrected(newcomer, "3 h ahead", 10_800.0, "peers")
+    until_joined(network, newcomer, 10_800.0)
     clock.set(-400 * DAY)
-    until_told(newcomer, "400 d behind", -400 * DAY)
+    until_corrected(newcomer, "400 d behind", -400 * DAY, "peers")
+    until_joined(network, newcomer, -400 * DAY)
     clock.set(0.0)
-    assert page_within_s(f"http://{network.i2pd_site}/", newcomer.address) < PAGE_S
-    # Our own site too, from an i2pd router and from one of ours.
-    site = site_name(newcomer)
-    assert page_within_s(f"http://{site}/", network.ours.address) < PAGE_S
-    wait_until("ready again", lambda: state_of(newcomer).get("state") == "ready", 30)
-    age_s = time.time() - RouterInfo.parse(newcomer.router_info).published_ms / 1000
-    assert -2 < age_s < 60
-
+    wait_until(
+        "no correction",
+        lambda: state_of(newcomer)["router"]["clock"]["correction_s"] == 0.0,
+        10,
+    )
+    until_joined(network, newcomer, 0.0)
     clock.set(90.0)
-    until_told(newcomer, "1 min 30 s ahead", 90.0)
-    clock.set(0.0)
-    assert page_within_s(f"http://{network.i2pd_site}/", newcomer.address) < PAGE_S
+    until_corrected(newcomer, "1 min 30 s ahead", 90.0, "peers")
+    until_joined(network, newcomer, 90.0)
     assert newcomer.log.count("3 h ahead") == 1
-    assert "Traceback" not in newcomer.log
+
+
+@pytest.mark.parametrize(("error_s", "words"), [(-3 * DAY, "3 d behind"), (300.0, "5 min ahead")])
+def test_time_servers_correct_a_wrong_clock(
+    network: Network, newcomer: Appliance, clock: WrongClock, error_s: float, words: str
+) -> None:
+    with TimeServer() as first, TimeServer() as second, TimeServer(7200.0) as liar:
+        servers = [f"127.0.0.1:{server.address[1]}" for server in (first, second, liar)]
+        newcomer.config["router"]["time"] = {"ntp": True, "servers": servers}
+        clock.set(error_s)
+        newcomer.start()
+        until_corrected(newcomer, words, error_s, "ntp")
+        until_joined(network, newcomer, error_s)

@@ -10,9 +10,10 @@ class FakeWallClock:
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self.time = start
+        self.correction_s = 0.0
 
     def now(self) -> float:
-        return self.time
+        return self.time + self.correction_s
 
     def advance(self, seconds: float) -> None:
         self.time += seconds

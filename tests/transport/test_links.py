@@ -189,7 +189,7 @@ def test_skewed_clocks_are_measured_and_backed_off_from() -> None:
     alice.links.send(bob.hash, [message(1)], wire.now)
     wire.run()
     assert alice.take_events() == [
-        SkewMeasured(500.0, bob.hash),
+        SkewMeasured(500.0, bob.hash, True),
         PeerFailed(bob.hash, "clock_skew", 1),
     ]
     assert not alice.links.can_try(bob.hash, wire.now + 100)

@@ -39,12 +39,15 @@ class Wall:
         """Change it, and the clock jumps."""
         self.drift = drift
         """Seconds that it gains in each second."""
+        self.correction_s = 0.0
+        """What its router adds to it."""
         self._world = world
 
     def now(self) -> float:
         """Unix time in seconds."""
         world = self._world
-        return world.true_time + self.error_s + self.drift * (world.now - START_S)
+        system = world.true_time + self.error_s + self.drift * (world.now - START_S)
+        return system + self.correction_s
 
 
 class Application(Protocol):
@@ -171,6 +174,7 @@ class Machine:
 
     def _boot(self) -> None:
         """A new process: an engine with nothing but what the disk has."""
+        self.wall.correction_s = 0.0
         keys = RouterKeys.parse(self.disk.keys)
         self.engine = RouterEngine(self.config, keys, PORT, self.wall, self.entropy, self.now)
         infos = [RouterInfo.parse(raw) for raw in self.disk.routers.values()]
