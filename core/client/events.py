@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.data.blinded_address import BlindedTarget
 from core.data.lease_set_variants import AnyLeaseSet
 from core.datagram.manager import Mailbox
-from core.streaming.events import Event as StreamEvent
+from core.streaming.manager import StreamEvent
 
 
 @dataclass(frozen=True, slots=True)

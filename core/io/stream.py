@@ -9,6 +9,7 @@ from core.base.errors import LocalError, Retry, Unavailable
 from core.data.identity import Destination
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
+from core.streaming.manager import StreamEvent
 
 
 class StreamReset(Unavailable):
@@ -176,7 +177,7 @@ class Stream:
         self._connector = _new_waiter(self._connector)
         await self._connector
 
-    def _on_event(self, event: stream_events.Event) -> None:
+    def _on_event(self, event: StreamEvent) -> None:
         match event:
             case stream_events.Connected():
                 wake(self._connector)

@@ -20,6 +20,7 @@ from core.io.files import FileFault
 from core.netdb import events as netdb_events
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream
+from core.streaming.manager import StreamEvent
 from core.transport import events as link_events
 from core.tunnel import events as tunnel_events
 
@@ -225,7 +226,7 @@ class RouterLog:
             stream.trace = StreamTrace(self._file, number)
             stream.trace.event("opened", now, direction=direction)
 
-    def on_stream_event(self, event: stream_events.Event, now: float) -> None:
+    def on_stream_event(self, event: StreamEvent, now: float) -> None:
         """Something happened to a stream."""
         match event:
             case stream_events.Connected(stream):

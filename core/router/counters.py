@@ -30,18 +30,18 @@ ENGINE_COUNTERS: tuple[Counter[RouterEngine], ...] = (
             }, "reason"),
     Counter("router", "messages_unsent", "Messages to other routers that found no way",
             lambda e: {
-                "no_router_info": e._pending_sends.lost,
-                "no_tunnel": e._netdb_sender.lost,
+                "no_router_info": e.pending_sends.lost,
+                "no_tunnel": e.netdb_sender.lost,
             }, "reason"),
     Counter("router", "lookups_refused", "Routers not looked up or dialled: too many at once",
-            lambda e: e._pending_sends.unasked),
+            lambda e: e.pending_sends.unasked),
     Counter("router", "clock_changes", "Jumps of the system clock", lambda e: e.clock.changes),
     Counter("router", "clock_corrections", "Corrections of the router's clock",
             lambda e: e.clock.corrections),
     Counter("router", "garlic_dropped", "Garlic messages for this router that were dropped",
             lambda e: {
-                "unreadable": e._inbox._garlic.dropped,
-                "over_rate": e._inbox._garlic.over_rate,
+                "unreadable": e.inbox.garlic.dropped,
+                "over_rate": e.inbox.garlic.over_rate,
             }, "reason"),
 )  # fmt: skip
 
@@ -77,7 +77,7 @@ class CounterTree:
 
     def keep(self, session: ClientEngine) -> None:
         """What a session has counted, before it is gone."""
-        answers = self._engine._inbox.one_shots.get(session.owner)
+        answers = self._engine.inbox.one_shots.get(session.owner)
         self._keep(CLIENT_COUNTERS, session)
         if answers is not None:
             self._keep(ANSWER_COUNTERS, answers)
@@ -92,7 +92,7 @@ class CounterTree:
         engine, tree = self._engine, Tree()
         self._read(tree, TRANSPORT_COUNTERS, (engine.links.stats,))
         self._read(tree, ENGINE_COUNTERS, (engine,))
-        self._read(tree, ANSWER_COUNTERS, engine._inbox.one_shots.values())
+        self._read(tree, ANSWER_COUNTERS, engine.inbox.one_shots.values())
         self._read(tree, NETDB_COUNTERS, (engine.netdb,))
         self._read(tree, TUNNEL_COUNTERS, (engine.tunnels,))
         self._read(tree, TRANSIT_COUNTERS, (engine.transit,))

@@ -119,7 +119,7 @@ class RouterEngine:
             self._shares,
         )
         self.netdb.set_own_router_info(self.router_info)
-        self._pending_sends = PendingSends(self.links, self.netdb)
+        self.pending_sends = PendingSends(self.links, self.netdb)
         self.peers = PeerBook(is_banned=self._is_banned)
         dispatcher = self._dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
         self.transit = TransitHops(
@@ -131,7 +131,7 @@ class RouterEngine:
             _transit_limits(config),
             is_banned=lambda router: self._is_banned(router, self._now),
             shares=self._shares,
-            can_reach=self._pending_sends.can_reach,
+            can_reach=self.pending_sends.can_reach,
         )
         selector = HopSelector(
             keys.hash,
@@ -143,9 +143,9 @@ class RouterEngine:
         )
         self.tunnels = TunnelManager(dispatcher, self.transit, selector, sealer, wall, entropy)
         tunnel_view.tunnels = self.tunnels
-        self._netdb_sender = NetDbSender(self.tunnels, wall, entropy)
+        self.netdb_sender = NetDbSender(self.tunnels, wall, entropy)
         garlic = RouterGarlic(keys.crypto, wall, self._shares)
-        self._inbox = Inbox(
+        self.inbox = Inbox(
             garlic, self.netdb, self.tunnels, dispatcher, self.clients, wall, self.stats
         )
 
@@ -183,14 +183,14 @@ class RouterEngine:
         except BaseException:
             self.tunnels.remove_pool(keys.hash, now)
             raise
-        self._inbox.add_owner(client.owner)
+        self.inbox.add_owner(client.owner)
         self.clients.add(client)
         return client
 
     def close_client(self, client: ClientEngine, now: float) -> None:
         """Drop the session and its tunnels; closing twice does no harm."""
         if self.clients.remove(client):
-            self._inbox.remove_owner(client.owner)
+            self.inbox.remove_owner(client.owner)
             self.tunnels.remove_pool(client.owner, now)
             self.netdb.close_owner(client.owner)
 
@@ -236,7 +236,7 @@ class RouterEngine:
         for _ in range(ROUNDS_MAX):
             self._drain_links(now)
             if dispatcher.delivered:
-                self._inbox.receive_deliveries(dispatcher.take_delivered(), now)
+                self.inbox.receive_deliveries(dispatcher.take_delivered(), now)
             if clients.touched:
                 self._run_clients(now)
             self.tunnels.flush(now)
@@ -292,7 +292,7 @@ class RouterEngine:
             if client.control:
                 control, client.control = client.control, []
                 for clove in control:
-                    self._inbox.receive_clove(clove, client.owner, now)
+                    self.inbox.receive_clove(clove, client.owner, now)
 
     # Links
 
@@ -307,7 +307,7 @@ class RouterEngine:
             if type(event) is link_events.MessagesReceived:
                 if self.observer.wants_messages:
                     self.observer.on_messages(event.router_hash, event.messages, now)
-                self._inbox.receive_link_messages(event.messages, event.router_hash, now)
+                self.inbox.receive_link_messages(event.messages, event.router_hash, now)
             else:
                 self._on_link_event(event, now)
 
@@ -356,9 +356,9 @@ class RouterEngine:
     ) -> None:
         """``source``: the stranger's tunnel that they come out of."""
         if router_hash == self._own_hash:
-            self._inbox.receive_link_messages(messages, router_hash, now)
+            self.inbox.receive_link_messages(messages, router_hash, now)
         else:
-            self._pending_sends.send(router_hash, messages, now, source)
+            self.pending_sends.send(router_hash, messages, now, source)
 
     # Tunnels
 
@@ -369,7 +369,7 @@ class RouterEngine:
             self.observer.on_tunnel_event(event, now)
             match event:
                 case tunnel_events.RegisterReplyKey(owner, tag, key):
-                    self._inbox.register_reply_key(owner, tag, key, now)
+                    self.inbox.register_reply_key(owner, tag, key, now)
                 case tunnel_events.LeasesChanged(owner):
                     client = self.clients.get_touched(owner)
                     if client is not None:
@@ -399,21 +399,21 @@ class RouterEngine:
             self.observer.on_netdb_event(event, now)
             match event:
                 case netdb_events.SendDirect(router, kind, body, source):
-                    if source is None or self._pending_sends.can_reach(router, source, now):
-                        self._send(router, [self._netdb_sender.direct(kind, body)], now)
+                    if source is None or self.pending_sends.can_reach(router, source, now):
+                        self._send(router, [self.netdb_sender.direct(kind, body)], now)
                 case netdb_events.SendThroughTunnel():
-                    self._netdb_sender.through_tunnel(event, now)
+                    self.netdb_sender.through_tunnel(event, now)
                 case netdb_events.SendToGateway():
-                    if self._pending_sends.can_reach(event.gateway, event.source, now):
-                        self._netdb_sender.to_gateway(event, now)
+                    if self.pending_sends.can_reach(event.gateway, event.source, now):
+                        self.netdb_sender.to_gateway(event, now)
                 case netdb_events.RegisterReplyKey(owner, tag, key):
-                    self._inbox.register_reply_key(pool_name(owner), tag, key, now)
+                    self.inbox.register_reply_key(pool_name(owner), tag, key, now)
                 case netdb_events.LookupFinished(request, _, _, owner, result):
                     client = self.clients.get_touched(owner)
                     if client is not None:
                         client.lookup_finished(request, result, now)
                     else:
-                        missing = self._pending_sends.looked_up(request, result is not None, now)
+                        missing = self.pending_sends.looked_up(request, result is not None, now)
                         if missing is not None:
                             self.tunnels.note_peer_failed(missing, now)
                 case netdb_events.PublishConfirmed(_, owner, _):

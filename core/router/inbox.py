@@ -45,16 +45,16 @@ from core.tunnel.manager import TunnelManager
 
 
 class Inbox:
-    """See the module. ``stats`` counts what is dropped."""
+    """See the module. ``stats`` counts what is dropped; ``garlic`` and ``one_shots`` count, too."""
 
     __slots__ = (
         "_dispatcher",
-        "_garlic",
         "_netdb",
         "_sessions",
         "_stats",
         "_tunnels",
         "_wall",
+        "garlic",
         "one_shots",
     )
 
@@ -68,7 +68,7 @@ class Inbox:
         wall: WallClock,
         stats: RouterStats,
     ) -> None:
-        self._garlic = garlic
+        self.garlic = garlic
         self._netdb = netdb
         self._tunnels = tunnels
         self._dispatcher = dispatcher
@@ -76,7 +76,7 @@ class Inbox:
         self._wall = wall
         self._stats = stats
         self.one_shots: dict[object, OneShotKeys] = {EXPLORATORY: OneShotKeys()}
-        """Keys of awaited answers by owner of tunnels; for counters."""
+        """Keys of awaited answers by owner of tunnels."""
 
     # Owners of tunnels
 
@@ -133,7 +133,7 @@ class Inbox:
 
     def _on_router_garlic(self, body: bytes, source: Source, now: float) -> None:
         """Who sealed it is unknown; ``source`` is where it came from."""
-        for clove in self._garlic.open(body[4:], now, source) or ():
+        for clove in self.garlic.open(body[4:], now, source) or ():
             if clove.kind != Delivery.LOCAL:
                 self._stats.forbidden += 1
             elif _is_build(clove.message_type):

@@ -46,7 +46,7 @@ class Stream:
 
     def __init__(
         self,
-        host: StreamHost,
+        host: StreamHost[Stream],
         remote: Destination,
         local_id: int,
         local_port: int,

@@ -8,6 +8,7 @@ they must agree. i2pd: peers with "dontSign" leave the signature out of packets 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from core.base.errors import DecodeError
 from core.base.ports import WallClock
@@ -15,8 +16,8 @@ from core.streaming.admission import Admission, is_authentic
 from core.streaming.closed_streams import ClosedStreams
 from core.streaming.connection import Stream
 from core.streaming.early_packets import EarlyPackets
-from core.streaming.events import StreamOpened
-from core.streaming.host import DemuxHost
+from core.streaming.events import Event, StreamOpened
+from core.streaming.outgoing import OutgoingPacket
 from core.streaming.packet import (
     CLOSE,
     DELAY_REQUESTED,
@@ -33,6 +34,30 @@ from core.streaming.state import StreamState
 from core.streaming.table import StreamTable
 
 _unpack_plain = PLAIN_HEADER.unpack_from
+
+
+class DemuxHost(Protocol):
+    """What the demultiplexer needs from its manager."""
+
+    def accept(
+        self, packet: Packet, ports: tuple[int, int], source: object, now: float
+    ) -> Stream | None:
+        """The stream that an authentic SYN opens; None if there must be no more.
+
+        ``ports``: the local and the remote one.
+        """
+
+    def answer(self, packet: OutgoingPacket | None) -> None:
+        """Send ``packet`` if there is one: it belongs to no stream."""
+
+    def count(self, cause: str) -> None:
+        """A packet was dropped, or answered on behalf of no stream."""
+
+    def emit(self, event: Event[Stream]) -> None:
+        """Tell the application."""
+
+    def arm_sweep(self, now: float) -> None:
+        """Something is kept that has to be forgotten later."""
 
 
 class Demultiplexer:

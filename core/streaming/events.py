@@ -1,83 +1,85 @@
-"""What a :class:`~core.streaming.manager.StreamManager` tells its owner."""
+"""What a :class:`~core.streaming.manager.StreamManager` tells its owner.
+
+A stream makes events that name it, so they are generic in the class of the stream.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from core.streaming.connection import Stream
+StreamT = TypeVar("StreamT")
 
 
 @dataclass(frozen=True, slots=True)
-class StreamOpened:
+class StreamOpened(Generic[StreamT]):
     """A peer opened ``stream``."""
 
-    stream: Stream
+    stream: StreamT
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(Generic[StreamT]):
     """The peer answered our SYN."""
 
-    stream: Stream
+    stream: StreamT
 
 
 @dataclass(frozen=True, slots=True)
-class Readable:
+class Readable(Generic[StreamT]):
     """There is more to read. Once for each batch, not for each packet."""
 
-    stream: Stream
+    stream: StreamT
 
 
 @dataclass(frozen=True, slots=True)
-class Writable:
+class Writable(Generic[StreamT]):
     """After a write that was not taken whole: there is room again."""
 
-    stream: Stream
+    stream: StreamT
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteClosed:
+class RemoteClosed(Generic[StreamT]):
     """The peer will send no more; what is buffered can still be read."""
 
-    stream: Stream
+    stream: StreamT
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(Generic[StreamT]):
     """After :meth:`Stream.request_ack`: the peer has acknowledged all that was written."""
 
-    stream: Stream
+    stream: StreamT
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Generic[StreamT]):
     """The stream is dead; unsent data is lost.
 
     ``why``: ``"peer"`` (it sent RESET), ``"connect_timeout"``, ``"timeout"`` (a peer that no longer
     answers), ``"local"`` (our own :meth:`Stream.reset`).
     """
 
-    stream: Stream
+    stream: StreamT
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Generic[StreamT]):
     """Both directions ended in order; what is buffered can still be read."""
 
-    stream: Stream
+    stream: StreamT
 
 
 @dataclass(frozen=True, slots=True)
-class PathSuspect:
+class PathSuspect(Generic[StreamT]):
     """``timeouts`` timeouts in a row without an answer: try other tunnels, another lease.
 
     0: the peer goes on retransmitting what was acknowledged, so it does not hear us.
     """
 
-    stream: Stream
+    stream: StreamT
     timeouts: int
 
 
@@ -91,14 +93,14 @@ class Pong:
 
 
 Event = (
-    StreamOpened
-    | Connected
-    | Readable
-    | Writable
-    | Acknowledged
-    | RemoteClosed
-    | Reset
-    | Closed
-    | PathSuspect
+    StreamOpened[StreamT]
+    | Connected[StreamT]
+    | Readable[StreamT]
+    | Writable[StreamT]
+    | Acknowledged[StreamT]
+    | RemoteClosed[StreamT]
+    | Reset[StreamT]
+    | Closed[StreamT]
+    | PathSuspect[StreamT]
     | Pong
 )

@@ -38,6 +38,8 @@ ANSWERS_BURST = 30
 ANSWERS_MAX = 256
 SWEEP_SECONDS = 5.0
 
+StreamEvent = Event[Stream]
+
 
 class StreamManager:
     """See the module. ``is_listening`` False refuses streams that peers open."""
@@ -68,7 +70,7 @@ class StreamManager:
             self._pings,
             wall,
         )
-        self._events: deque[Event] = deque()
+        self._events: deque[StreamEvent] = deque()
         self._awake: list[Stream] = []
         self._budgets = Budgets()
         self._delivered: dict[bytes, tuple[int, float]] = {}
@@ -182,7 +184,7 @@ class StreamManager:
         delivered, self._delivered = self._delivered, {}
         return delivered
 
-    def next_event(self) -> Event | None:
+    def next_event(self) -> StreamEvent | None:
         """The oldest event, or None."""
         return self._events.popleft() if self._events else None
 
@@ -276,7 +278,7 @@ class StreamManager:
             stream.is_awake = True
             self._awake.append(stream)
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: StreamEvent) -> None:
         """Queue ``event``; a stream that ended leaves the tables."""
         self._events.append(event)
         if isinstance(event, Reset):

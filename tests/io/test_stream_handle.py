@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from core.io.stream import Stream
-from core.streaming.events import Event
+from core.streaming.manager import StreamEvent
 from tests.support.stream_path import Network
 
 
@@ -17,7 +17,7 @@ def test_a_reset_is_told_to_everybody_who_waits_for_it() -> None:
         peer = network.ends[1].streams[0]
         handle = Stream(peer, lambda: network.now, lambda: None)
 
-        def carry(index: int, event: Event) -> None:
+        def carry(index: int, event: StreamEvent) -> None:
             if index == 1:
                 handle._on_event(event)
 

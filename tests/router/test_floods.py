@@ -61,13 +61,13 @@ def test_a_replay_costs_its_source_nothing() -> None:
     router.receive(link(1), [router.sealed(1, store.write())])
     router.tick()
     assert router.engine.netdb._lease_sets.served.get(wanted.hash) == wanted
-    assert router.engine._inbox._garlic.dropped == 2999
+    assert router.engine.inbox.garlic.dropped == 2999
 
 
 def test_made_up_gateways_do_not_keep_answers_from_others() -> None:
     """An answer for a router nobody knows costs a lookup; those are shared out, too."""
     router = FloodedRouter()
-    pending = router.engine._pending_sends
+    pending = router.engine.pending_sends
     for number in range(1000):
         pending.can_reach(number.to_bytes(32, "big"), (link(1), number), router.now)
     assert pending.can_reach(b"honest".ljust(32), (link(2), 0), router.now)
@@ -76,7 +76,7 @@ def test_made_up_gateways_do_not_keep_answers_from_others() -> None:
 def test_answers_to_made_up_routers_do_not_keep_answers_from_others() -> None:
     """An acknowledgement goes where the store says: a stranger may name a router of its fancy."""
     router = FloodedRouter(floodfills=400)
-    pending = router.engine._pending_sends
+    pending = router.engine.pending_sends
     known = [info.hash for info in router.engine.netdb.routers()]
     for number in range(1500):
         target = known[number % 400] if number % 2 else router.entropy.random_bytes(32)

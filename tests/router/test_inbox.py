@@ -42,7 +42,7 @@ class Scene:
         )
         self.keys = RouterKeys.generate(self.entropy)
         self.engine = RouterEngine(config, self.keys, 4567, self.wall, self.entropy, self.now)
-        self.inbox = self.engine._inbox
+        self.inbox = self.engine.inbox
         self.client: ClientEngine = self.engine.open_client(
             SessionConfig(name="here"),
             PrivateKeys.generate_destination(self.entropy),

@@ -272,7 +272,7 @@ def flood_lookups(
         router.receive(link(source), [router.sealed(2, lookup.write())])
 
     # Known gateways: what is measured is the answer, not the search for its way.
-    router.engine._pending_sends = _Reaches()  # type: ignore[assignment]
+    router.engine.pending_sends = _Reaches()  # type: ignore[assignment]
     cpu = router.flood(seconds, per_second, junk, ask)
     served = sum(hash_.startswith(b"gateway") for hash_ in router.engine.sent)
     return Outcome(asked, served, cpu)

@@ -7,12 +7,13 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.client.spread import RUN_PACKETS
 from core.data.private_keys import PrivateKeys
 from core.streaming.connection import Stream
-from core.streaming.events import Event, Reset, StreamOpened
-from core.streaming.manager import StreamManager
+from core.streaming.events import Reset, StreamOpened
+from core.streaming.manager import StreamEvent, StreamManager
 from core.streaming.options import StreamingOptions
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
@@ -69,7 +70,7 @@ class End:
 
     manager: StreamManager
     out: Path
-    events: list[Event] = field(default_factory=list)
+    events: list[StreamEvent] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
 
 
@@ -98,7 +99,7 @@ class Network:
         self._heap: list[tuple[float, int, int, object, int, int, bytes]] = []
         self._number = 0
         #: called after each step with the network
-        self.on_event: Callable[[int, Event], None] | None = None
+        self.on_event: Callable[[int, StreamEvent], None] | None = None
         self.on_step: Callable[[], None] | None = None
 
     @property
@@ -205,7 +206,7 @@ class Network:
             self._drain()
         return True
 
-    def events(self, index: int, kind: type[Event]) -> list[Event]:
+    def events(self, index: int, kind: type[Any]) -> list[StreamEvent]:
         return [event for event in self.ends[index].events if isinstance(event, kind)]
 
     def resets(self, index: int) -> list[str]:

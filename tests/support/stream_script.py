@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.streaming import packet as p
 from core.streaming.connection import Stream
 from core.streaming.events import StreamOpened
-from core.streaming.manager import StreamManager
+from core.streaming.manager import StreamEvent, StreamManager
 from core.streaming.options import StreamingOptions
 from core.streaming.packet import Packet, build_packet
 from core.streaming.state import StreamState
@@ -41,8 +41,8 @@ class Script:
         self.now = end
         return taken
 
-    def events(self) -> list[object]:
-        events: list[object] = []
+    def events(self) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
         while (event := self.manager.next_event()) is not None:
             events.append(event)
         return events

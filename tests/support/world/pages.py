@@ -192,7 +192,7 @@ class Fetch:
                     self._is_waiting = False
                     self._connect(lease_set, why, now)
             case Connected(stream) | Readable(stream) | RemoteClosed(stream):
-                if stream is self._stream:
+                if stream is self._stream and stream is not None:
                     self._read(stream, now)
             case Reset(stream, why) if stream is self._stream:
                 self._stream = None
