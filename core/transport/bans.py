@@ -5,6 +5,8 @@ Both tables are bounded; when one is full the entry that was touched longest ago
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from core.base.bounded import BoundedMap
 
 BANS_MAX = 4096
@@ -47,19 +49,19 @@ class BanList:
 
 
 class Backoff:
-    """Doubling pauses for routers that could not be reached."""
+    """Doubling pauses after failures, by what failed: a router, or a transport's way to it."""
 
     __slots__ = ("_eager_until", "_entries", "_pause_max_s")
 
     def __init__(self, pause_max_s: float = 600.0) -> None:
-        self._entries: BoundedMap[bytes, tuple[int, float]] = BoundedMap(BACKOFFS_MAX)
+        self._entries: BoundedMap[Hashable, tuple[int, float]] = BoundedMap(BACKOFFS_MAX)
         self._pause_max_s = pause_max_s
         self._eager_until = 0.0
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def failed(self, key: bytes, base_s: float, now: float) -> float:
+    def failed(self, key: Hashable, base_s: float, now: float) -> float:
         """Note a failure; returns the pause in seconds: ``base_s`` doubled per failure in a row."""
         count, _ = self._entries.get(key, (0, 0.0))
         pause = min(self._pause_max_s, base_s * (1 << min(count, 16)))
@@ -68,12 +70,12 @@ class Backoff:
         self._entries.put(key, (count + 1, now + pause))
         return pause
 
-    def hold(self, key: bytes, until: float) -> None:
+    def hold(self, key: Hashable, until: float) -> None:
         """Do not try ``key`` before then, because it told us so."""
         count, _ = self._entries.get(key, (0, 0.0))
         self._entries.put(key, (count + 1, until))
 
-    def pause(self, key: bytes, until: float) -> None:
+    def pause(self, key: Hashable, until: float) -> None:
         """Do not try ``key`` before then, for a reason that is not its own."""
         count, known = self._entries.get(key, (0, 0.0))
         self._entries.put(key, (count, max(known, until)))
@@ -83,17 +85,17 @@ class Backoff:
         self._entries.clear()
         self._eager_until = eager_until
 
-    def until(self, key: bytes, now: float) -> float | None:
+    def until(self, key: Hashable, now: float) -> float | None:
         """When ``key`` may be tried again, or None if now."""
         entry = self._entries.get(key)
         return entry[1] if entry is not None and now < entry[1] else None
 
-    def succeeded(self, key: bytes) -> None:
+    def succeeded(self, key: Hashable) -> None:
         """Forget the failures of ``key``."""
         self._entries.pop(key)
 
     def expire(self, now: float) -> None:
-        """Forget routers whose last pause ended long enough ago to start afresh."""
+        """Forget those whose last pause ended long enough ago to start afresh."""
         over = [k for k, (_, until) in self._entries.items() if now >= until + self._pause_max_s]
         for key in over:
             self._entries.pop(key)

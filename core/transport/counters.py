@@ -25,6 +25,8 @@ COUNTERS: tuple[Counter[LinkStats], ...] = (
             "direction"),
     Counter("transport", "dials_failed", "Connections to other routers that could not be made",
             lambda s: s.dials_failed),
+    Counter("transport", "fallbacks", "Dials repeated over another transport",
+            lambda s: s.fallbacks),
     Counter("transport", "replays", "Handshakes refused because they were seen before",
             lambda s: s.replays),
     Counter("transport", "links_replaced", "Links replaced by a newer one with the same router",

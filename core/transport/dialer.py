@@ -1,4 +1,7 @@
-"""Whom to dial next: one dial per remote host, a bounded number at once, pauses after failures.
+"""Whom to dial next, and over what: one dial per remote host, pauses after failures.
+
+A failure is held against one transport's way to a router, so that another transport may try at
+once; what says something about the router itself, as a clock that is wrong, against all of them.
 
 i2pd refuses a second handshake from one source address while it has one pending, hence one at a
 time for each address; it also forgets a failed one only after up to 33 seconds. Java replaces its
@@ -51,22 +54,54 @@ class Dialer:
         """True if a peer waits for its turn."""
         return bool(self._waiting)
 
-    def bid(self, router_info: RouterInfo, now: float) -> Bid | None:
-        """The best bid of the transports; None if the router cannot be dialled from here."""
+    def bid(
+        self, router_info: RouterInfo, now: float, endpoints: Sequence[Endpoint] | None = None
+    ) -> Bid | None:
+        """The best bid of these transports, by default of all; None if they cannot dial it."""
         if router_info.network_id != self._network_id:
             return None
         best: Bid | None = None
-        for endpoint in self._endpoints:
+        for endpoint in self._endpoints if endpoints is None else endpoints:
             bid = endpoint.bid(router_info, now)
             if bid is not None and (best is None or bid.cost < best.cost):
                 best = bid
         return best
 
+    def next_bid(self, peer: Peer, now: float) -> Bid | None:
+        """The best bid of a transport that has not failed for this peer of late."""
+        router_info = self._find_router(peer.hash)
+        free = [one for one in self._free(peer.hash, now) if one not in peer.tried]
+        return None if router_info is None else self.bid(router_info, now, free)
+
+    def can_try(self, router_hash: bytes, now: float) -> bool:
+        """Whether some transport may dial the router, as far as earlier failures are concerned."""
+        free = self._free(router_hash, now)
+        if len(free) in (0, len(self._endpoints)):
+            return bool(free)
+        router_info = self._find_router(router_hash)
+        return router_info is None or self.bid(router_info, now, free) is not None
+
+    def _free(self, router_hash: bytes, now: float) -> list[Endpoint]:
+        """Transports that need not pause for this router."""
+        until = self.backoff.until
+        if until(router_hash, now) is not None:
+            return []
+        return [one for one in self._endpoints if until((router_hash, one), now) is None]
+
+    def succeeded(self, router_hash: bytes, bid: Bid | None) -> None:
+        """The router took our dial, or has called (None): forget the failures of that way, or all.
+
+        A transport that failed before the one that succeeded goes on resting.
+        """
+        self.backoff.succeeded(router_hash)
+        for endpoint in self._endpoints if bid is None else (bid.endpoint,):
+            self.backoff.succeeded((router_hash, endpoint))
+
     def refusal(self, router_hash: bytes, now: float) -> str | None:
         """Why this router is not dialled (the reason of a PeerFailed), or None if it can be."""
         if self._bans.reason(router_hash, now) is not None:
             return "banned"
-        if self.backoff.until(router_hash, now) is not None:
+        if not self.can_try(router_hash, now):
             return "backoff"
         router_info = self._find_router(router_hash)
         if router_info is None:
@@ -97,18 +132,16 @@ class Dialer:
     ) -> Iterator[tuple[Peer, RouterInfo | None, Bid | None]]:
         """Take peers off the queue whose turn has come; their host is then ``active``.
 
-        At most ``room`` of them have a bid.
-
-        Without a bid the router has no address any more. Peers whose host is being dialled already,
-        or is just calling us, keep their place.
+        At most ``room`` of them have a bid. Without one no transport can dial the router any more.
+        Peers whose host is being dialled already, or is just calling us, keep their place.
         """
         blocked: list[Peer] = []
         while self._waiting and room > 0 and len(self.active) < self._limits.dials_max:
             peer = self._waiting.popleft()
             router_info = self._find_router(peer.hash)
-            bid = self.bid(router_info, now) if router_info is not None else None
-            if bid is None:
-                yield peer, None, None
+            bid = self.next_bid(peer, now)
+            if router_info is None or bid is None:
+                yield peer, router_info, None
             elif bid.host in self.active or self._is_calling(peer, bid.host, now):
                 blocked.append(peer)
             else:

@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from core.data.router_info import RouterInfo
 from core.transport.bans import BanList
 from core.transport.context import TransportContext
-from core.transport.dialer import HANDSHAKE_BACKOFF_S
 from core.transport.events import (
     AddressesChanged,
     Event,
@@ -163,13 +162,12 @@ class Links:
 
     def can_try(self, router_hash: bytes, now: float) -> bool:
         """False while the router is banned or backed off from."""
-        pause = self._outbound.backoff.until(router_hash, now)
-        return pause is None and self.bans.reason(router_hash, now) is None
+        is_allowed = self.bans.reason(router_hash, now) is None
+        return is_allowed and self._outbound.can_try(router_hash, now)
 
     def clock_changed(self, now: float) -> None:
-        """Dials that failed under a wrong clock, or before the machine slept, say nothing now."""
-        # i2pd: until it forgets the handshakes that failed for our clock, it refuses new ones.
-        self._outbound.backoff.clear(now + HANDSHAKE_BACKOFF_S)
+        """See :meth:`OutboundLinks.clock_changed`."""
+        self._outbound.clock_changed(now)
 
     def ban(self, router_hash: bytes, now: float, seconds: float, reason: str) -> None:
         """Close the link to a router and refuse it for a while, in both directions."""
@@ -211,7 +209,7 @@ class Links:
 
     def next_timer(self) -> float | None:
         """When to call :meth:`handle_timer`, or None."""
-        if self._outbound.has_waiting or self._has_spares:
+        if self._outbound.is_busy or self._has_spares:
             return self._ticked_at + TICK_BUSY_S
         return self._ticked_at + TICK_IDLE_S if self._links else None
 
@@ -312,7 +310,7 @@ class Links:
             elif link is None:
                 continue
             elif isinstance(event, Confirmed):
-                self._on_proven(link)
+                self._outbound.proven(link)
             elif isinstance(event, Unreachable):
                 self._outbound.unreachable(link, event, now)
             else:
@@ -323,11 +321,6 @@ class Links:
         if peer is not None and event.router_info.hash == peer.hash:
             peer.router_info = event.router_info
         self._events.append(RouterInfoReceived(event.router_info, event.flood))
-
-    def _on_proven(self, link: Link) -> None:
-        link.is_proven = True
-        if link.peer is not None:
-            self._outbound.backoff.succeeded(link.peer.hash)
 
     def _on_established(
         self, session: Session, dial: Link | None, event: Established, now: float
@@ -375,8 +368,8 @@ class Links:
         peer.router_info = router_info
         self.stats.handshakes_in += 1
         self._events.append(RouterInfoReceived(router_info, flood))
-        link = self._table.add_link(session, peer, "", now)
-        self._on_proven(link)
+        link = self._table.add_link(session, peer, now)
+        self._outbound.proven(link)
         return link
 
     def _make_spare(self, peer: Peer, now: float) -> None:
@@ -399,7 +392,7 @@ class Links:
         self._outbound.remove(link)
         if peer is not None:
             if end.is_remote and end.code == TerminationReason.BANNED:
-                self._outbound.backoff.hold(peer.hash, now + BANNED_BY_PEER_S)
+                self._outbound.refused(peer, now + BANNED_BY_PEER_S)
             self._detach(link, peer, end.reason, now)
 
     def _detach(self, link: Link, peer: Peer, reason: str, now: float) -> None:
@@ -420,10 +413,10 @@ class Links:
         failure = "backoff"
         has_accepted = link.is_proven or reason == ROUTER_SHUTDOWN
         if link.is_outbound and not has_accepted and now < link.begun_at + UNPROVEN_S:
-            # The peer did not like our handshake, or we would have heard from it by now.
-            self.stats.handshakes_out_failed += 1
-            self._outbound.backoff.failed(peer.hash, HANDSHAKE_BACKOFF_S, now)
+            self._outbound.rejected(link, peer, now)
             failure = "handshake_failed"
+        else:
+            peer.tried = ()
         self._events.append(PeerDisconnected(peer.hash, reason))
         if not len(peer.queue):
             del self._peers[peer.hash]

@@ -2,6 +2,9 @@
 
 A failure that is ours is not held against the peer: no descriptors, no network, or silence while
 nobody at all is heard, as behind a cable that was pulled. Such peers are tried again at once.
+
+When a dial fails, or is not answered in time, the transport with the next-best bid has its turn,
+each one once. The peer's messages wait meanwhile; only when none is left they are lost.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from collections.abc import Sequence
 
 from core.base.errors import LocalError
 from core.data.router_info import RouterInfo
-from core.transport.bans import Backoff, BanList
+from core.transport.bans import BanList
 from core.transport.context import TransportContext
 from core.transport.dialer import (
     DIAL_BACKOFF_S,
@@ -34,6 +37,9 @@ OUTBOUND_EVICTIONS_MAX = 32
 EVICTION_INTERVAL_S = 0.25
 #: So long nobody is heard and a dial fails for no fault of the peer: then we have no network.
 CUT_OFF_S = 3.0
+#: So long a dial may be without an answer while another transport could be dialled instead: two
+#: retransmissions of a TCP SYN.
+FALLBACK_S = 5.0
 
 
 class OutboundLinks:
@@ -51,6 +57,7 @@ class OutboundLinks:
         self._stats = context.stats
         self._table = table
         self._dialer = Dialer(context, bans, endpoints)
+        self._has_alternatives = len(endpoints) > 1
         self.heard_at = float("-inf")
         """When anybody was heard last, be it a refusal."""
         self.is_cut_off = False
@@ -60,14 +67,9 @@ class OutboundLinks:
         """No more dials: the router goes."""
 
     @property
-    def backoff(self) -> Backoff:
-        """Pauses after failures."""
-        return self._dialer.backoff
-
-    @property
-    def has_waiting(self) -> bool:
-        """True if a peer waits for its dial."""
-        return self._dialer.has_waiting
+    def is_busy(self) -> bool:
+        """True if :meth:`expire` may have something to do in a second."""
+        return self._dialer.has_waiting or (self._has_alternatives and self.pending_count > 0)
 
     @property
     def pending_count(self) -> int:
@@ -77,6 +79,10 @@ class OutboundLinks:
     def can_dial(self, router_info: RouterInfo, now: float) -> bool:
         """Whether the router publishes an address that can be dialled from here."""
         return self._dialer.bid(router_info, now) is not None
+
+    def can_try(self, router_hash: bytes, now: float) -> bool:
+        """Whether earlier failures let a dial be made now."""
+        return self._dialer.can_try(router_hash, now)
 
     # Dialling
 
@@ -110,18 +116,33 @@ class OutboundLinks:
         room = self._limits.outbound_max - self._table.outbound_count
         for peer, router_info, bid in list(self._dialer.take_ready(room, now)):
             if router_info is None or bid is None:
-                self.give_up(peer, "no_address")
+                is_known = router_info is not None and self.can_dial(router_info, now)
+                self.give_up(peer, "backoff" if is_known else "no_address")
                 continue
             session = bid.endpoint.dial(router_info, bid, now)
-            peer.dial = self._table.add_link(session, peer, bid.host, now)
+            peer.dial = self._table.add_link(session, peer, now, bid)
             peer.router_info = router_info
+            peer.tried = (*peer.tried, bid.endpoint)
 
     def expire(self, now: float) -> None:
         """Give up who waited too long, and begin what has become possible."""
         for peer in self._dialer.expired(now):
             self.give_up(peer, "busy")
+        if self._has_alternatives:
+            self._hurry(now)
         self.start(now)
         self._dialer.backoff.expire(now)
+
+    def _hurry(self, now: float) -> None:
+        """Break off dials without an answer where another transport could have its turn."""
+        for link in list(self._table.links.values()):
+            peer = link.peer
+            if link.is_established or link.bid is None or now < link.begun_at + FALLBACK_S:
+                continue
+            if peer is not None and self._dialer.next_bid(peer, now) is not None:
+                link.session.abort()
+                self._stats.dials_failed += 1
+                self._fail(link, "timeout", DIAL_BACKOFF_S, now)
 
     def _make_room(self, now: float) -> bool:
         """Whether one more link may be dialled; gives up idle ones if that helps."""
@@ -149,8 +170,30 @@ class OutboundLinks:
         """The handshake of a dial is done."""
         if link.peer is not None:
             link.peer.dial = None
-        self._dialer.active.discard(link.host)
+        self._free_host(link)
         self._stats.handshakes_out += 1
+
+    def proven(self, link: Link) -> None:
+        """The peer has shown that it takes links of ours, or has made one."""
+        link.is_proven = True
+        peer = link.peer
+        if peer is not None:
+            peer.tried, peer.has_failed_here = (), False
+            self._dialer.succeeded(peer.hash, link.bid)
+
+    def rejected(self, link: Link, peer: Peer, now: float) -> None:
+        """The peer did not like our handshake, or we would have heard from it by now."""
+        self._stats.handshakes_out_failed += 1
+        self._dialer.backoff.failed(_way(link, peer), HANDSHAKE_BACKOFF_S, now)
+
+    def refused(self, peer: Peer, until: float) -> None:
+        """The peer has told us not to come before then, over whatever transport."""
+        self._dialer.backoff.hold(peer.hash, until)
+
+    def clock_changed(self, now: float) -> None:
+        """Dials that failed under a wrong clock, or before the machine slept, say nothing now."""
+        # i2pd: until it forgets the handshakes that failed for our clock, it refuses new ones.
+        self._dialer.backoff.clear(now + HANDSHAKE_BACKOFF_S)
 
     def unreachable(self, link: Link, event: Unreachable, now: float) -> None:
         """There was no answer to a dial, or a refusal."""
@@ -159,7 +202,8 @@ class OutboundLinks:
             if now - self.heard_at >= CUT_OFF_S:
                 self.is_cut_off = True
             if link.peer is not None:
-                self._dialer.backoff.pause(link.peer.hash, now + LOCAL_BACKOFF_S)
+                link.peer.has_failed_here = True
+                self._dialer.backoff.pause(_way(link, link.peer), now + LOCAL_BACKOFF_S)
             self._fail(link, "local", 0.0, now)
             return
         if not event.is_silent:
@@ -172,7 +216,9 @@ class OutboundLinks:
         """The session of a dial ended before it was established."""
         self._stats.handshakes_out_failed += 1
         if end.blame is Blame.CLOCK_SKEW:
-            self._fail(link, "clock_skew", SKEW_BACKOFF_S, now)
+            if link.peer is not None:
+                self._dialer.backoff.failed(link.peer.hash, SKEW_BACKOFF_S, now)
+            self._fail(link, "clock_skew", 0.0, now)
         else:
             reason = "timeout" if end.reason == "timeout" else "handshake_failed"
             self._fail(link, reason, HANDSHAKE_BACKOFF_S, now)
@@ -184,16 +230,23 @@ class OutboundLinks:
         self._table.events.append(NetworkRestored())
 
     def _fail(self, link: Link, reason: str, backoff_s: float, now: float) -> None:
-        """A dial or its handshake failed: the peer's messages are lost."""
+        """A dial or its handshake failed: another transport takes over, or the peer is given up.
+
+        ``backoff_s``: the first pause before this transport tries again.
+        """
         peer = link.peer
         self.remove(link)
         if peer is None:
             return
         if backoff_s:
-            pause_s = self._dialer.backoff.failed(peer.hash, backoff_s, now)
+            pause_s = self._dialer.backoff.failed(_way(link, peer), backoff_s, now)
             logger.debug("%s: %s, next try in %.0f s", peer.hash.hex()[:8], reason, pause_s)
         if peer.link is None:
-            self.give_up(peer, reason)
+            if not self.is_closing and self._dialer.next_bid(peer, now) is not None:
+                self._stats.fallbacks += 1
+                self._dialer.enqueue(peer, now)
+            else:
+                self.give_up(peer, "local" if peer.has_failed_here else reason)
         self.start(now)
 
     # Endings
@@ -224,4 +277,13 @@ class OutboundLinks:
         peer = link.peer
         if peer is not None and peer.dial is link:
             peer.dial = None
-            self._dialer.active.discard(link.host)
+            self._free_host(link)
+
+    def _free_host(self, link: Link) -> None:
+        if link.bid is not None:
+            self._dialer.active.discard(link.bid.host)
+
+
+def _way(link: Link, peer: Peer) -> tuple[bytes, Endpoint | None]:
+    """What failures of a dial are held against: the transport's way to the router."""
+    return peer.hash, None if link.bid is None else link.bid.endpoint

@@ -191,6 +191,8 @@ class SessionOwner(Protocol):
 class Bid:
     """What a transport offers for a router; the link table takes the lowest ``cost``.
 
+    When that dial fails, or is not answered within seconds, the next-lowest is taken.
+
     ``host``: whom the dial concerns; at most one dial per host is under way. ``address``: the
     published address, known to the endpoint only. ``cost``: what the published one is, more where
     the transport's dials have failed of late, less where they succeeded.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.data.router_info import RouterInfo
 from core.transport.outqueue import OutQueue
-from core.transport.ports import Session
+from core.transport.ports import Bid, Endpoint, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LinkLimits:
 
 
 class Link:
-    """A dial, or an established session. ``host``: whom the dial concerns, empty if inbound.
+    """A dial, or an established session. ``bid``: what was dialled, None if inbound.
 
     ``spare_idle_s``: the seconds of silence that it may live as a spare. ``is_proven``: the peer
     has shown that it accepted the handshake.
@@ -42,7 +42,7 @@ class Link:
 
     __slots__ = (
         "begun_at",
-        "host",
+        "bid",
         "is_established",
         "is_outbound",
         "is_proven",
@@ -51,10 +51,10 @@ class Link:
         "spare_idle_s",
     )
 
-    def __init__(self, session: Session, peer: Peer, host: str, begun_at: float) -> None:
+    def __init__(self, session: Session, peer: Peer, begun_at: float, bid: Bid | None) -> None:
         self.session = session
         self.peer: Peer | None = peer
-        self.host = host
+        self.bid = bid
         self.is_outbound = session.is_outbound
         self.begun_at = begun_at
         self.is_established = False
@@ -66,10 +66,22 @@ class Peer:
     """One router we are connected to or want to be.
 
     ``link`` is used for sending; ``spare`` is a replaced link that is still read; ``dial`` is the
-    dial or outbound handshake under way.
+    dial or outbound handshake under way. ``tried``: transports that were dialled since a link was
+    of use; ``has_failed_here``: one of them failed through no fault of the peer.
     """
 
-    __slots__ = ("dial", "hash", "is_stale", "link", "queue", "router_info", "spare", "wait_until")
+    __slots__ = (
+        "dial",
+        "has_failed_here",
+        "hash",
+        "is_stale",
+        "link",
+        "queue",
+        "router_info",
+        "spare",
+        "tried",
+        "wait_until",
+    )
 
     def __init__(self, router_hash: bytes, queue: OutQueue) -> None:
         self.hash = router_hash
@@ -79,5 +91,7 @@ class Peer:
         self.dial: Link | None = None
         self.router_info: RouterInfo | None = None
         self.wait_until = 0.0
+        self.tried: tuple[Endpoint, ...] = ()
+        self.has_failed_here = False
         #: Messages have waited, so some may have expired.
         self.is_stale = False

@@ -13,7 +13,8 @@ class LinkStats:
     ``refused``: inbound connections that were closed at once, by reason: ``address`` and ``subnet``
     (too many links), ``handshakes`` (too many at once), ``rate`` (too many in a short time),
     ``full`` (no link may be given up for it), ``shutdown``, ``descriptors`` (the system has none).
-    ``links_evicted``: links that were closed to make room for others.
+    ``links_evicted``: links that were closed to make room for others. ``fallbacks``: failed dials
+    that another transport took over.
     """
 
     bytes_received: int = 0
@@ -25,6 +26,7 @@ class LinkStats:
     handshakes_in_failed: int = 0
     handshakes_out_failed: int = 0
     dials_failed: int = 0
+    fallbacks: int = 0
     replays: int = 0
     links_evicted: int = 0
     links_replaced: int = 0

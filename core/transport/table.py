@@ -6,7 +6,7 @@ from collections import deque
 
 from core.transport.events import Event
 from core.transport.outqueue import OutQueue
-from core.transport.ports import Session
+from core.transport.ports import Bid, Session
 from core.transport.records import Link, LinkLimits, Peer
 from core.transport.stats import LinkStats
 
@@ -32,9 +32,9 @@ class LinkTable:
         self.peers[router_hash] = peer
         return peer
 
-    def add_link(self, session: Session, peer: Peer, host: str, now: float) -> Link:
-        """A row for a session of ``peer``; ``host`` as in :class:`Link`."""
-        link = Link(session, peer, host, now)
+    def add_link(self, session: Session, peer: Peer, now: float, bid: Bid | None = None) -> Link:
+        """A row for a session of ``peer``; ``bid`` as in :class:`Link`."""
+        link = Link(session, peer, now, bid)
         self.links[session] = link
         self.outbound_count += link.is_outbound
         return link

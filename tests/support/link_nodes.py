@@ -19,6 +19,7 @@ from core.transport.ntcp2.commands import Close, Dial
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from core.transport.ntcp2.local import LocalRouter
 from core.transport.ntcp2.session import Ntcp2Session
+from core.transport.ports import Endpoint
 from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
 from tests.support.deterministic import FakeWallClock, SeededEntropy
@@ -28,7 +29,7 @@ PUBLIC_NETWORK_ID = 2
 
 
 class Node:
-    """A router identity with its Links."""
+    """A router identity with its Links: over NTCP2, and over what ``add_endpoints`` makes."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Node:
         inbound_bytes_s: float | None = None,
         reachability: Reachability | None = None,
         limits: LinkLimits | None = None,
+        add_endpoints: Callable[[TransportContext], list[Endpoint]] = lambda _: [],
     ) -> None:
         self.entropy = SeededEntropy(name)
         self.wall = wall
@@ -60,7 +62,7 @@ class Node:
         )
         self.known: dict[bytes, RouterInfo] = {}
         self.events: list[Event] = []
-        self.publish()
+        self.endpoints: list[Endpoint] = []
         self.local = LocalRouter(
             self.keys.hash, self.static_key, self.iv, lambda: self.router_info.raw
         )
@@ -76,7 +78,9 @@ class Node:
             reachability or Reachability(private=network_id != PUBLIC_NETWORK_ID),
         )
         self.ntcp2 = Ntcp2Endpoint(context, self.static_key, self.iv, host=host, port=self.port)
-        self.links = Links(context, [self.ntcp2])
+        self.endpoints = [self.ntcp2, *add_endpoints(context)]
+        self.publish()
+        self.links = Links(context, self.endpoints)
 
     @property
     def hash(self) -> bytes:
@@ -99,7 +103,7 @@ class Node:
         self.router_info = RouterInfo.build(
             self.keys,
             int((self.wall.now() - age_s) * 1000),
-            [address],
+            [address, *(one for endpoint in self.endpoints[1:] for one in endpoint.addresses())],
             {
                 "netId": str(self.published_network_id),
                 "router.version": "0.9.67",
@@ -110,12 +114,13 @@ class Node:
 
     def handle_timer(self, now: float) -> None:
         """What the socket driver and the engine do when a deadline has come."""
-        self.ntcp2.handle_timer(now)
+        for endpoint in self.endpoints:
+            endpoint.handle_timer(now)
         self.links.handle_timer(now)
 
     def next_timer(self) -> float | None:
-        """The earlier deadline of the two."""
-        times = (self.ntcp2.next_timer(), self.links.next_timer())
+        """The earliest deadline of all."""
+        times = (*(one.next_timer() for one in self.endpoints), self.links.next_timer())
         return min((at for at in times if at is not None), default=None)
 
     def session_with(self, router_hash: bytes) -> Ntcp2Session | None:
