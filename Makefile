@@ -78,7 +78,7 @@ coverage: curl
 
 # Whole routers in virtual time: networks with churn, liars and bad ways.
 world: $(READY)
-	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'world and not slow' tests/world tests/router
+	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'world and not slow' tests/world tests/router tests/streaming
 
 # Into a directory of its own: the pure code stays what runs unless PYTHONPATH says otherwise.
 EXTRA := build/native

@@ -16,10 +16,9 @@ from core.base import native
 SOURCE = "core/tunnel/meter.py"
 CODE = (Path(core.__file__).parents[1] / SOURCE).read_bytes()
 ASK = """
-import core.api
+import core.tunnel.meter
 from core.base import native
 print(native.has_twins, native.is_compiled, native.description())
-import core.tunnel.meter
 """
 
 

@@ -11,7 +11,14 @@ MTU = 1812
 
 
 @pytest.mark.parametrize(
-    ("loss", "share"), [(0.0, 0.8), (0.01, 0.75), (0.05, 0.7), (0.10, 0.65), (0.20, 0.45)]
+    ("loss", "share"),
+    [
+        (0.0, 0.8),
+        pytest.param(0.01, 0.75, marks=pytest.mark.world),
+        (0.05, 0.7),
+        pytest.param(0.10, 0.65, marks=pytest.mark.world),
+        (0.20, 0.45),
+    ],
 )
 def test_twenty_megabytes_over_600_ms(loss: float, share: float) -> None:
     network = Network(lambda: Path(delay=0.3, loss=loss, rate=600, queue=400))
@@ -85,7 +92,9 @@ def test_losses_at_the_start_are_not_what_the_path_carries(seed: int, loss: floa
     assert job.goodput > 0.6e6  # 0.34 while the rate of that start was believed
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.world) for seed in range(2, 6))]
+)
 def test_two_paths_are_no_worse_than_one(seed: int) -> None:
     """Their packets overtake each other by whole round trips: nothing of that is a loss."""
 
@@ -162,10 +171,10 @@ def test_streams_share_a_path_fairly() -> None:
             job.step(stream, accepted.get(stream.local_id))
 
     network.on_step = step
-    network.run(lambda: False, seconds=12)
+    network.run(lambda: False, seconds=8)
     shares = [job.read for _, job in jobs]
     total = sum(shares)
-    assert total > 0.8 * 12 * 600 * MTU
+    assert total > 0.8 * 8 * 600 * MTU
     fairness = total**2 / (8 * sum(share**2 for share in shares))
     assert fairness > 0.8
     assert min(shares) > total / 8 / 4
