@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # Modules with the pure form of an accelerated class stay as they are: its twin takes its place.
 COMPILED = {
-    "base": "bounded filters rates timers",
+    "base": "bbr bounded congestion filters pacer rates reassembly rtt timers",
     "client": (
         "frequent_destinations multiplexer outlet payloads remote remotes sending session spread"
     ),
@@ -32,8 +32,8 @@ COMPILED = {
     "io": "tcp",
     "router": "clock engine inbox pending_sends sessions",
     "streaming": (
-        "ack_requests admission bbr budgets choke closed_streams congestion connection demux"
-        " early_packets manager options outgoing pacer packet receive_buffer receiver"
+        "ack_requests admission budgets choke closed_streams connection demux"
+        " early_packets manager options outgoing packet receive_buffer receiver"
         " recovery send_buffer sender syn table timers withheld_acks"
     ),
     "transport": "bandwidth dialer events links outbound outqueue records table",

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.streaming.congestion import AckSample, CongestionController
+from core.base.congestion import AckSample, CongestionController
+from core.base.rtt import RttEstimator
 
 TIMEOUT_INITIAL_S = 3.0
 TIMEOUT_MAX_S = 20.0
@@ -31,34 +32,13 @@ DUPLICATE_THRESHOLD = 3
 #: for how many min RTTs acks may come sooner than that, until it is no longer believed:
 #: the first copies of what was resent for nothing are acknowledged within one
 TOO_SOON_ROUNDS = 1.5
-_MINIMUM_WINDOW_S = 60.0
 _ROUNDING_S = 1e-6
 
 
-class RoundTrip:
-    """Smoothed round trip as in RFC 6298; all in seconds, 0 before the first sample."""
+class RoundTrip(RttEstimator):
+    """What a stream knows of its path; times in seconds."""
 
-    __slots__ = ("_minimum_at", "latest", "minimum", "smoothed", "variance")
-
-    def __init__(self, smoothed: float = 0.0, variance: float = 0.0) -> None:
-        self.latest = smoothed
-        self.smoothed = smoothed
-        self.variance = variance
-        self.minimum = smoothed
-        self._minimum_at = 0.0
-
-    def update(self, sample: float, now: float) -> None:
-        """Take a sample in seconds, measured at ``now``."""
-        self.latest = sample
-        if self.smoothed:
-            self.variance += (abs(self.smoothed - sample) - self.variance) * 0.25
-            self.smoothed += (sample - self.smoothed) * 0.125
-        else:
-            self.smoothed = sample
-            self.variance = sample / 2
-        if sample <= self.minimum or not self.minimum or now - self._minimum_at > _MINIMUM_WINDOW_S:
-            self.minimum = sample
-            self._minimum_at = now
+    __slots__ = ()
 
     @property
     def timeout(self) -> float:

@@ -6,15 +6,15 @@ resent as they are. What the peer's chokes mean is in :mod:`core.streaming.choke
 
 from __future__ import annotations
 
+from core.base.bbr import Bbr
+from core.base.congestion import CongestionController, Cubic
+from core.base.pacer import BURST_PACKETS, Pacer
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.streaming.ack_requests import AckRequests
-from core.streaming.bbr import Bbr
 from core.streaming.choke import Choke
-from core.streaming.congestion import CongestionController, Cubic
 from core.streaming.options import StreamingOptions
 from core.streaming.outgoing import OutgoingPacket
-from core.streaming.pacer import BURST_PACKETS, Pacer
 from core.streaming.packet import (
     CLOSE,
     DELAY_CHOKE_JAVA,

@@ -25,6 +25,7 @@ from typing import Protocol
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
 from core.base.rates import Source
+from core.base.reassembly import ReassemblyMemory
 from core.i2np.message import standard_to_short
 from core.tunnel.build import random_id
 from core.tunnel.constants import (
@@ -37,7 +38,6 @@ from core.tunnel.constants import (
 )
 from core.tunnel.delivery import DeliveryKind, DeliveryTuple, make_gateway
 from core.tunnel.drops import Drop
-from core.tunnel.fragments import ReassemblyMemory
 from core.tunnel.meter import TransitMeter
 from core.tunnel.pacing import BuildPacer
 from core.tunnel.participant import (

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 from core.base.errors import LocalError
 from core.base.native import accelerated
+from core.base.reassembly import ReassemblyMemory
 from core.tunnel.constants import FRAGMENT_NUMBER_MAX, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX
 from core.tunnel.delivery import DeliveryTuple, Fragment, write_target
 
@@ -25,7 +26,6 @@ PARTIAL_COST = 440
 FRAGMENT_COST = 120
 """Bytes of memory for an incomplete message and for each of its fragments, beside the payload
 (measured: 440 with the hash of a target, 118 for a fragment that came ahead, 48 for another)."""
-MEMORY_BYTES_MAX = 64 * 1024 * 1024
 _RESERVED_STEP = 16 * 1024
 _FIRST_EXTRA_BYTES = 6
 """Message id and size in a first fragment."""
@@ -109,27 +109,6 @@ class _Partial:
         self.ahead: dict[int, tuple[bytes, bool]] | None = None
         self.size = 0
         self.held = 0
-
-
-class ReassemblyMemory:
-    """What several reassemblers hold together, at most about ``bytes_max``.
-
-    Reserved in steps. When it is full each may have an equal share, so that those that hold more
-    give up their oldest and those that hold little are left alone.
-    """
-
-    __slots__ = ("bytes", "bytes_max", "holders")
-
-    def __init__(self, bytes_max: int = MEMORY_BYTES_MAX) -> None:
-        self.bytes_max = bytes_max
-        self.bytes = 0
-        self.holders = 0
-
-    def share(self) -> int:
-        """How much one reassembler may hold now."""
-        if self.bytes < self.bytes_max:
-            return self.bytes_max
-        return self.bytes_max // max(1, self.holders)
 
 
 class Reassembler:

@@ -12,6 +12,7 @@ from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
 from core.base.ports import Entropy
+from core.base.reassembly import ReassemblyMemory
 from core.tunnel.constants import (
     FORWARD_EXPIRATION_S,
     MESSAGE_PAST_S,
@@ -20,7 +21,7 @@ from core.tunnel.constants import (
 from core.tunnel.delivery import DeliveryTuple
 from core.tunnel.drops import Drop
 from core.tunnel.endpoint import Endpoint
-from core.tunnel.fragments import Reassembler, ReassemblyMemory
+from core.tunnel.fragments import Reassembler
 from core.tunnel.gateway import Gateway
 from core.tunnel.hop_cipher import HopEncryptor, LayerDecryptor
 

@@ -31,8 +31,8 @@ STATE = {
     *("neighbour.answered", "neighbour.unanswered", "neighbour.run", "Remote.questions"),
     *("HalfClosed.questions", "Bbr.window", "Cubic.window", "Recovery.delivered"),
     *(
-        "RoundTrip.smoothed",
-        "RoundTrip.variance",
+        "RttEstimator.smoothed",
+        "RttEstimator.variance",
         "SendBuffer.unsent",
         "remotes.on_forget",
         "ReceiveBuffer.early_bytes",

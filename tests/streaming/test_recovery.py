@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.streaming.bbr import WINDOW_STEP, WINDOW_TRUSTED, Bbr
-from core.streaming.congestion import AckSample, Cubic
+from core.base.bbr import WINDOW_STEP, WINDOW_TRUSTED, Bbr
+from core.base.congestion import AckSample, Cubic
 from core.streaming.recovery import TIMEOUTS_PERSISTENT, Recovery, RoundTrip
 
 

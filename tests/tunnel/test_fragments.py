@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import DecodeError, LocalError
+from core.base.reassembly import ReassemblyMemory
 from core.i2np.message import make_standard
 from core.tunnel.delivery import (
     Delivery,
@@ -28,7 +29,6 @@ from core.tunnel.fragments import (
     FRAGMENT_COST,
     PARTIAL_COST,
     Reassembler,
-    ReassemblyMemory,
     pack,
 )
 from core.tunnel.gateway import Gateway, Preprocessor

@@ -1,8 +1,8 @@
-"""How many packets a stream may have in flight, and how fast it may send them.
+"""How many packets a sender may have in flight, and how fast it may send them.
 
 A controller is told about every acknowledgement and keeps two numbers: ``window`` (packets) and
 ``pacing_rate`` (packets per second, 0 = as fast as the window allows). It never sees packets.
-This file holds the interface and CUBIC (RFC 9438); the default, BBR, is in ``bbr.py``.
+This file holds the interface and CUBIC (RFC 9438); streams and datagram transports use them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class AckSample:
 
 
 class CongestionController(Protocol):
-    """What :class:`~core.streaming.recovery.Recovery` drives."""
+    """What a sender's loss recovery drives."""
 
     window: float
     pacing_rate: float

@@ -3,7 +3,7 @@
 Follows the published model (draft-cardwell-iccrg-bbr-congestion-control): bandwidth is the largest
 delivery rate of the last ten round trips, propagation delay the min RTT of the last
 ten seconds, the window two products of both. Tunnels drop packets at random, so loss alone is no
-signal. Changes against the model, each for a property of I2P paths:
+signal. Changes against the model, each for a property of paths through tunnels:
 
 * acks come in bursts (they are batched by the receiver and at every hop): the largest burst beyond
   the measured rate is added to the window, else a low measured delay would starve the stream;
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from core.streaming.congestion import WINDOW_MIN, AckSample
+from core.base.congestion import WINDOW_MIN, AckSample
 
 STARTUP_GAIN = 2.885
 #: windows for each round trip, at least, until the pipe is full
