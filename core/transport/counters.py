@@ -35,4 +35,24 @@ COUNTERS: tuple[Counter[LinkStats], ...] = (
             lambda s: {"malformed": s.blocks_malformed, "unknown": s.blocks_unknown}, "reason"),
     Counter("transport", "router_infos_refused", "Router infos from links that were not taken",
             lambda s: s.router_infos_refused),
+    Counter("transport", "datagram_packets", "Packets of sessions over datagrams, by what became of"
+            " them; late ones had been taken for lost",
+            lambda s: {
+                "sent": s.packets_sent,
+                "resent": s.packets_resent,
+                "lost": s.packets_lost,
+                "late": s.packets_late,
+                "received": s.packets_received,
+                "duplicate": s.packets_duplicate,
+                "forged": s.packets_forged,
+                "malformed": s.packets_malformed,
+            }, "event"),
+    Counter("transport", "datagram_messages_dropped", "Messages in fragments or copies of them that"
+            " were not used",
+            lambda s: {"duplicate": s.messages_duplicate, "incomplete": s.messages_incomplete},
+            "reason"),
+    Counter("transport", "path_fallbacks", "Paths that stopped taking large packets",
+            lambda s: s.path_fallbacks),
+    Counter("transport", "paths_changed", "Peers that moved to another address in a session",
+            lambda s: s.paths_changed),
 )  # fmt: skip

@@ -15,6 +15,11 @@ class LinkStats:
     ``full`` (no link may be given up for it), ``shutdown``, ``descriptors`` (the system has none).
     ``links_evicted``: links that were closed to make room for others. ``fallbacks``: failed dials
     that another transport took over.
+
+    ``packets_*`` are of the datagram transports' sessions. ``packets_late`` were taken for lost and
+    arrived. What was received and not used is a copy, forged (or of another session), or malformed.
+    ``messages_incomplete``: fragments of them came, and not all in time. ``path_fallbacks``: paths
+    that stopped taking large packets. ``paths_changed``: peers that have a new address.
     """
 
     bytes_received: int = 0
@@ -38,6 +43,18 @@ class LinkStats:
     dropped_expired: int = 0
     dropped_malformed: int = 0
     dropped_unreachable: int = 0
+    packets_sent: int = 0
+    packets_received: int = 0
+    packets_resent: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    packets_duplicate: int = 0
+    packets_forged: int = 0
+    packets_malformed: int = 0
+    messages_duplicate: int = 0
+    messages_incomplete: int = 0
+    path_fallbacks: int = 0
+    paths_changed: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
     @property

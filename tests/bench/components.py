@@ -41,6 +41,7 @@ from core.tunnel.hop_cipher import HopEncryptor, LayerDecryptor
 from core.tunnel.participant import Participant, TransitEndpoint, TransitGateway
 from core.tunnel.tunnels import InboundTunnel, OutboundTunnel
 from tests.bench.clients import client_in, client_out
+from tests.bench.datagrams import ssu2_in, ssu2_out
 from tests.bench.links import link_out_and_in
 from tests.bench.stopwatch import Stopwatch
 from tests.support.deterministic import FakeWallClock
@@ -442,6 +443,8 @@ COMPONENTS: dict[str, Callable[[], float]] = {
     "NTCP2 out and in, 1 per frame": lambda: ntcp2_codec(1),
     "NTCP2 out and in, 5 per frame": lambda: ntcp2_codec(5),
     "NTCP2 out and in, 15 per frame": lambda: ntcp2_codec(15),
+    "SSU2 packet out": ssu2_out,
+    "SSU2 packet in": ssu2_in,
     "link out and in, 1 per turn": lambda: link_out_and_in(1),
     "link out and in, 4 per turn": lambda: link_out_and_in(4),
     "hop cipher, participant": hop_cipher_participant,

@@ -20,6 +20,8 @@ MEASURED = {
     "NTCP2 out and in, 1 per frame": 3.68,
     "NTCP2 out and in, 5 per frame": 1.16,
     "NTCP2 out and in, 15 per frame": 0.70,
+    "SSU2 packet out": 2.70,
+    "SSU2 packet in": 2.10,
     "link out and in, 1 per turn": 7.60,
     "link out and in, 4 per turn": 2.50,
     "hop cipher, participant": 0.95,

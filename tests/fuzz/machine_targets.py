@@ -26,6 +26,7 @@ from core.streaming.options import StreamingOptions
 from core.streaming.packet import build_packet
 from core.transport.events import MessagesReceived
 from core.transport.ntcp2.connection import Connection
+from core.transport.ssu2.framing import SocketAddress
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.participant import TransitGateway
@@ -36,6 +37,8 @@ from tests.garlic.parties import established
 from tests.i2np.wires import WIRES
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.link_nodes import Node, Wire, message, pair
+from tests.support.ssu2_path import BOB as BOB_ADDRESS
+from tests.support.ssu2_path import Pair
 
 _PEER = b"\x07" * 32
 
@@ -102,6 +105,50 @@ def _links_established() -> Target:
         bob.take_events()
 
     return Target("ntcp2 data phase", parse, _seeds_of("ntcp2 blocks"), ())
+
+
+# SSU2
+
+
+def _ssu2_data_phase() -> Target:
+    """A peer with a genuine session sends junk blocks; a new session whenever it ended."""
+    pair = Pair()
+
+    def parse(raw: bytes) -> None:
+        nonlocal pair
+        if pair.alice.ends() or pair.bob.ends():
+            pair = Pair()
+        pair.bob.waiting.append(message(1, 40))
+        flags = raw[0] & 1 if raw else 0
+        sender = pair.alice.connection._sender
+        sender.outgoing.push([raw[9:]] if len(raw) % 2 else [])
+        if len(raw) >= 8:
+            pair.alice.socket.send(sender.sealer.seal(raw[:1440], flags), BOB_ADDRESS)
+        pair.run(seconds=0.1)
+        pair.bob.received.clear()
+        pair.alice.sent.clear()
+        pair.bob.sent.clear()
+        ends = [*pair.alice.ends(), *pair.bob.ends()]
+        pair.alice.notices, pair.bob.notices = list(ends), []
+
+    return Target("ssu2 data phase", parse, _seeds_of("ssu2 blocks"), ())
+
+
+def _ssu2_datagrams() -> Target:
+    """Damaged packets of a genuine session, from anywhere."""
+    pair = Pair()
+    pair.alice.waiting += [message(n, 900) for n in range(20)]
+    pair.run(seconds=1)
+    seeds = tuple(pair.alice.sent)
+    bob = pair.bob.connection
+
+    def parse(raw: bytes) -> None:
+        source = SocketAddress("192.0.2.1", len(raw))
+        bob.receive(raw, source, pair.now)
+        bob.notices.clear()
+        assert all(to == bob.remote for _, to in bob.take_packets(pair.now, 10_000))
+
+    return Target("ssu2 datagrams", parse, seeds, ())
 
 
 # Tunnels
@@ -312,6 +359,8 @@ TARGETS: tuple[Target, ...] = (
     _links_in_handshake(as_bob=True),
     _links_in_handshake(as_bob=False),
     _links_established(),
+    _ssu2_data_phase(),
+    _ssu2_datagrams(),
     _endpoint(),
     _gateway(),
     _router_garlic(),
