@@ -20,6 +20,8 @@ class LinkStats:
     arrived. What was received and not used is a copy, forged (or of another session), or malformed.
     ``messages_incomplete``: fragments of them came, and not all in time. ``path_fallbacks``: paths
     that stopped taking large packets. ``paths_changed``: peers that have a new address.
+    ``datagrams_overrun`` came and were not read in time; ``datagrams_failed`` were refused by the
+    system, by the name of its error, or ``full``: no socket took them.
     """
 
     bytes_received: int = 0
@@ -55,6 +57,8 @@ class LinkStats:
     messages_incomplete: int = 0
     path_fallbacks: int = 0
     paths_changed: int = 0
+    datagrams_overrun: int = 0
+    datagrams_failed: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
     @property
