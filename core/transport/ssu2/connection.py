@@ -132,6 +132,15 @@ class Connection:
         """Messages that could not be sent: too large, or cut for a path that is no more."""
         return self._sender.outgoing.dropped
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the owner has messages for which there was no room; the owner sets it."""
+        return self._sender.has_more
+
+    @has_more.setter
+    def has_more(self, has_more: bool) -> None:
+        self._sender.has_more = has_more
+
     # Receiving
 
     def receive(self, datagram: bytes, source: SocketAddress, now: float) -> list[bytes]:

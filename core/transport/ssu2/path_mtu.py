@@ -17,6 +17,9 @@ IPV6_OVERHEAD = 40 + 8 + 16 + 16
 PROBES_MAX = 3
 #: RFC 8899: PMTU_RAISE_TIMER
 PROBE_AGAIN_S = 600.0
+#: for how long a path that stopped taking large packets is not asked again; it may only have been
+#: down for a while
+FALLBACK_S = 60.0
 #: large packets lost in a row, while none arrives
 LOSSES_MAX = 6
 #: timeouts in a row with large packets in flight
@@ -104,7 +107,7 @@ class PathMtu:
         self._losses = 0
         self._is_probing = False
         self._probes = 0
-        self._probe_at = now + PROBE_AGAIN_S
+        self._probe_at = now + FALLBACK_S
 
     def restart(self, now: float) -> None:
         """The path is another one: nothing is known of it."""

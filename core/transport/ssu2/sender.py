@@ -39,7 +39,10 @@ _ROUNDING_S = 1e-6
 
 
 class PacketSender:
-    """``round_trip`` and ``recovery`` are of the current path; ``last_sent`` is monotonic."""
+    """``round_trip`` and ``recovery`` are of the current path; ``last_sent`` is monotonic.
+
+    ``has_more``: the owner has messages for which there was no room.
+    """
 
     __slots__ = (
         "_controller",
@@ -52,6 +55,7 @@ class PacketSender:
         "_stats",
         "_wall",
         "congestion",
+        "has_more",
         "last_sent",
         "mtu",
         "outgoing",
@@ -77,6 +81,7 @@ class PacketSender:
         self.outgoing = Outgoing()
         self.mtu = mtu
         self.last_sent = now
+        self.has_more = False
         self._received = received
         self._wall = wall
         self._entropy = entropy
@@ -251,10 +256,12 @@ class PacketSender:
         return self.sealer.seal(payload, flags)
 
     def next_at(self) -> float:
-        """When :meth:`fill` has something that waits for its time now; 0.0 if never."""
+        """When :meth:`fill` or :meth:`room` will have something that waits for its time; 0.0 if
+        never. Who waits for the window is woken by an ack.
+        """
         recovery = self.recovery
         at = self._received.due_at
-        if recovery.resend or not self.outgoing.is_empty:
+        if self.has_more or recovery.resend or not self.outgoing.is_empty:
             window = WINDOW_MIN if self._is_cautious else self.congestion.window
             if len(recovery.in_flight) < int(window):
                 paced_at = self._pacer.next_at(self.congestion.pacing_rate)
