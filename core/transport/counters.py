@@ -17,6 +17,7 @@ COUNTERS: tuple[Counter[LinkStats], ...] = (
                 "expired": s.dropped_expired,
                 "malformed": s.dropped_malformed,
                 "unreachable": s.dropped_unreachable,
+                "path": s.dropped_path,
             }, "reason"),
     Counter("transport", "handshakes", "Handshakes that succeeded",
             lambda s: {"inbound": s.handshakes_in, "outbound": s.handshakes_out}, "direction"),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class LinkStats:
-    """Totals since start. ``dropped_*`` count I2NP messages that were never written.
+    """Totals since start. ``dropped_*`` count I2NP messages that were never written, or, if they
+    were cut for a path that takes smaller packets now (``dropped_path``), not wholly.
 
     ``refused``: inbound connections that were closed at once, by reason: ``address`` and ``subnet``
     (too many links), ``handshakes`` (too many at once), ``rate`` (too many in a short time),
@@ -45,6 +46,7 @@ class LinkStats:
     dropped_expired: int = 0
     dropped_malformed: int = 0
     dropped_unreachable: int = 0
+    dropped_path: int = 0
     packets_sent: int = 0
     packets_received: int = 0
     packets_resent: int = 0

@@ -38,6 +38,7 @@ STATE = {
         "ReceiveBuffer.early_bytes",
     ),
     *("ReceiveBuffer.readable", "partial.held", "partial.size"),
+    *("ReceivedPackets.count", "Outgoing.bytes", "PathMtu.black_holes", "PathValidation.asked"),
 }
 NO_HOPS = TunnelShape(length=0, quantity=1)
 #: objects that hold the counters of others

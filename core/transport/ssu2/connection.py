@@ -89,7 +89,7 @@ class Connection:
         self._sender = PacketSender(
             keys, self._mtu, self._received, wall, entropy, stats, now, rtt_s, controller
         )
-        self._reassembler = Reassembler(memory=memory)
+        self._reassembler = Reassembler(stats, memory=memory)
         self._seen = DuplicateFilter(DUPLICATES_S, DUPLICATES_MAX)
         self._direct: Datagrams = []
         self._validation: PathValidation | None = None
@@ -126,11 +126,6 @@ class Connection:
     def packets_received(self) -> int:
         """Genuine packets, without copies."""
         return self._received.count
-
-    @property
-    def messages_dropped(self) -> int:
-        """Messages that could not be sent: too large, or cut for a path that is no more."""
-        return self._sender.outgoing.dropped
 
     @property
     def has_more(self) -> bool:
@@ -393,7 +388,6 @@ class Connection:
         self._direct.append((last_words, self.remote))
         self._sender.outgoing.clear()
         self._sender.recovery.clear()
-        self._stats.messages_incomplete += self._reassembler.dropped
         self._reassembler.clear()
         self._validation = None
         self.notices.append(end)

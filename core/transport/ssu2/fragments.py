@@ -11,6 +11,7 @@ from struct import Struct
 
 from core.base.filters import DuplicateFilter
 from core.base.reassembly import ReassemblyMemory
+from core.transport.stats import LinkStats
 
 #: i2pd: 62708, Java: about as much
 MESSAGE_BYTES_MAX = 65535
@@ -73,8 +74,8 @@ class Reassembler:
     """Fragments of one session in, whole messages out.
 
     At most ``bytes_max`` bytes of memory are held, with the objects around the fragments. The
-    oldest message goes when there is too much, or when it is not complete in time. ``dropped``
-    counts messages that were given up, ``malformed`` fragments that cannot be right.
+    oldest message goes when there is too much, or when it is not complete in time. ``stats``
+    counts messages that were given up, and fragments that cannot be right.
     """
 
     __slots__ = (
@@ -85,12 +86,12 @@ class Reassembler:
         "_partials",
         "_partials_max",
         "_reserved",
-        "dropped",
-        "malformed",
+        "_stats",
     )
 
     def __init__(
         self,
+        stats: LinkStats,
         bytes_max: int = 512 * 1024,
         partials_max: int = 128,
         memory: ReassemblyMemory | None = None,
@@ -103,8 +104,7 @@ class Reassembler:
         self._completed = DuplicateFilter(_COMPLETED_S, _COMPLETED_MAX)
         self._bytes = 0
         self._reserved = 0
-        self.dropped = 0
-        self.malformed = 0
+        self._stats = stats
 
     @property
     def waiting_bytes(self) -> int:
@@ -121,7 +121,7 @@ class Reassembler:
     def add_first(self, data: bytes, now: float) -> bytes | None:
         """The data of a First Fragment block; the message that it completes, or None."""
         if len(data) <= _HEADER_BYTES:
-            self.malformed += 1
+            self._stats.blocks_malformed += 1
             return None
         return self._add(data[1:5], 0, False, data, now)
 
@@ -129,7 +129,7 @@ class Reassembler:
         """The data of a Follow-on Fragment block; the message that it completes, or None."""
         number = data[0] >> 1 if len(data) > 5 else 0
         if not 0 < number < FRAGMENTS_MAX:
-            self.malformed += 1
+            self._stats.blocks_malformed += 1
             return None
         return self._add(data[1:5], number, bool(data[0] & 1), data[5:], now)
 
@@ -144,13 +144,13 @@ class Reassembler:
         elif number in partial.pieces:
             return None
         if (is_last and partial.last) or (partial.last and number > partial.last):
-            self.malformed += 1
+            self._stats.blocks_malformed += 1
             return None
         partial.size += len(piece)
         if partial.size > MESSAGE_BYTES_MAX or (
             is_last and max(partial.pieces, default=0) > number
         ):
-            self.malformed += 1
+            self._stats.blocks_malformed += 1
             self._give_up(message_id)
             return None
         if is_last:
@@ -185,7 +185,7 @@ class Reassembler:
                 return
 
     def _give_up(self, message_id: bytes) -> None:
-        self.dropped += 1
+        self._stats.messages_incomplete += 1
         self._forget(message_id)
 
     def _forget(self, message_id: bytes) -> None:

@@ -12,22 +12,23 @@ from collections.abc import Sequence
 from core.transport.ssu2.fragments import FIRST, FOLLOW_ON, MESSAGE_BYTES_MAX, cut
 from core.transport.ssu2.framing import BLOCK_HEADER, BLOCK_HEADER_BYTES, BlockType
 from core.transport.ssu2.recovery import SentPacket
+from core.transport.stats import LinkStats
 
 _I2NP = int(BlockType.I2NP)
 _HEADER = BLOCK_HEADER.pack
 
 
 class Outgoing:
-    """``bytes``: of the messages and fragments that wait. ``dropped`` counts what cannot be sent:
+    """``bytes``: of the messages and fragments that wait. ``stats`` counts what cannot be sent:
     messages beyond 64 KiB, and cut ones whose fragments a path does not take any more."""
 
-    __slots__ = ("_blocks", "_messages", "bytes", "dropped")
+    __slots__ = ("_blocks", "_messages", "_stats", "bytes")
 
-    def __init__(self) -> None:
+    def __init__(self, stats: LinkStats) -> None:
+        self._stats = stats
         self._blocks: deque[bytes] = deque()
         self._messages: deque[bytes] = deque()
         self.bytes = 0
-        self.dropped = 0
 
     @property
     def is_empty(self) -> bool:
@@ -38,7 +39,7 @@ class Outgoing:
         """Queue messages in short form."""
         for message in messages:
             if len(message) > MESSAGE_BYTES_MAX:
-                self.dropped += 1
+                self._stats.dropped_malformed += 1
                 continue
             self._messages.append(message)
             self.bytes += len(message)
@@ -135,13 +136,13 @@ class Outgoing:
             else:
                 # A fragment keeps its length, so the rest of its message is of no use either.
                 self._forget_fragments(block)
-                self.dropped += 1
+                self._stats.dropped_path += 1
 
     def _drop_block(self) -> None:
         block = self._blocks.popleft()
         self.bytes -= len(block)
         self._forget_fragments(block)
-        self.dropped += 1
+        self._stats.dropped_path += 1
 
     def _forget_fragments(self, block: bytes) -> None:
         message_id = _message_id(block)

@@ -78,7 +78,7 @@ class PacketSender:
     ) -> None:
         self._controller = controller
         self.sealer = PacketSealer(keys)
-        self.outgoing = Outgoing()
+        self.outgoing = Outgoing(stats)
         self.mtu = mtu
         self.last_sent = now
         self.has_more = False
@@ -176,7 +176,6 @@ class PacketSender:
         recovery, received, outgoing = self.recovery, self._received, self.outgoing
         mtu, sealer, resend = self.mtu, self.sealer, recovery.resend
         in_flight = recovery.in_flight
-        stats = self._stats
         payload_max = mtu.payload_max
         head = received.block(_ACK_ROOM) if received.has_news else b""
         if now >= self._date_time_at:
@@ -219,13 +218,13 @@ class PacketSender:
             datagram = sealer.seal(payload, flags)
             in_flight[number] = SentPacket(burst, content, len(payload), told)
             bytes_max -= len(datagram)
-            stats.packets_resent += is_resent
+            self._stats.packets_resent += is_resent
             out.append((datagram, remote))
         count = sealer.next_number - first_number
         if count:
             self._pacer.spend(count)
             recovery.probes = 0
-            stats.packets_sent += count
+            self._stats.packets_sent += count
             self.last_sent = now
         if outgoing.is_empty and not resend and len(in_flight) < self.congestion.window:
             recovery.note_app_limited()

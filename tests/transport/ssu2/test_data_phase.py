@@ -101,7 +101,7 @@ def test_a_message_that_nobody_can_take_is_dropped_and_counted() -> None:
     pair.alice.connection.send([bytes(70_000), message(1)], pair.now)
     assert pair.run(lambda: bool(pair.bob.received))
     assert pair.bob.received == [message(1)]
-    assert pair.alice.connection.messages_dropped == 1
+    assert pair.alice.stats.dropped_malformed == 1
 
 
 def test_the_window_is_bounded_and_so_is_what_is_asked_for() -> None:

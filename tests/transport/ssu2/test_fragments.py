@@ -15,6 +15,7 @@ from core.transport.ssu2.fragments import (
     Reassembler,
     cut,
 )
+from core.transport.stats import LinkStats
 
 NOW = 1000.0
 
@@ -49,7 +50,7 @@ def test_every_order_gives_the_message_back(payload_max: int, size: int) -> None
     assert all(len(block) == payload_max for block in blocks[:-1])
     rand = random.Random(size)
     for order in (blocks, blocks[::-1], rand.sample(blocks, len(blocks))):
-        reassembler = Reassembler()
+        reassembler = Reassembler(LinkStats())
         results = [add(reassembler, block) for block in order]
         assert results[:-1] == [None] * (len(blocks) - 1)
         assert results[-1] == whole
@@ -59,35 +60,39 @@ def test_every_order_gives_the_message_back(payload_max: int, size: int) -> None
 def test_copies_are_ignored_before_and_after_the_message_is_complete() -> None:
     whole = message(7, 3000)
     blocks = cut(whole, 1200)
-    reassembler = Reassembler()
+    reassembler = Reassembler(LinkStats())
     assert add(reassembler, blocks[2]) is None
     assert add(reassembler, blocks[2]) is None
     assert add(reassembler, blocks[0]) is None
     assert add(reassembler, blocks[1]) == whole
     for block in blocks:
         assert add(reassembler, block) is None
-    assert (reassembler.waiting_bytes, reassembler.dropped, reassembler.malformed) == (0, 0, 0)
+    assert (
+        reassembler.waiting_bytes,
+        reassembler._stats.messages_incomplete,
+        reassembler._stats.blocks_malformed,
+    ) == (0, 0, 0)
 
 
 def test_messages_are_kept_apart() -> None:
     wholes = [message(n, 4000) for n in range(20)]
     blocks = [block for whole in wholes for block in cut(whole, 1200)]
     random.Random(1).shuffle(blocks)
-    reassembler = Reassembler()
+    reassembler = Reassembler(LinkStats())
     done = [whole for block in blocks if (whole := add(reassembler, block)) is not None]
     assert sorted(done) == sorted(wholes)
 
 
 def test_what_is_never_complete_is_given_up_in_time() -> None:
     memory = ReassemblyMemory()
-    reassembler = Reassembler(memory=memory)
+    reassembler = Reassembler(LinkStats(), memory=memory)
     for number in range(3):
         add(reassembler, cut(message(number, 3000), 1200)[number], NOW + number)
     assert reassembler.deadline == NOW + PERIOD_S
     reassembler.handle_timer(NOW + PERIOD_S + 0.5)
-    assert reassembler.dropped == 1
+    assert reassembler._stats.messages_incomplete == 1
     reassembler.handle_timer(NOW + PERIOD_S + 2)
-    assert reassembler.dropped == 3
+    assert reassembler._stats.messages_incomplete == 3
     assert reassembler.deadline is None
     assert (reassembler.waiting_bytes, memory.bytes, memory.holders) == (0, 0, 0)
 
@@ -106,38 +111,39 @@ def test_what_is_never_complete_is_given_up_in_time() -> None:
     ],
 )
 def test_impossible_fragments_are_counted(kind: int, data: bytes) -> None:
-    reassembler = Reassembler()
+    reassembler = Reassembler(LinkStats())
     add_data = reassembler.add_first if kind == 4 else reassembler.add_follow_on
     assert add_data(data, NOW) is None
-    assert reassembler.malformed == 1
+    assert reassembler._stats.blocks_malformed == 1
     assert reassembler.waiting_bytes == 0
 
 
 def test_contradictions_never_complete_a_message() -> None:
-    reassembler = Reassembler()
+    reassembler = Reassembler(LinkStats())
     reassembler.add_follow_on(b"\x09\0\0\0\1x", NOW)  # 4, the last
     reassembler.add_follow_on(b"\x07\0\0\0\1x", NOW)  # 3, also the last
     reassembler.add_follow_on(b"\x0a\0\0\0\1x", NOW)  # 5, behind the last
-    assert reassembler.malformed == 2
-    reassembler = Reassembler()
+    assert reassembler._stats.blocks_malformed == 2
+    reassembler = Reassembler(LinkStats())
     reassembler.add_follow_on(b"\x0a\0\0\0\1x", NOW)  # 5
     reassembler.add_follow_on(b"\x09\0\0\0\1x", NOW)  # 4, the last
-    assert (reassembler.malformed, reassembler.dropped) == (1, 1)
+    stats = reassembler._stats
+    assert (stats.blocks_malformed, stats.messages_incomplete) == (1, 1)
     assert reassembler.waiting_bytes == 0
 
 
 def test_a_message_that_grows_too_large_is_dropped() -> None:
-    reassembler = Reassembler()
+    reassembler = Reassembler(LinkStats())
     for number in range(1, 60):
         info = bytes((number << 1,))
         reassembler.add_follow_on(info + b"\0\0\0\1" + bytes(1400), NOW)
-    assert reassembler.dropped >= 1
+    assert reassembler._stats.messages_incomplete >= 1
     assert reassembler.waiting_bytes < MESSAGE_BYTES_MAX + 60 * FRAGMENT_COST + PARTIAL_COST
 
 
 def test_memory_is_bounded_by_session_and_in_all() -> None:
     memory = ReassemblyMemory(300_000)
-    sessions = [Reassembler(100_000, 50, memory) for _ in range(6)]
+    sessions = [Reassembler(LinkStats(), 100_000, 50, memory) for _ in range(6)]
     for number in range(2000):
         for session in sessions:
             session.add_follow_on(b"\x02" + number.to_bytes(4, "big") + bytes(1), NOW)
@@ -145,7 +151,7 @@ def test_memory_is_bounded_by_session_and_in_all() -> None:
             assert session.waiting_bytes <= 100_000
     assert all(len(session._partials) <= 50 for session in sessions)
     assert sum(session.waiting_bytes for session in sessions) <= 300_000 + 6 * 16 * 1024
-    assert sessions[0].dropped > 1900
+    assert sessions[0]._stats.messages_incomplete > 1900
     for session in sessions:
         session.clear()
     assert (memory.bytes, memory.holders) == (0, 0)
