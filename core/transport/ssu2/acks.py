@@ -1,8 +1,8 @@
 """What arrived of the peer's packets, and the ACK block that says so (specs/ssu2, "Ack").
 
 The block names the highest packet number received, how many directly below it were received too,
-and then, downwards, pairs of how many were not and how many were. Its depth is bounded: i2pd and
-Java look at no more than the 512 highest numbers.
+and then, downwards, pairs of how many were not and how many were. i2pd looks at no more than the
+511 highest numbers, of which it has half in flight.
 
 When an ack leaves: at once for what came out of order, shortly behind a gap, or with the flag that
 asks for it; else after some packets or a part of the round trip. Only packets that carry more than
@@ -15,8 +15,7 @@ from struct import Struct
 
 #: how far below the highest number a packet may be new
 WINDOW_PACKETS = 1024
-#: i2pd: 511, Java: 512
-DEPTH_PACKETS = 510
+DEPTH_PACKETS = 1024
 #: i2pd sends as many
 RANGES_MAX = 32
 #: an ack leaves at the latest with this many packets; RFC 9000 says two, i2pd one for each read

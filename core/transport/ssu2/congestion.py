@@ -12,8 +12,8 @@ from core.base.congestion import CongestionController, Cubic
 
 #: RFC 6928
 WINDOW_INITIAL = 10
-#: i2pd: sends at most 256 packets ahead, and its acks without ranges tell of 256
-WINDOW_MAX = 256
+#: i2pd: 256, Java: 1 MiB; their acks tell of the 512 highest numbers at most
+WINDOW_MAX = 512
 
 
 def bbr(rtt_s: float) -> CongestionController:

@@ -21,7 +21,7 @@ from core.transport.ssu2.path_mtu import PathMtu
 #: RFC 9002: a packet is lost 3 packets or 9/8 of a round trip behind one that arrived; both grow
 #: with the reordering that is seen
 PACKET_THRESHOLD = 3
-PACKET_THRESHOLD_MAX = 256
+PACKET_THRESHOLD_MAX = 512
 #: what is added to a round trip, in round trips, and how often it may be added for reordering
 TIME_STEP = 1 / 8
 TIME_STEPS_MAX = 8
@@ -42,7 +42,7 @@ TIMEOUTS_PERSISTENT = 2
 TIMEOUTS_MAX = 6
 SILENCE_MAX_S = 12.0
 #: lost packets of which it is remembered that they may still arrive
-LOST_MAX = 256
+LOST_MAX = 512
 _ROUNDING_S = 1e-6
 
 

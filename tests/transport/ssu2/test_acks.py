@@ -61,8 +61,8 @@ def test_random_arrivals_are_told_exactly_within_the_depth() -> None:
     for _ in range(200):
         packets = ReceivedPackets()
         loss = rand.choice((0.01, 0.1, 0.5))
-        start = rand.choice((0, 5000, 2**32 - 700))
-        arrived = {n for n in range(start, start + rand.randrange(1, 600)) if rand.random() > loss}
+        start = rand.choice((0, 5000, 2**32 - 1300))
+        arrived = {n for n in range(start, start + rand.randrange(1, 1200)) if rand.random() > loss}
         arrived.add(start)
         for number in sorted(arrived, key=lambda n: n + 5 * rand.random()):
             packets.record(number, True, False, NOW)

@@ -45,7 +45,7 @@ def payloads(pair: Pair, sent: list[bytes]) -> list[bytes]:
         (LinkModel(delay_s=0.2, loss=0.05), 250_000),
         (LinkModel(delay_s=0.02, loss=0.2), 500_000),
         (LinkModel(delay_s=0.05, jitter_s=0.03), 1_000_000),
-        (LinkModel(delay_s=0.05, bytes_s=1.25e6, queue_s=0.1), 1_000_000),
+        (LinkModel(delay_s=0.05, bytes_s=1.25e6, queue_s=0.1), 900_000),
         (LinkModel(delay_s=0.05, bytes_s=1.25e5, queue_s=0.2), 100_000),
     ],
 )
