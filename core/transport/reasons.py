@@ -1,4 +1,4 @@
-"""Why a session ends, as the Termination block says it: NTCP2 and SSU2 share the codes."""
+"""Why a session ends, as the Termination block says it: NTCP2 and SSU2 share most codes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,17 @@ class TerminationReason(IntEnum):
     MESSAGE_1_ERROR = 11
     MESSAGE_2_ERROR = 12
     MESSAGE_3_ERROR = 13
+    #: In SSU2: nothing was acknowledged any more.
     INTRA_FRAME_TIMEOUT = 14
     BAD_SIGNATURE = 15
     STATIC_KEY_MISMATCH = 16
     BANNED = 17
+    #: From here on SSU2 only.
+    BAD_TOKEN = 18
+    CONNECTION_LIMITS = 19
+    INCOMPATIBLE_VERSION = 20
+    WRONG_NETWORK = 21
+    REPLACED = 22
 
 
 def reason_word(reason: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 from core.transport import bans
 from core.transport.addresses import source_key, subnet_key
 from core.transport.bans import Backoff, BanList
-from core.transport.ntcp2.inbound import ADDRESSES_MAX, HandshakeRates
+from core.transport.inbound import ADDRESSES_MAX, HandshakeRates
 
 A, B, C = bytes(32), bytes([1]) * 32, bytes([2]) * 32
 

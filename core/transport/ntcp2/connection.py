@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from core.base.errors import DecodeError, PeerError
 from core.data.router_info import RouterInfo
+from core.transport.admission import ForeignRouterError, check_handshake, check_signed
 from core.transport.ntcp2 import blocks, handshake
-from core.transport.ntcp2.admission import ForeignRouterError, check_handshake, check_signed
 from core.transport.ntcp2.blocks import BlockType, Options, Termination
 from core.transport.ntcp2.context import CLOCK_SKEW_MAX_S, Context
 from core.transport.ntcp2.frames import FrameOpener, FrameSealer
@@ -267,7 +267,12 @@ class Connection:
         try:
             flag, raw, options = blocks.parse_confirmed_payload(keys.payload)
             router_info = check_handshake(
-                raw, keys.remote_static, context.network_id, context.wall.now(), self._known(raw)
+                raw,
+                keys.remote_static,
+                _static_keys,
+                context.network_id,
+                context.wall.now(),
+                context.find_router,
             )
         except ForeignRouterError as error:
             self.close(error.reason, now, Blame.FOREIGN_NETWORK, str(error))
@@ -280,12 +285,6 @@ class Connection:
         self.remote_router_info = router_info
         self.notices.append(Skew(skew_s))
         self.notices.append(Established(router_info, bool(flag & blocks.FLAG_FLOOD)))
-
-    def _known(self, raw: bytes) -> RouterInfo | None:
-        try:
-            return self._context.find_router(RouterInfo.parse(raw).hash)
-        except DecodeError:
-            return None
 
     def _start_data_phase(self, keys: handshake.SessionKeys, trigger: Trigger, now: float) -> None:
         self._sealer = FrameSealer(keys.send)
@@ -395,3 +394,7 @@ class Connection:
                 self._end(end, Trigger.TIMEOUT)
         elif state is State.DRAINING and now >= self._deadline:
             self._finish_drain()
+
+
+def _static_keys(router_info: RouterInfo) -> list[bytes]:
+    return [address.static_key for address in router_info.ntcp2_addresses()]

@@ -15,10 +15,10 @@ from core.data.encoding import b64encode
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address, RouterAddress
 from core.transport.context import TransportContext
+from core.transport.inbound import InboundGate
 from core.transport.ntcp2.commands import Close, Command, Dial, LinkId
 from core.transport.ntcp2.connection import Connection
 from core.transport.ntcp2.context import Context
-from core.transport.ntcp2.inbound import InboundGate
 from core.transport.ntcp2.local import LocalRouter
 from core.transport.ntcp2.outbox import Outbox
 from core.transport.ntcp2.session import Ntcp2Session
@@ -72,7 +72,9 @@ class Ntcp2Endpoint:
         )
         self._bandwidth = context.bandwidth
         self._reachability = context.reachability
-        self._gate = InboundGate(context.limits, has_subnet_limits=not context.reachability.private)
+        self._gate: InboundGate[Ntcp2Session] = InboundGate(
+            context.limits, has_subnet_limits=not context.reachability.private
+        )
         self._outbox = Outbox(context.stats, context.bandwidth)
         self._owner: SessionOwner
         self._sessions: dict[LinkId, Ntcp2Session] = {}

@@ -14,6 +14,8 @@ from core.transport.ports import SessionEvent
 from core.transport.reasons import TerminationReason
 
 DIAL_TIMEOUT_S = 10.0
+#: A link that only said who it is has had no more frames than this.
+UNUSED_FRAMES = 2
 
 
 class SessionHost(Protocol):
@@ -112,6 +114,25 @@ class Ntcp2Session:
     def is_established(self) -> bool:
         """True in the data phase."""
         return self.connection is not None and self.connection.is_established
+
+    @property
+    def is_in_handshake(self) -> bool:
+        """See :class:`core.transport.inbound.InboundSession`."""
+        return self.connection is not None and self.connection.is_in_handshake
+
+    @property
+    def is_unused(self) -> bool:
+        """See :class:`core.transport.inbound.InboundSession`."""
+        connection = self.connection
+        return connection is None or connection.frames_received <= UNUSED_FRAMES
+
+    @property
+    def progress(self) -> int:
+        """See :class:`core.transport.inbound.InboundSession`."""
+        connection = self.connection
+        if connection is None or not connection.is_in_handshake:
+            return 0
+        return 2 if connection.is_request_complete else 1
 
     def wake(self) -> bool:
         """See :class:`core.transport.ports.Session`."""

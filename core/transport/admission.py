@@ -1,9 +1,12 @@
 """May this router be talked to? The checks of a RouterInfo shown in a handshake or a block.
 
-specs/ntcp2, message 3 notes; the ages are i2pd's, the strictest on the network.
+specs/ntcp2, message 3 notes, and specs/ssu2, SessionConfirmed notes; the ages are i2pd's, the
+strictest on the network.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 
 from core.base.errors import DecodeError, PeerError
 from core.data.router_info import RouterInfo
@@ -39,12 +42,18 @@ def check_signed(raw: bytes, network_id: int) -> RouterInfo:
 
 
 def check_handshake(
-    raw: bytes, remote_static: bytes, network_id: int, wall_s: float, known: RouterInfo | None
+    raw: bytes,
+    remote_static: bytes,
+    static_keys: Callable[[RouterInfo], Iterable[bytes]],
+    network_id: int,
+    wall_s: float,
+    find_router: Callable[[bytes], RouterInfo | None],
 ) -> RouterInfo:
-    """Message 3's RouterInfo; PeerError unless it proves who holds ``remote_static``.
+    """The initiator's RouterInfo; PeerError unless it proves who holds ``remote_static``.
 
-    ``known`` is what our netdb has under the same hash, if anything: a newer one there must carry
-    the same static key, otherwise somebody replays an old RouterInfo with an old key.
+    ``static_keys``: those that a RouterInfo publishes for the transport. ``find_router`` answers
+    from our netdb: a newer one there must carry the same static key, otherwise somebody replays an
+    old RouterInfo with an old key.
     """
     router_info = check_signed(raw, network_id)
     age_s = wall_s - router_info.published_ms / 1000
@@ -53,9 +62,10 @@ def check_handshake(
             f"router info published {age_s:.0f} s ago", TerminationReason.MESSAGE_3_ERROR
         )
     newest = router_info
+    known = find_router(router_info.hash)
     if known is not None and known.published_ms > router_info.published_ms:
         newest = known
-    if all(address.static_key != remote_static for address in newest.ntcp2_addresses()):
+    if remote_static not in static_keys(newest):
         raise PeerError(
             "static key is not in the router info", TerminationReason.STATIC_KEY_MISMATCH
         )

@@ -1,4 +1,4 @@
-"""Which TCP connections to accept: how many from one source, how often, and who makes room.
+"""Which sessions of others to accept: how many from one source, how often, and who makes room.
 
 Sessions are counted by address, by subnet and in all. At a bound the link that is worth least is
 given up for the newcomer: one that failed, one whose handshake is under way, one that is idle; in
@@ -15,12 +15,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from typing import Generic, Protocol, TypeVar
 
 from core.base.bounded import BoundedMap
 from core.base.rates import TokenBucket
 from core.transport.addresses import source_key, subnet_key
-from core.transport.ntcp2.commands import LinkId
-from core.transport.ntcp2.session import Ntcp2Session
 from core.transport.ports import Blame, Ended
 from core.transport.records import LinkLimits
 
@@ -37,8 +36,6 @@ DEBT_MAX = 64.0
 ADDRESSES_MAX = 4096
 UNUSED_IDLE_S = 5.0
 IDLE_S = 30.0
-#: A link that only said who it is has had no more frames than this.
-UNUSED_FRAMES = 2
 #: A source with this many links keeps those that carry traffic.
 FAIR_LINKS = 8
 VICTIMS_AT_ONCE = 64
@@ -73,7 +70,52 @@ class HandshakeRates:
         return len(self._entries)
 
 
-class InboundGate:
+class InboundSession(Protocol):
+    """What the gate sees of a session that another router began; hashable by identity.
+
+    ``number`` tells sessions of one endpoint apart. The gate sets ``host_key`` and ``subnet_key``,
+    under which it counts the session, and clears ``is_pending`` when the handshake is over.
+    """
+
+    host_key: str
+    subnet_key: str
+    is_pending: bool
+
+    @property
+    def number(self) -> int:
+        """See the class."""
+        ...
+
+    @property
+    def last_active(self) -> float:
+        """When something was last read or written."""
+        ...
+
+    @property
+    def is_established(self) -> bool:
+        """In the data phase."""
+        ...
+
+    @property
+    def is_in_handshake(self) -> bool:
+        """The handshake is under way: neither failed nor done."""
+        ...
+
+    @property
+    def is_unused(self) -> bool:
+        """Established, and the peer has only said who it is."""
+        ...
+
+    @property
+    def progress(self) -> int:
+        """How far the handshake came, 0 if it has failed."""
+        ...
+
+
+S = TypeVar("S", bound=InboundSession)
+
+
+class InboundGate(Generic[S]):
     """All inbound links, and the rules for one more. ``has_subnet_limits``: not in test networks,
     where all routers may be in one subnet.
     """
@@ -95,15 +137,15 @@ class InboundGate:
     def __init__(self, limits: LinkLimits, *, has_subnet_limits: bool = True) -> None:
         self._limits = limits
         self._has_subnet_limits = has_subnet_limits
-        self._links: dict[LinkId, Ntcp2Session] = {}
-        self._by_address: dict[str, dict[LinkId, Ntcp2Session]] = {}
-        self._by_subnet: dict[str, dict[LinkId, Ntcp2Session]] = {}
+        self._links: dict[int, S] = {}
+        self._by_address: dict[str, dict[int, S]] = {}
+        self._by_subnet: dict[str, dict[int, S]] = {}
         #: handshakes under way, the oldest first
-        self._pending: dict[LinkId, Ntcp2Session] = {}
+        self._pending: dict[int, S] = {}
         self._pending_by_address: Counter[str] = Counter()
         self._rates = HandshakeRates()
         #: who goes next when the table is full, the last one first
-        self._victims: list[Ntcp2Session] = []
+        self._victims: list[S] = []
         self._scan_at = 0.0
         self._told_at = float("-inf")
 
@@ -121,7 +163,7 @@ class InboundGate:
         """Whether a handshake from this numeric address is under way."""
         return source_key(remote_address) in self._pending_by_address
 
-    def admit(self, remote_address: str, now: float) -> tuple[str | None, list[Ntcp2Session]]:
+    def admit(self, remote_address: str, now: float) -> tuple[str | None, list[S]]:
         """Whether a connection from this numeric address may come in.
 
         Returns why not (a reason of ``LinkStats.refused``) or None, and the links to close for it.
@@ -136,7 +178,7 @@ class InboundGate:
             ("address", self._by_address.get(address), limits.inbound_per_address_max),
             ("subnet", self._by_subnet.get(subnet), limits.inbound_per_subnet_max),
         )
-        victims: list[Ntcp2Session] = []
+        victims: list[S] = []
         for reason, group, count_max in groups:
             if group is None or len(group) < count_max or victims:
                 continue
@@ -153,11 +195,11 @@ class InboundGate:
             victims.append(victim)
         return None, victims
 
-    def idlest(self, now: float) -> Ntcp2Session | None:
+    def idlest(self, now: float) -> S | None:
         """The link to give up when the system has no descriptors left."""
         return self._find_victim(1, now)
 
-    def began(self, session: Ntcp2Session, remote_address: str, now: float) -> None:
+    def began(self, session: S, remote_address: str, now: float) -> None:
         """An accepted link starts its handshake."""
         session.host_key, session.subnet_key = self._keys(remote_address)
         self._links[session.number] = session
@@ -167,7 +209,7 @@ class InboundGate:
         self._pending_by_address[session.host_key] += 1
         self._rates.spend(session.host_key, 1.0, now)
 
-    def ended(self, session: Ntcp2Session) -> None:
+    def ended(self, session: S) -> None:
         """The link is gone; harmless the second time."""
         if self._links.pop(session.number, None) is None:
             return
@@ -175,11 +217,11 @@ class InboundGate:
         _remove(self._by_address, session.host_key, session)
         _remove(self._by_subnet, session.subnet_key, session)
 
-    def succeeded(self, session: Ntcp2Session) -> None:
+    def succeeded(self, session: S) -> None:
         """The handshake of a link led to a session."""
         self._settled(session)
 
-    def failed(self, session: Ntcp2Session, end: Ended, now: float) -> None:
+    def failed(self, session: S, end: Ended, now: float) -> None:
         """Judge a failed handshake; log lines are few, whatever comes in."""
         logger.debug("inbound handshake from %s failed: %s", session.host_key, end.reason)
         if end.blame is Blame.FOREIGN_NETWORK:
@@ -200,7 +242,7 @@ class InboundGate:
         address = source_key(remote_address)
         return address, subnet_key(remote_address) if self._has_subnet_limits else address
 
-    def _settled(self, session: Ntcp2Session) -> None:
+    def _settled(self, session: S) -> None:
         """The handshake is over, well or badly."""
         if not session.is_pending:
             return
@@ -210,7 +252,7 @@ class InboundGate:
         if not self._pending_by_address[session.host_key]:
             del self._pending_by_address[session.host_key]
 
-    def _find_victim(self, newcomers: int, now: float) -> Ntcp2Session | None:
+    def _find_victim(self, newcomers: int, now: float) -> S | None:
         """Who makes room in a full table for one more of a source that then has ``newcomers``."""
         if now >= self._scan_at:
             self._scan_at = now + SCAN_INTERVAL_S
@@ -228,10 +270,10 @@ class InboundGate:
 
     def _scan(self, now: float) -> None:
         """Looking at every link costs much under a flood, so it is done for many evictions."""
-        ranked: list[tuple[int, int, float, int, Ntcp2Session]] = []
+        ranked: list[tuple[int, int, float, int, S]] = []
         for group in self._by_subnet.values():
             worth = sorted(
-                (_rank(session, now), _active_at(session), session.number)
+                (_rank(session, now), session.last_active, session.number)
                 for session in group.values()
             )
             # Each that goes makes its source less greedy.
@@ -243,45 +285,34 @@ class InboundGate:
         self._victims = [session for *_, session in ranked[VICTIMS_AT_ONCE - 1 :: -1]]
 
 
-def _remove(groups: dict[str, dict[LinkId, Ntcp2Session]], key: str, session: Ntcp2Session) -> None:
+def _remove(groups: dict[str, dict[int, S]], key: str, session: S) -> None:
     group = groups[key]
     del group[session.number]
     if not group:
         del groups[key]
 
 
-def _active_at(session: Ntcp2Session) -> float:
-    return 0.0 if session.connection is None else session.connection.last_active
-
-
-def _rank(session: Ntcp2Session, now: float) -> int:
+def _rank(session: InboundSession, now: float) -> int:
     """How much a link is worth."""
-    connection = session.connection
-    if connection is None:
-        return _FAILED
-    if connection.is_established:
-        idle_s = now - connection.last_active
-        is_unused = connection.frames_received <= UNUSED_FRAMES
-        return _IDLE if idle_s >= (UNUSED_IDLE_S if is_unused else IDLE_S) else _BUSY
-    return _UNPROVEN if connection.is_in_handshake else _FAILED
+    if session.is_established:
+        idle_s = now - session.last_active
+        return _IDLE if idle_s >= (UNUSED_IDLE_S if session.is_unused else IDLE_S) else _BUSY
+    return _UNPROVEN if session.is_in_handshake else _FAILED
 
 
-def _least(links: Iterable[Ntcp2Session], now: float) -> Ntcp2Session | None:
+def _least(links: Iterable[S], now: float) -> S | None:
     """The link of one source to give up for another one of it, or None if all are busy.
 
     Handshakes under way are bounded for themselves, and may be over in a moment.
     """
     spare = [session for session in links if _rank(session, now) in (_FAILED, _IDLE)]
-    return min(spare, key=lambda session: (_rank(session, now), _active_at(session)), default=None)
+    return min(spare, key=lambda session: (_rank(session, now), session.last_active), default=None)
 
 
-def _progress(session: Ntcp2Session) -> int:
+def _progress(session: InboundSession) -> int:
     """How far a handshake came; min() takes the oldest of equals.
 
     Who holds many half-open connections from many addresses shuts nobody out: a genuine router
-    sends message 1 at once.
+    goes on at once.
     """
-    connection = session.connection
-    if connection is None or not connection.is_in_handshake:
-        return 0
-    return 2 if connection.is_request_complete else 1
+    return session.progress
