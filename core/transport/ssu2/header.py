@@ -10,9 +10,7 @@ The header in clear is authenticated with the payload; on the wire it is masked 
 
 The nonces lie in what is not masked, so masking twice gives the packet back.
 
-All routers take the key stream from block 1 on, not 0. That is the block with which
-ChaCha20-Poly1305 begins to encrypt, so sealing zeros gives the mask, with a context that lives as
-long as its key.
+All routers take the key stream from block 1 on, not 0.
 """
 
 from __future__ import annotations
@@ -22,7 +20,8 @@ from enum import IntEnum
 from struct import Struct
 
 from core.base.errors import DecodeError
-from core.crypto.aead import TAG_LENGTH, ChaChaPoly
+from core.crypto.aead import TAG_LENGTH
+from core.crypto.chacha20 import ChaChaMask
 
 SHORT_HEADER_BYTES = 16
 LONG_HEADER_BYTES = 32
@@ -33,9 +32,8 @@ PACKET_BYTES_MIN = SHORT_HEADER_BYTES + PAYLOAD_BYTES_MIN + TAG_LENGTH
 VERSION = 2
 FLAG_IMMEDIATE_ACK = 0x01
 
-_MASK_BYTES = 8
-_ZEROS = bytes(_MASK_BYTES)
 _ZERO_NONCE = bytes(12)
+_TYPE_AT = 4
 _SHORT = Struct(">QIBBH")
 _LONG = Struct(">QIBBBBQQ")
 
@@ -127,45 +125,22 @@ class LongHeader:
         )
 
 
-class HeaderKey:
-    """One of the two keys; ``key`` is 32 bytes, anything else is a LocalError."""
-
-    __slots__ = ("_seal",)
-
-    def __init__(self, key: bytes) -> None:
-        self._seal = ChaChaPoly(key).raw_seal
-
-    def mask(self, nonce: bytes) -> int:
-        """The mask of 8 header bytes as a big-endian number; ``nonce`` has 12 bytes."""
-        return int.from_bytes(self._seal(nonce, _ZEROS, b"")[:_MASK_BYTES], "big")
-
-    def cover(self, data: bytes) -> bytes:
-        """``data`` XOR the key stream of nonce zero: for what lies behind byte 16."""
-        return self._seal(_ZERO_NONCE, data, b"")[: len(data)]
+def read_destination(packet: bytes, key_1: ChaChaMask) -> bytes:
+    """The 8 bytes of the destination connection ID of a masked packet of 40 bytes or more."""
+    return key_1.xor(packet[-24:-12], packet[:8])
 
 
-def read_destination(packet: bytes, key_1: HeaderKey) -> int:
-    """The destination connection ID of a masked packet of ``PACKET_BYTES_MIN`` or more."""
-    return int.from_bytes(packet[:8], "big") ^ key_1.mask(packet[-24:-12])
-
-
-def read_second(packet: bytes, key_2: HeaderKey) -> int:
-    """Bytes 8-15 in clear as a number: packet number 32 bits, type 8, and three more bytes."""
-    return int.from_bytes(packet[8:16], "big") ^ key_2.mask(packet[-12:])
-
-
-def read_type(packet: bytes, key_2: HeaderKey) -> int:
+def read_type(packet: bytes, key_2: ChaChaMask) -> int:
     """The packet type; a wrong key gives any number, also a valid one."""
-    return read_second(packet, key_2) >> 24 & 0xFF
+    return key_2.xor(packet[-12:], packet[8:16])[_TYPE_AT]
 
 
-def mask(packet: bytes, key_1: HeaderKey, key_2: HeaderKey, covered: int = 0) -> bytes:
+def mask(packet: bytes, key_1: ChaChaMask, key_2: ChaChaMask, covered: int = 0) -> bytes:
     """The packet with its header masked, or in clear again.
 
     It has at least 40 bytes, and 24 behind what is masked. ``covered``: see ``COVERED_BYTES``.
     """
-    first = read_destination(packet, key_1).to_bytes(8, "big")
-    second = read_second(packet, key_2).to_bytes(8, "big")
+    head = key_1.xor(packet[-24:-12], packet[:8]) + key_2.xor(packet[-12:], packet[8:16])
     if not covered:
-        return first + second + packet[16:]
-    return first + second + key_2.cover(packet[16 : 16 + covered]) + packet[16 + covered :]
+        return head + packet[16:]
+    return head + key_2.xor(_ZERO_NONCE, packet[16 : 16 + covered]) + packet[16 + covered :]

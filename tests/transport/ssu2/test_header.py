@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from core.base.errors import DecodeError
 from core.crypto.aead import chacha20_xor
+from core.crypto.chacha20 import ChaChaMask
 from core.transport.ssu2.header import (
     COVERED_BYTES,
     FLAG_IMMEDIATE_ACK,
     PACKET_BYTES_MIN,
-    HeaderKey,
     LongHeader,
     PacketType,
     ShortHeader,
@@ -61,10 +61,10 @@ def slow_mask(packet: bytes, covered: int) -> bytes:
 def test_masks_are_chacha20_from_block_1(kind: PacketType, extra: bytes) -> None:
     covered = COVERED_BYTES[kind]
     packet = ShortHeader(7, 8, kind).write() + bytes(covered) + extra
-    keys = HeaderKey(KEY_1), HeaderKey(KEY_2)
+    keys = ChaChaMask(KEY_1), ChaChaMask(KEY_2)
     masked = mask(packet, *keys, covered)
     assert masked == slow_mask(packet, covered)
-    assert read_destination(masked, keys[0]) == 7
+    assert read_destination(masked, keys[0]) == (7).to_bytes(8, "big")
     assert read_type(masked, keys[1]) == kind
     assert mask(masked, *keys, covered) == packet
 
@@ -72,4 +72,4 @@ def test_masks_are_chacha20_from_block_1(kind: PacketType, extra: bytes) -> None
 def test_a_smallest_packet_has_its_nonces_behind_the_header() -> None:
     packet = ShortHeader(1, 2, PacketType.DATA).write() + bytes(24)
     assert len(packet) == PACKET_BYTES_MIN
-    assert mask(packet, HeaderKey(KEY_1), HeaderKey(KEY_2))[16:] == packet[16:]
+    assert mask(packet, ChaChaMask(KEY_1), ChaChaMask(KEY_2))[16:] == packet[16:]

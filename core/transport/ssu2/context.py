@@ -1,0 +1,51 @@
+"""What all SSU2 sessions of a router share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core.base.filters import DuplicateFilter
+from core.base.ports import Entropy, WallClock
+from core.crypto.x25519 import X25519Key
+from core.data.router_info import RouterInfo
+from core.transport.ssu2.outside import IntroKey
+from core.transport.ssu2.tokens import ReceivedTokens, TokenMint
+from core.transport.stats import LinkStats
+
+#: i2pd; Java takes twice as much.
+CLOCK_SKEW_MAX_S = 60
+REPLAYS_MAX = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRouter:
+    """Our identity as the SSU2 transport sees it.
+
+    ``static_key``: the Noise key published as ``s``; ``intro``: the key published as ``i``;
+    ``router_info``: returns the current signed RouterInfo, uncompressed.
+    """
+
+    hash: bytes
+    static_key: X25519Key
+    intro: IntroKey
+    router_info: Callable[[], bytes]
+
+
+@dataclass(slots=True)
+class Context:
+    """See the module. ``gives_tokens``: others can dial us, so a token for that is of use."""
+
+    local: LocalRouter
+    network_id: int
+    wall: WallClock
+    entropy: Entropy
+    find_router: Callable[[bytes], RouterInfo | None]
+    stats: LinkStats
+    mint: TokenMint
+    gives_tokens: bool = False
+    tokens: ReceivedTokens = field(default_factory=ReceivedTokens)
+    #: Ephemeral keys seen in SessionRequest: at least twice the tolerated skew.
+    replays: DuplicateFilter = field(
+        default_factory=lambda: DuplicateFilter(2.0 * CLOCK_SKEW_MAX_S + 1, REPLAYS_MAX)
+    )

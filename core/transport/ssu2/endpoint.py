@@ -1,0 +1,449 @@
+"""SSU2 as a transport: its sessions, whose packets are whose, and what we publish.
+
+The driver (core/io/udp.py) hands over each datagram with its source and drains
+:meth:`Ssu2Endpoint.take_output`. Packets of a session are found by their connection ID under our
+introduction key, wherever they come from; only answers to our dials are masked with the key of who
+answers, and are found by their source.
+
+No packet raises out of here: what is not genuine is dropped and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.base.errors import DecodeError
+from core.base.reassembly import ReassemblyMemory
+from core.crypto.chacha20 import ChaChaMask
+from core.crypto.x25519 import X25519Key
+from core.data.router_info import RouterInfo
+from core.data.transport_address import RouterAddress, Ssu2Address
+from core.transport.context import TransportContext
+from core.transport.dial_costs import DialCosts
+from core.transport.inbound import InboundGate
+from core.transport.ports import (
+    Bid,
+    Blame,
+    Confirmed,
+    Ended,
+    SessionOwner,
+    Unreachable,
+)
+from core.transport.reasons import TerminationReason
+from core.transport.ssu2.blocks import Block
+from core.transport.ssu2.connection import Connection
+from core.transport.ssu2.context import Context, LocalRouter
+from core.transport.ssu2.deadlines import NEVER, Deadlines
+from core.transport.ssu2.framing import SocketAddress
+from core.transport.ssu2.handshake import ConnectionIds
+from core.transport.ssu2.header import PACKET_BYTES_MIN, PacketType, read_destination, read_type
+from core.transport.ssu2.initiator import Initiator, Target
+from core.transport.ssu2.introducing import Introductions, NoIntroductions
+from core.transport.ssu2.keys import SessionKeys
+from core.transport.ssu2.listener import Listener
+from core.transport.ssu2.outside import IntroKey, random_id
+from core.transport.ssu2.path_mtu import MTU_MAX, MTU_MIN
+from core.transport.ssu2.published import COST_PUBLISHED, PublishedAddress
+from core.transport.ssu2.session import Ssu2Session
+from core.transport.ssu2.tokens import TokenMint
+
+#: One session at a time gets no more of the output, so that all move.
+OUTPUT_BYTES_PER_SESSION = 64 * 1024
+OUTPUT_BYTES_MIN = 1500
+IPV4_HEADERS = 20 + 8
+IPV6_HEADERS = 40 + 8
+
+
+class Ssu2Endpoint:
+    """A :class:`core.transport.ports.Endpoint`.
+
+    ``static_key``: the Noise key published as ``s``; ``intro_key``: the 32 bytes published as
+    ``i``. ``published``: where we say that we listen, for each family at most one; empty: we only
+    dial. ``mtu``: of our side, 1280 to 1500.
+    """
+
+    def __init__(
+        self,
+        context: TransportContext,
+        static_key: X25519Key,
+        intro_key: bytes,
+        *,
+        published: Sequence[SocketAddress] = (),
+        mtu: int = MTU_MAX,
+        introductions: Introductions | None = None,
+    ) -> None:
+        self.stats = context.stats
+        intro = IntroKey(intro_key)
+        local = LocalRouter(context.router_hash, static_key, intro, context.router_info)
+        self.context = Context(
+            local,
+            context.network_id,
+            context.wall,
+            context.entropy,
+            context.find_router,
+            context.stats,
+            TokenMint(context.entropy),
+            gives_tokens=bool(published),
+        )
+        self.introductions = introductions or NoIntroductions(context.stats)
+        self._published = PublishedAddress(static_key, intro, published, mtu, context.reachability)
+        self._mtu = mtu
+        self._mask = ChaChaMask(intro_key)
+        self._bandwidth = context.bandwidth
+        self._reachability = context.reachability
+        self._memory = ReassemblyMemory()
+        self._gate: InboundGate[Ssu2Session] = InboundGate(
+            context.limits, has_subnet_limits=not context.reachability.private
+        )
+        self._listener = Listener(self.context, self._gate, self._new_inbound)
+        self._costs = DialCosts()
+        self._owner: SessionOwner
+        self._sessions: dict[bytes, Ssu2Session] = {}
+        #: dials that the peer has not confirmed, by where the answers come from
+        self._dials: dict[SocketAddress, Ssu2Session] = {}
+        self._ready: dict[int, Ssu2Session] = {}
+        self._deadlines = Deadlines()
+        self._is_limited = False
+        self._next_number = 1
+        self._is_closing = False
+        self._now = 0.0
+
+    # For the link table
+
+    @property
+    def inbound_count(self) -> int:
+        """Sessions that others began, and handshakes under way."""
+        return self._gate.count
+
+    @property
+    def pending_count(self) -> int:
+        """Inbound handshakes under way."""
+        return self._gate.pending_count
+
+    def is_calling(self, host: str) -> bool:
+        """Whether a handshake that this host (numeric address) began is under way."""
+        return self._gate.is_pending(host)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether others can dial us by what we publish."""
+        return self._published.is_reachable
+
+    def attach(self, owner: SessionOwner) -> None:
+        """See :class:`core.transport.ports.Endpoint`."""
+        self._owner = owner
+
+    def addresses(self) -> list[RouterAddress]:
+        """One SSU2 address for each family that is published, or one that only dials."""
+        return self._published.addresses()
+
+    def options(self) -> dict[str, str]:
+        """SSU2 says everything in its addresses."""
+        return {}
+
+    def bid(self, router_info: RouterInfo, now: float) -> Bid | None:
+        """The first published SSU2 address that can be dialled from here."""
+        if self._is_closing:
+            return None
+        for address in router_info.ssu2_addresses():
+            if self._is_usable(address):
+                cost = self._costs.cost(COST_PUBLISHED, router_info.hash, now)
+                return Bid(self, address.host, address, cost)
+        return None
+
+    def _is_usable(self, address: Ssu2Address) -> bool:
+        is_possible = address.is_published and (not address.mtu or address.mtu >= MTU_MIN)
+        return is_possible and self._reachability.can_dial(address.host)
+
+    def dial(self, router_info: RouterInfo, bid: Bid, now: float) -> Ssu2Session:
+        """Begin a session; its first packet leaves with the next output."""
+        address = bid.address
+        assert isinstance(address, Ssu2Address)
+        remote = SocketAddress(address.host, address.port)
+        session = Ssu2Session(self, self._take_number(), remote, True)
+        session.router_info = router_info
+        session.address = address
+        self._ready[session.number] = session
+        return session
+
+    def shutdown(self, now: float) -> None:
+        """Close every session with reason 3, refuse new ones and dial no more."""
+        self._now = now
+        self._is_closing = self._listener.is_closing = True
+        for session in {
+            **self._ready,
+            **{one.number: one for one in self._sessions.values()},
+        }.values():
+            session.close(TerminationReason.ROUTER_SHUTDOWN, now)
+
+    # For the driver
+
+    def receive(self, datagram: bytes, source: SocketAddress, now: float) -> None:
+        """One datagram, whole."""
+        self._now = now
+        size = len(datagram)
+        self.stats.bytes_received += size
+        self._bandwidth.received(size, now)
+        if size < PACKET_BYTES_MIN:
+            self.stats.packets_malformed += 1
+            return
+        session = self._sessions.get(read_destination(datagram, self._mask))
+        if session is None:
+            self._receive_other(datagram, source, now)
+            return
+        if session.connection is None:
+            messages = session.receive_handshake(datagram, source, now)
+        else:
+            messages = session.receive_data(datagram, source, now)
+        self._ready[session.number] = session
+        if messages:
+            self._owner.received(session, messages, now)
+        else:
+            self._owner.heard(now)
+
+    def take_output(self, now: float) -> list[tuple[bytes, SocketAddress]]:
+        """Datagrams to send now, with their destinations. Call again until it is empty."""
+        self._now = now
+        output, self._listener.replies = self._listener.replies, []
+        self._is_limited = False
+        if self._ready:
+            ready = list(self._ready.values())
+            self._ready.clear()
+            for session in ready:
+                self._fill(session, output, now)
+        if output:
+            size = sum(len(datagram) for datagram, _ in output)
+            self.stats.bytes_sent += size
+            self._bandwidth.sent(size, now)
+        return output
+
+    def read_pause(self, now: float) -> float:
+        """Seconds for which nothing should be read, 0.0 for none."""
+        return self._bandwidth.read_pause(now)
+
+    def destination_failed(self, destination: SocketAddress, error: int, now: float) -> None:
+        """The system refuses to send there: a dial ends at once, a session may recover."""
+        self._now = now
+        dial = self._dials.get(destination)
+        if dial is not None and dial.connection is None:
+            end = Unreachable("dial_failed", is_local=True, is_silent=False)
+            dial.end_dial(end, now)
+
+    # Time
+
+    def next_timer(self) -> float | None:
+        """When to call :meth:`handle_timer` or :meth:`take_output`, or None."""
+        at = self._deadlines.next_at
+        if self._is_limited:
+            at = min(at, self._bandwidth.write_at(self._now))
+        return None if at == NEVER else at
+
+    def handle_timer(self, now: float) -> None:
+        """Check the deadlines that have come; early calls do nothing."""
+        self._now = now
+        while (session := self._deadlines.pop_due(now)) is not None:
+            session.handle_timer(now)
+
+    # For the sessions
+
+    def connect(
+        self, session: Ssu2Session, keys: SessionKeys, rtt_s: float, now: float
+    ) -> Connection:
+        """See :class:`core.transport.ssu2.session.SessionHost`."""
+        context = self.context
+        peer_mtu = session.address.mtu if session.address is not None else 0
+        mtu = max(MTU_MIN, min(self._mtu, peer_mtu or MTU_MAX))
+        if not session.is_outbound:
+            self._gate.succeeded(session)
+        return Connection(
+            keys,
+            session.remote,
+            mtu=mtu,
+            wall=context.wall,
+            entropy=context.entropy,
+            stats=self.stats,
+            now=now,
+            rtt_s=rtt_s,
+            memory=self._memory,
+        )
+
+    def mark(self, session: Ssu2Session) -> None:
+        """See :class:`core.transport.ssu2.session.SessionHost`."""
+        if session.local_id in self._sessions:
+            self._ready[session.number] = session
+
+    def told(self, session: Ssu2Session, now: float) -> None:
+        """See :class:`core.transport.ssu2.session.SessionHost`."""
+        router_hash = session.router_hash
+        if router_hash is not None and self._dials.get(session.remote) is session:
+            event = session.events[-1]
+            if isinstance(event, Confirmed):
+                del self._dials[session.remote]
+                self._costs.succeeded(router_hash)
+            elif isinstance(event, Ended | Unreachable):
+                del self._dials[session.remote]
+                if not isinstance(event, Ended) or event.blame is not Blame.CLOCK_SKEW:
+                    self._costs.failed(router_hash, now)
+        self._owner.session_changed(session, now)
+
+    def failed(self, session: Ssu2Session, end: Ended | Unreachable, now: float) -> None:
+        """See :class:`core.transport.ssu2.session.SessionHost`."""
+        if session.is_outbound:
+            self.stats.dials_failed += isinstance(end, Unreachable)
+        elif isinstance(end, Ended):
+            self.stats.handshakes_in_failed += 1
+            self._gate.failed(session, end, now)
+        self._forget(session)
+
+    def drop(self, session: Ssu2Session) -> None:
+        """See :class:`core.transport.ssu2.session.SessionHost`."""
+        if self._dials.get(session.remote) is session:
+            del self._dials[session.remote]
+        self._forget(session)
+
+    def seen_as(self, session: Ssu2Session, address: SocketAddress, now: float) -> None:
+        """See :class:`core.transport.ssu2.session.SessionHost`."""
+        self.introductions.seen_as(session, address, now)
+
+    def block_received(self, session: Ssu2Session, block: Block, now: float) -> None:
+        """See :class:`core.transport.ssu2.session.SessionHost`."""
+        self.introductions.block_received(session, block, now)
+
+    # Receiving
+
+    def _receive_other(self, datagram: bytes, source: SocketAddress, now: float) -> None:
+        """A packet that names no session of ours: an answer to a dial, a stranger, or noise."""
+        dial = self._dials.get(source)
+        if dial is not None and self._is_for(datagram, dial):
+            dial.receive_handshake(datagram, source, now)
+            self._ready[dial.number] = dial
+            self._owner.heard(now)
+            return
+        intro = self.context.local.intro
+        kind = read_type(datagram, intro.header)
+        try:
+            if kind == PacketType.TOKEN_REQUEST:
+                if not self._is_closing:
+                    self._listener.on_token_request(datagram, source, now)
+            elif kind == PacketType.SESSION_REQUEST:
+                self._on_session_request(datagram, source, now)
+            elif kind in (PacketType.PEER_TEST, PacketType.HOLE_PUNCH):
+                self.introductions.packet_received(datagram, source, now)
+            else:
+                raise DecodeError("a packet of no session")
+        except DecodeError:
+            self.stats.packets_malformed += 1
+            return
+        self._owner.heard(now)
+
+    def _is_for(self, datagram: bytes, dial: Ssu2Session) -> bool:
+        """Whether an answer to this dial, under the key of whom we dial."""
+        initiator = dial.initiator
+        if initiator is None:
+            return False
+        return read_destination(datagram, initiator.target.intro.header) == dial.local_id
+
+    def _on_session_request(self, datagram: bytes, source: SocketAddress, now: float) -> None:
+        session, victims = self._listener.on_session_request(datagram, source, now)
+        for victim in victims:
+            self._evict(victim, now)
+        if session is None or session.responder is None:
+            return
+        session.local_id = session.responder.ids.local.to_bytes(8, "big")
+        self._sessions[session.local_id] = session
+        self._ready[session.number] = session
+
+    def _evict(self, session: Ssu2Session, now: float) -> None:
+        """Close a session so that another one may take its place."""
+        self.stats.links_evicted += 1
+        if session.is_established:
+            session.close(TerminationReason.IDLE_TIMEOUT, now)
+            # Its last words may still be repeated, but the place is free.
+            self._gate.ended(session)
+        else:
+            self.stats.handshakes_in_failed += 1
+            self.drop(session)
+
+    # Sending
+
+    def _fill(
+        self, session: Ssu2Session, output: list[tuple[bytes, SocketAddress]], now: float
+    ) -> None:
+        if not session.local_id:
+            self._begin(session, now)
+        connection = session.connection
+        output += [(packet, session.remote) for packet in session.take_output()]
+        if connection is not None:
+            self._fill_connection(session, connection, output, now)
+            if connection.is_closed:
+                self._forget(session)
+                return
+        if session.local_id in self._sessions:
+            self._deadlines.schedule(session, len(self._sessions))
+
+    def _fill_connection(
+        self,
+        session: Ssu2Session,
+        connection: Connection,
+        output: list[tuple[bytes, SocketAddress]],
+        now: float,
+    ) -> None:
+        bytes_max = self._bandwidth.writable(OUTPUT_BYTES_PER_SESSION, now)
+        if bytes_max <= 0:
+            self._is_limited = True
+            self._ready[session.number] = session
+            return
+        bytes_max = max(bytes_max, OUTPUT_BYTES_MIN)
+        has_more = False
+        if session.is_established:
+            room = min(connection.room(now), bytes_max)
+            has_more = room <= 0 or self._owner.fill(session, room, now)
+            connection.has_more = has_more
+        packets = connection.take_packets(now, bytes_max)
+        output += packets
+        if packets and has_more:
+            self._ready[session.number] = session
+
+    def _begin(self, session: Ssu2Session, now: float) -> None:
+        """The first packet of a dial."""
+        address = session.address
+        assert address is not None
+        if session.remote in self._dials:
+            end = Unreachable("dial_failed", is_local=True, is_silent=False)
+            session.end_dial(end, now)
+            return
+        target = Target(session.remote, address.static_key, IntroKey(address.intro_key))
+        headers = IPV6_HEADERS if address.is_ipv6 else IPV4_HEADERS
+        ids = self._draw_ids()
+        session.local_id = ids.local.to_bytes(8, "big")
+        try:
+            session.initiator = Initiator(self.context, target, ids, MTU_MIN - headers, now)
+        except DecodeError as error:
+            code = TerminationReason.MESSAGE_1_ERROR
+            session.end_dial(Ended(str(error), code, Blame.PEER, is_abort=True), now)
+            return
+        self._sessions[session.local_id] = session
+        self._dials[session.remote] = session
+
+    def _draw_ids(self) -> ConnectionIds:
+        entropy = self.context.entropy
+        while True:
+            local, remote = random_id(entropy), random_id(entropy)
+            if local != remote and local.to_bytes(8, "big") not in self._sessions:
+                return ConnectionIds(local, remote)
+
+    # The tables
+
+    def _take_number(self) -> int:
+        number = self._next_number
+        self._next_number += 1
+        return number
+
+    def _new_inbound(self, source: SocketAddress) -> Ssu2Session:
+        return Ssu2Session(self, self._take_number(), source, False)
+
+    def _forget(self, session: Ssu2Session) -> None:
+        self._sessions.pop(session.local_id, None)
+        self._ready.pop(session.number, None)
+        session.timer_at = NEVER
+        self._gate.ended(session)

@@ -1,0 +1,90 @@
+"""Tokens: the proof that a datagram's source address is no invention (specs/ssu2, "Tokens").
+
+Those of Retry need no memory: a token is a keyed hash of the source address and the current period
+of time, so a flood of invented addresses costs one hash and one answer each. It holds for one
+period at least and two at most. That it can be used twice in this time does no harm: a repeated
+SessionRequest is recognized by its ephemeral key.
+
+Those of NewToken are for routers that have proven who they are. They are random, remembered, used
+once, and bounded.
+"""
+
+from __future__ import annotations
+
+from core.base.bounded import BoundedMap
+from core.base.ports import Entropy
+from core.crypto.hkdf import hmac_sha256
+from core.transport.ssu2.framing import SocketAddress
+
+#: i2pd: its own hold for 9 s; it sends the SessionRequest at once.
+RETRY_PERIOD_S = 10.0
+#: Less than the 60 minutes of Java and the 52 of i2pd: a port mapping lives no longer.
+NEW_TOKEN_S = 50 * 60
+#: A token this close to its end is not used: it travels, and clocks differ.
+EXPIRY_MARGIN_S = 5
+ISSUED_MAX = 4096
+RECEIVED_MAX = 4096
+_SECRET_BYTES = 32
+
+
+class TokenMint:
+    """Tokens that we give. Times are monotonic seconds, but for what a NewToken block says."""
+
+    __slots__ = ("_entropy", "_issued", "_secret")
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._secret = entropy.random_bytes(_SECRET_BYTES)
+        #: for each address: the token, and the monotonic time of its end
+        self._issued: BoundedMap[SocketAddress, tuple[int, float]] = BoundedMap(ISSUED_MAX)
+
+    def retry_token(self, source: SocketAddress, now: float) -> int:
+        """A token for a Retry to ``source``; never 0."""
+        return self._stateless(source, int(now // RETRY_PERIOD_S))
+
+    def new_token(self, source: SocketAddress, now: float) -> int:
+        """A token for a NewToken block, good for ``NEW_TOKEN_S``; it replaces an earlier one."""
+        token = int.from_bytes(self._entropy.random_bytes(8), "big") or 1
+        self._issued.put(source, (token, now + NEW_TOKEN_S))
+        return token
+
+    def redeem(self, source: SocketAddress, token: int, now: float) -> bool:
+        """Whether ``token`` may begin a session from there now; a NewToken is then used up."""
+        issued = self._issued.get(source)
+        if issued is not None and issued[0] == token:
+            self._issued.pop(source)
+            return now < issued[1]
+        period = int(now // RETRY_PERIOD_S)
+        return token in (self._stateless(source, period), self._stateless(source, period - 1))
+
+    def forget(self) -> None:
+        """Our own address has changed: nothing that was given holds any more."""
+        self._issued.clear()
+        self._secret = self._entropy.random_bytes(_SECRET_BYTES)
+
+    def _stateless(self, source: SocketAddress, period: int) -> int:
+        text = f"{source.host}|{source.port}|{period}".encode()
+        return int.from_bytes(hmac_sha256(self._secret, text)[:8], "big") or 1
+
+
+class ReceivedTokens:
+    """Tokens that others gave us, the last one for each address, in unix seconds."""
+
+    __slots__ = ("_tokens",)
+
+    def __init__(self) -> None:
+        self._tokens: BoundedMap[SocketAddress, tuple[int, float]] = BoundedMap(RECEIVED_MAX)
+
+    def put(self, address: SocketAddress, token: int, expires_s: float) -> None:
+        """Remember one; token 0 is none."""
+        if token:
+            self._tokens.put(address, (token, expires_s))
+
+    def take(self, address: SocketAddress, wall_s: float) -> int:
+        """The token for the next SessionRequest to an address, which is used up; 0 without one."""
+        token, expires_s = self._tokens.pop(address, (0, 0.0))
+        return token if wall_s + EXPIRY_MARGIN_S < expires_s else 0
+
+    def forget(self) -> None:
+        """Our own address has changed: they were given to another one."""
+        self._tokens.clear()
