@@ -79,6 +79,8 @@ def router_config(section: RouterSection) -> RouterConfig:
         host=str(section.host) if section.host is not None else None,
         port=section.port or 0,
         bind=str(section.bind[0]) if section.bind else "0.0.0.0",
+        ntcp2=section.ntcp2.enabled,
+        ssu2=section.ssu2.enabled,
         ntcp2_proxy=section.ntcp2.proxy,
         allow_private_addresses=section.allow_private_addresses,
         time_servers=time_servers(section),
@@ -179,8 +181,11 @@ class App:
         files = ", ".join(map(str, loaded.files)) or "a profile"
         _log.info("i2ptunnel %s with %s; data directory %s", __version__, files, loaded.data_dir)
         if router.port:
-            how = "published" if router.config.host is not None else "not published"
-            _log.info("the router listens at %s:%d (TCP, %s)", router.config.bind, router.port, how)
+            config = router.config
+            kinds = ["TCP"] * config.ntcp2 + ["UDP"] * config.ssu2
+            kinds.append("published" if config.host is not None else "not published")
+            where = f"{config.bind}:{router.port}"
+            _log.info("the router listens at %s (%s)", where, ", ".join(kinds))
         for name, tunnel in loaded.configuration.tunnels.items():
             if isinstance(tunnel, HttpClientSection) and tunnel.enabled:
                 text = "set %s as HTTP proxy in the browser and open http://proxy.i2p/ (tunnel %s)"

@@ -20,7 +20,7 @@ from core.client.session import ClientEngine
 from core.crypto.signing import SigningType
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
-from core.data.transport_address import Ntcp2Address
+from core.data.transport_address import Ntcp2Address, Ssu2Address
 from core.io.alarm import Alarm
 from core.io.counters import DATABASE_COUNTERS, GARBAGE_COUNTERS, TIME_COUNTERS
 from core.io.database import Database
@@ -38,20 +38,20 @@ from core.io.files import (
 )
 from core.io.garbage import GarbageCollection
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
+from core.io.links import LinkDrivers
 from core.io.listeners import ListenerStore
 from core.io.peer_records import PeerRecords
-from core.io.proxy import Proxy
 from core.io.room_log import RoomLog
 from core.io.session import ClientSession
 from core.io.status import ClockStatus, RouterStatus, TunnelPath
 from core.io.system import SystemEntropy, SystemWallClock
-from core.io.tcp import TcpTransport
 from core.io.time_servers import TimeServers
 from core.io.tracing import RouterLog, TraceFile
 from core.router.config import RouterConfig
 from core.router.counters import CounterTree, Tree
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
+from core.router.transports import configured
 from core.tunnel.shape import TunnelShape
 
 logger = logging.getLogger("core.io.router")
@@ -131,6 +131,7 @@ class Router:
                 self._entropy,
                 self._started_at,
                 self.descriptors.link_limits(),
+                configured(config, keys, port),
             )
             self._counters = CounterTree(self._engine)
             self._engine.observer = self.log
@@ -140,23 +141,17 @@ class Router:
                 config.data_dir, self._engine.peers, self._wall, self._started_at
             )
             self._peer_records.load(self._started_at)
-            is_any = config.bind in ("0.0.0.0", "::")
-            self._tcp = TcpTransport(
-                self._engine.ntcp2,
-                self._turn,
-                source_hosts=() if is_any else (config.bind,),
-                proxy=None if config.ntcp2_proxy is None else Proxy.parse(config.ntcp2_proxy),
-            )
+            self._drivers = LinkDrivers(self._engine, config, self._turn)
             self._time_servers = TimeServers(
                 config.time_servers,
-                None if is_any else config.bind,
+                None if config.bind in ("0.0.0.0", "::") else config.bind,
                 self._entropy,
                 self._engine.clock,
                 self._loop,
-                self._tcp.schedule,
+                self._drivers.schedule,
             )
-            self._alarm = Alarm(self._loop, self._tcp.schedule)
-            await self._listen(port)
+            self._alarm = Alarm(self._loop, self._drivers.schedule)
+            await self._drivers.start(port, self._listener_store)
         except BaseException:
             self._database.close()
             self._lock.release()
@@ -167,7 +162,7 @@ class Router:
         self._engine.start(self.now())
         self._time_servers.start()
         self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)
-        self._tcp.schedule()
+        self._drivers.schedule()
         self._garbage.start()
 
     async def stop(self) -> None:
@@ -184,30 +179,17 @@ class Router:
             self._saver.cancel()
         try:
             self._engine.links.shutdown(self.now())
-            await self._tcp.stop(GOODBYE_S, keep_listeners=True)
+            await self._drivers.stop(GOODBYE_S)
             self._alarm.cancel()
             while self._save_changes():
                 pass
             await self._peer_records.save(self.now())
             self._database.close()
         finally:
-            self._tcp.close_listeners()
+            self._drivers.close()
             self._lock.release()
             if self._trace is not None:
                 self._trace.close()
-
-    async def _listen(self, port: int) -> None:
-        """Listen, on the socket of an earlier process if it is the right one."""
-        store, bind = self._listener_store, self.config.bind
-        is_listening = self.config.ntcp2_proxy is None
-        inherited = None
-        if store is not None:
-            inherited = await store.take(bind if is_listening else None, port)
-        if not is_listening:
-            return
-        await self._tcp.start(bind, port, inherited=inherited)
-        if store is not None:
-            store.keep(self._tcp.listeners)
 
     # What applications use
 
@@ -241,13 +223,13 @@ class Router:
         session = ClientSession(self, engine)
         self._sessions[engine] = session
         self.log.sessions[engine.owner] = config.name
-        self._tcp.schedule()
+        self._drivers.schedule()
         return session
 
     def import_routers(self, infos: Iterable[RouterInfo]) -> int:
         """Add RouterInfos from files to the netDb; returns how many were taken."""
         count = self._engine.netdb.import_routers(infos)
-        self._tcp.schedule()
+        self._drivers.schedule()
         return count
 
     def reconfigure(self, config: RouterConfig) -> None:
@@ -262,7 +244,7 @@ class Router:
             transit_tunnels_max=config.transit_tunnels_max,
         )
         self._engine.reconfigure(self.config, self.now())
-        self._tcp.schedule()
+        self._drivers.schedule()
 
     async def save(self) -> None:
         """Return when everything learned so far is on the disk."""
@@ -330,14 +312,14 @@ class Router:
         """Give a session's engine a turn in this loop iteration."""
         if self._is_running:
             self._engine.touch(engine)
-            self._tcp.schedule()
+            self._drivers.schedule()
 
     def reshape_session(
         self, engine: ClientEngine, inbound: TunnelShape, outbound: TunnelShape
     ) -> None:
         """Called by ``ClientSession.reshape``."""
         self._engine.reshape_client(engine, inbound, outbound, self.now())
-        self._tcp.schedule()
+        self._drivers.schedule()
 
     def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
         """Called by ``ClientSession.close``."""
@@ -345,7 +327,7 @@ class Router:
         self._counters.keep(engine)
         self.log.sessions.pop(engine.owner, None)
         self._engine.close_client(engine, self.now())
-        self._tcp.schedule()
+        self._drivers.schedule()
 
     # The turn
 
@@ -379,7 +361,11 @@ class Router:
         except (FileFault, DecodeError):
             return 0
         is_ours = info.hash == self._own_hash and info.verify()
-        found = map(Ntcp2Address.from_address, info.addresses)
+        found = [
+            kind.from_address(address)
+            for kind in (Ntcp2Address, Ssu2Address)
+            for address in info.addresses
+        ]
         ports = [address.port for address in found if address is not None and address.port]
         return ports[0] if is_ours and ports else 0
 

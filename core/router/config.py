@@ -17,9 +17,12 @@ class RouterConfig:
     host: str | None = None
     """Published address (IPv4 or IPv6 literal); None: not published."""
     port: int = 0
-    """NTCP2 port; 0: drawn once at random and kept in the data directory."""
+    """Of NTCP2 (TCP) and SSU2 (UDP); 0: drawn once at random and kept in the data directory."""
     bind: str = "0.0.0.0"
-    """Local address of the listening socket and source address of outgoing connections."""
+    """Local address of the listening sockets and source address of outgoing connections."""
+    ntcp2: bool = True
+    ssu2: bool = True
+    """The transports; at least one. With ``ntcp2_proxy`` there is no SSU2."""
     ntcp2_proxy: str | None = field(default=None, repr=False)
     """``socks5://`` or ``http://`` URL of a proxy, by address, for all outgoing connections; then
     nothing is listened on, for who calls would see another address than who is called."""

@@ -36,7 +36,7 @@ from core.router.pending_sends import PendingSends
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_name
 from core.router.sessions import Sessions
 from core.router.stats import RouterStats
-from core.router.transports import EndpointFactory, ntcp2_of, ntcp2_only
+from core.router.transports import EndpointFactory, find_endpoint, ntcp2_only
 from core.transport import events as link_events
 from core.transport.bandwidth import Bandwidth
 from core.transport.context import TransportContext
@@ -44,6 +44,7 @@ from core.transport.links import Links
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
+from core.transport.ssu2.endpoint import Ssu2Endpoint
 from core.tunnel import events as tunnel_events
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.manager import TunnelManager
@@ -217,9 +218,14 @@ class RouterEngine:
         self.transit.limits.accepts = False
 
     @property
-    def ntcp2(self) -> Ntcp2Endpoint:
-        """The NTCP2 transport, for its socket driver; LocalError if there is none."""
-        return ntcp2_of(self.endpoints)
+    def ntcp2(self) -> Ntcp2Endpoint | None:
+        """The NTCP2 transport, for its socket driver; None if there is none."""
+        return find_endpoint(self.endpoints, Ntcp2Endpoint)
+
+    @property
+    def ssu2(self) -> Ssu2Endpoint | None:
+        """The SSU2 transport, for its socket driver; None if there is none."""
+        return find_endpoint(self.endpoints, Ssu2Endpoint)
 
     # The turn
 

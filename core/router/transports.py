@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from core.base.errors import LocalError
 from core.router.config import RouterConfig
 from core.router.identity import RouterKeys
 from core.transport.context import TransportContext
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from core.transport.ports import Endpoint
+from core.transport.ssu2.endpoint import Ssu2Endpoint
+from core.transport.ssu2.framing import SocketAddress
 
 EndpointFactory = Callable[[TransportContext], Sequence[Endpoint]]
+E = TypeVar("E")
+
+
+def configured(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFactory:
+    """What the settings say; NTCP2 and SSU2 listen on the same port, published with ``host``.
+
+    With a proxy there is NTCP2 alone: datagrams would go past it.
+    """
+
+    def make(context: TransportContext) -> Sequence[Endpoint]:
+        endpoints: list[Endpoint] = []
+        if config.ntcp2:
+            endpoints += ntcp2_only(config, keys, port)(context)
+        if config.ssu2 and config.ntcp2_proxy is None:
+            is_published = config.host is not None and port
+            published = [SocketAddress(config.host or "", port)] if is_published else []
+            endpoints.append(
+                Ssu2Endpoint(context, keys.ssu2_static, keys.ssu2_intro, published=published)
+            )
+        return endpoints
+
+    return make
 
 
 def ntcp2_only(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFactory:
@@ -24,9 +48,6 @@ def ntcp2_only(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
     return make
 
 
-def ntcp2_of(endpoints: Sequence[Endpoint]) -> Ntcp2Endpoint:
-    """The NTCP2 transport among these; LocalError if there is none."""
-    for endpoint in endpoints:
-        if isinstance(endpoint, Ntcp2Endpoint):
-            return endpoint
-    raise LocalError("this router has no NTCP2")
+def find_endpoint(endpoints: Sequence[Endpoint], kind: type[E]) -> E | None:
+    """The transport of this kind, if it is among these."""
+    return next((endpoint for endpoint in endpoints if isinstance(endpoint, kind)), None)

@@ -102,11 +102,11 @@ class _Checker:
         router = self._configuration.router
         if not router.ntcp2.enabled and not router.ssu2.enabled:
             self.fault(("router", "ntcp2"), "no transport is enabled", "enable ntcp2 or ssu2")
-        elif not router.ntcp2.enabled:
+        elif not router.ntcp2.enabled and router.ntcp2.proxy is not None:
             self.fault(
                 ("router", "ntcp2", "enabled"),
-                "there is no other transport yet",
-                "leave it enabled",
+                "SSU2 cannot use a proxy, so no transport is left",
+                "enable ntcp2, or leave the proxy out",
             )
         if (
             router.host is not None

@@ -98,7 +98,9 @@ class Ntcp2Section:
 class Ssu2Section:
     """The transport over UDP."""
 
-    enabled: bool = option(Flag(), "use SSU2; there is only NTCP2", default=True, effect=False)
+    enabled: bool = option(
+        Flag(), "use SSU2; not with ntcp2.proxy, which it would bypass", default=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,14 @@ from tests.support.deterministic import SeededEntropy
 ROOT = Path(__file__).parents[2]
 #: what grows and is no statistic: it decides something, or it is how far something has got
 STATE = {
-    *("_Share.due", "Reader.position", "sock.buffer", "Negotiation.skew_s", "OutQueue.bytes"),
+    *(
+        "_Share.due",
+        "Reader.position",
+        "sock.buffer",
+        "Negotiation.skew_s",
+        "Responder.skew_s",
+        "OutQueue.bytes",
+    ),
     *("record.failures", "entry.failures", "entry.attempts", "entry.generation"),
     *("entry.verify_failures", "lookup.asks", "lookup.fetches", "lookup.width"),
     *("PeerRecord.accepted", "PeerRecord.declined", "PeerRecord.lost", "PeerRecord.loss_streak"),

@@ -341,13 +341,6 @@ class Connection:
         """Bytes of messages that may be sent now; zero or less: none until a timer or an ack."""
         return self._sender.room(now) if self._closing is None else 0
 
-    def set_waiting(self, has_more: bool) -> None:
-        """Whether the owner has more than there was room for: then ``next_timer`` tells when.
-
-        While the congestion window is full, that is with the next ack.
-        """
-        self._sender.has_more = has_more
-
     def send(self, messages: Sequence[bytes], now: float) -> None:
         """Take messages in short form, each at most 64 KiB."""
         if self._closing is None:

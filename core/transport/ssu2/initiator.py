@@ -91,7 +91,7 @@ class Initiator:
                 self._receive(packet, now)
             elif self.state is State.AWAIT_DATA:
                 # Undecryptable with our keys: probably SessionCreated again.
-                self.output += self._retransmission.nudge(now)
+                self.output.extend(self._retransmission.nudge(now))
         except DecodeError:
             self._context.stats.packets_malformed += 1
         except PeerError as error:
@@ -117,7 +117,7 @@ class Initiator:
         if self.state not in (State.AWAIT_RETRY, State.AWAIT_CREATED, State.AWAIT_DATA):
             return
         if now < self._deadline:
-            self.output += self._retransmission.take_due(now)
+            self.output.extend(self._retransmission.take_due(now))
         elif self.state is State.AWAIT_DATA or self._is_heard:
             self._end(Trigger.TIMEOUT, Ended("timeout", _TIMEOUT, Blame.PEER, is_abort=True))
         else:
@@ -221,7 +221,7 @@ class Initiator:
         return self._send((packet,), now)
 
     def _send(self, packets: Sequence[bytes], now: float) -> Retransmission:
-        self.output += packets
+        self.output.extend(packets)
         return Retransmission(packets, now)
 
     def _move(self, trigger: Trigger) -> None:

@@ -86,7 +86,7 @@ class Responder:
     def receive(self, packet: bytes, now: float) -> Accepted | None:
         """A packet with our connection ID. What is no SessionConfirmed may be early data."""
         if packet == self._request:
-            self.output += self._retransmission.nudge(now)
+            self.output.extend(self._retransmission.nudge(now))
             return None
         try:
             confirmed = self._awaited.step(packet)
@@ -107,7 +107,7 @@ class Responder:
         if self.state is not State.AWAIT_CONFIRMED:
             return
         if now < self._deadline:
-            self.output += self._retransmission.take_due(now)
+            self.output.extend(self._retransmission.take_due(now))
         else:
             self._fail(Trigger.TIMEOUT, "timeout", _TIMEOUT, Blame.NOBODY)
 

@@ -154,7 +154,7 @@ def test_anchors_elsewhere_and_bombs_are_refused() -> None:
 
 # Options that do nothing yet
 
-IDLE = "router:\n  ssu2: {enabled: true}\n  reseed: {enabled: true}\n  ipv6: true\n"
+IDLE = "router:\n  reseed: {enabled: true}\n  ipv6: true\n"
 
 
 def test_options_without_effect_bring_a_warning(
@@ -169,13 +169,12 @@ def test_options_without_effect_bring_a_warning(
         f"{config}:{line}:{column}: router.{path}: warning: "
         "this option has no effect yet, leave it out"
         for line, column, path in (
-            (2, 10, "ssu2.enabled"),
-            (3, 12, "reseed.enabled"),
-            (4, 3, "ipv6"),
+            (2, 12, "reseed.enabled"),
+            (3, 3, "ipv6"),
         )
     ]
     assert main(["check", "--json", "-c", str(config)]) == 0
-    assert '"path": "router.ssu2.enabled"' in capsys.readouterr().out
+    assert '"path": "router.reseed.enabled"' in capsys.readouterr().out
     config.write_text("router: {}\n")
     assert main(["check", "-c", str(config)]) == 0
     assert capsys.readouterr().err == ""

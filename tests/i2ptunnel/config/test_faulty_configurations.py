@@ -79,7 +79,13 @@ CASES = [
     (tunnel(CLIENT + "\nconnect_timeout: 2d"), 6, 22, "tunnels.a.connect_timeout", "1s to 10m"),
     # addresses
     ("router: {bind: 300.0.0.1}\n", 1, 16, "router.bind", "IPv4 or IPv6 address"),
-    ("router: {ntcp2: {enabled: false}}\n", 1, 27, "router.ntcp2.enabled", "no other transport"),
+    (
+        "router: {ntcp2: {enabled: false, proxy: 'socks5://127.0.0.1:9'}}\n",
+        1,
+        27,
+        "router.ntcp2.enabled",
+        "SSU2 cannot use a proxy",
+    ),
     ("router: {ntcp2: {proxy: 127.0.0.1:1}}\n", 1, 25, "router.ntcp2.proxy", "socks5://127.0.0.1"),
     ("router: {ntcp2: {proxy: socks5://a:1}}\n", 1, 25, "router.ntcp2.proxy", "proxy's address"),
     (

@@ -1,0 +1,95 @@
+"""The sockets of all transports of a router: opened, served and closed together.
+
+Each driver gives the router its turn when something has come; what the router then has to say may
+go over the other transport, so every turn ends with all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from core.io.listeners import ListenerStore
+from core.io.proxy import Proxy
+from core.io.tcp import TcpTransport
+from core.io.udp import UdpTransport
+from core.router.config import RouterConfig
+from core.router.engine import RouterEngine
+
+
+class LinkDrivers:
+    """``on_turn`` runs the router. At least one transport is there."""
+
+    def __init__(
+        self, engine: RouterEngine, config: RouterConfig, on_turn: Callable[[], None]
+    ) -> None:
+        self._config = config
+        self._on_turn = on_turn
+        is_any = config.bind in ("0.0.0.0", "::")
+        self._tcp: TcpTransport | None = None
+        self._udp: UdpTransport | None = None
+        if engine.ntcp2 is not None:
+            self._tcp = TcpTransport(
+                engine.ntcp2,
+                self._turn,
+                source_hosts=() if is_any else (config.bind,),
+                proxy=None if config.ntcp2_proxy is None else Proxy.parse(config.ntcp2_proxy),
+            )
+        if engine.ssu2 is not None:
+            self._udp = UdpTransport(engine.ssu2, self._turn, engine.links.stats)
+        self._is_stopping = False
+
+    def _turn(self) -> None:
+        self._on_turn()
+        if not self._is_stopping:
+            for driver in (self._tcp, self._udp):
+                if driver is not None:
+                    driver.flush()
+
+    async def start(self, port: int, store: ListenerStore | None) -> None:
+        """Listen, for TCP on the socket of an earlier process if ``store`` has the right one.
+
+        OSError if an address cannot be bound; nothing is left open then.
+        """
+        config = self._config
+        tcp = self._tcp
+        is_listening = tcp is not None and config.ntcp2_proxy is None
+        inherited = None
+        if store is not None:
+            inherited = await store.take(config.bind if is_listening else None, port)
+        if self._udp is not None:
+            await self._udp.start(config.bind, port)
+        if tcp is None or not is_listening:
+            return
+        try:
+            await tcp.start(config.bind, port, inherited=inherited)
+        except BaseException:
+            if self._udp is not None:
+                self._udp.close_sockets()
+            raise
+        if store is not None:
+            store.keep(tcp.listeners)
+
+    def schedule(self) -> None:
+        """Give the router a turn soon."""
+        if self._tcp is not None:
+            self._tcp.schedule()
+        elif self._udp is not None:
+            self._udp.schedule()
+
+    async def stop(self, timeout_s: float) -> None:
+        """Say goodbye on all links; listening sockets stay open until :meth:`close`."""
+        self._is_stopping = True
+        goodbyes = []
+        if self._tcp is not None:
+            goodbyes.append(self._tcp.stop(timeout_s, keep_listeners=True))
+        if self._udp is not None:
+            goodbyes.append(self._udp.stop(timeout_s))
+        await asyncio.gather(*goodbyes)
+
+    def close(self) -> None:
+        """The last thing to do."""
+        if self._tcp is not None:
+            self._tcp.close_listeners()
+        if self._udp is not None:
+            self._udp.close_sockets()
