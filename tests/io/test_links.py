@@ -1,0 +1,101 @@
+"""The sockets of both transports: opened and closed together, and what is published for them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from core.io.router import Router
+from core.router.config import RouterConfig
+
+HOST = "127.92.9.1"
+
+
+def free_port() -> int:
+    """A port that neither TCP nor UDP uses on ``HOST``."""
+    with socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind((HOST, 0))
+        port: int = udp.getsockname()[1]
+        tcp.bind((HOST, port))
+        return port
+
+
+def config(path: Path, **changes: object) -> RouterConfig:
+    return RouterConfig(
+        path, network_id=77, host=HOST, bind=HOST, port=free_port(), **changes  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("ntcp2", "ssu2", "styles"), [
+    (True, True, ["NTCP2", "SSU2"]), (False, True, ["SSU2"]), (True, False, ["NTCP2"]),
+])  # fmt: skip
+def test_what_is_on_is_open_and_published(
+    tmp_path: Path, ntcp2: bool, ssu2: bool, styles: list[str]
+) -> None:
+    async def main() -> None:
+        router = Router(config(tmp_path, ntcp2=ntcp2, ssu2=ssu2, allow_private_addresses=True))
+        await router.start()
+        try:
+            addresses = router.router_info.addresses
+            assert [address.style for address in addresses] == styles
+            assert all(address.options["port"] == str(router.port) for address in addresses)
+            for kind, is_on in ((socket.SOCK_STREAM, ntcp2), (socket.SOCK_DGRAM, ssu2)):
+                with socket.socket(type=kind) as other:
+                    if is_on:
+                        with pytest.raises(OSError, match="in use"):
+                            other.bind((HOST, router.port))
+                    else:
+                        other.bind((HOST, router.port))
+        finally:
+            await router.stop()
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(type=kind) as other:
+                other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                other.bind((HOST, router.port))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_port_in_use_leaves_nothing_open(tmp_path: Path, kind: socket.SocketKind) -> None:
+    async def main() -> None:
+        wanted = config(tmp_path)
+        with socket.socket(type=kind) as taken:
+            taken.bind((HOST, wanted.port))
+            if kind is socket.SOCK_STREAM:
+                taken.listen()
+            with pytest.raises(OSError, match="in use"):
+                await Router(wanted).start()
+            other_kind = ({socket.SOCK_STREAM, socket.SOCK_DGRAM} - {kind}).pop()
+            with socket.socket(type=other_kind) as other:
+                other.bind((HOST, wanted.port))
+
+    asyncio.run(main())
+
+
+def test_two_routers_link_over_udp_alone(tmp_path: Path) -> None:
+    async def main() -> None:
+        routers = [
+            Router(config(tmp_path / name, ntcp2=False, allow_private_addresses=True))
+            for name in ("one", "two")
+        ]
+        for router in routers:
+            await router.start()
+        try:
+            one, two = routers
+            one.import_routers([two.router_info])
+            one._engine.links.send(two.hash, (), one.now())
+            one._drivers.schedule()
+            for _ in range(500):
+                if one.status().links and two.status().links:
+                    break
+                await asyncio.sleep(0.01)
+            assert two._engine.links.is_connected(one.hash)
+        finally:
+            for router in routers:
+                await router.stop()
+
+    asyncio.run(main())
