@@ -37,6 +37,8 @@ from tests.garlic.parties import established
 from tests.i2np.wires import WIRES
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.link_nodes import Node, Wire, message, pair
+from tests.support.ssu2_nodes import Ssu2Net, Ssu2Node
+from tests.support.ssu2_path import ALICE as ALICE_ADDRESS
 from tests.support.ssu2_path import BOB as BOB_ADDRESS
 from tests.support.ssu2_path import Pair
 
@@ -355,10 +357,48 @@ def _engine(how: str) -> Target:
     return Target(f"router, {how}", parse, tuple(seeds), ())
 
 
+def _ssu2_handshake() -> Target:
+    """Damaged packets of a genuine handshake, to who listens and to who dials."""
+    net = Ssu2Net()
+    alice = net.add(Ssu2Node("alice", ALICE_ADDRESS, net.wall))
+    bob = net.add(Ssu2Node("bob", BOB_ADDRESS, net.wall))
+    sent: list[bytes] = []
+    for node in (alice, bob):
+        send = node.socket.send
+
+        def spy(
+            data: bytes,
+            target: tuple[str, int],
+            send: Callable[[bytes, tuple[str, int]], None] = send,
+        ) -> None:
+            sent.append(data)
+            send(data, target)
+
+        node.socket.send = spy  # type: ignore[method-assign]
+    alice.links.send(bob.hash, [message(1)], net.now)
+    net.run(lambda: bool(bob.connected()))
+    now = net.now
+
+    def parse(raw: bytes) -> None:
+        nonlocal now
+        now += 0.05
+        if not alice.ssu2._dials:
+            bid = alice.ssu2.bid(bob.router_info, now)
+            assert bid is not None
+            alice.ssu2.dial(bob.router_info, bid, now)
+        for node, source in ((alice, BOB_ADDRESS), (bob, ALICE_ADDRESS)):
+            node.ssu2.receive(raw, source, now)
+            node.ssu2.handle_timer(now)
+            node.ssu2.take_output(now)
+
+    return Target("ssu2 handshake", parse, tuple(sent), ())
+
+
 TARGETS: tuple[Target, ...] = (
     _links_in_handshake(as_bob=True),
     _links_in_handshake(as_bob=False),
     _links_established(),
+    _ssu2_handshake(),
     _ssu2_data_phase(),
     _ssu2_datagrams(),
     _endpoint(),
