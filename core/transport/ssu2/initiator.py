@@ -17,7 +17,7 @@ from core.transport.ssu2.blocks import AddressBlock, Block, NewToken, RelayTag, 
 from core.transport.ssu2.context import CLOCK_SKEW_MAX_S, Context
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.handshake import AwaitCreated, ConnectionIds, Created
-from core.transport.ssu2.header import LongHeader, PacketType, read_type
+from core.transport.ssu2.header import LongHeader, PacketType
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.retransmission import Retransmission
@@ -98,14 +98,17 @@ class Initiator:
             self._end(Trigger.VIOLATION, Ended(str(error), error.reason, Blame.PEER, True))
 
     def _receive(self, packet: bytes, now: float) -> None:
-        if len(packet) < outside.OUTSIDE_BYTES_MIN:
-            raise DecodeError(f"packet of {len(packet)} bytes")
-        if read_type(packet, self.target.intro.header) == PacketType.RETRY:
-            self._on_retry(packet, now)
-        elif self._awaited is not None:
-            self._on_created(self._awaited.step(packet), now)
-        else:
-            raise DecodeError("no Retry")
+        """SessionCreated or Retry: they are masked with different keys, so either may look like
+        the other's type by chance, and only opening them tells."""
+        if self._awaited is not None:
+            try:
+                created = self._awaited.step(packet)
+            except DecodeError:
+                pass
+            else:
+                self._on_created(created, now)
+                return
+        self._on_retry(packet, now)
 
     def confirmed(self, now: float) -> None:
         """Bob's first data packet has come: he knows us."""

@@ -12,7 +12,13 @@ from core.transport.reasons import TerminationReason
 from core.transport.ssu2 import handshake, outside
 from core.transport.ssu2.framing import BlockType, write_block
 from core.transport.ssu2.handshake import ConnectionIds, cut
-from core.transport.ssu2.header import LongHeader, PacketType, mask, read_destination
+from core.transport.ssu2.header import (
+    LongHeader,
+    PacketType,
+    mask,
+    read_destination,
+    read_type,
+)
 from core.transport.ssu2.initiator import Initiator
 from core.transport.ssu2.responder import Accepted, Responder
 from core.transport.ssu2.states import State
@@ -164,6 +170,19 @@ def test_packets_are_named_by_the_connection_id_of_the_receiver() -> None:
     initiator.receive(created, NOW)
     for packet in take(initiator.output):
         assert read_destination(packet, bob.intro.header) == (202).to_bytes(8, "big")
+
+
+def test_a_session_created_that_looks_like_a_retry_is_none() -> None:
+    """Under the key of a Retry its type is any number, so one of 256 has that of a Retry."""
+    alice, bob, _ = pair()
+    for _ in range(2000):
+        initiator, responder = to_created(alice, bob)
+        (created,) = take(responder.output)
+        if read_type(created, bob.intro.header) == PacketType.RETRY:
+            initiator.receive(created, NOW)
+            assert initiator.keys is not None
+            return
+    raise AssertionError("none of 2000 looked like a Retry")
 
 
 # Damage and forgery
