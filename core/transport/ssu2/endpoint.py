@@ -19,7 +19,6 @@ from core.crypto.x25519 import X25519Key
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress, Ssu2Address
 from core.transport.context import TransportContext
-from core.transport.dial_costs import DialCosts
 from core.transport.inbound import InboundGate
 from core.transport.ports import (
     Bid,
@@ -96,7 +95,6 @@ class Ssu2Endpoint:
             context.limits, has_subnet_limits=not context.reachability.private
         )
         self._listener = Listener(self.context, self._gate, self._new_inbound)
-        self._costs = DialCosts()
         self._owner: SessionOwner
         self._sessions: dict[bytes, Ssu2Session] = {}
         #: dials that the peer has not confirmed, by where the answers come from
@@ -147,8 +145,7 @@ class Ssu2Endpoint:
             return None
         for address in router_info.ssu2_addresses():
             if self._is_usable(address):
-                cost = self._costs.cost(COST_PUBLISHED, router_info.hash, now)
-                return Bid(self, address.host, address, cost)
+                return Bid(self, address.host, address, COST_PUBLISHED)
         return None
 
     def _is_usable(self, address: Ssu2Address) -> bool:
@@ -274,16 +271,8 @@ class Ssu2Endpoint:
 
     def told(self, session: Ssu2Session, now: float) -> None:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
-        router_hash = session.router_hash
-        if router_hash is not None and self._dials.get(session.remote) is session:
-            event = session.events[-1]
-            if isinstance(event, Confirmed):
-                del self._dials[session.remote]
-                self._costs.succeeded(router_hash)
-            elif isinstance(event, Ended | Unreachable):
-                del self._dials[session.remote]
-                if not isinstance(event, Ended) or event.blame is not Blame.CLOCK_SKEW:
-                    self._costs.failed(router_hash, now)
+        if isinstance(session.events[-1], Confirmed | Ended | Unreachable):
+            self._end_dial(session)
         self._owner.session_changed(session, now)
 
     def failed(self, session: Ssu2Session, end: Ended | Unreachable, now: float) -> None:
@@ -297,8 +286,7 @@ class Ssu2Endpoint:
 
     def drop(self, session: Ssu2Session) -> None:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
-        if self._dials.get(session.remote) is session:
-            del self._dials[session.remote]
+        self._end_dial(session)
         self._forget(session)
 
     def seen_as(self, session: Ssu2Session, address: SocketAddress, now: float) -> None:
@@ -441,6 +429,10 @@ class Ssu2Endpoint:
 
     def _new_inbound(self, source: SocketAddress) -> Ssu2Session:
         return Ssu2Session(self, self._take_number(), source, False)
+
+    def _end_dial(self, session: Ssu2Session) -> None:
+        if self._dials.get(session.remote) is session:
+            del self._dials[session.remote]
 
     def _forget(self, session: Ssu2Session) -> None:
         self._sessions.pop(session.local_id, None)

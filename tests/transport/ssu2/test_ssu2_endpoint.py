@@ -125,18 +125,6 @@ def test_nobody_there_is_a_silent_failure() -> None:
     assert alice.stats.dials_failed == 1 and not alice.ssu2._sessions and not alice.ssu2._dials
 
 
-def test_a_failed_dial_makes_the_next_bid_dearer() -> None:
-    net, alice, bob = pair()
-    before = alice.ssu2.bid(bob.router_info, net.now)
-    net.ways.cut([BOB_AT.host])
-    alice.links.send(bob.hash, [message(1)], net.now)
-    net.run(seconds=20)
-    after = alice.ssu2.bid(bob.router_info, net.now)
-    later = alice.ssu2.bid(bob.router_info, net.now + 3600)
-    assert before is not None and after is not None and later is not None
-    assert after.cost > before.cost == later.cost
-
-
 def test_who_vanishes_is_given_up() -> None:
     net, alice, bob = pair()
     connect(net, alice, bob)
