@@ -47,6 +47,7 @@ class Ssu2Node:
         self.known: dict[bytes, RouterInfo] = {}
         self.network_id = network_id
         self.events: list[Event] = []
+        self.bandwidth = Bandwidth(outbound_bytes_s)
         context = TransportContext(
             self.keys.hash,
             lambda: self.router_info.raw,
@@ -55,7 +56,7 @@ class Ssu2Node:
             self.entropy,
             self.known.get,
             limits or LinkLimits(),
-            Bandwidth(outbound_bytes_s),
+            self.bandwidth,
             Reachability(private=True, ipv6=True),
         )
         self.ssu2 = Ssu2Endpoint(

@@ -309,3 +309,31 @@ def test_noise_of_any_length_is_dropped(seed: int) -> None:
 
 def test_reason_codes_have_the_same_words_in_both_transports() -> None:
     assert TerminationReason(22) is TerminationReason.REPLACED
+
+
+def test_our_own_messages_do_not_wait_for_transit_and_waiting_costs_no_turns() -> None:
+    net, alice, bob = pair(LinkModel(delay_s=0.005))
+    connect(net, alice, bob)
+    net.run(seconds=2)
+    alice.bandwidth.configure(100_000, None)
+    transit = [message(number, 1000) for number in range(200)]
+    alice.links.send(bob.hash, transit, net.now, is_transit=True)
+    began = net.now
+    turns = 0
+    serve = alice.serve
+
+    def counted(now: float) -> None:
+        nonlocal turns
+        turns += 1
+        serve(now)
+
+    alice.serve = counted  # type: ignore[method-assign]
+    net.run(seconds=0.05)
+    own = message(300, 1000)
+    alice.links.send(bob.hash, [own], net.now)
+    sent_at = net.now
+    assert net.run(lambda: own in bob.messages(), seconds=1)
+    assert net.now - sent_at < 0.05
+    assert net.run(lambda: transit[-1] in bob.messages(), seconds=10)
+    assert 1.7 < net.now - began < 2.4
+    assert turns < 800, turns
