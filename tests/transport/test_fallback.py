@@ -18,6 +18,8 @@ from tests.support.deterministic import FakeWallClock
 from tests.support.link_nodes import Node, Wire, message
 from tests.support.memory_transport import MemoryEndpoint, MemoryNetwork, MemorySession
 
+pytestmark = pytest.mark.doubles
+
 #: of the transport in memory; NTCP2's is 3
 CHEAP, DEAR = 1, 9
 
