@@ -49,6 +49,7 @@ CHALLENGE_ANSWERED_MAX = 64
 DIRECT_MAX = 16
 #: blocks that elicit no ack
 _SILENT = frozenset((BlockType.DATE_TIME, BlockType.TERMINATION, BlockType.ACK, BlockType.ADDRESS))
+_KNOWN = frozenset(map(int, BlockType))
 _DATA = int(PacketType.DATA)
 _TIMEOUT = 14
 
@@ -258,7 +259,7 @@ class Connection:
             self._on_congestion(Congestion.parse(data), now)
         elif kind in (BlockType.OPTIONS, BlockType.NEXT_NONCE, BlockType.FIRST_PACKET_NUMBER):
             pass
-        elif kind in BlockType.__members__.values():
+        elif kind in _KNOWN:
             self.notices.append(ReceivedBlock(kind, data))
         else:
             self._stats.blocks_unknown += 1
