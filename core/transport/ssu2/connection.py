@@ -26,7 +26,7 @@ from core.transport.ssu2.closing import Closing
 from core.transport.ssu2.congestion import bbr
 from core.transport.ssu2.data_blocks import Ack, Congestion
 from core.transport.ssu2.fragments import Reassembler
-from core.transport.ssu2.framing import BlockType, SocketAddress, write_block
+from core.transport.ssu2.framing import KNOWN_BLOCKS, BlockType, SocketAddress, write_block
 from core.transport.ssu2.header import FLAG_IMMEDIATE_ACK, PACKET_BYTES_MIN, PacketType
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.notices import Moved, Notice, ReceivedBlock, SeenAs
@@ -49,9 +49,7 @@ CHALLENGE_ANSWERED_MAX = 64
 DIRECT_MAX = 16
 #: blocks that elicit no ack
 _SILENT = frozenset((BlockType.DATE_TIME, BlockType.TERMINATION, BlockType.ACK, BlockType.ADDRESS))
-_KNOWN = frozenset(map(int, BlockType))
 _DATA = int(PacketType.DATA)
-_TIMEOUT = 14
 
 
 class Connection:
@@ -259,7 +257,7 @@ class Connection:
             self._on_congestion(Congestion.parse(data), now)
         elif kind in (BlockType.OPTIONS, BlockType.NEXT_NONCE, BlockType.FIRST_PACKET_NUMBER):
             pass
-        elif kind in _KNOWN:
+        elif kind in KNOWN_BLOCKS:
             self.notices.append(ReceivedBlock(kind, data))
         else:
             self._stats.blocks_unknown += 1
@@ -438,8 +436,8 @@ class Connection:
             self._sender.on_timer(now)
             self._stats.path_fallbacks += self._mtu.black_holes - falls
             if recovery.is_given_up(now):
-                end = Ended("no_acknowledgement", _TIMEOUT, Blame.NOBODY, is_abort=False)
-                self._end(end, _TIMEOUT, now)
+                code = TerminationReason.INTRA_FRAME_TIMEOUT
+                self._end(Ended("no_acknowledgement", code, Blame.NOBODY, False), code, now)
                 return
         if now - self.last_active >= IDLE_TIMEOUT_S:
             self.close(TerminationReason.IDLE_TIMEOUT, now)

@@ -41,6 +41,10 @@ class BlockType(IntEnum):
     PADDING = 254
 
 
+#: As plain numbers: asking the enumeration costs a search.
+KNOWN_BLOCKS = frozenset(map(int, BlockType))
+
+
 class SocketAddress(NamedTuple):
     """Where datagrams come from or go to: a numeric address and a UDP port."""
 
