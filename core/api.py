@@ -12,6 +12,7 @@ one of them. :class:`FileFault` names a file and what to do about it.
 """
 
 from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig
+from core.crypto.signer_certificate import SignerCertificate
 from core.io.certificates import ensure_certificate
 from core.io.counters import counter_descriptions
 from core.io.datagrams import Datagram
@@ -39,7 +40,8 @@ from core.io.system import SystemEntropy
 from core.io.time_servers import PUBLIC_SERVERS as PUBLIC_TIME_SERVERS
 from core.io.tracing import TraceFile
 from core.io.turns import TURN_BOUNDS_S, share_turn
-from core.netdb.imports import Imported, parse_zip
+from core.netdb.bundle import Bundle, BundleFault, BundleRefused, open_bundle, open_signed
+from core.netdb.imports import ZIP_BYTES_MAX, Imported, parse_zip
 from core.router.config import RouterConfig
 from core.streaming.options import StreamingOptions
 from core.tunnel.shape import TunnelShape
@@ -47,7 +49,11 @@ from core.tunnel.shape import TunnelShape
 __all__ = [
     "PUBLIC_TIME_SERVERS",
     "TURN_BOUNDS_S",
+    "ZIP_BYTES_MAX",
     "AlreadyRunning",
+    "Bundle",
+    "BundleFault",
+    "BundleRefused",
     "ClientSession",
     "ClockStatus",
     "DataDirectoryLock",
@@ -61,6 +67,7 @@ __all__ = [
     "RouterConfig",
     "RouterStatus",
     "SessionConfig",
+    "SignerCertificate",
     "SqliteFile",
     "Stream",
     "StreamReset",
@@ -78,6 +85,8 @@ __all__ = [
     "keep_key_sum",
     "make_directory",
     "new_event_loop",
+    "open_bundle",
+    "open_signed",
     "parse_zip",
     "read_key_file",
     "read_limited",

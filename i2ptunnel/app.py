@@ -49,11 +49,12 @@ from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import MetricsServer
 from i2ptunnel.naming_service import NamingService
-from i2ptunnel.netdb_files import forget_pending, read_infos, take_pending
+from i2ptunnel.netdb_files import forget_pending, take_pending
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
 from i2ptunnel.plan import Plan, check_listeners, make_plan
 from i2ptunnel.printable import counted
 from i2ptunnel.relay.budget import ConnectionBudget
+from i2ptunnel.reseeding import Reseeding
 from i2ptunnel.services import Services, Wanted
 from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
@@ -115,7 +116,9 @@ class App:
         classes: TunnelClasses = TUNNEL_CLASSES,
         levels: LogLevels | None = None,
         trace: TraceFile | None = None,
+        show: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """``show``: replaces the line below the log on a terminal."""
         self.loaded = loaded
         self._reread = reread
         self._levels = levels
@@ -128,6 +131,13 @@ class App:
         )
         data_dir = loaded.data_dir
         sessions = SessionPool(self.router.open_session, data_dir, _SESSION_LINGER_S)
+        self.reseeding = Reseeding(
+            loaded.configuration.router,
+            data_dir,
+            self.router,
+            status=self.router.status,
+            show=show,
+        )
         self.naming = NamingService(loaded.configuration, data_dir, sessions.open, sessions.release)
         self.manager = Manager(
             classes,
@@ -157,7 +167,8 @@ class App:
             _log.warning("%s", warning)
         await self._start_router()
         try:
-            await self._import_files()
+            await self._import_pending()
+            await self.reseeding.import_files()
             await self._apply_services()
             if (fault := self.services.failed.get(_CONTROL)) is not None:
                 raise Unavailable(f"the control socket cannot be made: {fault}", "cannot_listen")
@@ -165,6 +176,7 @@ class App:
             self._protect()
             await self.manager.apply(self.loaded.configuration.tunnels)
             self.naming.start()
+            self.reseeding.start()
             self._announce_place()
             self._is_started = True
             self._notifier.ready(self._status_line())
@@ -231,6 +243,7 @@ class App:
         """Stop everything in turn; what hangs may take none of the time of the rest."""
         self._stop.set()
         for what, stopping, timeout_s in (
+            ("reseeding", self.reseeding.stop(), 0.2),
             ("services", self.services.stop(), 0.4),
             ("address book", self.naming.stop(), 0.3),
             ("tunnels", self.manager.stop_all(), 1.6),
@@ -245,19 +258,14 @@ class App:
                 _log.exception("the %s did not stop cleanly", what)
         self.naming.close()
 
-    async def _import_files(self) -> None:
+    async def _import_pending(self) -> None:
+        """Take what ``netdb import`` kept for this start."""
         data_dir = self.loaded.data_dir
         pending = await asyncio.to_thread(take_pending, data_dir)
         if pending:
             await self._import(pending)
             await self.router.save()
         await asyncio.to_thread(forget_pending, data_dir)
-        for path in self.loaded.configuration.router.reseed.files:
-            try:
-                count = await self._import((await asyncio.to_thread(read_infos, path))[0])
-                _log.info("%s imported from reseed.files", counted(count, "router"))
-            except FileFault as fault:
-                _log.error("reseed.files: %s", fault)
 
     async def _import(self, infos: Iterable[RouterInfo]) -> int:
         """Like ``Router.import_routers``, over as many turns of the loop as it takes."""
@@ -283,6 +291,7 @@ class App:
             failed=self.manager.failed,
             is_started=self._is_started,
             is_stopping=self._stop.is_set(),
+            reseed=self.reseeding.facts(),
         )
 
     def health(self) -> Health:

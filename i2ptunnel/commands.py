@@ -34,6 +34,7 @@ from i2ptunnel.naming.store import Book
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.pinging import ping as send_ping
 from i2ptunnel.plan import Plan
+from i2ptunnel.reseeding import Reseeding
 from i2ptunnel.services import Services
 
 #: names in one answer of ``address-list``
@@ -51,6 +52,7 @@ class Program(Protocol):
     manager: Manager
     naming: NamingService
     services: Services
+    reseeding: Reseeding
     loaded: Loaded
 
     @property
@@ -100,6 +102,7 @@ def snapshot(program: Program) -> dict[str, Any]:
         "services": program.services.status(),
         "tunnels": program.manager.status(),
         "naming": program.naming.status(),
+        "reseed": program.reseeding.status(),
         "paths": [
             {
                 "session": path.session,
@@ -282,6 +285,11 @@ async def netdb_import(program: Program, *, routers: list[str]) -> int:
     return taken
 
 
+async def netdb_reseed(program: Program) -> dict[str, Any]:
+    """Ask reseed servers now; how it went. Raises Unavailable if nobody may be asked."""
+    return await program.reseeding.now()
+
+
 # Faces
 
 Function = Callable[..., Awaitable[Any]]
@@ -304,6 +312,7 @@ COMMANDS: dict[str, Function] = {
     "netdb-list": netdb_list,
     "netdb-export": netdb_export,
     "netdb-import": netdb_import,
+    "netdb-reseed": netdb_reseed,
 }
 
 

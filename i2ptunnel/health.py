@@ -68,6 +68,16 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class ReseedFacts:
+    """How reseeding is. ``remedy``: the template of what helps, since it has failed."""
+
+    is_running: bool = False
+    bundles: int = 0
+    wanted: int = 0
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the router and the tunnels say about themselves.
 
@@ -84,6 +94,7 @@ class Facts:
     failed: dict[str, str] = field(default_factory=dict)
     is_started: bool = True
     is_stopping: bool = False
+    reseed: ReseedFacts = ReseedFacts()
 
 
 CLOCK_AHEAD = "This machine's clock is {time} ahead of what other routers say."
@@ -94,8 +105,22 @@ CLOCK_CORRECTED = (
 )
 NO_ROUTERS = "No other router is known, so there is no way into the network."
 IMPORT_ROUTERS = (
-    "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE "
-    "(this version does not fetch them by itself)."
+    "Import a reseed file, or RouterInfo files of other routers, with: i2ptunnel netdb import FILE"
+)
+RESEEDING = (
+    "Other routers are being fetched from reseed servers; {bundles} of {wanted} have answered."
+)
+RESEED_FAILED = "No other router is known, and no reseed server has brought any."
+CHECK_ONLINE = "Check that this machine is online and can resolve names."
+CHECK_PROXY = "Check router.reseed.proxy, and that the proxy is running."
+CHECK_TRUST = (
+    "Somebody may be intercepting connections here, or CA certificates are missing on this machine "
+    "(package ca-certificates)."
+)
+UPDATE_SIGNERS = "Install a newer i2ptunnel: this one does not know all present signers."
+USE_ANOTHER_WAY = (
+    "It is tried again. If reseed servers are blocked here, set router.reseed.proxy, or get "
+    "i2pseeds.su3 by another way and run: i2ptunnel netdb import i2pseeds.su3"
 )
 NOBODY_REACHED = "None of the {routers} known routers is connected yet."
 CHECK_NETWORK = (
@@ -115,6 +140,13 @@ PAGE_TEMPLATES = (
     SET_CLOCK,
     NO_ROUTERS,
     IMPORT_ROUTERS,
+    RESEEDING,
+    RESEED_FAILED,
+    CHECK_ONLINE,
+    CHECK_PROXY,
+    CHECK_TRUST,
+    UPDATE_SIGNERS,
+    USE_ANOTHER_WAY,
     NOBODY_REACHED,
     CHECK_NETWORK,
     BUILDING,
@@ -151,10 +183,10 @@ def assess_router(facts: Facts) -> Health:
         template = CLOCK_BEHIND if skew_s > 0 else CLOCK_AHEAD
         reason = Sentence(template, {"time": show_difference(skew_s)})
         return Health(State.DEGRADED, reason, Sentence(SET_CLOCK), is_waiting=False)
+    if facts.reseed.is_running and not facts.links:
+        return Health(State.RESEEDING, _reseeding(facts.reseed))
     if not facts.routers:
-        return Health(
-            State.DEGRADED, Sentence(NO_ROUTERS), Sentence(IMPORT_ROUTERS), is_waiting=False
-        )
+        return _no_routers(facts.reseed)
     if not facts.links:
         reason = Sentence(NOBODY_REACHED, {"routers": str(facts.routers)})
         return Health(State.BUILDING, reason, Sentence(CHECK_NETWORK))
@@ -179,6 +211,17 @@ def clock_warning(correction_s: float, source: str | None) -> str | None:
         "source": CLOCK_SOURCES.get(source or "", "others"),
     }
     return f"{Sentence(CLOCK_CORRECTED, values)} {SET_CLOCK}"
+
+
+def _reseeding(reseed: ReseedFacts) -> Sentence:
+    values = {"bundles": str(reseed.bundles), "wanted": str(reseed.wanted)}
+    return Sentence(RESEEDING, values)
+
+
+def _no_routers(reseed: ReseedFacts) -> Health:
+    if reseed.remedy is not None:
+        return Health(State.DEGRADED, Sentence(RESEED_FAILED), Sentence(reseed.remedy))
+    return Health(State.DEGRADED, Sentence(NO_ROUTERS), Sentence(IMPORT_ROUTERS), is_waiting=False)
 
 
 def _building(facts: Facts) -> Health:

@@ -16,6 +16,7 @@ from typing import TextIO
 from core.base.rates import TokenBucket
 from i2ptunnel.config.log_levels import LogLevel
 from i2ptunnel.printable import counted, printable
+from i2ptunnel.terminal_line import TerminalLine
 
 BUDGET_BYTES_PER_S = 280.0
 BUDGET_BURST_BYTES = 64 * 1024.0
@@ -66,6 +67,8 @@ class BudgetHandler(logging.Handler):
     def __init__(self, stream: TextIO, budget_burst: float = BUDGET_BURST_BYTES) -> None:
         super().__init__()
         self._stream = stream
+        #: what stands below the log on a terminal
+        self.line = TerminalLine(stream)
         self._budget = TokenBucket(BUDGET_BYTES_PER_S, budget_burst)
         self._dropped = 0
         self._tell_after = 0.0
@@ -92,8 +95,10 @@ class BudgetHandler(logging.Handler):
             note = self._tell_dropped(now)
             self._budget.spend(len(note), now)  # below zero if need be: the lines after it pay
             line = note + line
+        self.line.hide()
         self._stream.write(line)
         self._stream.flush()
+        self.line.redraw()
 
     def _tell_dropped(self, now: float) -> str:
         """A line about the lines that were left out, once a minute at most."""
@@ -121,8 +126,8 @@ class BudgetHandler(logging.Handler):
         return False
 
 
-def configure_logging(log_format: str, environment: dict[str, str]) -> None:
-    """Send all logging to standard error in the wanted form."""
+def configure_logging(log_format: str, environment: dict[str, str]) -> TerminalLine:
+    """Send all logging to standard error in the wanted form; the line below it on a terminal."""
     handler = BudgetHandler(sys.stderr)
     if log_format == "json":
         handler.setFormatter(JsonFormatter())
@@ -130,6 +135,7 @@ def configure_logging(log_format: str, environment: dict[str, str]) -> None:
         handler.setFormatter(TextFormatter(is_journal="JOURNAL_STREAM" in environment))
     logging.getLogger().handlers[:] = [handler]
     logging.captureWarnings(True)
+    return handler.line
 
 
 class LogLevels:

@@ -1,18 +1,31 @@
 """RouterInfos from files for the network database, also while no router runs.
 
-``i2ptunnel netdb import`` puts them into ``imported/`` in the data directory; the next start takes
+A file is a RouterInfo, a zip of some, or a reseed bundle, whose signature must hold. ``i2ptunnel
+netdb import`` puts them into ``imported/`` in the data directory; the next start takes
 them from there. What is taken is still checked by the router: signature, network and age.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.api import FileFault, make_directory, read_limited, read_router_files, write_atomic
+from core.api import (
+    ZIP_BYTES_MAX,
+    BundleRefused,
+    FileFault,
+    make_directory,
+    open_signed,
+    parse_zip,
+    read_limited,
+    read_router_files,
+    write_atomic,
+)
 from core.base.errors import DecodeError
 from core.data.encoding import b64encode
 from core.data.router_info import RouterInfo
+from i2ptunnel.reseed.trust import Trust, built_in_trust
 
 PENDING_DIRECTORY = "imported"
 _FILE_BYTES_MAX = 16384
@@ -23,14 +36,27 @@ def file_name(info: RouterInfo) -> str:
     return f"routerInfo-{b64encode(info.hash)}.dat"
 
 
-def read_infos(path: Path) -> tuple[list[RouterInfo], int]:
-    """(RouterInfos in a file or directory, files that were none); raises FileFault."""
+def read_infos(path: Path, trust: Trust | None = None) -> tuple[list[RouterInfo], int]:
+    """(RouterInfos in a file or directory, files that were none); raises FileFault.
+
+    ``trust``: who may sign an su3 file; None: the signers of the public network.
+    """
     if path.is_dir():
-        contents: Iterable[bytes] = (data for _, data in read_router_files(path))
-    elif path.suffix in (".zip", ".su3"):
-        raise FileFault(path, "archives are not yet read; unpack it into a directory")
-    else:
-        contents = [read_limited(path, _FILE_BYTES_MAX)]
+        return _parse_all(data for _, data in read_router_files(path))
+    if path.suffix not in (".zip", ".su3"):
+        return _parse_all([read_limited(path, _FILE_BYTES_MAX)])
+    data = read_limited(path, ZIP_BYTES_MAX)
+    try:
+        if path.suffix == ".su3":
+            trust = built_in_trust() if trust is None else trust
+            data, _ = open_signed(data, trust.signers, time.time())
+        imported = parse_zip(data)
+    except (BundleRefused, DecodeError) as error:
+        raise FileFault(path, f"cannot be used: {error}") from None
+    return imported.routers, imported.rejected
+
+
+def _parse_all(contents: Iterable[bytes]) -> tuple[list[RouterInfo], int]:
     infos: list[RouterInfo] = []
     rejected = 0
     for data in contents:
@@ -74,6 +100,24 @@ def forget_pending(data_dir: Path) -> None:
         directory.rmdir()
     except OSError:
         pass  # something else is in it
+
+
+class RouterKeeper:
+    """Stands for the router where none runs: keeps RouterInfos for the next start."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._infos: dict[bytes, RouterInfo] = {}
+
+    def import_routers(self, infos: Iterable[RouterInfo]) -> int:
+        """Take RouterInfos; returns how many are new."""
+        before = len(self._infos)
+        self._infos.update((info.hash, info) for info in infos)
+        return len(self._infos) - before
+
+    def save(self) -> None:
+        """Write them; raises FileFault."""
+        keep_for_next_start(self._data_dir, self._infos.values())
 
 
 def export_infos(directory: Path, infos: Iterable[RouterInfo]) -> int:

@@ -18,6 +18,8 @@ from core.data.router_info import ROUTER_INFO_BYTES_MAX, RouterInfo
 
 ZIP_BYTES_MAX = 1 << 22
 ZIP_ENTRIES_MAX = 2000
+#: others inflate a little input without a bound (zipfile hands on only deflate's)
+_METHODS = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
 _PREFIX = "routerInfo-"
 _SUFFIX = ".dat"
 
@@ -61,7 +63,8 @@ def parse_zip(data: bytes) -> Imported:
                 name = entry.filename.rsplit("/", 1)[-1]
                 if not (name.startswith(_PREFIX) and name.endswith(_SUFFIX)):
                     continue
-                if entry.file_size > ROUTER_INFO_BYTES_MAX or entry.flag_bits & 1:
+                is_plain = entry.compress_type in _METHODS and not entry.flag_bits & 1
+                if entry.file_size > ROUTER_INFO_BYTES_MAX or not is_plain:
                     rejected += 1
                     continue
                 try:

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import sys
 import time
 from base64 import b64decode, b64encode
 from pathlib import Path
+from typing import Any
 
+from core.api import make_directory
 from core.data.router_info import RouterInfo
 from i2ptunnel.cli.exits import CommandFault, Exit
 from i2ptunnel.cli.places import CONTROL_SOCKET, control_socket, data_dir_of
-from i2ptunnel.cli.sources import add_source_options
+from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
-from i2ptunnel.netdb_files import export_infos, keep_for_next_start, read_infos
+from i2ptunnel.netdb_files import (
+    RouterKeeper,
+    export_infos,
+    keep_for_next_start,
+    read_infos,
+)
 from i2ptunnel.printable import counted
+from i2ptunnel.reseed.trust import Trust, built_in_trust, load_trust
+from i2ptunnel.terminal_line import TerminalLine
 
 _BATCH = 500
+#: every server in turn, each as slow as it may be
+_RESEED_TIMEOUT_S = 600
 
 
 def add_netdb(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +44,14 @@ def add_netdb(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="write routerInfo-*.dat files")
     export.add_argument("directory", type=Path)
     export.set_defaults(run=_export)
-    imported = actions.add_parser("import", help="read a directory of routerInfo-*.dat, or one")
+    imported = actions.add_parser(
+        "import", help="read a directory of routerInfo-*.dat, one of these, a .zip or signed .su3"
+    )
     imported.add_argument("path", type=Path)
     imported.set_defaults(run=_import)
-    for action in (listing, export, imported):
+    reseed = actions.add_parser("reseed", help="ask reseed servers for routers now")
+    reseed.set_defaults(run=_reseed)
+    for action in (listing, export, imported, reseed):
         add_source_options(action)
 
 
@@ -65,7 +83,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    infos, rejected = read_infos(arguments.path)
+    infos, rejected = read_infos(arguments.path, _trust_of(arguments))
     path = data_dir_of(arguments, writes=True) / CONTROL_SOCKET
     note = f", no RouterInfo in {counted(rejected, 'file')}" if rejected else ""
     if not infos:
@@ -81,3 +99,41 @@ def _import(arguments: argparse.Namespace) -> int:
         return Exit.OK
     print(f"{taken} of {counted(len(infos), 'router')} taken{note}")
     return Exit.OK
+
+
+def _trust_of(arguments: argparse.Namespace) -> Trust:
+    """Who may sign bundles, as the configuration says; raises FileFault."""
+    try:
+        section = load_sources(arguments).configuration.router.reseed
+    except (ConfigError, CommandFault):
+        return built_in_trust()  # a data directory is enough for an import
+    return load_trust(section.certificates)
+
+
+def _reseed(arguments: argparse.Namespace) -> int:
+    """Ask reseed servers for routers now, also while no router runs; exit status 1 if none did."""
+    try:
+        result = ask(control_socket(arguments), "netdb-reseed", timeout_s=_RESEED_TIMEOUT_S)
+    except NotRunning:
+        result = asyncio.run(_reseed_alone(arguments))
+    if result["last_error"] is not None:
+        raise CommandFault(" ".join(filter(None, (f"{result['last_error']}.", result["remedy"]))))
+    servers = counted(result["bundles"], "server")
+    print(f"{counted(result['routers'], 'router')} from {servers}")
+    return Exit.OK
+
+
+async def _reseed_alone(arguments: argparse.Namespace) -> dict[str, Any]:
+    """A round without a running program: what it brings is kept for the next start."""
+    # Imported late: what other commands do not need.
+    from i2ptunnel.reseeding import Reseeding
+
+    section = load_sources(arguments).configuration.router
+    data_dir = data_dir_of(arguments, writes=True)
+    make_directory(data_dir)
+    line = TerminalLine(sys.stderr)
+    keeper = RouterKeeper(data_dir)
+    reseeding = Reseeding(section, data_dir, keeper, show=line.show)
+    result = await reseeding.now()
+    keeper.save()
+    return result

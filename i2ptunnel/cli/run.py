@@ -60,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reloads. Without a file, the browser profile is run."""
     loaded = load_sources(arguments)
     refuse_beside_service(loaded)
-    configure_logging(arguments.log_format, dict(os.environ))
+    line = configure_logging(arguments.log_format, dict(os.environ))
     levels = LogLevels(arguments.log_level)
     levels.apply(loaded.configuration.control.log)
     # Imported late: check, schema and --help need neither the router nor its libraries.
@@ -78,7 +78,9 @@ def _run(arguments: argparse.Namespace) -> int:
         trace = TraceFile(arguments.trace, sessions)
 
     async def main() -> None:
-        await App(loaded, lambda: load_sources(arguments), levels=levels, trace=trace).run()
+        await App(
+            loaded, lambda: load_sources(arguments), levels=levels, trace=trace, show=line.show
+        ).run()
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(main())

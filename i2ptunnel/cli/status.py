@@ -73,6 +73,7 @@ def _as_text(status: dict[str, Any]) -> str:
         f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
         f"data     {printable(status['data_dir'])}",
         f"traffic  {size_text(router['bytes_received'])} in, {size_text(router['bytes_sent'])} out",
+        *_reseed_lines(status["reseed"]),
         *names_lines(status["naming"]),
     ]
     for name, service in status["services"].items():
@@ -96,6 +97,17 @@ def _as_text(status: dict[str, Any]) -> str:
         head = f"{tunnel['name']:{width}}  {tunnel['type']:12} {tunnel['state']:8}"
         lines.append(f"{head}  {'; '.join(details)}")
     return "\n".join(lines)
+
+
+def _reseed_lines(reseed: dict[str, Any]) -> list[str]:
+    """How reseeding goes, while it goes on or if it has failed."""
+    if reseed["state"] == "fetching":
+        return ["reseed   under way"]
+    if reseed["last_error"] is None:
+        return []
+    wait_s = reseed["next_in_s"]
+    again = "" if wait_s is None else f"; again in {show_duration(max(1, wait_s))}"
+    return [f"reseed   {printable(reseed['last_error'])}{again}"]
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:

@@ -36,6 +36,7 @@ RESERVED_FILES = frozenset(
     (
         *("router.info", "router.keys", "router.keys.sum", "router.lock", "lock", "control.sock"),
         *("state.sqlite", "addresses.sqlite", "addresses.sqlite.good", "hosts.txt"),
+        "reseed.json",
     )
 )
 # Nobody on the internet can have a connection to one of these.

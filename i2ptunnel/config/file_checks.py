@@ -81,6 +81,8 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
     disk = _Disk(configuration, root, data_dir, faults)
     for index, path in enumerate(configuration.router.reseed.files):
         _check_readable(disk, ("router", "reseed", "files", index), path)
+    if (certificates := configuration.router.reseed.certificates) is not None:
+        _check_readable(disk, ("router", "reseed", "certificates"), certificates)
     _check_ports(disk)
     _check_data_dir(disk)
     for name, tunnel in configuration.tunnels.items():
@@ -109,7 +111,7 @@ def _check_tunnel(disk: _Disk, name: str, tunnel: TunnelSection) -> None:
 
 
 def _check_readable(disk: _Disk, keys: tuple[str | int, ...], path: Path) -> None:
-    """A file, or for ``reseed.files`` a directory, that must be there."""
+    """A file, or for ``reseed`` a directory, that must be there."""
     is_directory_fine = keys[:2] == ("router", "reseed")
     what = "file or directory" if is_directory_fine else "file"
     if not (path.exists() if is_directory_fine else path.is_file()):

@@ -27,7 +27,6 @@ from i2ptunnel.config.options import Section, option
 from i2ptunnel.config.tunnel_kinds import RouterHashKind
 
 HOPS_MAX = 7
-_PROXY = Maybe(UrlKind("socks5", "http", bare=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,25 +123,42 @@ class TransitSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReseedSection:
-    """How the first other routers become known."""
+    """How the first other routers become known. Private networks ask only servers given here."""
 
     enabled: bool = option(
-        Flag(), "reseed when too few routers are known", default=True, effect=False
+        Flag(), "ask reseed servers when fewer than threshold routers are known", default=True
+    )
+    threshold: int = option(
+        Number(1, 5000), "at the start, fewer known routers than this are too few", default=50
     )
     urls: tuple[str, ...] = option(
-        ListOf(UrlKind("https", "http")),
-        "reseed servers; empty: the built-in list",
+        ListOf(UrlKind("https"), count_max=64),
+        "reseed servers, like https://host/; i2pseeds.su3 is appended; empty: the built-in list, "
+        "on the public network",
         default=(),
-        available=False,
     )
     files: tuple[Path, ...] = option(
         ListOf(FilePath()),
-        "directories of routerInfo-*.dat files that are read at the start",
+        "directories of routerInfo-*.dat files, .zip or signed .su3 files; read at the start when "
+        "fewer than threshold routers are known",
         default=(),
     )
-    proxy: str | None = option(
-        _PROXY, "proxy to reach reseed servers through", default=None, available=False
+    certificates: Path | None = option(
+        Maybe(FilePath()),
+        "directory with reseed/*.crt (who may sign) and ssl/*.crt (TLS certificates beside the "
+        "system's; HOST.crt is for that host only); null: the built-in ones",
+        default=None,
     )
+    proxy: str | None = option(
+        Maybe(ProxyUrlKind()),
+        "proxy to reach reseed servers through, which also resolves their names: "
+        "socks5://ADDRESS:PORT or http://ADDRESS:PORT; null: that of ntcp2, if there is one",
+        default=None,
+    )
+
+    def __repr__(self) -> str:
+        urls = len(self.urls)
+        return f"ReseedSection({self.enabled}, urls={urls}, proxy={self.proxy is not None})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

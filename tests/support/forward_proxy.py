@@ -11,8 +11,16 @@ import ipaddress
 class ForwardProxy:
     """``scheme`` is what it speaks; with ``user`` it wants this user and password."""
 
-    def __init__(self, scheme: str, user: str = "", password: str = "") -> None:
+    def __init__(
+        self,
+        scheme: str,
+        user: str = "",
+        password: str = "",
+        names: dict[str, str] | None = None,
+    ) -> None:
+        """``names``: the addresses of hosts that it is asked for by name."""
         self.scheme = scheme
+        self._names = names or {}
         self._user, self._password = user.encode(), password.encode()
         #: ``address:port`` of every connection that was asked for
         self.targets: list[str] = []
@@ -36,7 +44,9 @@ class ForwardProxy:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             target = await ask(reader, writer)
             if target is not None:
-                far_reader, far_writer = await asyncio.open_connection(*target)
+                host, port = target
+                host = self._names.get(host, host)
+                far_reader, far_writer = await asyncio.open_connection(host, port)
                 writer.write(self._good())
                 await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
         writer.close()
@@ -61,7 +71,11 @@ class ForwardProxy:
             if not is_known:
                 return None
         kind = (await reader.readexactly(4))[3]
-        address = ipaddress.ip_address(await reader.readexactly(4 if kind == 1 else 16))
+        address: object
+        if kind == 3:
+            address = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
+        else:
+            address = ipaddress.ip_address(await reader.readexactly(4 if kind == 1 else 16))
         port = int.from_bytes(await reader.readexactly(2), "big")
         self.targets.append(f"{address}:{port}")
         if self.refusal is not None:

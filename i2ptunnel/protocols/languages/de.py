@@ -242,11 +242,42 @@ TEXTS: dict[str, str] = {
         "Es ist kein anderer Router bekannt, also gibt es keinen Weg ins Netz."
     ),
     (
-        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
-        "version does not fetch them by itself)."
+        "Import a reseed file, or RouterInfo files of other routers, with: i2ptunnel netdb "
+        "import FILE"
     ): (
-        "Importieren Sie RouterInfo-Dateien anderer Router mit: i2ptunnel netdb import DATEI "
-        "(diese Version holt sie nicht selbst)."
+        "Importieren Sie eine Reseed-Datei oder RouterInfo-Dateien anderer Router mit: "
+        "i2ptunnel netdb import DATEI"
+    ),
+    ("Other routers are being fetched from reseed servers; {bundles} of {wanted} have answered."): (
+        "Andere Router werden von Reseed-Servern geholt; bisher haben {bundles} von {wanted} "
+        "geantwortet."
+    ),
+    "No other router is known, and no reseed server has brought any.": (
+        "Es ist kein anderer Router bekannt, und kein Reseed-Server hat welche geliefert."
+    ),
+    "Check that this machine is online and can resolve names.": (
+        "Prüfen Sie, ob dieser Rechner online ist und Namen auflösen kann."
+    ),
+    "Check router.reseed.proxy, and that the proxy is running.": (
+        "Prüfen Sie router.reseed.proxy, und ob der Proxy läuft."
+    ),
+    (
+        "Somebody may be intercepting connections here, or CA certificates are missing on this "
+        "machine (package ca-certificates)."
+    ): (
+        "Vielleicht fängt hier jemand Verbindungen ab, oder auf diesem Rechner fehlen "
+        "CA-Zertifikate (Paket ca-certificates)."
+    ),
+    "Install a newer i2ptunnel: this one does not know all present signers.": (
+        "Installieren Sie ein neueres i2ptunnel: Dieses kennt nicht alle jetzigen Unterzeichner."
+    ),
+    (
+        "It is tried again. If reseed servers are blocked here, set router.reseed.proxy, or "
+        "get i2pseeds.su3 by another way and run: i2ptunnel netdb import i2pseeds.su3"
+    ): (
+        "Es wird wieder versucht. Falls Reseed-Server hier gesperrt sind, setzen Sie "
+        "router.reseed.proxy, oder besorgen Sie sich i2pseeds.su3 auf anderem Weg und führen "
+        "Sie aus: i2ptunnel netdb import i2pseeds.su3"
     ),
     "None of the {routers} known routers is connected yet.": (
         "Von den {routers} bekannten Routern ist noch keiner verbunden."

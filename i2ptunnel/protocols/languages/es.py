@@ -229,11 +229,42 @@ TEXTS: dict[str, str] = {
         "No se conoce ningún otro router, así que no hay camino hacia la red."
     ),
     (
-        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
-        "version does not fetch them by itself)."
+        "Import a reseed file, or RouterInfo files of other routers, with: i2ptunnel netdb "
+        "import FILE"
     ): (
-        "Importe archivos RouterInfo de otros routers con: i2ptunnel netdb import ARCHIVO (esta "
-        "versión no los descarga por sí misma)."
+        "Importe un archivo de reseed o archivos RouterInfo de otros routers con: i2ptunnel "
+        "netdb import ARCHIVO"
+    ),
+    ("Other routers are being fetched from reseed servers; {bundles} of {wanted} have answered."): (
+        "Se están obteniendo otros routers de servidores de reseed; {bundles} de {wanted} han "
+        "respondido."
+    ),
+    "No other router is known, and no reseed server has brought any.": (
+        "No se conoce ningún otro router, y ningún servidor de reseed ha enviado alguno."
+    ),
+    "Check that this machine is online and can resolve names.": (
+        "Compruebe que este equipo está en línea y puede resolver nombres."
+    ),
+    "Check router.reseed.proxy, and that the proxy is running.": (
+        "Compruebe router.reseed.proxy y que el proxy está en marcha."
+    ),
+    (
+        "Somebody may be intercepting connections here, or CA certificates are missing on this "
+        "machine (package ca-certificates)."
+    ): (
+        "Puede que alguien intercepte las conexiones aquí, o que falten certificados de CA en "
+        "este equipo (paquete ca-certificates)."
+    ),
+    "Install a newer i2ptunnel: this one does not know all present signers.": (
+        "Instale un i2ptunnel más reciente: este no conoce a todos los firmantes actuales."
+    ),
+    (
+        "It is tried again. If reseed servers are blocked here, set router.reseed.proxy, or "
+        "get i2pseeds.su3 by another way and run: i2ptunnel netdb import i2pseeds.su3"
+    ): (
+        "Se volverá a intentar. Si los servidores de reseed están bloqueados aquí, configure "
+        "router.reseed.proxy, o consiga i2pseeds.su3 por otro medio y ejecute: i2ptunnel netdb "
+        "import i2pseeds.su3"
     ),
     "None of the {routers} known routers is connected yet.": (
         "Ninguno de los {routers} routers conocidos está conectado todavía."

@@ -235,11 +235,42 @@ TEXTS: dict[str, str] = {
         "Aucun autre routeur n'est connu, il n'y a donc pas de chemin vers le réseau."
     ),
     (
-        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
-        "version does not fetch them by itself)."
+        "Import a reseed file, or RouterInfo files of other routers, with: i2ptunnel netdb "
+        "import FILE"
     ): (
-        "Importez des fichiers RouterInfo d'autres routeurs avec : i2ptunnel netdb import "
-        "FICHIER (cette version ne les télécharge pas elle-même)."
+        "Importez un fichier de reseed ou des fichiers RouterInfo d'autres routeurs avec : "
+        "i2ptunnel netdb import FICHIER"
+    ),
+    ("Other routers are being fetched from reseed servers; {bundles} of {wanted} have answered."): (
+        "D'autres routeurs sont demandés aux serveurs de reseed ; {bundles} sur {wanted} ont "
+        "répondu."
+    ),
+    "No other router is known, and no reseed server has brought any.": (
+        "Aucun autre routeur n'est connu, et aucun serveur de reseed n'en a fourni."
+    ),
+    "Check that this machine is online and can resolve names.": (
+        "Vérifiez que cette machine est en ligne et peut résoudre les noms."
+    ),
+    "Check router.reseed.proxy, and that the proxy is running.": (
+        "Vérifiez router.reseed.proxy, et que le proxy fonctionne."
+    ),
+    (
+        "Somebody may be intercepting connections here, or CA certificates are missing on this "
+        "machine (package ca-certificates)."
+    ): (
+        "Quelqu'un intercepte peut-être les connexions ici, ou il manque des certificats "
+        "d'autorité sur cette machine (paquet ca-certificates)."
+    ),
+    "Install a newer i2ptunnel: this one does not know all present signers.": (
+        "Installez un i2ptunnel plus récent : celui-ci ne connaît pas tous les signataires actuels."
+    ),
+    (
+        "It is tried again. If reseed servers are blocked here, set router.reseed.proxy, or "
+        "get i2pseeds.su3 by another way and run: i2ptunnel netdb import i2pseeds.su3"
+    ): (
+        "Un nouvel essai aura lieu. Si les serveurs de reseed sont bloqués ici, définissez "
+        "router.reseed.proxy, ou procurez-vous i2pseeds.su3 par un autre moyen et lancez : "
+        "i2ptunnel netdb import i2pseeds.su3"
     ),
     "None of the {routers} known routers is connected yet.": (
         "Aucun des {routers} routeurs connus n'est encore connecté."

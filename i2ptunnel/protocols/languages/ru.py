@@ -225,11 +225,41 @@ TEXTS: dict[str, str] = {
         "Не известен ни один другой маршрутизатор, поэтому пути в сеть нет."
     ),
     (
-        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
-        "version does not fetch them by itself)."
+        "Import a reseed file, or RouterInfo files of other routers, with: i2ptunnel netdb "
+        "import FILE"
     ): (
-        "Импортируйте файлы RouterInfo других маршрутизаторов: i2ptunnel netdb import ФАЙЛ (эта "
-        "версия не загружает их сама)."
+        "Импортируйте файл reseed или файлы RouterInfo других маршрутизаторов: i2ptunnel netdb "
+        "import ФАЙЛ"
+    ),
+    ("Other routers are being fetched from reseed servers; {bundles} of {wanted} have answered."): (
+        "Другие маршрутизаторы загружаются с серверов reseed; ответили {bundles} из {wanted}."
+    ),
+    "No other router is known, and no reseed server has brought any.": (
+        "Не известен ни один другой маршрутизатор, и ни один сервер reseed их не прислал."
+    ),
+    "Check that this machine is online and can resolve names.": (
+        "Проверьте, что этот компьютер подключён к сети и может разрешать имена."
+    ),
+    "Check router.reseed.proxy, and that the proxy is running.": (
+        "Проверьте router.reseed.proxy и что прокси работает."
+    ),
+    (
+        "Somebody may be intercepting connections here, or CA certificates are missing on this "
+        "machine (package ca-certificates)."
+    ): (
+        "Возможно, кто-то перехватывает соединения в этой сети, или на этом компьютере нет "
+        "сертификатов CA (пакет ca-certificates)."
+    ),
+    "Install a newer i2ptunnel: this one does not know all present signers.": (
+        "Установите более новый i2ptunnel: этот знает не всех нынешних подписантов."
+    ),
+    (
+        "It is tried again. If reseed servers are blocked here, set router.reseed.proxy, or "
+        "get i2pseeds.su3 by another way and run: i2ptunnel netdb import i2pseeds.su3"
+    ): (
+        "Попытка повторится. Если серверы reseed здесь заблокированы, задайте "
+        "router.reseed.proxy или получите i2pseeds.su3 другим путём и выполните: i2ptunnel "
+        "netdb import i2pseeds.su3"
     ),
     "None of the {routers} known routers is connected yet.": (
         "Ни с одним из известных маршрутизаторов ({routers}) ещё нет соединения."

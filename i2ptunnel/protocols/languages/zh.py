@@ -152,9 +152,36 @@ TEXTS: dict[str, str] = {
     "Set the clock right, for example with: timedatectl set-ntp true": "请校准时钟，例如运行：timedatectl set-ntp true",
     "No other router is known, so there is no way into the network.": "不知道任何其他路由器，因此无法进入网络。",
     (
-        "Import RouterInfo files of other routers with: i2ptunnel netdb import FILE (this "
-        "version does not fetch them by itself)."
-    ): "请导入其他路由器的 RouterInfo 文件：i2ptunnel netdb import 文件（此版本不会自动获取）。",
+        "Import a reseed file, or RouterInfo files of other routers, with: i2ptunnel netdb "
+        "import FILE"
+    ): ("请导入 reseed 文件或其他路由器的 RouterInfo 文件：i2ptunnel netdb import 文件"),
+    ("Other routers are being fetched from reseed servers; {bundles} of {wanted} have answered."): (
+        "正在从 reseed 服务器获取其他路由器；{wanted} 个中已有 {bundles} 个应答。"
+    ),
+    "No other router is known, and no reseed server has brought any.": (
+        "不知道任何其他路由器，也没有 reseed 服务器提供过。"
+    ),
+    "Check that this machine is online and can resolve names.": (
+        "请检查本机是否联网，以及能否解析域名。"
+    ),
+    "Check router.reseed.proxy, and that the proxy is running.": (
+        "请检查 router.reseed.proxy，以及代理是否在运行。"
+    ),
+    (
+        "Somebody may be intercepting connections here, or CA certificates are missing on this "
+        "machine (package ca-certificates)."
+    ): ("可能有人在此拦截连接，或者本机缺少 CA 证书（软件包 ca-certificates）。"),
+    "Install a newer i2ptunnel: this one does not know all present signers.": (
+        "请安装更新的 i2ptunnel：此版本不认识所有现在的签名者。"
+    ),
+    (
+        "It is tried again. If reseed servers are blocked here, set router.reseed.proxy, or "
+        "get i2pseeds.su3 by another way and run: i2ptunnel netdb import i2pseeds.su3"
+    ): (
+        "将会重试。如果 reseed 服务器在此被屏蔽，请设置 "
+        "router.reseed.proxy，或通过其他途径取得 i2pseeds.su3 并运行：i2ptunnel netdb import "
+        "i2pseeds.su3"
+    ),
     "None of the {routers} known routers is connected yet.": "已知的 {routers} 个路由器尚无一个连接成功。",
     (
         "If this lasts, check that this machine is online and that no firewall stops the "

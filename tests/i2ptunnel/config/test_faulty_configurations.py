@@ -132,10 +132,18 @@ CASES = [
     (
         "router: {reseed: {proxy: socks5://a:1}}\n",
         1,
-        19,
+        26,
         "router.reseed.proxy",
-        "not yet available",
+        "with the proxy's address",
     ),
+    (
+        "router: {reseed: {urls: [http://a.net/]}}\n",
+        1,
+        26,
+        "router.reseed.urls[0]",
+        "https://host",
+    ),
+    ("router: {reseed: {threshold: 0}}\n", 1, 30, "router.reseed.threshold", "from 1 to 5000"),
     # tunnel types
     ("tunnels: {a: {listen: 127.0.0.1:1}}\n", 1, 14, "tunnels.a", "type is missing"),
     ("tunnels: {a: {type: htpclient}}\n", 1, 21, "tunnels.a.type", 'did you mean "httpclient"'),
