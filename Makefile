@@ -137,6 +137,7 @@ test: $(READY)
 
 slow: peers
 	$(BIN)/python -m tests.support.fetch_java
+	$(BIN)/python -m tests.support.fetch_go
 	$(TWICE) -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
 
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.

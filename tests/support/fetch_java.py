@@ -49,6 +49,33 @@ def command(*, memory_mb: int = 128) -> list[str]:
     ]
 
 
+def sign_bundle(folder: Path, content: bytes, signer: str) -> tuple[bytes, bytes]:
+    """(su3 file, certificate) of a zip as a reseed bundle, by Java I2P's ``SU3File``."""
+    zipped, bundle, certificate = (folder / name for name in ("in.zip", "out.su3", "out.crt"))
+    zipped.write_bytes(content)
+    keys, password = str(folder / "keys.ks"), "changeit"
+    program = [*command()[:-1], "net.i2p.crypto.SU3File"]
+    for words in (
+        ("keygen", "-p", password, str(certificate), keys, signer),
+        (
+            *("sign", "-c", "RESEED", "-f", "ZIP", "-p", password),
+            *(str(zipped), str(bundle), keys, "1764547200", signer),
+        ),
+    ):
+        done = subprocess.run(
+            [*program, *words],
+            input=f"{password}\n{password}\n",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            cwd=folder,
+        )
+        if done.returncode:
+            raise RuntimeError(f"SU3File failed:\n{done.stdout}{done.stderr}")
+    return bundle.read_bytes(), certificate.read_bytes()
+
+
 def fetch() -> None:
     """Download the libraries and compile our program unless the cache already holds both."""
     for program, package in (("mvn", "maven"), ("javac", "default-jdk-headless")):
