@@ -68,6 +68,7 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
         ("netdb-list", {}),
         ("netdb-export", {}),
         ("netdb-import", {"routers": ["no base64!", ""]}),
+        ("netdb-reseed", {}),
         ("ping", {"destination": "unknown.i2p", "wait_s": 1}),
         ("address-list", {"book": "nowhere"}),
     ]
@@ -86,8 +87,9 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
     assert by_name == by_address == listed == [added]
     assert private == [] and removed == ["local"]
     assert books["names"]
-    known, exported, taken, ping, nowhere = found[14:]
+    known, exported, taken, reseeded, ping, nowhere = found[14:]
     assert known == [] and len(exported) == 1 and taken == 0
+    assert "set router.reseed.urls" in str(reseeded)
     assert "address book" in str(ping)
     assert "no book 'nowhere'" in str(nowhere)
     assert {name for name, _ in calls} | {"address-fetch"} == set(COMMANDS)
