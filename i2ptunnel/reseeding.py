@@ -214,7 +214,7 @@ class Reseeding:
     async def _obtain(self, way: Way, server: Server, on_progress: Callable[[int], None]) -> Bundle:
         async def on_request() -> None:
             self._attempts.note_request(server)
-            await asyncio.to_thread(self._attempts.save)
+            await self._attempts.save()
 
         data = await fetch_bundle(server, way, on_request=on_request, on_progress=on_progress)
         return await asyncio.to_thread(
@@ -234,7 +234,7 @@ class Reseeding:
 
     async def _note(self, server: Server, outcome: str, is_good: bool) -> None:
         self._attempts.note_outcome(server, outcome, is_good=is_good)
-        await asyncio.to_thread(self._attempts.save)
+        await self._attempts.save()
 
     def _on_progress(self, progress: Progress) -> None:
         self._show(str(progress))
@@ -248,7 +248,13 @@ class Reseeding:
             _log.info("reseeding: %s taken from %s", counted(progress.taken, "router"), what)
             self._follow(progress)
             self._outcome = Outcome(self._wall(), progress.bundles, progress.taken, None, None)
-            return
+        elif self._second_tries:
+            self._second_tries -= 1
+            _log.info("no reseed server has brought a second bundle")
+        else:
+            self._fail(progress, remedy)
+
+    def _fail(self, progress: Progress, remedy: str | None) -> None:
         told = [f"{name}: {why}" for name, why in progress.failures.items()]
         more = len(told) - _FAILURES_TOLD_MAX
         shown = "; ".join(told[:_FAILURES_TOLD_MAX]) + (f"; and {more} more" if more > 0 else "")
@@ -261,7 +267,6 @@ class Reseeding:
             Sentence(remedy or ""),
         )
         self._outcome = Outcome(self._wall(), 0, 0, error, remedy)
-        self._second_tries = max(0, self._second_tries - 1)
 
     def _follow(self, progress: Progress) -> None:
         if self._second_tries:

@@ -7,6 +7,7 @@ never reached, and so has counted nothing, is tried again soon, later each time.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable
@@ -50,6 +51,8 @@ class Attempts:
     def __init__(self, path: Path, wall: Callable[[], float]) -> None:
         self._path, self._wall = path, wall
         self._attempts = _read(path)
+        self._open: set[str] = set()
+        self._saving = asyncio.Lock()
 
     def of(self, server: Server) -> Attempt:
         """The last attempt at a server; an empty one if there was none."""
@@ -69,32 +72,26 @@ class Attempts:
 
     def note_request(self, server: Server) -> None:
         """A server is being asked; to be saved before the request goes out."""
+        self._open.add(server.authority)
         self._put(server, Attempt(self._wall(), True, self.of(server).failures, "asked"))
 
     def note_outcome(self, server: Server, outcome: str, *, is_good: bool) -> None:
         """What came of it. A server that was not asked is noted too."""
-        before = self.of(server)
-        is_asked = before.is_asked and before.outcome == "asked"
+        before, is_asked = self.of(server), server.authority in self._open
+        self._open.discard(server.authority)
+        at = before.at if is_asked else self._wall()
         failures = 0 if is_good else before.failures + 1
-        self._put(
-            server,
-            Attempt(
-                before.at if is_asked else self._wall(),
-                is_asked,
-                failures,
-                outcome[:_OUTCOME_CHARACTERS_MAX],
-            ),
-        )
+        self._put(server, Attempt(at, is_asked, failures, outcome[:_OUTCOME_CHARACTERS_MAX]))
 
-    def save(self) -> None:
+    async def save(self) -> None:
         """Write them; what cannot be written is told in the log."""
-        data = json.dumps(
-            {"servers": {name: asdict(one) for name, one in self._attempts.items()}}, indent=1
-        )
-        try:
-            write_atomic(self._path, data.encode() + b"\n")
-        except FileFault as fault:
-            _log.warning("%s", fault)
+        async with self._saving:
+            servers = {name: asdict(one) for name, one in self._attempts.items()}
+            data = json.dumps({"servers": servers}, indent=1).encode() + b"\n"
+            try:
+                await asyncio.to_thread(write_atomic, self._path, data)
+            except FileFault as fault:
+                _log.warning("%s", fault)
 
     def _put(self, server: Server, attempt: Attempt) -> None:
         self._attempts.pop(server.authority, None)

@@ -222,6 +222,47 @@ def test_who_was_not_reached_is_tried_sooner(place: Place) -> None:
     assert waits == [30, 60, 120, 240, 300, 300]
 
 
+def test_an_hour_after_it_was_killed(place: Place) -> None:
+    """What was begun then says nothing about a server that is not reached now."""
+    with ReseedServer(place.path, b"") as gone:
+        pass
+    place.servers.append(gone)
+    attempts = Attempts(place.path / "data" / "reseed.json", place.wall.now)
+    attempts.note_request(Server.of(gone.url))
+    asyncio.run(attempts.save())
+    place.wall.time += REST_S
+    status = place.run()
+    assert "no connection" in status["last_error"] and status["next_in_s"] == 30
+
+
+def test_the_second_bundle_comes_later(place: Place) -> None:
+    """Who joined with one fetches another, and gives up after some tries; that is no failure."""
+    first, second = (place.serve(response(SIGNER.bundle([info]))) for info in infos()[:2])
+    second.answer = response(b"no", "403 Forbidden")
+    made = place.reseeding()
+
+    async def rounds() -> list[dict[str, Any]]:
+        found = [await made.now()]
+        for _ in range(2):
+            place.wall.time += REST_S
+            first.answer = response(b"no", "403 Forbidden")
+            found.append(await made.now())
+        second.answer = response(SIGNER.bundle(infos()[1:2]))
+        place.wall.time += REST_S
+        assert made._second_tries == 1
+        return [*found, await made.now()]
+
+    states = asyncio.run(rounds())
+    assert [one["routers"] for one in states] == [1, 1, 1, 1]
+    assert [one["last_error"] for one in states] == [None] * 4
+    assert made._second_tries == 0 and len(take_routers(place)) == 2
+
+
+def take_routers(place: Place) -> list[RouterInfo]:
+    place.router.save()
+    return take_pending(place.path / "data")
+
+
 def test_a_request_is_written_down_before_it_is_sent(place: Place) -> None:
     """So a program that is killed meanwhile does not ask the same server again."""
     kept: list[Any] = []
@@ -247,7 +288,7 @@ def test_the_memory_is_bounded(tmp_path: Path) -> None:
     attempts = Attempts(tmp_path / "reseed.json", time.time)
     for number in range(300):
         attempts.note_outcome(Server(f"h{number}", 443, "/"), "x" * 5000, is_good=False)
-    attempts.save()
+    asyncio.run(attempts.save())
     assert (tmp_path / "reseed.json").stat().st_size < 60_000
     again = Attempts(tmp_path / "reseed.json", time.time)
     assert again.of(Server("h299", 443, "/")).failures == 1

@@ -216,10 +216,12 @@ def test_option_reference_is_up_to_date() -> None:
     )
 
 
-def test_the_example_of_the_readme_is_valid() -> None:
+def test_the_examples_of_the_readme_are_valid() -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text()
-    text = readme.split("```yaml\n")[1].split("```")[0]
-    loaded = load_text(text.replace("….b32", "a" * 52 + ".b32"))
+    reseed, whole = (part.split("```")[0] for part in readme.split("```yaml\n")[1:3])
+    section = load_text(reseed).configuration.router.reseed
+    assert section.proxy is not None and len(section.files) == 1
+    loaded = load_text(whole.replace("….b32", "a" * 52 + ".b32"))
     assert len(loaded.configuration.tunnels) == 5
 
 
