@@ -34,11 +34,13 @@ class BodyTooLarge(HttpGetFault):
 
 
 class ByteStream(Protocol):
-    """What the exchange needs of a connection; ``read`` returns nothing at the end."""
+    """What the exchange needs of a connection."""
 
-    async def read(self, limit: int = ..., /) -> bytes: ...
+    async def read(self, limit: int = ..., /) -> bytes:
+        """At most ``limit`` bytes as soon as there are some; nothing at the end."""
 
-    async def write(self, data: bytes, /) -> None: ...
+    async def write(self, data: bytes, /) -> None:
+        """Send all of it, as fast as the other side reads."""
 
 
 @dataclass(frozen=True, slots=True)

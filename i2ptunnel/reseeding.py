@@ -46,7 +46,8 @@ _log = logging.getLogger("i2ptunnel.reseed")
 class ReseededRouter(Protocol):
     """A ``Router``, as far as it is needed here."""
 
-    def import_routers(self, infos: Iterable[RouterInfo]) -> int: ...
+    def import_routers(self, infos: Iterable[RouterInfo]) -> int:
+        """Take RouterInfos; returns how many were new."""
 
 
 @dataclass(slots=True)
