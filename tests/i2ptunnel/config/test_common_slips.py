@@ -171,7 +171,7 @@ def test_options_without_effect_bring_a_warning(
         for line, column, path in ((3, 3, "ipv6"),)
     ]
     assert main(["check", "--json", "-c", str(config)]) == 0
-    assert '"path": "router.reseed.enabled"' in capsys.readouterr().out
+    assert '"path": "router.ipv6"' in capsys.readouterr().out
     config.write_text("router: {}\n")
     assert main(["check", "-c", str(config)]) == 0
     assert capsys.readouterr().err == ""
