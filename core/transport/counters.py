@@ -60,4 +60,11 @@ COUNTERS: tuple[Counter[LinkStats], ...] = (
             lambda s: s.path_fallbacks),
     Counter("transport", "paths_changed", "Peers that moved to another address in a session",
             lambda s: s.paths_changed),
+    Counter("transport", "peer_tests", "Peer tests of our own address, by outcome",
+            lambda s: dict(s.peer_tests), "outcome"),
+    Counter("transport", "introductions", "Introductions of firewalled routers, by our part",
+            lambda s: dict(s.introductions), "part"),
+    Counter("transport", "introductions_refused",
+            "Peer tests and introductions of others that were refused, by our part",
+            lambda s: dict(s.traversal_refused), "part"),
 )  # fmt: skip

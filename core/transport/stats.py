@@ -23,6 +23,9 @@ class LinkStats:
     that stopped taking large packets. ``paths_changed``: peers that have a new address.
     ``datagrams_overrun`` came and were not read in time; ``datagrams_failed`` were refused by the
     system, by the name of its error, or ``full``: no socket took them.
+    ``peer_tests``: of our own address, by outcome. ``introductions``: in which we took part, as
+    ``alice``, ``bob`` or ``charlie``. ``traversal_refused``: peer tests and introductions of others
+    that we refused, by our part in them.
     """
 
     bytes_received: int = 0
@@ -62,6 +65,9 @@ class LinkStats:
     datagrams_overrun: int = 0
     datagrams_failed: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    peer_tests: Counter[str] = field(default_factory=Counter)
+    introductions: Counter[str] = field(default_factory=Counter)
+    traversal_refused: Counter[str] = field(default_factory=Counter)
 
     @property
     def accepts_refused(self) -> int:
