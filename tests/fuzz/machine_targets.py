@@ -6,9 +6,11 @@ Nothing a peer sends may come out of a machine as an exception.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from core.base.errors import DecodeError
 from core.client.config import SessionConfig
 from core.crypto.x25519 import X25519Key
 from core.data.private_keys import PrivateKeys
@@ -27,6 +29,18 @@ from core.streaming.packet import build_packet
 from core.transport.events import MessagesReceived
 from core.transport.ntcp2.connection import Connection
 from core.transport.ssu2.framing import SocketAddress
+from core.transport.ssu2.blocks import (
+    Block,
+    DateTime,
+    RelayIntro,
+    RelayResponse,
+    RelayTag,
+    RelayTagRequest,
+    parse_block,
+)
+from core.transport.ssu2.framing import split_blocks
+from core.transport.ssu2.header import LongHeader, PacketType
+from core.transport.ssu2.traversal import connection_ids
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.participant import TransitGateway
@@ -36,6 +50,7 @@ from tests.fuzz.runner import Target
 from tests.garlic.parties import established
 from tests.i2np.wires import WIRES
 from tests.support.deterministic import FakeWallClock, SeededEntropy
+from tests.support.introduction_bench import Bench, Peer, offer, request
 from tests.support.link_nodes import Node, Wire, message, pair
 from tests.support.ssu2_nodes import Ssu2Net, Ssu2Node
 from tests.support.ssu2_path import ALICE as ALICE_ADDRESS
@@ -151,6 +166,45 @@ def _ssu2_datagrams() -> Target:
         assert all(to == bob.remote for _, to in bob.take_packets(pair.now, 10_000))
 
     return Target("ssu2 datagrams", parse, seeds, ())
+def _nat_traversal(role: str) -> Target:
+    """Junk blocks of peer tests and introductions, from a peer or outside of all sessions."""
+    bench, peers = Bench(), [Peer("alice"), Peer("charlie", "7.7.7.7")]
+    sessions = [bench.join(peer, is_outbound=False) for peer in peers]
+    alice, charlie = peers
+    bench.known[alice.hash] = alice.info
+    first = request(alice, bench.me.hash)
+    asked = request(alice, charlie.hash)
+    wanted = offer(alice, charlie.hash, bench.me.hash, 3)
+    seeds: list[Block] = [
+        *(first, replace(asked, message=2, router_hash=alice.hash), replace(first, message=3)),
+        *(replace(first, message=4, router_hash=charlie.hash), replace(first, message=5)),
+        *(replace(first, message=6), replace(first, message=7), RelayTagRequest(), RelayTag(3)),
+        *(wanted, RelayIntro(alice.hash, wanted.offer, wanted.signature)),
+        RelayResponse(0, 7, 1_700_000_000, 2, alice.remote, bytes(64), 9),
+        RelayResponse(5, 7, 0, 0, None, b""),
+    ]
+
+    def parse(raw: bytes) -> None:
+        bench.pass_time(0.5)
+        for kind, data in split_blocks(raw)[0]:
+            try:
+                block = parse_block(kind, data)
+                if block is None:
+                    continue
+                if role == "in a session":
+                    for session in sessions:
+                        bench.tell(session, block)
+                    continue
+                for packet_type in (PacketType.PEER_TEST, PacketType.HOLE_PUNCH):
+                    ids = connection_ids(getattr(block, "nonce", 0))
+                    header = LongHeader(ids[0], 1, packet_type, ids[1], 1, 2)
+                    blocks = [DateTime.at(bench.wall.time), block]
+                    bench.nat.packet_received(header, blocks, alice.remote, bench.now)
+            except DecodeError:
+                continue
+        bench.nat.take_actions()
+
+    return Target(f"ssu2 nat traversal {role}", parse, tuple(one.write() for one in seeds), ())
 
 
 # Tunnels
@@ -401,6 +455,8 @@ TARGETS: tuple[Target, ...] = (
     _ssu2_handshake(),
     _ssu2_data_phase(),
     _ssu2_datagrams(),
+    _nat_traversal("in a session"),
+    _nat_traversal("outside of sessions"),
     _endpoint(),
     _gateway(),
     _router_garlic(),
