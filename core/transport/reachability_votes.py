@@ -203,7 +203,8 @@ class _Observations:
 
 
 class ReachabilityVotes:
-    """The vote. ``transports``: their names, such as ``ntcp2`` and ``ssu2``.
+    """The vote. ``transports``: their names, such as ``ntcp2`` and ``ssu2``. ``is_hidden``: we do
+    not want to be reached.
 
     Each input that changes a state or the address to publish returns True.
     """
@@ -217,7 +218,7 @@ class ReachabilityVotes:
         is_hidden: bool = False,
     ) -> None:
         self._families = {False: ipv4, True: ipv6}
-        self._is_hidden = is_hidden
+        self.is_hidden = is_hidden
         self._ballots = {
             (transport, is_ipv6): _Ballot() for transport in transports for is_ipv6 in (False, True)
         }
@@ -277,10 +278,10 @@ class ReachabilityVotes:
 
     def verdict(self, transport: str, is_ipv6: bool, now: float) -> Verdict:
         """The state of one transport in one family."""
-        if self._is_hidden:
-            return Verdict(ReachabilityState.HIDDEN, "hidden by configuration")
         if not self._families[is_ipv6]:
             return Verdict(ReachabilityState.DISABLED, f"{_family(is_ipv6)} is switched off")
+        if self.is_hidden:
+            return Verdict(ReachabilityState.HIDDEN, "hidden by configuration")
         ballot = self._ballot(transport, is_ipv6)
         ballot.expire(now)
         if ballot.state is ReachabilityState.OK:
@@ -333,6 +334,28 @@ class ReachabilityVotes:
     def is_contested(self, transport: str, is_ipv6: bool) -> bool:
         """Whether another test would help now: the state is unknown, or a vote is against it."""
         return self._ballot(transport, is_ipv6).is_contested
+
+    def status(self, now: float) -> dict[str, object]:
+        """What the router's status shows: each family, each transport in it, and why."""
+        families = {family: self.family_verdict(family, now) for family in (False, True)}
+        disabled = ReachabilityState.DISABLED
+        why = [
+            f"{_family(family)}: {verdict.why}"
+            for family, verdict in families.items()
+            if verdict.state is not disabled
+        ]
+        return {
+            **{
+                _family(family).lower(): verdict.state.value for family, verdict in families.items()
+            },
+            "transports": {
+                f"{transport}/{_family(family).lower()}": self.verdict(
+                    transport, family, now
+                ).state.value
+                for transport, family in self._ballots
+            },
+            "why": "; ".join(why),
+        }
 
     def _why_unknown(self, transport: str, is_ipv6: bool, ballot: _Ballot) -> str:
         reached, unreached = ballot.counted(True), ballot.counted(False)

@@ -167,3 +167,21 @@ def test_states_without_evidence() -> None:
     poll.votes.network_changed()
     assert poll.state is ReachabilityState.UNKNOWN
     assert poll.votes.observed_host(False, poll.now) is None
+
+
+def test_what_the_status_shows() -> None:
+    poll = Poll()
+    poll.tests(OK, OK)
+    assert poll.votes.status(poll.now) == {
+        "ipv4": "ok",
+        "ipv6": "disabled",
+        "transports": {
+            "ntcp2/ipv4": "unknown",
+            "ntcp2/ipv6": "disabled",
+            "ssu2/ipv4": "ok",
+            "ssu2/ipv6": "disabled",
+        },
+        "why": "IPv4: of the last 2 tries, 2 peer tests and 0 connections got in",
+    }
+    hidden = Poll(is_hidden=True).votes.status(1000.0)
+    assert (hidden["ipv4"], hidden["why"]) == ("hidden", "IPv4: hidden by configuration")

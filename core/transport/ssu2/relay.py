@@ -41,7 +41,6 @@ from core.transport.ssu2.traversal import (
     SendPacket,
     Surroundings,
     connection_ids,
-    contradicts,
     intro_key_of,
     is_same_host,
     replay_key,
@@ -243,9 +242,7 @@ class RelayCharlie:
             return CODE_CHARLIE_UNKNOWN
         if offer.version != SSU2_VERSION or not here.is_timely(offer.time_s):
             return CODE_CHARLIE_UNSPECIFIED
-        if not here.may_send_to(offer.alice) or contradicts(info, offer.alice):
-            return CODE_CHARLIE_ADDRESS
-        if intro_key_of(info, offer.alice.is_ipv6) is None:
+        if not here.may_send_to(offer.alice) or intro_key_of(info, offer.alice.is_ipv6) is None:
             return CODE_CHARLIE_ADDRESS
         if here.host.session_with(info.hash) is not None:
             return CODE_CHARLIE_CONNECTED

@@ -245,14 +245,6 @@ def intro_key_of(router_info: RouterInfo, is_ipv6: bool) -> bytes | None:
     return None
 
 
-def contradicts(router_info: RouterInfo, address: SocketAddress) -> bool:
-    """Whether the router publishes another host of this family than it claims to have."""
-    published = published_address(router_info, address.is_ipv6)
-    return published is not None and not is_same_host(
-        SocketAddress(published.host, published.port), address
-    )
-
-
 class Contacts:
     """Hosts to which we have sent something lately: what they send proves nothing of a firewall."""
 
