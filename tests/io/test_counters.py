@@ -46,6 +46,7 @@ STATE = {
     ),
     *("ReceiveBuffer.readable", "partial.held", "partial.size"),
     *("ReceivedPackets.count", "Outgoing.bytes", "PathMtu.black_holes", "PathValidation.asked"),
+    *("test.asks", "probe.sent", "probe.replies"),
 }
 NO_HOPS = TunnelShape(length=0, quantity=1)
 #: objects that hold the counters of others
