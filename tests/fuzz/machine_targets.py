@@ -28,7 +28,6 @@ from core.streaming.options import StreamingOptions
 from core.streaming.packet import build_packet
 from core.transport.events import MessagesReceived
 from core.transport.ntcp2.connection import Connection
-from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.blocks import (
     Block,
     DateTime,
@@ -38,7 +37,7 @@ from core.transport.ssu2.blocks import (
     RelayTagRequest,
     parse_block,
 )
-from core.transport.ssu2.framing import split_blocks
+from core.transport.ssu2.framing import SocketAddress, split_blocks
 from core.transport.ssu2.header import LongHeader, PacketType
 from core.transport.ssu2.traversal import connection_ids
 from core.tunnel.dispatch import TunnelDispatcher
@@ -166,6 +165,8 @@ def _ssu2_datagrams() -> Target:
         assert all(to == bob.remote for _, to in bob.take_packets(pair.now, 10_000))
 
     return Target("ssu2 datagrams", parse, seeds, ())
+
+
 def _nat_traversal(role: str) -> Target:
     """Junk blocks of peer tests and introductions, from a peer or outside of all sessions."""
     bench, peers = Bench(), [Peer("alice"), Peer("charlie", "7.7.7.7")]
