@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.base.errors import DecodeError
-from core.crypto.aead import ChaChaPoly
 from core.crypto.x25519 import X25519Key
 from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
@@ -26,16 +25,10 @@ from core.transport.ssu2.framing import (
     write_padding,
     write_socket_address,
 )
-from core.transport.ssu2.header import (
-    COVERED_BYTES,
-    LONG_HEADER_BYTES,
-    HeaderKey,
-    LongHeader,
-    PacketType,
-    mask,
-)
+from core.transport.ssu2.header import LongHeader
 from core.transport.ssu2.introducers import introducer_options
 from core.transport.ssu2.nat_traversal import NatTraversal
+from core.transport.ssu2.outside import IntroKey, open_packet, seal
 from core.transport.ssu2.traversal import (
     Action,
     Introduced,
@@ -55,23 +48,7 @@ from tests.support.world.udp import Address
 
 NETWORK_ID = 77
 PORT = 9111
-_COVERED = COVERED_BYTES[PacketType.PEER_TEST]
 HELLO, WELCOME, DATA, OUTSIDE, ALIVE = b"H", b"W", b"D", b"P", b"K"
-
-
-def seal(header: LongHeader, payload: bytes, key: bytes) -> bytes:
-    """A packet outside a session."""
-    clear = header.write()
-    sealed = ChaChaPoly(key).seal(header.packet_number, payload, clear)
-    return mask(clear + sealed, HeaderKey(key), HeaderKey(key), _COVERED)
-
-
-def open_packet(packet: bytes, key: bytes) -> tuple[LongHeader, bytes]:
-    """The inverse; DecodeError if it was sealed with another key."""
-    clear = mask(packet, HeaderKey(key), HeaderKey(key), _COVERED)
-    head, body = clear[:LONG_HEADER_BYTES], clear[LONG_HEADER_BYTES:]
-    header = LongHeader.parse(head)
-    return header, ChaChaPoly(key).open(header.packet_number, body, head)
 
 
 @dataclass(eq=False, slots=True)
@@ -256,7 +233,7 @@ class NatRouter:
 
     def _on_outside(self, packet: bytes, source: SocketAddress, now: float) -> None:
         try:
-            header, payload = open_packet(packet, self.intro_key)
+            header, payload = open_packet(packet, IntroKey(self.intro_key))
             parsed = (parse_block(kind, data) for kind, data in split_blocks(payload)[0])
             blocks = [block for block in parsed if block is not None]
             if not any(getattr(block, "message", 0) in self.deaf_to for block in blocks):
@@ -292,7 +269,7 @@ class NatRouter:
             header = LongHeader(
                 action.destination_id, number, action.packet_type, action.source_id, 1, NETWORK_ID
             )
-            packet = seal(header, action.payload + write_padding(3), action.intro_key)
+            packet = seal(header, action.payload + write_padding(3), IntroKey(action.intro_key))
             self._send(OUTSIDE + packet, action.address)
         elif isinstance(action, Introduced):
             for seconds in (0, 1, 2):
