@@ -90,6 +90,8 @@ class Reseeding:
         self._trust: Trust | None = None
         self._progress: Progress | None = None
         self._outcome: Outcome | None = None
+        #: from the start until the first decision whether to ask
+        self._is_deciding = False
         self._is_joined = False
         self._second_tries = 0
         self._dry_since: float | None = None
@@ -115,6 +117,7 @@ class Reseeding:
     def start(self) -> None:
         """Look from now on whether reseeding is due."""
         if self._task is None and self.is_on:
+            self._is_deciding = True
             self._task = asyncio.create_task(self._run(), name="reseeding")
 
     async def stop(self) -> None:
@@ -139,6 +142,8 @@ class Reseeding:
                 return
             except Exception:
                 _log.exception("reseeding met an error of ours")
+            finally:
+                self._is_deciding = False
             await asyncio.sleep(CHECK_S)
 
     # When
@@ -285,7 +290,7 @@ class Reseeding:
         progress, outcome = self._progress, self._outcome
         remedy = None if outcome is None else outcome.remedy
         if progress is None:
-            return ReseedFacts(remedy=remedy)
+            return ReseedFacts(self._is_deciding, 0, WANTED, remedy)
         return ReseedFacts(True, progress.bundles, progress.wanted, remedy)
 
     def status(self) -> dict[str, Any]:

@@ -108,6 +108,8 @@ def test_a_failure_is_told_everywhere(program: Appliance, server: ReseedServer) 
     assert f"reseed   none of 1 reseed server has brought routers ({server.name}: " in shown
     asked = run_command("netdb", "reseed", "-c", str(program.config_file))
     assert asked.returncode == 1 and "asked lately" in asked.stderr
+    # Nobody is sent for a file while the servers are being asked.
+    assert "no way into the network" not in program.log
 
 
 def test_the_command_alone(
