@@ -46,7 +46,9 @@ def server(tmp_path: Path) -> Iterator[ReseedServer]:
 def program(tmp_path: Path, server: ReseedServer) -> Iterator[Appliance]:
     certificates = write_certificates(tmp_path / "certificates", SIGNER)
     reseed = {"urls": [server.url], "certificates": str(certificates)}
-    made = Appliance(tmp_path / "program", "127.91.0.1", 20991, reseed=reseed)
+    # The other process of the tests may run one of these at the same time.
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    made = Appliance(tmp_path / "program", f"127.91.{worker}.1", 20991, reseed=reseed)
     yield made
     made.stop(kill=True)
 
