@@ -99,9 +99,16 @@ def test_other_routers_correct_a_wrong_clock(
         10,
     )
     until_joined(network, newcomer, 0.0)
+    # A short leap ahead may be a machine that stood still: told at once, and corrected when three
+    # new handshakes say so.
     clock.set(90.0)
-    until_corrected(newcomer, "1 min 30 s ahead", 90.0, "peers")
-    until_joined(network, newcomer, 90.0)
+
+    def is_told() -> bool:
+        status = state_of(newcomer)
+        warning = status.get("router", {}).get("clock", {}).get("warning")
+        return "1 min 30 s ahead" in f"{status.get('reason')} {warning}"
+
+    wait_until("told", is_told, 30)
     assert newcomer.log.count("3 h ahead") == 1
 
 
