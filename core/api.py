@@ -34,7 +34,13 @@ from core.io.router import Router
 from core.io.session import ClientSession
 from core.io.sqlite_file import SqliteFile
 from core.io.sqlite_salvage import Readable
-from core.io.status import ClockStatus, RouterStatus, TunnelPath
+from core.io.status import (
+    ClockStatus,
+    MappedPort,
+    PortMappingStatus,
+    RouterStatus,
+    TunnelPath,
+)
 from core.io.stream import Stream, StreamReset
 from core.io.system import SystemEntropy
 from core.io.time_servers import PUBLIC_SERVERS as PUBLIC_TIME_SERVERS
@@ -62,6 +68,8 @@ __all__ = [
     "FileFault",
     "Imported",
     "LastingKeys",
+    "MappedPort",
+    "PortMappingStatus",
     "Readable",
     "Router",
     "RouterConfig",

@@ -60,6 +60,13 @@ from i2ptunnel.sessions import SessionPool, tunnel_shape
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 PUBLIC_NETWORK_ID = 2
+#: ``router.port_mapping`` -> what is tried, in this order
+PORT_MAPPING_METHODS = {
+    "auto": ("pcp", "nat-pmp", "upnp"),
+    "pcp": ("pcp", "nat-pmp"),
+    "upnp": ("upnp",),
+    "off": (),
+}
 CONTROL_SOCKET = "control.sock"
 _CONTROL = "control"
 _STATUS_INTERVAL_S = 5.0
@@ -85,6 +92,7 @@ def router_config(section: RouterSection) -> RouterConfig:
         ntcp2_proxy=section.ntcp2.proxy,
         allow_private_addresses=section.allow_private_addresses,
         time_servers=time_servers(section),
+        port_mapping=() if section.ntcp2.proxy else PORT_MAPPING_METHODS[section.port_mapping],
         inbound_bytes_s=section.bandwidth.inbound,
         outbound_bytes_s=section.bandwidth.outbound,
         share=section.bandwidth.share,

@@ -43,9 +43,9 @@ from core.io.listeners import ListenerStore
 from core.io.peer_records import PeerRecords
 from core.io.room_log import RoomLog
 from core.io.session import ClientSession
-from core.io.status import ClockStatus, RouterStatus, TunnelPath
+from core.io.status import ClockStatus, RouterStatus, TunnelPath, port_mapping_status
+from core.io.surroundings import Surroundings
 from core.io.system import SystemEntropy, SystemWallClock
-from core.io.time_servers import TimeServers
 from core.io.tracing import RouterLog, TraceFile
 from core.router.config import RouterConfig
 from core.router.counters import CounterTree, Tree
@@ -142,13 +142,8 @@ class Router:
             )
             self._peer_records.load(self._started_at)
             self._drivers = LinkDrivers(self._engine, config, self._turn)
-            self._time_servers = TimeServers(
-                config.time_servers,
-                None if config.bind in ("0.0.0.0", "::") else config.bind,
-                self._entropy,
-                self._engine.clock,
-                self._loop,
-                self._drivers.schedule,
+            self._surroundings = Surroundings(
+                config, port, self._engine, self._entropy, self._loop, self._drivers.schedule
             )
             self._alarm = Alarm(self._loop, self._drivers.schedule)
             await self._drivers.start(port, self._listener_store)
@@ -160,7 +155,7 @@ class Router:
         logger.info("router code: %s", native.description())
         self._write_info()
         self._engine.start(self.now())
-        self._time_servers.start()
+        self._surroundings.start()
         self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)
         self._drivers.schedule()
         self._garbage.start()
@@ -173,13 +168,14 @@ class Router:
             await session.close()
         self._is_running = False
         self._garbage.stop()
-        self._time_servers.stop()
+        leaving = asyncio.create_task(self._surroundings.stop())
         self._engine.stop_transit()
         if self._saver is not None:
             self._saver.cancel()
         try:
             self._engine.links.shutdown(self.now())
             await self._drivers.stop(GOODBYE_S)
+            await leaving
             self._alarm.cancel()
             while self._save_changes():
                 pass
@@ -273,7 +269,7 @@ class Router:
         tree = self._counters.read()
         process = {one.name: one.read(self._database) for one in DATABASE_COUNTERS}
         process |= {one.name: one.read(self._garbage) for one in GARBAGE_COUNTERS}
-        servers = self._time_servers.client
+        servers = self._surroundings.time_servers.client
         process |= {one.name: one.read(servers) for one in TIME_COUNTERS}
         return {**tree, "process": process}
 
@@ -303,6 +299,7 @@ class Router:
             bytes_received=engine.links.stats.bytes_received,
             bytes_sent=engine.links.stats.bytes_sent,
             clock_skew_s=round(engine.clock.skew_s(now, engine.netdb.dated_ahead_s), 3),
+            port_mapping=port_mapping_status(self._surroundings.port_mappings.mapping, now),
             clock=ClockStatus(round(engine.clock.correction_s, 3), engine.clock.source),
         )
 
@@ -338,7 +335,7 @@ class Router:
             session._drain()
         if engine.router_info.raw is not self._written_info:
             self._write_info()
-        self._time_servers.check()
+        self._surroundings.check()
         self._alarm.set(engine.next_timer())
 
     # Disk

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from core.nat.mapping import PortMapping
+
 
 @dataclass(frozen=True, slots=True)
 class ClockStatus:
@@ -15,6 +17,37 @@ class ClockStatus:
 
     correction_s: float
     source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MappedPort:
+    """A port that the home router forwards to us, it says. ``by``: pcp, nat-pmp or upnp."""
+
+    protocol: str
+    family: str
+    address: str
+    port: int
+    by: str
+    expires_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PortMappingStatus:
+    """``reason``: why something is not mapped, one sentence for people; None: everything is."""
+
+    mapped: tuple[MappedPort, ...]
+    reason: str | None
+
+
+def port_mapping_status(mapping: PortMapping, now: float) -> PortMappingStatus:
+    """``now``: the clock of the leases."""
+    mapped = tuple(
+        MappedPort(
+            protocol, f"ipv{version}", one.address, one.port, one.by, round(one.ends_at - now)
+        )
+        for (protocol, version), one in sorted(mapping.external.items())
+    )
+    return PortMappingStatus(mapped, mapping.reason or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +81,7 @@ class RouterStatus:
     bytes_sent: int
     clock_skew_s: float
     clock: ClockStatus
+    port_mapping: PortMappingStatus
 
 
 class TunnelPath(NamedTuple):

@@ -64,13 +64,15 @@ class TimeServers:
         self._alarm.cancel()
         self._close_sockets()
 
-    def check(self) -> None:
-        """Ask soon if there is a new reason to doubt the clock; cheap."""
-        if self._clock.doubted_at != self._doubted_at:
-            self._doubted_at = self._clock.doubted_at
-            if self._is_running:
-                self.client.hurry(self._loop.time())
-                self._serve()
+    def check(self) -> bool:
+        """Ask soon if there is a new reason to doubt the clock; whether there was. Cheap."""
+        if self._clock.doubted_at == self._doubted_at:
+            return False
+        self._doubted_at = self._clock.doubted_at
+        if self._is_running:
+            self.client.hurry(self._loop.time())
+            self._serve()
+        return True
 
     def _agreed(self, epoch_s: float, now: float) -> None:
         self._clock.note_time_servers(epoch_s, now)

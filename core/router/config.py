@@ -29,6 +29,8 @@ class RouterConfig:
     allow_private_addresses: bool = False
     time_servers: tuple[tuple[str, int], ...] = ()
     """SNTP servers (host, port) that are asked directly; none: only other routers tell the time."""
+    port_mapping: tuple[str, ...] = ()
+    """How to map the port on the home router, in this order: ``pcp``, ``nat-pmp``, ``upnp``."""
     inbound_bytes_s: int = 4_000_000
     outbound_bytes_s: int = 4_000_000
     share: float = 0.8

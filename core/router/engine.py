@@ -21,6 +21,7 @@ from core.client.session import ClientEngine
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.garlic.router import RouterGarlic
+from core.nat.mapping import PortMapping
 from core.netdb import events as netdb_events
 from core.netdb.facade import NetDb
 from core.netdb.ports import NetDbConfig
@@ -82,6 +83,8 @@ class RouterEngine:
         self.observer: Observer = Nobody()
         self.clients = Sessions()
         self.clock = ClockWatch(wall, now)
+        self.port_mapping = PortMapping()
+        """What the home router forwards, it says: candidates, to be tried by others."""
         self._wall = wall
         self._entropy = entropy
         self._now = now

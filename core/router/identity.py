@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from core.base.errors import DecodeError
 from core.base.ports import Entropy
@@ -47,6 +48,11 @@ class RouterKeys:
     def hash(self) -> bytes:
         """Our router hash."""
         return self.keys.hash
+
+    @property
+    def mapping_secret(self) -> bytes:
+        """What the nonces of port mappings are made from: the same after a restart."""
+        return sha256(b"port mapping" + self.ssu2_intro).digest()
 
     @classmethod
     def generate(cls, entropy: Entropy) -> RouterKeys:

@@ -72,6 +72,7 @@ def _as_text(status: dict[str, Any]) -> str:
         f"{router['links']} connected",
         f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
         f"data     {printable(status['data_dir'])}",
+        f"mapping  {_mapping_text(router['port_mapping'])}",
         f"traffic  {size_text(router['bytes_received'])} in, {size_text(router['bytes_sent'])} out",
         *_reseed_lines(status["reseed"]),
         *names_lines(status["naming"]),
@@ -108,6 +109,18 @@ def _reseed_lines(reseed: dict[str, Any]) -> list[str]:
     wait_s = reseed["next_in_s"]
     again = "" if wait_s is None else f"; again in {show_duration(max(1, wait_s))}"
     return [f"reseed   {printable(reseed['last_error'])}{again}"]
+
+
+def _mapping_text(mapping: dict[str, Any]) -> str:
+    """What the home router forwards, by which protocol and until when, or why not."""
+    mapped = [
+        f"{one['protocol']} {printable(one['address'])} port {one['port']} by {one['by']} "
+        f"for {show_duration(max(1, one['expires_s']))}"
+        for one in mapping["mapped"]
+    ]
+    if mapping["reason"]:
+        mapped.append(f"not mapped: {printable(mapping['reason'])}")
+    return "; ".join(mapped)
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:

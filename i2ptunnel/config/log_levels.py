@@ -21,6 +21,7 @@ ROOMS = (
     "core.datagram",
     "core.garlic",
     "core.io",
+    "core.nat",
     "core.netdb",
     "core.peers",
     "core.router",

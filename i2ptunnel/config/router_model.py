@@ -217,6 +217,12 @@ class RouterSection:
         default="auto",
         effect=False,
     )
+    port_mapping: str = option(
+        Choice("auto", "upnp", "pcp", "off"),
+        "ask the home router to forward the port; auto: PCP, else NAT-PMP, else UPnP; pcp: the "
+        "first two. UPnP needs the extra upnp. Not with ntcp2.proxy",
+        default="auto",
+    )
     bandwidth: BandwidthSection = option(
         Section(BandwidthSection), "limits", default=BandwidthSection()
     )

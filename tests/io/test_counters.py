@@ -44,7 +44,7 @@ STATE = {
         "remotes.on_forget",
         "ReceiveBuffer.early_bytes",
     ),
-    *("ReceiveBuffer.readable", "partial.held", "partial.size"),
+    *("ReceiveBuffer.readable", "partial.held", "partial.size", "exchange.tries"),
     *("ReceivedPackets.count", "Outgoing.bytes", "PathMtu.black_holes", "PathValidation.asked"),
     *("test.asks", "probe.sent", "probe.replies"),
 }

@@ -103,7 +103,7 @@ async def test_nothing_is_corrected_without_two_good_answers(
     servers = [TimeServer(9 * HOUR), TimeServer(0, reply), TimeServer(0, reply)]
     async with running(tmp_path, *servers) as router:
         await until(lambda: all(server.requests for server in servers))
-        client = router._time_servers.client
+        client = router._surroundings.time_servers.client
         await until(lambda: client.rounds == 1 and not client.is_asking)
         clock = router.status().clock
         assert (clock.correction_s, clock.source) == (0.0, None)
@@ -123,7 +123,7 @@ async def test_a_server_that_is_not_there_and_a_name_that_is_none_do_no_harm(
         )
     )
     await router.start()
-    client = router._time_servers.client
+    client = router._surroundings.time_servers.client
     await until(lambda: client.rounds == 1 and not client.is_asking)
     assert router.status().clock.source is None
     await router.stop()

@@ -1,0 +1,68 @@
+"""What a router asks of its surroundings besides other routers: the time, and a mapped port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from core.base.ports import Entropy
+from core.io.port_mapping import PortMappings
+from core.io.time_servers import TimeServers
+from core.nat.mapping import PortMapping
+from core.router.config import RouterConfig
+from core.router.engine import RouterEngine
+
+logger = logging.getLogger("core.io.nat")
+
+
+class Surroundings:
+    """Time servers, and the home router's forwarding of ``port``. ``wake``: gives a turn."""
+
+    def __init__(
+        self,
+        config: RouterConfig,
+        port: int,
+        engine: RouterEngine,
+        entropy: Entropy,
+        loop: asyncio.AbstractEventLoop,
+        wake: Callable[[], None],
+    ) -> None:
+        bind = None if config.bind in ("0.0.0.0", "::") else config.bind
+        self._engine = engine
+        self._wake = wake
+        self.time_servers = TimeServers(
+            config.time_servers, bind, entropy, engine.clock, loop, wake
+        )
+        self.port_mappings = PortMappings(
+            config.port_mapping,
+            port,
+            (4,),
+            bind,
+            engine.keys.mapping_secret,
+            entropy,
+            loop,
+            self._mapping_changed,
+            private=config.allow_private_addresses,
+        )
+
+    def start(self) -> None:
+        """Begin to ask; holds nothing up."""
+        self.time_servers.start()
+        self.port_mappings.start()
+
+    async def stop(self) -> None:
+        """Ask nobody any more, and take the mapping back; a moment at most."""
+        self.time_servers.stop()
+        await self.port_mappings.stop()
+
+    def check(self) -> None:
+        """After each turn: the clock jumped, the machine slept, or the network was away."""
+        if self.time_servers.check():
+            self.port_mappings.recheck()
+
+    def _mapping_changed(self, mapping: PortMapping) -> None:
+        ports = {way: f"{one.address}:{one.port}" for way, one in mapping.external.items()}
+        logger.debug("mapped: %s; not mapped: %s", ports, mapping.reason or "nothing")
+        self._engine.port_mapping = mapping
+        self._wake()

@@ -1,0 +1,1 @@
+"""Mapping our port on a home router: PCP, NAT-PMP, and whom to believe. UPnP is in core/io."""
