@@ -24,7 +24,10 @@ class Deadlines:
     @property
     def next_at(self) -> float:
         """The earliest one, or ``NEVER``."""
-        return self._entries[0][0] if self._entries else NEVER
+        entries = self._entries
+        while entries and entries[0][0] != entries[0][2].timer_at:
+            heappop(entries)
+        return entries[0][0] if entries else NEVER
 
     def schedule(self, session: Ssu2Session, session_count: int) -> None:
         """Have an entry that is not too late; ``session_count``: how many there are in all."""
