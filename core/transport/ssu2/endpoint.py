@@ -2,15 +2,14 @@
 
 The driver (core/io/udp.py) hands over each datagram with its source and drains
 :meth:`Ssu2Endpoint.take_output`. Packets of a session are found by their connection ID under our
-introduction key, wherever they come from; only answers to our dials are masked with the key of who
-answers, and are found by their source.
+introduction key, wherever they come from; answers to our dials are found by their source.
 
 No packet raises out of here: what is not genuine is dropped and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from core.base.errors import DecodeError
 from core.base.reassembly import ReassemblyMemory
@@ -22,9 +21,9 @@ from core.transport.context import TransportContext
 from core.transport.inbound import InboundGate
 from core.transport.ports import (
     Bid,
-    Blame,
     Confirmed,
     Ended,
+    Established,
     SessionOwner,
     Unreachable,
 )
@@ -33,24 +32,25 @@ from core.transport.ssu2.blocks import Block
 from core.transport.ssu2.connection import Connection
 from core.transport.ssu2.context import Context, LocalRouter
 from core.transport.ssu2.deadlines import NEVER, Deadlines
+from core.transport.ssu2.dials import Dials
 from core.transport.ssu2.framing import SocketAddress
-from core.transport.ssu2.handshake import ConnectionIds
 from core.transport.ssu2.header import PACKET_BYTES_MIN, PacketType, read_destination, read_type
-from core.transport.ssu2.initiator import Initiator, Target
 from core.transport.ssu2.introducing import Introductions, NoIntroductions
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.listener import Listener
-from core.transport.ssu2.outside import IntroKey, random_id
+from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.path_mtu import MTU_MAX, MTU_MIN
 from core.transport.ssu2.published import COST_PUBLISHED, PublishedAddress
 from core.transport.ssu2.session import Ssu2Session
+from core.transport.ssu2.session_traversal import SessionTraversal
 from core.transport.ssu2.tokens import TokenMint
+from core.transport.ssu2.traversal import Introduced, IntroductionFailed
 
 #: One session at a time gets no more of the output, so that all move.
 OUTPUT_BYTES_PER_SESSION = 64 * 1024
 OUTPUT_BYTES_MIN = 1500
-IPV4_HEADERS = 20 + 8
-IPV6_HEADERS = 40 + 8
+#: more than any published address has: an introduction takes two round trips more
+COST_INTRODUCED = 20
 
 
 class Ssu2Endpoint:
@@ -85,6 +85,7 @@ class Ssu2Endpoint:
             gives_tokens=bool(published),
         )
         self.introductions = introductions or NoIntroductions(context.stats)
+        self.traversal: SessionTraversal | None = None
         self._published = PublishedAddress(static_key, intro, published, mtu, context.reachability)
         self._mtu = mtu
         self._mask = ChaChaMask(intro_key)
@@ -97,8 +98,7 @@ class Ssu2Endpoint:
         self._listener = Listener(self.context, self._gate, self._new_inbound)
         self._owner: SessionOwner
         self._sessions: dict[bytes, Ssu2Session] = {}
-        #: dials that the peer has not confirmed, by where the answers come from
-        self._dials: dict[SocketAddress, Ssu2Session] = {}
+        self._dials = Dials(self.context, self._sessions.__contains__)
         self._ready: dict[int, Ssu2Session] = {}
         self._deadlines = Deadlines()
         self._is_limited = False
@@ -118,6 +118,14 @@ class Ssu2Endpoint:
         """Inbound handshakes under way."""
         return self._gate.pending_count
 
+    def established(self) -> Iterable[Ssu2Session]:
+        """All sessions in the data phase."""
+        return [one for one in self._sessions.values() if one.is_established]
+
+    def traverse(self, traversal: SessionTraversal) -> None:
+        """Test, and be tested; introduce, and be introduced."""
+        self.introductions = self.traversal = traversal
+
     def is_calling(self, host: str) -> bool:
         """Whether a handshake that this host (numeric address) began is under way."""
         return self._gate.is_pending(host)
@@ -133,7 +141,9 @@ class Ssu2Endpoint:
 
     def addresses(self) -> list[RouterAddress]:
         """One SSU2 address for each family that is published, or one that only dials."""
-        return self._published.addresses()
+        if self.traversal is None:
+            return self._published.addresses()
+        return self._published.addresses(self.traversal.introducer_options)
 
     def options(self) -> dict[str, str]:
         """SSU2 says everything in its addresses."""
@@ -146,7 +156,12 @@ class Ssu2Endpoint:
         for address in router_info.ssu2_addresses():
             if self._is_usable(address):
                 return Bid(self, address.host, address, COST_PUBLISHED)
-        return None
+        if self.traversal is None:
+            return None
+        hidden = self.traversal.address_behind(router_info)
+        return (
+            None if hidden is None else Bid(self, router_info.hash.hex(), hidden, COST_INTRODUCED)
+        )
 
     def _is_usable(self, address: Ssu2Address) -> bool:
         is_possible = address.is_published and (not address.mtu or address.mtu >= MTU_MIN)
@@ -160,17 +175,33 @@ class Ssu2Endpoint:
         session = Ssu2Session(self, self._take_number(), remote, True)
         session.router_info = router_info
         session.address = address
-        self._ready[session.number] = session
+        if self.traversal is not None and not address.is_published:
+            self._dials.await_introduction(session)
+            self.traversal.introduce(router_info, now)
+        else:
+            self._ready[session.number] = session
         return session
+
+    def introduced(self, introduction: Introduced, now: float) -> None:
+        """Begin the dial that waited for an introduction, or send it elsewhere."""
+        session = self._dials.introduced(introduction, now)
+        if session is not None:
+            self._ready[session.number] = session
+
+    def introduction_failed(self, failure: IntroductionFailed, now: float) -> None:
+        """End the dial that waited for an introduction."""
+        self._dials.not_introduced(failure.router_hash, now)
+
+    def addresses_changed(self, now: float) -> None:
+        """What peer tests and introducers have us publish is something else now."""
+        self._owner.addresses_changed(now)
 
     def shutdown(self, now: float) -> None:
         """Close every session with reason 3, refuse new ones and dial no more."""
         self._now = now
         self._is_closing = self._listener.is_closing = True
-        for session in {
-            **self._ready,
-            **{one.number: one for one in self._sessions.values()},
-        }.values():
+        sessions = [*self._ready.values(), *self._sessions.values(), *self._dials.waiting]
+        for session in {one.number: one for one in sessions}.values():
             session.close(TerminationReason.ROUTER_SHUTDOWN, now)
 
     # For the driver
@@ -185,7 +216,7 @@ class Ssu2Endpoint:
             self.stats.packets_malformed += 1
             return
         session = self._sessions.get(read_destination(datagram, self._mask))
-        if session is None:
+        if session is None or self._dials.awaits_punch(session):
             self._receive_other(datagram, source, now)
             return
         if session.connection is None:
@@ -203,6 +234,8 @@ class Ssu2Endpoint:
         self._now = now
         output, self._listener.replies = self._listener.replies, []
         self._is_limited = False
+        if self.traversal is not None:
+            output += self.traversal.take_output()
         if self._ready:
             ready = list(self._ready.values())
             self._ready.clear()
@@ -221,10 +254,7 @@ class Ssu2Endpoint:
     def destination_failed(self, destination: SocketAddress, error: int, now: float) -> None:
         """The system refuses to send there: a dial ends at once, a session may recover."""
         self._now = now
-        dial = self._dials.get(destination)
-        if dial is not None and dial.connection is None:
-            end = Unreachable("dial_failed", is_local=True, is_silent=False)
-            dial.end_dial(end, now)
+        self._dials.destination_failed(destination, now)
 
     # Time
 
@@ -233,6 +263,8 @@ class Ssu2Endpoint:
         at = self._deadlines.next_at
         if self._is_limited:
             at = min(at, self._bandwidth.write_at(self._now))
+        if self.traversal is not None and not self._is_closing:
+            at = min(at, self.traversal.next_timer())
         return None if at == NEVER else at
 
     def handle_timer(self, now: float) -> None:
@@ -240,6 +272,8 @@ class Ssu2Endpoint:
         self._now = now
         while (session := self._deadlines.pop_due(now)) is not None:
             session.handle_timer(now)
+        if self.traversal is not None:
+            self.traversal.handle_timer(now)
 
     # For the sessions
 
@@ -272,7 +306,9 @@ class Ssu2Endpoint:
     def told(self, session: Ssu2Session, now: float) -> None:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
         if isinstance(session.events[-1], Confirmed | Ended | Unreachable):
-            self._end_dial(session)
+            self._dials.ended(session)
+        if self.traversal is not None and isinstance(session.events[-1], Established):
+            self.traversal.session_began(session, now)
         self._owner.session_changed(session, now)
 
     def failed(self, session: Ssu2Session, end: Ended | Unreachable, now: float) -> None:
@@ -286,7 +322,7 @@ class Ssu2Endpoint:
 
     def drop(self, session: Ssu2Session) -> None:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
-        self._end_dial(session)
+        self._dials.ended(session)
         self._forget(session)
 
     def seen_as(self, session: Ssu2Session, address: SocketAddress, now: float) -> None:
@@ -301,8 +337,8 @@ class Ssu2Endpoint:
 
     def _receive_other(self, datagram: bytes, source: SocketAddress, now: float) -> None:
         """A packet that names no session of ours: an answer to a dial, a stranger, or noise."""
-        dial = self._dials.get(source)
-        if dial is not None and self._is_for(datagram, dial):
+        dial = self._dials.answered(datagram, source)
+        if dial is not None:
             dial.receive_handshake(datagram, source, now)
             self._ready[dial.number] = dial
             self._owner.heard(now)
@@ -323,13 +359,6 @@ class Ssu2Endpoint:
             self.stats.packets_malformed += 1
             return
         self._owner.heard(now)
-
-    def _is_for(self, datagram: bytes, dial: Ssu2Session) -> bool:
-        """Whether an answer to this dial, under the key of whom we dial."""
-        initiator = dial.initiator
-        if initiator is None:
-            return False
-        return read_destination(datagram, initiator.target.intro.header) == dial.local_id
 
     def _on_session_request(self, datagram: bytes, source: SocketAddress, now: float) -> None:
         session, victims = self._listener.on_session_request(datagram, source, now)
@@ -358,7 +387,7 @@ class Ssu2Endpoint:
         self, session: Ssu2Session, output: list[tuple[bytes, SocketAddress]], now: float
     ) -> None:
         if not session.local_id:
-            self._begin(session, now)
+            self._begin_dial(session, now)
         connection = session.connection
         output += [(packet, session.remote) for packet in session.take_output()]
         if connection is not None:
@@ -392,33 +421,10 @@ class Ssu2Endpoint:
         if packets and has_more:
             self._ready[session.number] = session
 
-    def _begin(self, session: Ssu2Session, now: float) -> None:
-        """The first packet of a dial."""
-        address = session.address
-        assert address is not None
-        if session.remote in self._dials:
-            end = Unreachable("dial_failed", is_local=True, is_silent=False)
-            session.end_dial(end, now)
-            return
-        target = Target(session.remote, address.static_key, IntroKey(address.intro_key))
-        headers = IPV6_HEADERS if address.is_ipv6 else IPV4_HEADERS
-        ids = self._draw_ids()
-        session.local_id = ids.local.to_bytes(8, "big")
-        try:
-            session.initiator = Initiator(self.context, target, ids, MTU_MIN - headers, now)
-        except DecodeError as error:
-            code = TerminationReason.MESSAGE_1_ERROR
-            session.end_dial(Ended(str(error), code, Blame.PEER, is_abort=True), now)
-            return
-        self._sessions[session.local_id] = session
-        self._dials[session.remote] = session
-
-    def _draw_ids(self) -> ConnectionIds:
-        entropy = self.context.entropy
-        while True:
-            local, remote = random_id(entropy), random_id(entropy)
-            if local != remote and local.to_bytes(8, "big") not in self._sessions:
-                return ConnectionIds(local, remote)
+    def _begin_dial(self, session: Ssu2Session, now: float) -> None:
+        wishes = () if self.traversal is None else self.traversal.wishes(session, now)
+        if self._dials.begin(session, wishes, now):
+            self._sessions[session.local_id] = session
 
     # The tables
 
@@ -430,12 +436,9 @@ class Ssu2Endpoint:
     def _new_inbound(self, source: SocketAddress) -> Ssu2Session:
         return Ssu2Session(self, self._take_number(), source, False)
 
-    def _end_dial(self, session: Ssu2Session) -> None:
-        if self._dials.get(session.remote) is session:
-            del self._dials[session.remote]
-
     def _forget(self, session: Ssu2Session) -> None:
         self._sessions.pop(session.local_id, None)
         self._ready.pop(session.number, None)
+        self._dials.forget(session)
         session.timer_at = NEVER
         self._gate.ended(session)

@@ -7,7 +7,7 @@ data may follow SessionConfirmed at once; the confirmation is repeated until Bob
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.base.errors import DecodeError, PeerError
 from core.transport.ports import Blame, Ended, Skew, Unreachable
@@ -130,6 +130,14 @@ class Initiator:
         """Forget it."""
         self.state = State.CLOSED
         self.output.clear()
+
+    def redirect(self, address: SocketAddress, now: float) -> bool:
+        """Send to another address from now on; False if the first one has answered."""
+        if self._is_heard:
+            return False
+        self.target = replace(self.target, address=address)
+        self.output[:] = self._retransmission.repeat(now)
+        return True
 
     # Steps
 

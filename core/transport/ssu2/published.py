@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.crypto.x25519 import X25519Key
 from core.data.encoding import b64encode
@@ -43,8 +43,10 @@ class PublishedAddress:
         """Whether there is one to dial."""
         return bool(self._published)
 
-    def addresses(self) -> list[RouterAddress]:
-        """As they stand in the RouterInfo."""
+    def addresses(
+        self, introducers: Callable[[bool], dict[str, str]] | None = None
+    ) -> list[RouterAddress]:
+        """As they stand in the RouterInfo; ``introducers``: the options of a family (is IPv6)."""
         options = {
             "s": b64encode(self._static_key.public),
             "i": b64encode(self._intro.raw),
@@ -61,6 +63,13 @@ class PublishedAddress:
         has = {"4": self._reachability.ipv4, "6": self._reachability.ipv6}
         for address in self._published:
             has["6" if address.is_ipv6 else "4"] = False
+        if introducers is not None:
+            for family in ("4", "6"):
+                extra = introducers(family == "6") if has[family] else {}
+                if extra:
+                    has[family] = False
+                    more = options | extra | {"caps": family}
+                    found.append(RouterAddress(_COST_UNPUBLISHED, 0, "SSU2", more))
         caps = "".join(family for family in has if has[family])
         if caps or not found:
             options = options | {"caps": caps or "4"}

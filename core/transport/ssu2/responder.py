@@ -16,7 +16,7 @@ from core.transport.admission import ForeignRouterError, check_handshake
 from core.transport.ports import Blame, Ended
 from core.transport.reasons import TerminationReason
 from core.transport.ssu2 import outside
-from core.transport.ssu2.blocks import Block, RouterInfoBlock, parse_block
+from core.transport.ssu2.blocks import Block, RelayTagRequest, RouterInfoBlock, parse_block
 from core.transport.ssu2.context import Context
 from core.transport.ssu2.framing import BlockType, SocketAddress, split_blocks
 from core.transport.ssu2.handshake import Confirmed, ConnectionIds, Request
@@ -49,7 +49,8 @@ class Responder:
     """See the module.
 
     ``output``: packets to send; ``ended``: why it is over, if it failed; ``early``: packets that
-    came before their keys; ``skew_s``: Alice's clock minus ours; ``rtt_s`` as for the initiator.
+    came before their keys; ``wants_tag``: her SessionRequest asks for a relay tag, which
+    depends on who she is; ``skew_s``: Alice's clock minus ours; ``rtt_s`` as for the initiator.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Responder:
         self.state = State.AWAIT_CONFIRMED
         self.ended: Ended | None = None
         self.early: list[bytes] = []
+        self.wants_tag = any(isinstance(one, RelayTagRequest) for one in request.blocks)
         self.rtt_s = 0.0
         self.skew_s = outside.clock_of(request.blocks) - context.wall.now()
         self._context = context

@@ -33,6 +33,10 @@ class Retransmission:
         """The peer repeats itself, so it has not got this: send it again, but not too often."""
         if now < self._last_at + NUDGE_S:
             return ()
+        return self.repeat(now)
+
+    def repeat(self, now: float) -> Sequence[bytes]:
+        """Send it again now; the next repetition stays when it is due."""
         return self._repeat(now, self.due_at)
 
     def _repeat(self, now: float, due_at: float | None) -> Sequence[bytes]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from core.base.errors import DecodeError, PeerError
+from core.base.rates import TokenBucket
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ssu2Address
 from core.i2np.database import DatabaseStore
@@ -23,11 +24,12 @@ from core.transport.ports import (
     Unreachable,
 )
 from core.transport.reasons import TerminationReason, reason_word
-from core.transport.ssu2.blocks import Block, NewToken, RelayTag, parse_block
+from core.transport.ssu2.blocks import Block, NewToken, RelayTag, RelayTagRequest, parse_block
 from core.transport.ssu2.blocks import RouterInfoBlock as RouterInfoOnWire
 from core.transport.ssu2.connection import Connection
 from core.transport.ssu2.context import Context
 from core.transport.ssu2.framing import BlockType, SocketAddress
+from core.transport.ssu2.handshake import ConnectionIds
 from core.transport.ssu2.initiator import Initiator
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.notices import Moved, ReceivedBlock, SeenAs
@@ -38,8 +40,10 @@ from core.transport.ssu2.tokens import NEW_TOKEN_S
 ROUTER_INFO_INTERVAL_S = 25 * 60
 ROUTER_INFO_INTERVAL_VARIANCE_S = 10 * 60
 ROUTER_INFO_EXPIRES_S = 60
-#: A peer has no reason to send more in a session's life.
+#: A peer has no reason to send more at once.
 ROUTER_INFO_BLOCKS_MAX = 60
+#: Bob sends one with each peer test and introduction: 300 in ten minutes are served at most.
+ROUTER_INFO_BLOCKS_PER_S = 0.5
 #: Packets of a peer that has only said who it is: acks, its RouterInfo, a token.
 UNUSED_PACKETS = 6
 _NEVER = float("inf")
@@ -99,6 +103,7 @@ class Ssu2Session:
         "events",
         "host_key",
         "initiator",
+        "introduced_ids",
         "is_outbound",
         "is_pending",
         "is_told",
@@ -116,7 +121,7 @@ class Ssu2Session:
         self, host: SessionHost, number: int, remote: SocketAddress, is_outbound: bool
     ) -> None:
         self._host = host
-        self._router_info_blocks = 0
+        self._router_info_blocks = TokenBucket(ROUTER_INFO_BLOCKS_PER_S, ROUTER_INFO_BLOCKS_MAX)
         self._router_info_due = _NEVER
         self.number = number
         self.remote = remote
@@ -132,6 +137,7 @@ class Ssu2Session:
         self.address: Ssu2Address | None = None
         self.initiator: Initiator | None = None
         self.responder: Responder | None = None
+        self.introduced_ids: ConnectionIds | None = None
         self.connection: Connection | None = None
         self.events: deque[SessionEvent] = deque()
 
@@ -248,7 +254,6 @@ class Ssu2Session:
         if self.connection is not None:
             self.connection.handle_timer(now)
             if self.is_told and now >= self._router_info_due:
-                self._router_info_blocks = 0
                 self.send_router_info(now)
             self._carry(now)
         self._host.mark(self)
@@ -302,6 +307,8 @@ class Ssu2Session:
         self.events.append(Established(accepted.router_info, accepted.flood))
         self._host.told(self, now)
         messages = self._on_confirmed_blocks(accepted, now)
+        if responder.wants_tag:
+            self._host.block_received(self, RelayTagRequest(), now)
         for early in responder.early:
             messages += connection.receive(early, source, now)
         self._carry(now)
@@ -410,8 +417,7 @@ class Ssu2Session:
 
     def _on_router_info(self, block: RouterInfoOnWire, now: float) -> None:
         context = self._host.context
-        self._router_info_blocks += 1
-        if self._router_info_blocks > ROUTER_INFO_BLOCKS_MAX:
+        if not self._router_info_blocks.take(now):
             return
         try:
             router_info = check_signed(block.router_info(), context.network_id)

@@ -9,8 +9,10 @@ from core.transport.events import PeerDisconnected, PeerFailed, RouterInfoReceiv
 from core.transport.reasons import TerminationReason
 from core.transport.records import LinkLimits
 from core.transport.ssu2 import outside
+from core.transport.ssu2.blocks import RouterInfoBlock
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.header import LongHeader, PacketType
+from core.transport.ssu2.session import ROUTER_INFO_BLOCKS_MAX
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.ssu2_nodes import NETWORK_ID, Ssu2Net, Ssu2Node
 from tests.support.ssu2_path import message
@@ -337,3 +339,25 @@ def test_our_own_messages_do_not_wait_for_transit_and_waiting_costs_no_turns() -
     assert net.run(lambda: transit[-1] in bob.messages(), seconds=10)
     assert 1.7 < net.now - began < 2.4
     assert turns < 800, turns
+
+
+def test_a_flood_of_router_infos_is_bounded_and_one_with_each_introduction_is_not() -> None:
+    net, alice, bob = pair()
+    connect(net, alice, bob)
+    carols = [Ssu2Node(f"carol{number}", BOB_AT, net.wall).router_info for number in range(3)]
+    sender = alice.session_with(bob.hash)
+    assert sender is not None and sender.connection is not None
+
+    def send(count: int, seconds: float) -> int:
+        before = sum(isinstance(event, RouterInfoReceived) for event in bob.events)
+        for number in range(count):
+            block = RouterInfoBlock.of(carols[number % 3].raw, 1000)
+            sender.connection.send_block(block.write(), net.now)
+            sender.wake()
+            net.run(seconds=seconds / count)
+        net.run(seconds=1)
+        return sum(isinstance(event, RouterInfoReceived) for event in bob.events) - before
+
+    assert ROUTER_INFO_BLOCKS_MAX <= send(100, 1.0) <= ROUTER_INFO_BLOCKS_MAX + 1
+    net.run(seconds=100)
+    assert send(200, 300.0) == 200

@@ -1,0 +1,245 @@
+"""Carries what peer tests and introductions ask for into the sessions of an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from core.base.errors import DecodeError
+from core.data.router_info import RouterInfo
+from core.data.transport_address import Ssu2Address
+from core.i2np.database import DatabaseStore
+from core.i2np.message import MessageType, make_short
+from core.transport.reachability import Reachability
+from core.transport.reachability_votes import ReachabilityVotes
+from core.transport.ssu2 import outside
+from core.transport.ssu2.blocks import Block, RelayTagRequest, RouterInfoBlock
+from core.transport.ssu2.context import Context
+from core.transport.ssu2.framing import SocketAddress, write_padding
+from core.transport.ssu2.header import LongHeader
+from core.transport.ssu2.introducers import introducer_options
+from core.transport.ssu2.nat_traversal import NatTraversal
+from core.transport.ssu2.outside import IntroKey
+from core.transport.ssu2.session import Ssu2Session
+from core.transport.ssu2.traversal import (
+    Action,
+    Introduced,
+    IntroductionFailed,
+    KeepAlive,
+    PeerSession,
+    SendBlock,
+    SendPacket,
+    Surroundings,
+)
+
+#: What a RouterInfo may take of a packet that also has the block that needs it.
+ROUTER_INFO_ROOM = 1000
+ROUTER_INFO_EXPIRES_S = 60
+PADDING_MAX = 29
+
+
+class TraversalOwner(Protocol):
+    """What the endpoint does itself."""
+
+    def established(self) -> Iterable[Ssu2Session]:
+        """All sessions in the data phase."""
+        ...
+
+    def introduced(self, introduction: Introduced, now: float) -> None:
+        """A router waits for our SessionRequest."""
+        ...
+
+    def introduction_failed(self, failure: IntroductionFailed, now: float) -> None:
+        """Nobody introduces us."""
+        ...
+
+    def addresses_changed(self, now: float) -> None:
+        """What we publish is something else now."""
+        ...
+
+
+class SessionTraversal:
+    """A :class:`core.transport.ssu2.introducing.Introductions` with peer tests and relays.
+
+    ``sign``: with the key of our RouterIdentity; ``may_introduce``: whether we give relay tags.
+    """
+
+    def __init__(
+        self,
+        owner: TraversalOwner,
+        context: Context,
+        reachability: Reachability,
+        votes: ReachabilityVotes,
+        sign: Callable[[bytes], bytes],
+        may_introduce: Callable[[], bool],
+        configured: dict[bool, SocketAddress] | None = None,
+    ) -> None:
+        self._owner = owner
+        self._context = context
+        self._may_introduce = may_introduce
+        self._output: list[tuple[bytes, SocketAddress]] = []
+        self._failed: list[IntroductionFailed] = []
+        here = Surroundings(
+            context.local.hash,
+            sign,
+            context.wall,
+            context.entropy,
+            context.stats,
+            self,
+            reachability,
+        )
+        self.nat = NatTraversal(here, votes, configured)
+
+    # core.transport.ssu2.traversal.TraversalHost
+
+    def established(self) -> Iterable[PeerSession]:
+        """See :class:`core.transport.ssu2.traversal.TraversalHost`."""
+        return self._owner.established()
+
+    def session_with(self, router_hash: bytes) -> PeerSession | None:
+        """See :class:`core.transport.ssu2.traversal.TraversalHost`."""
+        for session in self._owner.established():
+            if session.router_hash == router_hash:
+                return session
+        return None
+
+    def find_router(self, router_hash: bytes) -> RouterInfo | None:
+        """See :class:`core.transport.ssu2.traversal.TraversalHost`."""
+        return self._context.find_router(router_hash)
+
+    def new_token(self, address: SocketAddress, now: float) -> int:
+        """See :class:`core.transport.ssu2.traversal.TraversalHost`."""
+        return self._context.mint.new_token(address, now)
+
+    @property
+    def gives_tags(self) -> bool:
+        """See :class:`core.transport.ssu2.traversal.TraversalHost`."""
+        return self._may_introduce()
+
+    # core.transport.ssu2.introducing.Introductions
+
+    def block_received(self, session: Ssu2Session, block: Block, now: float) -> None:
+        """See :class:`core.transport.ssu2.introducing.Introductions`."""
+        self.nat.block_received(session, block, now)
+        self._carry_out(now)
+
+    def packet_received(self, packet: bytes, source: SocketAddress, now: float) -> None:
+        """See :class:`core.transport.ssu2.introducing.Introductions`."""
+        header, payload = outside.open_packet(packet, self._context.local.intro)
+        if header.network_id != self._context.network_id:
+            raise DecodeError("a packet of another network")
+        self.nat.packet_received(header, outside.read_blocks(payload), source, now)
+        self._carry_out(now)
+
+    def seen_as(self, session: Ssu2Session, address: SocketAddress, now: float) -> None:
+        """See :class:`core.transport.ssu2.introducing.Introductions`."""
+        self.nat.seen_as(session, address, now)
+        self._carry_out(now)
+
+    def session_began(self, session: Ssu2Session, now: float) -> None:
+        """See :meth:`NatTraversal.session_began`."""
+        self.nat.session_began(session, now)
+        self._carry_out(now)
+
+    # For the endpoint
+
+    def introducer_options(self, is_ipv6: bool) -> dict[str, str]:
+        """What our address of a family says of introducers; empty if there are none."""
+        return introducer_options(self.nat.introducers(is_ipv6))
+
+    def address_behind(self, router_info: RouterInfo) -> Ssu2Address | None:
+        """The SSU2 address of a router to which somebody we have a session with introduces us."""
+        known = {session.router_hash for session in self._owner.established()}
+        if known.isdisjoint(self.nat.introducers_to_dial(router_info)):
+            return None
+        addresses = router_info.ssu2_addresses()
+        return next((one for one in addresses if one.introducers), None)
+
+    def introduce(self, router_info: RouterInfo, now: float) -> None:
+        """Ask for it; the owner is told what came of it, later."""
+        if not self.nat.introduce(router_info, now):
+            self._failed.append(IntroductionFailed(router_info.hash, "no introducer is connected"))
+        self._carry_out(now)
+
+    def wishes(self, session: Ssu2Session, now: float) -> Sequence[Block]:
+        """What to ask for with the first packet of a dial: i2pd gives a tag only then."""
+        self.nat.contacted(session.remote.host, now)
+        info = session.router_info
+        if info is None or not self.nat.wants_tag(info, session.remote.is_ipv6):
+            return ()
+        return (RelayTagRequest(),)
+
+    # For its driver
+
+    def take_output(self) -> list[tuple[bytes, SocketAddress]]:
+        """Packets outside of sessions, to be sent now."""
+        output, self._output = self._output, []
+        return output
+
+    def next_timer(self) -> float:
+        """When to call :meth:`handle_timer`; 0.0: at once."""
+        return 0.0 if self._failed else self.nat.next_timer()
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due; early calls do nothing."""
+        failed, self._failed = self._failed, []
+        for failure in failed:
+            self._owner.introduction_failed(failure, now)
+        self.nat.handle_timer(now)
+        self._carry_out(now)
+
+    # Actions
+
+    def _carry_out(self, now: float) -> None:
+        for action in self.nat.take_actions():
+            self._do(action, now)
+
+    def _do(self, action: Action, now: float) -> None:
+        if isinstance(action, SendBlock):
+            self._send_block(action, now)
+        elif isinstance(action, SendPacket):
+            self._output.append((self._seal(action), action.address))
+        elif isinstance(action, KeepAlive):
+            if isinstance(action.session, Ssu2Session) and action.session.connection is not None:
+                action.session.connection.keep_alive_s = action.interval_s
+                action.session.wake()
+        elif isinstance(action, Introduced):
+            self._owner.introduced(action, now)
+        elif isinstance(action, IntroductionFailed):
+            self._owner.introduction_failed(action, now)
+        else:
+            self._owner.addresses_changed(now)
+
+    def _send_block(self, action: SendBlock, now: float) -> None:
+        session = action.session
+        if not isinstance(session, Ssu2Session) or session.connection is None:
+            return
+        info = action.router_info
+        if info is not None:
+            block = RouterInfoBlock.of(info.raw, ROUTER_INFO_ROOM)
+            if len(block.data) <= ROUTER_INFO_ROOM:
+                session.connection.send_block(block.write(), now)
+            else:
+                session.connection.send((self._store(info),), now)
+        session.connection.send_block(action.block, now)
+        session.wake()
+
+    def _store(self, info: RouterInfo) -> bytes:
+        context = self._context
+        message_id = int.from_bytes(context.entropy.random_bytes(4), "big")
+        expires_ms = int((context.wall.now() + ROUTER_INFO_EXPIRES_S) * 1000)
+        body = DatabaseStore.of_router_info(info).write()
+        return make_short(MessageType.DATABASE_STORE, message_id, expires_ms, body)
+
+    def _seal(self, action: SendPacket) -> bytes:
+        context = self._context
+        header = LongHeader(
+            action.destination_id,
+            outside.random_number(context.entropy),
+            action.packet_type,
+            action.source_id,
+            outside.random_id(context.entropy),
+            context.network_id,
+        )
+        padding = write_padding(context.entropy.randbelow(PADDING_MAX + 1))
+        return outside.seal(header, action.payload + padding, IntroKey(action.intro_key))

@@ -1,0 +1,193 @@
+"""Peer tests between whole SSU2 endpoints, behind translators of all kinds."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.data.router_info import RouterInfo
+from core.data.transport_address import RouterAddress
+from core.transport.events import RouterInfoReceived
+from core.transport.ports import Bid
+from core.transport.reachability import Reachability
+from core.transport.reachability_votes import ReachabilityState, ReachabilityVotes
+from core.transport.ssu2.endpoint import COST_INTRODUCED
+from core.transport.ssu2.framing import SocketAddress
+from core.transport.ssu2.responder import Responder
+from core.transport.ssu2.session_traversal import SessionTraversal
+from tests.support.ssu2_nodes import Ssu2Net, Ssu2Node
+from tests.support.world.models import LinkModel
+from tests.support.world.nat import NatBox, NatKind
+
+
+class TraversingNode(Ssu2Node):
+    """A node that tests and is tested."""
+
+    def __init__(self, name: str, host: str, net: Ssu2Net, *, is_public: bool = True) -> None:
+        self.is_public = is_public
+        super().__init__(name, SocketAddress(host, 9111), net.wall, is_published=is_public)
+        self.votes = ReachabilityVotes(("ssu2",))
+        self.traversal = SessionTraversal(
+            self.ssu2,
+            self.ssu2.context,
+            Reachability(private=True),
+            self.votes,
+            self.keys.sign,
+            lambda: is_public,
+            {False: self.address} if is_public else None,
+        )
+        self.ssu2.traverse(self.traversal)
+
+    def publish(self, age_s: float = 0.0) -> RouterInfo:
+        addresses = self.ssu2.addresses()
+        if self.is_public:
+            (one, *_) = addresses
+            addresses = [RouterAddress(8, 0, one.style, {**one.options, "caps": "BC4"})]
+        self.router_info = RouterInfo.build(
+            self.keys,
+            int(self.wall.now() * 1000),
+            addresses,
+            {"netId": "77", "router.version": "0.9.67", "caps": "LR" if self.is_public else "LU"},
+        )
+        return self.router_info
+
+    def serve(self, now: float) -> None:
+        super().serve(now)
+        for event in self.events:
+            if isinstance(event, RouterInfoReceived):
+                self.known[event.router_info.hash] = event.router_info
+
+
+MESSAGE = bytes.fromhex("14000000016553f1ff0000000100")
+
+
+class Scene:
+    """Eight public routers with sessions among them."""
+
+    def __init__(self) -> None:
+        self.net = Ssu2Net()
+        self.public = [TraversingNode(f"public {n}", f"{11 + n}.0.0.1", self.net) for n in range(8)]
+        for node in self.public:
+            self.net.add(node)
+        for number, node in enumerate(self.public):
+            for other in self.public[number + 1 :]:
+                node.links.send(other.hash, [MESSAGE], self.net.now)
+        self.net.run(seconds=2)
+
+    def behind(self, kind: NatKind, name: str, host: str) -> TraversingNode:
+        """One more, with sessions to four of them."""
+        node = TraversingNode(name, "192.168.0.2", self.net, is_public=False)
+        node.socket = NatBox(self.net.net, kind, host).bind(*node.address)
+        for other in self.public:
+            node.known[other.hash] = other.router_info
+        self.net.nodes.append(node)
+        for other in self.public[:4]:
+            node.links.send(other.hash, [MESSAGE], self.net.now)
+        return node
+
+    def state(self, node: TraversingNode) -> ReachabilityState:
+        return node.votes.verdict("ssu2", False, self.net.now).state
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        (NatKind.FULL_CONE, ReachabilityState.OK),
+        (NatKind.ADDRESS_RESTRICTED, ReachabilityState.FIREWALLED),
+        (NatKind.PORT_RESTRICTED, ReachabilityState.FIREWALLED),
+        (NatKind.SYMMETRIC, ReachabilityState.SYMMETRIC),
+    ],
+)
+def test_what_a_router_finds_out(kind: NatKind, state: ReachabilityState) -> None:
+    scene = Scene()
+    alice = scene.behind(kind, "alice", "100.0.0.1")
+    assert scene.net.run(lambda: scene.state(alice) is state, 120), alice.stats.peer_tests
+
+
+def hidden(scene: Scene, kind: NatKind) -> TraversingNode:
+    """A router behind a translator with three introducers."""
+    charlie = scene.behind(kind, "charlie", "100.0.0.1")
+    assert scene.net.run(lambda: len(charlie.traversal.nat.introducers(False)) == 3, 120)
+    charlie.publish()
+    return charlie
+
+
+@pytest.mark.parametrize("alice_kind", [NatKind.FULL_CONE, NatKind.PORT_RESTRICTED])
+def test_a_firewalled_router_is_reached(alice_kind: NatKind) -> None:
+    scene = Scene()
+    charlie = hidden(scene, NatKind.PORT_RESTRICTED)
+    alice = scene.behind(alice_kind, "alice", "100.0.1.1")
+    scene.net.run(seconds=5)
+    alice.known[charlie.hash] = charlie.router_info
+    alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
+    assert scene.net.run(lambda: bool(charlie.messages()), 10), alice.stats
+    assert scene.net.run(lambda: charlie.hash in alice.connected(), 1)
+
+
+def test_a_dial_follows_a_hole_punch_from_another_address() -> None:
+    # A symmetric translator has another port for each target: the one that Bob names is no use.
+    scene = Scene()
+    charlie = hidden(scene, NatKind.SYMMETRIC)
+    alice = TraversingNode("alice", "20.0.0.1", scene.net)
+    scene.net.add(alice, is_known=False)
+    for other in scene.public:
+        alice.known[other.hash] = other.router_info
+        alice.links.send(other.hash, [MESSAGE], scene.net.now)
+    scene.net.run(seconds=5)
+    # The response through Bob is faster than the HolePunch.
+    scene.net.ways.set_pair("100.0.0.1", "20.0.0.1", LinkModel(delay_s=0.5))
+    alice.known[charlie.hash] = charlie.router_info
+    alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
+    assert scene.net.run(lambda: bool(alice.ssu2._dials._unconfirmed), 2)
+    (first,) = alice.ssu2._dials._unconfirmed
+    assert scene.net.run(lambda: MESSAGE in charlie.messages(), 6), alice.stats
+    session = alice.session_with(charlie.hash)
+    assert session is not None and session.remote.host == first.host
+    assert session.remote.port != first.port
+    assert scene.net.run(lambda: len(alice.ssu2._dials) == 0, 2)
+
+
+def test_a_dial_fails_at_once_where_no_introducer_is_connected() -> None:
+    scene = Scene()
+    charlie = hidden(scene, NatKind.PORT_RESTRICTED)
+    alice = TraversingNode("alice", "20.0.0.1", scene.net)
+    scene.net.add(alice, is_known=False)
+    address = next(one for one in charlie.router_info.ssu2_addresses() if one.introducers)
+    bid = Bid(alice.ssu2, charlie.hash.hex(), address, COST_INTRODUCED)
+    session = alice.ssu2.dial(charlie.router_info, bid, scene.net.now)
+    timer = alice.ssu2.next_timer()
+    assert session.is_told and timer is not None and timer <= scene.net.now
+    alice.ssu2.handle_timer(scene.net.now)
+    assert not session.is_told and alice.stats.dials_failed == 1
+    assert len(alice.ssu2._dials) == 0
+
+
+def test_a_router_that_goes_ends_dials_that_wait_for_an_introduction() -> None:
+    scene = Scene()
+    charlie = hidden(scene, NatKind.PORT_RESTRICTED)
+    alice = scene.behind(NatKind.FULL_CONE, "alice", "100.0.1.1")
+    scene.net.run(seconds=5)
+    alice.known[charlie.hash] = charlie.router_info
+    alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
+    assert len(alice.ssu2._dials.waiting) == 1
+    alice.links.shutdown(scene.net.now)
+    assert len(alice.ssu2._dials) == 0
+    assert scene.net.run(lambda: alice.ssu2.next_timer() is None, 20)
+
+
+def test_the_first_packet_of_a_dial_asks_for_a_tag() -> None:
+    scene = Scene()
+    alice = hidden(scene, NatKind.PORT_RESTRICTED)
+    nat = alice.traversal.nat
+    bob = scene.public[4]
+    for introducer in nat.introducers(False):
+        alice.links.disconnect(introducer.router_hash, scene.net.now)
+    assert scene.net.run(lambda: len(nat.introducers(False)) < 3, 10)
+    alice.links.send(bob.hash, [MESSAGE], scene.net.now)
+    responders: list[Responder] = []
+
+    def is_asked() -> bool:
+        responders[:] = [one.responder for one in bob.ssu2._sessions.values() if one.responder]
+        return bool(responders)
+
+    assert scene.net.run(is_asked, 2) and responders[0].wants_tag
+    assert scene.net.run(lambda: bob.hash in {i.router_hash for i in nat.introducers(False)}, 1)
