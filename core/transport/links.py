@@ -351,11 +351,10 @@ class Links:
     ) -> Link | None:
         """The link of a router that has called, or None if it is not wanted."""
         router_hash = router_info.hash
-        if (
-            self.bans.reason(router_hash, now) is not None
-            or router_hash == self._own_hash
-            or self._outbound.is_closing
-        ):
+        if self._outbound.is_closing:
+            session.close(TerminationReason.ROUTER_SHUTDOWN, now)
+            return None
+        if self.bans.reason(router_hash, now) is not None or router_hash == self._own_hash:
             self.stats.handshakes_in_failed += 1
             session.abort()
             return None

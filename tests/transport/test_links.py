@@ -362,6 +362,21 @@ def test_disconnect_shutdown_and_what_the_other_side_hears() -> None:
     alice.links.disconnect(bob.hash, wire.now)
 
 
+@pytest.mark.parametrize("steps", range(1, 6))
+def test_who_calls_while_we_go_hears_it_after_the_handshake(steps: int) -> None:
+    alice, bob, wire = pair()
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    for _ in range(steps):
+        wire.step()
+    bob.links.shutdown(wire.now)
+    wire.run()
+    events = alice.take_events()
+    assert PeerDisconnected(bob.hash, "router_shutdown") in events or events == [
+        PeerFailed(bob.hash, "dial_failed", 1)  # before the connection was made
+    ]
+    assert not bob.ntcp2._sessions and bob.links.stats.handshakes_in_failed == 0
+
+
 def test_queued_messages_are_sent_over_a_new_link_after_a_loss() -> None:
     alice, bob, wire = connected()
     (link,) = alice.ntcp2._sessions

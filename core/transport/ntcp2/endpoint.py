@@ -144,11 +144,16 @@ class Ntcp2Endpoint:
         return session
 
     def shutdown(self, now: float) -> None:
-        """Close every session with reason 3, refuse new connections and dial no more."""
+        """Close every session with reason 3, refuse new connections and dial no more.
+
+        Java bans a router whose handshake it breaks off, so who is calling is told at the end of
+        the handshake: the owner closes it then.
+        """
         self._now = now
         self._is_closing = True
         for session in list(self._sessions.values()):
-            session.close(TerminationReason.ROUTER_SHUTDOWN, now)
+            if session.is_outbound or session.was_established:
+                session.close(TerminationReason.ROUTER_SHUTDOWN, now)
 
     # For the socket driver
 
