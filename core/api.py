@@ -36,6 +36,7 @@ from core.io.sqlite_file import SqliteFile
 from core.io.sqlite_salvage import Readable
 from core.io.status import (
     ClockStatus,
+    LinkCounts,
     MappedPort,
     PortMappingStatus,
     RouterStatus,
@@ -68,6 +69,7 @@ __all__ = [
     "FileFault",
     "Imported",
     "LastingKeys",
+    "LinkCounts",
     "MappedPort",
     "PortMappingStatus",
     "Readable",

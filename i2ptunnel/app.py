@@ -290,7 +290,7 @@ class App:
         ready, running = self.manager.counts
         return Facts(
             routers=router.routers,
-            links=router.links,
+            links=router.links.total,
             clock_skew_s=router.clock_skew_s,
             builds_started=router.builds_started,
             builds_succeeded=router.builds_succeeded,

@@ -36,9 +36,8 @@ _ROUTER = (
     ("uptime_seconds", "uptime_s", "gauge", "Time since the router started"),
     ("known_routers", "routers", "gauge", "Routers in the network database"),
     ("known_floodfills", "floodfills", "gauge", "Floodfill routers in the network database"),
-    ("links", "links", "gauge", "Connections with other routers"),
-    ("links_inbound", "links_inbound", "gauge", "Connections that others made"),
-    ("links_outbound", "links_outbound", "gauge", "Connections that this router made"),
+    ("links_inbound", "links_inbound", "gauge", "Connections that others made, also unfinished"),
+    ("links_outbound", "links_outbound", "gauge", "Connections made here, also unfinished"),
     ("links_evicted_total", "links_evicted", "counter", "Connections closed to make room"),
     ("transit_tunnels", "transit_tunnels", "gauge", "Transit tunnels of other routers"),
     ("transit_accepted_total", "transit_accepted", "counter", "Transit tunnels accepted"),
@@ -55,6 +54,7 @@ _ROUTER = (
     ("descriptors_limit", "descriptors_limit", "gauge", "File descriptors this process may use"),
     ("clock_skew_seconds", "clock_skew_s", "gauge", "Clocks of other routers minus this one"),
 )
+_TRANSPORTS = ("ntcp2", "ssu2")
 _TUNNEL = (
     ("ready", "ready", "gauge", "1: the tunnel can carry traffic"),
     ("since_seconds", "since_s", "gauge", "Time since the tunnel's state changed"),
@@ -112,6 +112,9 @@ def render(status: Mapping[str, Any]) -> str:
     router = status["router"]
     for name, key, kind, text in _ROUTER:
         _figure(lines, f"i2ptunnel_router_{name}", kind, text, [("", router.get(key))])
+    counts = router.get("links", {})
+    links = [(f'{{transport="{name}"}}', counts.get(name)) for name in _TRANSPORTS]
+    _figure(lines, "i2ptunnel_router_links", "gauge", "Connected routers, by transport", links)
     refused = [
         (f'{{reason="{_escaped(reason)}"}}', count)
         for reason, count in sorted(router.get("links_refused", {}).items())

@@ -159,7 +159,7 @@ class Reseeding:
         has_few = router.routers < self._reseed.threshold
         if has_few and not self._is_joined:
             return True
-        if router.links:
+        if router.links.total:
             self._dry_since = None
             self._is_joined = True
             return False

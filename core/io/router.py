@@ -43,7 +43,13 @@ from core.io.listeners import ListenerStore
 from core.io.peer_records import PeerRecords
 from core.io.room_log import RoomLog
 from core.io.session import ClientSession
-from core.io.status import ClockStatus, RouterStatus, TunnelPath, port_mapping_status
+from core.io.status import (
+    ClockStatus,
+    RouterStatus,
+    TunnelPath,
+    count_links,
+    port_mapping_status,
+)
 from core.io.surroundings import Surroundings
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tracing import RouterLog, TraceFile
@@ -283,7 +289,7 @@ class Router:
             uptime_s=now - self._started_at,
             routers=engine.netdb.router_count,
             floodfills=engine.netdb.floodfill_count,
-            links=engine.links.connected_count,
+            links=count_links(engine.links.connected_sessions()),
             links_inbound=engine.links.inbound_count,
             links_outbound=engine.links.outbound_count,
             links_evicted=engine.links.stats.links_evicted,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.nat.mapping import PortMapping
+from core.transport.ports import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,31 @@ def port_mapping_status(mapping: PortMapping, now: float) -> PortMappingStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkCounts:
+    """Connected routers: by the transport that is used to send to them, and by who dialled.
+
+    Handshakes under way and links that were replaced are not among them.
+    """
+
+    ntcp2: int
+    ssu2: int
+    inbound: int
+    outbound: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.inbound + self.outbound
+
+
+def count_links(sessions: Sequence[Session]) -> LinkCounts:
+    """``sessions``: one for each connected router."""
+    transports = Counter(session.transport for session in sessions)
+    outbound = sum(session.is_outbound for session in sessions)
+    return LinkCounts(transports["ntcp2"], transports["ssu2"], len(sessions) - outbound, outbound)
+
+
+@dataclass(frozen=True, slots=True)
 class RouterStatus:
     """A snapshot for people and programs; rates in bytes per second, hashes shortened by users.
 
@@ -63,9 +91,11 @@ class RouterStatus:
     uptime_s: float
     routers: int
     floodfills: int
-    links: int
+    links: LinkCounts
     links_inbound: int
+    """Links that others made, handshakes under way and replaced links included."""
     links_outbound: int
+    """The same that this router made."""
     links_evicted: int
     links_refused: dict[str, int]
     """Inbound connections that were closed at once, by reason."""

@@ -127,6 +127,10 @@ class Links:
         """How many routers have a session."""
         return sum(peer.link is not None for peer in self._peers.values())
 
+    def connected_sessions(self) -> list[Session]:
+        """The session of each connected router that is used for sending."""
+        return [peer.link.session for peer in self._peers.values() if peer.link is not None]
+
     def queued_bytes(self, router_hash: bytes) -> int:
         """Bytes that wait for this router, for back-pressure."""
         peer = self._peers.get(router_hash)

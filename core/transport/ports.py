@@ -102,6 +102,11 @@ class Session(Protocol):
     """A connection with one router; hashable by identity."""
 
     @property
+    def transport(self) -> str:
+        """The transport's name, in lower case."""
+        ...
+
+    @property
     def is_outbound(self) -> bool:
         """Whether we dialled."""
         ...

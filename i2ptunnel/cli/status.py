@@ -69,7 +69,7 @@ def _as_text(status: dict[str, Any]) -> str:
             if text
         ),
         f"router   {router['routers']} known, {router['floodfills']} floodfill, "
-        f"{router['links']} connected",
+        + _links(router["links"]),
         f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
         f"data     {printable(status['data_dir'])}",
         f"mapping  {_mapping_text(router['port_mapping'])}",
@@ -98,6 +98,14 @@ def _as_text(status: dict[str, Any]) -> str:
         head = f"{tunnel['name']:{width}}  {tunnel['type']:12} {tunnel['state']:8}"
         lines.append(f"{head}  {'; '.join(details)}")
     return "\n".join(lines)
+
+
+def _links(counts: dict[str, int]) -> str:
+    """How many routers are connected, and over which transports."""
+    text = f"{counts['inbound'] + counts['outbound']} connected"
+    if counts["ntcp2"] and counts["ssu2"]:
+        text += f" ({counts['ntcp2']} over NTCP2, {counts['ssu2']} over SSU2)"
+    return text
 
 
 def _reseed_lines(reseed: dict[str, Any]) -> list[str]:

@@ -30,6 +30,7 @@ STATUS: dict[str, Any] = {
         "uptime_s": 12.5,
         "routers": 7,
         "bytes_sent": 1 << 40,
+        "links": {"ntcp2": 21, "ssu2": 0, "inbound": 8, "outbound": 13},
         "links_refused": {"address": 936, "rate": 2},
         "descriptors": 40,
         "descriptors_limit": 1024,
@@ -72,11 +73,11 @@ STATUS: dict[str, Any] = {
         "wall_sum_s": 2.5,
     },
 }
-WORDS = "state|reason|result|direction|answer|service"
+WORDS = "transport|state|reason|result|direction|answer|service"
 LABELS = (
     r'tunnel="(\\.|[^"\\])*",type="[a-z]+"(,reason="[a-z]+")?|le="[0-9.+Inf]+"|('
     + WORDS
-    + r')="[a-z_ ]+"'
+    + r')="[a-z0-9_ ]+"'
 )
 SAMPLE = re.compile(r"[a-z0-9_]+(\{(" + LABELS + r")\})? -?[0-9.e+-]+")
 
@@ -95,6 +96,8 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
         'i2ptunnel_state{state="degraded"} 0',
         "i2ptunnel_router_uptime_seconds 12.5",
         "i2ptunnel_router_sent_bytes_total 1099511627776",
+        'i2ptunnel_router_links{transport="ntcp2"} 21',
+        'i2ptunnel_router_links{transport="ssu2"} 0',
         'i2ptunnel_router_links_refused_total{reason="address"} 936',
         "i2ptunnel_router_descriptors 40",
         "i2ptunnel_router_transport_messages_sent_total 77",

@@ -34,10 +34,10 @@ def test_every_connection_takes_the_proxy(tmp_path: Path, scheme: str) -> None:
         await near.start()
         near.import_routers([far.router_info])
         async with asyncio.timeout(15):
-            while not (near.status().links and far.status().links):
+            while not (near.status().links.total and far.status().links.total):
                 await asyncio.sleep(0.02)
         assert {target.rpartition(":")[0] for target in proxy.targets} == {"127.92.1.1"}
-        assert far.status().links == near.status().links == len(proxy.targets) == 1
+        assert far.status().links.ntcp2 == near.status().links.ntcp2 == len(proxy.targets) == 1
         await near.stop()
         await far.stop()
         proxy.stop()

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from core.api import Bundle, BundleFault, BundleRefused, RouterStatus
+from core.api import Bundle, BundleFault, BundleRefused, LinkCounts, RouterStatus
 from core.base.errors import Unavailable
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
@@ -458,7 +458,8 @@ def _Address(text: str) -> object:
 
 def test_when_it_is_due(tmp_path: Path) -> None:
     now = 1000.0
-    status = SimpleNamespace(routers=49, links=0, clock_skew_s=0.0)
+    nobody = LinkCounts(ntcp2=0, ssu2=0, inbound=0, outbound=0)
+    status = SimpleNamespace(routers=49, links=nobody, clock_skew_s=0.0)
     made = Reseeding(
         section(77, urls=("https://127.0.0.1:9/",)),
         tmp_path,
@@ -471,11 +472,11 @@ def test_when_it_is_due(tmp_path: Path) -> None:
     assert not made._is_due()
     status.clock_skew_s = 0.0
     # it works with few: nothing is asked until nobody is connected for a minute
-    status.links = 1
+    status.links = LinkCounts(ntcp2=0, ssu2=1, inbound=0, outbound=1)
     assert made._is_due()
     made._is_joined = True
     assert not made._is_due()
-    status.links = 0
+    status.links = nobody
     for after_s, is_due in ((0, False), (59, False), (60, True)):
         now = 1000.0 + after_s
         assert made._is_due() is is_due

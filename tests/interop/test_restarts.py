@@ -62,7 +62,7 @@ def links(appliance: Appliance) -> int:
         status = ask(appliance.data_dir / "control.sock", "status")
     except (NotRunning, ControlFault):
         return 0
-    return int(status["router"]["links"])
+    return int(status["router"]["links"]["ntcp2"])
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -76,10 +77,14 @@ def test_a_port_in_use_leaves_nothing_open(tmp_path: Path, kind: socket.SocketKi
     asyncio.run(main())
 
 
-def test_two_routers_link_over_udp_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["ntcp2", "ssu2"])
+def test_two_routers_link_over_one_transport_and_status_tells_which(
+    tmp_path: Path, transport: str
+) -> None:
     async def main() -> None:
+        transports = {"ntcp2": False, "ssu2": False, transport: True}
         routers = [
-            Router(config(tmp_path / name, ntcp2=False, allow_private_addresses=True))
+            Router(config(tmp_path / name, allow_private_addresses=True, **transports))
             for name in ("one", "two")
         ]
         for router in routers:
@@ -90,10 +95,13 @@ def test_two_routers_link_over_udp_alone(tmp_path: Path) -> None:
             one._engine.links.send(two.hash, (), one.now())
             one._drivers.schedule()
             for _ in range(500):
-                if one.status().links and two.status().links:
+                if one.status().links.total and two.status().links.total:
                     break
                 await asyncio.sleep(0.01)
             assert two._engine.links.is_connected(one.hash)
+            counts = {"ntcp2": 0, "ssu2": 0, transport: 1}
+            assert asdict(one.status().links) == {**counts, "inbound": 0, "outbound": 1}
+            assert asdict(two.status().links) == {**counts, "inbound": 1, "outbound": 0}
         finally:
             for router in routers:
                 await router.stop()

@@ -45,6 +45,8 @@ class Packet:
 class MemorySession:
     """A session with one router; ``key`` is the same on both sides."""
 
+    transport = "memory"
+
     def __init__(
         self, endpoint: MemoryEndpoint, key: tuple[str, int], remote_host: str, now: float
     ) -> None:

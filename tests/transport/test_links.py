@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import LocalError
+from core.io.status import count_links
 from core.transport.events import (
     MessagesReceived,
     NetworkRestored,
@@ -287,6 +288,9 @@ def test_simultaneous_dials_that_both_complete() -> None:
             wire._carry((host, link), data)
     wire.run()
     assert alice.links.stats.links_replaced == bob.links.stats.links_replaced == 1
+    assert len(alice.links._links) == 2
+    counts = count_links(alice.links.connected_sessions())
+    assert (counts.total, counts.ntcp2, counts.ssu2) == (1, 1, 0), "the spare is no second link"
     wire.advance(60)
     assert len(alice.links._links) == len(bob.links._links) == 1
     assert alice.links.is_connected(bob.hash) and bob.links.is_connected(alice.hash)

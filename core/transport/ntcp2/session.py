@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address
@@ -42,6 +42,8 @@ class Ntcp2Session:
     over. ``is_told``: the owner knows of the session, and not yet of its end. ``sealed``: frames
     that wait for :meth:`take_output`.
     """
+
+    transport: ClassVar[str] = "ntcp2"
 
     __slots__ = (
         "_host",

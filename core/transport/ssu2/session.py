@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from core.base.errors import DecodeError, PeerError
 from core.base.rates import TokenBucket
@@ -93,6 +93,8 @@ class Ssu2Session:
     ``is_told``: the owner knows of the session, and not yet of its end. ``timer_at``: for which
     deadline the endpoint has an entry.
     """
+
+    transport: ClassVar[str] = "ssu2"
 
     __slots__ = (
         "_host",
