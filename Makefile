@@ -106,6 +106,7 @@ curl: $(READY)
 
 peers: curl
 	$(BIN)/python -m tests.support.fetch_i2pd
+	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_irc
 	$(BIN)/python -m tests.support.fetch_chromium
 	$(BIN)/python -m tests.support.fetch_ssh
@@ -136,10 +137,11 @@ test: $(READY)
 		[ $$status = 0 ] || exit $$status; \
 	done
 
+# What is skipped, because a router cannot be built here, is told in the last lines.
 slow: peers
-	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_go
-	$(TWICE) -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
+	$(BIN)/python -m tests.support.fetch_built
+	$(TWICE) -rs -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
 
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.
 fuzz: $(READY)

@@ -1,190 +1,91 @@
-"""Java I2P routers beside ours: links, hops, floodfills, streams and datagrams, both ways.
+"""Java I2P beside i2pd and ours: links, hops, floodfills, streams and datagrams, both ways.
 
-Three Java routers, two of them floodfills, and two of ours on loopback; tunnels of one hop. The
-first Java router has destinations of its own (``tests/support/java/Peer.java``).
+One network for all (``tests/support/java_network.py``); what takes something away comes last.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import closing
 
 import pytest
 
-from core.data.encoding import b64encode
+from core.data.encoding import b32decode, b32encode
 from core.data.router_info import RouterInfo
-from tests.interop.conftest import site_name
+from core.i2np.database import LOOKUP_LEASE_SET, DatabaseLookup, DatabaseStore
+from core.i2np.message import MessageType
+from core.transport.events import PeerConnected
 from tests.support import curl
-from tests.support.appliance import FAST, Appliance, run_command
+from tests.support.appliance import run_command
 from tests.support.i2pd_net import wait_until
-from tests.support.java_net import ADDRESS, JavaRouter
-from tests.support.namespace import add_outside_address
-from tests.support.origin import Origin, digest_of
+from tests.support.java_network import (
+    JAVA_PROXY,
+    OURS,
+    PROXY,
+    UDP_CLIENT_PORT,
+    JavaNetwork,
+    hash_in_java,
+    java_network,
+    start_tunnel,
+)
+from tests.support.live_node import listening, live_node, until
+from tests.support.live_peer import LivePeer
+from tests.support.origin import digest_of
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
-ONE_HOP: dict[str, Any] = {
-    "inbound": {"length": 1, "quantity": 2},
-    "outbound": {"length": 1, "quantity": 2},
-}
-OURS = "127.41.0.1"
-JAVA_PROXY_PORT = 4471
-UDP_CLIENT_PORT = 4501
 LARGE = 20_000_000
-#: Java accepts no tunnels in its first half minute, and then slowly
-READY_TIMEOUT_S = 180
-
-
-@dataclass
-class UdpEcho:
-    """A UDP service on loopback that answers in upper case."""
-
-    received: list[bytes] = field(default_factory=list)
-
-    def __enter__(self) -> UdpEcho:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        threading.Thread(target=self._serve, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
-
-    @property
-    def port(self) -> int:
-        return int(self._socket.getsockname()[1])
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                data, source = self._socket.recvfrom(65535)
-                self.received.append(data)
-                self._socket.sendto(data.upper(), source)
-            except OSError:
-                return
-
-
-@dataclass
-class JavaNetwork:
-    javas: list[JavaRouter]
-    ours: Appliance
-    relay: Appliance
-    java_site: str
-    half_closing_site: str
-    our_site: str
-    udp_service: UdpEcho
-    our_udp_destination: str
-
-    def case(self, name: str) -> tuple[str, str]:
-        """(proxy, site) of the two ways a site is reached."""
-        return {
-            "our client, Java's server": (f"http://{OURS}:4444", self.java_site),
-            "Java's client, our server": (f"http://{ADDRESS}:{JAVA_PROXY_PORT}", self.our_site),
-        }[name]
-
-
+IDLE_S = 15 * 60
+SLOW_SIZE = 8_000_000
+PAUSES_AFTER = (100_000, 4_000_000)
+PAUSE_S = 3.0
+#: of its own: other routers check where a caller's address is
+LIVE_HOST, LIVE_PORT = "127.47.0.1", 20157
+#: after its first two minutes, in which it answers no lookups
+JAVA_FLOODFILL_TIMEOUT_S = 150
 CASES = ["our client, Java's server", "Java's client, our server"]
 
 
 @pytest.fixture(scope="module")
-def java_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaNetwork]:
-    add_outside_address()
-    root = tmp_path_factory.mktemp("java")
-    with ExitStack() as stack:
-        origin, udp_service = stack.enter_context(Origin()), stack.enter_context(UdpEcho())
-        javas = [JavaRouter(root / f"java{n}", 20140 + n, floodfill=n < 2) for n in range(3)]
-        tunnels = {
-            "web": {"type": "httpclient", "listen": f"{OURS}:4444", "allow": ["127.0.0.0/8"]},
-            "site": {"type": "httpserver", "target": f"127.0.0.1:{origin.port}"},
-            "udp-site": {"type": "udpserver", "target": f"127.0.0.1:{udp_service.port}"},
-        }
-        for name, tunnel in tunnels.items():
-            tunnel.update(ONE_HOP)
-            if name.endswith("site"):
-                tunnel["keys"] = f"{name}.dat"
-        ours = Appliance(root / "ours", OURS, 20151, tunnels)
-        # As systemd keeps it over restarts: who calls meanwhile waits.
-        kept = stack.enter_context(socket.create_server((OURS, 20151), backlog=256))
-        ours.listener = kept.fileno()
-        relay = Appliance(root / "relay", "127.42.0.1", 20152, floodfill=True, **FAST)
-        appliances = [ours, relay]
-        infos = [one.write_router_info_once() for one in [*appliances, *javas]]
-        javas[0].destinations = [
-            f"server:site:{origin.port}",
-            f"halfclose:half:{origin.port}",
-            f"proxy:web:{JAVA_PROXY_PORT}",
-            "echo:echo",
-        ]
-        for java in javas:
-            java.know([raw for raw in infos if raw != java.router_info])
-        for appliance in appliances:
-            appliance.import_router_infos(infos)
-        try:
-            # Java bans for minutes whom it cannot reach when it starts.
-            for appliance in appliances:
-                appliance.start()
-            for java in javas:
-                java.start()
-            ours.wait_ready("web", "site", "udp-site", timeout_s=READY_TIMEOUT_S)
-            java_site, half, _, echo_site = (
-                javas[0].b32_of(name) for name in ("site", "half", "web", "echo")
-            )
-            _add_udp_client(ours, echo_site)
-            yield JavaNetwork(
-                javas,
-                ours,
-                relay,
-                java_site,
-                half,
-                site_name(ours),
-                udp_service,
-                _base64_destination(ours, "udp-site.dat"),
-            )
-        finally:
-            for java in javas:
-                java.stop()
-            for appliance in appliances:
-                appliance.stop(kill=True)
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaNetwork]:
+    with java_network(tmp_path_factory.mktemp("java")) as running:
+        yield running
 
 
-def _add_udp_client(ours: Appliance, destination: str) -> None:
-    ours.config["tunnels"]["udp-client"] = {
-        "type": "udpclient",
-        "listen": f"127.0.0.1:{UDP_CLIENT_PORT}",
-        "destination": destination,
-        **ONE_HOP,
-    }
-    ours.write_config()
-    done = run_command("reload", "--wait", "-c", str(ours.config_file))
-    assert done.returncode == 0, done.stdout + done.stderr
-    ours.wait_ready("udp-client")
+def proxy_and_site(network: JavaNetwork, case: str, name: str = "site") -> tuple[str, str]:
+    """The two ways a site is reached."""
+    return {
+        "our client, Java's server": (PROXY, network.java_sites[name]),
+        "Java's client, our server": (JAVA_PROXY, network.our_sites[name]),
+    }[case]
 
 
-def _base64_destination(appliance: Appliance, keys: str) -> str:
-    shown = run_command("keys", "show", "--destination", str(appliance.data_dir / keys)).stdout
-    return max(shown.split(), key=len)
+def fetch_page(proxy: str, site: str, *, within_s: float = 60) -> float:
+    """The seconds it took, tries in vain included."""
+    began = time.monotonic()
+    got = curl.fetch_with_retry(f"http://{site}/", proxy=proxy, within_s=within_s)
+    assert got.status == 200, got
+    return time.monotonic() - began
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_download_of_20_mb(java_network: JavaNetwork, case: str) -> None:
-    proxy, site = java_network.case(case)
-    first = curl.fetch_with_retry(f"http://{site}/", proxy=proxy)
-    assert first.status == 200, first
+def test_download_of_20_mb(network: JavaNetwork, case: str) -> None:
+    proxy, site = proxy_and_site(network, case)
+    fetch_page(proxy, site)
     got = curl.fetch(f"http://{site}/bytes/{LARGE}", proxy=proxy, timeout_s=200)
     assert (got.exit_code, got.status, len(got.body)) == (0, 200, LARGE), got.error
     assert got.digest == digest_of(LARGE)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_30_concurrent_fetches(java_network: JavaNetwork, case: str) -> None:
-    proxy, site = java_network.case(case)
-    assert curl.fetch_with_retry(f"http://{site}/", proxy=proxy).status == 200
+def test_30_concurrent_fetches(network: JavaNetwork, case: str) -> None:
+    proxy, site = proxy_and_site(network, case)
+    fetch_page(proxy, site)
     sizes = [1_000 + index * 10_000 for index in range(30)]
     with ThreadPoolExecutor(len(sizes)) as pool:
         got = list(
@@ -197,10 +98,43 @@ def test_30_concurrent_fetches(java_network: JavaNetwork, case: str) -> None:
     assert [one.digest for one in got] == [digest_of(size) for size in sizes]
 
 
-def test_every_datagram_of_java_gets_a_reply(java_network: JavaNetwork) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_encrypted_lease_set(network: JavaNetwork, case: str) -> None:
+    proxy, site = proxy_and_site(network, case, "secret-site")
+    assert len(site.partition(".")[0]) == 56
+    fetch_page(proxy, site)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_reader_that_pauses_gets_everything(network: JavaNetwork, case: str) -> None:
+    proxy, site = proxy_and_site(network, case)
+    fetch_page(proxy, site)
+    host, _, port = proxy.removeprefix("http://").partition(":")
+    pauses = list(PAUSES_AFTER)
+    body = bytearray()
+    with socket.socket() as browser:
+        # What the kernel keeps for a browser would hide the pauses.
+        browser.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        browser.settimeout(60)
+        browser.connect((host, int(port)))
+        request = f"GET http://{site}/bytes/{SLOW_SIZE} HTTP/1.1\r\nHost: {site}\r\n"
+        browser.sendall(f"{request}Connection: close\r\n\r\n".encode())
+        while part := browser.recv(1 << 16):
+            body += part
+            if pauses and len(body) >= pauses[0]:
+                pauses.pop(0)
+                time.sleep(PAUSE_S)
+    _, _, content = bytes(body).partition(b"\r\n\r\n")
+    assert len(content) == SLOW_SIZE
+    assert hashlib.sha256(content).hexdigest() == digest_of(SLOW_SIZE)
+
+
+def test_every_datagram_of_java_gets_a_reply(network: JavaNetwork) -> None:
     """A plain session of repliable datagrams understands every reply, also within one second."""
-    java = java_network.javas[0]
-    java.send_command(f"send 12 100 {java_network.our_udp_destination}")
+    java = network.javas[0]
+    keys = str(network.ours.data_dir / "udp-site.dat")
+    destination = max(run_command("keys", "show", "--destination", keys).stdout.split(), key=len)
+    java.send_command(f"send 12 100 {destination}")
     wanted = [f"datagram echo {len(f'NUMBER {n}')} NUMBER {n}" for n in range(12)]
 
     def has_all() -> bool:
@@ -210,7 +144,19 @@ def test_every_datagram_of_java_gets_a_reply(java_network: JavaNetwork) -> None:
     wait_until("Java has all replies", has_all, 60)
 
 
-def test_java_echoes_our_datagrams(java_network: JavaNetwork) -> None:
+def test_java_echoes_our_datagrams(network: JavaNetwork) -> None:
+    web = network.ours.config["tunnels"]["web"]
+    network.ours.config["tunnels"]["udp-client"] = {
+        "type": "udpclient",
+        "listen": f"127.0.0.1:{UDP_CLIENT_PORT}",
+        "destination": network.java_sites["echo"],
+        "inbound": web["inbound"],
+        "outbound": web["outbound"],
+    }
+    network.ours.write_config()
+    done = run_command("reload", "--wait", "-c", str(network.ours.config_file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    network.ours.wait_ready("udp-client")
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as program:
         program.connect(("127.0.0.1", UDP_CLIENT_PORT))
         program.settimeout(5)
@@ -229,16 +175,15 @@ def test_java_echoes_our_datagrams(java_network: JavaNetwork) -> None:
         wait_until("every packet echoed", converse, 60)
 
 
-def test_server_that_drops_a_half_closed_stream(java_network: JavaNetwork) -> None:
+def test_server_that_drops_a_half_closed_stream(network: JavaNetwork) -> None:
     """curl does not wait: a request's stream is not half-closed, whatever the client does."""
+    site = network.java_sites["half"]
     began = time.monotonic()
-    url = f"http://{java_network.half_closing_site}/bytes/100000"
-    got = curl.fetch_with_retry(url, proxy=f"http://{OURS}:4444")
+    got = curl.fetch_with_retry(f"http://{site}/bytes/100000", proxy=PROXY)
     assert (got.status, got.digest) == (200, digest_of(100_000))
     assert time.monotonic() - began < 30
     with closing(socket.create_connection((OURS, 4444), timeout=30)) as program:
-        host = java_network.half_closing_site
-        program.sendall(f"GET http://{host}/bytes/5 HTTP/1.0\r\n\r\n".encode())
+        program.sendall(f"GET http://{site}/bytes/5 HTTP/1.0\r\n\r\n".encode())
         program.shutdown(socket.SHUT_WR)
         answer = b""
         while piece := program.recv(4096):
@@ -246,21 +191,166 @@ def test_server_that_drops_a_half_closed_stream(java_network: JavaNetwork) -> No
     assert b" 200 " in answer.split(b"\r\n")[0]
 
 
-def test_restart_is_no_reason_for_a_ban(java_network: JavaNetwork) -> None:
+def test_i2pd_visits_i2pd_through_java_and_ours(network: JavaNetwork) -> None:
+    """Each of its four paths has our relay and a Java router, in either order."""
+    proxy = f"http://{network.i2pd.routers[1].address}:4445"
+
+    def carried() -> int:
+        status = network.relay.status()
+        assert status is not None
+        return int(status["router"]["bytes_received"])
+
+    before = carried()
+    fetch_page(proxy, network.i2pd_site, within_s=120)
+    size = 2_000_000
+    got = curl.fetch(f"http://{network.i2pd_site}/bytes/{size}", proxy=proxy)
+    assert (got.exit_code, got.status, got.digest) == (0, 200, digest_of(size)), got.error
+    assert carried() - before > size
+
+
+def test_our_routers_have_every_role_in_tunnels_of_java(network: JavaNetwork) -> None:
+    """Java's own choice: gateway, participant and end point."""
+    ours = {hash_in_java(one.router_info) for one in (network.ours, network.relay)}
+
+    def roles() -> set[str]:
+        found = set()
+        for line in network.java_output():
+            if line.startswith("tunnel "):
+                _, way, *hops = line.split()
+                edge = 0 if way == "in" else len(hops) - 1
+                found |= {
+                    (way if index == edge else "middle")
+                    for index, hop in enumerate(hops)
+                    if hop in ours
+                }
+        return found
+
+    wait_until("every role", lambda: roles() == {"in", "out", "middle"}, 120, 1)
+
+
+def test_java_has_every_role_in_tunnels_of_ours(network: JavaNetwork) -> None:
+    def roles() -> set[str]:
+        javas = network.java_hashes()
+        found = set()
+        for appliance in (network.ours, network.relay):
+            status = appliance.status()
+            assert status is not None
+            for path in status["paths"]:
+                edge = 0 if path["inbound"] else len(path["hops"]) - 1
+                found |= {
+                    ("middle" if index != edge else "in" if path["inbound"] else "out")
+                    for index, hop in enumerate(path["hops"])
+                    if hop in javas
+                }
+        return found
+
+    wait_until("every role", lambda: roles() == {"in", "out", "middle"}, 120, 1)
+
+
+def test_links_are_dialled_by_both_sides(network: JavaNetwork) -> None:
+    ours = {hash_in_java(one.router_info) for one in (network.ours, network.relay)}
+
+    def ways() -> set[str]:
+        links = (line.split() for line in network.java_output() if line.startswith("link "))
+        return {way for _, way, remote in links if remote in ours}
+
+    wait_until("both ways", lambda: ways() == {"in", "out"}, 60, 1)
+
+
+def test_floodfills_of_either_side_have_the_lease_sets_of_both(network: JavaNetwork) -> None:
+    """Asked by a router that nobody has met. A Java floodfill takes its time to answer."""
+    floodfills = [
+        RouterInfo.parse(one.router_info).hash for one in (network.relay, *network.javas[1:])
+    ]
+    sites = [
+        b32decode(names["site"].partition(".")[0])
+        for names in (network.java_sites, network.our_sites)
+    ]
+
+    async def body() -> None:
+        peer = LivePeer(live_node(network, LIVE_HOST, LIVE_PORT))
+
+        def missing() -> list[tuple[str, str]]:
+            return [
+                (b32encode(floodfill)[:8], b32encode(site)[:8])
+                for floodfill in floodfills
+                for site in sites
+                if not any(
+                    DatabaseStore.parse(answer).key == site
+                    for answer in peer.got(floodfill, MessageType.DATABASE_STORE)
+                )
+            ]
+
+        async with listening(peer.tcp, LIVE_HOST, LIVE_PORT):
+            deadline = time.monotonic() + JAVA_FLOODFILL_TIMEOUT_S
+            while missing() and time.monotonic() < deadline:
+                for floodfill in floodfills:
+                    lookups = [
+                        DatabaseLookup(site, peer.node.hash, LOOKUP_LEASE_SET).write()
+                        for site in sites
+                    ]
+                    peer.send(floodfill, MessageType.DATABASE_LOOKUP, *lookups)
+                asked_at = time.monotonic()
+                await until("a while", lambda at=asked_at: time.monotonic() > at + 2)  # type: ignore[misc]
+            assert not missing()
+            assert len(peer.of(PeerConnected)) == len(floodfills)
+
+    asyncio.run(body())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_first_pages_after_15_idle_minutes(network: JavaNetwork) -> None:
+    """Longer than any tunnel or lease lives."""
+    for case in CASES:
+        fetch_page(*proxy_and_site(network, case))
+    time.sleep(IDLE_S)
+    took_s = {case: fetch_page(*proxy_and_site(network, case)) for case in CASES}
+    print(f"after {IDLE_S} s: {took_s}")
+    assert max(took_s.values()) < 10, took_s
+
+
+# From here on something is taken away
+
+
+def test_restart_is_no_reason_for_a_ban(network: JavaNetwork) -> None:
     """Java takes our router back at once: it is never refused while it redials.
 
     Tunnels of Java that led through ours end with the restart, and Java takes a minute or two to
     notice; a Java client keeps our old lease set until its leases end. Neither is asked here.
     """
-    ours = java_network.ours
-    own_hash = b64encode(RouterInfo.parse(ours.router_info).hash)
-    for _ in range(3):
+    ours = network.ours
+    own_hash = hash_in_java(ours.router_info)
+    for _ in range(2):
         ours.stop()
         ours.start()
         ours.wait_ready("web", "site", timeout_s=20)
-    proxy, site = java_network.case("our client, Java's server")
-    got = curl.fetch_with_retry(f"http://{site}/", proxy=proxy, within_s=150)
-    assert got.status == 200, got
-    for java in java_network.javas:
+    fetch_page(PROXY, network.java_sites["site"], within_s=150)
+    for java in network.javas:
         bans = [line for line in java.router_log.splitlines() if f"Banlist {own_hash}" in line]
         assert not bans, bans
+
+
+def test_a_killed_hop(network: JavaNetwork) -> None:
+    """One of the two Java routers that all of our tunnels lead through."""
+    javas = network.java_hashes()
+    used = network.hops_of("web", "site")
+    victim = next(java for name, java in javas.items() if name in used)
+    victim.stop()
+    network.dead.append(victim)
+    took_s = fetch_page(PROXY, network.java_sites["site"], within_s=90)
+    print(f"a page {took_s:.1f} s after the end of a hop")
+    assert took_s < 30
+
+
+def test_new_lease_sets_through_the_only_floodfill(network: JavaNetwork) -> None:
+    """That of Java, once ours is gone: what is new is published there, and found there."""
+    network.relay.stop(kill=True)
+    (last,) = (java for java in network.javas[1:] if java not in network.dead)
+    print(f"left: {last.data_dir.name}")
+    site = start_tunnel(network.ours, "late-site")
+    start_tunnel(network.ours, "late-web")
+    print(f"Java finds ours after {fetch_page(JAVA_PROXY, site, within_s=150):.1f} s")
+    late_proxy = f"http://{OURS}:4445"
+    took_s = fetch_page(late_proxy, network.java_sites["site"], within_s=120)
+    print(f"ours finds Java's after {took_s:.1f} s")

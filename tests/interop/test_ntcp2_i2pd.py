@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +15,8 @@ from core.i2np.database import (
     DatabaseStore,
     DeliveryStatus,
 )
-from core.i2np.message import Message, MessageType, make_short
-from core.io.tcp import TcpTransport
+from core.i2np.message import MessageType
 from core.transport.events import (
-    Event,
-    MessagesReceived,
     PeerConnected,
     PeerDisconnected,
     PeerFailed,
@@ -29,58 +25,13 @@ from core.transport.events import (
 )
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet
-from tests.support.link_nodes import Node
 from tests.support.live_node import listening, live_node, until
+from tests.support.live_peer import LivePeer
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
 
 HOST = "127.61.0.1"
 PORT = 20061
-
-
-class Peer:
-    """Our side: a node on a real socket; what it receives is kept by type."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self.events: list[Event] = []
-        self.messages: list[tuple[bytes, Message]] = []
-        self.tcp = TcpTransport(node.ntcp2, self._on_wakeup, source_hosts=(HOST,))
-
-    def _on_wakeup(self) -> None:
-        self.node.links.handle_timer(time.monotonic())
-        while (event := self.node.links.next_event()) is not None:
-            if isinstance(event, MessagesReceived):
-                self.messages += [
-                    (event.router_hash, Message.parse_short(m)) for m in event.messages
-                ]
-            else:
-                self.events.append(event)
-
-    def send(self, router_hash: bytes, message_type: int, *bodies: bytes) -> None:
-        expiration_ms = int((time.time() + 20) * 1000)
-        messages = [
-            make_short(
-                message_type,
-                int.from_bytes(self.node.entropy.random_bytes(4), "big"),
-                expiration_ms,
-                body,
-            )
-            for body in bodies
-        ]
-        self.node.links.send(router_hash, messages, time.monotonic())
-        self.tcp.schedule()
-
-    def of(self, kind: type, router_hash: bytes | None = None) -> list[Event]:
-        return [
-            event
-            for event in self.events
-            if isinstance(event, kind)
-            and (router_hash is None or getattr(event, "router_hash", None) == router_hash)
-        ]
-
-    def got(self, router_hash: bytes, message_type: int) -> list[bytes]:
-        return [m.body for h, m in self.messages if h == router_hash and m.type == message_type]
 
 
 @pytest.fixture
@@ -98,7 +49,7 @@ def test_we_dial_i2pd_store_our_router_info_and_look_up_another(net: I2pdNet) ->
     net.start()
 
     async def body() -> None:
-        peer = Peer(live_node(net, HOST, PORT))
+        peer = LivePeer(live_node(net, HOST, PORT))
         async with listening(peer.tcp, HOST, PORT):
             hashes = [RouterInfo.parse(raw).hash for raw in net.router_infos()]
             store = DatabaseStore.of_router_info(
@@ -137,7 +88,7 @@ def test_i2pd_dials_us_and_we_answer_its_lookups_of_us(net: I2pdNet) -> None:
     del infos
 
     async def body() -> None:
-        peer = Peer(node)
+        peer = LivePeer(node)
         async with listening(peer.tcp, HOST, PORT):
             await asyncio.to_thread(net.start)
             hashes = [RouterInfo.parse(raw).hash for raw in net.router_infos()]
@@ -174,7 +125,7 @@ def test_a_link_survives_minutes_of_idling_and_bursts(net: I2pdNet) -> None:
     net.start()
 
     async def body() -> None:
-        peer = Peer(live_node(net, HOST, PORT))
+        peer = LivePeer(live_node(net, HOST, PORT))
         async with listening(peer.tcp, HOST, PORT):
             router_hash, other = (RouterInfo.parse(raw).hash for raw in net.router_infos())
             lookup = DatabaseLookup(other, peer.node.hash, LOOKUP_ROUTER_INFO).write()

@@ -1,4 +1,4 @@
-"""Some of our rooms on a real socket beside real i2pd routers, closed whatever happens."""
+"""Some of our rooms on a real socket beside real routers, closed whatever happens."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from core.data.router_info import RouterInfo
 from core.io.system import SystemWallClock
 from core.io.tcp import TcpTransport
-from tests.support.i2pd_net import NETWORK_ID, I2pdNet
+from tests.support.i2pd_net import NETWORK_ID
 from tests.support.link_nodes import Node
 
 
-def live_node(net: I2pdNet, host: str, port: int, *, caps: str = "LR") -> Node:
+class Routers(Protocol):
+    """A network of real routers."""
+
+    def router_infos(self) -> list[bytes]:
+        """What they publish now."""
+
+
+def live_node(net: Routers, host: str, port: int, *, caps: str = "LR") -> Node:
     """A router identity of its own, published at ``host:port``, that knows the routers of ``net``.
 
-    Never twice the same: i2pd remembers routers.
+    Never twice the same: other routers remember them.
     """
     name = f"live {time.time_ns()}"
     node = Node(name, host, SystemWallClock(), network_id=NETWORK_ID, caps=caps)

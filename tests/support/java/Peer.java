@@ -12,8 +12,10 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Properties;
+import java.util.Set;
 import net.i2p.client.I2PClient;
 import net.i2p.client.I2PClientFactory;
 import net.i2p.client.I2PSession;
@@ -26,10 +28,18 @@ import net.i2p.client.streaming.I2PSocket;
 import net.i2p.client.streaming.I2PSocketManager;
 import net.i2p.client.streaming.I2PSocketManagerFactory;
 import net.i2p.client.streaming.I2PSocketOptions;
+import net.i2p.crypto.Blinding;
+import net.i2p.crypto.SigType;
 import net.i2p.data.Destination;
+import net.i2p.data.Hash;
+import net.i2p.data.router.RouterIdentity;
 import net.i2p.router.Router;
 import net.i2p.router.RouterContext;
 import net.i2p.router.RouterLaunch;
+import net.i2p.router.TunnelInfo;
+import net.i2p.router.transport.ntcp.NTCPConnection;
+import net.i2p.router.transport.ntcp.NTCPTransport;
+import net.i2p.router.tunnel.pool.TunnelPool;
 
 /**
  * A Java I2P router with local destinations, for the tests.
@@ -38,12 +48,15 @@ import net.i2p.router.RouterLaunch;
  *
  * <ul>
  *   <li>{@code server:NAME:PORT}: incoming streams go to 127.0.0.1:PORT;
+ *   <li>{@code encrypted:NAME:PORT}: the same, with an encrypted lease set;
  *   <li>{@code halfclose:NAME:PORT}: the same, but the visitor's end of data ends the whole stream;
  *   <li>{@code proxy:NAME:PORT}: an HTTP proxy on 127.0.0.1:PORT for b32 hosts, a stream a request;
  *   <li>{@code echo:NAME}: sends each repliable datagram back to its sender.
  * </ul>
  *
- * <p>Keys are kept in {@code NAME.dat}. Prints {@code ready NAME B32} when the lease set is signed.
+ * <p>Keys are kept in {@code NAME.dat}. Prints {@code ready NAME B32} when the lease set is signed,
+ * {@code link in|out HASH} for each router that called or was called, and
+ * {@code tunnel in|out HASH...} for each tunnel of this router, its hops in the order of the data.
  * {@code send PORT COUNT GAP B64} on standard input sends repliable datagrams from the echo
  * destination; each datagram received there is printed as {@code datagram NAME LENGTH TEXT}.
  */
@@ -51,6 +64,7 @@ public final class Peer {
     private static final int BUFFER_BYTES = 64 * 1024;
     private static final int HEAD_BYTES_MAX = 64 * 1024;
     private static final long CONNECT_TIMEOUT_MS = 60_000;
+    private static final long WATCH_EVERY_MS = 1_000;
 
     /** The router's launcher sends System.out to a file of its own. */
     private static final PrintStream OUT = System.out;
@@ -71,7 +85,7 @@ public final class Peer {
         List<Echo> echoes = new ArrayList<>();
         for (int index = 1; index < arguments.length; index++) {
             String[] parts = arguments[index].split(":");
-            byte[] keys = keys(new File(folder, parts[1] + ".dat"));
+            byte[] keys = keys(new File(folder, parts[1] + ".dat"), signingType(parts[0]));
             if (parts[0].equals("echo")) {
                 echoes.add(new Echo(parts[1], keys));
             } else {
@@ -79,6 +93,7 @@ public final class Peer {
                 run(() -> open(parts[0], parts[1], port, keys));
             }
         }
+        run(() -> watch(router.getContext()));
         say("started");
         byte[] line = new byte[4096];
         int length;
@@ -114,22 +129,67 @@ public final class Peer {
         thread.start();
     }
 
-    private static Properties options() {
+    /** Says what is new among links and tunnels, for as long as the router runs. */
+    private static void watch(RouterContext context) throws Exception {
+        Set<String> said = new HashSet<>();
+        while (true) {
+            List<String> lines = new ArrayList<>();
+            NTCPTransport links = (NTCPTransport) context.commSystem().getTransports().get("NTCP");
+            if (links != null) {
+                for (NTCPConnection link : links.getPeers()) {
+                    RouterIdentity remote = link.getRemotePeer();
+                    if (remote != null) {
+                        String way = link.isInbound() ? "in" : "out";
+                        lines.add("link " + way + " " + remote.calculateHash().toBase64());
+                    }
+                }
+            }
+            List<TunnelPool> pools = new ArrayList<>();
+            context.tunnelManager().listPools(pools);
+            for (TunnelPool pool : pools) {
+                for (TunnelInfo tunnel : pool.listTunnels()) {
+                    lines.add(described(tunnel, context.routerHash()));
+                }
+            }
+            lines.stream().filter(said::add).forEach(Peer::say);
+            Thread.sleep(WATCH_EVERY_MS);
+        }
+    }
+
+    private static String described(TunnelInfo tunnel, Hash own) {
+        StringBuilder line = new StringBuilder("tunnel " + (tunnel.isInbound() ? "in" : "out"));
+        for (int index = 0; index < tunnel.getLength(); index++) {
+            Hash hop = tunnel.getPeer(index);
+            if (!own.equals(hop)) {
+                line.append(' ').append(hop.toBase64());
+            }
+        }
+        return line.toString();
+    }
+
+    private static SigType signingType(String kind) {
+        return kind.equals("encrypted")
+                ? SigType.RedDSA_SHA512_Ed25519 : SigType.EdDSA_SHA512_Ed25519;
+    }
+
+    private static Properties options(String kind) {
         Properties options = new Properties();
         options.setProperty("inbound.length", "1");
         options.setProperty("outbound.length", "1");
         options.setProperty("inbound.quantity", "2");
         options.setProperty("outbound.quantity", "2");
         options.setProperty("i2cp.leaseSetEncType", "4");
-        options.setProperty("i2cp.destination.sigType", "7");
+        options.setProperty("i2cp.destination.sigType", signingType(kind).name());
+        if (kind.equals("encrypted")) {
+            options.setProperty("i2cp.leaseSetType", "5");
+        }
         return options;
     }
 
-    private static byte[] keys(File file) throws Exception {
+    private static byte[] keys(File file, SigType signingType) throws Exception {
         if (!file.exists()) {
             try (FileOutputStream out = new FileOutputStream(file)) {
-                I2PClientFactory.createClient()
-                        .createDestination(out, net.i2p.crypto.SigType.EdDSA_SHA512_Ed25519);
+                I2PClientFactory.createClient().createDestination(out, signingType);
             }
         }
         try (FileInputStream in = new FileInputStream(file)) {
@@ -141,12 +201,14 @@ public final class Peer {
         I2PSocketManager manager = null;
         while (manager == null) {
             manager = I2PSocketManagerFactory.createManager(
-                    new ByteArrayInputStream(keys), null, 0, options());
+                    new ByteArrayInputStream(keys), null, 0, options(kind));
             if (manager == null) {
                 Thread.sleep(500);
             }
         }
-        say("ready " + name + " " + manager.getSession().getMyDestination().toBase32());
+        Destination own = manager.getSession().getMyDestination();
+        say("ready " + name + " " + (kind.equals("encrypted")
+                ? Blinding.encode(own.getSigningPublicKey()) : own.toBase32()));
         if (kind.equals("proxy")) {
             proxy(manager, port);
         } else {
@@ -262,7 +324,7 @@ public final class Peer {
         Echo(String name, byte[] keys) throws Exception {
             this.name = name;
             I2PClient client = I2PClientFactory.createClient();
-            session = client.createSession(new ByteArrayInputStream(keys), options());
+            session = client.createSession(new ByteArrayInputStream(keys), options("echo"));
             session.addMuxedSessionListener(this, I2PSession.PROTO_DATAGRAM, I2PSession.PORT_ANY);
             run(() -> {
                 while (session.isClosed()) {
