@@ -216,7 +216,7 @@ def _our_names(ours: Appliance) -> dict[str, str]:
     """The b32 names of our tunnels that run."""
     status = ours.status()
     assert status is not None
-    return {tunnel["name"]: tunnel["b32"] for tunnel in status["tunnels"] if tunnel["b32"]}
+    return {tunnel["name"]: tunnel["b32"] for tunnel in status["tunnels"] if tunnel.get("b32")}
 
 
 def start_tunnel(appliance: Appliance, name: str) -> str:
