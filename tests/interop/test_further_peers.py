@@ -1,4 +1,4 @@
-"""Routers in Rust and Go beside ours: a link and a page each way.
+"""A router in Rust beside ours: a link and a page each way.
 
 They are built from their packages where that is possible, and else skipped.
 """

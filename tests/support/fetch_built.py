@@ -101,19 +101,11 @@ EMISSARY = BuiltPeer(
         "CARGO_TERM_COLOR": "never",
     },
 )
-GO_I2P = BuiltPeer(
-    "go-i2p",
-    "0.1.67",
-    "go-i2p",
-    ("go", "install", "github.com/go-i2p/go-i2p@v0.1.67"),
-    {"GOBIN": "{root}/bin"},
-)
 
 
 def main() -> int:
-    for peer in (EMISSARY, GO_I2P):
-        peer.fetch()
-        print(peer.why_missing() or f"{peer.name} {peer.version}")
+    EMISSARY.fetch()
+    print(EMISSARY.why_missing() or f"{EMISSARY.name} {EMISSARY.version}")
     return 0
 
 

@@ -131,7 +131,9 @@ def _our_tunnels(web_port: int, udp_port: int, hops: list[bytes]) -> dict[str, A
         "late-web": web | {"listen": f"{OURS}:4445", "enabled": False},
         "late-site": site | {"keys": "late-site.dat", "enabled": False},
     }
-    return {name: tunnel | _shape(1, hops) for name, tunnel in tunnels.items()}
+    # One has two hops, so that Java has every role.
+    lengths = {"secret-site": 2}
+    return {name: tunnel | _shape(lengths.get(name, 1), hops) for name, tunnel in tunnels.items()}
 
 
 def _i2pd_tunnels(net: I2pdNet, web_port: int, hops: list[bytes]) -> None:
