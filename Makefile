@@ -106,7 +106,6 @@ curl: $(READY)
 
 peers: curl
 	$(BIN)/python -m tests.support.fetch_i2pd
-	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_irc
 	$(BIN)/python -m tests.support.fetch_chromium
 	$(BIN)/python -m tests.support.fetch_ssh
@@ -140,6 +139,7 @@ test: $(READY)
 # What is skipped, because a router cannot be built here, is told in the last lines.
 slow: peers
 	$(BIN)/python -m tests.support.fetch_go
+	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_built
 	$(TWICE) -rs -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
 

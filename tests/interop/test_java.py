@@ -37,7 +37,7 @@ from tests.support.live_node import listening, live_node, until
 from tests.support.live_peer import LivePeer
 from tests.support.origin import digest_of
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(300)]
 
 LARGE = 20_000_000
 IDLE_S = 15 * 60
@@ -297,7 +297,6 @@ def test_floodfills_of_either_side_have_the_lease_sets_of_both(network: JavaNetw
     asyncio.run(body())
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_first_pages_after_15_idle_minutes(network: JavaNetwork) -> None:
     """Longer than any tunnel or lease lives."""
