@@ -12,6 +12,7 @@ import contextlib
 import os
 import subprocess
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from core.base.errors import DecodeError
@@ -31,6 +32,8 @@ class JavaRouter:
     data_dir: Path
     port: int
     floodfill: bool = False
+    ntcp2: bool = True
+    ssu2: bool = False
     destinations: list[str] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
@@ -47,8 +50,17 @@ class JavaRouter:
             "time.disabled": "true",
             "i2np.allowLocal": "true",
             "i2np.upnp.enable": "false",
-            "i2np.udp.enable": "false",
-            "i2np.ntcp.enable": "true",
+            "i2np.udp.enable": str(self.ssu2).lower(),
+            "i2np.udp.host": ADDRESS,
+            "i2np.udp.port": str(self.port),
+            "i2np.udp.internalPort": str(self.port),
+            "i2np.udp.fixedPort": "true",
+            "i2np.udp.bindInterface": ADDRESS,
+            "i2np.udp.addressSources": "hidden",
+            "i2np.udp.ipv6": "false",
+            # As if its peer tests, for which loopback has no strangers, had succeeded.
+            "i2np.udp.status": "ok",
+            "i2np.ntcp.enable": str(self.ntcp2).lower(),
             "i2np.ntcp.hostname": ADDRESS,
             "i2np.ntcp.port": str(self.port),
             "i2np.ntcp.autoip": "false",
@@ -132,6 +144,19 @@ class JavaRouter:
         """Put RouterInfos into its netDb; only while it does not run."""
         for raw in infos:
             install_router_info(self.data_dir / "netDb", raw)
+
+    def learn(self, infos: list[bytes]) -> None:
+        """Tell it RouterInfos while it runs.
+
+        A router with SSU2 alone bans for minutes whom it already knows when it starts: it wants to
+        publish to them before it has opened its socket.
+        """
+        for index, raw in enumerate(infos):
+            file = self.data_dir / f"learnt-{index}"
+            file.write_bytes(raw)
+            self.send_command(f"learn {file}")
+            done = f"learnt {file.name}"
+            wait_until(done, partial(self._has_printed, done), 20)
 
     def b32_of(self, name: str, timeout_s: float = 180) -> str:
         """The b32 name of a destination, once its lease set is made."""

@@ -33,6 +33,7 @@ import net.i2p.crypto.SigType;
 import net.i2p.data.Destination;
 import net.i2p.data.Hash;
 import net.i2p.data.router.RouterIdentity;
+import net.i2p.data.router.RouterInfo;
 import net.i2p.router.Router;
 import net.i2p.router.RouterContext;
 import net.i2p.router.RouterLaunch;
@@ -59,6 +60,7 @@ import net.i2p.router.tunnel.pool.TunnelPool;
  * {@code tunnel in|out HASH...} for each tunnel of this router, its hops in the order of the data.
  * {@code send PORT COUNT GAP B64} on standard input sends repliable datagrams from the echo
  * destination; each datagram received there is printed as {@code datagram NAME LENGTH TEXT}.
+ * {@code learn FILE} puts a RouterInfo into the netDb and prints {@code learnt} with the file's name.
  */
 public final class Peer {
     private static final int BUFFER_BYTES = 64 * 1024;
@@ -80,7 +82,11 @@ public final class Peer {
                 || !RouterContext.listContexts().get(0).router().isAlive()) {
             Thread.sleep(50);
         }
-        Router router = RouterContext.listContexts().get(0).router();
+        RouterContext context = RouterContext.listContexts().get(0);
+        Router router = context.router();
+        while (router.getRouterInfo() == null || router.getRouterInfo().getAddressCount() == 0) {
+            Thread.sleep(50);
+        }
         Runtime.getRuntime().addShutdownHook(new Thread(() -> say("ending")));
         List<Echo> echoes = new ArrayList<>();
         for (int index = 1; index < arguments.length; index++) {
@@ -103,9 +109,20 @@ public final class Peer {
                 int count = Integer.parseInt(words[1]);
                 int gapMs = Integer.parseInt(words[2]);
                 run(() -> echoes.get(0).send(count, gapMs, new Destination(words[3])));
+            } else if (words[0].equals("learn")) {
+                run(() -> learn(context, new File(words[1])));
             }
         }
         router.shutdown(Router.EXIT_HARD);
+    }
+
+    private static void learn(RouterContext context, File file) throws Exception {
+        try (FileInputStream in = new FileInputStream(file)) {
+            RouterInfo info = new RouterInfo();
+            info.readBytes(in);
+            context.netDb().store(info.getIdentity().getHash(), info);
+            say("learnt " + file.getName());
+        }
     }
 
     private static synchronized void say(String line) {
