@@ -55,6 +55,10 @@ UNPROVEN_S = 25.0
 ROUTER_SHUTDOWN = reason_word(TerminationReason.ROUTER_SHUTDOWN)
 SPARE_IDLE_S = 20.0
 SPARE_IDLE_VARIANCE_S = 10
+#: i2pd and Java keep a link for each transport and may send on the one that we do not use: such a
+#: spare never falls silent.
+SPARE_LIFE_S = 120.0
+SPARE_LIFE_VARIANCE_S = 60
 #: Java: a Termination with reason 17 means two hours.
 BANNED_BY_PEER_S = 2 * 3600.0
 
@@ -242,7 +246,8 @@ class Links:
             self._has_spares = True
             # Random, so that of two spares that face each other one goes first and the other
             # one's peer falls back to it.
-            if now - session.last_received >= link.spare_idle_s:
+            is_silent = now - session.last_received >= link.spare_idle_s
+            if is_silent or now >= link.spare_until:
                 session.close(TerminationReason.NORMAL, now)
         elif is_crowded and now - session.last_active >= CROWDED_IDLE_S:
             session.close(TerminationReason.IDLE_TIMEOUT, now)
@@ -382,6 +387,8 @@ class Links:
         if peer.spare is not None:
             variance = self._entropy.randbelow(SPARE_IDLE_VARIANCE_S)
             peer.spare.spare_idle_s = SPARE_IDLE_S + variance
+            life_s = SPARE_LIFE_S + self._entropy.randbelow(SPARE_LIFE_VARIANCE_S)
+            peer.spare.spare_until = now + life_s
             self._has_spares = True
         if oldest is not None:
             oldest.session.close(TerminationReason.NORMAL, now)

@@ -36,7 +36,8 @@ class LinkLimits:
 class Link:
     """A dial, or an established session. ``bid``: what was dialled, None if inbound.
 
-    ``spare_idle_s``: the seconds of silence that it may live as a spare. ``is_proven``: the peer
+    ``spare_idle_s``: the seconds of silence that it may live as a spare, at most until
+    ``spare_until``. ``is_proven``: the peer
     has shown that it accepted the handshake.
     """
 
@@ -49,6 +50,7 @@ class Link:
         "peer",
         "session",
         "spare_idle_s",
+        "spare_until",
     )
 
     def __init__(self, session: Session, peer: Peer, begun_at: float, bid: Bid | None) -> None:
@@ -60,6 +62,7 @@ class Link:
         self.is_established = False
         self.is_proven = False
         self.spare_idle_s = 0.0
+        self.spare_until = 0.0
 
 
 class Peer:

@@ -271,12 +271,11 @@ def test_crossing_dials_leave_one_link_and_lose_nothing(steps: int) -> None:
     assert received(bob) == [message(3)]
 
 
-def test_simultaneous_dials_that_both_complete() -> None:
-    """Both message 3 are under way when the other's arrives: two links, none may be lost."""
+def crossed() -> tuple[Node, Node, Wire]:
+    """Two routers that dialled each other at once: both message 3 were under way together."""
     alice, bob, wire = pair()
     alice.links.send(bob.hash, [message(1)], wire.now)
     bob.links.send(alice.hash, [message(2)], wire.now)
-    held: list[tuple[str, int, bytes]] = []
     for node in (alice, bob):
         for command in node.ntcp2.take_commands():
             assert isinstance(command, Dial)
@@ -287,6 +286,12 @@ def test_simultaneous_dials_that_both_complete() -> None:
         for host, link, data in held:
             wire._carry((host, link), data)
     wire.run()
+    return alice, bob, wire
+
+
+def test_simultaneous_dials_that_both_complete() -> None:
+    """Two links, none may be lost."""
+    alice, bob, wire = crossed()
     assert alice.links.stats.links_replaced == bob.links.stats.links_replaced == 1
     assert len(alice.links._links) == 2
     counts = count_links(alice.links.connected_sessions())
@@ -298,6 +303,21 @@ def test_simultaneous_dials_that_both_complete() -> None:
     bob.links.send(alice.hash, [message(4)], wire.now)
     wire.run()
     assert message(3) in received(bob) and message(4) in received(alice)
+
+
+def test_a_spare_that_the_peer_uses_ends_too_and_nothing_is_lost() -> None:
+    """Each of two routers sends over the link that the other one holds as its spare."""
+    alice, bob, wire = crossed()
+    assert len(alice.links._links) == len(bob.links._links) == 2
+    received(alice), received(bob)
+    for number in range(40):
+        for sender, receiver in ((alice, bob), (bob, alice)):
+            sender.links.send(receiver.hash, [message(number)], wire.now)
+        wire.run()
+        assert received(alice) == received(bob) == [message(number)]
+        wire.advance(5)
+    assert len(alice.links._links) == len(bob.links._links) == 1
+    assert alice.links.stats.handshakes_out == bob.links.stats.handshakes_out == 1
 
 
 def test_the_spare_takes_over_when_the_peer_closes_the_new_link() -> None:
