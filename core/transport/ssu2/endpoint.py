@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from core.base.errors import DecodeError
 from core.base.reassembly import ReassemblyMemory
 from core.crypto.chacha20 import ChaChaMask
+from core.crypto.hkdf import hmac_sha256
 from core.crypto.x25519 import X25519Key
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress, Ssu2Address
@@ -81,7 +82,9 @@ class Ssu2Endpoint:
             context.entropy,
             context.find_router,
             context.stats,
-            TokenMint(context.entropy),
+            TokenMint(
+                context.entropy, context.wall, hmac_sha256(static_key.private, b"SSU2 tokens")
+            ),
             gives_tokens=bool(published),
         )
         self.introductions = introductions or NoIntroductions(context.stats)

@@ -371,7 +371,7 @@ class Ssu2Session:
         context, connection = self._host.context, self.connection
         if connection is None or not context.gives_tokens:
             return
-        token = context.mint.new_token(connection.remote, now)
+        token = context.mint.new_token(connection.remote)
         block = NewToken(int(context.wall.now()) + NEW_TOKEN_S, token)
         connection.send_block(block.write(), now)
 

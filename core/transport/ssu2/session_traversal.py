@@ -109,7 +109,7 @@ class SessionTraversal:
 
     def new_token(self, address: SocketAddress, now: float) -> int:
         """See :class:`core.transport.ssu2.traversal.TraversalHost`."""
-        return self._context.mint.new_token(address, now)
+        return self._context.mint.new_token(address)
 
     @property
     def gives_tags(self) -> bool:

@@ -5,14 +5,16 @@ of time, so a flood of invented addresses costs one hash and one answer each. It
 period at least and two at most. That it can be used twice in this time does no harm: a repeated
 SessionRequest is recognized by its ephemeral key.
 
-Those of NewToken are for routers that have proven who they are. They are random, remembered, used
-once, and bounded.
+Those of NewToken are for routers that have proven who they are. They are keyed hashes too, under a
+secret that lasts, so they hold over a restart. Java 2.7 keeps the header key of its first
+SessionRequest: a Retry for a token that we have forgotten makes it deaf to our SessionCreated, and
+it bans us as unreachable.
 """
 
 from __future__ import annotations
 
 from core.base.bounded import BoundedMap
-from core.base.ports import Entropy
+from core.base.ports import Entropy, WallClock
 from core.crypto.hkdf import hmac_sha256
 from core.transport.ssu2.framing import SocketAddress
 
@@ -22,49 +24,49 @@ RETRY_PERIOD_S = 10.0
 NEW_TOKEN_S = 50 * 60
 #: A token this close to its end is not used: it travels, and clocks differ.
 EXPIRY_MARGIN_S = 5
-ISSUED_MAX = 4096
 RECEIVED_MAX = 4096
 _SECRET_BYTES = 32
 
 
 class TokenMint:
-    """Tokens that we give. Times are monotonic seconds, but for what a NewToken block says."""
+    """Tokens that we give.
 
-    __slots__ = ("_entropy", "_issued", "_secret")
+    ``lasting_secret``: 32 bytes or more, the same after a restart. Times are monotonic seconds;
+    NewTokens count the wall clock.
+    """
 
-    def __init__(self, entropy: Entropy) -> None:
-        self._entropy = entropy
+    __slots__ = ("_lasting_secret", "_secret", "_wall")
+
+    def __init__(self, entropy: Entropy, wall: WallClock, lasting_secret: bytes) -> None:
         self._secret = entropy.random_bytes(_SECRET_BYTES)
-        #: for each address: the token, and the monotonic time of its end
-        self._issued: BoundedMap[SocketAddress, tuple[int, float]] = BoundedMap(ISSUED_MAX)
+        self._lasting_secret = lasting_secret
+        self._wall = wall
 
     def retry_token(self, source: SocketAddress, now: float) -> int:
         """A token for a Retry to ``source``; never 0."""
-        return self._stateless(source, int(now // RETRY_PERIOD_S))
+        return _token(self._secret, source, int(now // RETRY_PERIOD_S))
 
-    def new_token(self, source: SocketAddress, now: float) -> int:
-        """A token for a NewToken block, good for ``NEW_TOKEN_S``; it replaces an earlier one."""
-        token = int.from_bytes(self._entropy.random_bytes(8), "big") or 1
-        self._issued.put(source, (token, now + NEW_TOKEN_S))
-        return token
+    def new_token(self, source: SocketAddress) -> int:
+        """A token for a NewToken block, good for ``NEW_TOKEN_S`` at least; never 0."""
+        return _token(self._lasting_secret, source, self._new_token_period())
 
     def redeem(self, source: SocketAddress, token: int, now: float) -> bool:
-        """Whether ``token`` may begin a session from there now; a NewToken is then used up."""
-        issued = self._issued.get(source)
-        if issued is not None and issued[0] == token:
-            self._issued.pop(source)
-            return now < issued[1]
+        """Whether ``token`` may begin a session from there now."""
         period = int(now // RETRY_PERIOD_S)
-        return token in (self._stateless(source, period), self._stateless(source, period - 1))
+        if token in (_token(self._secret, source, one) for one in (period, period - 1)):
+            return True
+        period = self._new_token_period()
+        # The next one: our clock has been set back.
+        periods = (period, period - 1, period + 1)
+        return token in (_token(self._lasting_secret, source, one) for one in periods)
 
-    def forget(self) -> None:
-        """Our own address has changed: nothing that was given holds any more."""
-        self._issued.clear()
-        self._secret = self._entropy.random_bytes(_SECRET_BYTES)
+    def _new_token_period(self) -> int:
+        return int(self._wall.now() // NEW_TOKEN_S)
 
-    def _stateless(self, source: SocketAddress, period: int) -> int:
-        text = f"{source.host}|{source.port}|{period}".encode()
-        return int.from_bytes(hmac_sha256(self._secret, text)[:8], "big") or 1
+
+def _token(secret: bytes, source: SocketAddress, period: int) -> int:
+    text = f"{source.host}|{source.port}|{period}".encode()
+    return int.from_bytes(hmac_sha256(secret, text)[:8], "big") or 1
 
 
 class ReceivedTokens:

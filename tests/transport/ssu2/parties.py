@@ -51,7 +51,7 @@ class Party:
             self.entropy,
             self.known.get,
             self.stats,
-            TokenMint(self.entropy),
+            TokenMint(self.entropy, wall, bytes(32)),
         )
 
     def router_info(self, age_s: float = 0.0, network_id: int = NETWORK_ID) -> RouterInfo:
