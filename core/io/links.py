@@ -1,7 +1,6 @@
 """The sockets of all transports of a router: opened, served and closed together.
 
-Each driver gives the router its turn when something has come; what the router then has to say may
-go over the other transport, so every turn ends with all of them.
+They share the router's turns (:mod:`core.io.wakeup`).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from core.io.listeners import ListenerStore
 from core.io.proxy import Proxy
 from core.io.tcp import TcpTransport
 from core.io.udp import UdpTransport
+from core.io.wakeup import Wakeup
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
 
@@ -24,27 +24,19 @@ class LinkDrivers:
         self, engine: RouterEngine, config: RouterConfig, on_turn: Callable[[], None]
     ) -> None:
         self._config = config
-        self._on_turn = on_turn
+        self._wakeup = wakeup = Wakeup(on_turn)
         is_any = config.bind in ("0.0.0.0", "::")
         self._tcp: TcpTransport | None = None
         self._udp: UdpTransport | None = None
         if engine.ntcp2 is not None:
             self._tcp = TcpTransport(
                 engine.ntcp2,
-                self._turn,
+                wakeup,
                 source_hosts=() if is_any else (config.bind,),
                 proxy=None if config.ntcp2_proxy is None else Proxy.parse(config.ntcp2_proxy),
             )
         if engine.ssu2 is not None:
-            self._udp = UdpTransport(engine.ssu2, self._turn, engine.links.stats)
-        self._is_stopping = False
-
-    def _turn(self) -> None:
-        self._on_turn()
-        if not self._is_stopping:
-            for driver in (self._tcp, self._udp):
-                if driver is not None:
-                    driver.flush()
+            self._udp = UdpTransport(engine.ssu2, wakeup, engine.links.stats)
 
     async def start(self, port: int, store: ListenerStore | None) -> None:
         """Listen, for TCP on the socket of an earlier process if ``store`` has the right one.
@@ -72,14 +64,10 @@ class LinkDrivers:
 
     def schedule(self) -> None:
         """Give the router a turn soon."""
-        if self._tcp is not None:
-            self._tcp.schedule()
-        elif self._udp is not None:
-            self._udp.schedule()
+        self._wakeup.schedule()
 
     async def stop(self, timeout_s: float) -> None:
         """Say goodbye on all links; listening sockets stay open until :meth:`close`."""
-        self._is_stopping = True
         goodbyes = []
         if self._tcp is not None:
             goodbyes.append(self._tcp.stop(timeout_s, keep_listeners=True))

@@ -2,8 +2,8 @@
 
 All sockets are non-blocking and watched by the event loop directly; there is no task, future or
 timer for a link. One wake-up of the loop may read many sockets; what they brought is fed to the
-:class:`~core.transport.ntcp2.endpoint.Ntcp2Endpoint` at once, and one pass afterwards lets the
-router drain its events (``on_wakeup``) and then writes to every link that has something, once.
+:class:`~core.transport.ntcp2.endpoint.Ntcp2Endpoint` at once, and the turn afterwards
+(:mod:`core.io.wakeup`) writes to every link that has something, once.
 
 With a ``proxy`` every connection is dialled through it, none past it.
 
@@ -21,10 +21,10 @@ import struct
 from collections.abc import Callable
 
 from core.io.alarm import Alarm
-from core.io.loop import RouterLoop
 from core.io.proxy import Proxy
 from core.io.tcp_acceptor import Acceptor
 from core.io.tcp_dialer import TcpDialer
+from core.io.wakeup import Wakeup
 from core.transport.ntcp2.commands import Close, Dial, LinkId
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 
@@ -34,8 +34,6 @@ READ_BYTES = 64 * 1024
 WRITE_BYTES_HIGH = 256 * 1024
 WRITE_BYTES_LOW = 64 * 1024
 LINGER_S = 3.0
-#: what reading may take of one turn; the links behind are read in the next one, before these
-READS_S = 0.008
 FLUSH_ROUNDS_MAX = 64
 #: Linux: what is written must be acknowledged within this time. Without it a connection that
 #: outlives a pulled cable waits longer and longer between its tries.
@@ -66,7 +64,7 @@ class _Socket:
 
 
 class TcpTransport:
-    """Serves one :class:`Ntcp2Endpoint`; after each batch of reads or timers calls ``on_wakeup``.
+    """Serves one :class:`Ntcp2Endpoint`; a turn follows each batch of reads or timers.
 
     ``source_hosts``: the addresses to connect from, at most one of each family; peers refuse a
     router that calls from another address than the one it publishes. They do not count with
@@ -76,26 +74,21 @@ class TcpTransport:
     def __init__(
         self,
         endpoint: Ntcp2Endpoint,
-        on_wakeup: Callable[[], None],
+        wakeup: Wakeup,
         *,
         loop: asyncio.AbstractEventLoop | None = None,
         source_hosts: tuple[str, ...] = (),
         proxy: Proxy | None = None,
     ) -> None:
         self._endpoint = endpoint
-        self._on_wakeup = on_wakeup
+        self._wakeup = wakeup
         self._loop = loop or asyncio.get_running_loop()
         self._sockets: dict[LinkId, _Socket] = {}
         self._lingering: dict[_Socket, None] = {}
         self._warned_at = float("-inf")
         self._read_buffer = memoryview(bytearray(READ_BYTES))
-        self._is_scheduled = False
-        self._has_read = False
-        self._reads_began = 0.0
         self._is_stopped = False
-        self._router_loop = self._loop if isinstance(self._loop, RouterLoop) else None
-        if self._router_loop is not None:
-            self._router_loop.run_after_reads(self._wake_after_reads)
+        wakeup.add(self.flush)
         self._alarm = Alarm(self._loop, self._on_timer)
         self._handles: set[asyncio.TimerHandle] = set()
         self._acceptor = Acceptor(self, endpoint, self._loop)
@@ -134,13 +127,12 @@ class TcpTransport:
             return
         self._acceptor.stop()
         self._endpoint.shutdown(self._loop.time())
-        self._wake()
+        self._wakeup.run()
         deadline = self._loop.time() + timeout_s
         while self._sockets and self._loop.time() < deadline:
             await asyncio.sleep(0.02)
         self._is_stopped = True
-        if self._router_loop is not None:
-            self._router_loop.stop_after_reads(self._wake_after_reads)
+        self._wakeup.remove(self.flush)
         self._dialer.abandon_all()
         for sock in list(self._sockets.values()):
             self._drop(sock, is_abort=True)
@@ -157,26 +149,8 @@ class TcpTransport:
         self._acceptor.close()
 
     def schedule(self) -> None:
-        """Run ``on_wakeup`` and flush soon; any number of calls in between cost one pass."""
-        if not self._is_scheduled and not self._is_stopped:
-            self._is_scheduled = True
-            self._loop.call_soon(self._scheduled_wake)
-
-    def _scheduled_wake(self) -> None:
-        # A pass behind the readers of this turn may have been faster.
-        if self._is_scheduled:
-            self._wake()
-
-    def _wake_after_reads(self) -> None:
-        if self._has_read or self._is_scheduled:
-            self._wake()
-
-    def _wake(self) -> None:
-        self._is_scheduled = self._has_read = False
-        if self._is_stopped:
-            return
-        self._on_wakeup()
-        self.flush()
+        """Have a turn soon."""
+        self._wakeup.schedule()
 
     def flush(self) -> None:
         """Write what the sessions have to say, obey their commands and set the timer."""
@@ -204,7 +178,7 @@ class TcpTransport:
 
     def _on_timer(self) -> None:
         self._endpoint.handle_timer(self._loop.time())
-        self._wake()
+        self._wakeup.run()
 
     # What the acceptor and the dialer need
 
@@ -251,13 +225,8 @@ class TcpTransport:
 
     def _on_readable(self, sock: _Socket) -> None:
         now = self._loop.time()
-        if self._router_loop is not None:
-            if not self._has_read:
-                self._has_read = True
-                self._reads_began = now
-            elif now - self._reads_began > READS_S:
-                self._router_loop.read_next_turn(sock.socket.fileno())
-                return
+        if not self._wakeup.may_read(sock.socket.fileno(), now):
+            return
         try:
             count = sock.socket.recv_into(self._read_buffer)
         except (BlockingIOError, InterruptedError):
@@ -281,8 +250,6 @@ class TcpTransport:
             if pause_s > 0:
                 self._read_off(sock)
                 self.later(pause_s, lambda: self._read_on(sock))
-        if self._router_loop is None:
-            self.schedule()
 
     # Writing
 

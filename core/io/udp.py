@@ -1,9 +1,9 @@
 """The socket driver of datagram transports: moves datagrams, decides nothing.
 
 One unconnected socket for each family carries all sessions. A wake-up of the loop reads a bounded
-batch; what it brought is fed to the endpoint at once, and one pass afterwards lets the router drain
-its events (``on_wakeup``) and then sends what the endpoint has. Linux takes and gives several
-datagrams of one peer in one system call (UDP_SEGMENT, UDP_GRO); elsewhere they go one by one.
+batch; what it brought is fed to the endpoint at once, and the turn afterwards
+(:mod:`core.io.wakeup`) sends what the endpoint has. Linux takes and gives several datagrams of one
+peer in one system call (UDP_SEGMENT, UDP_GRO); elsewhere they go one by one.
 
 Whatever goes wrong with one datagram or one destination is counted and is the end of nothing else:
 what is not sent counts as lost on the way.
@@ -18,20 +18,17 @@ import asyncio
 import errno
 import socket
 from collections import deque
-from collections.abc import Callable
 from typing import Protocol
 
 from core.base.bounded import BoundedMap
 from core.io.alarm import Alarm
-from core.io.loop import RouterLoop
 from core.io.udp_socket import ANCILLARY_BYTES, SEGMENTS_BYTES_MAX, SEGMENTS_MAX, UdpSocket
+from core.io.wakeup import Wakeup
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.stats import LinkStats
 
 #: system calls for one socket before others have their turn
 READS_MAX = 64
-#: what reading may take of one turn; the rest comes first in the next one
-READS_S = 0.008
 FLUSH_ROUNDS_MAX = 64
 READ_BYTES = 64 * 1024
 #: datagrams that a full socket did not take, kept until it does
@@ -79,18 +76,18 @@ class DatagramEndpoint(Protocol):
 
 
 class UdpTransport:
-    """Serves one :class:`DatagramEndpoint`; after each batch or timer calls ``on_wakeup``."""
+    """Serves one :class:`DatagramEndpoint`; a turn follows each batch or timer."""
 
     def __init__(
         self,
         endpoint: DatagramEndpoint,
-        on_wakeup: Callable[[], None],
+        wakeup: Wakeup,
         stats: LinkStats,
         *,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._endpoint = endpoint
-        self._on_wakeup = on_wakeup
+        self._wakeup = wakeup
         self._stats = stats
         self._loop = loop or asyncio.get_running_loop()
         self._sockets: list[UdpSocket] = []
@@ -98,13 +95,8 @@ class UdpTransport:
         self._unsent: deque[Datagram] = deque()
         self._read_buffer = bytearray(READ_BYTES)
         self._read_view = memoryview(self._read_buffer)
-        self._is_scheduled = False
-        self._has_read = False
-        self._reads_began = 0.0
         self._is_stopped = False
-        self._router_loop = self._loop if isinstance(self._loop, RouterLoop) else None
-        if self._router_loop is not None:
-            self._router_loop.run_after_reads(self._wake_after_reads)
+        wakeup.add(self.flush)
         self._alarm = Alarm(self._loop, self._on_timer)
         self._pauses: set[asyncio.TimerHandle] = set()
 
@@ -134,13 +126,12 @@ class UdpTransport:
         if self._is_stopped:
             return
         self._endpoint.shutdown(self._loop.time())
-        self._wake()
+        self._wakeup.run()
         deadline = self._loop.time() + timeout_s
         while self._endpoint.next_timer() is not None and self._loop.time() < deadline:
             await asyncio.sleep(0.02)
         self._is_stopped = True
-        if self._router_loop is not None:
-            self._router_loop.stop_after_reads(self._wake_after_reads)
+        self._wakeup.remove(self.flush)
         for sock in self._sockets:
             self._read_off(sock)
             self._write_off(sock)
@@ -160,26 +151,8 @@ class UdpTransport:
         self._sockets.clear()
 
     def schedule(self) -> None:
-        """Run ``on_wakeup`` and flush soon; any number of calls in between cost one pass."""
-        if not self._is_scheduled and not self._is_stopped:
-            self._is_scheduled = True
-            self._loop.call_soon(self._scheduled_wake)
-
-    def _scheduled_wake(self) -> None:
-        # A pass behind the readers of this turn may have been faster.
-        if self._is_scheduled:
-            self._wake()
-
-    def _wake_after_reads(self) -> None:
-        if self._has_read or self._is_scheduled:
-            self._wake()
-
-    def _wake(self) -> None:
-        self._is_scheduled = self._has_read = False
-        if self._is_stopped:
-            return
-        self._on_wakeup()
-        self.flush()
+        """Have a turn soon."""
+        self._wakeup.schedule()
 
     def flush(self) -> None:
         """Send what the endpoint has, as far as the sockets take it, and set the timer."""
@@ -199,7 +172,7 @@ class UdpTransport:
 
     def _on_timer(self) -> None:
         self._endpoint.handle_timer(self._loop.time())
-        self._wake()
+        self._wakeup.run()
 
     # Reading
 
@@ -214,9 +187,9 @@ class UdpTransport:
     def _on_readable(self, sock: UdpSocket) -> None:
         loop, endpoint, view = self._loop, self._endpoint, self._read_view
         now = loop.time()
-        if not self._has_read:
-            self._has_read = True
-            self._reads_began = now
+        wakeup = self._wakeup
+        if not wakeup.may_read(sock.socket.fileno(), now):
+            return
         receive = endpoint.receive
         recvmsg_into = sock.socket.recvmsg_into
         buffers = [view]
@@ -240,15 +213,13 @@ class UdpTransport:
             else:
                 for at in range(0, size, segment):
                     receive(bytes(view[at : min(at + segment, size)]), source, now)
-            if not count & 7 and loop.time() - self._reads_began > READS_S:
+            if not count & 7 and wakeup.is_reading_over(loop.time()):
                 break
         else:
             self._note_overruns(sock)
         pause_s = endpoint.read_pause(now)
         if pause_s > 0:
             self._pause(sock, pause_s)
-        if self._router_loop is None:
-            self.schedule()
 
     def _pause(self, sock: UdpSocket, pause_s: float) -> None:
         """The bandwidth is used up: the kernel keeps what comes, and drops what it cannot."""

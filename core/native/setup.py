@@ -29,7 +29,7 @@ COMPILED = {
         "cloves new_sessions one_shot opened padding remote remotes session sessions tagset"
     ),
     "i2np": "message",
-    "io": "tcp",
+    "io": "tcp wakeup",
     "router": "clock engine inbox pending_sends sessions",
     "streaming": (
         "ack_requests admission budgets choke closed_streams connection demux"

@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from core.io.loop import new_event_loop
 from core.io.tcp import TcpTransport
 from core.io.udp import UdpTransport
+from core.io.wakeup import Wakeup
 from core.transport.events import MessagesReceived
 from core.transport.ssu2.framing import SocketAddress
 from tests.support.deterministic import FakeWallClock
@@ -45,10 +46,12 @@ class Router:
         if kind == "ntcp2":
             self.node = Node(name, host, wall)
             self.node.port = PORT
-            self.driver = TcpTransport(self.node.ntcp2, self._on_wakeup, source_hosts=(host,))
+            self.driver = TcpTransport(
+                self.node.ntcp2, Wakeup(self._on_wakeup), source_hosts=(host,)
+            )
         else:
             self.node = Ssu2Node(name, SocketAddress(host, PORT), wall)
-            self.driver = UdpTransport(self.node.ssu2, self._on_wakeup, self.node.stats)
+            self.driver = UdpTransport(self.node.ssu2, Wakeup(self._on_wakeup), self.node.stats)
         self.node.publish()
         self.host = host
         self.loop = asyncio.get_running_loop()

@@ -21,6 +21,7 @@ from core.i2np.database import (
 )
 from core.i2np.message import Message, MessageType, make_short
 from core.io.tcp import TcpTransport
+from core.io.wakeup import Wakeup
 from core.netdb.events import (
     Event,
     LookupFinished,
@@ -52,7 +53,7 @@ class Router:
         self.events: list[Event] = []
         self.messages: list[Message] = []
         self.connected: set[bytes] = set()
-        self.tcp = TcpTransport(node.ntcp2, self.wake, source_hosts=(HOST,))
+        self.tcp = TcpTransport(node.ntcp2, Wakeup(self.wake), source_hosts=(HOST,))
         config = NetDbConfig(NETWORK_ID, is_floodfill)
         self.netdb = NetDb(node.hash, config, node.wall, node.entropy, self, self)
         self.netdb.set_own_router_info(node.router_info)

@@ -15,6 +15,7 @@ from core.i2np.database import LOOKUP_ROUTER_INFO, DatabaseLookup, DatabaseStore
 from core.i2np.message import Message, MessageType, make_short
 from core.io.system import SystemWallClock
 from core.io.udp import UdpTransport
+from core.io.wakeup import Wakeup
 from core.transport.events import (
     Event,
     MessagesReceived,
@@ -52,7 +53,7 @@ class Peer:
             self.node.known[router_info.hash] = router_info
 
     async def start(self) -> None:
-        self.udp = UdpTransport(self.node.ssu2, self._on_wakeup, self.node.ssu2.stats)
+        self.udp = UdpTransport(self.node.ssu2, Wakeup(self._on_wakeup), self.node.ssu2.stats)
         await self.udp.start(*HERE)
 
     def _on_wakeup(self) -> None:

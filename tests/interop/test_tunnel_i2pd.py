@@ -21,6 +21,7 @@ from core.garlic.one_shot import OneShotKeys
 from core.garlic.router import RouterGarlic
 from core.i2np.message import Message, make_standard
 from core.io.tcp import TcpTransport
+from core.io.wakeup import Wakeup
 from core.peers.book import PeerBook
 from core.router.ports import Sealer
 from core.transport.events import MessagesReceived, PeerConnected, PeerDisconnected, PeerFailed
@@ -73,7 +74,7 @@ class Router:
         self.events: list[TunnelEvent] = []
         self.inbox: list[tuple[object, bytes]] = []
         self.transit_messages = 0
-        self.tcp = TcpTransport(node.ntcp2, self.wake, source_hosts=(HOST,))
+        self.tcp = TcpTransport(node.ntcp2, Wakeup(self.wake), source_hosts=(HOST,))
 
     # core.tunnel.ports.RouterDirectory
 

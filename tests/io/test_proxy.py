@@ -13,6 +13,7 @@ from core.base.http_connect import HEAD_BYTES_MAX, HttpConnect
 from core.io.proxy import Proxy
 from core.io.router import Router
 from core.io.tcp import TcpTransport
+from core.io.wakeup import Wakeup
 from core.router.config import RouterConfig
 from core.transport.events import PeerConnected, PeerFailed
 from tests.io.test_tcp import Running, run, started, until
@@ -28,7 +29,7 @@ async def _through(proxy: ForwardProxy | str) -> tuple[Running, Running]:
     node = Node("alice", "127.0.0.1", bob.node.wall)
     alice = Running(node)
     alice.tcp = TcpTransport(
-        node.ntcp2, alice._on_wakeup, source_hosts=("127.91.8.1",), proxy=Proxy.parse(url)
+        node.ntcp2, Wakeup(alice._on_wakeup), source_hosts=("127.91.8.1",), proxy=Proxy.parse(url)
     )
     node.known[bob.node.hash] = bob.node.router_info
     return alice, bob

@@ -11,9 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from core.io import tcp
+from core.io import wakeup
 from core.io.loop import RouterLoop
 from core.io.tcp import TcpTransport
+from core.io.wakeup import Wakeup
 from core.transport.events import MessagesReceived, PeerConnected, PeerDisconnected, PeerFailed
 from tests.support.deterministic import FakeWallClock
 from tests.support.link_nodes import Node, message
@@ -25,7 +26,7 @@ class Running:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.wake_ups = 0
-        self.tcp = TcpTransport(node.ntcp2, self._on_wakeup, source_hosts=(node.host,))
+        self.tcp = TcpTransport(node.ntcp2, Wakeup(self._on_wakeup), source_hosts=(node.host,))
 
     def _on_wakeup(self) -> None:
         self.wake_ups += 1
@@ -245,7 +246,7 @@ def test_who_calls_while_we_say_goodbye_is_not_refused() -> None:
                     calls.append(event.reason)
                     call()
 
-        alice.tcp._on_wakeup = on_events  # type: ignore[method-assign]
+        alice.tcp._wakeup.on_wakeup = on_events
         kept = bob.tcp.listeners[0].dup()
         call()
         await bob.tcp.stop(keep_listeners=True)
@@ -308,7 +309,7 @@ def test_our_own_faults_are_not_blamed_on_the_peer(
 
 
 def test_reading_that_takes_long_goes_on_in_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "READS_S", 0.0)
+    monkeypatch.setattr(wakeup, "READS_S", 0.0)
 
     async def body() -> None:
         bob, *others = await started("bob", "alice", "carol", "dave")

@@ -16,6 +16,7 @@ from core.io import udp, udp_socket
 from core.io.loop import RouterLoop, new_event_loop
 from core.io.udp import UdpTransport
 from core.io.udp_socket import UdpSocket
+from core.io.wakeup import Wakeup
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.stats import LinkStats
 
@@ -67,7 +68,7 @@ class Running:
         self.endpoint = Recorder(echoes=echoes)
         self.stats = LinkStats()
         self.wake_ups = 0
-        self.udp = UdpTransport(self.endpoint, self._on_wakeup, self.stats)
+        self.udp = UdpTransport(self.endpoint, Wakeup(self._on_wakeup), self.stats)
 
     def _on_wakeup(self) -> None:
         self.wake_ups += 1

@@ -10,6 +10,7 @@ import pytest
 
 from core.io.loop import new_event_loop
 from core.io.udp import UdpTransport
+from core.io.wakeup import Wakeup
 from core.transport.events import (
     Event,
     MessagesReceived,
@@ -30,7 +31,7 @@ class Running:
 
     def __init__(self, name: str, host: str, port: int) -> None:
         self.node = Ssu2Node(name, SocketAddress(host, port), FakeWallClock(WALL_S))
-        self.udp = UdpTransport(self.node.ssu2, self._on_wakeup, self.node.stats)
+        self.udp = UdpTransport(self.node.ssu2, Wakeup(self._on_wakeup), self.node.stats)
         self.events: list[Event] = []
 
     def _on_wakeup(self) -> None:

@@ -22,6 +22,7 @@ from core.data.transport_address import RouterAddress
 from core.i2np.message import make_short
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tcp import TcpTransport
+from core.io.wakeup import Wakeup
 from core.transport.links import Links
 from core.transport.ntcp2 import handshake
 from core.tunnel.records import SHORT, BuildRequest, write_records
@@ -166,7 +167,7 @@ class HostileRouter:
         self.node = Node(os.urandom(8).hex(), address, SystemWallClock(), **node)
         self.node.known[victim.hash] = victim.info
         self.events: list[Any] = []
-        self.tcp = TcpTransport(self.node.ntcp2, self._take_events, source_hosts=(address,))
+        self.tcp = TcpTransport(self.node.ntcp2, Wakeup(self._take_events), source_hosts=(address,))
 
     @property
     def links(self) -> Links:

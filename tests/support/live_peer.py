@@ -6,6 +6,7 @@ import time
 
 from core.i2np.message import Message, make_short
 from core.io.tcp import TcpTransport
+from core.io.wakeup import Wakeup
 from core.transport.events import Event, MessagesReceived
 from tests.support.link_nodes import Node
 
@@ -19,7 +20,7 @@ class LivePeer:
         self.node = node
         self.events: list[Event] = []
         self.messages: list[tuple[bytes, Message]] = []
-        self.tcp = TcpTransport(node.ntcp2, self._on_wakeup, source_hosts=(node.host,))
+        self.tcp = TcpTransport(node.ntcp2, Wakeup(self._on_wakeup), source_hosts=(node.host,))
 
     def _on_wakeup(self) -> None:
         self.node.links.handle_timer(time.monotonic())
