@@ -33,6 +33,32 @@ class AckSample:
     in_flight: int = 0
 
 
+class Burst:
+    """What all packets sent at one moment share: when that was, and the delivery rate until then.
+
+    Times are monotonic seconds. ``delivered`` counts packets acknowledged by then, the last of them
+    at ``delivered_at``; the rate sample begins with what was sent at ``first_sent_at``
+    (draft-cheng-iccrg-delivery-rate-estimation). ``is_app_limited``: what is measured with it says
+    less than the path could do.
+    """
+
+    __slots__ = ("delivered", "delivered_at", "first_sent_at", "is_app_limited", "sent_at")
+
+    def __init__(
+        self,
+        sent_at: float,
+        delivered: int,
+        delivered_at: float,
+        first_sent_at: float,
+        is_app_limited: bool,
+    ) -> None:
+        self.sent_at = sent_at
+        self.delivered = delivered
+        self.delivered_at = delivered_at
+        self.first_sent_at = first_sent_at
+        self.is_app_limited = is_app_limited
+
+
 class CongestionController(Protocol):
     """What a sender's loss recovery drives."""
 

@@ -6,11 +6,13 @@ extra keys from the chaining key. The patterns are therefore written out by thei
 token; what they share is here.
 
 The caller mixes what the pattern says before the first message, e.g. the responder's static key,
-with :meth:`SymmetricState.mix_hash`; the empty prologue is already mixed in.
+with :meth:`SymmetricState.mix_hash`; the empty prologue is already mixed in. For XK
+:func:`begin_xk` does that.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 
 from core.base.errors import LocalError
@@ -93,3 +95,15 @@ class SymmetricState:
         twin._cipher = self._cipher
         twin._nonce = self._nonce
         return twin
+
+
+@cache
+def _prologue(protocol_name: bytes) -> SymmetricState:
+    return SymmetricState(protocol_name)
+
+
+def begin_xk(protocol_name: bytes, responder_static: bytes) -> SymmetricState:
+    """The state before the first message of XK: the initiator knows the responder's static key."""
+    state = _prologue(protocol_name).copy()
+    state.mix_hash(responder_static)
+    return state

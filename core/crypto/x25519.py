@@ -14,6 +14,11 @@ from core.base.ports import Entropy
 KEY_LENGTH = 32
 
 
+def may_be_public(key: bytes) -> bool:
+    """A quick check of 32 bytes before any Diffie-Hellman (specs/ntcp2, message 1 notes)."""
+    return not key[31] & 0x80 and any(key)
+
+
 class X25519Key:
     """A key pair; the public key is computed once, at construction."""
 

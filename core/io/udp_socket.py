@@ -36,7 +36,6 @@ _DROPS_AT = 8
 _SEGMENT = struct.Struct("H")
 _INT = struct.Struct("i")
 _PKTINFO_V4 = struct.Struct("i4s4s")
-_PKTINFO_V6 = struct.Struct("16si")
 
 Ancillary = list[tuple[int, int, bytes]]
 

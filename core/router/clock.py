@@ -19,7 +19,7 @@ from typing import Protocol
 
 from core.base.ports import AdjustableClock
 from core.router.time_sources import ClockSource, TimeSources
-from core.transport.ntcp2.context import CLOCK_SKEW_MAX_S
+from core.transport.context import CLOCK_SKEW_MAX_S
 
 logger = logging.getLogger("core.router")
 

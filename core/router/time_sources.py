@@ -21,7 +21,7 @@ from math import inf
 from statistics import median
 
 from core.base.bounded import BoundedMap
-from core.transport.ntcp2.context import CLOCK_SKEW_MAX_S
+from core.transport.context import CLOCK_SKEW_MAX_S
 
 PEERS_MAX = 15
 #: A clock that drifts, or a pause that nobody noticed: what is older says less than what is new.

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.base.congestion import AckSample, CongestionController
+from core.base.congestion import AckSample, Burst, CongestionController
 from core.base.rtt import RttEstimator
 
 TIMEOUT_INITIAL_S = 3.0
@@ -51,32 +51,6 @@ class RoundTrip(RttEstimator):
     def ack_due(self) -> float:
         """How long an ack may take, losses included, while the path works."""
         return min(max(4 * self.timeout, ACK_DUE_MIN_S), ACK_DUE_MAX_S)
-
-
-class Burst:
-    """What all packets sent at one moment share: when that was, and the delivery rate until then.
-
-    Times are monotonic seconds. ``delivered`` counts packets acknowledged by then, the last of them
-    at ``delivered_at``; the rate sample begins with what was sent at ``first_sent_at``
-    (draft-cheng-iccrg-delivery-rate-estimation). ``is_app_limited``: what is measured with it says
-    less than the path could do.
-    """
-
-    __slots__ = ("delivered", "delivered_at", "first_sent_at", "is_app_limited", "sent_at")
-
-    def __init__(
-        self,
-        sent_at: float,
-        delivered: int,
-        delivered_at: float,
-        first_sent_at: float,
-        is_app_limited: bool,
-    ) -> None:
-        self.sent_at = sent_at
-        self.delivered = delivered
-        self.delivered_at = delivered_at
-        self.first_sent_at = first_sent_at
-        self.is_app_limited = is_app_limited
 
 
 class Recovery:

@@ -1,4 +1,4 @@
-"""Where a stream stands, and what moves it on. docs/STATES.md draws the table.
+"""Where a stream stands, and what moves it on. docs/STREAM_STATES.md draws the table.
 
 Our direction has ended when the peer has acknowledged our CLOSE, the peer's when its CLOSE and all
 before it have come.

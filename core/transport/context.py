@@ -12,6 +12,12 @@ from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
 from core.transport.stats import LinkStats
 
+#: i2pd, and Java over NTCP2; Java over SSU2 takes twice as much
+CLOCK_SKEW_MAX_S = 60
+#: i2pd: 25 to 50 minutes, Java: 29; peers refuse a RouterInfo of 90 minutes
+ROUTER_INFO_INTERVAL_S = 25 * 60
+ROUTER_INFO_INTERVAL_VARIANCE_S = 10 * 60
+
 
 @dataclass(frozen=True, slots=True)
 class TransportContext:
@@ -31,3 +37,8 @@ class TransportContext:
     bandwidth: Bandwidth = field(default_factory=Bandwidth)
     reachability: Reachability = field(default_factory=Reachability)
     stats: LinkStats = field(default_factory=LinkStats)
+
+
+def next_router_info_at(entropy: Entropy, now: float) -> float:
+    """When a link tells the other end our RouterInfo again."""
+    return now + ROUTER_INFO_INTERVAL_S + entropy.randbelow(ROUTER_INFO_INTERVAL_VARIANCE_S)

@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from core.base.errors import DecodeError, PeerError
 from core.data.router_info import RouterInfo
 from core.transport.admission import ForeignRouterError, check_handshake, check_signed
+from core.transport.context import CLOCK_SKEW_MAX_S, next_router_info_at
 from core.transport.ntcp2 import blocks, handshake
 from core.transport.ntcp2.blocks import BlockType, Options, Termination
-from core.transport.ntcp2.context import CLOCK_SKEW_MAX_S, Context
+from core.transport.ntcp2.context import Context
 from core.transport.ntcp2.frames import FrameOpener, FrameSealer
 from core.transport.ntcp2.negotiation import Negotiation, Step
 from core.transport.ntcp2.padding import Padding
@@ -31,9 +32,6 @@ HANDSHAKE_TIMEOUT_S = 10.0
 IDLE_TIMEOUT_S = 120.0
 IDLE_TIMEOUT_VARIANCE_S = 30
 INTRA_FRAME_TIMEOUT_S = 30.0
-#: i2pd: 25 to 50 minutes, Java: 29.
-ROUTER_INFO_INTERVAL_S = 25 * 60
-ROUTER_INFO_INTERVAL_VARIANCE_S = 10 * 60
 DRAIN_BYTES_MAX = 1041
 DRAIN_TIMEOUT_S = 10.0
 ROUTER_INFO_BLOCKS_MAX = 60
@@ -290,7 +288,7 @@ class Connection:
         self._sealer = FrameSealer(keys.send)
         self._opener = FrameOpener(keys.receive)
         self._move(trigger)
-        self._schedule_router_info(now)
+        self._router_info_due = next_router_info_at(self._context.entropy, now)
 
     def _fail_handshake(self, error: DecodeError | PeerError, now: float) -> None:
         failure = HANDSHAKE[self.state]
@@ -366,11 +364,7 @@ class Connection:
             context.local.router_info(), flood
         )
         self.output.append(self._sealer.seal(payload + self._padding.block(len(payload))))
-        self._schedule_router_info(now)
-
-    def _schedule_router_info(self, now: float) -> None:
-        variance = self._context.entropy.randbelow(ROUTER_INFO_INTERVAL_VARIANCE_S)
-        self._router_info_due = now + ROUTER_INFO_INTERVAL_S + variance
+        self._router_info_due = next_router_info_at(self._context.entropy, now)
 
     # Time
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
 from core.data.router_info import RouterInfo
+from core.transport.context import CLOCK_SKEW_MAX_S
 from core.transport.ntcp2.local import LocalRouter
 from core.transport.stats import LinkStats
-
-CLOCK_SKEW_MAX_S = 60
 
 
 @dataclass(slots=True)

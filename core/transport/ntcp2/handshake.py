@@ -19,15 +19,14 @@ replay are judged by the connection, which owns the clock and the filter; the st
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from struct import Struct
 
 from core.base.errors import DecodeError, PeerError
 from core.base.ports import Entropy, WallClock
 from core.crypto.aes import cbc_decrypt, cbc_encrypt
 from core.crypto.hkdf import hkdf
-from core.crypto.noise import SymmetricState
-from core.crypto.x25519 import X25519Key
+from core.crypto.noise import SymmetricState, begin_xk
+from core.crypto.x25519 import X25519Key, may_be_public
 from core.transport.ntcp2.blocks import write_confirmed_payload
 from core.transport.ntcp2.local import LocalRouter
 from core.transport.reasons import TerminationReason
@@ -82,20 +81,8 @@ class SessionKeys:
     payload: bytes
 
 
-@cache
-def _prologue() -> SymmetricState:
-    return SymmetricState(PROTOCOL_NAME)
-
-
-def _begin(responder_static: bytes) -> SymmetricState:
-    state = _prologue().copy()
-    state.mix_hash(responder_static)
-    return state
-
-
 def _check_point(public: bytes, reason: TerminationReason) -> None:
-    # specs/ntcp2, message 1 notes: the quick check before any Diffie-Hellman.
-    if public[31] & 0x80 or not any(public):
+    if not may_be_public(public):
         raise PeerError("ephemeral key is not a point", reason)
 
 
@@ -242,7 +229,7 @@ class AwaitRequest:
         local = self._local
         ephemeral = cbc_decrypt(local.hash, local.iv, data[:32])
         _check_point(ephemeral, reason)
-        state = _begin(local.static_key.public)
+        state = begin_xk(PROTOCOL_NAME, local.static_key.public)
         state.mix_hash(ephemeral)
         state.mix_key(local.static_key.exchange(ephemeral))
         options = state.decrypt_and_hash(data[32:HEAD_BYTES])
@@ -372,7 +359,7 @@ def initiate(
     """
     payload = write_confirmed_payload(local.router_info(), entropy.randbelow(PADDING_SENT_MAX + 1))
     ephemeral = X25519Key.generate(entropy)
-    state = _begin(peer_static)
+    state = begin_xk(PROTOCOL_NAME, peer_static)
     state.mix_hash(ephemeral.public)
     state.mix_key(ephemeral.exchange(peer_static))
     padding = _random_padding(entropy, padding_bytes_max)

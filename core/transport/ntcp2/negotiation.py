@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.base.errors import PeerError
+from core.transport.context import CLOCK_SKEW_MAX_S
 from core.transport.ntcp2 import handshake
-from core.transport.ntcp2.context import CLOCK_SKEW_MAX_S, Context
+from core.transport.ntcp2.context import Context
 from core.transport.ntcp2.handshake import Awaited, SessionKeys
 from core.transport.ntcp2.states import Trigger
 from core.transport.reasons import TerminationReason

@@ -18,6 +18,7 @@ from core.base.errors import DecodeError
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
 from core.base.reassembly import ReassemblyMemory
+from core.transport.context import CLOCK_SKEW_MAX_S
 from core.transport.ports import Blame, Confirmed, Ended, Skew
 from core.transport.reasons import TerminationReason, reason_word
 from core.transport.ssu2.acks import ReceivedPackets
@@ -38,7 +39,6 @@ from core.transport.stats import LinkStats
 
 #: i2pd: 165 s, Java: 165 s and more
 IDLE_TIMEOUT_S = 165.0
-CLOCK_SKEW_MAX_S = 60
 #: for how long a message is known that may come again; i2pd: 10 s
 DUPLICATES_S = 10.0
 DUPLICATES_MAX = 4096

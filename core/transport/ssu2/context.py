@@ -9,12 +9,11 @@ from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
 from core.crypto.x25519 import X25519Key
 from core.data.router_info import RouterInfo
+from core.transport.context import CLOCK_SKEW_MAX_S
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.tokens import ReceivedTokens, TokenMint
 from core.transport.stats import LinkStats
 
-#: i2pd; Java takes twice as much.
-CLOCK_SKEW_MAX_S = 60
 REPLAYS_MAX = 65536
 
 

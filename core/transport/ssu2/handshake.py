@@ -19,15 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from core.base.errors import DecodeError, PeerError
 from core.base.ports import Entropy, WallClock
 from core.crypto.aead import TAG_LENGTH
 from core.crypto.chacha20 import ChaChaMask
 from core.crypto.hkdf import hkdf
-from core.crypto.noise import SymmetricState
-from core.crypto.x25519 import X25519Key
+from core.crypto.noise import SymmetricState, begin_xk
+from core.crypto.x25519 import X25519Key, may_be_public
 from core.transport.reasons import TerminationReason
 from core.transport.ssu2.blocks import AddressBlock, Block, DateTime, RouterInfoBlock
 from core.transport.ssu2.framing import BLOCK_HEADER_BYTES, SocketAddress, write_padding
@@ -71,20 +70,8 @@ class ConnectionIds:
     remote: int
 
 
-@cache
-def _prologue() -> SymmetricState:
-    return SymmetricState(PROTOCOL_NAME)
-
-
-def _begin(responder_static: bytes) -> SymmetricState:
-    state = _prologue().copy()
-    state.mix_hash(responder_static)
-    return state
-
-
 def _check_point(public: bytes, reason: TerminationReason) -> None:
-    # As in NTCP2: the quick check before any Diffie-Hellman.
-    if public[31] & 0x80 or not any(public):
+    if not may_be_public(public):
         raise PeerError("ephemeral key is not a point", reason)
 
 
@@ -269,7 +256,7 @@ def request(
     ephemeral = X25519Key.generate(entropy)
     payload = DateTime.at(wall.now()).write() + b"".join(block.write() for block in extra)
     payload += write_padding(entropy.randbelow(REQUEST_PADDING_MAX + 1))
-    state = _begin(peer_static)
+    state = begin_xk(PROTOCOL_NAME, peer_static)
     state.mix_hash(header)
     state.mix_hash(ephemeral.public)
     state.mix_key(ephemeral.exchange(peer_static))
@@ -290,7 +277,7 @@ class Request:
         check_header(self.header, PacketType.SESSION_REQUEST, network_id)
         self._ephemeral = clear[LONG_HEADER_BYTES:_BODY]
         _check_point(self._ephemeral, TerminationReason.MESSAGE_1_ERROR)
-        state = _begin(static_key.public)
+        state = begin_xk(PROTOCOL_NAME, static_key.public)
         state.mix_hash(clear[:LONG_HEADER_BYTES])
         state.mix_hash(self._ephemeral)
         state.mix_key(static_key.exchange(self._ephemeral))

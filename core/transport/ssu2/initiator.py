@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.base.errors import DecodeError, PeerError
+from core.transport.context import CLOCK_SKEW_MAX_S
 from core.transport.ports import Blame, Ended, Skew, Unreachable
 from core.transport.reasons import TerminationReason, reason_word
 from core.transport.ssu2 import handshake, outside
 from core.transport.ssu2.blocks import AddressBlock, Block, NewToken, RelayTag, Termination
-from core.transport.ssu2.context import CLOCK_SKEW_MAX_S, Context
+from core.transport.ssu2.context import Context
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.handshake import AwaitCreated, ConnectionIds, Created
 from core.transport.ssu2.header import LongHeader, PacketType

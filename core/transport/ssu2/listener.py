@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from core.base.errors import DecodeError, PeerError
 from core.base.rates import TokenBucket
+from core.transport.context import CLOCK_SKEW_MAX_S
 from core.transport.inbound import InboundGate
 from core.transport.ports import Blame, Ended
 from core.transport.reasons import TerminationReason
 from core.transport.ssu2 import outside
-from core.transport.ssu2.context import CLOCK_SKEW_MAX_S, Context
+from core.transport.ssu2.context import Context
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.handshake import Request, check_header, open_request_header
 from core.transport.ssu2.header import LongHeader, PacketType

@@ -12,6 +12,7 @@ from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Introducer
+from core.transport.addresses import source_key
 from core.transport.reachability_votes import (
     Address,
     PeerTestResult,
@@ -44,7 +45,6 @@ from core.transport.ssu2.traversal import (
     ReachabilityChanged,
     Surroundings,
     connection_ids,
-    source_key,
 )
 
 TRANSPORT = "ssu2"

@@ -53,10 +53,6 @@ class PathMtu:
         self._losses = 0
         self.black_holes = 0
 
-    def is_large(self, size: int) -> bool:
-        """Whether a path with the least MTU would not take a payload of ``size`` bytes."""
-        return size > self._base
-
     @property
     def is_searching(self) -> bool:
         """Whether larger packets may be possible."""

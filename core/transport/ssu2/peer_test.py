@@ -18,6 +18,16 @@ from core.transport.ssu2.header import PacketType
 from core.transport.ssu2.introductions import HASH_BYTES, peer_test_prologue
 from core.transport.ssu2.peer_test_alice import tests_peers
 from core.transport.ssu2.traversal import (
+    CODE_CHARLIE_ADDRESS,
+    CODE_CHARLIE_CONNECTED,
+    CODE_CHARLIE_LIMIT,
+    CODE_CHARLIE_SIGNATURE,
+    CODE_CHARLIE_UNKNOWN,
+    CODE_CHARLIE_UNSPECIFIED,
+    CODE_LIMIT,
+    CODE_SIGNATURE,
+    CODE_UNSPECIFIED,
+    NONCES_MAX,
     PER_HOST_MAX,
     SSU2_VERSION,
     VALID_S,
@@ -50,21 +60,11 @@ PROBE_S = 20.0
 PROBE_AGAIN_S = 2.0
 PROBES_SENT_MAX = 3
 REPLIES_MAX = 3
-NONCES_MAX = 4096
 NO_ROUTER = bytes(HASH_BYTES)
 _NEVER = float("inf")
 
-CODE_UNSPECIFIED = 1
 CODE_NO_CHARLIE = 2
-CODE_LIMIT = 3
-CODE_SIGNATURE = 4
 CODE_ADDRESS = 5
-CODE_CHARLIE_UNSPECIFIED = 64
-CODE_CHARLIE_ADDRESS = 65
-CODE_CHARLIE_LIMIT = 66
-CODE_CHARLIE_SIGNATURE = 67
-CODE_CHARLIE_CONNECTED = 68
-CODE_CHARLIE_UNKNOWN = 70
 
 
 @dataclass(slots=True)

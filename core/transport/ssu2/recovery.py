@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from core.base.congestion import AckSample, CongestionController
+from core.base.congestion import AckSample, Burst, CongestionController
 from core.base.rtt import RttEstimator
 from core.transport.ssu2.path_mtu import PathMtu
 
@@ -44,30 +44,6 @@ SILENCE_MAX_S = 12.0
 #: lost packets of which it is remembered that they may still arrive
 LOST_MAX = 512
 _ROUNDING_S = 1e-6
-
-
-class Burst:
-    """What all packets sent at one moment share (draft-cheng-iccrg-delivery-rate-estimation).
-
-    Times are monotonic seconds. ``delivered`` counts packets acknowledged by then, the last of them
-    at ``delivered_at``; the rate sample begins with what was sent at ``first_sent_at``.
-    """
-
-    __slots__ = ("delivered", "delivered_at", "first_sent_at", "is_app_limited", "sent_at")
-
-    def __init__(
-        self,
-        sent_at: float,
-        delivered: int,
-        delivered_at: float,
-        first_sent_at: float,
-        is_app_limited: bool,
-    ) -> None:
-        self.sent_at = sent_at
-        self.delivered = delivered
-        self.delivered_at = delivered_at
-        self.first_sent_at = first_sent_at
-        self.is_app_limited = is_app_limited
 
 
 class SentPacket:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.base.congestion import WINDOW_MIN, CongestionController
+from core.base.congestion import WINDOW_MIN, Burst, CongestionController
 from core.base.pacer import Pacer
 from core.base.ports import Entropy, WallClock
 from core.base.rtt import RttEstimator
@@ -20,7 +20,7 @@ from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.outgoing import Outgoing
 from core.transport.ssu2.packets import PacketSealer
 from core.transport.ssu2.path_mtu import PathMtu
-from core.transport.ssu2.recovery import Burst, Recovery, SentPacket
+from core.transport.ssu2.recovery import Recovery, SentPacket
 from core.transport.stats import LinkStats
 
 Datagrams = list[tuple[bytes, SocketAddress]]

@@ -13,6 +13,7 @@ from core.data.transport_address import Ssu2Address
 from core.i2np.database import DatabaseStore
 from core.i2np.message import SHORT_HEADER_BYTES, MessageType, make_short
 from core.transport.admission import check_signed
+from core.transport.context import next_router_info_at
 from core.transport.ports import (
     Blame,
     Confirmed,
@@ -36,9 +37,6 @@ from core.transport.ssu2.notices import Moved, ReceivedBlock, SeenAs
 from core.transport.ssu2.responder import Accepted, Responder
 from core.transport.ssu2.tokens import NEW_TOKEN_S
 
-#: As NTCP2 does: peers keep a RouterInfo for an hour or more, and refuse one of 90 minutes.
-ROUTER_INFO_INTERVAL_S = 25 * 60
-ROUTER_INFO_INTERVAL_VARIANCE_S = 10 * 60
 ROUTER_INFO_EXPIRES_S = 60
 #: A peer has no reason to send more at once.
 ROUTER_INFO_BLOCKS_MAX = 60
@@ -287,7 +285,7 @@ class Ssu2Session:
         expires_ms = int((context.wall.now() + ROUTER_INFO_EXPIRES_S) * 1000)
         message = make_short(MessageType.DATABASE_STORE, message_id, expires_ms, body)
         connection.send((message,), now)
-        self._schedule_router_info(now)
+        self._router_info_due = next_router_info_at(self._host.context.entropy, now)
         self._host.mark(self)
 
     # The handshake
@@ -360,11 +358,7 @@ class Ssu2Session:
     def _begin_data_phase(self, now: float) -> None:
         self.was_established = True
         self.is_told = True
-        self._schedule_router_info(now)
-
-    def _schedule_router_info(self, now: float) -> None:
-        variance = self._host.context.entropy.randbelow(ROUTER_INFO_INTERVAL_VARIANCE_S)
-        self._router_info_due = now + ROUTER_INFO_INTERVAL_S + variance
+        self._router_info_due = next_router_info_at(self._host.context.entropy, now)
 
     def _give_token(self, now: float) -> None:
         """A token for the peer's next session with us."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from typing import Protocol, TypeAlias
 
 from core.base.bounded import BoundedMap
@@ -21,6 +20,7 @@ from core.base.ports import Entropy, WallClock
 from core.base.rates import TokenBucket, WindowCounter
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ssu2Address
+from core.transport.addresses import source_key
 from core.transport.reachability import Reachability
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.header import PacketType
@@ -46,6 +46,17 @@ CONTACTS_MAX = 8192
 ROUTER_INFO_WAIT_S = 2.0
 ROUTER_INFO_POLL_S = 0.25
 AWAITED_MAX = 32
+NONCES_MAX = 4096
+#: What Bob and Charlie answer (specs/ssu2, "Peer Test" and "Relay Response"); below 64 it is Bob.
+CODE_UNSPECIFIED = 1
+CODE_LIMIT = 3
+CODE_SIGNATURE = 4
+CODE_CHARLIE_UNSPECIFIED = 64
+CODE_CHARLIE_ADDRESS = 65
+CODE_CHARLIE_LIMIT = 66
+CODE_CHARLIE_SIGNATURE = 67
+CODE_CHARLIE_CONNECTED = 68
+CODE_CHARLIE_UNKNOWN = 70
 _ID_MASK = (1 << 64) - 1
 
 
@@ -211,13 +222,6 @@ def connection_ids(nonce: int) -> tuple[int, int]:
 def replay_key(router_hash: bytes, nonce: int) -> int:
     """One number for a nonce of one router: two routers may draw the same."""
     return int.from_bytes(router_hash[:8], "big") << 32 | nonce
-
-
-def source_key(host: str) -> str:
-    """What counts as one host: an IPv4 address, or the /64 of an IPv6 address."""
-    if ":" not in host:
-        return host
-    return str(ip_network((ip_address(host), 64), strict=False))
 
 
 def is_same_host(one: SocketAddress, other: SocketAddress) -> bool:
