@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.fetch_miniupnpd import miniupnpd_command, nft_command
+from tests.support.namespace import inside_network
 
 MACHINE, ROUTER, EXTERNAL, WORLD = "192.168.7.2", "192.168.7.1", "11.22.33.44", "11.22.33.1"
 _RULES = """
@@ -81,6 +84,12 @@ class Namespace:
         )
         assert done.returncode == 0, f"{command}: {done.stdout}"
         return done.stdout
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread, and what it binds and starts meanwhile, is inside."""
+        with inside_network(Path(f"/proc/{self.pid}/ns/net")):
+            yield
 
     def close(self) -> None:
         self._holder.kill()

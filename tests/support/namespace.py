@@ -57,10 +57,30 @@ def separate_network() -> Iterator[None]:
             set_up("lo", True)
             yield
         finally:
-            if libc.setns(before, _CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
+            _set_network(before)
     finally:
         os.close(before)
+
+
+@contextlib.contextmanager
+def inside_network(namespace: Path) -> Iterator[None]:
+    """This thread, and what it starts meanwhile, in that namespace (a ``/proc/…/ns/net``)."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(namespace, os.O_RDONLY)
+    try:
+        _set_network(there)
+        try:
+            yield
+        finally:
+            _set_network(before)
+    finally:
+        os.close(there)
+        os.close(before)
+
+
+def _set_network(descriptor: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def add_outside_address() -> None:
