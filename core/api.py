@@ -35,6 +35,7 @@ from core.io.session import ClientSession
 from core.io.sqlite_file import SqliteFile
 from core.io.sqlite_salvage import Readable
 from core.io.status import (
+    BandwidthStatus,
     ClockStatus,
     LinkCounts,
     MappedPort,
@@ -58,6 +59,7 @@ __all__ = [
     "TURN_BOUNDS_S",
     "ZIP_BYTES_MAX",
     "AlreadyRunning",
+    "BandwidthStatus",
     "Bundle",
     "BundleFault",
     "BundleRefused",

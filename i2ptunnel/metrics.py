@@ -52,6 +52,7 @@ _ROUTER = (
     ("sent_bytes_total", "bytes_sent", "counter", "Bytes sent to other routers"),
     ("descriptors", "descriptors", "gauge", "File descriptors in use"),
     ("descriptors_limit", "descriptors_limit", "gauge", "File descriptors this process may use"),
+    ("floodfill", "floodfill", "gauge", "1: published as a floodfill"),
     ("clock_skew_seconds", "clock_skew_s", "gauge", "Clocks of other routers minus this one"),
 )
 _TRANSPORTS = ("ntcp2", "ssu2")
@@ -112,6 +113,7 @@ def render(status: Mapping[str, Any]) -> str:
     router = status["router"]
     for name, key, kind, text in _ROUTER:
         _figure(lines, f"i2ptunnel_router_{name}", kind, text, [("", router.get(key))])
+    _bandwidth(lines, router.get("bandwidth", {}))
     counts = router.get("links", {})
     links = [(f'{{transport="{name}"}}', counts.get(name)) for name in _TRANSPORTS]
     _figure(lines, "i2ptunnel_router_links", "gauge", "Connected routers, by transport", links)
@@ -143,6 +145,16 @@ def render(status: Mapping[str, Any]) -> str:
     text = "Visitors refused, by reason"
     _figure(lines, "i2ptunnel_tunnel_visitors_refused_total", "counter", text, refused)
     return "\n".join((*lines, ""))
+
+
+def _bandwidth(lines: list[str], bandwidth: Mapping[str, float]) -> None:
+    """The limits; what is carried follows from the byte counters."""
+    limits = [
+        (f'{{direction="{way}"}}', bandwidth.get(f"limit_{way}_bytes_s"))
+        for way in ("inbound", "outbound")
+    ]
+    name = "i2ptunnel_router_bandwidth_limit_bytes_per_second"
+    _figure(lines, name, "gauge", "What the links may carry", limits)
 
 
 def _counters(lines: list[str], tree: Mapping[str, Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 
+from core.base.authority import authority
 from core.base.errors import DecodeError
 
 HEAD_BYTES_MAX = 16 * 1024
@@ -20,7 +21,7 @@ class HttpConnect:
     def __init__(
         self, host: str, port: int, *, user: str | None = None, password: str = ""
     ) -> None:
-        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        target = authority(host, port)
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
         if user is not None:
             login = base64.b64encode(f"{user}:{password}".encode()).decode()

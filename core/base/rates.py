@@ -1,6 +1,6 @@
 """How often something may be done, in virtual time.
 
-A token bucket, a counter by key in windows, and fair shares of a budget.
+A token bucket, a meter, a counter by key in windows, and fair shares of a budget.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ STRANGERS_SHARE = 0.5
 one :class:`FairShares` for the whole router. What a piece of work costs stands beside it, as pure
 Python takes on one core of 2024."""
 _IDLE_S = 5.0
+RATE_WINDOW_S = 15.0
+_RATE_STEP_S = 0.5
 
 
 class TokenBucket:
@@ -72,6 +74,30 @@ class TokenBucket:
         """The time at which the balance is above ``above``; ``now`` if it is."""
         balance = self.balance(now) - above
         return now if balance > 0 else now + (1.0 - balance) / self._rate
+
+
+class RateMeter:
+    """Units per second, from a total that only grows: over about :data:`RATE_WINDOW_S`, or since
+    the last reading if that was longer ago."""
+
+    __slots__ = ("_rate", "_read_at", "_total")
+
+    def __init__(self) -> None:
+        self._rate = 0.0
+        self._total = 0
+        self._read_at: float | None = None
+
+    def read(self, total: int, now: float) -> float:
+        """The rate now. The first reading begins the measurement and is 0."""
+        if self._read_at is None:
+            self._total, self._read_at = total, now
+        elapsed = now - self._read_at
+        if elapsed >= _RATE_STEP_S:
+            part = min(1.0, elapsed / RATE_WINDOW_S)
+            self._rate += part * ((total - self._total) / elapsed - self._rate)
+            self._total = total
+            self._read_at = now
+        return self._rate
 
 
 class WindowCounter:

@@ -44,11 +44,13 @@ from core.io.peer_records import PeerRecords
 from core.io.room_log import RoomLog
 from core.io.session import ClientSession
 from core.io.status import (
+    BandwidthMeter,
     ClockStatus,
     RouterStatus,
     TunnelPath,
     count_links,
     port_mapping_status,
+    published_addresses,
 )
 from core.io.surroundings import Surroundings
 from core.io.system import SystemEntropy, SystemWallClock
@@ -103,6 +105,7 @@ class Router:
         self._port = 0
         self._rooms = RoomLog()
         self._is_running = False
+        self._bandwidth = BandwidthMeter()
 
     # Life
 
@@ -285,7 +288,9 @@ class Router:
         exploratory = engine.tunnels.exploratory
         return RouterStatus(
             router_hash=engine.keys.hash,
-            is_published=self.config.host is not None,
+            version=engine.router_info.options["router.version"],
+            published=published_addresses(engine.router_info),
+            floodfill=engine.router_info.is_floodfill,
             uptime_s=now - self._started_at,
             routers=engine.netdb.router_count,
             floodfills=engine.netdb.floodfill_count,
@@ -304,6 +309,7 @@ class Router:
             transit_accepted=engine.transit.accepted,
             bytes_received=engine.links.stats.bytes_received,
             bytes_sent=engine.links.stats.bytes_sent,
+            bandwidth=self._bandwidth.read(engine, now),
             clock_skew_s=round(engine.clock.skew_s(now, engine.netdb.dated_ahead_s), 3),
             port_mapping=port_mapping_status(self._surroundings.port_mappings.mapping, now),
             clock=ClockStatus(round(engine.clock.correction_s, 3), engine.clock.source),
@@ -393,6 +399,7 @@ class Router:
 
     def _save(self) -> None:
         self._peer_records.save_if_due(self.now())
+        self._bandwidth.read(self._engine, self.now())
         delay_s = SAVE_MORE_S if self._save_changes() else SAVE_INTERVAL_S
         if self._trace is not None:
             self._trace.flush()

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from core.base.authority import authority
+from core.base.rates import RateMeter
+from core.data.router_info import RouterInfo
+from core.data.transport_address import Ntcp2Address, Ssu2Address
 from core.nat.mapping import PortMapping
+from core.router.engine import RouterEngine
 from core.transport.ports import Session
 
 
@@ -79,6 +84,52 @@ def count_links(sessions: Sequence[Session]) -> LinkCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class BandwidthStatus:
+    """What all transports carry now, and what they may, in bytes per second.
+
+    ``transit_bytes_s``: tunnel messages of other routers, of which each comes in and goes out.
+    """
+
+    inbound_bytes_s: float
+    outbound_bytes_s: float
+    transit_bytes_s: float
+    limit_inbound_bytes_s: float
+    limit_outbound_bytes_s: float
+
+
+class BandwidthMeter:
+    """The rates of all links together; :meth:`read` it every few seconds."""
+
+    def __init__(self) -> None:
+        self._inbound = RateMeter()
+        self._outbound = RateMeter()
+
+    def read(self, engine: RouterEngine, now: float) -> BandwidthStatus:
+        """The rates now, and the limits."""
+        stats, limits = engine.links.stats, engine.config
+        return BandwidthStatus(
+            inbound_bytes_s=round(self._inbound.read(stats.bytes_received, now)),
+            outbound_bytes_s=round(self._outbound.read(stats.bytes_sent, now)),
+            transit_bytes_s=round(engine.transit.rate(now)),
+            limit_inbound_bytes_s=limits.inbound_bytes_s,
+            limit_outbound_bytes_s=limits.outbound_bytes_s,
+        )
+
+
+def published_addresses(info: RouterInfo) -> tuple[str, ...]:
+    """``ntcp2 203.0.113.7:23456`` for each address that others can dial."""
+    dialable: list[tuple[str, Ntcp2Address | Ssu2Address]] = [
+        *(("ntcp2", address) for address in info.ntcp2_addresses()),
+        *(("ssu2", address) for address in info.ssu2_addresses()),
+    ]
+    return tuple(
+        f"{transport} {authority(address.host, address.port)}"
+        for transport, address in dialable
+        if address.is_published
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RouterStatus:
     """A snapshot for people and programs; rates in bytes per second, hashes shortened by users.
 
@@ -87,7 +138,11 @@ class RouterStatus:
     """
 
     router_hash: bytes
-    is_published: bool
+    version: str
+    """Of the router that we publish as, which is what the network's rules go by."""
+    published: tuple[str, ...]
+    """See :func:`published_addresses`."""
+    floodfill: bool
     uptime_s: float
     routers: int
     floodfills: int
@@ -109,6 +164,7 @@ class RouterStatus:
     transit_accepted: int
     bytes_received: int
     bytes_sent: int
+    bandwidth: BandwidthStatus
     clock_skew_s: float
     clock: ClockStatus
     port_mapping: PortMappingStatus

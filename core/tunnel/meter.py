@@ -6,28 +6,24 @@ notices in time, and nobody loses many messages in a row, which is what streams 
 
 from __future__ import annotations
 
-from core.base.rates import TokenBucket
+from core.base.rates import RateMeter, TokenBucket
 
 _BURST_S = 2.0
 #: what is left of the bucket when thinning begins
 _THIN_SHARE = 0.5
-_WINDOW_S = 15.0
-_STEP_S = 0.5
 _MESSAGE_BYTES = 1028
 
 
 class TransitMeter:
     """Counts whole tunnel messages of 1028 bytes. ``bytes_s``: the limit; None: unlimited."""
 
-    __slots__ = ("_bucket", "_due", "_rate", "_rate_at", "_since", "total_bytes")
+    __slots__ = ("_bucket", "_due", "_meter", "total_bytes")
 
     def __init__(self, bytes_s: float | None = None) -> None:
         self.total_bytes = 0
         self._bucket: TokenBucket | None = None
         self._due = 0.0
-        self._rate = 0.0
-        self._rate_at: float | None = None
-        self._since = 0
+        self._meter = RateMeter()
         self.configure(bytes_s)
 
     def configure(self, bytes_s: float | None) -> None:
@@ -65,16 +61,7 @@ class TransitMeter:
         if self._bucket is not None:
             self._bucket.spend(size, now)
         self.total_bytes += size
-        self._since += size
 
     def rate(self, now: float) -> float:
         """Bytes per second over about the last 15 s."""
-        if self._rate_at is None:
-            self._rate_at = now
-        elapsed = now - self._rate_at
-        if elapsed >= _STEP_S:
-            part = min(1.0, elapsed / _WINDOW_S)
-            self._rate += part * (self._since / elapsed - self._rate)
-            self._since = 0
-            self._rate_at = now
-        return self._rate
+        return self._meter.read(self.total_bytes, now)

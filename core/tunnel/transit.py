@@ -202,8 +202,12 @@ class TransitHops:
         limits = self.limits
         used = len(self._tunnels) / limits.tunnels_max if limits.tunnels_max else 0.0
         if limits.bytes_s:
-            used = max(used, self._dispatcher.transit_rate(now) / limits.bytes_s)
+            used = max(used, self.rate(now) / limits.bytes_s)
         return used
+
+    def rate(self, now: float) -> float:
+        """Bytes per second over about the last 15 s."""
+        return self._dispatcher.transit_rate(now)
 
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` has something to do, or None."""
@@ -288,7 +292,7 @@ class TransitHops:
             elif used > _RESERVED_START:
                 return Refusal.CONGESTION
         if limits.bytes_s is not None:
-            rate = self._dispatcher.transit_rate(now)
+            rate = self.rate(now)
             wanted = _kilobytes(request, "m") * 1000
             if rate + wanted >= limits.bytes_s:
                 return Refusal.BANDWIDTH

@@ -72,8 +72,9 @@ def _as_text(status: dict[str, Any]) -> str:
         + _links(router["links"]),
         f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
         f"data     {printable(status['data_dir'])}",
+        f"address  {', '.join(map(printable, router['published'])) or 'not published'}",
         f"mapping  {_mapping_text(router['port_mapping'])}",
-        f"traffic  {size_text(router['bytes_received'])} in, {size_text(router['bytes_sent'])} out",
+        f"traffic  {_traffic(router)}",
         *_reseed_lines(status["reseed"]),
         *names_lines(status["naming"]),
     ]
@@ -98,6 +99,20 @@ def _as_text(status: dict[str, Any]) -> str:
         head = f"{tunnel['name']:{width}}  {tunnel['type']:12} {tunnel['state']:8}"
         lines.append(f"{head}  {'; '.join(details)}")
     return "\n".join(lines)
+
+
+def _traffic(router: dict[str, Any]) -> str:
+    """What the links have carried, what they carry now, and what they may."""
+    bandwidth = router["bandwidth"]
+    return ", ".join(
+        f"{size_text(router[total])} {word} "
+        f"(now {size_text(bandwidth[f'{way}_bytes_s'])}/s of "
+        f"{size_text(bandwidth[f'limit_{way}_bytes_s'])}/s)"
+        for way, total, word in (
+            ("inbound", "bytes_received", "in"),
+            ("outbound", "bytes_sent", "out"),
+        )
+    )
 
 
 def _links(counts: dict[str, int]) -> str:

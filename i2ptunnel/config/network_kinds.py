@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from core.base.authority import authority
 from i2ptunnel.config.faults import Refused
 from i2ptunnel.config.kinds import Place, ScalarKind, Schema, check_no_variable
 from i2ptunnel.config.nodes import Node, Scalar, Sequence
@@ -55,7 +56,7 @@ class Endpoint:
     def __str__(self) -> str:
         if self.is_unix:
             return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return authority(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

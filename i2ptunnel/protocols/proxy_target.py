@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from core.base.authority import bracketed
 from i2ptunnel.protocols.hosts import HostKind, kind_of, normalise_host
 from i2ptunnel.protocols.http1 import HttpFault, RequestHead
 
@@ -29,7 +30,7 @@ class ProxyTarget:
     @property
     def authority(self) -> str:
         """``host`` or ``host:port`` as in a URL."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracketed(self.host)
         default = 443 if self.is_connect else 80
         return host if self.port == default and not self.is_connect else f"{host}:{self.port}"
 

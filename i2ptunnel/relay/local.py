@@ -16,6 +16,7 @@ import struct
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from core.base.authority import bracketed
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay.channel import READ_BYTES
@@ -126,8 +127,7 @@ class LocalChannel(asyncio.Protocol):
         name = self._transport.get_extra_info("sockname") if self._transport is not None else None
         if not isinstance(name, tuple):
             return ""
-        host = str(name[0]).partition("%")[0]
-        return f"[{host}]" if ":" in host else host
+        return bracketed(str(name[0]).partition("%")[0])
 
     @property
     def is_half_closed(self) -> bool:

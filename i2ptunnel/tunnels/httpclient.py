@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from core.base.authority import authority
 from core.base.errors import Unavailable
 from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.health import Health, Sentence, assess_proxy
@@ -241,8 +242,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         listen = self.model.listen
         if listen.is_unix:
             return str(listen)
-        host = f"[{listen.host}]" if ":" in listen.host else listen.host
-        return f"{host}:{self.listener.port}"
+        return authority(listen.host, self.listener.port)
 
     def _answer_direct(self, front: Front, head: RequestHead) -> bytes | None:
         """The set-up pages, for a browser that opens the listener's address."""

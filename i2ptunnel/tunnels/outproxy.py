@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from python_socks import ProxyError, ProxyType
 from python_socks.async_.asyncio import Proxy
 
+from core.base.authority import authority
 from core.base.errors import DecodeError, Unavailable
 from core.base.socks_client import CONNECT, ClientReply, SocksClient
 from i2ptunnel.config.network_kinds import Endpoint
@@ -138,13 +139,13 @@ async def _connect_http(
     channel: Channel, host: str, port: int, authorization: str | None, timeout_s: float
 ) -> Channel:
     """Ask an HTTP proxy for CONNECT; only what it needs is sent."""
-    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    headers = Headers([("Host", authority)])
+    target = authority(host, port)
+    headers = Headers([("Host", target)])
     if authorization is not None:
         headers.add("Proxy-Authorization", authorization)
     reader = ResponseReader("CONNECT")
     try:
-        await channel.write(RequestHead("CONNECT", authority, 1, headers).write())
+        await channel.write(RequestHead("CONNECT", target, 1, headers).write())
         async with asyncio.timeout(timeout_s):
             while (event := reader.next_event()) is NEED_DATA:
                 reader.receive_data(await channel.read())

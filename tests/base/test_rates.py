@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.base.rates import SOURCES_MAX, FairShares, TokenBucket, WindowCounter
+from core.base.rates import SOURCES_MAX, FairShares, RateMeter, TokenBucket, WindowCounter
 
 
 def test_a_burst_and_then_the_rate() -> None:
@@ -110,3 +110,24 @@ def test_sources_told_apart_are_bounded() -> None:
     assert shares._root.tokens >= -shares._root.room
     shares.take(("late",), 1.0, 110.0)
     assert len(shares._root.members) == 1
+
+
+def test_a_meter_follows_the_rate_within_its_window() -> None:
+    meter, total = RateMeter(), 5_000
+    assert meter.read(total, 100.0) == 0.0
+    rates = []
+    for second in range(1, 61):
+        total += 1000
+        rates.append(meter.read(total, 100.0 + second))
+    assert rates == sorted(rates)
+    assert rates[14] > 600
+    assert 980 < rates[-1] <= 1000
+    # A pause longer than the window: what was before it no longer counts.
+    assert meter.read(total + 2000, 260.0) == 20.0
+
+
+def test_a_meter_read_twice_at_once_says_the_same() -> None:
+    meter = RateMeter()
+    meter.read(0, 100.0)
+    rate = meter.read(8000, 101.0)
+    assert rate == meter.read(9000, 101.2) > 0

@@ -113,7 +113,7 @@ def turn(one: Any, attribute: str, by: int) -> None:
 
 def figures(router: Router) -> str:
     status = asdict(router.status())
-    for moving in ("uptime_s", "descriptors", "clock_skew_s"):
+    for moving in ("uptime_s", "descriptors", "clock_skew_s", "bandwidth"):
         del status[moving]
     return repr((status, router.counters(), router.tunnel_paths()))
 

@@ -102,6 +102,10 @@ def test_two_routers_link_over_one_transport_and_status_tells_which(
             counts = {"ntcp2": 0, "ssu2": 0, transport: 1}
             assert asdict(one.status().links) == {**counts, "inbound": 0, "outbound": 1}
             assert asdict(two.status().links) == {**counts, "inbound": 1, "outbound": 0}
+            status = one.status()
+            assert status.published == (f"{transport} {HOST}:{one.config.port}",)
+            assert status.bandwidth.limit_inbound_bytes_s == one.config.inbound_bytes_s
+            assert not status.floodfill
         finally:
             for router in routers:
                 await router.stop()
