@@ -47,7 +47,7 @@ from i2ptunnel.health import (
 )
 from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
-from i2ptunnel.metrics import MetricsServer
+from i2ptunnel.metrics import metrics_server
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, take_pending
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
@@ -405,7 +405,7 @@ class App:
         wanted = {_CONTROL: Wanted(lambda: ControlServer(path, commands))}
         metrics = self.loaded.configuration.control.metrics
         if metrics is not None:
-            make = partial(MetricsServer, metrics, partial(snapshot, self))
+            make = partial(metrics_server, metrics, partial(snapshot, self))
             wanted["metrics"] = Wanted(make, metrics)
         await self.services.apply(wanted)
 

@@ -10,25 +10,16 @@ Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from itertools import accumulate
 from typing import Any
 
-import h11
-
 from core.api import counter_descriptions
-from core.base.errors import Unavailable
 from i2ptunnel.config.router_model import MetricsSection
 from i2ptunnel.health import State
-from i2ptunnel.relay.channel import finish_politely
-from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
-from i2ptunnel.tunnels.base import end_task
+from i2ptunnel.http_server import HttpRequest, HttpResponse, HttpServer, refusal
 
-REQUEST_TIMEOUT_S = 10.0
-_HEAD_BYTES_MAX = 8192
-_LIMITS = ListenerLimits(connections=32, connections_per_client=16)
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # name of the figure, its key in the router's status, kind, help
@@ -208,88 +199,21 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-class MetricsServer:
+class MetricsPage:
     """Answers ``GET /metrics`` with :func:`render` of what ``status`` returns."""
 
-    def __init__(self, section: MetricsSection, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
         self._status = status
-        self._listener = Listener(section.listen, self._serve, _LIMITS, section.allow)
-        self._serving: asyncio.Task[None] | None = None
-        self._listen = str(section.listen)
 
-    @property
-    def port(self) -> int:
-        """The port it listens at."""
-        return self._listener.port
-
-    async def start(self) -> None:
-        """Listen; raises Unavailable."""
-        self._listener.bind()
-        self._serving = asyncio.create_task(self._listener.serve())
-
-    async def stop(self) -> None:
-        """May be called in any state."""
-        serving, self._serving = self._serving, None
-        await end_task(serving)
-        self._listener.close()
-
-    async def check(self) -> None:
-        """Raise Unavailable if nobody can reach the listener any more."""
-        if self._serving is None or self._serving.done() or not self._listener.is_in_place:
-            raise Unavailable("the listener for metrics is gone", "closed")
-
-    def status(self) -> dict[str, Any]:
-        """Where it listens, and how many are connected."""
-        return {"listen": self._listen, "connections_open": self._listener.open_connections}
-
-    async def _serve(self, accepted: Accepted) -> None:
-        channel = accepted.channel
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES_MAX)
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                while (event := connection.next_event()) is h11.NEED_DATA:
-                    connection.receive_data(await channel.read())
-            status, body = self._answer(event)
-        except (h11.RemoteProtocolError, TimeoutError):
-            status, body = 400, "not a request\n"
-        except Unavailable:
-            return
-        accepted.establish()
-        data = body.encode()
-        head = [
-            f"HTTP/1.1 {status} {'OK' if status == 200 else 'No'}",
-            f"Content-Type: {_CONTENT_TYPE}",
-            f"Content-Length: {len(data)}",
-            "Connection: close",
-            *("", ""),
-        ]
-        is_head = isinstance(event, h11.Request) and event.method == b"HEAD"
-        await channel.write("\r\n".join(head).encode() + (b"" if is_head else data))
-        await finish_politely(channel)
-
-    def _answer(self, event: Any) -> tuple[int, str]:
-        if not isinstance(event, h11.Request):
-            return 400, "not a request\n"
-        if not _is_local_name(dict(event.headers).get(b"host", b"")):
-            return 403, "ask by address\n"
-        if event.method not in (b"GET", b"HEAD"):
-            return 405, "GET only\n"
-        if event.target.partition(b"?")[0] != b"/metrics":
-            return 404, "see /metrics\n"
-        return 200, render(self._status())
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        """See the class."""
+        if request.method not in ("GET", "HEAD"):
+            return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "GET only", ("Allow", "GET, HEAD"))
+        if request.path != "/metrics":
+            return refusal(HTTPStatus.NOT_FOUND, "see /metrics")
+        return HttpResponse(render(self._status()).encode(), content_type=_CONTENT_TYPE)
 
 
-def _is_local_name(host: bytes) -> bool:
-    """Whether a Host header names this machine in a way that no DNS server can give to others."""
-    name = host.decode("latin-1").strip()
-    if name.startswith("["):
-        name = name[1:].partition("]")[0]
-    elif name.count(":") == 1:
-        name = name.partition(":")[0]
-    if name in ("", "localhost"):
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+def metrics_server(section: MetricsSection, status: Callable[[], Mapping[str, Any]]) -> HttpServer:
+    """The service of ``control.metrics``."""
+    return HttpServer(section.listen, MetricsPage(status), allow=section.allow)

@@ -18,7 +18,8 @@ import i2ptunnel.metrics
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import MetricsSection
-from i2ptunnel.metrics import MetricsServer, render
+from i2ptunnel.http_server import HttpServer
+from i2ptunnel.metrics import metrics_server, render
 
 LOCAL = MetricsSection(listen=Endpoint("127.0.0.1", 0))
 SECRET = "s3cretdestination.b32.i2p"
@@ -141,8 +142,8 @@ async def _ask(
 
 
 @asynccontextmanager
-async def serving(section: MetricsSection = LOCAL) -> AsyncIterator[MetricsServer]:
-    server = MetricsServer(section, lambda: STATUS)
+async def serving(section: MetricsSection = LOCAL) -> AsyncIterator[HttpServer]:
+    server = metrics_server(section, lambda: STATUS)
     await server.start()
     try:
         yield server

@@ -15,7 +15,8 @@ import pytest
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import MetricsSection
 from i2ptunnel.control import ControlServer, ask
-from i2ptunnel.metrics import MetricsServer
+from i2ptunnel.http_server import HttpServer
+from i2ptunnel.metrics import MetricsPage, metrics_server
 from i2ptunnel.services import Services, Wanted
 
 STATUS: dict[str, Any] = {"state": "ready", "ready": True, "router": {}, "tunnels": []}
@@ -29,7 +30,7 @@ def free_port() -> int:
 
 def metrics_at(port: int) -> Wanted:
     section = MetricsSection(listen=Endpoint("127.0.0.1", port))
-    return Wanted(lambda: MetricsServer(section, lambda: STATUS), section)
+    return Wanted(lambda: metrics_server(section, lambda: STATUS), section)
 
 
 async def echo(request: dict[str, Any]) -> Any:
@@ -136,13 +137,13 @@ def test_what_is_lost_comes_back_at_once(tmp_path: Path) -> None:
 
 
 def test_a_bug_of_a_service_ends_only_itself(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken(MetricsServer):
+    class Broken(HttpServer):
         async def start(self) -> None:
             raise KeyError("a bug")
 
     async def main() -> None:
         section = MetricsSection(listen=Endpoint("127.0.0.1", 0))
-        broken = Wanted(lambda: Broken(section, lambda: STATUS))
+        broken = Wanted(lambda: Broken(section.listen, MetricsPage(lambda: STATUS)))
         port = free_port()
         async with running(broken=broken, good=metrics_at(port)) as services:
             assert await is_open(port)
