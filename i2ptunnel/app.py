@@ -67,6 +67,7 @@ PORT_MAPPING_METHODS = {
     "upnp": ("upnp",),
     "off": (),
 }
+IPV6 = {"auto": None, "true": True, "false": False}
 CONTROL_SOCKET = "control.sock"
 _CONTROL = "control"
 _STATUS_INTERVAL_S = 5.0
@@ -84,9 +85,10 @@ def router_config(section: RouterSection) -> RouterConfig:
     return RouterConfig(
         data_dir=section.data_dir,
         network_id=section.network_id,
-        host=str(section.host) if section.host is not None else None,
+        host=tuple(map(str, section.host or ())),
         port=section.port or 0,
-        bind=str(section.bind[0]) if section.bind else "0.0.0.0",
+        bind=tuple(map(str, section.bind)),
+        ipv6=IPV6[section.ipv6],
         ntcp2=section.ntcp2.enabled,
         ssu2=section.ssu2.enabled,
         ntcp2_proxy=section.ntcp2.proxy,
@@ -203,8 +205,8 @@ class App:
         if router.port:
             config = router.config
             kinds = ["TCP"] * config.ntcp2 + ["UDP"] * config.ssu2
-            kinds.append("published" if config.host is not None else "not published")
-            where = f"{config.bind}:{router.port}"
+            kinds.append("published" if config.hosts else "not published")
+            where = config.listening_at(router.port)
             _log.info("the router listens at %s (%s)", where, ", ".join(kinds))
         for name, tunnel in loaded.configuration.tunnels.items():
             if isinstance(tunnel, HttpClientSection) and tunnel.enabled:
@@ -228,7 +230,7 @@ class App:
             await self.router.start()
         except OSError as error:
             config = self.router.config
-            where = f"{config.bind}:{config.port}" if config.port else config.bind
+            where = config.listening_at(config.port)
             reason = (error.strerror or str(error)).lower()
             raise Unavailable(
                 f"the router cannot listen on {where}: {reason}", code="cannot_listen"

@@ -128,21 +128,22 @@ class ListenerKeeper:
         self._inherited = _inherited_sockets(environment)
         self._is_kept = False
 
-    async def take(self, host: str | None, port: int) -> socket.socket | None:
-        """The kept socket that listens exactly there, or None; all others are closed."""
+    async def take(self, hosts: Sequence[str], port: int) -> dict[str, socket.socket]:
+        """The kept sockets that listen exactly there; all others are closed."""
         inherited, self._inherited = self._inherited, []
-        found: socket.socket | None = None
-        others = []
+        found: dict[str, socket.socket] = {}
+        is_any_wrong = False
         for name, sock in inherited:
-            if found is None and name == _LISTENER_NAME and _listens_at(sock, host, port):
-                found = sock
+            host = next((host for host in hosts if _listens_at(sock, host, port)), None)
+            if name == _LISTENER_NAME and host is not None and host not in found:
+                found[host] = sock
             else:
-                others.append(name)
+                is_any_wrong |= name == _LISTENER_NAME
                 sock.close()
-        if _LISTENER_NAME in others:
-            # Its copy would hold the old port, or the address of the new one.
+        if is_any_wrong or 0 < len(found) < len(hosts):
+            # Its copy would hold the old port, or the address of the new one; all are kept anew.
             await self._notifier.discard(_LISTENER_NAME)
-        self._is_kept = found is not None and _LISTENER_NAME not in others
+        self._is_kept = bool(found) and len(found) == len(hosts) and not is_any_wrong
         return found
 
     def keep(self, listeners: Sequence[socket.socket]) -> None:
@@ -177,9 +178,9 @@ def _inherited_sockets(environment: MutableMapping[str, str]) -> list[tuple[str,
     return found
 
 
-def _listens_at(sock: socket.socket, host: str | None, port: int) -> bool:
+def _listens_at(sock: socket.socket, host: str, port: int) -> bool:
     try:
-        if host is None or sock.type != socket.SOCK_STREAM:
+        if sock.type != socket.SOCK_STREAM:
             return False
         if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return False

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from core.api import Bundle, FileFault, RouterStatus, open_bundle, share_turn
 from core.base.errors import Unavailable
+from core.data.ip_family import Family, by_family
 from core.data.router_info import RouterInfo
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.health import CLOCK_SKEW_MAX_S, ReseedFacts, Sentence
@@ -196,8 +197,8 @@ class Reseeding:
             trust = await self._trusted()
             servers = self._attempts.allowed(self.servers)
             SystemRandom().shuffle(servers)
-            bind = self._section.bind
-            source = str(bind[0]) if bind and not bind[0].is_unspecified else None
+            bound = [str(one) for one in self._section.bind if not one.is_unspecified]
+            source = by_family(bound).get(Family.IPV4) or by_family(bound).get(Family.IPV6)
             way = Way(trust, self._reseed.proxy or self._section.ntcp2.proxy, source)
             wanted = 1 if self._second_tries else WANTED
             made = Round(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from core.base.errors import DecodeError, LocalError
 from core.base.wire import Reader, Writer
 from core.data.encoding import b64decode
+from core.data.ip_family import YGGDRASIL, IpAddress
 from core.data.mapping import parse_mapping, write_mapping
 
 INTRODUCERS_MAX = 3
@@ -133,18 +134,19 @@ def published_host(address: RouterAddress) -> str:
     return _host_and_port(address.options)[0]
 
 
-def routable_ip(
-    host: str, *, private: bool = False
-) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def routable_ip(host: str, *, private: bool = False) -> IpAddress | None:
     """The IP of a literal that routers of the network can reach, or None.
 
-    ``private``: on a test network any IP counts. Names never do.
+    ``private``: on a test network any IP counts. Names never do. Yggdrasil's count: who can reach
+    these is another question (:mod:`core.data.ip_family`).
     """
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:
         return None
-    return ip if private or (ip.is_global and not ip.is_multicast) else None
+    if private or ip in YGGDRASIL:
+        return ip
+    return ip if ip.is_global and not ip.is_multicast and not ip.is_reserved else None
 
 
 def _is_version_2(options: Mapping[str, str]) -> bool:

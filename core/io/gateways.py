@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+from core.io.interfaces import source_address
 from core.nat.pcp import IpAddress
 
 _ROUTE, _ROUTE_6 = Path("/proc/net/route"), Path("/proc/net/ipv6_route")
 _TABLE_BYTES_MAX = 1 << 20
 _UP, _GATEWAY = 1, 2
-#: Documentation addresses (RFC 5737, 3849): nothing is sent, the system only picks a source.
-_SOMEWHERE = {4: ("192.0.2.1", 9), 6: ("2001:db8::1", 9)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def find_gateway(version: int, source: str | None = None) -> Gateway | None:
         if route is None:
             return None
         address, interface = route
-        client = _source_address(version) if source is None else source
+        client = source_address(version) if source is None else source
         scope = socket.if_nametoindex(interface) if version == 6 else 0
     except (OSError, ValueError):
         return None
@@ -94,10 +93,3 @@ def find_gateway(version: int, source: str | None = None) -> Gateway | None:
 def _read(path: Path) -> str:
     with path.open(encoding="ascii", errors="replace") as file:
         return file.read(_TABLE_BYTES_MAX)
-
-
-def _source_address(version: int) -> str:
-    family = socket.AF_INET if version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect(_SOMEWHERE[version])
-        return str(probe.getsockname()[0])

@@ -6,8 +6,10 @@ They share the router's turns (:mod:`core.io.wakeup`).
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
+from core.data.ip_family import Family
 from core.io.listeners import ListenerStore
 from core.io.proxy import Proxy
 from core.io.tcp import TcpTransport
@@ -25,39 +27,42 @@ class LinkDrivers:
     ) -> None:
         self._config = config
         self._wakeup = wakeup = Wakeup(on_turn)
-        is_any = config.bind in ("0.0.0.0", "::")
         self._tcp: TcpTransport | None = None
         self._udp: UdpTransport | None = None
         if engine.ntcp2 is not None:
             self._tcp = TcpTransport(
                 engine.ntcp2,
                 wakeup,
-                source_hosts=() if is_any else (config.bind,),
+                source_hosts=config.sources.values(),
                 proxy=None if config.ntcp2_proxy is None else Proxy.parse(config.ntcp2_proxy),
             )
         if engine.ssu2 is not None:
             self._udp = UdpTransport(engine.ssu2, wakeup, engine.links.stats)
 
     async def start(self, port: int, store: ListenerStore | None) -> None:
-        """Listen, for TCP on the socket of an earlier process if ``store`` has the right one.
+        """Listen, for TCP on the sockets of an earlier process if ``store`` has the right ones.
 
         OSError if an address cannot be bound; nothing is left open then.
         """
-        config = self._config
-        tcp = self._tcp
+        config, tcp = self._config, self._tcp
         is_listening = tcp is not None and config.ntcp2_proxy is None
-        inherited = None
+        hosts = list(config.binds.values()) if is_listening else []
+        inherited: dict[str, socket.socket] = {}
         if store is not None:
-            inherited = await store.take(config.bind if is_listening else None, port)
-        if self._udp is not None:
-            await self._udp.start(config.bind, port)
-        if tcp is None or not is_listening:
-            return
+            inherited = await store.take(hosts, port)
         try:
-            await tcp.start(config.bind, port, inherited=inherited)
-        except BaseException:
             if self._udp is not None:
-                self._udp.close_sockets()
+                for family, host in config.binds.items():
+                    if family is not Family.YGGDRASIL:
+                        await self._udp.start(host, port)
+            if tcp is None or not is_listening:
+                return
+            for host in hosts:
+                await tcp.start(host, port, inherited=inherited.pop(host, None))
+        except BaseException:
+            for sock in inherited.values():
+                sock.close()
+            self.close()
             raise
         if store is not None:
             store.keep(tcp.listeners)

@@ -10,10 +10,10 @@ from typing import Protocol
 class ListenerStore(Protocol):
     """For instance systemd's descriptor store. A router that restarts is then never refused."""
 
-    async def take(self, host: str | None, port: int) -> socket.socket | None:
-        """The socket of an earlier process that listens exactly there, or None.
+    async def take(self, hosts: Sequence[str], port: int) -> dict[str, socket.socket]:
+        """The sockets of an earlier process that listen exactly there, as far as there are some.
 
-        All others are given up first. Without ``host`` none is wanted.
+        All others are given up first.
         """
         ...
 

@@ -37,6 +37,7 @@ from core.io.files import (
     write_atomic,
 )
 from core.io.garbage import GarbageCollection
+from core.io.interfaces import complete
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.links import LinkDrivers
 from core.io.listeners import ListenerStore
@@ -115,7 +116,7 @@ class Router:
         Raises FileFault (a damaged key file, a data directory in use) or OSError (the address).
         Nothing is left open then.
         """
-        config = self.config
+        config = self.config = complete(self.config)
         self._loop = asyncio.get_running_loop()
         make_directory(config.data_dir)
         check_data_directory(config.data_dir)

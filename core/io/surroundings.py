@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from core.base.ports import Entropy
+from core.data.ip_family import Family
 from core.io.port_mapping import PortMappings
 from core.io.time_servers import TimeServers
 from core.nat.mapping import PortMapping
@@ -28,7 +29,7 @@ class Surroundings:
         loop: asyncio.AbstractEventLoop,
         wake: Callable[[], None],
     ) -> None:
-        bind = None if config.bind in ("0.0.0.0", "::") else config.bind
+        bind = config.sources.get(Family.IPV4)
         self._engine = engine
         self._wake = wake
         self.time_servers = TimeServers(

@@ -18,7 +18,7 @@ import contextlib
 import logging
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from core.io.alarm import Alarm
 from core.io.proxy import Proxy
@@ -66,7 +66,7 @@ class _Socket:
 class TcpTransport:
     """Serves one :class:`Ntcp2Endpoint`; a turn follows each batch of reads or timers.
 
-    ``source_hosts``: the addresses to connect from, at most one of each family; peers refuse a
+    ``source_hosts``: the addresses to connect from, at most one of each network; peers refuse a
     router that calls from another address than the one it publishes. They do not count with
     ``proxy``.
     """
@@ -77,7 +77,7 @@ class TcpTransport:
         wakeup: Wakeup,
         *,
         loop: asyncio.AbstractEventLoop | None = None,
-        source_hosts: tuple[str, ...] = (),
+        source_hosts: Iterable[str] = (),
         proxy: Proxy | None = None,
     ) -> None:
         self._endpoint = endpoint

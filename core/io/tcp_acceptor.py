@@ -67,6 +67,7 @@ class Acceptor:
     def close(self) -> None:
         """Close the sockets; harmless the second time."""
         for listener in self.listeners:
+            self._loop.remove_reader(listener.fileno())
             listener.close()
         self.listeners.clear()
 

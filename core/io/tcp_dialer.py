@@ -8,7 +8,9 @@ import errno
 import logging
 import os
 import socket
+from collections.abc import Iterable
 
+from core.data.ip_family import by_family, family_of
 from core.io.proxy import Proxy, ProxyOutcome, ProxyRequest
 from core.io.tcp_ports import TcpDriver
 from core.transport.ntcp2.commands import Dial, LinkId
@@ -47,13 +49,13 @@ class TcpDialer:
         driver: TcpDriver,
         endpoint: Ntcp2Endpoint,
         loop: asyncio.AbstractEventLoop,
-        source_hosts: tuple[str, ...],
+        source_hosts: Iterable[str],
         proxy: Proxy | None,
     ) -> None:
         self._driver = driver
         self._endpoint = endpoint
         self._loop = loop
-        self._source_hosts = {":" in host: host for host in source_hosts}
+        self._source_hosts = by_family(source_hosts)
         self._proxy = proxy
         self._is_proxy_bad = False
         self._dialing: dict[LinkId, socket.socket] = {}
@@ -89,7 +91,8 @@ class TcpDialer:
         try:
             sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
             sock.setblocking(False)
-            source = self._source_hosts.get(is_ipv6)
+            family = family_of(host)
+            source = None if family is None else self._source_hosts.get(family)
             if source is not None and self._proxy is None:
                 with contextlib.suppress(OSError):
                     sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)

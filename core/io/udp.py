@@ -147,6 +147,7 @@ class UdpTransport:
     def close_sockets(self) -> None:
         """The last thing to do; harmless the second time."""
         for sock in self._sockets:
+            self._read_off(sock)
             sock.socket.close()
         self._sockets.clear()
 

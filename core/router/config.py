@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.data.ip_family import Family, by_family
+from core.transport.reachability import Reachability
+from core.transport.ssu2.path_mtu import LocalMtu
 from core.tunnel.shape import TunnelShape
+
+#: Of each network the address that stands for all of this machine's.
+WILDCARDS = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +20,18 @@ class RouterConfig:
 
     data_dir: Path
     network_id: int = 2
-    host: str | None = None
-    """Published address (IPv4 or IPv6 literal); None: not published."""
+    host: str | tuple[str, ...] | None = None
+    """Published addresses, at most one of each network (IPv4, IPv6, Yggdrasil); None: none."""
     port: int = 0
     """Of NTCP2 (TCP) and SSU2 (UDP); 0: drawn once at random and kept in the data directory."""
-    bind: str = "0.0.0.0"
-    """Local address of the listening sockets and source address of outgoing connections."""
+    bind: str | tuple[str, ...] = ()
+    """Local addresses of the sockets, also the source of outgoing connections: at most one of each
+    network, and those networks only; empty: all addresses."""
+    ipv6: bool | None = None
+    """Whether IPv6 is used; None: as ``host`` and ``bind`` say. What the machine has is looked up
+    by :mod:`core.io.interfaces`, before the router is made."""
+    mtu: LocalMtu = field(default_factory=LocalMtu)
+    """What the interfaces carry; found like ``ipv6``."""
     ntcp2: bool = True
     ssu2: bool = True
     """The transports; at least one. With ``ntcp2_proxy`` there is no SSU2."""
@@ -40,3 +52,56 @@ class RouterConfig:
     floodfill: bool = False
     exploratory_inbound: TunnelShape = field(default_factory=lambda: TunnelShape(2, 2))
     exploratory_outbound: TunnelShape = field(default_factory=lambda: TunnelShape(2, 2))
+
+    @property
+    def hosts(self) -> dict[Family, str]:
+        """What is published, for each network."""
+        return by_family((self.host,) if isinstance(self.host, str) else self.host or ())
+
+    @property
+    def binds(self) -> dict[Family, str]:
+        """Where sockets are bound, for each network that is used.
+
+        The published Yggdrasil address is one, unless a socket for all IPv6 addresses has it.
+        """
+        named = by_family((self.bind,) if isinstance(self.bind, str) else self.bind)
+        hosts = self.hosts
+        found = named or {Family.IPV4: WILDCARDS[Family.IPV4]}
+        has_ipv6 = self.ipv6
+        if has_ipv6 is None:
+            has_ipv6 = Family.IPV6 in named or (not named and Family.IPV6 in hosts)
+        if not has_ipv6:
+            found.pop(Family.IPV6, None)
+        else:
+            found.setdefault(Family.IPV6, WILDCARDS[Family.IPV6])
+        if Family.YGGDRASIL in hosts and found.get(Family.IPV6) != WILDCARDS[Family.IPV6]:
+            found.setdefault(Family.YGGDRASIL, hosts[Family.YGGDRASIL])
+        return found
+
+    def listening_at(self, port: int) -> str:
+        """The addresses of the sockets with this port, for people."""
+        hosts = [f"[{one}]" if ":" in one else one for one in self.binds.values()]
+        return ", ".join(f"{host}:{port}" if port else host for host in hosts)
+
+    @property
+    def sources(self) -> dict[Family, str]:
+        """Where outgoing connections leave from, where the system must not choose.
+
+        i2pd: who publishes a Yggdrasil address calls from it.
+        """
+        yggdrasil = {
+            family: host for family, host in self.hosts.items() if family is Family.YGGDRASIL
+        }
+        bound = {one: host for one, host in self.binds.items() if host not in WILDCARDS.values()}
+        return yggdrasil | bound
+
+    @property
+    def reachability(self) -> Reachability:
+        """The networks that are used."""
+        binds = self.binds
+        return Reachability(
+            ipv4=Family.IPV4 in binds,
+            ipv6=Family.IPV6 in binds,
+            private=self.allow_private_addresses,
+            yggdrasil=self.ntcp2 and Family.YGGDRASIL in self.hosts,
+        )

@@ -43,7 +43,6 @@ from core.transport.bandwidth import Bandwidth
 from core.transport.context import TransportContext
 from core.transport.links import Links
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
-from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
 from core.transport.ssu2.endpoint import Ssu2Endpoint
 from core.tunnel import events as tunnel_events
@@ -101,7 +100,7 @@ class RouterEngine:
             self._find_router,
             link_limits or LinkLimits(),
             self._bandwidth,
-            Reachability(private=config.allow_private_addresses),
+            config.reachability,
         )
         make_endpoints = make_endpoints or ntcp2_only(config, keys, port)
         self.endpoints = make_endpoints(transport)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from core.data.ip_family import Family
 from core.router.config import RouterConfig
 from core.router.identity import RouterKeys
 from core.transport.context import TransportContext
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from core.transport.ports import Endpoint
+from core.transport.publishing import Address
 from core.transport.ssu2.endpoint import Ssu2Endpoint
-from core.transport.ssu2.framing import SocketAddress
 
 EndpointFactory = Callable[[TransportContext], Sequence[Endpoint]]
 E = TypeVar("E")
@@ -23,15 +24,23 @@ def configured(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
     With a proxy there is NTCP2 alone: datagrams would go past it.
     """
 
+    yggdrasil = config.hosts.get(Family.YGGDRASIL)
+
     def make(context: TransportContext) -> Sequence[Endpoint]:
         endpoints: list[Endpoint] = []
         if config.ntcp2:
             endpoints += ntcp2_only(config, keys, port)(context)
         if config.ssu2 and config.ntcp2_proxy is None:
-            is_published = config.host is not None and port
-            published = [SocketAddress(config.host or "", port)] if is_published else []
+            # i2pd: nobody looks for SSU2 in Yggdrasil.
+            published = [one for one in _published(config, port) if one[0] != yggdrasil]
             endpoints.append(
-                Ssu2Endpoint(context, keys.ssu2_static, keys.ssu2_intro, published=published)
+                Ssu2Endpoint(
+                    context,
+                    keys.ssu2_static,
+                    keys.ssu2_intro,
+                    published=published,
+                    mtu=config.mtu,
+                )
             )
         return endpoints
 
@@ -43,9 +52,13 @@ def ntcp2_only(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
 
     def make(context: TransportContext) -> Sequence[Endpoint]:
         static_key, iv = keys.ntcp2_static, keys.ntcp2_iv
-        return [Ntcp2Endpoint(context, static_key, iv, host=config.host, port=port)]
+        return [Ntcp2Endpoint(context, static_key, iv, published=_published(config, port))]
 
     return make
+
+
+def _published(config: RouterConfig, port: int) -> list[Address]:
+    return [(host, port) for host in config.hosts.values()] if port else []
 
 
 def find_endpoint(endpoints: Sequence[Endpoint], kind: type[E]) -> E | None:

@@ -231,6 +231,13 @@ class Endpoint(Protocol):
         """Whether other routers can dial us by what we publish."""
         ...
 
+    def publish(self, is_ipv6: bool, address: tuple[str, int] | None, now: float) -> None:
+        """Say in our RouterInfo that others can dial us there, or that they cannot in this family.
+
+        The owner hears of it (:meth:`SessionOwner.addresses_changed`) if it is something else.
+        """
+        ...
+
     def attach(self, owner: SessionOwner) -> None:
         """Set the owner, once, before anything else."""
         ...

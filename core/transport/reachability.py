@@ -9,18 +9,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.data.ip_family import Family, family_of_ip
 from core.data.transport_address import routable_ip
 
 
 @dataclass(frozen=True, slots=True)
 class Reachability:
-    """The address families we have. ``private``: a test network, hosts need not be global."""
+    """The networks we have. ``private``: a test network, hosts need not be global.
+
+    ``yggdrasil``: we publish an address there. i2pd refuses who calls from there without one.
+    """
 
     ipv4: bool = True
     ipv6: bool = False
     private: bool = False
+    yggdrasil: bool = False
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The networks we have, in the order in which they are published."""
+        has = ((Family.IPV4, self.ipv4), (Family.IPV6, self.ipv6))
+        return tuple(family for family, one in (*has, (Family.YGGDRASIL, self.yggdrasil)) if one)
 
     def can_dial(self, host: str) -> bool:
         """Whether a connection to this IP literal could be made; False for names."""
         ip = routable_ip(host, private=self.private)
-        return ip is not None and (self.ipv4 if ip.version == 4 else self.ipv6)
+        return ip is not None and family_of_ip(ip) in self.families

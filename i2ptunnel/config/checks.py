@@ -39,24 +39,6 @@ RESERVED_FILES = frozenset(
         "reseed.json",
     )
 )
-# Nobody on the internet can have a connection to one of these.
-_UNREACHABLE = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "224.0.0.0/3",
-        "::/127",
-        "fc00::/7",
-        "fe80::/10",
-        "ff00::/8",
-    )
-)
 
 
 def mark_of(root: Node, *keys: str | int) -> Mark:
@@ -101,38 +83,8 @@ class _Checker:
 
     def run(self) -> None:
         router = self._configuration.router
-        if not router.ntcp2.enabled and not router.ssu2.enabled:
-            self.fault(("router", "ntcp2"), "no transport is enabled", "enable ntcp2 or ssu2")
-        elif not router.ntcp2.enabled and router.ntcp2.proxy is not None:
-            self.fault(
-                ("router", "ntcp2", "enabled"),
-                "SSU2 cannot use a proxy, so no transport is left",
-                "enable ntcp2, or leave the proxy out",
-            )
-        if (
-            router.host is not None
-            and not router.allow_private_addresses
-            and any(router.host in network for network in _UNREACHABLE)
-        ):
-            self.fault(
-                ("router", "host"),
-                f"other routers cannot reach {router.host}",
-                "write the public address, or set allow_private_addresses on a test network",
-            )
-        if router.ntcp2.proxy is not None and router.host is not None:
-            self.fault(
-                ("router", "host"),
-                "other routers refuse one that calls from another address, as ntcp2.proxy does",
-                "leave host out, or the proxy",
-            )
         if router.ntcp2.proxy is not None:
             self._check_own_proxy(router.ntcp2.proxy)
-        if len(router.bind) > 1:
-            self.fault(
-                ("router", "bind"),
-                "more than one address is not yet available",
-                "write one address",
-            )
         self._check_listeners()
         self._check_metrics()
         self._check_keys()
@@ -144,7 +96,11 @@ class _Checker:
         seen: list[Door] = []
         for door in self._doors.doors:
             for taken in seen:
-                if door.is_udp == taken.is_udp and overlap(door.endpoint, taken.endpoint):
+                if (
+                    door.keys != taken.keys
+                    and door.is_udp == taken.is_udp
+                    and overlap(door.endpoint, taken.endpoint)
+                ):
                     self._tell_taken(door, taken)
                     break
             seen.append(door)

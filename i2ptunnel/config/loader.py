@@ -25,6 +25,7 @@ from i2ptunnel.config.nodes import (
     merge,
     parse_yaml,
 )
+from i2ptunnel.config.router_checks import check_router
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def load(
         faults.record(refused)
         raise ConfigError(faults.in_order()) from None
     directory = data_dir or configuration.router.data_dir or default_data_dir(dict(os.environ))
+    check_router(configuration.router, root, faults)
     check_configuration(configuration, root, directory, faults)
     files_read = tuple(source.path for _, source in sources if source.path is not None)
     check_own_files(configuration, root, directory, files_read, faults)

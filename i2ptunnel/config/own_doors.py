@@ -153,9 +153,9 @@ def _doors_of(configuration: Configuration, data_dir: Path, router_port: int) ->
     yield Door(Endpoint(path=socket_path), False, ("router", "data_dir"), "the control socket")
     port = router.port or router_port
     if port:
-        host = str(router.bind[0]) if router.bind else "0.0.0.0"
+        hosts = [str(host) for host in router.bind] or ["0.0.0.0"]
         for is_udp, transport in ((False, router.ntcp2), (True, router.ssu2)):
-            if transport.enabled:
+            for host in hosts if transport.enabled else ():
                 keys: tuple[str, ...] = ("router", "port")
                 yield Door(Endpoint(host, port), is_udp, keys, "the router's own port")
     for name, tunnel in configuration.tunnels.items():

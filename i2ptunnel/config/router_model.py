@@ -190,9 +190,11 @@ class RouterSection:
     network_id: int = option(
         Number(0, 254), "2 is the public network; a private one takes another", default=2
     )
-    host: IpAddress | None = option(
-        Maybe(AddressKind()),
-        "public IP address to publish; null: none, so other routers cannot connect to this one",
+    host: tuple[IpAddress, ...] | None = option(
+        Maybe(ListOf(AddressKind(), count_max=3, allow_one=True)),
+        "public IP addresses to publish: one of IPv4, one of IPv6, and one of Yggdrasil (200::/7, "
+        "NTCP2 only) if this machine has it; null: none, so other routers cannot connect to this "
+        "one",
         default=None,
     )
     port: int | None = option(
@@ -202,8 +204,10 @@ class RouterSection:
         default=None,
     )
     bind: tuple[IpAddress, ...] = option(
-        ListOf(AddressKind(), count_max=8, allow_one=True),
-        "local addresses of the transport sockets, also the source of outgoing connections",
+        ListOf(AddressKind(), count_max=3, allow_one=True),
+        "local addresses of the transport sockets, also the source of outgoing connections; at "
+        "most one of IPv4 and one of IPv6, and a family without one is not used; empty: 0.0.0.0, "
+        "and :: with IPv6",
         default=(),
     )
     allow_private_addresses: bool = option(
@@ -213,9 +217,9 @@ class RouterSection:
     ssu2: Ssu2Section = option(Section(Ssu2Section), "UDP transport", default=Ssu2Section())
     ipv6: str = option(
         Choice("auto", "true", "false"),
-        "connect to IPv6 addresses; only IPv4 is dialled",
+        "use IPv6; auto: if host or bind names such an address, or if bind is empty and this "
+        "machine has a global one",
         default="auto",
-        effect=False,
     )
     port_mapping: str = option(
         Choice("auto", "upnp", "pcp", "off"),

@@ -77,7 +77,7 @@ def test_a_listener_is_kept_once_and_given_up_when_the_port_changes(tmp_path: Pa
     async def body() -> None:
         asyncio.get_running_loop().add_reader(systemd.socket.fileno(), systemd.serve)
         keeper = ListenerKeeper(notifier, {})
-        assert await keeper.take("127.0.0.1", 1) is None
+        assert await keeper.take(["127.0.0.1"], 1) == {}
         with listener() as first:
             port = first.getsockname()[1]
             keeper.keep([first])
@@ -86,24 +86,63 @@ def test_a_listener_is_kept_once_and_given_up_when_the_port_changes(tmp_path: Pa
             # The next process finds it at its place, and need not tell again.
             second = ListenerKeeper(notifier, {})
             second._inherited = [("ntcp2", first.dup())]
-            kept = await second.take("127.0.0.1", port)
-            assert kept is not None and kept.getsockname()[1] == port
+            kept = (await second.take(["127.0.0.1"], port))["127.0.0.1"]
+            assert kept.getsockname()[1] == port
             second.keep([kept])
             await asyncio.sleep(0.01)
             assert systemd.seen == ["FDSTORE"]
             kept.close()
         # Another port, address or kind: systemd's copy goes before the new socket is bound.
-        for number, (host, wanted) in enumerate(
-            (("127.0.0.1", port + 1), ("127.0.0.2", port), (None, port)), start=1
+        for number, (hosts, wanted) in enumerate(
+            ((["127.0.0.1"], port + 1), (["127.0.0.2"], port), ([], port)), start=1
         ):
             third = ListenerKeeper(notifier, {})
             third._inherited = [("ntcp2", socket.socket(fileno=os.dup(systemd.stored[0][1])))]
-            assert await third.take(host, wanted) is None
+            assert await third.take(hosts, wanted) == {}
             assert systemd.stored == [] and systemd.seen.count("BARRIER") == number
             with listener(port=port) as again:
                 third.keep([again])
                 await asyncio.sleep(0.01)
         assert len(systemd.stored) == 1
+
+    asyncio.run(body())
+    systemd.close()
+
+
+def test_listeners_of_both_families_are_kept_together(tmp_path: Path) -> None:
+    systemd = FakeSystemd(tmp_path / "notify")
+    notifier = ServiceNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+
+    async def body() -> None:
+        asyncio.get_running_loop().add_reader(systemd.socket.fileno(), systemd.serve)
+        with socket.socket(socket.AF_INET6) as ipv6, listener() as ipv4:
+            port = ipv4.getsockname()[1]
+            ipv6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            ipv6.bind(("::1", port))
+            ipv6.listen()
+            both = ["127.0.0.1", "::1"]
+            keeper = ListenerKeeper(notifier, {})
+            keeper._inherited = [("ntcp2", ipv6.dup()), ("ntcp2", ipv4.dup())]
+            kept = await keeper.take(both, port)
+            assert {host: sock.getsockname()[0] for host, sock in kept.items()} == {
+                host: host for host in both
+            }
+            keeper.keep(list(kept.values()))
+            await asyncio.sleep(0.01)
+            assert systemd.seen == []
+            # IPv6 is new: the one there was goes out of the store, and both get in.
+            keeper = ListenerKeeper(notifier, {})
+            keeper._inherited = [("ntcp2", kept.pop("127.0.0.1"))]
+            kept |= await keeper.take(both, port)
+            keeper.keep(list(kept.values()))
+            await asyncio.sleep(0.01)
+            assert [one for one in systemd.seen if one != "BARRIER"] == [
+                "FDSTOREREMOVE",
+                "FDSTORE",
+            ]
+            assert len(systemd.stored) == 2
+            for sock in kept.values():
+                sock.close()
 
     asyncio.run(body())
     systemd.close()
@@ -118,7 +157,7 @@ from tests.support.fake_systemd import FakeSystemd
 os.environ["LISTEN_PID"] = str(os.getpid() + int(sys.argv[1]))
 async def main():
     keeper = ListenerKeeper(ServiceNotifier({}), os.environ)
-    sock = await keeper.take("127.0.0.1", int(sys.argv[2]))
+    sock = (await keeper.take(["127.0.0.1"], int(sys.argv[2]))).get("127.0.0.1")
     left = [name for name in os.environ if name.startswith("LISTEN_")]
     print(sock is not None and not sock.get_inheritable(), left)
 asyncio.run(main())

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import asdict
+import subprocess
+from collections.abc import Awaitable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from core.io.router import Router
 from core.router.config import RouterConfig
+from core.transport.addresses import source_key
+from tests.support.namespace import separate_network
 
 HOST = "127.92.9.1"
 
@@ -77,6 +81,83 @@ def test_a_port_in_use_leaves_nothing_open(tmp_path: Path, kind: socket.SocketKi
     asyncio.run(main())
 
 
+def linked(one: Router, two: Router) -> Awaitable[None]:
+    """``one`` dials ``two``."""
+
+    async def wait() -> None:
+        one.import_routers([two.router_info])
+        one._engine.links.send(two.hash, (), one.now())
+        one._drivers.schedule()
+        for _ in range(500):
+            if one.status().links.total and two.status().links.total:
+                break
+            await asyncio.sleep(0.01)
+        assert two._engine.links.is_connected(one.hash)
+
+    return wait()
+
+
+@pytest.mark.parametrize(
+    ("transport", "family"),
+    [
+        ("ntcp2", "ipv4"),
+        ("ntcp2", "ipv6"),
+        ("ntcp2", "yggdrasil"),
+        ("ssu2", "ipv4"),
+        ("ssu2", "ipv6"),
+    ],
+)
+def test_two_routers_link_in_each_family(tmp_path: Path, transport: str, family: str) -> None:
+    """Each has all families, and the one that is dialled publishes one of them."""
+    hosts = {"ipv4": "127.92.9.{}", "ipv6": "fd92::{}", "yggdrasil": "201:92::{}"}
+
+    def router(number: int, *published: str) -> Router:
+        transports = {"ntcp2": False, "ssu2": False, transport: True}
+        return Router(
+            RouterConfig(
+                tmp_path / str(number),
+                network_id=77,
+                host=tuple(hosts[name].format(number) for name in published),
+                bind=tuple(hosts[name].format(number) for name in ("ipv4", "ipv6")),
+                port=9111,
+                allow_private_addresses=True,
+                **transports,  # type: ignore[arg-type]
+            )
+        )
+
+    async def main() -> None:
+        one, two = router(1, *hosts), router(2, family)
+        await one.start()
+        await two.start()
+        try:
+            await linked(one, two)
+            (session,) = two._engine.links.connected_sessions()
+            # i2pd and Java: who calls must call from where it says that it is.
+            assert session.host_key == source_key(hosts[family].format(1))  # type: ignore[attr-defined]
+            expected = {"ipv4": 1, "ipv6": 1, "yggdrasil": int(transport == "ntcp2")}
+            assert len(one.router_info.addresses) == sum(expected.values())
+        finally:
+            await one.stop()
+            await two.stop()
+
+    with separate_network():
+        for host in ("fd92::1", "fd92::2", "201:92::1", "201:92::2"):
+            subprocess.run(["ip", "address", "add", host, "dev", "lo"], check=True)
+        asyncio.run(main())
+
+
+def test_a_family_that_cannot_be_bound_leaves_nothing_open(tmp_path: Path) -> None:
+    async def main() -> None:
+        wanted = replace(config(tmp_path), bind=(HOST, "fd92::dead"))
+        with pytest.raises(OSError, match="assign"):
+            await Router(wanted).start()
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind((HOST, wanted.port))
+            udp.bind((HOST, wanted.port))
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("transport", ["ntcp2", "ssu2"])
 def test_two_routers_link_over_one_transport_and_status_tells_which(
     tmp_path: Path, transport: str
@@ -91,14 +172,7 @@ def test_two_routers_link_over_one_transport_and_status_tells_which(
             await router.start()
         try:
             one, two = routers
-            one.import_routers([two.router_info])
-            one._engine.links.send(two.hash, (), one.now())
-            one._drivers.schedule()
-            for _ in range(500):
-                if one.status().links.total and two.status().links.total:
-                    break
-                await asyncio.sleep(0.01)
-            assert two._engine.links.is_connected(one.hash)
+            await linked(one, two)
             counts = {"ntcp2": 0, "ssu2": 0, transport: 1}
             assert asdict(one.status().links) == {**counts, "inbound": 0, "outbound": 1}
             assert asdict(two.status().links) == {**counts, "inbound": 1, "outbound": 0}

@@ -48,7 +48,7 @@ def test_a_transport_that_publishes_another_address_has_the_router_info_signed_a
     before = moved.engine.router_info
     (endpoint,) = moved.engine.endpoints
     assert isinstance(endpoint, MemoryEndpoint)
-    endpoint.publish_at("127.77.99.1", network.now)
+    endpoint.publish(False, ("127.77.99.1", 1), network.now)
     network.run(1)
     info = moved.engine.router_info
     assert info.published_ms > before.published_ms

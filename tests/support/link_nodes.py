@@ -77,7 +77,9 @@ class Node:
             Bandwidth(outbound_bytes_s, inbound_bytes_s),
             reachability or Reachability(private=network_id != PUBLIC_NETWORK_ID),
         )
-        self.ntcp2 = Ntcp2Endpoint(context, self.static_key, self.iv, host=host, port=self.port)
+        self.ntcp2 = Ntcp2Endpoint(
+            context, self.static_key, self.iv, published=[(host, self.port)] if host else []
+        )
         self.endpoints = [self.ntcp2, *add_endpoints(context)]
         self.publish()
         self.links = Links(context, self.endpoints)

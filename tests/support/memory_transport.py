@@ -137,6 +137,12 @@ class MemoryEndpoint:
     def is_reachable(self) -> bool:
         return True
 
+    def publish(self, is_ipv6: bool, address: tuple[str, int] | None, now: float) -> None:
+        assert address is not None and not is_ipv6
+        self._network.endpoints[address[0]] = self
+        self.published_host = address[0]
+        self._owner.addresses_changed(now)
+
     def attach(self, owner: SessionOwner) -> None:
         self._owner = owner
 
@@ -177,12 +183,6 @@ class MemoryEndpoint:
 
     def _pending(self) -> list[MemorySession]:
         return [session for session in self.sessions.values() if not session.is_established]
-
-    def publish_at(self, host: str, now: float) -> None:
-        """Others reach us at this host, too: publish that one."""
-        self._network.endpoints[host] = self
-        self.published_host = host
-        self._owner.addresses_changed(now)
 
     # Its driver
 

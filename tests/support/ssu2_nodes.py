@@ -15,6 +15,7 @@ from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
 from core.transport.ssu2.endpoint import Ssu2Endpoint
 from core.transport.ssu2.framing import SocketAddress
+from core.transport.ssu2.path_mtu import LocalMtu
 from core.transport.ssu2.session import Ssu2Session
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.world.models import LinkModel, Ways
@@ -64,7 +65,7 @@ class Ssu2Node:
             X25519Key.generate(self.entropy),
             self.entropy.random_bytes(32),
             published=[address] if is_published else [],
-            mtu=mtu,
+            mtu=LocalMtu(mtu, mtu),
         )
         self.links = Links(context, [self.ssu2])
         self.socket: UdpSocket

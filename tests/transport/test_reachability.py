@@ -20,6 +20,11 @@ from tests.support.link_nodes import Node
         ("2600::1", {}, False),
         ("2600::1", {"ipv6": True}, True),
         ("::1", {"ipv6": True}, False),
+        ("201:abcd::1", {"ipv6": True}, False),
+        ("3ff::1", {"ipv6": True, "private": True}, False),
+        ("201:abcd::1", {"yggdrasil": True}, True),
+        ("2600::1", {"yggdrasil": True}, False),
+        ("4000::1", {"ipv6": True}, False),
         ("example.org", {"private": True}, False),
     ],
 )

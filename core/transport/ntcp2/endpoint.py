@@ -9,6 +9,8 @@ specs/ntcp2 "AEAD Error Handling"). For its owner such a session is over at once
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.base.errors import DecodeError
 from core.crypto.x25519 import X25519Key
 from core.data.encoding import b64encode
@@ -33,6 +35,7 @@ from core.transport.ports import (
     SessionOwner,
     Unreachable,
 )
+from core.transport.publishing import Address, Published, caps_of
 from core.transport.reasons import TerminationReason
 
 TICK_BUSY_S = 1.0
@@ -45,7 +48,7 @@ class Ntcp2Endpoint:
     """A :class:`core.transport.ports.Endpoint`.
 
     ``static_key``: the Noise key published as ``s``; ``iv``: the 16 bytes published as ``i``.
-    ``host``, ``port``: where we publish to listen; None or 0: we only dial.
+    ``published``: where we say that we listen, for each network at most one; empty: we only dial.
     """
 
     def __init__(
@@ -54,14 +57,12 @@ class Ntcp2Endpoint:
         static_key: X25519Key,
         iv: bytes,
         *,
-        host: str | None = None,
-        port: int = 0,
+        published: Sequence[Address] = (),
     ) -> None:
         local = LocalRouter(context.router_hash, static_key, iv, context.router_info)
         self.stats = context.stats
         self._local = local
-        self._host = host if port else None
-        self._port = port
+        self._published = Published(context.reachability, published)
         self._context = Context(
             local,
             context.network_id,
@@ -103,22 +104,29 @@ class Ntcp2Endpoint:
     @property
     def is_reachable(self) -> bool:
         """Whether others can dial us by what we publish."""
-        return self._host is not None
+        return self._published.is_reachable
+
+    def publish(self, is_ipv6: bool, address: Address | None, now: float) -> None:
+        """See :class:`core.transport.ports.Endpoint`."""
+        if self._published.set(is_ipv6, address):
+            self._owner.addresses_changed(now)
 
     def attach(self, owner: SessionOwner) -> None:
         """See :class:`core.transport.ports.Endpoint`."""
         self._owner = owner
 
     def addresses(self) -> list[RouterAddress]:
-        """One NTCP2 address, with a host if others can dial us."""
+        """One for each network in which others can dial us, and one for where we only dial."""
         options: dict[str, str] = {"s": b64encode(self._local.static_key.public), "v": "2"}
-        if self._host is None:
-            # i2pd: an address without host must say which family it can dial
-            options["caps"] = "4"
-            return [RouterAddress(_COST_UNPUBLISHED, 0, "NTCP2", options)]
-        iv = b64encode(self._local.iv)
-        options |= {"host": self._host, "port": str(self._port), "i": iv}
-        return [RouterAddress(_COST_PUBLISHED, 0, "NTCP2", options)]
+        found = []
+        for _, (host, port) in self._published.addresses():
+            more = {"host": host, "port": str(port), "i": b64encode(self._local.iv)}
+            found.append(RouterAddress(_COST_PUBLISHED, 0, "NTCP2", options | more))
+        unpublished = self._published.unpublished()
+        if unpublished:
+            more = {"caps": caps_of(unpublished)}
+            found.append(RouterAddress(_COST_UNPUBLISHED, 0, "NTCP2", options | more))
+        return found
 
     def options(self) -> dict[str, str]:
         """NTCP2 says everything in its address."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
+from core.crypto.hkdf import hmac_sha256
 from core.crypto.x25519 import X25519Key
 from core.data.router_info import RouterInfo
-from core.transport.context import CLOCK_SKEW_MAX_S
+from core.transport.context import CLOCK_SKEW_MAX_S, TransportContext
+from core.transport.publishing import Published
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.tokens import ReceivedTokens, TokenMint
 from core.transport.stats import LinkStats
@@ -33,7 +35,7 @@ class LocalRouter:
 
 @dataclass(slots=True)
 class Context:
-    """See the module. ``gives_tokens``: others can dial us, so a token for that is of use."""
+    """See the module."""
 
     local: LocalRouter
     network_id: int
@@ -42,9 +44,35 @@ class Context:
     find_router: Callable[[bytes], RouterInfo | None]
     stats: LinkStats
     mint: TokenMint
-    gives_tokens: bool = False
+    published: Published
     tokens: ReceivedTokens = field(default_factory=ReceivedTokens)
     #: Ephemeral keys seen in SessionRequest: at least twice the tolerated skew.
     replays: DuplicateFilter = field(
         default_factory=lambda: DuplicateFilter(2.0 * CLOCK_SKEW_MAX_S + 1, REPLAYS_MAX)
     )
+
+    @classmethod
+    def of(
+        cls,
+        context: TransportContext,
+        static_key: X25519Key,
+        intro: IntroKey,
+        published: Published,
+    ) -> Context:
+        """From what the transports of the router share, and the keys of this one."""
+        secret = hmac_sha256(static_key.private, b"SSU2 tokens")
+        return cls(
+            LocalRouter(context.router_hash, static_key, intro, context.router_info),
+            context.network_id,
+            context.wall,
+            context.entropy,
+            context.find_router,
+            context.stats,
+            TokenMint(context.entropy, context.wall, secret),
+            published,
+        )
+
+    @property
+    def gives_tokens(self) -> bool:
+        """Others can dial us, so a token for that is of use."""
+        return self.published.is_reachable

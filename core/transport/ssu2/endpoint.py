@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from core.base.errors import DecodeError
 from core.base.reassembly import ReassemblyMemory
 from core.crypto.chacha20 import ChaChaMask
-from core.crypto.hkdf import hmac_sha256
 from core.crypto.x25519 import X25519Key
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress, Ssu2Address
@@ -28,10 +27,11 @@ from core.transport.ports import (
     SessionOwner,
     Unreachable,
 )
+from core.transport.publishing import Address, Published
 from core.transport.reasons import TerminationReason
 from core.transport.ssu2.blocks import Block
 from core.transport.ssu2.connection import Connection
-from core.transport.ssu2.context import Context, LocalRouter
+from core.transport.ssu2.context import Context
 from core.transport.ssu2.deadlines import NEVER, Deadlines
 from core.transport.ssu2.dials import Dials
 from core.transport.ssu2.framing import SocketAddress
@@ -40,11 +40,10 @@ from core.transport.ssu2.introducing import Introductions, NoIntroductions
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.listener import Listener
 from core.transport.ssu2.outside import IntroKey
-from core.transport.ssu2.path_mtu import MTU_MAX, MTU_MIN
+from core.transport.ssu2.path_mtu import MTU_MAX, MTU_MIN, LocalMtu
 from core.transport.ssu2.published import COST_PUBLISHED, PublishedAddress
 from core.transport.ssu2.session import Ssu2Session
 from core.transport.ssu2.session_traversal import SessionTraversal
-from core.transport.ssu2.tokens import TokenMint
 from core.transport.ssu2.traversal import Introduced, IntroductionFailed
 
 #: One session at a time gets no more of the output, so that all move.
@@ -59,7 +58,7 @@ class Ssu2Endpoint:
 
     ``static_key``: the Noise key published as ``s``; ``intro_key``: the 32 bytes published as
     ``i``. ``published``: where we say that we listen, for each family at most one; empty: we only
-    dial. ``mtu``: of our side, 1280 to 1500.
+    dial. ``mtu``: of our side.
     """
 
     def __init__(
@@ -68,29 +67,18 @@ class Ssu2Endpoint:
         static_key: X25519Key,
         intro_key: bytes,
         *,
-        published: Sequence[SocketAddress] = (),
-        mtu: int = MTU_MAX,
+        published: Sequence[Address] = (),
+        mtu: LocalMtu | None = None,
         introductions: Introductions | None = None,
     ) -> None:
         self.stats = context.stats
         intro = IntroKey(intro_key)
-        local = LocalRouter(context.router_hash, static_key, intro, context.router_info)
-        self.context = Context(
-            local,
-            context.network_id,
-            context.wall,
-            context.entropy,
-            context.find_router,
-            context.stats,
-            TokenMint(
-                context.entropy, context.wall, hmac_sha256(static_key.private, b"SSU2 tokens")
-            ),
-            gives_tokens=bool(published),
-        )
+        self._published = Published(context.reachability, published)
+        self.context = Context.of(context, static_key, intro, self._published)
         self.introductions = introductions or NoIntroductions(context.stats)
         self.traversal: SessionTraversal | None = None
-        self._published = PublishedAddress(static_key, intro, published, mtu, context.reachability)
-        self._mtu = mtu
+        self._mtu = mtu or LocalMtu()
+        self._own_addresses = PublishedAddress(static_key, intro, self._published, self._mtu)
         self._mask = ChaChaMask(intro_key)
         self._bandwidth = context.bandwidth
         self._reachability = context.reachability
@@ -138,15 +126,19 @@ class Ssu2Endpoint:
         """Whether others can dial us by what we publish."""
         return self._published.is_reachable
 
+    def publish(self, is_ipv6: bool, address: Address | None, now: float) -> None:
+        """See :class:`core.transport.ports.Endpoint`."""
+        if self._published.set(is_ipv6, address):
+            self._owner.addresses_changed(now)
+
     def attach(self, owner: SessionOwner) -> None:
         """See :class:`core.transport.ports.Endpoint`."""
         self._owner = owner
 
     def addresses(self) -> list[RouterAddress]:
-        """One SSU2 address for each family that is published, or one that only dials."""
-        if self.traversal is None:
-            return self._published.addresses()
-        return self._published.addresses(self.traversal.introducer_options)
+        """One for each family in which others can dial us, and one for where we only dial."""
+        introducers = None if self.traversal is None else self.traversal.introducer_options
+        return self._own_addresses.addresses(introducers)
 
     def options(self) -> dict[str, str]:
         """SSU2 says everything in its addresses."""
@@ -286,7 +278,7 @@ class Ssu2Endpoint:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
         context = self.context
         peer_mtu = session.address.mtu if session.address is not None else 0
-        mtu = max(MTU_MIN, min(self._mtu, peer_mtu or MTU_MAX))
+        mtu = max(MTU_MIN, min(self._mtu.of(session.remote.is_ipv6), peer_mtu or MTU_MAX))
         if not session.is_outbound:
             self._gate.succeeded(session)
         return Connection(

@@ -7,6 +7,8 @@ losses of large packets alone mean that the path does not take them any more: a 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from core.base.errors import LocalError
 
 MTU_MIN = 1280
@@ -24,6 +26,17 @@ FALLBACK_S = 60.0
 LOSSES_MAX = 6
 #: timeouts in a row with large packets in flight
 TIMEOUTS_MAX = 2
+
+
+class LocalMtu(NamedTuple):
+    """What our interfaces carry: bytes of IP packets, 1280 to 1500."""
+
+    ipv4: int = MTU_MAX
+    ipv6: int = MTU_MAX
+
+    def of(self, is_ipv6: bool) -> int:
+        """That of one family."""
+        return self.ipv6 if is_ipv6 else self.ipv4
 
 
 class PathMtu:

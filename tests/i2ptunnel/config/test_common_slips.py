@@ -152,29 +152,29 @@ def test_anchors_elsewhere_and_bombs_are_refused() -> None:
     assert told("x-a: &a [*a]\nrouter: {}\n").startswith("t.yaml:1:10: x-a[0]: nothing above")
 
 
-# Options that do nothing yet
+# What is allowed, and unwise
 
-IDLE = "router:\n  reseed: {enabled: true}\n  ipv6: true\n"
+UNWISE = "router:\n  ntcp2: {enabled: false}\n  floodfill: true\n"
 
 
-def test_options_without_effect_bring_a_warning(
+def test_a_floodfill_with_ssu2_alone_brings_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "i.yaml"
-    config.write_text(IDLE)
+    config.write_text(UNWISE)
     assert main(["check", "-c", str(config)]) == 0
     out, err = capsys.readouterr()
     assert out == "valid: 0 tunnels\n"
-    assert err.splitlines() == [
-        f"{config}:{line}:{column}: router.{path}: warning: "
-        "this option has no effect yet, leave it out"
-        for line, column, path in ((3, 3, "ipv6"),)
-    ]
+    assert err == (
+        f"{config}:3:14: router.floodfill: warning: "
+        "Java I2P bans a floodfill that has SSU2 alone, enable ntcp2, or floodfill: false\n"
+    )
     assert main(["check", "--json", "-c", str(config)]) == 0
-    assert '"path": "router.ipv6"' in capsys.readouterr().out
-    config.write_text("router: {}\n")
-    assert main(["check", "-c", str(config)]) == 0
-    assert capsys.readouterr().err == ""
+    assert '"path": "router.floodfill"' in capsys.readouterr().out
+    for fine in ("router: {}\n", UNWISE.replace("true", "auto"), UNWISE.replace("false", "true")):
+        config.write_text(fine)
+        assert main(["check", "-c", str(config)]) == 0
+        assert capsys.readouterr().err == ""
 
 
 # The disk and the system

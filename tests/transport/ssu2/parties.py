@@ -7,6 +7,8 @@ from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress
+from core.transport.publishing import Published
+from core.transport.reachability import Reachability
 from core.transport.reasons import TerminationReason
 from core.transport.ssu2 import handshake, outside
 from core.transport.ssu2.context import Context, LocalRouter
@@ -52,6 +54,7 @@ class Party:
             self.known.get,
             self.stats,
             TokenMint(self.entropy, wall, bytes(32)),
+            Published(Reachability()),
         )
 
     def router_info(self, age_s: float = 0.0, network_id: int = NETWORK_ID) -> RouterInfo:
