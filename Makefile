@@ -109,6 +109,7 @@ peers: curl
 	$(BIN)/python -m tests.support.fetch_irc
 	$(BIN)/python -m tests.support.fetch_chromium
 	$(BIN)/python -m tests.support.fetch_ssh
+	$(BIN)/python -m tests.support.fetch_mail
 	$(BIN)/python -m tests.support.fetch_miniupnpd
 
 # What fails among real routers runs once more, in a fresh network; logs of both in build/flaky.

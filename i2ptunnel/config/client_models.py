@@ -313,6 +313,32 @@ class IrcClientSection(ListeningSection):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailSection(ListeningSection):
+    """What tunnels to mail servers have."""
+
+    destination: tuple[DestinationName, ...] = option(
+        ListOf(TargetDestinationKind(), count_max=16, allow_one=True),
+        "the mail server; of several, the next is tried when one cannot be reached",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpClientSection(MailSection):
+    """A tunnel to an SMTP server. It takes out of mail what identifies the sender's machine."""
+
+    TYPE: ClassVar[str] = "smtpclient"
+    IS_AVAILABLE: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pop3ClientSection(MailSection):
+    """A tunnel to a POP3 server. Mail that is fetched passes as it is."""
+
+    TYPE: ClassVar[str] = "pop3client"
+    IS_AVAILABLE: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamrClientSection(ClientSection):
     """Receives a UDP stream from a streamr server. Never shares its I2P address."""
 

@@ -9,9 +9,7 @@ with ``dcc: true`` the session is not shared.
 from __future__ import annotations
 
 import asyncio
-import pwd
 import secrets
-import socket
 from dataclasses import replace
 
 from core.base.errors import Unavailable
@@ -29,22 +27,7 @@ from i2ptunnel.relay.pump import pump
 from i2ptunnel.tunnels.base import SessionRequest, TunnelContext, end_task
 from i2ptunnel.tunnels.client_base import ClientTunnel
 from i2ptunnel.tunnels.failover import DestinationChoice
-
-_PEOPLE_FROM_ID = 1000
-_NOBODY_ID = 65534
-_WORD_CHARACTERS_MIN = 3
-# Names that most machines have say nothing.
-_COMMON = frozenset(("localhost", "user", "debian", "ubuntu", "root"))
-
-
-def machine_words() -> frozenset[str]:
-    """Lower-case names that tell whose machine this is: host, logins, people."""
-    words = {socket.gethostname(), socket.gethostname().partition(".")[0]}
-    for entry in pwd.getpwall():
-        if _PEOPLE_FROM_ID <= entry.pw_uid < _NOBODY_ID:
-            words.update((entry.pw_name, entry.pw_gecos, entry.pw_gecos.partition(",")[0]))
-    folded = {word.casefold() for word in words if len(word) >= _WORD_CHARACTERS_MIN}
-    return frozenset(folded - _COMMON)
+from i2ptunnel.tunnels.private_words import machine_words
 
 
 def irc_filter(

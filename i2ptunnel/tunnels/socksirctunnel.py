@@ -9,7 +9,8 @@ from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession
 from i2ptunnel.relay.irc import IrcClientStream
 from i2ptunnel.tunnels.adapt import adapt
 from i2ptunnel.tunnels.base import TunnelContext
-from i2ptunnel.tunnels.ircclient import irc_filter, machine_words
+from i2ptunnel.tunnels.ircclient import irc_filter
+from i2ptunnel.tunnels.private_words import machine_words
 from i2ptunnel.tunnels.sockstunnel import SocksProxy
 
 

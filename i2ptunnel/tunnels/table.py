@@ -12,6 +12,7 @@ from i2ptunnel.tunnels.httpclient import HttpProxy
 from i2ptunnel.tunnels.httpserver import HttpServer
 from i2ptunnel.tunnels.ircclient import IrcClient
 from i2ptunnel.tunnels.ircserver import IrcServer
+from i2ptunnel.tunnels.mail import Pop3Client, SmtpClient
 from i2ptunnel.tunnels.server import PlainServer
 from i2ptunnel.tunnels.socksirctunnel import SocksIrcProxy
 from i2ptunnel.tunnels.sockstunnel import SocksProxy
@@ -28,6 +29,8 @@ TUNNEL_CLASSES: dict[str, type[Tunnel[Any]]] = {
     "sockstunnel":     SocksProxy,
     "socksirctunnel":  SocksIrcProxy,
     "ircclient":       IrcClient,
+    "smtpclient":      SmtpClient,
+    "pop3client":      Pop3Client,
     "server":          PlainServer,
     "httpserver":      HttpServer,
     "httpbidirserver": HttpBidirServer,

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import mailbox
+import os
 import shlex
 import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, closing
 from dataclasses import dataclass
+from email.message import EmailMessage
 from pathlib import Path
 
 import asyncssh
@@ -22,11 +25,17 @@ import pytest
 from python_socks import ProxyError, ProxyType
 from python_socks.sync import Proxy
 
-from i2ptunnel.config.client_models import ClientTunnelSection, HttpClientSection, SocksSection
+from i2ptunnel.config.client_models import (
+    ClientTunnelSection,
+    HttpClientSection,
+    Pop3ClientSection,
+    SmtpClientSection,
+    SocksSection,
+)
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.server_models import HttpServerSection, ServerTunnelSection
 from i2ptunnel.demo import free_port
-from tests.support import apt, curl, fetch_curl, fetch_ssh
+from tests.support import apt, curl, fetch_curl, fetch_mail, fetch_ssh
 from tests.support.git_servers import git, http_server, make_repository, ssh_server
 from tests.support.mail import PASSWORD, USER, MailServer
 from tests.support.origin import Origin, body_of, digest_of
@@ -129,6 +138,9 @@ async def _start(made: Village, stack: AsyncExitStack, origin: int, repositories
         made.ports[name] = free_port("127.0.0.1", 0)
         return Endpoint("127.0.0.1", made.ports[name])
 
+    def destination(name: str) -> tuple[DestinationName, ...]:
+        return (DestinationName(made.names[name]),)
+
     using = await network.run(
         network.routers[-2],
         {
@@ -137,11 +149,21 @@ async def _start(made: Village, stack: AsyncExitStack, origin: int, repositories
             **{
                 name: ClientTunnelSection(
                     listen=listen(name),
-                    destination=(DestinationName(made.names[name]),),
+                    destination=destination(name),
                     **TWO_HOPS,
                 )
                 for name in ("ssh", "smtp", "pop3")
             },
+            "send": SmtpClientSection(
+                listen=listen("send"),
+                destination=destination("smtp"),
+                **TWO_HOPS,
+            ),
+            "fetch": Pop3ClientSection(
+                listen=listen("fetch"),
+                destination=destination("pop3"),
+                **TWO_HOPS,
+            ),
         },
     )
     await network.until_ready(using)
@@ -305,6 +327,98 @@ def _mail(root: Path, smtp: str, pop3: str, *options: str) -> None:
     assert text in got.replace(b"\r\n", b"")
     _curl(*options, f"{pop3}/1", *login, "-X", "DELE", "-I")
     assert not _curl(*options, f"{pop3}/", *login).split()
+
+
+@pytest.mark.parametrize("program", ["msmtp", "swaks", "neomutt"])
+def test_mail_programs_tell_nothing_of_this_machine(
+    village: Village, tmp_path: Path, program: str
+) -> None:
+    """Each sends a file; mpop fetches it through ``pop3client``, byte for byte."""
+    attached = tmp_path / "attached.bin"
+    attached.write_bytes(body_of(SIZE))
+    _send_with(program, village.ports["send"], attached)
+    box = tmp_path / "box"
+    arguments = ("--port", str(village.ports["fetch"]), "--user", USER, "--tls=off", "--auth=user")
+    password = ("--passwordeval", f"echo {PASSWORD}", "--uidls-file", str(tmp_path / "uidls"))
+    delivery = ("--delivery", f"mbox,{box}", "--keep=off", "--received-header=off")
+    _run(
+        *fetch_mail.installed().command("usr/bin/mpop"),
+        *("--host", "127.0.0.1", *arguments, *password, *delivery),
+    )
+    with closing(mailbox.mbox(box)) as letters:
+        (letter,) = letters
+    got = letter.as_bytes()
+    _, file = letter.get_payload()
+    assert file.get_payload(decode=True) == body_of(SIZE)
+    written = {name.lower() for name in letter if not name.startswith("X-")}  # by the mail server
+    kept = {"from", "to", "subject", "date", "message-id", "mime-version", "content-type"}
+    assert written <= kept | {"content-disposition", "content-transfer-encoding"}, written
+    assert letter["Date"] is None or letter["Date"].endswith(" +0000")
+    for word in (socket.gethostname(), program, "127.0.0.1", "localhost"):
+        header = got.split(b"\n\n", 1)[0].split(b"X-Peer")[0].lower()
+        assert word.lower().encode() not in header, word
+
+
+def _send_with(program: str, port: int, attached: Path) -> None:
+    programs, root = fetch_mail.installed(), attached.parent
+    sender, recipient = "bob@mail.i2p", f"{USER}@mail.i2p"
+    if program == "swaks":
+        _run(
+            *programs.command("usr/bin/perl"),
+            str(programs.root / "usr/bin/swaks"),
+            *("--server", f"127.0.0.1:{port}", "--from", sender, "--to", recipient),
+            *("--attach-type", "application/octet-stream", "--attach", f"@{attached}"),
+            environment={"PERL5LIB": programs.perl_libraries},
+        )
+        return
+    if program == "neomutt":
+        (root / "muttrc").write_text(
+            f"set from={sender}\nset smtp_url=smtp://127.0.0.1:{port}\nset ssl_force_tls=no\n"
+            "set copy=no\nset user_agent=yes\n"
+        )
+        _run(
+            *programs.command("usr/bin/neomutt"),
+            *(
+                "-n",
+                "-F",
+                str(root / "muttrc"),
+                "-s",
+                "A file",
+                "-a",
+                str(attached),
+                "--",
+                recipient,
+            ),
+            given=b"Hello.\n",
+            environment={"HOME": str(root)},
+        )
+        return
+    letter = EmailMessage()
+    letter["From"], letter["To"], letter["User-Agent"] = sender, recipient, "msmtp"
+    letter.set_content("Hello.\n")
+    letter.add_attachment(
+        attached.read_bytes(), maintype="application", subtype="octet-stream", filename="a"
+    )
+    arguments = (
+        "--host=127.0.0.1",
+        f"--port={port}",
+        "--tls=off",
+        "--auth=off",
+        f"--from={sender}",
+    )
+    _run(*programs.command("usr/bin/msmtp"), *arguments, recipient, given=bytes(letter))
+
+
+def _run(*command: str, given: bytes = b"", environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        command,
+        input=given,
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **(environment or {})},
+    )
+    assert done.returncode == 0, (done.stdout[-2000:], done.stderr)
 
 
 def _base64_of(data: bytes) -> bytes:

@@ -57,6 +57,13 @@ class MailServer:
                 answer = "+OK\r\nUSER\r\n."
             elif verb == "QUIT":
                 answer = "+OK"
+            elif is_known and verb == "STAT":
+                answer = (
+                    f"+OK {len(messages)} {sum(map(len, map(box.get_bytes, messages.values())))}"
+                )
+            elif is_known and verb == "UIDL" and not rest:
+                lines = [f"{number} {key[:70]}" for number, key in messages.items()]
+                answer = "\r\n".join(["+OK", *lines, "."])
             elif is_known and verb == "LIST":
                 sizes = [f"{number} {len(box.get_bytes(key))}" for number, key in messages.items()]
                 answer = "\r\n".join(["+OK", *sizes, "."])

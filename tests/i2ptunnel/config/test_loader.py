@@ -196,7 +196,7 @@ def test_schema_names_every_type_and_option() -> None:
     assert [v["properties"]["type"]["const"] for v in variants] == list(TUNNEL_MODELS)
     assert all(v["additionalProperties"] is False for v in variants)
     assert "destination" in variants[0]["required"]
-    assert len(TUNNEL_MODELS) == 14
+    assert len(TUNNEL_MODELS) == 16
 
 
 def test_option_reference_has_every_option_once_and_no_dead_links() -> None:

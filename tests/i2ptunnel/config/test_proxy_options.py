@@ -20,7 +20,7 @@ def proxy(options: str, kind: str = "httpclient") -> str:
 
 def test_the_examples_for_proxies_are_valid() -> None:
     examples = [part.split("```")[0] for part in _PAGE.read_text().split("```yaml\n")[1:]]
-    assert len(examples) == 7
+    assert len(examples) == 8
     for example in examples:
         configuration = load_text(example).configuration
         assert configuration.tunnels or configuration.router.ntcp2.proxy

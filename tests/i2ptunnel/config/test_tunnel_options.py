@@ -198,7 +198,7 @@ STREAMING = {
 STREAM_TYPES = {
     **dict.fromkeys(("httpclient", "connectclient", "sockstunnel"), "listen: 127.0.0.1:4000"),
     **dict.fromkeys(("socksirctunnel",), "listen: 127.0.0.1:4000"),
-    **dict.fromkeys(("client", "ircclient"), CLIENT.rstrip()),
+    **dict.fromkeys(("client", "ircclient", "smtpclient", "pop3client"), CLIENT.rstrip()),
     **dict.fromkeys(("server", "httpserver", "ircserver"), "target: 127.0.0.1:9"),
     "httpbidirserver": "target: 127.0.0.1:9\n    listen: 127.0.0.1:4000",
 }

@@ -19,7 +19,7 @@ from i2ptunnel.config.tunnel_parts import IrcIdentitySection, TunnelSection
 from i2ptunnel.relay import dcc
 from i2ptunnel.tunnels import ircserver
 from i2ptunnel.tunnels.base import Tunnel
-from i2ptunnel.tunnels.ircclient import machine_words
+from i2ptunnel.tunnels.private_words import machine_words
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
 
