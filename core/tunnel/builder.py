@@ -166,10 +166,12 @@ class Builder:
             via = find_outbound(pool, exploratory, now)
             if via is None and not pool.is_exploratory:
                 return False
+            meets = self.dispatcher.router_hash if via is None else via.endpoint_hash
         else:
             reply = self._find_inbound(pool, exploratory, now)
             if reply is None:
                 return False
+            meets = reply.gateway_hash
         hops = self.selector.select(
             length,
             now,
@@ -180,6 +182,7 @@ class Builder:
             overdue=self._overdue_neighbours(now),
             may_shorten=pool.is_exploratory,
             only=side.shape.explicit_peers,
+            meets=meets,
         )
         if hops is None:
             self._note_no_routers(pool, side.shape.explicit_peers, is_inbound, now)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from core.data.connectivity import INTERNET, Connectivity
 from core.data.router_info import RouterInfo
-from core.data.transport_address import published_host, routable_ip
 from core.tunnel.ports import RouterDirectory
 
 VERSION_MIN = (0, 9, 62)
@@ -30,6 +30,9 @@ class Candidate:
     router_hash: bytes
     published_ms: int
     public_key: bytes
+    dials: int
+    listens: int
+    """Its :class:`core.data.connectivity.Connectivity`."""
     groups: tuple[bytes, ...]
     family: str | None
     is_dialable: bool
@@ -48,12 +51,8 @@ def digest(
     key = info.encryption_key
     if key is None:
         return None
-    published = [
-        routable_ip(published_host(address), private=allow_private) for address in info.addresses
-    ]
-    hosts = [ip for ip in published if ip is not None]
-    if not any(ip.version == 4 for ip in hosts):
-        # Its neighbours could be anyone, and not everyone has IPv6 (Java: the same rule).
+    connectivity = Connectivity.of(info, private=allow_private)
+    if not connectivity.listens & INTERNET:
         return None
     weight = _CLASS_WEIGHT.get(info.bandwidth_class, 0.5)
     if "D" in caps:
@@ -64,7 +63,9 @@ def digest(
         info.hash,
         info.published_ms,
         key,
-        tuple({ip.packed[:2] if ip.version == 4 else ip.packed[:4] for ip in hosts}),
+        connectivity.dials,
+        connectivity.listens,
+        tuple({ip.packed[:2] if ip.version == 4 else ip.packed[:4] for ip in connectivity.hosts}),
         info.family,
         can_dial(info),
         "E" in caps or info.bandwidth_class in ("", "K"),

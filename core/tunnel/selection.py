@@ -1,7 +1,8 @@
 """Which routers become hops.
 
 Hard rules: X25519 identity, version, no congestion letter G, a published address that other routers
-can reach, never ourselves, no router twice. Then, unless private addresses are allowed: no two hops
+can reach, never ourselves, no router twice, and each hop has a transport and a network in common
+with the next (:mod:`core.tunnel.paths`). Then, unless private addresses are allowed: no two hops
 in the same /16 (IPv4) or /32 (IPv6), no two of one family. Routers of class K or with letter E, and
 routers that lately failed, come in only if there is nobody else.
 
@@ -25,18 +26,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence, Set
-from hashlib import sha256
 from typing import TypeVar
 
 from core.base.ports import Entropy
 from core.data.router_info import RouterInfo
 from core.tunnel.build import BuildHop
 from core.tunnel.candidates import Candidate, Candidates
+from core.tunnel.paths import PathOrder
 from core.tunnel.ports import PeerOpinions, RouterDirectory
 
 T = TypeVar("T")
 
 _SAMPLE = 64
+_TRIES = 5
+"""Paths that are drawn, when nobody can follow on a hop or the last one lacks IPv4."""
 _BUDGET_PERIOD_S = 220.0
 _BUDGET_FREE = 4
 """Java: that many builds in 220 s are welcome by every router."""
@@ -124,43 +127,59 @@ class HopSelector:
         overdue: Set[bytes] = frozenset(),
         may_shorten: bool = False,
         only: Sequence[bytes] = (),
+        meets: bytes = b"",
     ) -> list[BuildHop] | None:
         """Hops in the direction of the data, or None if there are not enough routers.
 
         ``discouraged``: routers that the pool already leans on as neighbours. ``overdue``:
         neighbours that hold other builds and do not answer. ``may_shorten``: take fewer hops (at
         least 1) rather than none. ``only``: hashes of the routers that may be hops, if there are
-        any.
+        any. ``meets``: the router beyond the last hop, ourselves perhaps, with which that should be
+        able to have a link.
         """
         self._candidates.refresh(now)
         named = self._named(only) if only else None
-        chosen: list[Candidate] = []
-        for _ in range(length):
-            candidate = self._choose(
-                chosen, not chosen, now, is_client, discouraged, overdue, named
-            )
-            if candidate is None:
+        order = PathOrder(order_key, is_inbound=is_inbound)
+        best: list[Candidate] = []
+        best_value = (0, False, False)
+        for _ in range(_TRIES):
+            path: list[Candidate] = []
+            for _ in range(length):
+                candidate = self._choose(path, order, now, is_client, discouraged, overdue, named)
+                if candidate is None:
+                    break
+                path = order.place(path, candidate)
+            if not path:
+                continue
+            value = len(path), self._meets(path, order, meets), order.has_common_end(path)
+            if value > best_value:
+                best, best_value = path, value
+            if value == (length, True, True):
                 break
-            chosen.append(candidate)
-        if len(chosen) < length and not (may_shorten and chosen):
+        if not best or (len(best) < length and not may_shorten):
             return None
-        near, rest = chosen[0], chosen[1:]
-        rest.sort(key=lambda c: sha256(c.router_hash + order_key).digest())
-        path = [near, *rest]
         if is_inbound:
-            path.reverse()
-        return [BuildHop(c.router_hash, c.public_key) for c in path]
+            best.reverse()
+        return [BuildHop(c.router_hash, c.public_key) for c in best]
+
+    def _meets(self, path: Sequence[Candidate], order: PathOrder, beyond: bytes) -> bool:
+        """Whether the last hop can have a link with the router beyond, as far as is known."""
+        if beyond == self._own_hash:
+            return path[-1].is_dialable or self._peers.is_connected(path[-1].router_hash)
+        candidate = self._candidates.get(beyond)
+        return candidate is None or order.reaches(path, candidate)
 
     def _choose(
         self,
         chosen: list[Candidate],
-        is_near: bool,
+        order: PathOrder,
         now: float,
         is_client: bool,
         discouraged: Set[bytes],
         overdue: Set[bytes],
         named: list[Candidate] | None,
     ) -> Candidate | None:
+        is_near = not chosen
         taken = {c.router_hash for c in chosen}
         networks = {group for c in chosen for group in c.groups}
         families = {c.family for c in chosen if c.family}
@@ -170,6 +189,7 @@ class HopSelector:
             sample = [
                 c for c in sample if networks.isdisjoint(c.groups) and c.family not in families
             ]
+        sample = [c for c in sample if order.fits(chosen, c)]
         peers = self._peers
         if is_near:
             sample = [c for c in sample if c.is_dialable or peers.is_connected(c.router_hash)]

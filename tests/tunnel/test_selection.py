@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
+from core.data.connectivity import Connectivity
+from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
+from core.data.transport_address import RouterAddress
 from core.tunnel import candidates
 from core.tunnel.candidates import digest
+from core.tunnel.paths import PathOrder
 from core.tunnel.selection import BuildBudget, HopSelector
 from tests.support.deterministic import SeededEntropy
 from tests.tunnel.mesh import Directory, Opinions, is_published, make_info
@@ -52,7 +57,7 @@ def test_routers_that_are_never_hops(caps: str, version: str) -> None:
 
 
 def test_only_public_addresses_count_outside_of_private_networks() -> None:
-    for host in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.1.1", "fd00::1", "2a00::1"):
+    for host in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.1.1", "fd00::1", "201:1::1"):
         assert digest(info(0, host), is_published) is None
     assert digest(info(0, "127.0.0.1"), is_published, allow_private=True) is not None
 
@@ -338,3 +343,90 @@ def test_proven_routers_that_restart_are_not_left_for_strangers() -> None:
     opinions.restarting = set(opinions.proven)
     near = [path(chooser, 1, float(now))[0] for now in range(100)]
     assert sum(hop in opinions.proven for hop in near) > 75
+
+
+# Links between hops
+
+
+def with_ways(i: int, *ways: str) -> RouterInfo:
+    """``ntcp2-4``: it publishes NTCP2 in IPv4; ``(ssu2-46)``: it only dials with SSU2."""
+    addresses = []
+    hosts = {"4": f"{20 + i}.1.1.1", "6": f"2a0{i:x}::1", "y": f"20{i:x}::1"}
+    for way in ways:
+        style, families = way.strip("()").split("-")
+        options = {"s": b64encode(bytes(31) + b"\1"), "v": "2"}
+        if style == "ssu2" or way[0] != "(":
+            options["i"] = b64encode(bytes(16 if style == "ntcp2" else 32))
+        if way[0] == "(":
+            options["caps"] = families
+        else:
+            options |= {"host": hosts[families], "port": "4567"}
+        addresses.append(RouterAddress(3, 0, style.upper(), options))
+    options = {"caps": "OR", "netId": "2", "router.version": "0.9.66"}
+    return RouterInfo.build(KEYS[i], 1_700_000_000_000, addresses, options)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_joined"),
+    [
+        (["ntcp2-4"], ["ntcp2-4"], True),
+        (["ntcp2-4"], ["ssu2-4"], False),
+        (["ntcp2-4"], ["ssu2-4", "(ntcp2-4)"], False),
+        (["ntcp2-4", "(ssu2-4)"], ["ssu2-4"], True),
+        (["ntcp2-4", "(ssu2-6)"], ["ssu2-4"], False),
+        (["ntcp2-4", "(ssu2-46)"], ["ssu2-6", "ntcp2-6"], True),
+        (["ntcp2-4"], ["ntcp2-6"], False),
+        (["ntcp2-4"], ["ntcp2-6", "ntcp2-4"], True),
+        (["ntcp2-4", "ntcp2-y"], ["ntcp2-6", "ntcp2-y"], True),
+    ],
+)
+def test_the_first_can_dial_the_next(one: list[str], other: list[str], is_joined: bool) -> None:
+    first, second = with_ways(0, *one), with_ways(1, *other)
+    dials = Connectivity.of(first).dials
+    assert bool(dials & Connectivity.of(second).listens) == is_joined
+    near, far = digest(first, is_published), digest(second, is_published)
+    assert near is not None and far is not None
+    assert PathOrder(b"", is_inbound=False).fits([near], far) == is_joined
+    assert PathOrder(b"", is_inbound=True).fits([far], near) == is_joined
+
+
+@pytest.mark.parametrize("is_inbound", [False, True])
+def test_routers_of_one_transport_are_never_beside_those_of_the_other(is_inbound: bool) -> None:
+    kinds = [["ntcp2-4"], ["ssu2-4"], ["ntcp2-4", "ssu2-4"]]
+    infos = [with_ways(i, *kinds[i % 3]) for i in range(12)]
+    styles = {one.hash: {address.style for address in one.addresses} for one in infos}
+    chooser = selector(infos)
+    for number in range(200):
+        key = number.to_bytes(2, "big")
+        hops = path(chooser, 4, is_inbound=is_inbound, order_key=key)
+        assert all(styles[one] & styles[other] for one, other in pairwise(hops))
+
+
+@pytest.mark.parametrize("is_inbound", [False, True])
+def test_the_far_end_has_ipv4_if_anybody_has(is_inbound: bool) -> None:
+    infos = [with_ways(i, *(["ntcp2-6"] if i < 6 else ["ntcp2-4", "ntcp2-6"])) for i in range(8)]
+    ends: Counter[bool] = Counter()
+    chooser = selector(infos)
+    for _ in range(100):
+        hops = path(chooser, 2, is_inbound=is_inbound)
+        ends[hops[0 if is_inbound else -1] in {one.hash for one in infos[6:]}] += 1
+    assert ends[True] > 60
+    # A network of IPv6 alone has tunnels all the same.
+    assert len(path(selector(infos[:6]), 3, is_inbound=is_inbound)) == 3
+
+
+def test_the_end_can_have_a_link_with_the_router_that_it_meets() -> None:
+    infos = [with_ways(i, "ntcp2-4" if i % 2 else "ssu2-4") for i in range(8)]
+    hashes = [one.hash for one in infos]
+    chooser = HopSelector(bytes(32), Directory(infos), Opinions(), SeededEntropy(1), lambda _: True)
+    for is_inbound in (False, True):
+        for meets in (0, 1):
+            options = {"is_inbound": is_inbound, "meets": hashes[meets]}
+            ends = [path(chooser, 1, **options)[0] for _ in range(50)]
+            assert sum(hashes.index(end) % 2 == meets for end in ends) > 45
+    # We are met where there is no other tunnel yet: then we dial, too.
+    chooser = HopSelector(
+        hashes[0], Directory(infos), Opinions(), SeededEntropy(1), lambda one: one == infos[1]
+    )
+    ends = [path(chooser, 1, meets=hashes[0])[0] for _ in range(50)]
+    assert set(ends) == {hashes[1]}

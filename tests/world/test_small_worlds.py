@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.tunnel.shape import TunnelShape
 from tests.support.world import LinkModel, World
 from tests.support.world.liars import deny_lookups, drop_builds, drop_tunnel_data, forget_stores
 from tests.support.world.pages import Site, Visitor
@@ -40,6 +43,48 @@ def test_pages_through_three_hops() -> None:
         assert all(fetch.is_done for fetch in fetches), fetches
         assert sum(fetch.attempts == 1 for fetch in fetches) >= 9, fetches
         assert {len(t.hops) for t in town.sites[0].session.pool.live_inbound(world.now)} == {3}
+
+
+def test_hops_beside_each_other_share_a_family() -> None:
+    """Some routers have IPv4, some IPv6, some both; nobody is asked for what he cannot do."""
+    world = World("families", ways=INTERNET)
+    with telling_seed(world):
+        shape = TunnelShape(3, 2)
+        for number in range(15):
+            ipv4, ipv6 = f"{30 + number}.1.1.1", f"2a01:{number:x}::1"
+            options: dict[str, Any] = (
+                {"host": ipv4},
+                {"host": ipv6, "bind": "::"},
+                {"host": ipv4, "also_at": ipv6},
+            )[number % 3]
+            world.add(
+                floodfill=number % 3 == 2,
+                exploratory_inbound=shape,
+                exploratory_outbound=shape,
+                **options,
+            )
+        families = {one.hash: {":" in host for host in one.hosts} for one in world.machines}
+        world.introduce()
+        world.run_until(lambda: all(map(has_tunnels, world.machines)), 30)
+        mixed = 0
+        for _ in range(10):
+            world.run(12)
+            for machine in world.machines:
+                pool = machine.engine.tunnels.exploratory
+                assert pool is not None
+                for inbound in pool.live_inbound(machine.now):
+                    path = [*inbound.hops, machine.hash]
+                    assert all(families[a] & families[b] for a, b in pairwise(path))
+                for outbound in pool.live_outbound(machine.now):
+                    path = [machine.hash, *outbound.hops]
+                    assert all(families[a] & families[b] for a, b in pairwise(path))
+                    mixed += len({len(families[one]) for one in path}) > 1
+        assert mixed > 0
+        builders = [machine.engine.tunnels.builder for machine in world.machines]
+        started, succeeded = (sum(values) for values in zip(
+            *((one.started, one.succeeded) for one in builders), strict=True
+        ))  # fmt: skip
+        assert succeeded > 0.9 * started, (succeeded, started)
 
 
 @pytest.mark.world

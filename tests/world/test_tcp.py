@@ -24,6 +24,7 @@ class Host:
     def __init__(self, scene: Scene, name: str, host: str) -> None:
         self.scene = scene
         self.host = host
+        self.hosts = (host,)
         self.node = Node(name, host, scene.wall)
         self.is_running = True
         self.events: list[tuple[float, Any]] = []

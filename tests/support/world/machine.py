@@ -89,7 +89,10 @@ class Disk:
 
 
 class Machine:
-    """See the module. Made by :meth:`World.add`; ``config`` holds what differs from the usual."""
+    """See the module. Made by :meth:`World.add`; ``config`` holds what differs from the usual.
+
+    ``host``: its address, and with ``also_at`` one of the other family.
+    """
 
     def __init__(
         self,
@@ -100,11 +103,13 @@ class Machine:
         error_s: float = 0.0,
         drift: float = 0.0,
         lies: Sequence[Lie] = (),
+        also_at: str | None = None,
         **config: Any,
     ) -> None:
         self.world = world
         self.number = number
         self.host = host
+        self.hosts = (host,) if also_at is None else (host, also_at)
         self.wall = Wall(world, error_s, drift)
         self.entropy = Dice(world.seed, "machine", number)
         self.disk = Disk()
@@ -124,7 +129,7 @@ class Machine:
         config.setdefault("network_id", NETWORK_ID)
         config.setdefault("exploratory_inbound", TunnelShape(2, 2))
         config.setdefault("exploratory_outbound", TunnelShape(2, 2))
-        self.config = RouterConfig(data_dir=Path("/nonexistent"), host=host, **config)
+        self.config = RouterConfig(data_dir=Path("/nonexistent"), host=self.hosts, **config)
         self.disk.keys = RouterKeys.generate(self.entropy).write()
         self._boot()
 

@@ -25,9 +25,10 @@ BUFFER_BYTES_HIGH, BUFFER_BYTES_LOW = 256 * 1024, 64 * 1024
 
 
 class TcpHost(Protocol):
-    """Where links end: a machine with a router."""
+    """Where links end: a machine with a router. ``host``: its name; ``hosts``: its addresses."""
 
     host: str
+    hosts: tuple[str, ...]
 
     @property
     def ntcp2(self) -> Ntcp2Endpoint | None:
@@ -94,7 +95,8 @@ class TcpNet:
 
     def add(self, host: TcpHost) -> None:
         """A machine that can be dialled."""
-        self._hosts[host.host] = host
+        for address in host.hosts:
+            self._hosts[address] = host
 
     def serve(self, host: TcpHost, endpoint: Ntcp2Endpoint) -> bool:
         """Take what a link layer wants sent and done; False if it wanted nothing."""
@@ -124,20 +126,23 @@ class TcpNet:
 
     def _dial(self, host: TcpHost, endpoint: Ntcp2Endpoint, command: Dial) -> None:
         self.dials += 1
-        model = self._ways.of(host.host, command.host)
-        back = self._ways.of(command.host, host.host)
+        called = self._hosts.get(command.host)
+        there = command.host if called is None else called.host
+        source = next(one for one in host.hosts if (":" in one) == (":" in command.host))
+        model = self._ways.of(host.host, there)
+        back = self._ways.of(there, host.host)
         there_s = self._pass_s(model) + self._lost_s(model, 1, SYN_RETRANSMISSION_S)
         back_s = self._pass_s(back) + self._lost_s(back, 1, SYN_RETRANSMISSION_S)
 
         def arrive() -> None:
             target = self._hosts.get(command.host)
-            if target is None or self._ways.is_cut(host.host, command.host):
+            if target is None or self._ways.is_cut(host.host, there):
                 return  # silence: the link layer has a timer for it
             remote = target.ntcp2
             if remote is None:
                 self._schedule.after(back_s, refuse)
                 return
-            link = remote.accepted(host.host, target.now)
+            link = remote.accepted(source, target.now)
             target.touch()
             if link is None:
                 self._schedule.after(back_s, close_at_once)
@@ -145,7 +150,7 @@ class TcpNet:
             near, far = End(host, endpoint, command.link), End(target, remote, link)
             near.peer, far.peer = far, near
             far.arrives_tick = self._schedule.tick_of(self._schedule.now + back_s)
-            self._ends[command.host, link] = far
+            self._ends[there, link] = far
             self._schedule.after(back_s, lambda: connected(near))
 
         def refuse() -> None:
