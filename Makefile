@@ -137,10 +137,12 @@ test: $(READY)
 		[ $$status = 0 ] || exit $$status; \
 	done
 
+# What is skipped, because a router cannot be built here, is told in the last lines.
 slow: peers
 	$(BIN)/python -m tests.support.fetch_go
 	$(BIN)/python -m tests.support.fetch_java
-	$(TWICE) -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
+	$(BIN)/python -m tests.support.fetch_built
+	$(TWICE) -rs -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
 
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.
 fuzz: $(READY)

@@ -86,7 +86,8 @@ def _set_network(descriptor: int) -> None:
 def add_outside_address() -> None:
     """Give a namespace of our own an address beyond loopback, on a cable that leads nowhere.
 
-    Java I2P takes a machine without one for disconnected and builds no tunnels.
+    Java I2P takes a machine without one for disconnected and builds no tunnels. emissary does not
+    start without a route to the world.
     """
     if not _is_own_network():
         return
@@ -95,6 +96,7 @@ def add_outside_address() -> None:
         "address add 10.77.0.1/24 dev outside",
         "link set outside up",
         "link set nowhere up",
+        "route add default via 10.77.0.2 dev outside",
     ):
         subprocess.run(["ip", *arguments.split()], check=True)
 
