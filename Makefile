@@ -20,7 +20,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # pytest rewrites each assertion anew, and each program compiles itself, when this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check lint unit coverage world test native unit-native interop interop-native slow peers fuzz bench clean
+.PHONY: demo check lint unit coverage world test native unit-native interop interop-alone interop-native slow peers fuzz bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
@@ -112,30 +112,27 @@ peers: curl
 	$(BIN)/python -m tests.support.fetch_mail
 	$(BIN)/python -m tests.support.fetch_miniupnpd
 
-# What fails among real routers runs once more, in a fresh network; logs of both in build/flaky.
-FLAKY := build/flaky
-TWICE = $(BIN)/python -m tests.support.rerun $(FLAKY)/$@
+# What fails among real routers runs once more, in a fresh network; logs of both in build/gate/flaky.
+GATE := build/gate
+TWICE = $(BIN)/python -m tests.support.rerun $(GATE)/flaky/$@
+# Networks wait more than they compute: as many at once as tests/interop/conftest.py says.
+AT_ONCE := --numprocesses auto --dist loadscope
 
 interop: peers
-	$(TWICE) -m 'interop and not slow' tests/interop
+	$(TWICE) $(AT_ONCE) -m 'interop and not slow and not alone' tests/interop
+
+# What measures a loaded router.
+interop-alone: peers
+	$(TWICE) -m 'interop and not slow and alone' tests/interop
 
 # What carries most, once more with the extra.
 interop-native: peers native
 	PYTHONPATH=$(EXTRA) $(TWICE) -m 'interop and not slow' \
 		tests/interop/test_traffic.py tests/interop/test_transit.py
 
-# One make for each part, so that each can be timed. The last lines: how long they took, and what
-# passed only the second time.
-PARTS := lint unit world native unit-native peers interop interop-native
+# The last lines: how long each part took, and what passed only the second time.
 test: $(READY)
-	@rm -rf $(FLAKY); all=0; \
-	trap 'echo "make test:$$took $$all s in all"; cat $(FLAKY)/*/summary 2>/dev/null' EXIT; \
-	for part in $(PARTS); do \
-		began=$$(date +%s); $(MAKE) --no-print-directory $$part; status=$$?; \
-		seconds=$$(( $$(date +%s) - began )); all=$$(( all + seconds )); \
-		took="$$took $$part $$seconds s,"; \
-		[ $$status = 0 ] || exit $$status; \
-	done
+	@$(BIN)/python -m tests.support.gate $(GATE)
 
 # What is skipped, because a router cannot be built here, is told in the last lines.
 slow: peers

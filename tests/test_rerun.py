@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,14 +92,15 @@ class Result:
 class Project:
     root: Path
 
-    def run(self, *tests: str) -> Result:
+    def run(self, *tests: str, options: Sequence[str] = ()) -> Result:
         (self.root / "pytest.ini").write_text("[pytest]\n")
         (self.root / "test_it.py").write_text(BEGIN + "".join(tests))
         folder = self.root / "flaky"
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "tests.support.rerun", str(folder)),
-                *("-q", "-c", str(self.root / "pytest.ini"), str(self.root / "test_it.py")),
+                *("-q", "-c", str(self.root / "pytest.ini"), *options),
+                str(self.root / "test_it.py"),
             ],
             capture_output=True,
             text=True,
@@ -188,3 +190,15 @@ def test_a_run_that_breaks_off_fails(project: Project, status: int) -> None:
 
 def test_what_cannot_be_collected_fails_at_once(project: Project) -> None:
     assert project.run("import no_such_module\n").status == 2
+
+
+def test_several_at_once_end_as_one_after_the_other(project: Project) -> None:
+    """What fails runs again alone."""
+    several = ("-p", "xdist.plugin", "--numprocesses", "2", "--dist", "loadfile")
+    result = project.run(STEADY, ONCE, ALWAYS, options=several)
+    assert result.status == 1
+    assert "FLAKY test_it.py::test_fails_once" in result.lines
+    assert "FAILED test_it.py::test_fails_always" in result.lines
+    assert project.count("steady") == 1
+    assert "test_it.py::test_fails_once: call failed" in result.kept("first")
+    assert "is asked\n" in result.kept("first")

@@ -8,24 +8,69 @@ traffic crosses i2pd hops and ``relay`` alone.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from core.data.encoding import b64encode
 from core.data.router_info import RouterInfo
-from tests.support.appliance import FAST, Appliance, run_command
+from i2ptunnel.keyfiles import read_keys
+from tests.support.appliance import FAST, Appliance
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet, I2pdRouter, wait_until
 from tests.support.namespace import enter_private_network
 from tests.support.origin import Origin
 
-enter_private_network()
+IS_PRIVATE = enter_private_network()
 
 _LOG_CHARACTERS = 4000
+#: networks that are up at the same time in ``make interop``, each in a process of its own
+_NETWORKS_AT_ONCE = 2
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes ``--numprocesses auto`` makes: two cannot share one loopback."""
+    return _NETWORKS_AT_ONCE if IS_PRIVATE else 1
+
+
+class _ByNetwork(LoadScopeScheduling):
+    """What shares a network runs in one process: a file, or all that use this file's network.
+
+    pytest-xdist's own groups are lost with pytest 9.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return __name__ if _imports_network(self.config.rootpath / file) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByNetwork:
+    return _ByNetwork(config, log)
+
+
+@cache
+def _imports_network(path: Path) -> bool:
+    return any(
+        isinstance(line, ast.ImportFrom)
+        and line.module == __name__
+        and any(name.name == Network.__name__ for name in line.names)
+        for line in ast.parse(path.read_text()).body
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        found = getattr(item, "_fixtureinfo", None)
+        fixtures = () if found is None else found.name2fixturedefs.get("network", ())
+        is_shared = bool(fixtures) and fixtures[-1].func.__module__ == __name__
+        if is_shared and not _imports_network(item.path):
+            raise pytest.UsageError(f"{item.path}: import Network from {__name__}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -96,11 +141,10 @@ def router_name(raw: bytes) -> str:
 
 
 def site_name(appliance: Appliance, keys: str = "site.dat") -> str:
-    """The b32 name of one of our server tunnels, as ``keys show`` prints it."""
-    done = run_command("keys", "show", str(appliance.data_dir / keys))
-    name = next((word for word in done.stdout.split() if word.endswith(".b32.i2p")), None)
-    assert name, f"keys show: {done.stdout}{done.stderr}"
-    return name
+    """The b32 name of one of our server tunnels."""
+    found = read_keys(appliance.data_dir / keys)
+    assert found is not None, f"no {keys} of {appliance.address}"
+    return found.destination.b32
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ from tests.support.attacker import (
 )
 from tests.support.origin import Origin
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.timeout(240)]
 
 LOG_LINES_MAX = 20
 GROWTH_MB_MAX = 15.0

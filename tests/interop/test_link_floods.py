@@ -27,7 +27,7 @@ from tests.support.attacker import HostileRouter, Victim
 from tests.support.i2pd_net import wait_until
 from tests.support.origin import Origin
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.timeout(280)]
 
 DESCRIPTORS = 1024
 CALLERS = 1000

@@ -17,7 +17,7 @@ import pytest
 from tests.support.appliance import Appliance
 from tests.support.i2pd_net import wait_until
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.timeout(180)]
 
 ADDRESS = "127.78.60.1"
 HALF_OPEN = 2000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,6 +13,12 @@ from typing import Any
 
 import yaml
 
+from core.api import Router
+from core.data.router_info import RouterInfo
+from i2ptunnel.app import router_config
+from i2ptunnel.config.loader import load_text
+from i2ptunnel.control import ControlFault, NotRunning, ask
+from i2ptunnel.netdb_files import keep_for_next_start
 from tests.support.i2pd_net import NETWORK_ID, wait_until
 
 _COMMAND = [sys.executable, "-m", "i2ptunnel"]
@@ -139,31 +145,31 @@ class Appliance:
         return (self.data_dir / "router.info").read_bytes()
 
     def write_router_info_once(self) -> bytes:
-        """Start and stop so that identity and RouterInfo exist; returns the RouterInfo."""
-        self.start()
-        try:
-            wait_until(f"router.info of {self.address}", (self.data_dir / "router.info").exists, 20)
-        finally:
-            self.stop()
+        """Make identity and RouterInfo as the first start does; returns the RouterInfo.
+
+        The router runs in this process: starting a program for it takes ten times as long.
+        """
+        section = load_text(yaml.dump(self.config, Dumper=_PlainDumper)).configuration.router
+
+        async def start_and_stop() -> None:
+            router = Router(router_config(section))
+            await router.start()
+            await router.stop()
+
+        asyncio.run(start_and_stop())
         return self.router_info
 
     def import_router_infos(self, infos: list[bytes]) -> None:
-        """Hand the program other routers' RouterInfos through its command line."""
-        folder = self.root / "import"
-        folder.mkdir(parents=True, exist_ok=True)
-        for index, raw in enumerate(infos):
-            (folder / f"routerInfo-{index}.dat").write_bytes(raw)
-        self.write_config()
-        done = run_command("netdb", "import", str(folder), "-c", str(self.config_file))
-        if done.returncode:
-            raise RuntimeError(f"netdb import failed: {done.stdout}{done.stderr}")
+        """Give it other routers' RouterInfos for the next start, as ``netdb import`` does."""
+        keep_for_next_start(self.data_dir, [RouterInfo.parse(raw) for raw in infos])
 
     def status(self) -> dict[str, Any] | None:
-        done = run_command("status", "--json", "-c", str(self.config_file))
-        if done.returncode not in (0, 5) or not done.stdout:
+        """As ``status --json`` prints it; None while it does not answer."""
+        try:
+            status: dict[str, Any] = ask(self.data_dir / "control.sock", "status")
+        except (NotRunning, ControlFault):
             return None
-        loaded: dict[str, Any] = json.loads(done.stdout)
-        return loaded
+        return status
 
     def wait_ready(self, *names: str, timeout_s: float = 60) -> float:
         """Wait for the log's ``ready`` line of each tunnel; returns the seconds waited."""

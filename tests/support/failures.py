@@ -2,7 +2,8 @@
 
 ``--keep-failures FOLDER`` gets ``outcomes.json`` at the end of the run, and for each failed test a
 folder with pytest's report and the logs of its programs. ``--rerun-of OUTCOMES`` runs only the
-tests that failed in the run of that file.
+tests that failed in the run of that file. With pytest-xdist, its workers keep and the process that
+has them notes.
 """
 
 from __future__ import annotations
@@ -44,27 +45,64 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     folder = config.getoption("keep_failures")
-    if folder is not None:
-        config.pluginmanager.register(_Keeper(folder, config.getoption("rerun_of")))
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    worker = getattr(config, "workerinput", {}).get("workerid")
+    config.pluginmanager.register(_Keeper(folder, worker))
+    if worker is None:
+        config.pluginmanager.register(_Recorder(folder))
+    before = config.getoption("rerun_of")
+    outcomes = Outcomes.load(before) if before is not None else None
+    if outcomes is not None:
+        config.pluginmanager.register(_Chooser(set(outcomes.failed)))
 
 
-class _Keeper:
-    def __init__(self, folder: Path, rerun_of: Path | None) -> None:
-        self._folder = folder
-        before = Outcomes.load(rerun_of) if rerun_of is not None else None
-        self._only = None if before is None else set(before.failed)
-        self._outcomes = Outcomes()
-        self._began = 0.0
-        folder.mkdir(parents=True, exist_ok=True)
+class _Chooser:
+    """Runs some tests only."""
+
+    def __init__(self, only: set[str]) -> None:
+        self._only = only
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        if self._only is not None:
-            rest = [item for item in items if item.nodeid not in self._only]
-            config.hook.pytest_deselected(items=rest)
-            items[:] = [item for item in items if item.nodeid in self._only]
+        rest = [item for item in items if item.nodeid not in self._only]
+        config.hook.pytest_deselected(items=rest)
+        items[:] = [item for item in items if item.nodeid in self._only]
+
+
+class _Recorder:
+    """Notes how each test ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._outcomes = Outcomes()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        passed, failed = self._outcomes.passed, self._outcomes.failed
+        name = report.nodeid
+        if report.failed:
+            if name in passed:
+                passed.remove(name)
+            if name not in failed:
+                failed.append(name)
+        elif report.passed and report.when == "call":
+            passed.append(name)
+
+    def pytest_sessionfinish(self) -> None:
+        (self._folder / "outcomes.json").write_text(json.dumps(asdict(self._outcomes), indent=1))
+
+
+class _Keeper:
+    """Keeps the report and the logs of what failed, in the process where it did."""
+
+    def __init__(self, folder: Path, worker: str | None) -> None:
+        self._folder = folder
+        self._prefix = f"{worker}-" if worker else ""
+        self._names: list[str] = []
+        self._began = 0.0
 
     def pytest_runtest_logstart(self) -> None:
         self._began = time.time()
@@ -74,30 +112,24 @@ class _Keeper:
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        passed, failed = self._outcomes.passed, self._outcomes.failed
         if report.failed:
-            if item.nodeid in passed:
-                passed.remove(item.nodeid)
-            if item.nodeid not in failed:
-                failed.append(item.nodeid)
             self._keep(report, item.config.getoption("basetemp"))
-        elif report.passed and report.when == "call":
-            passed.append(item.nodeid)
         return report
 
     def _keep(self, report: pytest.TestReport, basetemp: str | None) -> None:
-        number = self._outcomes.failed.index(report.nodeid) + 1
-        folder = self._folder / f"{number}-{re.sub(r'[^A-Za-z0-9.]+', '-', report.nodeid)[-100:]}"
+        name = report.nodeid
+        if name not in self._names:
+            self._names.append(name)
+        number = self._names.index(name) + 1
+        readable = re.sub(r"[^A-Za-z0-9.]+", "-", name)[-100:]
+        folder = self._folder / f"{self._prefix}{number}-{readable}"
         folder.mkdir(exist_ok=True)
         with (folder / "report.txt").open("a") as file:
-            file.write(f"{report.nodeid}: {report.when} failed\n{report.longreprtext}\n")
+            file.write(f"{name}: {report.when} failed\n{report.longreprtext}\n")
             for title, text in report.sections:
                 file.write(f"\n--- {title}\n{text}\n")
         if basetemp is not None:
             copy_logs(Path(basetemp), folder / "logs", self._began - _CLOCK_SLACK_S)
-
-    def pytest_sessionfinish(self) -> None:
-        (self._folder / "outcomes.json").write_text(json.dumps(asdict(self._outcomes), indent=1))
 
 
 def copy_logs(basetemp: Path, target: Path, since: float) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -225,10 +226,12 @@ class I2pdNet:
 
     def prepare(self, foreign: Iterable[bytes] = ()) -> None:
         """Create identities and spread all RouterInfos; ``foreign`` are those of other routers."""
-        infos = [router.write_router_info_once() for router in self.routers]
+        with ThreadPoolExecutor(len(self.routers)) as pool:
+            infos = list(pool.map(lambda router: router.write_router_info_once(), self.routers))
         for router in self.routers:
+            own = router.router_info
             for raw in [*infos, *foreign]:
-                if raw != router.router_info:
+                if raw != own:
                     install_router_info(router.data_dir / "netDb", raw)
 
     def start(self) -> None:

@@ -2,7 +2,8 @@
 
 ``python -m tests.support.rerun FOLDER ARGUMENTS-OF-PYTEST``. A test that fails twice fails the run.
 One that passes the second time is FLAKY: the last lines name it. More than ``FAILURES_MAX`` are no
-coincidence, and neither is a run that breaks off: then there is no second one.
+coincidence, and neither is a run that breaks off: then there is no second one. Where several tests
+run at once (``--numprocesses N``), the second run has one after the other.
 
 ``FOLDER`` has what failed tests left in ``first`` and ``second``, and the lines about flaky ones in
 ``summary``.
@@ -60,6 +61,8 @@ def run_twice(folder: Path, arguments: list[str]) -> int:
         return _FAILED
     print(f"\n{_tests(len(first.failed))} failed: once more, in a fresh network", flush=True)
     again = ["--rerun-of", str(folder / "first" / "outcomes.json"), *arguments]
+    if "--numprocesses" in arguments:
+        again.append("--numprocesses=0")
     status, second = _run(folder / "second", again)
     passed = second.passed if second is not None else []
     flaky = [name for name in first.failed if name in passed]
