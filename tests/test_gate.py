@@ -29,7 +29,7 @@ def gate(tmp_path: Path) -> Gate:
 
 def test_tracks_run_side_by_side(gate: Gate, capfd: pytest.CaptureFixture[str]) -> None:
     assert gate.run([(("passes",),), (("meets-a",), ("meets-b", "again"))])
-    assert "passes 0 s, passed\nit works\n" in capfd.readouterr().out
+    assert re.search(r"passes \d+ s, passed\nit works\n", capfd.readouterr().out)
     assert re.fullmatch(r"make test: (\S+ \d+ s, ){4}\d+ s in all", gate.summary())
 
 
@@ -38,7 +38,8 @@ def test_no_part_is_started_after_a_failed_one(
 ) -> None:
     assert not gate.run([(("fails", "again"),), (("passes",),)])
     told = capfd.readouterr().out
-    assert "fails 0 s, failed with status 3\nit broke\n" in told and "it works" not in told
+    assert re.search(r"fails \d+ s, failed with status 3\nit broke\n", told)
+    assert "it works" not in told
     assert gate.summary().endswith("\nmake test: FAILED fails")
 
 

@@ -17,6 +17,7 @@ from tests.interop.conftest import TWO_HOPS, Network, own_tunnels, site_name
 from tests.support import curl
 from tests.support.appliance import Appliance, run_command
 from tests.support.i2pd_net import wait_until
+from tests.support.machine import slowdown
 from tests.support.origin import digest_of
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
@@ -48,7 +49,7 @@ def test_cold_start_to_first_page(network: Network, newcomer: Appliance) -> None
     got = curl.fetch_with_retry(f"http://{network.i2pd_site}/", proxy=proxy, within_s=30)
     took_s = time.monotonic() - began
     assert got.status == 200, got
-    assert took_s < 15, f"first page after {took_s:.1f} s"
+    assert took_s < 15 * slowdown(), f"first page after {took_s:.1f} s"
 
 
 def test_sigterm_ends_quickly_and_restart_keeps_everything(
@@ -59,7 +60,7 @@ def test_sigterm_ends_quickly_and_restart_keeps_everything(
     router_hash = RouterInfo.parse(newcomer.router_info).hash
     site = site_name(newcomer)
     known = run_command("netdb", "list", "-c", str(newcomer.config_file)).stdout
-    assert newcomer.stop() < 3.0
+    assert newcomer.stop() < 3.0 * slowdown()
     newcomer.start()
     newcomer.wait_ready("web", "site", timeout_s=20)
     assert RouterInfo.parse(newcomer.router_info).hash == router_hash
@@ -74,9 +75,10 @@ def test_kill_9_at_random_moments_loses_nothing(newcomer: Appliance) -> None:
     moments = Random(2026)
     router_key: bytes | None = None
     site_key: bytes | None = None
+    latest_s = 1.5
     for _ in range(20):
         newcomer.start()
-        time.sleep(moments.uniform(0.1, 1.5))
+        time.sleep(moments.uniform(0.1, latest_s))
         newcomer.stop(kill=True)
         for name in ("router.keys", "site.dat"):
             path = newcomer.data_dir / name
@@ -92,6 +94,8 @@ def test_kill_9_at_random_moments_loses_nothing(newcomer: Appliance) -> None:
                 assert site_key in (None, data)
                 site_key = data
         assert "Traceback" not in newcomer.log
+        if site_key is None:
+            latest_s *= 1.2  # a busy machine takes longer until the keys are made
     assert router_key is not None
     assert site_key is not None
     newcomer.start()
