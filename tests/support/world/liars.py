@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.router.engine import RouterEngine
+from core.tunnel.transit import Refusal
 from tests.support.world.schedule import Dice
 
 Lie = Callable[[RouterEngine, Dice], None]
@@ -20,6 +21,22 @@ def drop_builds(engine: RouterEngine, dice: Dice) -> None:
     """Never answer nor pass on a request to build a tunnel."""
     transit: Any = engine.transit
     transit.receive = lambda *ignored: None
+
+
+def refuse_builds(share: float) -> Lie:
+    """Decline this part of all requests to build a tunnel, as a busy router does."""
+
+    def lie(engine: RouterEngine, dice: Dice) -> None:
+        transit: Any = engine.transit
+        decide = transit._decide
+
+        def decide_or_decline(*arguments: Any) -> Refusal | None:
+            declined: Refusal | None = decide(*arguments)
+            return Refusal.BANDWIDTH if declined is None and dice.fraction() < share else declined
+
+        transit._decide = decide_or_decline
+
+    return lie
 
 
 def drop_tunnel_data(engine: RouterEngine, dice: Dice) -> None:
