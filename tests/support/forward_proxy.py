@@ -1,4 +1,4 @@
-"""A SOCKS 5 and HTTP CONNECT proxy on loopback that notes what it is asked for."""
+"""A SOCKS 5 and HTTP CONNECT proxy that notes what it is asked for."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ class ForwardProxy:
         user: str = "",
         password: str = "",
         names: dict[str, str] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
-        """``names``: the addresses of hosts that it is asked for by name."""
+        """``names``: the addresses of hosts that it is asked for by name; ``host``: its own."""
         self.scheme = scheme
+        self._host = host
         self._names = names or {}
         self._user, self._password = user.encode(), password.encode()
         #: ``address:port`` of every connection that was asked for
@@ -30,10 +32,11 @@ class ForwardProxy:
 
     async def start(self) -> str:
         """Its URL, with user and password."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self._host, 0)
         port = self._server.sockets[0].getsockname()[1]
         login = f"{self._user.decode()}:{self._password.decode()}@" if self._user else ""
-        return f"{self.scheme}://{login}127.0.0.1:{port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{self.scheme}://{login}{host}:{port}"
 
     def stop(self) -> None:
         if self._server is not None:

@@ -13,7 +13,7 @@ import threading
 from tests.support.namespace import enter_private_network
 
 DNS_ANSWER = "198.51.100.53"
-_ETH_P_ALL = 3
+_ETH_P_ALL, _PACKET_OUTGOING = 3, 4
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 _RECEIVE_BYTES = 1 << 26
 _RTM_NEWROUTE, _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_CREATE = 24, 1, 4, 0x400
@@ -61,24 +61,29 @@ class Watch:
     that belongs to none. Replies to packets are not listed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interface: str | None = None) -> None:
+        """``interface``: only what comes in there, and no name is answered."""
         self.sent: set[tuple[str, int, int]] = set()
         self.names: list[str] = []
         self.lost = 0
         self._packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
         self._packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+        if interface is not None:
+            self._packets.bind((interface, _ETH_P_ALL))
+        self._has_names = interface is None
         self._dns = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        self._threads = [
-            threading.Thread(target=self._see_packets),
-            threading.Thread(target=self._answer_names),
-        ]
+        self._threads = [threading.Thread(target=self._see_packets)]
+        if self._has_names:
+            self._threads.append(threading.Thread(target=self._answer_names))
         self._is_over = False
 
     def __enter__(self) -> Watch:
-        self._dns.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        self._dns.bind(("::", 53))
-        for thread, sock in zip(self._threads, (self._packets, self._dns), strict=True):
+        if self._has_names:
+            self._dns.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            self._dns.bind(("::", 53))
+        for sock in (self._packets, self._dns):
             sock.settimeout(0.2)
+        for thread in self._threads:
             thread.start()
         return self
 
@@ -99,10 +104,12 @@ class Watch:
     def _see_packets(self) -> None:
         while True:
             try:
-                data, (_, kind, *_) = self._packets.recvfrom(256)
+                data, (_, kind, way, *_) = self._packets.recvfrom(256)
             except TimeoutError:
                 if self._is_over:
                     return
+                continue
+            if way == _PACKET_OUTGOING and not self._has_names:
                 continue
             if kind == _IP_IN_IPV4:
                 protocol, rest = data[9], data[(data[0] & 15) * 4 :]

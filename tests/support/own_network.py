@@ -61,7 +61,9 @@ def b32_of(manager: Manager, name: str) -> str:
 
 
 @asynccontextmanager
-async def own_network(root: Path, count: int = 7, *, ends: int = 3) -> AsyncIterator[OwnNetwork]:
+async def own_network(
+    root: Path, count: int = 7, *, ends: int = 3, network_id: int = NETWORK_ID
+) -> AsyncIterator[OwnNetwork]:
     """Start ``count`` routers below ``root``; the first three are floodfills."""
     shape = TunnelShape(2, 2)
     async with AsyncExitStack() as stack:
@@ -71,7 +73,7 @@ async def own_network(root: Path, count: int = 7, *, ends: int = 3) -> AsyncIter
             router = Router(
                 RouterConfig(
                     data_dir=root / f"r{number}",
-                    network_id=NETWORK_ID,
+                    network_id=network_id,
                     host=address,
                     port=20078,
                     bind=address,
