@@ -14,6 +14,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +46,7 @@ from i2ptunnel.health import (
     assess,
     clock_warning,
 )
+from i2ptunnel.hiding import HiddenMode
 from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import metrics_server
@@ -79,8 +81,10 @@ _SESSION_LINGER_S = 3.0
 _log = logging.getLogger("i2ptunnel.app")
 
 
-def router_config(section: RouterSection) -> RouterConfig:
+def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None) -> RouterConfig:
     """What the router is told, from its section."""
+    hidden_mode = hidden_mode or HiddenMode(section)
+    is_hidden, proxy = hidden_mode.now.hidden, section.ntcp2.proxy
     assert section.data_dir is not None
     return RouterConfig(
         data_dir=section.data_dir,
@@ -91,10 +95,12 @@ def router_config(section: RouterSection) -> RouterConfig:
         ipv6=IPV6[section.ipv6],
         ntcp2=section.ntcp2.enabled,
         ssu2=section.ssu2.enabled,
-        ntcp2_proxy=section.ntcp2.proxy,
+        ntcp2_proxy=proxy,
         allow_private_addresses=section.allow_private_addresses,
         time_servers=time_servers(section),
-        port_mapping=() if section.ntcp2.proxy else PORT_MAPPING_METHODS[section.port_mapping],
+        hidden=is_hidden,
+        avoids=hidden_mode.avoids,
+        port_mapping=() if proxy or is_hidden else PORT_MAPPING_METHODS[section.port_mapping],
         inbound_bytes_s=section.bandwidth.inbound,
         outbound_bytes_s=section.bandwidth.outbound,
         share=section.bandwidth.share,
@@ -107,13 +113,12 @@ def router_config(section: RouterSection) -> RouterConfig:
 
 
 def time_servers(section: RouterSection) -> tuple[tuple[str, int], ...]:
-    """Whom to ask for the time; the public ones only where the router itself goes out directly."""
-    if not section.time.ntp:
+    """Whom to ask for the time; nobody with a proxy, which the questions would go past."""
+    if not section.time.ntp or section.ntcp2.proxy is not None:
         return ()
     if section.time.servers:
         return tuple((server.host, server.port) for server in section.time.servers)
-    is_direct = section.network_id == PUBLIC_NETWORK_ID and section.ntcp2.proxy is None
-    return PUBLIC_TIME_SERVERS if is_direct else ()
+    return PUBLIC_TIME_SERVERS if section.network_id == PUBLIC_NETWORK_ID else ()
 
 
 class App:
@@ -134,8 +139,10 @@ class App:
         self._levels = levels
         self._started_with = loaded.configuration.router
         self._notifier = ServiceNotifier(dict(os.environ))
+        section = loaded.configuration.router
+        self.hidden_mode = HiddenMode(section)
         self.router = Router(
-            router_config(loaded.configuration.router),
+            router_config(section, self.hidden_mode),
             ListenerKeeper(self._notifier, os.environ),
             trace,
         )
@@ -204,8 +211,8 @@ class App:
         _log.info("i2ptunnel %s with %s; data directory %s", __version__, files, loaded.data_dir)
         if router.port:
             config = router.config
-            kinds = ["TCP"] * config.ntcp2 + ["UDP"] * config.ssu2
-            kinds.append("published" if config.hosts else "not published")
+            kinds = ["TCP"] * config.listens_tcp + ["UDP"] * config.listens_udp
+            kinds.append("published" if config.hosts and not config.hidden else "not published")
             where = config.listening_at(router.port)
             _log.info("the router listens at %s (%s)", where, ", ".join(kinds))
         for name, tunnel in loaded.configuration.tunnels.items():
@@ -328,9 +335,20 @@ class App:
             self._told = health.kind
             level = logging.WARNING if health.state is State.DEGRADED else logging.INFO
             _log.log(level, "%s", health)
+        self._hide()
         self._tell_clock()
         if self._notifier.is_active:
             self._notifier.status(self._status_line())
+
+    def _hide(self) -> None:
+        """Our address may be known now, and with it the country."""
+        before = self.hidden_mode.now
+        hiding = self.hidden_mode.decide(self.router.own_hosts())
+        config = self.router.config
+        if hiding.hidden != config.hidden:
+            self.router.reconfigure(replace(config, hidden=hiding.hidden))
+        if hiding != before:
+            _log.info("%s: %s", "hidden" if hiding.hidden else "not hidden", hiding.why)
 
     def _tell_clock(self) -> None:
         clock = self.router.status().clock
@@ -380,7 +398,7 @@ class App:
         if self._levels is not None:
             self._levels.apply(loaded.configuration.control.log)
         if any(option.startswith("router.") for option in plan.settings):
-            self.router.reconfigure(router_config(loaded.configuration.router))
+            self.router.reconfigure(router_config(loaded.configuration.router, self.hidden_mode))
         self.naming.configure(loaded.configuration)
         await self._apply_services()
         self._protect()

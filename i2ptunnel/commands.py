@@ -27,6 +27,7 @@ from i2ptunnel import __version__
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.health import Health, State, clock_warning
+from i2ptunnel.hiding import HiddenMode
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming import queries
 from i2ptunnel.naming.names import normalise
@@ -49,6 +50,7 @@ class Program(Protocol):
     """The running program, as far as commands need it."""
 
     router: Router
+    hidden_mode: HiddenMode
     manager: Manager
     naming: NamingService
     services: Services
@@ -83,6 +85,7 @@ def snapshot(program: Program) -> dict[str, Any]:
     router = asdict(program.router.status())
     router["router_hash"] = b32encode(router["router_hash"])
     router["clock"]["warning"] = clock_warning(**router["clock"])
+    router["hidden"] = asdict(program.hidden_mode.now)
     router["counters"] = program.router.counters()
     health, loaded = program.health(), program.loaded
     figures = turn_figures()

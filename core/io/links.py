@@ -45,7 +45,7 @@ class LinkDrivers:
         OSError if an address cannot be bound; nothing is left open then.
         """
         config, tcp = self._config, self._tcp
-        is_listening = tcp is not None and config.ntcp2_proxy is None
+        is_listening = tcp is not None and config.listens_tcp
         hosts = list(config.binds.values()) if is_listening else []
         inherited: dict[str, socket.socket] = {}
         if store is not None:

@@ -60,7 +60,7 @@ from core.router.config import RouterConfig
 from core.router.counters import CounterTree, Tree
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
-from core.router.transports import configured
+from core.router.transports import configured, own_hosts
 from core.tunnel.shape import TunnelShape
 
 logger = logging.getLogger("core.io.router")
@@ -211,7 +211,7 @@ class Router:
     @property
     def port(self) -> int:
         """Where we listen for other routers; 0 if we do not."""
-        return 0 if self.config.ntcp2_proxy is not None else self._port
+        return self._port if self.config.listens_tcp or self.config.listens_udp else 0
 
     @property
     def router_info(self) -> RouterInfo:
@@ -239,8 +239,8 @@ class Router:
         return count
 
     def reconfigure(self, config: RouterConfig) -> None:
-        """Take other limits of bandwidth and transit while running; the rest of ``config`` takes
-        effect when the router is started anew."""
+        """Take other limits of bandwidth and transit, or hide, while running; the rest of
+        ``config`` takes effect when the router is started anew."""
         self.config = replace(
             self.config,
             inbound_bytes_s=config.inbound_bytes_s,
@@ -248,9 +248,15 @@ class Router:
             share=config.share,
             transit=config.transit,
             transit_tunnels_max=config.transit_tunnels_max,
+            hidden=config.hidden,
         )
         self._engine.reconfigure(self.config, self.now())
         self._drivers.schedule()
+
+    def own_hosts(self) -> list[str]:
+        """The addresses under which this machine is seen, if that is known; the surest first."""
+        engine = self._engine
+        return own_hosts(self.config, engine.port_mapping, engine.endpoints, self.now())
 
     async def save(self) -> None:
         """Return when everything learned so far is on the disk."""

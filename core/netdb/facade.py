@@ -147,8 +147,8 @@ class NetDb:
         return sum(verdict.is_stored for verdict in taken)
 
     def set_own_router_info(self, info: RouterInfo) -> None:
-        """What is answered to those who ask for this router."""
-        self._responder.own_info = info
+        """What is answered to those who ask for this router; a hidden one answers nothing."""
+        self._responder.own_info = None if info.is_hidden else info
 
     def get_router(self, router_hash: bytes) -> RouterInfo | None:
         """The RouterInfo of another router, or None."""
@@ -244,10 +244,16 @@ class NetDb:
         return self._intake.take_client_lease_set(lease_set, owner, now)
 
     def publish_router_info(self, info: RouterInfo, now: float) -> None:
-        """Publish our RouterInfo now; RepublishDue says when to sign the next one."""
+        """Publish our RouterInfo now; RepublishDue says when to sign the next one.
+
+        One that says that we are hidden goes to nobody: only who has a link with us has it.
+        """
         self.is_rescheduled = True
-        self._responder.own_info = info
-        self._publisher.publish_router(info, now)
+        self.set_own_router_info(info)
+        if info.is_hidden:
+            self._publisher.withdraw(info.hash)
+        else:
+            self._publisher.publish_router(info, now)
 
     def publish_lease_set(
         self, lease_set: AnyLeaseSet, owner: Owner, now: float, *, is_urgent: bool = False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.data.ip_family import Family, by_family
-from core.transport.reachability import Reachability
+from core.transport.reachability import Reachability, avoid_nobody
 from core.transport.ssu2.path_mtu import LocalMtu
 from core.tunnel.shape import TunnelShape
 
@@ -39,6 +40,10 @@ class RouterConfig:
     """``socks5://`` or ``http://`` URL of a proxy, by address, for all outgoing connections; then
     nothing is listened on, for who calls would see another address than who is called."""
     allow_private_addresses: bool = False
+    hidden: bool = False
+    """Publish nothing, tell peers of no address, carry no transit, wait for no NTCP2 connection."""
+    avoids: Callable[[str], bool] = field(default=avoid_nobody, repr=False, compare=False)
+    """Whether a host (IP literal) must not be dialled now."""
     time_servers: tuple[tuple[str, int], ...] = ()
     """SNTP servers (host, port) that are asked directly; none: only other routers tell the time."""
     port_mapping: tuple[str, ...] = ()
@@ -103,5 +108,16 @@ class RouterConfig:
             ipv4=Family.IPV4 in binds,
             ipv6=Family.IPV6 in binds,
             private=self.allow_private_addresses,
+            avoids=self.avoids,
             yggdrasil=self.ntcp2 and Family.YGGDRASIL in self.hosts,
         )
+
+    @property
+    def listens_tcp(self) -> bool:
+        """Whether NTCP2 waits for connections."""
+        return self.ntcp2 and self.ntcp2_proxy is None and not self.hidden
+
+    @property
+    def listens_udp(self) -> bool:
+        """Whether there is a socket for SSU2."""
+        return self.ssu2 and self.ntcp2_proxy is None

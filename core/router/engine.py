@@ -113,7 +113,7 @@ class RouterEngine:
             keys.hash,
             NetDbConfig(
                 network_id=config.network_id,
-                is_floodfill=config.floodfill,
+                is_floodfill=config.floodfill and not config.hidden,
             ),
             wall,
             entropy,
@@ -441,7 +441,7 @@ class RouterEngine:
 
 def _transit_limits(config: RouterConfig) -> TransitLimits:
     return TransitLimits(
-        accepts=config.transit,
+        accepts=config.transit and not config.hidden,
         tunnels_max=config.transit_tunnels_max,
         bytes_s=min(config.inbound_bytes_s, config.outbound_bytes_s) * config.share,
     )

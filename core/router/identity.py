@@ -6,7 +6,7 @@ tools that know it can read it; behind it stand the keys of the transports.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -25,6 +25,9 @@ from core.transport.ports import Endpoint
 ROUTER_VERSION = "0.9.69"
 
 _MAGIC = b"I2PTUNNEL1"
+#: What a hidden router tells of a transport: what its handshakes need.
+_CONCEALED_OPTIONS = {"NTCP2": ("s", "v", "pq"), "SSU2": ("s", "i", "v", "mtu", "pq")}
+_COST_CONCEALED = 14
 #: Upper bounds of the bandwidth classes in KB/s (Java: K < 12, L < 48, ...); above the last: X.
 _BANDWIDTH_CLASSES = ((12, "K"), (48, "L"), (64, "M"), (128, "N"), (256, "O"), (2000, "P"))
 
@@ -115,6 +118,7 @@ def build_router_info(
     ``congestion``: see :mod:`core.router.congestion`.
     """
     is_published = any(endpoint.is_reachable for endpoint in endpoints)
+    is_published &= not config.hidden
     capabilities = _capabilities(config, is_published, congestion)
     options = {
         "caps": capabilities,
@@ -127,16 +131,43 @@ def build_router_info(
         options |= endpoint.options()
     if known is not None and "f" in capabilities:
         options["netdb.knownRouters"], options["netdb.knownLeaseSets"] = map(str, known)
-    return RouterInfo.build(
-        keys.keys,
-        published_ms,
-        addresses,
-        options,
-    )
+    if config.hidden:
+        addresses = conceal(addresses)
+    return RouterInfo.build(keys.keys, published_ms, addresses, options)
+
+
+def conceal(addresses: Iterable[RouterAddress]) -> list[RouterAddress]:
+    """What is left of our addresses when we are hidden: one for each transport, with its keys.
+
+    i2pd and Java: who calls must show the static key in an address of that transport. Nothing says
+    where we are, neither ourselves nor who introduces us, nor that we test or introduce others.
+    """
+    found: dict[str, RouterAddress] = {}
+    for address in addresses:
+        kept = _CONCEALED_OPTIONS.get(address.style, ())
+        options = {key: value for key, value in address.options.items() if key in kept}
+        before = found.get(address.style)
+        options["caps"] = _families([*([before] if before is not None else []), address])
+        found[address.style] = RouterAddress(_COST_CONCEALED, 0, address.style, options)
+    return list(found.values())
+
+
+def _families(addresses: Iterable[RouterAddress]) -> str:
+    """The families that we dial from, ``4``, ``6`` or ``46``, by what stands in addresses."""
+    found = ""
+    for address in addresses:
+        host, caps = address.options.get("host", ""), address.options.get("caps", "")
+        found += ("6" if ":" in host else "4") if host else caps
+    return "".join(family for family in "46" if family in found) or "4"
 
 
 def _capabilities(config: RouterConfig, is_published: bool, congestion: str) -> str:
-    """Bandwidth class, floodfill, reachability, congestion, in the order Java writes them."""
+    """Bandwidth class, floodfill, reachability, congestion, in the order Java writes them.
+
+    Java: a hidden router says L whatever its bandwidth is, and nothing of congestion.
+    """
+    if config.hidden:
+        return "LHU"
     rate = min(config.inbound_bytes_s, config.outbound_bytes_s) * config.share / 1000
     letter = next((name for limit, name in _BANDWIDTH_CLASSES if rate < limit), "X")
     # i2pd and Java: nobody picks a router with G as a hop; the honest way to refuse transit

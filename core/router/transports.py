@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from core.data.ip_family import Family
+from core.nat.mapping import PortMapping
 from core.router.config import RouterConfig
 from core.router.identity import RouterKeys
 from core.transport.context import TransportContext
@@ -58,7 +59,21 @@ def ntcp2_only(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
 
 
 def _published(config: RouterConfig, port: int) -> list[Address]:
-    return [(host, port) for host in config.hosts.values()] if port else []
+    return [(host, port) for host in config.hosts.values()] if port and not config.hidden else []
+
+
+def own_hosts(
+    config: RouterConfig, mapping: PortMapping, endpoints: Sequence[Endpoint], now: float
+) -> list[str]:
+    """Under which addresses this machine is seen, for all we know; the surest first."""
+    found = list(config.hosts.values())
+    found += [one.address for one in mapping.external.values()]
+    ssu2 = find_endpoint(endpoints, Ssu2Endpoint)
+    if ssu2 is not None and ssu2.traversal is not None:
+        votes = ssu2.traversal.nat.votes
+        seen = [votes.observed_host(is_ipv6, now) for is_ipv6 in (False, True)]
+        found += [host for host in seen if host is not None]
+    return found
 
 
 def find_endpoint(endpoints: Sequence[Endpoint], kind: type[E]) -> E | None:

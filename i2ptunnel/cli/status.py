@@ -73,6 +73,7 @@ def _as_text(status: dict[str, Any]) -> str:
         f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
         f"data     {printable(status['data_dir'])}",
         f"address  {', '.join(map(printable, router['published'])) or 'not published'}",
+        f"hidden   {'yes' if router['hidden']['hidden'] else 'no'}: {router['hidden']['why']}",
         f"mapping  {_mapping_text(router['port_mapping'])}",
         f"traffic  {_traffic(router)}",
         *_reseed_lines(status["reseed"]),

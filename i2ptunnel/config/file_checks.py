@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.api import FileFault
 from core.base.errors import DecodeError
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.checks import RESERVED_FILES, add_fault
@@ -25,6 +26,7 @@ from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles, key_file_of
 from i2ptunnel.config.server_models import HttpServerSection, ServerSection, TcpServerSection
 from i2ptunnel.config.tunnel_parts import ListenTlsSection, TunnelSection
+from i2ptunnel.geoip import open_geoip
 
 _UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 _STATUS = Path("/proc/self/status")
@@ -83,11 +85,22 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
         _check_readable(disk, ("router", "reseed", "files", index), path)
     if (certificates := configuration.router.reseed.certificates) is not None:
         _check_readable(disk, ("router", "reseed", "certificates"), certificates)
+    _check_geoip(disk)
     _check_ports(disk)
     _check_data_dir(disk)
     for name, tunnel in configuration.tunnels.items():
         if tunnel.enabled:
             _check_tunnel(disk, name, tunnel)
+
+
+def _check_geoip(disk: _Disk) -> None:
+    path = disk.configuration.router.geoip
+    if path is None:
+        return
+    try:
+        open_geoip(path)
+    except FileFault as fault:
+        disk.fault(("router", "geoip"), fault.problem, "use another file, or set router.country")
 
 
 def _check_tunnel(disk: _Disk, name: str, tunnel: TunnelSection) -> None:

@@ -82,6 +82,24 @@ def check_router(router: RouterSection, root: Node, faults: Faults) -> None:
             "other routers refuse one that calls from another address, as ntcp2.proxy does",
             "leave host out, or the proxy",
         )
+    if router.ntcp2.proxy is not None and router.time.servers:
+        fault(
+            ("time", "servers"),
+            "time servers are asked directly, past ntcp2.proxy",
+            "leave servers out: other routers tell the time too",
+        )
+    if router.hidden == "true" and hosts:
+        fault(
+            ("host",),
+            "a hidden router publishes no address",
+            "leave host out, or set hidden: false",
+        )
+    if router.hidden == "true" and router.floodfill == "true":
+        fault(
+            ("floodfill",),
+            "a hidden router cannot be a floodfill",
+            "leave floodfill out, or set hidden: false",
+        )
     for name, addresses in (("host", hosts), ("bind", router.bind)):
         if router.ipv6 == "false" and Family.IPV6 in map(family_of_ip, addresses):
             fault(("ipv6",), f"{name} has an IPv6 address", f"leave either out: ipv6, or {name}'s")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
-from i2ptunnel.config.kinds import Choice, FilePath, Flag, Number, Percent, Rate
+from i2ptunnel.config.kinds import Choice, FilePath, Flag, Number, Percent, Rate, Text
 from i2ptunnel.config.log_levels import LogLevel, LogLevelKind
 from i2ptunnel.config.network_kinds import (
     AddressKind,
@@ -220,6 +220,23 @@ class RouterSection:
         "use IPv6; auto: if host or bind names such an address, or if bind is empty and this "
         "machine has a global one",
         default="auto",
+    )
+    hidden: str = option(
+        Choice("auto", "true", "false"),
+        "publish no address and no RouterInfo, carry no traffic for others, and call no router in "
+        "the same country (as far as geoip tells); auto: if country or geoip says that this is one "
+        "of the countries where that may be punished",
+        default="auto",
+    )
+    country: str | None = option(
+        Maybe(Text("write two letters, like DE", "[A-Za-z]{2}")),
+        "where this router is, in two letters (ISO 3166); null: geoip finds it out, or nobody",
+        default=None,
+    )
+    geoip: Path | None = option(
+        Maybe(FilePath()),
+        "database of the countries of addresses (.mmdb); needs the extra geoip",
+        default=None,
     )
     port_mapping: str = option(
         Choice("auto", "upnp", "pcp", "off"),

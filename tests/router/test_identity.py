@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.data.payload import PROTOCOL_RAW
+from core.data.transport_address import RouterAddress
 from core.i2np.message import Message
+from core.netdb.events import LookupFinished, SendDirect
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
-from core.router.identity import RouterKeys, build_router_info
+from core.router.identity import RouterKeys, build_router_info, conceal
+from core.router.transports import configured
+from core.transport.ports import Endpoint
 from tests.client.parties import World
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
@@ -45,3 +51,61 @@ def test_messages_expire_as_irregularly_as_those_of_others() -> None:
         world.run(0.3)
     assert 8_000 <= min(lives) < 12_000 and 24_000 < max(lives) < 30_000
     assert len({life % 1000 for life in lives}) > 20
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "2001:db8::7"])
+def test_a_hidden_router_tells_of_no_address(tmp_path: Path, host: str) -> None:
+    """What calls need is left: the keys of each transport, and which families it dials from."""
+    public = RouterConfig(data_dir=tmp_path, host=host)
+    config = replace(public, hidden=True, transit=False, floodfill=True, inbound_bytes_s=9)
+    factory = configured(public, KEYS, 4567)
+    engine = RouterEngine(
+        public, KEYS, 4567, FakeWallClock(), SeededEntropy(1), 1.0, make_endpoints=factory
+    )
+    assert host.encode() in engine.router_info.raw
+    for endpoints in (engine.endpoints, configured_endpoints(config)):
+        info = build_router_info(KEYS, config, endpoints, NOW_MS, (1234, 56))
+        assert info.caps == "LHU" and info.verify()
+        assert host.encode() not in info.raw and b"4567" not in info.raw
+        assert b"netdb.known" not in info.raw
+        told = {one.style: dict(one.options) for one in info.addresses}
+        assert told["NTCP2"].keys() == {"s", "v", "caps"}
+        assert told["SSU2"].keys() == {"s", "i", "v", "caps"}
+        assert not info.ntcp2_addresses()[0].is_published
+        assert not info.ssu2_addresses()[0].is_published
+
+
+def test_a_router_that_hides_takes_everything_back(tmp_path: Path) -> None:
+    config = RouterConfig(data_dir=tmp_path, host="203.0.113.7")
+    engine = RouterEngine(config, KEYS, 4567, FakeWallClock(), SeededEntropy(1), 1.0)
+    engine.start(1.0)
+    assert engine.transit.limits.accepts
+    engine.reconfigure(replace(config, hidden=True), 2.0)
+    assert engine.router_info.is_hidden and not engine.transit.limits.accepts
+    assert engine.netdb.lookup_router(KEYS.hash, 3.0)
+    found = [e for e in iter(engine.netdb.next_event, None) if isinstance(e, LookupFinished)]
+    assert [event.result for event in found] == [None]
+    assert not any(isinstance(event, SendDirect) for event in iter(engine.netdb.next_event, None))
+    engine.reconfigure(config, 4.0)
+    assert engine.router_info.caps.endswith("R") and engine.transit.limits.accepts
+
+
+def test_concealed_addresses_keep_nothing_of_introducers() -> None:
+    options = {"s": "key", "i": "intro", "v": "2", "mtu": "1400", "pq": "4", "caps": "BC46"}
+    introducers = {"ih0": "hash", "itag0": "7", "iexp0": "1", "host": "2001:db8::1", "port": "9"}
+    addresses = [
+        RouterAddress(8, 0, "SSU2", options | introducers),
+        RouterAddress(15, 0, "SSU2", {"s": "key", "i": "intro", "v": "2", "caps": "4"}),
+        RouterAddress(3, 0, "NTCP2", {"s": "key", "i": "iv", "v": "2", "host": "203.0.113.7"}),
+    ]
+    told = {one.style: one for one in conceal(addresses)}
+    assert told["NTCP2"].options == {"s": "key", "v": "2", "caps": "4"}
+    assert told["SSU2"].options["caps"] == "46"
+    assert told["SSU2"].options.keys() <= {"s", "i", "v", "mtu", "pq", "caps"}
+
+
+def configured_endpoints(config: RouterConfig) -> Sequence[Endpoint]:
+    factory = configured(config, KEYS, 4567)
+    return RouterEngine(
+        config, KEYS, 4567, FakeWallClock(), SeededEntropy(1), 1.0, make_endpoints=factory
+    ).endpoints

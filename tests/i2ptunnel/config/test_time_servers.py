@@ -27,7 +27,6 @@ OWN = (("ntp.example", 123), ("192.0.2.1", 123), ("2001:db8::1", 123), ("192.0.2
         ("network_id: 77", ()),
         (PROXY, ()),
         ("time: {servers: [ntp.example, 192.0.2.1, '2001:db8::1', '192.0.2.2:1123']}", OWN),
-        (f"{PROXY}, time: {{servers: [ntp.example]}}", OWN[:1]),
         ("network_id: 77, time: {servers: [ntp.example]}", OWN[:1]),
         ("time: {ntp: false, servers: [ntp.example]}", ()),
     ],
@@ -35,6 +34,12 @@ OWN = (("ntp.example", 123), ("192.0.2.1", 123), ("2001:db8::1", 123), ("192.0.2
 def test_who_is_asked(text: str, servers: tuple[tuple[str, int], ...]) -> None:
     assert time_servers(router(text)) == servers
     assert router_config(router(text)).time_servers == servers
+
+
+def test_time_servers_beside_a_proxy_are_refused() -> None:
+    """Requests over UDP would go past it."""
+    with pytest.raises(ConfigError, match="asked directly"):
+        router(f"{PROXY}, time: {{servers: [ntp.example]}}")
 
 
 @pytest.mark.parametrize("server", ["123", "http://ntp.example", "a/b", "'1.2.3'", "ntp.i2p"])
