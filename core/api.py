@@ -6,7 +6,8 @@ A program makes a :class:`RouterConfig`, starts a :class:`Router` in its event l
 
 Errors: :class:`core.base.errors.Unavailable` with a ``code`` (``tunnels_not_ready``,
 ``lease_set_not_found``, ``encryption_unsupported`` (its lease set has no key of a type we know),
-``connect_timeout``, ``stream_reset``, ``closed``, ``too_many_streams``, for encrypted lease sets
+``connect_timeout``, ``stream_reset``, ``closed``, ``too_many_streams``, ``in_use`` (a session of
+this destination, or a receiver of these datagrams, is there already), for encrypted lease sets
 also ``secret_required``, ``client_key_required``, ``client_key_refused``); :class:`StreamReset` is
 one of them. :class:`FileFault` names a file and what to do about it.
 """
@@ -15,7 +16,7 @@ from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionCon
 from core.crypto.signer_certificate import SignerCertificate
 from core.io.certificates import ensure_certificate
 from core.io.counters import counter_descriptions
-from core.io.datagrams import Datagram
+from core.io.datagrams import Datagram, DatagramReceiver
 from core.io.files import (
     AlreadyRunning,
     DataDirectoryLock,
@@ -67,6 +68,7 @@ __all__ = [
     "ClockStatus",
     "DataDirectoryLock",
     "Datagram",
+    "DatagramReceiver",
     "EncryptedLeaseSetOptions",
     "FileFault",
     "Imported",

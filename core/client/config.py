@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.base.ports import Entropy
@@ -72,3 +73,5 @@ class SessionConfig:
     set only, and visitors of a router that is gone wait for one of another router."""
     lasting: LastingKeys | None = None
     """What was kept from the last time, for ``keys`` only; None: new ones."""
+    lease_set_options: Mapping[str, str] = field(default_factory=dict)
+    """What the lease set says besides, such as service records; at most 255 bytes each."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from core.base.calendar import day_number, seconds_to_midnight
 from core.base.errors import LocalError
@@ -20,6 +20,7 @@ from core.data.certificate import CryptoType
 from core.data.lease_set import LEASES_MAX, Lease, LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation, DailyKey, daily_key, seal_lease_set
 from core.data.lease_set_variants import EncryptedLeaseSet
+from core.data.mapping import write_mapping
 from core.data.private_keys import PrivateKeys
 from core.tunnel.tunnels import InboundTunnel
 
@@ -41,7 +42,8 @@ MULTIHOMED_S = 40.0
 class OwnLeaseSet:
     """Builds lease sets with growing publication dates (peers keep the newest by its second).
 
-    LocalError if it is to be encrypted and ``keys`` cannot be blinded.
+    LocalError if it is to be encrypted and ``keys`` cannot be blinded, or if ``said``, the options
+    of each lease set, cannot be written.
     """
 
     __slots__ = (
@@ -53,6 +55,7 @@ class OwnLeaseSet:
         "_is_multihomed",
         "_is_published",
         "_keys",
+        "_said",
         "_static",
         "_wall",
         "authorisation",
@@ -71,8 +74,11 @@ class OwnLeaseSet:
         options: EncryptedLeaseSetOptions | None = None,
         *,
         is_multihomed: bool = False,
+        said: Mapping[str, str] | None = None,
     ) -> None:
         self._keys = keys
+        self._said = dict(said or {})
+        write_mapping(self._said)
         self._is_multihomed = is_multihomed
         self._static = static
         self._is_published = is_published
@@ -162,6 +168,7 @@ class OwnLeaseSet:
             published_s * 1000,
             leases[0].end_ms,
             unpublished=not self._is_published,
+            options=self._said,
             blinded=self.is_encrypted,
         )
         self._encrypted = self._encrypt(self.current)

@@ -88,6 +88,7 @@ class ClientEngine:
             entropy,
             config.encrypted,
             is_multihomed=config.is_multihomed,
+            said=config.lease_set_options,
         )
         self._offers = LeaseSetOffers(self.own, is_hidden=not config.publish)
         outlet = Outlet(pool, self.ratchet, self.own, self._offers, self.stats, wall, entropy)

@@ -48,13 +48,14 @@ class ReceivedDatagram:
 
 
 class Mailbox:
-    """Datagrams waiting for one receiver."""
+    """Datagrams waiting for one receiver. ``is_raw``: it wants them as they came, of any format."""
 
-    __slots__ = ("_bytes", "_waiting", "port", "protocol")
+    __slots__ = ("_bytes", "_waiting", "is_raw", "port", "protocol")
 
-    def __init__(self, protocol: int, port: int) -> None:
+    def __init__(self, protocol: int, port: int, *, is_raw: bool = False) -> None:
         self.protocol = protocol
         self.port = port
+        self.is_raw = is_raw
         self._waiting: deque[ReceivedDatagram] = deque()
         self._bytes = 0
 
@@ -90,14 +91,14 @@ class DatagramManager:
         #: dropped datagrams by cause
         self.counters: dict[str, int] = {}
 
-    def bind(self, protocol: int = ANY, port: int = ANY) -> Mailbox:
+    def bind(self, protocol: int = ANY, port: int = ANY, *, is_raw: bool = False) -> Mailbox:
         """A new mailbox; Unavailable ("in_use") if that one is taken or there are too many."""
         key = (protocol, port)
         if protocol == PROTOCOL_STREAMING:
             raise Unavailable("protocol 6 belongs to streams", code="in_use")
         if key in self._mailboxes or len(self._mailboxes) >= MAILBOXES_MAX:
             raise Unavailable("datagram port in use", code="in_use")
-        mailbox = self._mailboxes[key] = Mailbox(protocol, port)
+        mailbox = self._mailboxes[key] = Mailbox(protocol, port, is_raw=is_raw)
         return mailbox
 
     def unbind(self, mailbox: Mailbox) -> None:
@@ -150,8 +151,13 @@ class DatagramManager:
             if mailbox is None:
                 self._count("unwanted")
                 continue
+            own = self._keys.hash
             try:
-                content = parse_datagram(protocol, message, self._keys.hash, source, now)
+                content = (
+                    Content(message, None, source, is_authentic=source is not None)
+                    if mailbox.is_raw
+                    else parse_datagram(protocol, message, own, source, now)
+                )
             except DecodeError:
                 self._count("invalid")
                 continue

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
+
+from core.base.errors import Retry, Unavailable
 
 ACCEPT_BACKLOG_MAX = 512
 
@@ -46,14 +48,29 @@ class Backlog(Generic[StreamT]):
         queue, waiters = self._queues[port], self._waiters[port]
         while not queue:
             check()
+            if self._queues.get(port) is not queue:
+                raise Unavailable("no longer accepting", "closed", Retry.NEVER)
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             waiters.append(waiter)
             await waiter
         return queue.popleft()
 
+    def stop(self, port: int | None) -> list[StreamT]:
+        """Take no more streams to this port; returns those that wait."""
+        queue = self._queues.pop(port, None)
+        _wake(self._waiters.pop(port, ()))
+        left = list(queue or ())
+        if queue:
+            queue.clear()
+        return left
+
     def wake(self) -> None:
         """Have everybody check again."""
         for waiters in self._waiters.values():
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            _wake(waiters)
+
+
+def _wake(waiters: Iterable[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)

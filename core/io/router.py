@@ -219,7 +219,7 @@ class Router:
         return self._engine.router_info
 
     async def open_session(self, config: SessionConfig) -> ClientSession:
-        """A client session; its tunnels are built from now on. LocalError if it is open already."""
+        """A client session, whose tunnels are built now. Unavailable ("in_use"): there is one."""
         if not self._is_running:
             raise LocalError("the router is not running")
         # Blinding hides a Red25519 key completely, an Ed25519 key nearly (red25519.md).

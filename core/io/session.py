@@ -19,7 +19,7 @@ from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
 from core.io.backlog import Backlog
-from core.io.datagrams import Datagram, DatagramInbox
+from core.io.datagrams import Datagram, DatagramInbox, DatagramReceiver
 from core.io.stream import Stream, StreamReset
 from core.io.tracing import RouterLog
 from core.streaming import events as stream_events
@@ -127,6 +127,13 @@ class ClientSession:
         """
         return (await self._find(target, timeout_s)).destination
 
+    async def lookup_options(
+        self, target: bytes | BlindedTarget, timeout_s: float = 20.0
+    ) -> tuple[Destination, Mapping[str, str]]:
+        """Like :meth:`lookup`, with the options of its lease set (service records and others)."""
+        lease_set = await self._find(target, timeout_s)
+        return lease_set.destination, getattr(lease_set, "options", {})
+
     async def connect(
         self,
         target: bytes | BlindedTarget,
@@ -202,6 +209,14 @@ class ClientSession:
         self._engine.streams.is_listening = self._engine.config.streaming.accepts_streams
         return await self._backlog.take(port, self._check_open)
 
+    def stop_accepting(self, port: int | None = None) -> None:
+        """Refuse streams to ``port`` (None: to ports not asked for) from now on.
+
+        What waits there is reset; who waits for it gets Unavailable ("closed").
+        """
+        for stream in self._backlog.stop(port):
+            stream.reset()
+
     def send_datagram(
         self,
         destination_hash: bytes,
@@ -211,17 +226,34 @@ class ClientSession:
         from_port: int = 0,
         to_port: int = 0,
         options: Mapping[str, str] | None = None,
+        protocol: int | None = None,
     ) -> bool:
         """Send a datagram (``version`` 0 raw, 1, 2 or 3); it may get lost on the way.
 
-        False: dropped here, too many wait. Raises Unavailable ("closed", "bad_datagram").
+        ``protocol``: the I2CP protocol number of a raw one, 0 to 255, instead of 18; not one that
+        has a format of its own. False: dropped here, too many wait. Raises Unavailable ("closed",
+        "bad_datagram").
         """
         self._check_open()
-        sent = self._datagrams().send(
-            destination_hash, payload, version, from_port, to_port, options
-        )
+        inbox = self._datagrams()
+        inbox.listen()
+        sent = inbox.send(destination_hash, payload, version, from_port, to_port, options, protocol)
         self._touch()
         return sent
+
+    def bind_datagrams(
+        self, protocol: int = 0, port: int = 0, *, is_raw: bool = False
+    ) -> DatagramReceiver:
+        """Receive the datagrams of one I2CP protocol to one I2P port; 0: of any.
+
+        ``is_raw``: as they came, also those that have a format.
+
+        The most specific receiver gets a datagram. Once there is one, :meth:`receive_datagram`
+        gets only what was asked for before. Raises Unavailable ("closed"; "in_use": another one
+        has exactly these, or there are too many).
+        """
+        self._check_open()
+        return self._datagrams().bind(protocol, port, is_raw=is_raw)
 
     async def receive_datagram(self, port: int | None = None) -> Datagram:
         """The next datagram for us, of any version. Raises Unavailable ("closed", "in_use").
@@ -230,7 +262,9 @@ class ClientSession:
         no other call has asked for.
         """
         self._check_open()
-        return await self._datagrams().receive(port)
+        inbox = self._datagrams()
+        inbox.listen()
+        return await inbox.receive(port)
 
     def _datagrams(self) -> DatagramInbox:
         if self._inbox is None:

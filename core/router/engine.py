@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Set
 
-from core.base.errors import LocalError
+from core.base.errors import Retry, Unavailable
 from core.base.ports import AdjustableClock, Entropy
 from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.client.config import SessionConfig
@@ -172,9 +172,9 @@ class RouterEngine:
         self.peers.prove(one for one in proven if self.netdb.is_proven(one))
 
     def open_client(self, config: SessionConfig, keys: PrivateKeys, now: float) -> ClientEngine:
-        """A new client session; LocalError if its destination is open already."""
+        """A new client session; Unavailable ("in_use") if its destination is open already."""
         if keys.hash in self.clients:
-            raise LocalError("this destination is open already")
+            raise Unavailable("this destination is open already", "in_use", Retry.NEVER)
         order_key = config.lasting.peer_order if config.lasting else None
         pool = self.tunnels.add_pool(
             keys.hash, config.inbound, config.outbound, now, order_key=order_key

@@ -156,6 +156,15 @@ def test_mailboxes_from_the_most_specific_to_any() -> None:
     assert manager.receive_datagrams(batch[:1]) == [protocol]
 
 
+def test_a_raw_mailbox_gets_messages_as_they_came() -> None:
+    manager = DatagramManager(BOB, FakeWallClock(NOW))
+    raw = manager.bind(is_raw=True)
+    message = build_datagram(DATAGRAM1, ALICE, BOB.hash, b"payload")
+    manager.receive_datagrams([(None, DATAGRAM1, 0, 0, message), (None, 99, 1, 2, b"junk")])
+    received = [raw.take(), raw.take()]
+    assert [one.content.payload for one in received if one is not None] == [message, b"junk"]
+
+
 def test_what_is_dropped_is_counted() -> None:
     manager = DatagramManager(BOB, FakeWallClock())
     manager.receive_datagrams([(None, RAW, 0, 0, b"nobody")])
