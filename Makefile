@@ -111,6 +111,7 @@ peers: curl
 	$(BIN)/python -m tests.support.fetch_ssh
 	$(BIN)/python -m tests.support.fetch_mail
 	$(BIN)/python -m tests.support.fetch_miniupnpd
+	$(BIN)/python -m tests.support.fetch_sam
 
 # What fails among real routers runs once more, in a fresh network; logs of both in build/gate/flaky.
 GATE := build/gate

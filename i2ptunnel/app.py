@@ -47,6 +47,7 @@ from i2ptunnel.health import (
     clock_warning,
 )
 from i2ptunnel.hiding import HiddenMode
+from i2ptunnel.interfaces import path_of, wanted_interfaces
 from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import metrics_server
@@ -156,13 +157,14 @@ class App:
             show=show,
         )
         self.naming = NamingService(loaded.configuration, data_dir, sessions.open, sessions.release)
+        self._budget = ConnectionBudget(self.router.descriptors.local)
         self.manager = Manager(
             classes,
             sessions,
             self.naming.resolver,
             data_dir,
             facts=self._facts,
-            budget=ConnectionBudget(self.router.descriptors.local),
+            budget=self._budget,
         )
         self.services = Services()
         self._started_at = time.monotonic()
@@ -411,12 +413,9 @@ class App:
 
     def _protect(self) -> None:
         """Tell the tunnels which files and listeners are ours."""
-        loaded = self.loaded
-        configuration, data_dir = loaded.configuration, loaded.data_dir
-        self.manager.protect(
-            OwnFiles.of(configuration, data_dir, loaded.files),
-            OwnDoors.of(configuration, data_dir, self.router.port),
-        )
+        configuration, data_dir = self.loaded.configuration, self.loaded.data_dir
+        files = OwnFiles.of(configuration, data_dir, self.loaded.files)
+        self.manager.protect(files, self._own_doors())
 
     async def _apply_services(self) -> None:
         """A taken port keeps nothing else from running."""
@@ -427,14 +426,20 @@ class App:
         if metrics is not None:
             make = partial(metrics_server, metrics, partial(snapshot, self))
             wanted["metrics"] = Wanted(make, metrics)
+        wanted |= wanted_interfaces(
+            self.loaded, self.router, self.naming, self._own_doors, self._budget
+        )
         await self.services.apply(wanted)
+
+    def _own_doors(self) -> OwnDoors:
+        return OwnDoors.of(self.loaded.configuration, self.loaded.data_dir, self.router.port)
 
     def check_listeners(self, loaded: Loaded) -> None:
         """Raise Unavailable if a listener of another configuration cannot be had."""
         before, after = self.loaded.configuration, loaded.configuration
         try:
             failed = [f"tunnels.{name}" for name in self.manager.failed]
-            failed += [f"control.{name}" for name in self.services.failed]
+            failed += map(path_of, self.services.failed)
             check_listeners(before, after, failed)
         except Unavailable as error:
             raise Unavailable(f"{error}; nothing was changed", error.code) from None

@@ -28,6 +28,7 @@ from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.health import Health, State, clock_warning
 from i2ptunnel.hiding import HiddenMode
+from i2ptunnel.interfaces import INTERFACES
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming import queries
 from i2ptunnel.naming.names import normalise
@@ -89,6 +90,7 @@ def snapshot(program: Program) -> dict[str, Any]:
     router["counters"] = program.router.counters()
     health, loaded = program.health(), program.loaded
     figures = turn_figures()
+    services = program.services.status()
     return {
         "state": health.state.value,
         "reason": None if health.reason is None else str(health.reason),
@@ -102,7 +104,8 @@ def snapshot(program: Program) -> dict[str, Any]:
         "router": router,
         # While a turn of the loop lasts, nothing else gets on.
         "loop": None if figures is None else {"bounds_s": TURN_BOUNDS_S, **asdict(figures)},
-        "services": program.services.status(),
+        "services": services,
+        "interfaces": {name: services.pop(name) for name in INTERFACES if name in services},
         "tunnels": program.manager.status(),
         "naming": program.naming.status(),
         "reseed": program.reseeding.status(),

@@ -88,6 +88,18 @@ _TUNNEL = (
         )
     ),
 )
+_INTERFACE = (
+    ("sessions", "sessions", "gauge", "Sessions of programs"),
+    ("streams", "streams", "gauge", "Open streams of programs"),
+    ("sessions_created_total", "sessions_total", "counter", "Sessions created"),
+    ("streams_opened_total", "streams_total", "counter", "Streams opened"),
+    ("requests_refused_total", "requests_refused", "counter", "Requests answered with an error"),
+    ("datagrams_sent_total", "datagrams_sent", "counter", "Datagrams sent into I2P"),
+    ("datagrams_received_total", "datagrams_received", "counter", "Datagrams received from I2P"),
+    ("datagrams_dropped_total", "datagrams_dropped", "counter", "Datagrams that were dropped"),
+    ("to_i2p_bytes_total", "bytes_to_i2p", "counter", "Bytes of streams sent into I2P"),
+    ("from_i2p_bytes_total", "bytes_from_i2p", "counter", "Bytes of streams received from I2P"),
+)
 #: visitors that a server refused, by reason: a key of the tunnel's status begins so
 _REFUSED = "refused_"
 
@@ -120,7 +132,9 @@ def render(status: Mapping[str, Any]) -> str:
     name, text = "i2ptunnel_router_links_refused_total", "Inbound connections closed at once"
     _figure(lines, name, "counter", text, refused)
     _counters(lines, router.get("counters", {}))
-    _services(lines, status.get("services", {}))
+    interfaces = status.get("interfaces", {})
+    _services(lines, {**status.get("services", {}), **interfaces})
+    _interfaces(lines, interfaces)
     if status.get("loop"):
         _loop(lines, status["loop"])
     labels = [
@@ -169,6 +183,13 @@ def _services(lines: list[str], services: Mapping[str, Mapping[str, Any]]) -> No
     connections = ((label, one.get("connections_open")) for label, one in labels)
     name = "i2ptunnel_service_connections_open"
     _figure(lines, name, "gauge", "Open connections of the service", connections)
+
+
+def _interfaces(lines: list[str], interfaces: Mapping[str, Mapping[str, Any]]) -> None:
+    labels = [(f'{{interface="{name}"}}', one) for name, one in interfaces.items()]
+    for name, key, kind, text in _INTERFACE:
+        samples = ((label, one.get(key)) for label, one in labels)
+        _figure(lines, f"i2ptunnel_interface_{name}", kind, text, samples)
 
 
 def _loop(lines: list[str], loop: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from core.api import FileFault
 from core.base.errors import I2PError, Unavailable
+from core.data.identity import Destination
 from i2ptunnel.config.client_models import ClientSection
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.own_files import key_file_of
@@ -126,6 +127,13 @@ class NamingService:
             return {**self._feeds.status(), "hosts_file": self.hosts.status()}
         except FileFault as fault:
             return {"error": str(fault)}
+
+    def destination_of(self, destination_hash: bytes) -> Destination | None:
+        """The whole destination behind a hash, if a book has it."""
+        try:
+            return self.books.destination_of(destination_hash)
+        except FileFault:
+            return None
 
     def why_unknown(self, name: str) -> str:
         """What to tell somebody who asked for a name that no book has; to follow a semicolon."""

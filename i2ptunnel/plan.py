@@ -16,6 +16,7 @@ from typing import Any
 from core.base.errors import I2PError, Unavailable
 from core.data.blinded_address import BlindedAddress
 from i2ptunnel.config.client_models import ListeningSection
+from i2ptunnel.config.interfaces_model import interface_sections
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import Endpoint
@@ -74,7 +75,7 @@ def make_plan(
     for section in _LIVE_SECTIONS:
         pair = getattr(before.router, section), live[section]
         plan.settings += changed_options(*pair, f"router.{section}")
-    for section in ("control", "naming"):
+    for section in ("control", "naming", "interfaces"):
         pair = getattr(before, section), getattr(after, section)
         plan.settings += changed_options(*pair, section)
     return plan
@@ -141,6 +142,8 @@ def _listeners(configuration: Configuration) -> Iterator[tuple[str, tuple[Endpoi
     """Path -> (endpoint, section) of what listens for TCP."""
     for name, section in service_sections(configuration.control):
         yield f"control.{name}", (section.listen, section)
+    for name, interface in interface_sections(configuration.interfaces):
+        yield f"interfaces.{name}", (interface.listen, interface)
     for name, tunnel in configuration.tunnels.items():
         if isinstance(tunnel, ListeningSection):
             yield f"tunnels.{name}", (tunnel.listen, tunnel)

@@ -17,6 +17,7 @@ from i2ptunnel.config.client_models import (
     ProxySection,
 )
 from i2ptunnel.config.faults import Faults, Mark, join
+from i2ptunnel.config.interfaces_model import interface_sections
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.nodes import Mapping, Node
@@ -87,6 +88,7 @@ class _Checker:
             self._check_own_proxy(router.ntcp2.proxy)
         self._check_listeners()
         self._check_metrics()
+        self._check_interfaces()
         self._check_keys()
         for name, tunnel in self._configuration.tunnels.items():
             self._check_tunnel(name, tunnel)
@@ -127,6 +129,17 @@ class _Checker:
                 f"{metrics.listen} can be reached from other machines, and nothing says who may",
                 "listen at 127.0.0.1 or a Unix socket, or add allow: (allow: [192.168.1.0/24])",
             )
+
+    def _check_interfaces(self) -> None:
+        for name, section in interface_sections(self._configuration.interfaces):
+            for key, endpoint in (("listen", section.listen), ("udp", section.udp)):
+                if endpoint is None or endpoint.is_loopback or section.users is not None:
+                    continue
+                self.fault(
+                    ("interfaces", name, key),
+                    f"{endpoint} can be reached from other machines, and nothing says who may",
+                    "listen at 127.0.0.1, or add users: {alice: a password}",
+                )
 
     def _check_exposure(self, name: str, endpoint: Endpoint) -> None:
         tunnel = self._configuration.tunnels[name]

@@ -19,6 +19,7 @@ from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.checks import RESERVED_FILES, add_fault
 from i2ptunnel.config.client_models import ProxySection
 from i2ptunnel.config.faults import Faults
+from i2ptunnel.config.interfaces_model import interface_sections
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import DestinationName
 from i2ptunnel.config.nodes import Node
@@ -86,6 +87,9 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
     if (certificates := configuration.router.reseed.certificates) is not None:
         _check_readable(disk, ("router", "reseed", "certificates"), certificates)
     _check_geoip(disk)
+    for name, interface in interface_sections(configuration.interfaces):
+        if interface.users is not None and interface.users.file is not None:
+            _check_readable(disk, ("interfaces", name, "users"), interface.users.file)
     _check_ports(disk)
     _check_data_dir(disk)
     for name, tunnel in configuration.tunnels.items():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ptunnel.config.compound_kinds import NamedMap
+from i2ptunnel.config.interfaces_model import InterfacesSection
 from i2ptunnel.config.kinds import Schema
 from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import OptionInfo, Section, option
@@ -25,6 +26,9 @@ class Configuration:
     """A router and its tunnels in one YAML file."""
 
     router: RouterSection = option(Section(RouterSection), "the router", default=RouterSection())
+    interfaces: InterfacesSection = option(
+        Section(InterfacesSection), "doors for other programs", default=InterfacesSection()
+    )
     control: ControlSection = option(
         Section(ControlSection), "watching and control", default=ControlSection()
     )

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ptunnel.config.client_models import StreamrClientSection, UdpClientSection
+from i2ptunnel.config.interfaces_model import interface_sections
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import Endpoint, IpAddress
 from i2ptunnel.config.router_model import service_sections
@@ -165,6 +166,11 @@ def _doors_of(configuration: Configuration, data_dir: Path, router_port: int) ->
     for name, section in service_sections(control):
         keys = ("control", name, "listen")
         yield Door(section.listen, False, keys, f"the listener of control.{name}")
+    for name, interface in interface_sections(configuration.interfaces):
+        what = f"the listener of interfaces.{name}"
+        yield Door(interface.listen, False, ("interfaces", name, "listen"), what)
+        if interface.udp is not None:
+            yield Door(interface.udp, True, ("interfaces", name, "udp"), what)
 
 
 def addresses_of(host: str, *, is_listener: bool = False) -> tuple[IpAddress, ...]:

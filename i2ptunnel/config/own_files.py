@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2ptunnel.config.client_models import ProxySection
+from i2ptunnel.config.interfaces_model import interface_sections
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import DestinationName
 from i2ptunnel.config.server_models import ServerSection
@@ -68,6 +69,9 @@ class OwnFiles:
         ]
         for name, tunnel in configuration.tunnels.items():
             secrets += secret_files(name, tunnel, data_dir)
+        for name, interface in interface_sections(configuration.interfaces):
+            if interface.users is not None and interface.users.file is not None:
+                secrets.append(SecretFile(interface.users.file, f"the users of {name}"))
         return cls(data_dir, tuple(secrets))
 
     def clash(self, directory: Path) -> str | None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from i2ptunnel.config.client_models import ClientSection, ListeningSection, ProxySection
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
+from i2ptunnel.config.interfaces_model import InterfacesSection
 from i2ptunnel.config.kinds import Kind
 from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import Section, description_of, info_of, options_of
@@ -37,7 +38,12 @@ An option without a default must be given. Sizes, rates and times take units: `5
 _TABLE = "| option | value | default | what it does |\n|---|---|---|---|\n"
 #: a group that is longer than this has a table of its own
 _INLINE_MAX = 3
-_SECTIONS = (("router", RouterSection), ("control", ControlSection), ("naming", NamingSection))
+_SECTIONS = (
+    ("router", RouterSection),
+    ("interfaces", InterfacesSection),
+    ("control", ControlSection),
+    ("naming", NamingSection),
+)
 #: what tunnel types share: class -> title
 _SHARED: dict[type[Any], str] = {
     TunnelSection: "Every tunnel",

@@ -39,8 +39,11 @@ T = TypeVar("T")
 
 
 def _broken(error: Exception | None = None) -> Unavailable:
+    """With what the system said as its cause."""
     reason = f": {error}" if error is not None else ""
-    return Unavailable(f"the local connection broke off{reason}", "stream_reset")
+    broken = Unavailable(f"the local connection broke off{reason}", "stream_reset")
+    broken.__cause__ = error
+    return broken
 
 
 class LocalChannel(asyncio.Protocol):
@@ -128,6 +131,20 @@ class LocalChannel(asyncio.Protocol):
         if not isinstance(name, tuple):
             return ""
         return bracketed(str(name[0]).partition("%")[0])
+
+    def keep_alive(self, idle_s: int, interval_s: int, tries: int) -> None:
+        """Have the system ask the other side of a TCP connection whether it is still there."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is None or sock.family == socket.AF_UNIX:
+            return
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in (
+                (socket.TCP_KEEPIDLE, idle_s),
+                (socket.TCP_KEEPINTVL, interval_s),
+                (socket.TCP_KEEPCNT, tries),
+            ):
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
     @property
     def is_half_closed(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.fuzz import app_targets, core_targets, machine_targets
+from tests.fuzz import app_targets, core_targets, machine_targets, sam_targets
 from tests.fuzz.runner import Target
 
 TARGETS: tuple[Target, ...] = (
     *core_targets.TARGETS,
     *machine_targets.TARGETS,
     *app_targets.TARGETS,
+    *sam_targets.TARGETS,
 )

@@ -26,10 +26,12 @@ from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet, I2pdRouter, wait_until
 from tests.support.namespace import enter_private_network
 from tests.support.origin import Origin
+from tests.support.tracker import Tracker
 
 IS_PRIVATE = enter_private_network()
 
 _LOG_CHARACTERS = 4000
+SAM_PORT, SAM_UDP_PORT = 7656, 7655
 #: networks that are up at the same time in ``make interop``, each in a process of its own
 _NETWORKS_AT_ONCE = 2
 
@@ -133,6 +135,8 @@ class Network:
     our_site: str
     other_site: str
     origin: Origin
+    tracker: Tracker
+    tracker_site: str
 
 
 def router_name(raw: bytes) -> str:
@@ -151,7 +155,7 @@ def site_name(appliance: Appliance, keys: str = "site.dat") -> str:
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     root: Path = tmp_path_factory.mktemp("net")
     new, old = (installed(release) for release in reversed(list(RELEASES)))
-    with Origin() as origin:
+    with Origin() as origin, Tracker() as tracker:
         net = I2pdNet(root, [new, old, new, new, old, new])
         server, proxy = net.routers[4], net.routers[5]
         server.tunnels = (
@@ -159,6 +163,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             "inbound.length = 2\noutbound.length = 2\ninbound.quantity = 3\noutbound.quantity = 3\n"
         )
         proxy.http_proxy = True
+        proxy.options |= {
+            "sam.enabled": "true",
+            "sam.address": proxy.address,
+            "sam.port": str(SAM_PORT),
+            "sam.portudp": str(SAM_UDP_PORT),
+        }
         no_transit = {"transit": {"enabled": False}}
         ours = Appliance(
             root / "ours", "127.21.0.1", 20021, own_tunnels("127.21.0.1", origin.port), **no_transit
@@ -170,6 +180,19 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             own_tunnels("127.22.0.1", origin.port),
             **no_transit,
         )
+        other.config["tunnels"]["tracker"] = {
+            "type": "httpserver",
+            "target": f"127.0.0.1:{tracker.port}",
+            "keys": "tracker.dat",
+            **TWO_HOPS,
+        }
+        for appliance in (ours, other):
+            appliance.config["interfaces"] = {
+                "sam": {
+                    "listen": f"{appliance.address}:{SAM_PORT}",
+                    "udp": f"{appliance.address}:{SAM_UDP_PORT}",
+                }
+            }
         # i2pd gives up streams of which the first packets get lost, as they do in a relay at its
         # limit.
         relay = Appliance(root / "relay", "127.23.0.1", 20023, **FAST)
@@ -228,6 +251,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
                 site_name(ours),
                 site_name(other),
                 origin,
+                tracker,
+                site_name(other, "tracker.dat"),
             )
         finally:
             for appliance in appliances:

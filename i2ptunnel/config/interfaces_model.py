@@ -1,0 +1,121 @@
+"""The ``interfaces:`` section: doors for other programs."""
+
+# option() is dataclasses.field() by another name, which the rule cannot know.
+# ruff: noqa: RUF009
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from i2ptunnel.config.compound_kinds import Maybe
+from i2ptunnel.config.faults import Refused, shown
+from i2ptunnel.config.kinds import FilePath, Kind, Number, Place, Schema, Text
+from i2ptunnel.config.network_kinds import Endpoint, EndpointKind
+from i2ptunnel.config.nodes import Mapping, Node
+from i2ptunnel.config.options import Section, option
+
+USERS_MAX = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Who may use an interface: a ``file``, or user -> password."""
+
+    file: Path | None = None
+    passwords: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+class UsersKind(Kind[Users]):
+    """A path, or a mapping from user names to passwords."""
+
+    word = "path, or user -> password"
+
+    def __init__(self) -> None:
+        self._file = FilePath()
+        self._password = Text("write a password", length_max=255)
+
+    def read(self, node: Node, place: Place) -> Users:
+        """The file of users, or the users; faults of single ones are recorded in ``place``."""
+        if not isinstance(node, Mapping):
+            return Users(self._file.read(node, place))
+        if not 0 < len(node.entries) <= USERS_MAX:
+            right = f"write 1 to {USERS_MAX} users, like {{alice: a password}}"
+            raise Refused(node.mark, place.path, f"{len(node.entries)} users", right)
+        passwords: dict[str, str] = {}
+        for name, entry in node.entries.items():
+            here = place.at(name)
+            if ":" in name or not name.isprintable() or len(name) > 255:
+                wrong = f"{shown(name)} is no user name"
+                place.faults.add(entry.key_mark, here.path, wrong, "use one without colon")
+            try:
+                passwords[name] = self._password.read(entry.value, here)
+            except Refused as refused:
+                place.faults.record(refused)
+        return Users(None, tuple(passwords.items()))
+
+    def schema(self) -> Schema:
+        """A path, or an object of texts."""
+        users = {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": USERS_MAX,
+            "propertyNames": {"pattern": "^[^:]{1,255}$"},
+            "additionalProperties": self._password.schema(),
+        }
+        return {"anyOf": [self._file.schema(), users]}
+
+    def show(self, value: Users) -> str:
+        """The path; of passwords nothing."""
+        return str(value.file) if value.file is not None else "{…}"
+
+    def plain(self, value: Users) -> Any:
+        """What it was read from."""
+        return str(value.file) if value.file is not None else dict(value.passwords)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamSection:
+    """SAM 3.3, for programs that bring their own I2P support, such as torrent clients."""
+
+    listen: Endpoint = option(
+        EndpointKind(is_listener=True), "where it listens", default=Endpoint("127.0.0.1", 7656)
+    )
+    udp: Endpoint | None = option(
+        Maybe(EndpointKind(is_listener=True, unix=False)),
+        "where programs send datagrams to, over UDP; null: nowhere",
+        default=Endpoint("127.0.0.1", 7655),
+    )
+    users: Users | None = option(
+        Maybe(UsersKind()),
+        "who may use it: a file with a line USER:PASSWORD for each, or {user: password}; "
+        "null: everyone who can connect",
+        default=None,
+    )
+    max_sessions: int = option(
+        Number(1, 4096), "sessions at the same time; each has router tunnels of its own", default=64
+    )
+    max_connections: int = option(
+        Number(8, 65536),
+        "connections of programs at the same time: one for each session, stream and waiting ACCEPT",
+        default=2048,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfacesSection:
+    """Doors for other programs, which are off unless they stand here."""
+
+    sam: SamSection | None = option(
+        Maybe(Section(SamSection)), "SAM 3.3; null: off; {}: on, as usual", default=None
+    )
+
+
+def interface_sections(interfaces: InterfacesSection) -> Iterator[tuple[str, SamSection]]:
+    """Name and section of every interface that is on."""
+    for one in fields(interfaces):
+        section = getattr(interfaces, one.name)
+        if isinstance(section, SamSection):
+            yield one.name, section

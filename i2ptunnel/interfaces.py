@@ -1,0 +1,40 @@
+"""The interfaces of the configuration, as services to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from core.api import Router, SystemEntropy
+from i2ptunnel.config.loader import Loaded
+from i2ptunnel.config.own_doors import OwnDoors
+from i2ptunnel.naming_service import NamingService
+from i2ptunnel.relay.budget import ConnectionBudget
+from i2ptunnel.sam.bridge import SamBridge
+from i2ptunnel.sam.context import SamContext
+from i2ptunnel.services import Wanted
+
+#: services that are doors for other programs; all others belong to ``control:``
+INTERFACES = ("sam",)
+
+
+def path_of(service: str) -> str:
+    """Where a service stands in the configuration: ``interfaces.sam``, ``control.metrics``."""
+    return f"{'interfaces' if service in INTERFACES else 'control'}.{service}"
+
+
+def wanted_interfaces(
+    loaded: Loaded,
+    router: Router,
+    naming: NamingService,
+    own_doors: Callable[[], OwnDoors],
+    budget: ConnectionBudget,
+) -> dict[str, Wanted]:
+    """What is on. ``own_doors``: nobody is led there; ``budget``: descriptors, shared by all."""
+    wanted = {}
+    sam = loaded.configuration.interfaces.sam
+    if sam is not None:
+        data_dir = loaded.data_dir
+        context = SamContext(data_dir, SystemEntropy(), router, naming, own_doors, budget)
+        wanted["sam"] = Wanted(partial(SamBridge, sam, context), sam)
+    return wanted

@@ -1,0 +1,1 @@
+"""The SAM protocol without I/O: lines, requests, replies, options, and who listens where."""

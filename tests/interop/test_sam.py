@@ -1,0 +1,320 @@
+"""SAM: real programs at our bridge, our bridge beside i2pd's, and datagrams between both."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.data.encoding import b64decode
+from core.data.identity import Destination
+from tests.interop.conftest import SAM_PORT, SAM_UDP_PORT, Network
+from tests.support import fetch_sam
+from tests.support.appliance import Appliance
+from tests.support.i2pd_net import wait_until
+from tests.support.origin import body_of
+from tests.support.sam_client import Reply, SamClient, close_all
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
+
+HOPS = (
+    "inbound.length=2 outbound.length=2 inbound.quantity=2 outbound.quantity=2 "
+    "i2cp.leaseSetEncType=4"
+)
+#: what the specification wants, and i2pd's answer: it lets two sessions have one destination
+DIFFERENCES = [
+    (
+        ("destination twice", ("SESSION STATUS", "DUPLICATED_DEST", ("RESULT",))),
+        ("destination twice", ("SESSION STATUS", "OK", ("DESTINATION", "RESULT"))),
+    )
+]
+_PROGRAMS = Path(__file__).parents[1] / "support"
+
+
+def drive(work: Coroutine[Any, Any, None]) -> None:
+    async def run() -> None:
+        try:
+            async with asyncio.timeout(240):
+                await work
+        finally:
+            await close_all()
+
+    asyncio.run(run())
+
+
+async def greeted(host: str, version: str = "3.1") -> SamClient:
+    return await SamClient.greeted(SAM_PORT, version, host)
+
+
+async def session(host: str, name: str, style: str = "STREAM", extra: str = "") -> SamClient:
+    control = await greeted(host)
+    line = f"SESSION CREATE STYLE={style} ID={name} DESTINATION=TRANSIENT SIGNATURE_TYPE=7"
+    reply = await control.ask(f"{line} {HOPS}{extra}", 120)
+    assert reply[1].get("RESULT") == "OK", reply
+    return control
+
+
+async def destination_of(control: SamClient) -> str:
+    return (await control.ask("NAMING LOOKUP NAME=ME"))[1]["VALUE"]
+
+
+async def connect(host: str, name: str, target: str) -> SamClient:
+    """A stream; a lease set may still be on its way to the floodfills."""
+    for _ in range(6):
+        client = await greeted(host)
+        reply = await client.ask(f"STREAM CONNECT ID={name} DESTINATION={target}", 90)
+        if reply[1].get("RESULT") == "OK":
+            return client
+        await client.close()
+        await asyncio.sleep(2)
+    raise AssertionError(reply)
+
+
+# The same script at both bridges
+
+
+def _shape(reply: Reply) -> tuple[str, str, tuple[str, ...]]:
+    """What of a reply may not differ: its words, RESULT, and which values there are."""
+    head, values = reply
+    return head, values.get("RESULT", ""), tuple(sorted(set(values) - {"MESSAGE"}))
+
+
+async def _script(host: str, mark: str) -> list[tuple[str, Any]]:
+    seen: list[tuple[str, Any]] = []
+
+    async def note(what: str, client: SamClient, line: str) -> Reply:
+        reply = await client.ask(line, 120)
+        seen.append((what, _shape(reply)))
+        return reply
+
+    for bounds in ("MIN=3.0 MAX=3.1", "MIN=3.1 MAX=3.1", "MIN=3.0 MAX=3.3", "MIN=9.0 MAX=9.9"):
+        client = await SamClient.connect(SAM_PORT, host)
+        await client.send(f"HELLO VERSION {bounds}")
+        seen.append((f"hello {bounds}", await client.line()))
+    client = await SamClient.connect(SAM_PORT, host)
+    client.writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    seen.append(("a web page", await client.at_end()))
+
+    control = await greeted(host)
+    create = f"SESSION CREATE STYLE=STREAM ID=script{mark} DESTINATION={{}} {HOPS}"
+    generated = await note("generate", control, "DEST GENERATE SIGNATURE_TYPE=7")
+    private, public = generated[1]["PRIV"], generated[1]["PUB"]
+    seen.append(("sizes", (len(private), len(public), len(b64decode(public)))))
+    created = await note("create", control, create.format(private))
+    seen.append(("its own key", created[1]["DESTINATION"] == private))
+    me = await note("me", control, "NAMING LOOKUP NAME=ME")
+    seen.append(("its own name", me[1]["VALUE"] == public))
+    b32 = Destination.from_base64(public).b32
+    await note("lookup by base 64", control, f"NAMING LOOKUP NAME={public}")
+    for what, line in (
+        ("id twice", create.format("TRANSIENT")),
+        ("destination twice", create.format(private).replace("ID=script", "ID=other")),
+        ("bad key", create.format("AAAA").replace("ID=script", "ID=third")),
+        ("no such style", create.format("TRANSIENT").replace("STREAM ID=script", "STONE ID=4")),
+        ("connect without session", f"STREAM CONNECT ID=nobody{mark} DESTINATION={public}"),
+        ("accept without session", f"STREAM ACCEPT ID=nobody{mark}"),
+        ("connect to nonsense", f"STREAM CONNECT ID=script{mark} DESTINATION=nonsense"),
+        ("connect to itself", f"STREAM CONNECT ID=script{mark} DESTINATION={b32}"),
+    ):
+        await note(what, await greeted(host), line)
+    waiting = await greeted(host)
+    await note("accept", waiting, f"STREAM ACCEPT ID=script{mark}")
+    await control.close()
+    seen.append(("the session has ended", await waiting.at_end()))
+    return seen
+
+
+def test_the_bridge_answers_as_i2pds_does(network: Network) -> None:
+    async def run() -> None:
+        ours, i2pd = await asyncio.gather(
+            _script(network.ours.address, "a"), _script(network.i2pd_proxy.address, "b")
+        )
+        differing = [pair for pair in zip(ours, i2pd, strict=True) if pair[0] != pair[1]]
+        assert differing == DIFFERENCES
+
+    drive(run())
+
+
+def test_streams_and_datagrams_with_i2pds_bridge(network: Network) -> None:
+    async def run() -> None:
+        here, there = network.ours.address, network.i2pd_proxy.address
+        mine, theirs = await asyncio.gather(session(here, "mine"), session(there, "theirs"))
+        for listening, other, name, others in (
+            (mine, there, (here, "mine"), "theirs"),
+            (theirs, here, (there, "theirs"), "mine"),
+        ):
+            target = await destination_of(listening)
+            waiting = await greeted(name[0])
+            assert (await waiting.ask(f"STREAM ACCEPT ID={name[1]}"))[1]["RESULT"] == "OK"
+            client = await connect(other, others, target)
+            client.writer.write(b"x" * 100_000)
+            await waiting.line()
+            assert await waiting.reader.readexactly(100_000) == b"x" * 100_000
+            waiting.writer.write(b"good bye")
+            assert await client.reader.readexactly(8) == b"good bye"
+            await waiting.close()
+            assert await client.at_end()
+
+    drive(run())
+
+
+@pytest.mark.parametrize("style", ["DATAGRAM", "RAW"])
+def test_datagrams_with_i2pds_bridge(network: Network, style: str) -> None:
+    async def run() -> None:
+        here, there = network.ours.address, network.i2pd_proxy.address
+        mine, theirs = await asyncio.gather(
+            session(here, f"my{style}", style), session(there, f"their{style}", style)
+        )
+        addresses = {mine: await destination_of(mine), theirs: await destination_of(theirs)}
+        for sender, receiver in ((mine, theirs), (theirs, mine)):
+            line = f"{style} SEND DESTINATION={addresses[receiver]} SIZE=5\nhello"
+            for _ in range(40):
+                sender.writer.write(line.encode())
+                try:
+                    head, values = await receiver.reply(1)
+                except TimeoutError:
+                    continue
+                break
+            else:
+                raise AssertionError("no datagram came")
+            assert (head, values["SIZE"]) == (f"{style} RECEIVED", "5")
+            if style == "DATAGRAM":
+                assert values["DESTINATION"] == addresses[sender]
+            assert await receiver.reader.readexactly(5) == b"hello"
+
+    drive(run())
+
+
+# Programs
+
+
+def test_as_bitcoin_core_does_it(network: Network) -> None:
+    """Its order (i2p.cpp): a control socket, its own key, lookups and streams on further ones."""
+
+    async def node(host: str, name: str) -> tuple[SamClient, str]:
+        control = await SamClient.connect(SAM_PORT, host)
+        hello = await control.ask("HELLO VERSION MIN=3.1 MAX=3.1")
+        assert hello == ("HELLO REPLY", {"RESULT": "OK", "VERSION": "3.1"})
+        reply = await control.ask(
+            f"SESSION CREATE STYLE=STREAM ID={name} DESTINATION=TRANSIENT SIGNATURE_TYPE=7 "
+            "i2cp.leaseSetEncType=4,0 inbound.quantity=1 outbound.quantity=1 "
+            "inbound.length=2 outbound.length=2",
+            120,
+        )
+        assert reply[1]["RESULT"] == "OK"
+        private = b64decode(reply[1]["DESTINATION"])
+        # ReadBinary: the destination is 387 bytes and what its certificate says
+        size = 387 + int.from_bytes(private[385:387], "big")
+        return control, Destination.from_bytes(private[:size]).b32
+
+    async def run() -> None:
+        here, there = network.ours.address, network.other.address
+        (one, _), (two, address) = await asyncio.gather(node(here, "a1b2c3"), node(there, "d4e5f6"))
+        waiting = await greeted(there)
+        assert await waiting.ask("STREAM ACCEPT ID=d4e5f6 SILENT=false") == (
+            "STREAM STATUS",
+            {"RESULT": "OK"},
+        )
+        asking = await greeted(here)
+        found = await asking.ask(f"NAMING LOOKUP NAME={address}", 90)
+        assert found[1]["RESULT"] == "OK"
+        reply = await asking.ask(
+            f"STREAM CONNECT ID=a1b2c3 DESTINATION={found[1]['VALUE']} SILENT=false", 90
+        )
+        assert reply == ("STREAM STATUS", {"RESULT": "OK"})
+        peer = await waiting.line()
+        assert len(Destination.from_base64(peer).raw) == 391
+        asking.writer.write(b"version")
+        assert await waiting.reader.readexactly(7) == b"version"
+        assert (await one.ask("NAMING LOOKUP NAME=ME"))[1]["VALUE"] == peer
+        await two.close()
+        assert await asking.at_end()
+
+    drive(run())
+
+
+@dataclass
+class Torrent:
+    """Two libtorrent programs with one torrent."""
+
+    folder: Path
+    size: int
+    tracker: str
+
+    def make(self) -> Path:
+        (self.folder / "seed").mkdir()
+        (self.folder / "leech").mkdir()
+        (self.folder / "seed/film.bin").write_bytes(body_of(self.size))
+        made = self.folder / "film.torrent"
+        code = (
+            "import libtorrent as lt, sys; fs = lt.file_storage(); "
+            "fs.add_file('film.bin', int(sys.argv[3])); t = lt.create_torrent(fs, 262144); "
+            "t.add_tracker(sys.argv[4]); lt.set_piece_hashes(t, sys.argv[1]); "
+            "open(sys.argv[2], 'wb').write(lt.bencode(t.generate()))"
+        )
+        words = [str(self.folder / "seed"), str(made), str(self.size), self.tracker]
+        subprocess.run(
+            [fetch_sam.python(), "-W", "ignore", "-c", code, *words], check=True, timeout=60
+        )
+        return made
+
+    def start(self, mode: str, appliance: Appliance, made: Path) -> subprocess.Popen[bytes]:
+        script = str(_PROGRAMS / "torrent_program.py")
+        sam = f"{appliance.address}:{SAM_PORT}"
+        with (self.folder / f"{mode}.log").open("wb") as log:
+            return subprocess.Popen(
+                [fetch_sam.python(), script, mode, sam, str(made), str(self.folder / mode)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def log(self, mode: str) -> str:
+        return (self.folder / f"{mode}.log").read_text()[-3000:]
+
+
+@pytest.mark.parametrize(
+    "size", [4_000_000, pytest.param(50_000_000, marks=pytest.mark.slow)], ids=["4 MB", "50 MB"]
+)
+def test_a_torrent_between_two_routers(network: Network, tmp_path: Path, size: int) -> None:
+    torrent = Torrent(tmp_path, size, f"http://{network.tracker_site}/announce")
+    made = torrent.make()
+    programs = [torrent.start("seed", network.other, made)]
+    try:
+        wait_until("the seed announces", lambda: len(network.tracker.swarms) > 0, 90)
+        began = time.monotonic()
+        programs.append(torrent.start("leech", network.ours, made))
+        assert programs[1].wait(240) == 0
+        took = time.monotonic() - began
+    except (TimeoutError, subprocess.TimeoutExpired) as error:
+        raise AssertionError(f"{error}\n{torrent.log('seed')}\n{torrent.log('leech')}") from None
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+        network.tracker.swarms.clear()
+    content = (tmp_path / "leech/film.bin").read_bytes()
+    assert hashlib.sha256(content).digest() == hashlib.sha256(body_of(size)).digest()
+    print(f"\n{size / took / 1e6:.2f} MB/s in {took:.1f} s")
+    status = network.ours.status()
+    assert status is not None
+    assert status["interfaces"]["sam"]["streams_total"] > 0
+
+
+def test_python_programs(network: Network) -> None:
+    """i2psam serves, and i2psam and txi2p (Twisted) ask."""
+    script = str(_PROGRAMS / "sam_programs.py")
+    words = [fetch_sam.python(), "-W", "ignore", script]
+    hosts = [network.ours.address, network.other.address, str(SAM_PORT), str(SAM_UDP_PORT)]
+    done = subprocess.run(
+        [*words, *hosts], capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {"i2psam": "HELLO", "txi2p": "TWISTED"}
