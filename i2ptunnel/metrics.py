@@ -44,6 +44,7 @@ _ROUTER = (
     ("descriptors", "descriptors", "gauge", "File descriptors in use"),
     ("descriptors_limit", "descriptors_limit", "gauge", "File descriptors this process may use"),
     ("floodfill", "floodfill", "gauge", "1: published as a floodfill"),
+    ("introducers", "introducers", "gauge", "Routers that introduce others to this one"),
     ("clock_skew_seconds", "clock_skew_s", "gauge", "Clocks of other routers minus this one"),
 )
 _TRANSPORTS = ("ntcp2", "ssu2")
@@ -123,6 +124,15 @@ def render(status: Mapping[str, Any]) -> str:
     counts = router.get("links", {})
     links = [(f'{{transport="{name}"}}', counts.get(name)) for name in _TRANSPORTS]
     _figure(lines, "i2ptunnel_router_links", "gauge", "Connected routers, by transport", links)
+    reached = [
+        (
+            f'{{transport="{name.partition("/")[0]}",family="{name.partition("/")[2]}"}}',
+            state == "ok",
+        )
+        for name, state in router.get("reachability", {}).get("transports", {}).items()
+    ]
+    name, text = "i2ptunnel_router_reachable", "1: other routers can connect to this one"
+    _figure(lines, name, "gauge", text, reached)
     refused = [
         (f'{{reason="{_escaped(reason)}"}}', count)
         for reason, count in sorted(router.get("links_refused", {}).items())
@@ -163,6 +173,12 @@ def _bandwidth(lines: list[str], bandwidth: Mapping[str, float]) -> None:
     ]
     name = "i2ptunnel_router_bandwidth_limit_bytes_per_second"
     _figure(lines, name, "gauge", "What the links may carry", limits)
+
+
+def _slot_labels(name: str) -> str:
+    """Of a name such as ``ntcp2/ipv4``."""
+    transport, _, family = name.partition("/")
+    return f'{{transport="{transport}",family="{family}"}}'
 
 
 def _counters(lines: list[str], tree: Mapping[str, Mapping[str, Any]]) -> None:

@@ -298,6 +298,8 @@ class Router:
             version=engine.router_info.options["router.version"],
             published=published_addresses(engine.router_info),
             floodfill=engine.router_info.is_floodfill,
+            reachability=engine.own.status(now),
+            introducers=engine.introducer_count,
             uptime_s=now - self._started_at,
             routers=engine.netdb.router_count,
             floodfills=engine.netdb.floodfill_count,

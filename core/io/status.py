@@ -14,6 +14,7 @@ from core.data.transport_address import Ntcp2Address, Ssu2Address
 from core.nat.mapping import PortMapping
 from core.router.engine import RouterEngine
 from core.transport.ports import Session
+from core.transport.reachability_votes import ReachabilityStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ def published_addresses(info: RouterInfo) -> tuple[str, ...]:
 class RouterStatus:
     """A snapshot for people and programs; rates in bytes per second, hashes shortened by users.
 
+    ``introducers``: routers that introduce others to us, as we are told that nobody can connect.
     ``clock_skew_s``: the clocks of other routers minus the router's corrected one; 0 while nothing
     is known of them.
     """
@@ -143,6 +145,8 @@ class RouterStatus:
     published: tuple[str, ...]
     """See :func:`published_addresses`."""
     floodfill: bool
+    reachability: ReachabilityStatus
+    introducers: int
     uptime_s: float
     routers: int
     floodfills: int

@@ -13,6 +13,7 @@ from core.io.time_servers import TimeServers
 from core.nat.mapping import PortMapping
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
+from core.router.transports import mapped_slots
 
 logger = logging.getLogger("core.io.nat")
 
@@ -32,6 +33,7 @@ class Surroundings:
         bind = config.sources.get(Family.IPV4)
         self._engine = engine
         self._wake = wake
+        self._seen: frozenset[str] = frozenset()
         self.time_servers = TimeServers(
             config.time_servers, bind, entropy, engine.clock, loop, wake
         )
@@ -58,12 +60,18 @@ class Surroundings:
         await self.port_mappings.stop()
 
     def check(self) -> None:
-        """After each turn: the clock jumped, the machine slept, or the network was away."""
+        """After each turn: the clock jumped, the machine slept, the network was away, or other
+        routers see us at another address."""
         if self.time_servers.check():
             self.port_mappings.recheck()
+        seen = self._engine.own.seen
+        if seen != self._seen:
+            self._seen = seen
+            self.port_mappings.note_seen(seen)
 
     def _mapping_changed(self, mapping: PortMapping) -> None:
         ports = {way: f"{one.address}:{one.port}" for way, one in mapping.external.items()}
         logger.debug("mapped: %s; not mapped: %s", ports, mapping.reason or "nothing")
         self._engine.port_mapping = mapping
+        self._engine.own.mapped(mapped_slots(mapping))
         self._wake()

@@ -22,22 +22,23 @@ from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.garlic.router import RouterGarlic
 from core.nat.mapping import PortMapping
-from core.netdb import events as netdb_events
 from core.netdb.facade import NetDb
 from core.netdb.ports import NetDbConfig
 from core.peers.book import PeerBook
+from core.router.bobs import BobSearch
 from core.router.clock import ClockWatch, Dated
 from core.router.config import RouterConfig
 from core.router.identity import RouterKeys
 from core.router.inbox import Inbox
+from core.router.netdb_events import NetDbEvents
 from core.router.netdb_sender import NetDbSender
 from core.router.observer import Nobody, Observer
 from core.router.own_info import OwnInfo
 from core.router.pending_sends import PendingSends
-from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView, pool_name
+from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView
 from core.router.sessions import Sessions
 from core.router.stats import RouterStats
-from core.router.transports import EndpointFactory, find_endpoint, ntcp2_only
+from core.router.transports import EndpointFactory, find_endpoint, ntcp2_only, own_addresses
 from core.transport import events as link_events
 from core.transport.bandwidth import Bandwidth
 from core.transport.context import TransportContext
@@ -101,7 +102,9 @@ class RouterEngine:
             link_limits or LinkLimits(),
             self._bandwidth,
             config.reachability,
+            own=own_addresses(config),
         )
+        self.own = transport.own
         make_endpoints = make_endpoints or ntcp2_only(config, keys, port)
         self.endpoints = make_endpoints(transport)
         self._own_info = OwnInfo(keys, config, self.endpoints, wall, now)
@@ -123,6 +126,7 @@ class RouterEngine:
         )
         self.netdb.set_own_router_info(self.router_info)
         self.pending_sends = PendingSends(self.links, self.netdb)
+        self._bobs = BobSearch(self.ssu2, self.netdb, self.links)
         self.peers = PeerBook(is_banned=self._is_banned)
         dispatcher = self._dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
         self.transit = TransitHops(
@@ -150,6 +154,16 @@ class RouterEngine:
         garlic = RouterGarlic(keys.crypto, wall, self._shares)
         self.inbox = Inbox(
             garlic, self.netdb, self.tunnels, dispatcher, self.clients, wall, self.stats
+        )
+        self._netdb_events = NetDbEvents(
+            self.netdb,
+            self.netdb_sender,
+            self.pending_sends,
+            self.inbox,
+            self.clients,
+            self.tunnels,
+            self.publish,
+            self._send,
         )
 
     # What the owner asks
@@ -229,6 +243,12 @@ class RouterEngine:
         """The SSU2 transport, for its socket driver; None if there is none."""
         return find_endpoint(self.endpoints, Ssu2Endpoint)
 
+    @property
+    def introducer_count(self) -> int:
+        """How many routers introduce others to us."""
+        traversal = None if self.ssu2 is None else self.ssu2.traversal
+        return 0 if traversal is None else traversal.introducer_count
+
     # The turn
 
     def run(self, now: float) -> None:
@@ -248,7 +268,7 @@ class RouterEngine:
             if clients.touched:
                 self._run_clients(now)
             self.tunnels.flush(now)
-            is_busy = self._drain_tunnel_events(now) | self._drain_netdb_events(now)
+            is_busy = self._drain_tunnel_events(now) | self._netdb_events.drain(self.observer, now)
             for router_hash, messages, source in dispatcher.take_outgoing():
                 self._send(router_hash, messages, now, source)
             if not (is_busy or dispatcher.delivered or clients.touched or self.links.has_events):
@@ -279,13 +299,21 @@ class RouterEngine:
         self.router_info = self._own_info.sign(now, known)
         self.netdb.publish_router_info(self.router_info, now)
 
+    def _publish_news(self, now: float) -> None:
+        if self._own_info.has_news(now):
+            self.publish(now)
+
     def _check_clock(self, now: float) -> None:
         dated: list[Dated] = [self.links, self.netdb, self.tunnels, self.peers, *self.clients]
+        self.own.refresh(now)
+        self._bobs.handle_timer(now)
         if self.clock.check(now, dated) or self._own_info.is_outdated:
             self.clients.touch_all()
             self.publish(now)
         elif self._own_info.congestion.update(self._load(now), now):
             self.publish(now)
+        else:
+            self._publish_news(now)
         self.netdb.is_clock_wrong = self.clock.is_wrong(now)
 
     def _load(self, now: float) -> float:
@@ -342,7 +370,10 @@ class RouterEngine:
                 self.netdb.router_failed(router_hash, now)
                 self.tunnels.note_peer_failed(router_hash, now, is_peers_fault=is_its)
             case link_events.AddressesChanged():
-                self.publish(now)
+                self.own.refresh(now)
+                self._publish_news(now)
+            case link_events.LinkWanted(router_hash):
+                self.pending_sends.send(router_hash, [], now)
             case link_events.NetworkRestored():
                 self._network_restored(now)
             case link_events.SkewMeasured(seconds, router_hash, is_outbound):
@@ -396,46 +427,6 @@ class RouterEngine:
                 case tunnel_events.RoutersWanted(_, wanted):
                     for router_hash in wanted:
                         self.netdb.lookup_router(router_hash, now, is_direct=False)
-        return is_busy
-
-    # The network database
-
-    def _drain_netdb_events(self, now: float) -> bool:
-        is_busy = False
-        while (event := self.netdb.next_event()) is not None:
-            is_busy = True
-            self.observer.on_netdb_event(event, now)
-            match event:
-                case netdb_events.SendDirect(router, kind, body, source):
-                    if source is None or self.pending_sends.can_reach(router, source, now):
-                        self._send(router, [self.netdb_sender.direct(kind, body)], now)
-                case netdb_events.SendThroughTunnel():
-                    self.netdb_sender.through_tunnel(event, now)
-                case netdb_events.SendToGateway():
-                    if self.pending_sends.can_reach(event.gateway, event.source, now):
-                        self.netdb_sender.to_gateway(event, now)
-                case netdb_events.RegisterReplyKey(owner, tag, key):
-                    self.inbox.register_reply_key(pool_name(owner), tag, key, now)
-                case netdb_events.LookupFinished(request, _, _, owner, result):
-                    client = self.clients.get_touched(owner)
-                    if client is not None:
-                        client.lookup_finished(request, result, now)
-                    else:
-                        missing = self.pending_sends.looked_up(request, result is not None, now)
-                        if missing is not None:
-                            self.tunnels.note_peer_failed(missing, now)
-                case netdb_events.PublishConfirmed(_, owner, _):
-                    client = self.clients.get_touched(owner)
-                    if client is not None:
-                        client.publish_confirmed()
-                case netdb_events.RepublishDue(_, owner):
-                    client = self.clients.get_touched(owner)
-                    if client is not None:
-                        client.republish(now)
-                    elif owner is None:
-                        self.publish(now)
-                case netdb_events.PublishFailed(_, owner, attempts):
-                    logger.debug("publishing failed after %d floodfills", attempts)
         return is_busy
 
 

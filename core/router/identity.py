@@ -125,15 +125,11 @@ def build_router_info(
         "netId": str(config.network_id),
         "router.version": ROUTER_VERSION,
     }
-    addresses: list[RouterAddress] = []
     for endpoint in endpoints:
-        addresses += endpoint.addresses()
         options |= endpoint.options()
     if known is not None and "f" in capabilities:
         options["netdb.knownRouters"], options["netdb.knownLeaseSets"] = map(str, known)
-    if config.hidden:
-        addresses = conceal(addresses)
-    return RouterInfo.build(keys.keys, published_ms, addresses, options)
+    return RouterInfo.build(keys.keys, published_ms, addresses_of(config, endpoints), options)
 
 
 def conceal(addresses: Iterable[RouterAddress]) -> list[RouterAddress]:
@@ -159,6 +155,12 @@ def _families(addresses: Iterable[RouterAddress]) -> str:
         host, caps = address.options.get("host", ""), address.options.get("caps", "")
         found += ("6" if ":" in host else "4") if host else caps
     return "".join(family for family in "46" if family in found) or "4"
+
+
+def addresses_of(config: RouterConfig, endpoints: Sequence[Endpoint]) -> list[RouterAddress]:
+    """What the transports say, as it stands in a RouterInfo."""
+    addresses = [address for endpoint in endpoints for address in endpoint.addresses()]
+    return conceal(addresses) if config.hidden else addresses
 
 
 def _capabilities(config: RouterConfig, is_published: bool, congestion: str) -> str:

@@ -8,11 +8,13 @@ from core.base.ports import WallClock
 from core.data.router_info import RouterInfo
 from core.router.config import RouterConfig
 from core.router.congestion import Congestion
-from core.router.identity import RouterKeys, build_router_info
+from core.router.identity import RouterKeys, addresses_of, build_router_info
 from core.transport.ports import Endpoint
 
 #: i2pd: a router info must be younger than 90 minutes in a handshake; Java wants 60.
 REPUBLISH_S = 35 * 60.0
+#: Introducers may come and go: floodfills are told less often.
+NEWS_INTERVAL_S = 5.0
 #: So far a date may lie ahead because another one was just before it.
 DATE_AHEAD_MAX_S = 10.0
 
@@ -34,6 +36,7 @@ class OwnInfo:
         self._wall = wall
         self.congestion = Congestion()
         self.current = self._build(int(wall.now() * 1000))
+        self._signed_at = float("-inf")
         self.due_at = now + REPUBLISH_S
         """Monotonic time by which :meth:`sign` should be called."""
 
@@ -42,6 +45,12 @@ class OwnInfo:
         """Whether peers would find the date too old, or in the future."""
         age_s = self._wall.now() - self.current.published_ms / 1000
         return not -DATE_AHEAD_MAX_S <= age_s <= REPUBLISH_S
+
+    def has_news(self, now: float) -> bool:
+        """Whether the transports have other addresses than it says, and it is time to say so."""
+        if now < self._signed_at + NEWS_INTERVAL_S:
+            return False
+        return self.current.addresses != tuple(addresses_of(self.config, self._endpoints))
 
     def sign(self, now: float, known: tuple[int, int] | None = None) -> RouterInfo:
         """A new one with a newer date, for peers keep the newest.
@@ -56,6 +65,7 @@ class OwnInfo:
         is_future = before_ms > wall_ms + DATE_AHEAD_MAX_S * 1000
         published_ms = wall_ms if is_future else max(wall_ms, before_ms + 1000)
         self.current = self._build(published_ms, known)
+        self._signed_at = now
         self.due_at = now + REPUBLISH_S
         return self.current
 

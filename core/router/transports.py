@@ -11,9 +11,11 @@ from core.router.config import RouterConfig
 from core.router.identity import RouterKeys
 from core.transport.context import TransportContext
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
+from core.transport.own_addresses import OwnAddresses, Slot
 from core.transport.ports import Endpoint
 from core.transport.publishing import Address
 from core.transport.ssu2.endpoint import Ssu2Endpoint
+from core.transport.ssu2.session_traversal import SessionTraversal
 
 EndpointFactory = Callable[[TransportContext], Sequence[Endpoint]]
 E = TypeVar("E")
@@ -34,15 +36,16 @@ def configured(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
         if config.ssu2 and config.ntcp2_proxy is None:
             # i2pd: nobody looks for SSU2 in Yggdrasil.
             published = [one for one in _published(config, port) if one[0] != yggdrasil]
-            endpoints.append(
-                Ssu2Endpoint(
-                    context,
-                    keys.ssu2_static,
-                    keys.ssu2_intro,
-                    published=published,
-                    mtu=config.mtu,
-                )
+            endpoint = Ssu2Endpoint(
+                context,
+                keys.ssu2_static,
+                keys.ssu2_intro,
+                published=published,
+                mtu=config.mtu,
             )
+            context.own.listen("ssu2", port, endpoint.publish)
+            endpoint.traverse(_traversal(endpoint, config, keys, context))
+            endpoints.append(endpoint)
         return endpoints
 
     return make
@@ -53,9 +56,38 @@ def ntcp2_only(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
 
     def make(context: TransportContext) -> Sequence[Endpoint]:
         static_key, iv = keys.ntcp2_static, keys.ntcp2_iv
-        return [Ntcp2Endpoint(context, static_key, iv, published=_published(config, port))]
+        endpoint = Ntcp2Endpoint(context, static_key, iv, published=_published(config, port))
+        listening = port if config.listens_tcp else 0
+        context.own.listen("ntcp2", listening, endpoint.publish)
+        return [endpoint]
 
     return make
+
+
+def _traversal(
+    endpoint: Ssu2Endpoint, config: RouterConfig, keys: RouterKeys, context: TransportContext
+) -> SessionTraversal:
+    def may_introduce() -> bool:
+        # i2pd: floodfills introduce nobody.
+        return endpoint.is_reachable and config.transit and not config.floodfill
+
+    return SessionTraversal(
+        endpoint,
+        endpoint.context,
+        context.reachability,
+        context.own,
+        keys.keys.sign,
+        may_introduce,
+    )
+
+
+def own_addresses(config: RouterConfig) -> OwnAddresses:
+    """What the settings say of where we are reached."""
+    families = {Family.IPV4: False, Family.IPV6: True}
+    hosts = config.hosts
+    configured = {is_ipv6: hosts[one] for one, is_ipv6 in families.items() if one in hosts}
+    is_hidden = config.hidden or config.ntcp2_proxy is not None
+    return OwnAddresses(config.reachability, configured, is_hidden=is_hidden)
 
 
 def _published(config: RouterConfig, port: int) -> list[Address]:
@@ -74,6 +106,15 @@ def own_hosts(
         seen = [votes.observed_host(is_ipv6, now) for is_ipv6 in (False, True)]
         found += [host for host in seen if host is not None]
     return found
+
+
+def mapped_slots(mapping: PortMapping) -> dict[Slot, tuple[Address, str]]:
+    """What home routers forward to the transports, and the protocol that says so."""
+    transports = {"tcp": "ntcp2", "udp": "ssu2"}
+    return {
+        (transports[protocol], version == 6): ((one.address, one.port), one.by)
+        for (protocol, version), one in mapping.external.items()
+    }
 
 
 def find_endpoint(endpoints: Sequence[Endpoint], kind: type[E]) -> E | None:

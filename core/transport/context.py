@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from core.base.ports import Entropy, WallClock
 from core.data.router_info import RouterInfo
 from core.transport.bandwidth import Bandwidth
+from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
 from core.transport.stats import LinkStats
@@ -24,7 +25,8 @@ class TransportContext:
     """``router_hash``: ours; ``router_info``: returns our current signed RouterInfo, uncompressed.
 
     The router room rebuilds that one; peers refuse one that is older than 90 minutes (i2pd) or
-    larger than 3072 bytes. ``find_router`` answers from the network database.
+    larger than 3072 bytes. ``find_router`` answers from the network database. ``own``: where we are
+    reached, and what of it is published.
     """
 
     router_hash: bytes
@@ -37,6 +39,7 @@ class TransportContext:
     bandwidth: Bandwidth = field(default_factory=Bandwidth)
     reachability: Reachability = field(default_factory=Reachability)
     stats: LinkStats = field(default_factory=LinkStats)
+    own: OwnAddresses = field(default_factory=OwnAddresses)
 
 
 def next_router_info_at(entropy: Entropy, now: float) -> float:

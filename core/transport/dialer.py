@@ -150,6 +150,19 @@ class Dialer:
                 yield peer, router_info, bid
         self._waiting.extendleft(reversed(blocked))
 
+    def take(
+        self, router_hash: bytes, endpoint: Endpoint, now: float
+    ) -> tuple[RouterInfo | None, Bid | None]:
+        """What may be dialled out of turn over a transport; its host is then ``active``."""
+        info = self._find_router(router_hash)
+        bid = None if info is None else self.bid(info, now, (endpoint,))
+        is_resting = endpoint not in self._free(router_hash, now)
+        is_full = len(self.active) >= self._limits.dials_max
+        if bid is None or is_resting or is_full or bid.host in self.active:
+            return info, None
+        self.active.add(bid.host)
+        return info, bid
+
     def _is_calling(self, peer: Peer, host: str, now: float) -> bool:
         """Whether the host may be this peer, on the way to us."""
         has_time = now < peer.wait_until - DIAL_WAIT_MAX_S + CALL_WAIT_S

@@ -91,6 +91,13 @@ class AddressesChanged:
     """What a transport publishes is another thing now: our RouterInfo must be signed anew."""
 
 
+@dataclass(slots=True)
+class LinkWanted:
+    """A transport needs a link with this router, which may be unknown yet."""
+
+    router_hash: bytes
+
+
 Event = (
     PeerConnected
     | MessagesReceived
@@ -100,4 +107,5 @@ Event = (
     | SkewMeasured
     | NetworkRestored
     | AddressesChanged
+    | LinkWanted
 )

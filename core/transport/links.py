@@ -25,6 +25,7 @@ from core.transport.context import TransportContext
 from core.transport.events import (
     AddressesChanged,
     Event,
+    LinkWanted,
     MessagesReceived,
     PeerConnected,
     PeerDisconnected,
@@ -300,6 +301,14 @@ class Links:
         """See :class:`core.transport.ports.SessionOwner`."""
         self._now = now
         self._events.append(AddressesChanged())
+
+    def connect(self, router_hash: bytes, endpoint: Endpoint, now: float) -> None:
+        """See :class:`core.transport.ports.SessionOwner`."""
+        peer = self._peers.get(router_hash)
+        if peer is None:
+            self._events.append(LinkWanted(router_hash))
+        else:
+            self._outbound.dial_also(peer, endpoint, now)
 
     def session_changed(self, session: Session, now: float) -> None:
         """See :class:`core.transport.ports.SessionOwner`."""

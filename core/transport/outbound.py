@@ -124,6 +124,19 @@ class OutboundLinks:
             peer.router_info = router_info
             peer.tried = (*peer.tried, bid.endpoint)
 
+    def dial_also(self, peer: Peer, endpoint: Endpoint, now: float) -> None:
+        """Dial over a transport that is needed; its link takes the place of the one in use, if any.
+
+        Nothing happens while the peer is being dialled, or rests for that transport.
+        """
+        if peer.dial is not None or self.is_closing or not self._make_room(now):
+            return
+        info, bid = self._dialer.take(peer.hash, endpoint, now)
+        if info is None or bid is None:
+            return
+        session = endpoint.dial(info, bid, now)
+        peer.dial = self._table.add_link(session, peer, now, bid)
+
     def expire(self, now: float) -> None:
         """Give up who waited too long, and begin what has become possible."""
         for peer in self._dialer.expired(now):

@@ -184,6 +184,13 @@ class SessionOwner(Protocol):
         """:meth:`Endpoint.addresses`, ``options`` or ``is_reachable`` say something else now."""
         ...
 
+    def connect(self, router_hash: bytes, endpoint: Endpoint, now: float) -> None:
+        """This transport needs a session with a router, be there a link over another one or not.
+
+        Nothing is told if none can be had.
+        """
+        ...
+
     def fill(self, session: Session, bytes_max: int, now: float) -> bool:
         """Send what waits for the session's router, about ``bytes_max`` bytes; True if more waits.
 

@@ -12,7 +12,7 @@ several routers see us (i2pd #2243: one observer cannot tell).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
@@ -78,6 +78,17 @@ class Verdict:
     """A state and why, in plain words."""
 
     state: ReachabilityState
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReachabilityStatus:
+    """``ipv4``, ``ipv6``: the best state of any transport in the family. ``transports``: the state
+    of each, by a name such as ``ntcp2/ipv4``. ``why``: plain words."""
+
+    ipv4: str
+    ipv6: str
+    transports: Mapping[str, str]
     why: str
 
 
@@ -206,7 +217,8 @@ class ReachabilityVotes:
     """The vote. ``transports``: their names, such as ``ntcp2`` and ``ssu2``. ``is_hidden``: we do
     not want to be reached.
 
-    Each input that changes a state or the address to publish returns True.
+    Evidence that changes a state, or our host, returns True. What follows for our RouterInfo is
+    decided in :mod:`core.transport.own_addresses`.
     """
 
     def __init__(
@@ -222,24 +234,22 @@ class ReachabilityVotes:
         self._ballots = {
             (transport, is_ipv6): _Ballot() for transport in transports for is_ipv6 in (False, True)
         }
-        self._claims: dict[tuple[str, bool], tuple[Address, str]] = {}
+        self._claims: dict[tuple[str, bool], str] = {}
         self._observed = {False: _Observations(), True: _Observations()}
 
     # Evidence
 
-    def claimed(self, transport: str, address: Address | None, by: str) -> bool:
-        """The user or a port mapping (``by``) says that this transport can be reached there.
+    def add_transport(self, transport: str) -> None:
+        """One more transport has a state; harmless the second time."""
+        for is_ipv6 in (False, True):
+            self._ballots.setdefault((transport, is_ipv6), _Ballot())
 
-        It is published until votes refute it. ``None`` takes both families' claims by ``by`` back.
-        """
-        before = dict(self._claims)
-        if address is not None:
-            self._claims[transport, _is_ipv6(address)] = address, by
+    def claimed(self, transport: str, is_ipv6: bool, by: str | None) -> None:
+        """Who says where a transport can be reached, as a user or a home router; None: nobody."""
+        if by is None:
+            self._claims.pop((transport, is_ipv6), None)
         else:
-            for key, (_, whose) in before.items():
-                if key[0] == transport and whose == by:
-                    del self._claims[key]
-        return before != self._claims
+            self._claims[transport, is_ipv6] = by
 
     def tested(self, transport: str, result: PeerTestResult, now: float) -> bool:
         """A peer test of ours ended."""
@@ -305,22 +315,11 @@ class ReachabilityVotes:
             for transport, family in self._ballots
             if family == is_ipv6
         ]
-        return min(verdicts, key=lambda verdict: order.index(verdict.state))
+        nothing = Verdict(ReachabilityState.DISABLED, "no transport listens")
+        return min(verdicts, key=lambda verdict: order.index(verdict.state), default=nothing)
 
-    def address(self, transport: str, is_ipv6: bool, now: float) -> Address | None:
-        """What this transport may publish in this family, None for nothing.
-
-        Evidence for another transport does not count: a translator that lets UDP in may not let TCP
-        in.
-        """
-        state = self.verdict(transport, is_ipv6, now).state
-        if state not in (ReachabilityState.OK, ReachabilityState.UNKNOWN):
-            return None
-        claim = self._claims.get((transport, is_ipv6))
-        if claim is not None:
-            return claim[0]
-        if state is not ReachabilityState.OK:
-            return None
+    def reached_at(self, transport: str, is_ipv6: bool) -> Address | None:
+        """Where most of those who tested a transport reached us; None if nobody did."""
         return self._ballot(transport, is_ipv6).address()
 
     def observed_address(self, is_ipv6: bool, now: float) -> Address | None:
@@ -335,34 +334,31 @@ class ReachabilityVotes:
         """Whether another test would help now: the state is unknown, or a vote is against it."""
         return self._ballot(transport, is_ipv6).is_contested
 
-    def status(self, now: float) -> dict[str, object]:
+    def status(self, now: float) -> ReachabilityStatus:
         """What the router's status shows: each family, each transport in it, and why."""
         families = {family: self.family_verdict(family, now) for family in (False, True)}
-        disabled = ReachabilityState.DISABLED
         why = [
             f"{_family(family)}: {verdict.why}"
             for family, verdict in families.items()
-            if verdict.state is not disabled
+            if verdict.state is not ReachabilityState.DISABLED
         ]
-        return {
-            **{
-                _family(family).lower(): verdict.state.value for family, verdict in families.items()
-            },
-            "transports": {
-                f"{transport}/{_family(family).lower()}": self.verdict(
-                    transport, family, now
-                ).state.value
-                for transport, family in self._ballots
-            },
-            "why": "; ".join(why),
+        transports = {
+            f"{transport}/{_family(family).lower()}": self.verdict(transport, family, now).state
+            for transport, family in self._ballots
         }
+        return ReachabilityStatus(
+            families[False].state.value,
+            families[True].state.value,
+            {name: state.value for name, state in transports.items()},
+            "; ".join(why),
+        )
 
     def _why_unknown(self, transport: str, is_ipv6: bool, ballot: _Ballot) -> str:
         reached, unreached = ballot.counted(True), ballot.counted(False)
         if reached or unreached:
             return f"{reached} got through to us and {unreached} did not: too few to tell"
-        if (transport, is_ipv6) in self._claims:
-            by = self._claims[transport, is_ipv6][1]
+        by = self._claims.get((transport, is_ipv6))
+        if by is not None:
             return f"the address is from {by}, and nobody has connected to it yet"
         return "nobody has tried to connect yet"
 

@@ -73,6 +73,7 @@ def _as_text(status: dict[str, Any]) -> str:
         f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
         f"data     {printable(status['data_dir'])}",
         f"address  {', '.join(map(printable, router['published'])) or 'not published'}",
+        f"reach    {_reach_text(router['reachability'], router['introducers'])}",
         f"hidden   {'yes' if router['hidden']['hidden'] else 'no'}: {router['hidden']['why']}",
         f"mapping  {_mapping_text(router['port_mapping'])}",
         f"traffic  {_traffic(router)}",
@@ -122,6 +123,18 @@ def _links(counts: dict[str, int]) -> str:
     if counts["ntcp2"] and counts["ssu2"]:
         text += f" ({counts['ntcp2']} over NTCP2, {counts['ssu2']} over SSU2)"
     return text
+
+
+def _reach_text(reachability: dict[str, Any], introducers: int) -> str:
+    """Whether other routers can connect, over what, and why."""
+    states = [
+        f"{name} {state}"
+        for name, state in reachability["transports"].items()
+        if state != "disabled"
+    ]
+    if introducers:
+        states.append(counted(introducers, "introducer"))
+    return f"{', '.join(states) or 'disabled'} ({printable(reachability['why'])})"
 
 
 def _reseed_lines(reseed: dict[str, Any]) -> list[str]:

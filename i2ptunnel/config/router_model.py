@@ -193,8 +193,8 @@ class RouterSection:
     host: tuple[IpAddress, ...] | None = option(
         Maybe(ListOf(AddressKind(), count_max=3, allow_one=True)),
         "public IP addresses to publish: one of IPv4, one of IPv6, and one of Yggdrasil (200::/7, "
-        "NTCP2 only) if this machine has it; null: none, so other routers cannot connect to this "
-        "one",
+        "NTCP2 only) if this machine has it; null: the address at which other routers get "
+        "through, if they do",
         default=None,
     )
     port: int | None = option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.router.own_info import NEWS_INTERVAL_S
 from tests.support.memory_routers import FLOODFILLS, MemoryRouter, MemoryRouters
 from tests.support.memory_transport import STYLE, MemoryEndpoint
 
@@ -49,7 +50,7 @@ def test_a_transport_that_publishes_another_address_has_the_router_info_signed_a
     (endpoint,) = moved.engine.endpoints
     assert isinstance(endpoint, MemoryEndpoint)
     endpoint.publish(False, ("127.77.99.1", 1), network.now)
-    network.run(1)
+    network.run(NEWS_INTERVAL_S)
     info = moved.engine.router_info
     assert info.published_ms > before.published_ms
     assert [a.options["host"] for a in info.addresses] == ["127.77.99.1"]

@@ -12,8 +12,8 @@ from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress
+from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
-from core.transport.reachability_votes import ReachabilityVotes
 from core.transport.ssu2.blocks import (
     Block,
     PeerTest,
@@ -86,7 +86,10 @@ class Bench:
         self.known: dict[bytes, RouterInfo] = {}
         self.gives_tags = True
         self.stats = LinkStats()
-        self.votes = ReachabilityVotes(("ssu2",))
+        self.own = OwnAddresses()
+        self.own.listen("ssu2", 9999, lambda *_: None)
+        self.own.mapped({("ssu2", False): (("8.8.4.4", 9999), "pcp")})
+        self.votes = self.own.votes
         here = Surroundings(
             self.me.hash,
             self.me.keys.sign,
@@ -96,7 +99,7 @@ class Bench:
             self,
             Reachability(),
         )
-        self.nat = NatTraversal(here, self.votes, {False: SocketAddress("8.8.4.4", 9999)})
+        self.nat = NatTraversal(here, self.own)
         self.nat.handle_timer(NOW)
         self.nat.take_actions()
 

@@ -15,8 +15,9 @@ from core.data.encoding import b64encode
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress
+from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
-from core.transport.reachability_votes import ReachabilityState, ReachabilityVotes
+from core.transport.reachability_votes import ReachabilityState
 from core.transport.ssu2.blocks import RouterInfoBlock, parse_block
 from core.transport.ssu2.framing import (
     SocketAddress,
@@ -31,6 +32,7 @@ from core.transport.ssu2.nat_traversal import NatTraversal
 from core.transport.ssu2.outside import IntroKey, open_packet, seal
 from core.transport.ssu2.traversal import (
     Action,
+    HostChanged,
     Introduced,
     IntroducersChanged,
     IntroductionFailed,
@@ -93,8 +95,11 @@ class NatRouter:
         self.tokens: dict[int, SocketAddress] = {}
         self.deaf_to: set[int] = set()
         self.gives_tags = self.is_public and "f" not in router_caps
-        self.votes = ReachabilityVotes(("ntcp2", "ssu2"))
-        configured = {False: SocketAddress(host, PORT)} if self.is_public else {}
+        reachability = Reachability(private=True)
+        self.own = OwnAddresses(reachability, {False: host} if self.is_public else None)
+        self.address: Address | None = (host, PORT) if self.is_public else None
+        self.own.listen("ssu2", PORT, self._on_publish)
+        self.votes = self.own.votes
         self.stats = LinkStats()
         here = Surroundings(
             self.keys.hash,
@@ -103,9 +108,9 @@ class NatRouter:
             self.entropy,
             self.stats,
             self,
-            Reachability(private=True),
+            reachability,
         )
-        self.nat = NatTraversal(here, self.votes, configured)
+        self.nat = NatTraversal(here, self.own)
         self._wake = 0
         self.socket = (world.udp.host(host) if box is None else box).bind(*self._bound(box, host))
         self.socket.on_datagram = self._receive
@@ -150,9 +155,8 @@ class NatRouter:
     def why(self) -> str:
         return self.votes.verdict("ssu2", False, self.world.now).why
 
-    @property
-    def address(self) -> Address | None:
-        return self.votes.address("ssu2", False, self.world.now)
+    def _on_publish(self, is_ipv6: bool, address: Address | None, now: float) -> None:
+        self.address = address
 
     def connect(self, other: NatRouter, address: Address | None = None) -> None:
         """Begin a session with ``other``, who is at ``address`` or where it publishes."""
@@ -166,7 +170,7 @@ class NatRouter:
     def reach(self, other: NatRouter) -> None:
         """Have us introduced."""
         self.known[other.hash] = other.info
-        assert self.nat.introduce(other.info, self.world.now)
+        assert self.nat.introduce(other.info, (), self.world.now)
         self._run()
 
     # Datagrams
@@ -278,7 +282,8 @@ class NatRouter:
                 )
         elif isinstance(action, KeepAlive):
             self._keep_alive(action)
-        elif isinstance(action, IntroducersChanged | ReachabilityChanged):
+        elif isinstance(action, IntroducersChanged | ReachabilityChanged | HostChanged):
+            self.own.refresh(self.world.now)
             self._publish()
             self.changed_at.append(self.world.now)
         else:

@@ -10,6 +10,7 @@ from core.transport.reachability_votes import (
     PeerTestOutcome,
     PeerTestResult,
     ReachabilityState,
+    ReachabilityStatus,
     ReachabilityVotes,
 )
 
@@ -57,7 +58,7 @@ def test_two_that_agree_make_it_known() -> None:
     assert poll.tests(OK) is ReachabilityState.UNKNOWN
     assert "too few" in poll.why
     assert poll.tests(OK) is ReachabilityState.OK
-    assert poll.votes.address("ssu2", False, poll.now) == OURS
+    assert poll.votes.reached_at("ssu2", False) == OURS
     assert Poll().tests(FIREWALLED, FIREWALLED) is ReachabilityState.FIREWALLED
     assert Poll().tests(OK, FIREWALLED) is ReachabilityState.UNKNOWN
 
@@ -96,10 +97,8 @@ def test_connections_count_for_their_own_transport() -> None:
     assert poll.state is ReachabilityState.UNKNOWN
     assert poll.votes.family_verdict(False, poll.now).state is ReachabilityState.OK
     # Nothing says where it was reached, and UDP has no evidence at all.
-    assert poll.votes.address("ntcp2", False, poll.now) is None
-    assert poll.votes.claimed("ntcp2", OURS, "the configuration")
-    assert poll.votes.address("ntcp2", False, poll.now) == OURS
-    assert poll.votes.address("ssu2", False, poll.now) is None
+    assert poll.votes.reached_at("ntcp2", False) is None
+    assert poll.votes.reached_at("ssu2", False) is None
 
 
 def test_connections_outvote_tests() -> None:
@@ -109,15 +108,13 @@ def test_connections_outvote_tests() -> None:
     assert poll.tests(FIREWALLED, FIREWALLED) is ReachabilityState.OK
 
 
-def test_a_claim_is_published_until_it_is_refuted() -> None:
+def test_who_says_so_is_told_while_nothing_else_is_known() -> None:
     poll = Poll()
-    poll.votes.claimed("ssu2", OURS, "a port mapping")
-    assert poll.votes.address("ssu2", False, poll.now) == OURS
-    assert "a port mapping" in poll.why
+    poll.votes.claimed("ssu2", False, "a port mapping (pcp)")
+    assert "a port mapping (pcp)" in poll.why
     assert poll.tests(FIREWALLED, FIREWALLED) is ReachabilityState.FIREWALLED
-    assert poll.votes.address("ssu2", False, poll.now) is None
-    assert poll.votes.claimed("ssu2", None, "a port mapping")
-    assert not poll.votes.claimed("ssu2", None, "a port mapping")
+    poll.votes.claimed("ssu2", False, None)
+    assert "port mapping" not in poll.why
 
 
 def test_ports_tell_a_symmetric_nat_only_together() -> None:
@@ -172,16 +169,17 @@ def test_states_without_evidence() -> None:
 def test_what_the_status_shows() -> None:
     poll = Poll()
     poll.tests(OK, OK)
-    assert poll.votes.status(poll.now) == {
-        "ipv4": "ok",
-        "ipv6": "disabled",
-        "transports": {
+    assert poll.votes.status(poll.now) == ReachabilityStatus(
+        "ok",
+        "disabled",
+        {
             "ntcp2/ipv4": "unknown",
             "ntcp2/ipv6": "disabled",
             "ssu2/ipv4": "ok",
             "ssu2/ipv6": "disabled",
         },
-        "why": "IPv4: of the last 2 tries, 2 peer tests and 0 connections got in",
-    }
+        "IPv4: of the last 2 tries, 2 peer tests and 0 connections got in",
+    )
     hidden = Poll(is_hidden=True).votes.status(1000.0)
-    assert (hidden["ipv4"], hidden["why"]) == ("hidden", "IPv4: hidden by configuration")
+    assert (hidden.ipv4, hidden.why) == ("hidden", "IPv4: hidden by configuration")
+    assert ReachabilityVotes(()).status(1000.0).ipv4 == "disabled"

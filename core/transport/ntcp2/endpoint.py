@@ -61,6 +61,7 @@ class Ntcp2Endpoint:
     ) -> None:
         local = LocalRouter(context.router_hash, static_key, iv, context.router_info)
         self.stats = context.stats
+        self._own = context.own
         self._local = local
         self._published = Published(context.reachability, published)
         self._context = Context(
@@ -372,19 +373,21 @@ class Ntcp2Endpoint:
                 self._finish(session, notice, now)
                 continue
             if isinstance(notice, Established):
-                self._on_established(session, connection)
+                self._on_established(session, connection, now)
             self._tell(session, notice, now)
             if until_established and isinstance(notice, Established):
                 connection.notices = notices[index + 1 :] + connection.notices
                 return
 
-    def _on_established(self, session: Ntcp2Session, connection: Connection) -> None:
+    def _on_established(self, session: Ntcp2Session, connection: Connection, now: float) -> None:
         session.was_established = True
         session.is_told = True
         if session.is_outbound:
             connection.remote_router_info = session.router_info
         else:
             self._gate.succeeded(session)
+            if self._own.connected(Ntcp2Session.transport, session.remote_host, now):
+                self._owner.addresses_changed(now)
 
     def _finish(self, session: Ntcp2Session, end: Ended, now: float) -> None:
         """A connection is over: last bytes, close command, and whose fault it was."""

@@ -59,6 +59,7 @@ class Ntcp2Session:
         "is_pending",
         "is_told",
         "number",
+        "remote_host",
         "router_info",
         "sealed",
         "subnet_key",
@@ -79,6 +80,7 @@ class Ntcp2Session:
         self._ready = ready
         self.sealed = b""
         self.number = number
+        self.remote_host = remote_host
         self.host_key = remote_host
         self.subnet_key = remote_host
         self.is_outbound = is_outbound

@@ -39,6 +39,7 @@ from core.transport.ssu2.header import PACKET_BYTES_MIN, PacketType, read_destin
 from core.transport.ssu2.introducing import Introductions, NoIntroductions
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.listener import Listener
+from core.transport.ssu2.output import SessionOutput
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.path_mtu import MTU_MAX, MTU_MIN, LocalMtu
 from core.transport.ssu2.published import COST_PUBLISHED, PublishedAddress
@@ -46,9 +47,8 @@ from core.transport.ssu2.session import Ssu2Session
 from core.transport.ssu2.session_traversal import SessionTraversal
 from core.transport.ssu2.traversal import Introduced, IntroductionFailed
 
-#: One session at a time gets no more of the output, so that all move.
-OUTPUT_BYTES_PER_SESSION = 64 * 1024
-OUTPUT_BYTES_MIN = 1500
+#: less than any other: only over SSU2 others test and introduce us
+COST_BOB = 1
 #: more than any published address has: an introduction takes two round trips more
 COST_INTRODUCED = 20
 
@@ -81,6 +81,7 @@ class Ssu2Endpoint:
         self._own_addresses = PublishedAddress(static_key, intro, self._published, self._mtu)
         self._mask = ChaChaMask(intro_key)
         self._bandwidth = context.bandwidth
+        self._output = SessionOutput(context.bandwidth)
         self._reachability = context.reachability
         self._memory = ReassemblyMemory()
         self._gate: InboundGate[Ssu2Session] = InboundGate(
@@ -89,10 +90,10 @@ class Ssu2Endpoint:
         self._listener = Listener(self.context, self._gate, self._new_inbound)
         self._owner: SessionOwner
         self._sessions: dict[bytes, Ssu2Session] = {}
+        self._by_router: dict[bytes, Ssu2Session] = {}
         self._dials = Dials(self.context, self._sessions.__contains__)
         self._ready: dict[int, Ssu2Session] = {}
         self._deadlines = Deadlines()
-        self._is_limited = False
         self._next_number = 1
         self._is_closing = False
         self._now = 0.0
@@ -112,6 +113,11 @@ class Ssu2Endpoint:
     def established(self) -> Iterable[Ssu2Session]:
         """All sessions in the data phase."""
         return [one for one in self._sessions.values() if one.is_established]
+
+    def session_with(self, router_hash: bytes) -> Ssu2Session | None:
+        """The last session in the data phase with a router."""
+        session = self._by_router.get(router_hash)
+        return session if session is not None and session.is_established else None
 
     def traverse(self, traversal: SessionTraversal) -> None:
         """Test, and be tested; introduce, and be introduced."""
@@ -137,8 +143,10 @@ class Ssu2Endpoint:
 
     def addresses(self) -> list[RouterAddress]:
         """One for each family in which others can dial us, and one for where we only dial."""
-        introducers = None if self.traversal is None else self.traversal.introducer_options
-        return self._own_addresses.addresses(introducers)
+        traversal = self.traversal
+        if traversal is None:
+            return self._own_addresses.addresses()
+        return self._own_addresses.addresses(traversal.introducer_options, traversal.caps)
 
     def options(self) -> dict[str, str]:
         """SSU2 says everything in its addresses."""
@@ -150,7 +158,11 @@ class Ssu2Endpoint:
             return None
         for address in router_info.ssu2_addresses():
             if self._is_usable(address):
-                return Bid(self, address.host, address, COST_PUBLISHED)
+                is_bob = self.traversal is not None and self.traversal.wants_as_bob(
+                    router_info, now
+                )
+                cost = COST_BOB if is_bob else COST_PUBLISHED
+                return Bid(self, address.host, address, cost)
         if self.traversal is None:
             return None
         hidden = self.traversal.address_behind(router_info)
@@ -176,6 +188,10 @@ class Ssu2Endpoint:
         else:
             self._ready[session.number] = session
         return session
+
+    def request_session(self, router_hash: bytes, now: float) -> None:
+        """Make a session with a router, even if there is a link over another transport."""
+        self._owner.connect(router_hash, self, now)
 
     def introduced(self, introduction: Introduced, now: float) -> None:
         """Begin the dial that waited for an introduction, or send it elsewhere."""
@@ -228,7 +244,7 @@ class Ssu2Endpoint:
         """Datagrams to send now, with their destinations. Call again until it is empty."""
         self._now = now
         output, self._listener.replies = self._listener.replies, []
-        self._is_limited = False
+        self._output.begin()
         if self.traversal is not None:
             output += self.traversal.take_output()
         if self._ready:
@@ -237,9 +253,7 @@ class Ssu2Endpoint:
             for session in ready:
                 self._fill(session, output, now)
         if output:
-            size = sum(len(datagram) for datagram, _ in output)
-            self.stats.bytes_sent += size
-            self._bandwidth.sent(size, now)
+            self.stats.bytes_sent += self._output.ended(output, now)
         return output
 
     def read_pause(self, now: float) -> float:
@@ -256,7 +270,7 @@ class Ssu2Endpoint:
     def next_timer(self) -> float | None:
         """When to call :meth:`handle_timer` or :meth:`take_output`, or None."""
         at = self._deadlines.next_at
-        if self._is_limited:
+        if self._output.is_limited:
             at = min(at, self._bandwidth.write_at(self._now))
         if self.traversal is not None and not self._is_closing:
             at = min(at, self.traversal.next_timer())
@@ -302,8 +316,10 @@ class Ssu2Endpoint:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
         if isinstance(session.events[-1], Confirmed | Ended | Unreachable):
             self._dials.ended(session)
-        if self.traversal is not None and isinstance(session.events[-1], Established):
-            self.traversal.session_began(session, now)
+        if isinstance(session.events[-1], Established):
+            self._by_router[session.router_hash or b""] = session
+            if self.traversal is not None:
+                self.traversal.session_began(session, now)
         self._owner.session_changed(session, now)
 
     def failed(self, session: Ssu2Session, end: Ended | Unreachable, now: float) -> None:
@@ -386,35 +402,13 @@ class Ssu2Endpoint:
         connection = session.connection
         output += [(packet, session.remote) for packet in session.take_output()]
         if connection is not None:
-            self._fill_connection(session, connection, output, now)
+            if self._output.pull(self._owner, session, connection, output, now):
+                self._ready[session.number] = session
             if connection.is_closed:
                 self._forget(session)
                 return
         if session.local_id in self._sessions:
             self._deadlines.schedule(session, len(self._sessions))
-
-    def _fill_connection(
-        self,
-        session: Ssu2Session,
-        connection: Connection,
-        output: list[tuple[bytes, SocketAddress]],
-        now: float,
-    ) -> None:
-        bytes_max = self._bandwidth.writable(OUTPUT_BYTES_PER_SESSION, now)
-        if bytes_max <= 0:
-            self._is_limited = True
-            self._ready[session.number] = session
-            return
-        bytes_max = max(bytes_max, OUTPUT_BYTES_MIN)
-        has_more = False
-        if session.is_established:
-            room = min(connection.room(now), bytes_max)
-            has_more = room <= 0 or self._owner.fill(session, room, now)
-            connection.has_more = has_more
-        packets = connection.take_packets(now, bytes_max)
-        output += packets
-        if packets and has_more:
-            self._ready[session.number] = session
 
     def _begin_dial(self, session: Ssu2Session, now: float) -> None:
         wishes = () if self.traversal is None else self.traversal.wishes(session, now)
@@ -435,5 +429,8 @@ class Ssu2Endpoint:
         self._sessions.pop(session.local_id, None)
         self._ready.pop(session.number, None)
         self._dials.forget(session)
+        router_hash = session.router_hash or b""
+        if self._by_router.get(router_hash) is session:
+            del self._by_router[router_hash]
         session.timer_at = NEVER
         self._gate.ended(session)

@@ -94,7 +94,7 @@ class Introducers:
 
     def wants_tag(self, router_info: RouterInfo) -> bool:
         """Whether a SessionRequest to this router should ask for one: i2pd gives none later."""
-        return self.is_wanted and self._missing() > 0 and can_introduce(router_info, self._is_ipv6)
+        return self.lacks_some and can_introduce(router_info, self._is_ipv6)
 
     def on_tag(self, session: PeerSession, tag: int, now: float) -> None:
         """A peer introduces to us under this tag; only whom we might have asked counts."""
@@ -134,6 +134,11 @@ class Introducers:
             self._ask(now)
         if self.published() != before:
             self._actions.append(IntroducersChanged(self._is_ipv6))
+
+    @property
+    def lacks_some(self) -> bool:
+        """Whether more are needed than there are."""
+        return self.is_wanted and self._missing() > 0
 
     def _missing(self) -> int:
         return INTRODUCERS_MAX - len(self.published())

@@ -6,19 +6,15 @@ time. It drains :meth:`NatTraversal.take_actions` after each call, and carries o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Introducer
 from core.transport.addresses import source_key
-from core.transport.reachability_votes import (
-    Address,
-    PeerTestResult,
-    ReachabilityState,
-    ReachabilityVotes,
-)
+from core.transport.own_addresses import OwnAddresses
+from core.transport.reachability_votes import Address, PeerTestResult, ReachabilityState
 from core.transport.ssu2.blocks import (
     AddressBlock,
     Block,
@@ -32,15 +28,16 @@ from core.transport.ssu2.blocks import (
 )
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.header import LongHeader, PacketType
-from core.transport.ssu2.introducers import Introducers
+from core.transport.ssu2.introducers import Introducers, can_introduce
 from core.transport.ssu2.peer_test import PeerTestBob, PeerTestCharlie
-from core.transport.ssu2.peer_test_alice import PeerTestAlice
+from core.transport.ssu2.peer_test_alice import PeerTestAlice, can_test, tests_peers
 from core.transport.ssu2.relay import RelayBob, RelayCharlie
 from core.transport.ssu2.relay_alice import RelayAlice, introducers_of
 from core.transport.ssu2.traversal import (
     Action,
     AwaitedRouters,
     Contacts,
+    HostChanged,
     PeerSession,
     ReachabilityChanged,
     Surroundings,
@@ -50,6 +47,8 @@ from core.transport.ssu2.traversal import (
 TRANSPORT = "ssu2"
 SEEN_MAX = 1024
 SWEEP_S = 5.0
+#: One Bob alone could choose who says what; with all of a small network nobody is a stranger.
+BOBS_WANTED = 2
 FIRST_TEST_S = 5.0
 #: How long after a test the next one begins: while the state is unknown or contested, and else.
 CONTESTED_TEST_S = 10.0
@@ -62,19 +61,13 @@ FAMILIES = (False, True)
 
 
 class NatTraversal:
-    """See the module. ``configured``: the address of a family (is IPv6) that the user gave, which
-    is what is tested; without one it is what others see."""
+    """See the module. ``own``: what is tested and published; evidence goes to its vote."""
 
-    def __init__(
-        self,
-        here: Surroundings,
-        votes: ReachabilityVotes,
-        configured: Mapping[bool, SocketAddress] | None = None,
-    ) -> None:
-        self.votes = votes
+    def __init__(self, here: Surroundings, own: OwnAddresses) -> None:
+        self.own = own
+        self.votes = own.votes
         self.contacts = Contacts()
         self._here = here
-        self._configured = dict(configured or {})
         self._actions: list[Action] = []
         awaited = self._awaited = AwaitedRouters(here.host.find_router)
         actions, contacts = self._actions, self.contacts
@@ -93,7 +86,7 @@ class NatTraversal:
         self._families = [family for family in FAMILIES if has[family]]
         self._test_at: dict[bool, float] = {}
         self._undecided = dict.fromkeys(FAMILIES, 0)
-        self._shown: dict[bool, tuple[ReachabilityState, Address | None]] = {}
+        self._shown: dict[bool, tuple[ReachabilityState, Address | None, str | None]] = {}
         self._sweep_at = 0.0
 
     # What the endpoint tells
@@ -147,14 +140,15 @@ class NatTraversal:
         if not self._here.may_send_to(address):
             return
         self._seen.put(router_hash, address)
-        self.votes.observed(source_key(session.remote.host), address, now)
+        if self.votes.observed(source_key(session.remote.host), address, now):
+            self._moved(address.is_ipv6, now)
         self._settle(now)
 
     def session_began(self, session: PeerSession, now: float) -> None:
         """A session is established; one from a stranger shows that we can be reached."""
         host = session.remote.host
         if not session.is_outbound and not self.contacts.is_recent(host, now):
-            self.votes.connected(TRANSPORT, source_key(host), now)
+            self.own.connected(TRANSPORT, host, now)
         self.contacts.note(host, now)
         self._settle(now)
 
@@ -165,9 +159,8 @@ class NatTraversal:
     def network_changed(self, now: float) -> None:
         """Our gateway or interface is another one: find out anew."""
         self.votes.network_changed()
-        self._seen.clear()
         for family in self._families:
-            self._test_at[family] = now + FIRST_TEST_S
+            self._moved(family, now)
         self._settle(now)
 
     # What the endpoint asks
@@ -186,15 +179,49 @@ class NatTraversal:
         """Whether a SessionRequest to this router should have a RelayTagRequest."""
         return self._introducers[is_ipv6].wants_tag(router_info)
 
+    def lacks_bobs(self, now: float) -> bool:
+        """Whether sessions with more routers are needed that test or introduce."""
+        return any(self._lacks_bobs(family, now) for family in self._families)
+
+    def wants_as_bob(self, router_info: RouterInfo, now: float) -> bool:
+        """Whether a session with this router helps against what :meth:`lacks_bobs` says."""
+        return any(
+            self._lacks_bobs(family, now)
+            and (
+                can_introduce(router_info, family)
+                if self._introducers[family].lacks_some
+                else can_test(router_info, family)
+            )
+            for family in self._families
+        )
+
+    def _lacks_bobs(self, is_ipv6: bool, now: float) -> bool:
+        if self.votes.is_hidden:
+            return False
+        if self._introducers[is_ipv6].lacks_some:
+            return True
+        is_contested = self.votes.is_contested(TRANSPORT, is_ipv6)
+        due = self._test_at.get(is_ipv6, now)
+        if not is_contested and now < due:
+            return False
+        bobs = sum(
+            one.is_outbound and one.remote.is_ipv6 == is_ipv6 and tests_peers(one, is_ipv6)
+            for one in self._here.host.established()
+        )
+        return bobs < (BOBS_WANTED if is_contested else 1)
+
     def give_tag(self, session: PeerSession, now: float) -> int:
         """For who asked in its handshake: a tag or 0."""
         return self._relay_bob.give_tag(session, now)
 
-    def introduce(self, charlie: RouterInfo, now: float) -> bool:
-        """Have us introduced; False if we have no session with an introducer of this router."""
-        is_asked = any(self._relay_alice.request(charlie, one, now) for one in self._families)
-        self._settle(now)
-        return is_asked
+    def introduce(self, charlie: RouterInfo, not_by: Collection[bytes], now: float) -> bytes | None:
+        """Have us introduced; the introducer that is asked, None if we have a session with none."""
+        for family in self._families:
+            bob = self._relay_alice.request(charlie, family, not_by, now)
+            if bob is not None:
+                self._settle(now)
+                return bob
+        return None
 
     def introducers_to_dial(self, charlie: RouterInfo) -> list[bytes]:
         """Routers that introduce to this one, those first whose RouterInfo we have."""
@@ -207,9 +234,10 @@ class NatTraversal:
         return sorted(found, key=lambda router_hash: found[router_hash])
 
     def address_for(self, session: PeerSession, is_ipv6: bool, now: float) -> SocketAddress | None:
-        """Our address: what is configured, what this peer sees, or what most peers see."""
-        if is_ipv6 in self._configured:
-            return self._configured[is_ipv6]
+        """Ours: what is configured or mapped, what this peer sees, or what most peers see."""
+        candidate = self.own.candidate(TRANSPORT, is_ipv6)
+        if candidate is not None:
+            return SocketAddress(*candidate)
         seen = self._seen.get(session.router_hash or b"")
         if seen is not None and seen.is_ipv6 == is_ipv6:
             return seen
@@ -246,6 +274,15 @@ class NatTraversal:
         self._settle(now)
 
     # Parts
+
+    def _moved(self, is_ipv6: bool, now: float) -> None:
+        """Our host is another one: what was found out about the old one is void."""
+        for router_hash, seen in list(self._seen.items()):
+            if seen.is_ipv6 == is_ipv6:
+                self._seen.pop(router_hash)
+        self._test_at[is_ipv6] = now + FIRST_TEST_S
+        self._undecided[is_ipv6] = 0
+        self._actions.append(HostChanged(is_ipv6))
 
     def _owns(self, session: PeerSession, tag: int) -> bool:
         return any(one.owns(session, tag) for one in self._introducers.values())
@@ -301,12 +338,15 @@ class NatTraversal:
             self._on_result(result, now)
         for family in self._families:
             state = self.votes.verdict(TRANSPORT, family, now).state
-            shown = state, self.votes.address(TRANSPORT, family, now)
+            reached_at = self.votes.reached_at(TRANSPORT, family)
+            shown = state, reached_at, self.votes.observed_host(family, now)
             if self._shown.get(family) != shown:
                 is_first = family not in self._shown
                 self._shown[family] = shown
-                firewalled = ReachabilityState.FIREWALLED, ReachabilityState.SYMMETRIC
-                self._introducers[family].is_wanted = state in firewalled
+                is_closed = state in (ReachabilityState.FIREWALLED, ReachabilityState.SYMMETRIC)
+                self._introducers[family].is_wanted = is_closed and not self.own.is_configured(
+                    family
+                )
                 self._introducers[family].sweep(now)
                 if not is_first:
                     self._actions.append(ReachabilityChanged(family))

@@ -271,6 +271,11 @@ class PeerTestAlice:
 def tests_peers(session: PeerSession, is_ipv6: bool) -> bool:
     """Whether the router says that it takes part in peer tests of this family."""
     info = session.router_info
-    if info is None or session.router_hash is None or info.version < VERSION_MIN:
+    return info is not None and session.router_hash is not None and can_test(info, is_ipv6)
+
+
+def can_test(router_info: RouterInfo, is_ipv6: bool) -> bool:
+    """The same of a router with which there need be no session."""
+    if router_info.version < VERSION_MIN:
         return False
-    return published_address(info, is_ipv6, "B") is not None
+    return published_address(router_info, is_ipv6, "B") is not None

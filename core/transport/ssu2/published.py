@@ -33,11 +33,16 @@ class PublishedAddress:
         self._mtu = mtu
 
     def addresses(
-        self, introducers: Callable[[bool], dict[str, str]] | None = None
+        self, introducers: Callable[[bool], dict[str, str]] | None = None, caps: str = ""
     ) -> list[RouterAddress]:
-        """As they stand in the RouterInfo; ``introducers``: the options of a family (is IPv6)."""
+        """As they stand in the RouterInfo.
+
+        ``introducers``: the options of a family (is IPv6). ``caps``: what we do for others where
+        they can dial us: ``B``, we test peers; ``C``, we introduce.
+        """
+        more = {"caps": caps} if caps else {}
         found = [
-            self._address(COST_PUBLISHED, [family], {"host": host, "port": str(port)})
+            self._address(COST_PUBLISHED, [family], {"host": host, "port": str(port)} | more)
             for family, (host, port) in self._published.addresses()
         ]
         # i2pd: without a host the families that it dials from must be told; who is called by us

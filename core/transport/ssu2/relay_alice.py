@@ -7,7 +7,7 @@ he and Bob believe.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from core.base.bounded import BoundedMap
@@ -85,13 +85,17 @@ class RelayAlice:
         self._address_for = address_for
         self._attempts: BoundedMap[int, _Attempt] = BoundedMap(ATTEMPTS_MAX)
 
-    def request(self, charlie: RouterInfo, is_ipv6: bool, now: float) -> bool:
-        """Ask an introducer with which we have a session; False if there is none.
+    def request(
+        self, charlie: RouterInfo, is_ipv6: bool, not_by: Collection[bytes], now: float
+    ) -> bytes | None:
+        """Ask an introducer with which we have a session, and say which; None if there is none.
 
         Then dial one of :func:`introducers_of` and call again.
         """
         here = self._here
         for one, _ in introducers_of(charlie, is_ipv6, here.wall.now()):
+            if one.router_hash in not_by:
+                continue
             bob = here.host.session_with(one.router_hash)
             own = None if bob is None else self._address_for(bob, is_ipv6, now)
             if bob is None or own is None:
@@ -104,8 +108,8 @@ class RelayAlice:
             self._attempts.put(nonce, attempt)
             self._actions.append(SendBlock(bob, block.write()))
             here.stats.introductions["alice"] += 1
-            return True
-        return False
+            return one.router_hash
+        return None
 
     def on_response(self, session: PeerSession, block: RelayResponse, now: float) -> None:
         """From Bob."""

@@ -10,19 +10,21 @@ from core.data.router_info import RouterInfo
 from core.data.transport_address import Ssu2Address
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType, make_short
+from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
-from core.transport.reachability_votes import ReachabilityVotes
 from core.transport.ssu2 import outside
 from core.transport.ssu2.blocks import Block, RelayTagRequest, RouterInfoBlock
 from core.transport.ssu2.context import Context
 from core.transport.ssu2.framing import SocketAddress, write_padding
 from core.transport.ssu2.header import LongHeader
 from core.transport.ssu2.introducers import introducer_options
-from core.transport.ssu2.nat_traversal import NatTraversal
+from core.transport.ssu2.introduction_queue import IntroductionQueue
+from core.transport.ssu2.nat_traversal import FAMILIES, NatTraversal
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.session import Ssu2Session
 from core.transport.ssu2.traversal import (
     Action,
+    HostChanged,
     Introduced,
     IntroductionFailed,
     KeepAlive,
@@ -43,6 +45,14 @@ class TraversalOwner(Protocol):
 
     def established(self) -> Iterable[Ssu2Session]:
         """All sessions in the data phase."""
+        ...
+
+    def session_with(self, router_hash: bytes) -> Ssu2Session | None:
+        """The session in the data phase with a router."""
+        ...
+
+    def request_session(self, router_hash: bytes, now: float) -> None:
+        """Make a session with a router, even if there is a link over another transport."""
         ...
 
     def introduced(self, introduction: Introduced, now: float) -> None:
@@ -69,16 +79,14 @@ class SessionTraversal:
         owner: TraversalOwner,
         context: Context,
         reachability: Reachability,
-        votes: ReachabilityVotes,
+        own: OwnAddresses,
         sign: Callable[[bytes], bytes],
         may_introduce: Callable[[], bool],
-        configured: dict[bool, SocketAddress] | None = None,
     ) -> None:
         self._owner = owner
         self._context = context
         self._may_introduce = may_introduce
         self._output: list[tuple[bytes, SocketAddress]] = []
-        self._failed: list[IntroductionFailed] = []
         here = Surroundings(
             context.local.hash,
             sign,
@@ -88,7 +96,8 @@ class SessionTraversal:
             self,
             reachability,
         )
-        self.nat = NatTraversal(here, votes, configured)
+        self.nat = NatTraversal(here, own)
+        self._queue = IntroductionQueue(self.nat, owner.request_session)
 
     # core.transport.ssu2.traversal.TraversalHost
 
@@ -98,10 +107,7 @@ class SessionTraversal:
 
     def session_with(self, router_hash: bytes) -> PeerSession | None:
         """See :class:`core.transport.ssu2.traversal.TraversalHost`."""
-        for session in self._owner.established():
-            if session.router_hash == router_hash:
-                return session
-        return None
+        return self._owner.session_with(router_hash)
 
     def find_router(self, router_hash: bytes) -> RouterInfo | None:
         """See :class:`core.transport.ssu2.traversal.TraversalHost`."""
@@ -139,26 +145,44 @@ class SessionTraversal:
     def session_began(self, session: Ssu2Session, now: float) -> None:
         """See :meth:`NatTraversal.session_began`."""
         self.nat.session_began(session, now)
+        if session.router_hash is not None:
+            self._queue.session_began(session.router_hash, now)
         self._carry_out(now)
 
     # For the endpoint
+
+    @property
+    def caps(self) -> str:
+        """What we do for others: test peers, and introduce them if we may."""
+        return "BC" if self._may_introduce() else "B"
+
+    def lacks_bobs(self, now: float) -> bool:
+        """See :meth:`NatTraversal.lacks_bobs`."""
+        return self.nat.lacks_bobs(now)
+
+    def wants_as_bob(self, router_info: RouterInfo, now: float) -> bool:
+        """Whether a session with this router helps, or lets it introduce us to whom we dial."""
+        is_introducer = self._queue.is_introducer(router_info.hash)
+        return is_introducer or self.nat.wants_as_bob(router_info, now)
+
+    @property
+    def introducer_count(self) -> int:
+        """How many routers introduce others to us, in all families."""
+        return sum(len(self.nat.introducers(is_ipv6)) for is_ipv6 in FAMILIES)
 
     def introducer_options(self, is_ipv6: bool) -> dict[str, str]:
         """What our address of a family says of introducers; empty if there are none."""
         return introducer_options(self.nat.introducers(is_ipv6))
 
     def address_behind(self, router_info: RouterInfo) -> Ssu2Address | None:
-        """The SSU2 address of a router to which somebody we have a session with introduces us."""
-        known = {session.router_hash for session in self._owner.established()}
-        if known.isdisjoint(self.nat.introducers_to_dial(router_info)):
+        """The SSU2 address of a router that others introduce us to; None if nobody does."""
+        if not self.nat.introducers_to_dial(router_info):
             return None
-        addresses = router_info.ssu2_addresses()
-        return next((one for one in addresses if one.introducers), None)
+        return next((one for one in router_info.ssu2_addresses() if one.introducers), None)
 
     def introduce(self, router_info: RouterInfo, now: float) -> None:
         """Ask for it; the owner is told what came of it, later."""
-        if not self.nat.introduce(router_info, now):
-            self._failed.append(IntroductionFailed(router_info.hash, "no introducer is connected"))
+        self._queue.begin(router_info, now)
         self._carry_out(now)
 
     def wishes(self, session: Ssu2Session, now: float) -> Sequence[Block]:
@@ -178,12 +202,11 @@ class SessionTraversal:
 
     def next_timer(self) -> float:
         """When to call :meth:`handle_timer`; 0.0: at once."""
-        return 0.0 if self._failed else self.nat.next_timer()
+        return min(self._queue.next_timer(), self.nat.next_timer())
 
     def handle_timer(self, now: float) -> None:
         """Do what is due; early calls do nothing."""
-        failed, self._failed = self._failed, []
-        for failure in failed:
+        for failure in self._queue.take_failed(now):
             self._owner.introduction_failed(failure, now)
         self.nat.handle_timer(now)
         self._carry_out(now)
@@ -204,9 +227,12 @@ class SessionTraversal:
                 action.session.connection.keep_alive_s = action.interval_s
                 action.session.wake()
         elif isinstance(action, Introduced):
+            self._queue.introduced(action.router_hash)
             self._owner.introduced(action, now)
         elif isinstance(action, IntroductionFailed):
-            self._owner.introduction_failed(action, now)
+            self._queue.refused(action, now)
+        elif isinstance(action, HostChanged):
+            self._context.tokens.forget()
         else:
             self._owner.addresses_changed(now)
 

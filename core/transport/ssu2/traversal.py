@@ -197,7 +197,14 @@ class IntroducersChanged:
 
 @dataclass(frozen=True, slots=True)
 class ReachabilityChanged:
-    """Our state or the address that we may publish is another one now."""
+    """Our state is another one now, or the address at which we are seen or reached."""
+
+    is_ipv6: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostChanged:
+    """Others see us at another host: tokens that we were given for the old one are void."""
 
     is_ipv6: bool
 
@@ -210,6 +217,7 @@ Action: TypeAlias = (
     | IntroductionFailed
     | IntroducersChanged
     | ReachabilityChanged
+    | HostChanged
 )
 
 

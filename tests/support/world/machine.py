@@ -14,12 +14,16 @@ from core.data.router_info import RouterInfo
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
+from core.router.transports import configured
+from core.transport.ssu2.framing import SocketAddress
 from core.tunnel.shape import TunnelShape
 from tests.support.world.liars import Lie
 from tests.support.world.schedule import START_S, Dice
 
 if TYPE_CHECKING:
     from core.transport.ntcp2.endpoint import Ntcp2Endpoint
+    from tests.support.world.nat import NatBox
+    from tests.support.world.udp import Address, UdpSocket
     from tests.support.world.world import World
 
 NETWORK_ID = 77
@@ -92,6 +96,8 @@ class Machine:
     """See the module. Made by :meth:`World.add`; ``config`` holds what differs from the usual.
 
     ``host``: its address, and with ``also_at`` one of the other family.
+    ``has_udp``: it has SSU2, too. ``box``: the translator it is behind; then ``host`` is the one
+    of the outermost box, from which its connections seem to come, and nothing is published.
     """
 
     def __init__(
@@ -104,6 +110,8 @@ class Machine:
         drift: float = 0.0,
         lies: Sequence[Lie] = (),
         also_at: str | None = None,
+        has_udp: bool = False,
+        box: NatBox | None = None,
         **config: Any,
     ) -> None:
         self.world = world
@@ -126,10 +134,17 @@ class Machine:
         self._openings: list[Opening] = []
         self._save_at = 0.0
         self._wake_tick = -1
+        self.has_udp = has_udp or box is not None
+        self.box = box
+        self.udp: UdpSocket
+        if self.has_udp:
+            self.attach(box)
+        config.setdefault("published", None if box is not None else self.hosts)
+        config["host"] = config.pop("published")
         config.setdefault("network_id", NETWORK_ID)
         config.setdefault("exploratory_inbound", TunnelShape(2, 2))
         config.setdefault("exploratory_outbound", TunnelShape(2, 2))
-        self.config = RouterConfig(data_dir=Path("/nonexistent"), host=self.hosts, **config)
+        self.config = RouterConfig(data_dir=Path("/nonexistent"), **config)
         self.disk.keys = RouterKeys.generate(self.entropy).write()
         self._boot()
 
@@ -181,7 +196,15 @@ class Machine:
         """A new process: an engine with nothing but what the disk has."""
         self.wall.correction_s = 0.0
         keys = RouterKeys.parse(self.disk.keys)
-        self.engine = RouterEngine(self.config, keys, PORT, self.wall, self.entropy, self.now)
+        self.engine = RouterEngine(
+            self.config,
+            keys,
+            PORT,
+            self.wall,
+            self.entropy,
+            self.now,
+            make_endpoints=configured(self.config, keys, PORT) if self.has_udp else None,
+        )
         infos = [RouterInfo.parse(raw) for raw in self.disk.routers.values()]
         self.engine.load_routers(infos, self.disk.proven.keys())
         for lie in self.lies:
@@ -205,7 +228,7 @@ class Machine:
         engine.stop_transit()
         engine.links.shutdown(self.now)
         engine.run(self.now)
-        self.world.tcp.serve(self, engine.ntcp2)
+        self._flush(self.now)
         self._end(is_silent=False)
 
     def crash(self, *, is_silent: bool = False) -> None:
@@ -266,6 +289,29 @@ class Machine:
         """For destinations that outlive the process."""
         return LastingKeys.generate(self.entropy)
 
+    # Datagrams
+
+    def attach(self, box: NatBox | None) -> None:
+        """Have a socket, behind a translator or with the address of its own."""
+        world = self.world
+        self.box = box
+        if box is None:
+            self.udp = world.udp.host(self.host).bind(PORT)
+        else:
+            self.udp = box.bind(f"192.168.0.{self.number}", PORT)
+        self.udp.on_datagram = self._on_datagram
+
+    def _on_datagram(self, data: bytes, source: Address) -> None:
+        if self.is_up and self.engine.ssu2 is not None:
+            self.engine.ssu2.receive(data, SocketAddress(*source), self.now)
+            self.touch()
+
+    def _send_datagrams(self, now: float) -> None:
+        ssu2 = self.engine.ssu2
+        while ssu2 is not None and (output := ssu2.take_output(now)):
+            for data, target in output:
+                self.udp.send(data, target)
+
     # Turns
 
     def touch(self) -> None:
@@ -278,15 +324,21 @@ class Machine:
             return
         self.turns += 1
         engine, now = self.engine, self.now
-        engine.ntcp2.handle_timer(now)
+        for endpoint in engine.endpoints:
+            endpoint.handle_timer(now)
         engine.run(now)
         while self._tell_applications(now):
             engine.run(now)
-        self.world.tcp.serve(self, engine.ntcp2)
+        self._flush(now)
         if now >= self._save_at:
             self._save_at = now + SAVE_EVERY_S
             self.disk.save(engine)
         self._schedule()
+
+    def _flush(self, now: float) -> None:
+        if self.engine.ntcp2 is not None:
+            self.world.tcp.serve(self, self.engine.ntcp2)
+        self._send_datagrams(now)
 
     def _tell_applications(self, now: float) -> bool:
         is_busy = False
@@ -300,9 +352,10 @@ class Machine:
     def _schedule(self) -> None:
         schedule = self.world.schedule
         due = self.engine.next_timer()
-        of_sockets = self.engine.ntcp2.next_timer()
-        if of_sockets is not None and of_sockets < due:
-            due = of_sockets
+        for endpoint in self.engine.endpoints:
+            of_sockets = endpoint.next_timer()
+            if of_sockets is not None and of_sockets < due:
+                due = of_sockets
         tick = max(schedule.tick + 1, schedule.tick_of(due + self.uncounted_s))
         if tick == self._wake_tick and tick > schedule.tick:
             return

@@ -64,7 +64,8 @@ class World:
             host = f"{20 + number // 200}.{number % 200}.{7 * number % 250}.1"
         machine = Machine(self, number, host, **more)
         self.machines.append(machine)
-        self.tcp.add(machine)
+        if machine.box is None:
+            self.tcp.add(machine)
         return machine
 
     def introduce(

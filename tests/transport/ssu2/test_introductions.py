@@ -461,10 +461,11 @@ def introduced() -> tuple[Bench, Peer, Peer, FakeSession, RelayRequest]:
     charlie.info = RouterInfo.build(
         charlie.keys, 1, [RouterAddress(8, 0, "SSU2", options)], charlie.info.options
     )
-    assert not bench.nat.introduce(charlie.info, bench.now)
+    assert bench.nat.introduce(charlie.info, (), bench.now) is None
     assert bench.nat.introducers_to_dial(charlie.info) == [bob.hash]
     session = bench.join(bob, is_outbound=True)
-    assert bench.nat.introduce(charlie.info, bench.now)
+    assert bench.nat.introduce(charlie.info, (bob.hash,), bench.now) is None
+    assert bench.nat.introduce(charlie.info, (), bench.now) == bob.hash
     ((_, block),) = bench.sent()
     assert isinstance(block, RelayRequest) and block.offer.relay_tag == 3
     signed = relay_request_prologue(bob.hash, charlie.hash) + block.signed_data

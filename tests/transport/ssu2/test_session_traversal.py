@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from core.data.router_info import RouterInfo
-from core.data.transport_address import RouterAddress
-from core.transport.events import RouterInfoReceived
-from core.transport.ports import Bid
+from core.transport.events import LinkWanted, RouterInfoReceived
+from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
-from core.transport.reachability_votes import ReachabilityState, ReachabilityVotes
-from core.transport.ssu2.endpoint import COST_INTRODUCED
+from core.transport.reachability_votes import ReachabilityState
 from core.transport.ssu2.framing import SocketAddress
+from core.transport.ssu2.introduction_queue import WAIT_S
 from core.transport.ssu2.responder import Responder
 from core.transport.ssu2.session_traversal import SessionTraversal
 from tests.support.ssu2_nodes import Ssu2Net, Ssu2Node
@@ -25,27 +24,26 @@ class TraversingNode(Ssu2Node):
     def __init__(self, name: str, host: str, net: Ssu2Net, *, is_public: bool = True) -> None:
         self.is_public = is_public
         super().__init__(name, SocketAddress(host, 9111), net.wall, is_published=is_public)
-        self.votes = ReachabilityVotes(("ssu2",))
+        reachability = Reachability(private=True)
+        self.own = OwnAddresses(reachability, {False: host} if is_public else None)
+        self.own.listen("ssu2", self.address.port, self.ssu2.publish)
+        self.votes = self.own.votes
         self.traversal = SessionTraversal(
             self.ssu2,
             self.ssu2.context,
-            Reachability(private=True),
-            self.votes,
+            reachability,
+            self.own,
             self.keys.sign,
             lambda: is_public,
-            {False: self.address} if is_public else None,
         )
         self.ssu2.traverse(self.traversal)
+        self.publish()
 
     def publish(self, age_s: float = 0.0) -> RouterInfo:
-        addresses = self.ssu2.addresses()
-        if self.is_public:
-            (one, *_) = addresses
-            addresses = [RouterAddress(8, 0, one.style, {**one.options, "caps": "BC4"})]
         self.router_info = RouterInfo.build(
             self.keys,
             int(self.wall.now() * 1000),
-            addresses,
+            self.ssu2.addresses(),
             {"netId": "77", "router.version": "0.9.67", "caps": "LR" if self.is_public else "LU"},
         )
         return self.router_info
@@ -53,7 +51,9 @@ class TraversingNode(Ssu2Node):
     def serve(self, now: float) -> None:
         super().serve(now)
         for event in self.events:
-            if isinstance(event, RouterInfoReceived):
+            if isinstance(event, LinkWanted):
+                self.links.send(event.router_hash, [], now)
+            elif isinstance(event, RouterInfoReceived):
                 self.known[event.router_info.hash] = event.router_info
 
 
@@ -146,19 +146,48 @@ def test_a_dial_follows_a_hole_punch_from_another_address() -> None:
     assert scene.net.run(lambda: len(alice.ssu2._dials) == 0, 2)
 
 
-def test_a_dial_fails_at_once_where_no_introducer_is_connected() -> None:
+def test_introducers_are_dialled_when_none_is_connected() -> None:
     scene = Scene()
     charlie = hidden(scene, NatKind.PORT_RESTRICTED)
     alice = TraversingNode("alice", "20.0.0.1", scene.net)
     scene.net.add(alice, is_known=False)
-    address = next(one for one in charlie.router_info.ssu2_addresses() if one.introducers)
-    bid = Bid(alice.ssu2, charlie.hash.hex(), address, COST_INTRODUCED)
-    session = alice.ssu2.dial(charlie.router_info, bid, scene.net.now)
-    timer = alice.ssu2.next_timer()
-    assert session.is_told and timer is not None and timer <= scene.net.now
-    alice.ssu2.handle_timer(scene.net.now)
-    assert not session.is_told and alice.stats.dials_failed == 1
-    assert len(alice.ssu2._dials) == 0
+    for other in scene.public:
+        alice.known[other.hash] = other.router_info
+    alice.known[charlie.hash] = charlie.router_info
+    alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
+    assert scene.net.run(lambda: MESSAGE in charlie.messages(), 10), alice.stats
+    assert alice.stats.introductions["alice"] == 1
+
+
+def test_a_refused_introduction_is_asked_of_another_introducer() -> None:
+    scene = Scene()
+    charlie = hidden(scene, NatKind.PORT_RESTRICTED)
+    first, second, _ = charlie.traversal.nat.introducers(False)
+    for node in scene.public:
+        if node.hash in (first.router_hash, second.router_hash):
+            node.traversal.nat._relay_bob._tags.clear()
+    alice = TraversingNode("alice", "20.0.0.1", scene.net)
+    scene.net.add(alice, is_known=False)
+    for other in scene.public:
+        alice.known[other.hash] = other.router_info
+        alice.links.send(other.hash, [MESSAGE], scene.net.now)
+    scene.net.run(seconds=5)
+    alice.known[charlie.hash] = charlie.router_info
+    alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
+    assert scene.net.run(lambda: MESSAGE in charlie.messages(), 10), alice.stats
+    assert alice.stats.introductions["alice"] == 3
+
+
+def test_a_dial_ends_where_no_introducer_can_be_reached() -> None:
+    scene = Scene()
+    charlie = hidden(scene, NatKind.PORT_RESTRICTED)
+    alice = TraversingNode("alice", "20.0.0.1", scene.net)
+    scene.net.add(alice, is_known=False)
+    alice.known[charlie.hash] = charlie.router_info
+    alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
+    assert len(alice.ssu2._dials) == 1
+    assert scene.net.run(lambda: len(alice.ssu2._dials) == 0, WAIT_S + 1)
+    assert alice.stats.dials_failed == 1
 
 
 def test_a_router_that_goes_ends_dials_that_wait_for_an_introduction() -> None:

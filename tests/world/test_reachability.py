@@ -1,0 +1,141 @@
+"""Whole routers behind translators: what they find out, publish and do with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.data.transport_address import INTRODUCERS_MAX
+from tests.support.world import LinkModel, Machine, World
+from tests.support.world.nat import NatBox, NatKind
+from tests.support.world.pages import Site, Visitor
+
+#: What the task of a router behind a translator is, by virtual time.
+KNOWN_WITHIN_S = 120.0
+STATES = {
+    NatKind.FULL_CONE: "ok",
+    NatKind.ADDRESS_RESTRICTED: "firewalled",
+    NatKind.PORT_RESTRICTED: "firewalled",
+    NatKind.SYMMETRIC: "symmetric nat",
+}
+
+
+class Neighbourhood:
+    """Public routers that know each other; those behind translators join with :meth:`behind`."""
+
+    def __init__(self, public: int = 12, seed: object = 1) -> None:
+        self.world = World(seed, ways=LinkModel(delay_s=0.03, jitter_s=0.02, loss=0.002))
+        self.public = [self.world.add(has_udp=True, floodfill=i < 3) for i in range(public)]
+
+    def behind(self, kind: NatKind, **options: object) -> Machine:
+        host = f"100.{len(self.world.machines)}.0.1"
+        box = NatBox(self.world.udp, kind, host, **options)  # type: ignore[arg-type]
+        return self.world.add(host=host, box=box)
+
+    def settle(self, *machines: Machine) -> None:
+        """Until they know their state, and have introducers if they need some."""
+        for machine in machines:
+            self.world.run_until(lambda one=machine: state(one) != "unknown", KNOWN_WITHIN_S)
+            if state(machine) != "ok":
+                self.world.run_until(
+                    lambda one=machine: one.engine.introducer_count == INTRODUCERS_MAX, 60
+                )
+                self.world.run_until(lambda one=machine: options_of(one, "SSU2").get("ih2"), 30)
+
+
+def state(machine: Machine, transport: str = "ssu2") -> str:
+    return machine.engine.own.status(machine.now).transports[f"{transport}/ipv4"]
+
+
+def options_of(machine: Machine, style: str) -> dict[str, str]:
+    """What its RouterInfo says of a transport."""
+    (address,) = (one for one in machine.info.addresses if one.style == style)
+    return dict(address.options)
+
+
+@pytest.mark.parametrize("kind", list(NatKind))
+def test_behind_a_translator(kind: NatKind) -> None:
+    """Its state, what it publishes, and that pages go both ways."""
+    town = Neighbourhood()
+    world, inside = town.world, town.behind(kind)
+    own_site, visitor = Site(inside, "own"), Visitor(inside, "visitor")
+    site, stranger = Site(town.public[-1], "public"), Visitor(town.public[-2], "stranger")
+    world.introduce()
+    town.settle(inside)
+    assert state(inside) == STATES[kind]
+    status = inside.engine.own.status(inside.now)
+    assert (status.ipv4, status.ipv6) == (STATES[kind], "disabled") and status.why
+    # Nothing is known of TCP, and nothing is claimed.
+    assert state(inside, "ntcp2") == "unknown"
+    assert "host" not in options_of(inside, "NTCP2")
+    options = options_of(inside, "SSU2")
+    if kind is NatKind.FULL_CONE:
+        assert inside.box is not None
+        outside = inside.box.address_of(inside.udp.address)
+        assert (options["host"], int(options["port"])) == outside
+        assert "R" in inside.info.caps and options["caps"] == "BC"
+        assert inside.engine.introducer_count == 0
+    else:
+        assert "host" not in options and options["caps"] == "4"
+        assert "U" in inside.info.caps
+        assert inside.engine.introducer_count == INTRODUCERS_MAX
+    parties = own_site, visitor, site, stranger
+    world.run_until(lambda: all(one.is_ready for one in parties), 60)
+    fetches = [visitor.fetch(site, 20_000), stranger.fetch(own_site, 20_000)]
+    world.run_until(lambda: all(one.is_done for one in fetches), 60)
+    before = state(inside)
+    world.run(60)
+    assert state(inside) == before
+
+
+def test_two_behind_two_translators() -> None:
+    """They are introduced to each other, and one browses what the other hosts."""
+    town = Neighbourhood()
+    world = town.world
+    one, other = (town.behind(NatKind.PORT_RESTRICTED) for _ in range(2))
+    site, visitor = Site(one, "site"), Visitor(other, "visitor")
+    world.introduce()
+    town.settle(one, other)
+    world.run_until(lambda: site.is_ready and visitor.is_ready, 60)
+    fetch = visitor.fetch(site, 20_000)
+    world.run_until(lambda: fetch.is_done, 60)
+    if not other.engine.links.is_connected(one.hash):
+        other.engine.netdb.import_routers([one.info])
+        other.engine.pending_sends.send(one.hash, [], other.now)
+        other.touch()
+        world.run_until(lambda: other.engine.links.is_connected(one.hash), 20)
+        assert other.engine.links.stats.introductions["alice"] == 1
+        assert one.engine.links.stats.introductions["charlie"] == 1
+
+
+def test_who_has_no_introducer_finds_and_dials_them() -> None:
+    town = Neighbourhood()
+    world, inside = town.world, town.behind(NatKind.PORT_RESTRICTED)
+    world.introduce()
+    town.settle(inside)
+    newcomer = world.add(has_udp=True)
+    world.introduce([newcomer], known=3)
+    world.run(5)
+    newcomer.engine.netdb.import_routers([inside.info])
+    newcomer.engine.pending_sends.send(inside.hash, [], newcomer.now)
+    newcomer.touch()
+    world.run_until(lambda: newcomer.engine.links.is_connected(inside.hash), 20)
+    assert newcomer.engine.links.stats.introductions["alice"] >= 1
+
+
+def test_introducers_that_go_are_replaced() -> None:
+    town = Neighbourhood()
+    world, inside = town.world, town.behind(NatKind.PORT_RESTRICTED)
+    world.introduce()
+    town.settle(inside)
+    published = {f"ih{i}": options_of(inside, "SSU2")[f"ih{i}"] for i in range(INTRODUCERS_MAX)}
+    hashes = {one.router_hash for one in inside.engine.ssu2.traversal.nat.introducers(False)}
+    gone = [machine for machine in world.machines if machine.hash in hashes]
+    gone[0].crash(is_silent=True)
+    gone[1].stop()
+
+    def is_replaced() -> bool:
+        options = options_of(inside, "SSU2")
+        now = {options.get(f"ih{i}") for i in range(INTRODUCERS_MAX)}
+        return None not in now and len(now & set(published.values())) == 1
+
+    world.run_until(is_replaced, 180)
