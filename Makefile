@@ -3,6 +3,7 @@
 # make test   everything, with networks of real I2P routers; fetches those routers first
 # make coverage which lines and branches the unit tests reach; a page in build/coverage
 # make native the optional extra: hot paths compiled, for the routers of this tree (build/native)
+# make matrix our router with every transport, network and kind of peer; a table of it
 # make bench  throughput and CPU beside i2pd's, on one loopback network; NATIVE=1 with the extra
 
 # The distribution's Python where it can build all of this: it is what users have, and an optimised
@@ -20,7 +21,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # pytest rewrites each assertion anew, and each program compiles itself, when this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check lint unit coverage world test native unit-native interop interop-alone interop-native slow peers fuzz bench clean
+.PHONY: demo check lint unit coverage world test native unit-native interop interop-alone interop-native slow matrix peers fuzz bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
@@ -141,6 +142,12 @@ slow: peers
 	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_built
 	$(TWICE) -rs -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
+
+# Every transport, IPv4 and IPv6, every peer; a table of what passed and when. What has passed is not
+# run again for 30 days; a run ends within an hour, and the next one goes on.
+matrix: peers
+	$(BIN)/python -m tests.support.fetch_java
+	$(BIN)/python -m tests.support.run_matrix build/matrix
 
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.
 fuzz: $(READY)

@@ -1,11 +1,10 @@
-"""SSU2 with real i2pd (2.59 and 2.56): our transport alone, and whole routers without NTCP2."""
+"""SSU2 with real i2pd (2.59 and 2.56): our transport alone; whole routers are in test_matrix.py."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,9 @@ from core.transport.events import (
     SkewMeasured,
 )
 from core.transport.ssu2.framing import SocketAddress
-from tests.interop.conftest import own_tunnels, site_name
-from tests.support import curl
-from tests.support.appliance import FAST, Appliance
 from tests.support.fetch_i2pd import RELEASES, installed
-from tests.support.i2pd_net import I2pdNet, I2pdRouter, wait_until
+from tests.support.i2pd_net import I2pdNet
 from tests.support.live_node import until
-from tests.support.origin import Origin, digest_of
 from tests.support.ssu2_nodes import Ssu2Node
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
@@ -174,73 +169,3 @@ def test_i2pd_dials_us(net: I2pdNet) -> None:
             await peer.udp.stop()
 
     asyncio.run(body())
-
-
-@dataclass
-class UdpNetwork:
-    """Routers that have no TCP transport at all."""
-
-    ours: Appliance
-    proxy: I2pdRouter
-    i2pd_site: str
-    our_site: str
-
-
-@pytest.fixture(scope="module")
-def udp_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UdpNetwork]:
-    root: Path = tmp_path_factory.mktemp("udp")
-    new, old = (installed(release) for release in reversed(list(RELEASES)))
-    with Origin() as origin:
-        net = I2pdNet(root, [new, old, new, old, new], first_octet=71)
-        for router in net.routers:
-            router.options = {"ntcp2.enabled": "false", "ntcp2.published": "false"}
-        server, proxy = net.routers[3], net.routers[4]
-        server.tunnels = (
-            f"[site]\ntype = http\nhost = 127.0.0.1\nport = {origin.port}\nkeys = site.dat\n"
-            "inbound.length = 2\noutbound.length = 2\ninbound.quantity = 3\noutbound.quantity = 3\n"
-        )
-        proxy.http_proxy = True
-        ours = Appliance(
-            root / "ours",
-            "127.91.0.1",
-            20091,
-            own_tunnels("127.91.0.1", origin.port),
-            ntcp2={"enabled": False},
-            ssu2={"enabled": True},
-            **FAST,
-        )
-        own_info = ours.write_router_info_once()
-        styles = {address.style for address in RouterInfo.parse(own_info).addresses}
-        assert styles == {"SSU2"}
-        net.prepare(foreign=[own_info])
-        ours.import_router_infos(net.router_infos())
-        try:
-            net.start()
-            ours.start()
-            ours.wait_ready("web", "site")
-            i2pd_site, our_site = server.local_b32("site"), site_name(ours)
-            for site in (i2pd_site, our_site):
-                wait_until(
-                    "an eepsite in the netDb",
-                    lambda site=site: any(  # type: ignore[misc]
-                        site[:52] in router.page("?page=leasesets") for router in net.routers[:3]
-                    ),
-                    120,
-                    0.5,
-                )
-            yield UdpNetwork(ours, proxy, i2pd_site, our_site)
-        finally:
-            ours.stop(kill=True)
-            net.stop()
-
-
-def test_pages_both_ways_over_ssu2_alone(udp_network: UdpNetwork) -> None:
-    ours = f"http://{udp_network.ours.address}:4444"
-    theirs = f"http://{udp_network.proxy.address}:4444"
-    size = 1_000_000
-    for site, proxy in ((udp_network.i2pd_site, ours), (udp_network.our_site, theirs)):
-        assert curl.fetch_with_retry(f"http://{site}/", proxy=proxy).status == 200
-        got = curl.fetch(f"http://{site}/bytes/{size}", proxy=proxy)
-        assert (got.exit_code, got.status) == (0, 200), got.error
-        assert got.digest == digest_of(size)
-    assert "(UDP, published)" in udp_network.ours.log

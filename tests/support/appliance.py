@@ -141,6 +141,11 @@ class Appliance:
         return self.log_file.read_text() if self.log_file.exists() else ""
 
     @property
+    def new_log(self) -> str:
+        """What was logged since the last start."""
+        return self.log[self._log_start :]
+
+    @property
     def router_info(self) -> bytes:
         return (self.data_dir / "router.info").read_bytes()
 
@@ -178,7 +183,7 @@ class Appliance:
         def all_ready() -> bool:
             if self.process is not None and self.process.poll() is not None:
                 raise RuntimeError(f"i2ptunnel ended:\n{self.log[-3000:]}")
-            text = self.log[self._log_start :]
+            text = self.new_log
             return all(f"tunnel {name} ready" in text for name in names)
 
         try:

@@ -32,7 +32,7 @@ def _root() -> Path:
     return cache_dir() / f"java-{RELEASE}-{digest}"
 
 
-def command(*, memory_mb: int = 128) -> list[str]:
+def command(*, memory_mb: int = 128, ipv6: bool = False) -> list[str]:
     """What runs ``Peer``; its arguments follow. Raises when ``make peers`` has not fetched it."""
     root = _root()
     if not (root / ".complete").exists():
@@ -42,7 +42,7 @@ def command(*, memory_mb: int = 128) -> list[str]:
         f"-Xmx{memory_mb}m",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
-        "-Djava.net.preferIPv4Stack=true",
+        f"-Djava.net.preferIPv4Stack={str(not ipv6).lower()}",
         "-cp",
         f"{root}/*",
         "Peer",

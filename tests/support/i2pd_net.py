@@ -55,7 +55,11 @@ def install_router_info(net_db: Path, raw: bytes) -> None:
 
 @dataclass
 class I2pdRouter:
-    """One i2pd process; ``tunnels`` is the text of its tunnels.conf."""
+    """One i2pd process; ``tunnels`` is the text of its tunnels.conf.
+
+    ``ipv6``: a second address towards other routers. i2pd alone in IPv6 finds no end of a tunnel:
+    that must have IPv4. ``yggdrasil``: the only address towards other routers.
+    """
 
     program: I2pdProgram
     data_dir: Path
@@ -66,14 +70,17 @@ class I2pdRouter:
     http_proxy: bool = False
     options: dict[str, str] = field(default_factory=dict)
     transit: bool = True
+    ipv6: str | None = None
+    yggdrasil: str | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def _config(self) -> str:
         lines = [
-            "ipv4 = true",
-            "ipv6 = false",
+            f"ipv4 = {str(self.yggdrasil is None).lower()}",
+            f"ipv6 = {str(self.ipv6 is not None).lower()}",
             "nat = false",
             f"address4 = {self.address}",
+            *([] if self.ipv6 is None else [f"address6 = {self.ipv6}"]),
             f"host = {self.address}",
             f"port = {self.port}",
             "reservedrange = false",
@@ -106,6 +113,8 @@ class I2pdRouter:
             "i2cp": {"enabled": "false"},
             "persist": {"profiles": "false"},
         }
+        if self.yggdrasil is not None:
+            sections["meshnets"] = {"yggdrasil": "true", "yggaddress": self.yggdrasil}
         for dotted, value in self.options.items():
             section, _, key = dotted.partition(".")
             sections.setdefault(section, {})[key] = value
@@ -165,14 +174,23 @@ class I2pdRouter:
         self.start()
         path = self.data_dir / "router.info"
         wait_until(f"router.info of {self.address}", path.exists, 20)
-        wait_until(f"console of {self.address}", self.is_listening, 20)
+        self.wait_listening()
         self.stop(kill=True)
         return self.router_info
+
+    def know(self, infos: Iterable[bytes]) -> None:
+        """Put RouterInfos into its netDb; only while it does not run."""
+        for raw in infos:
+            install_router_info(self.data_dir / "netDb", raw)
 
     def is_listening(self) -> bool:
         with contextlib.closing(socket.socket()) as probe:
             probe.settimeout(1)
             return probe.connect_ex((self.address, _CONSOLE_PORT)) == 0
+
+    def wait_listening(self) -> None:
+        """Until its console answers, which comes up behind its transports."""
+        wait_until(f"console of {self.address}", self.is_listening, 20)
 
     def page(self, query: str = "") -> str:
         """A page of the web console, tags removed."""
@@ -235,15 +253,13 @@ class I2pdNet:
             infos = list(pool.map(lambda router: router.write_router_info_once(), self.routers))
         for router in self.routers:
             own = router.router_info
-            for raw in [*infos, *foreign]:
-                if raw != own:
-                    install_router_info(router.data_dir / "netDb", raw)
+            router.know(raw for raw in [*infos, *foreign] if raw != own)
 
     def start(self) -> None:
         for router in self.routers:
             router.start()
         for router in self.routers:
-            wait_until(f"console of {router.address}", router.is_listening, 20)
+            router.wait_listening()
 
     def stop(self) -> None:
         for router in self.routers:

@@ -27,18 +27,23 @@ _LOGGED = "logger.record.net.i2p.router.Banlist=INFO\nlogger.logFileSize=20m\n"
 
 @dataclass
 class JavaRouter:
-    """One Java process; ``destinations`` as ``Peer`` takes them (``proxy:web:4471``)."""
+    """One Java process; ``destinations`` as ``Peer`` takes them (``proxy:web:4471``).
+
+    ``ipv6``: a second address.
+    """
 
     data_dir: Path
     port: int
     floodfill: bool = False
     ntcp2: bool = True
     ssu2: bool = False
+    ipv6: str | None = None
     destinations: list[str] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def _config(self) -> str:
+        hosts = ADDRESS if self.ipv6 is None else f"{ADDRESS},{self.ipv6}"
         options = {
             "router.networkID": str(NETWORK_ID),
             "router.reseedDisable": "true",
@@ -51,21 +56,21 @@ class JavaRouter:
             "i2np.allowLocal": "true",
             "i2np.upnp.enable": "false",
             "i2np.udp.enable": str(self.ssu2).lower(),
-            "i2np.udp.host": ADDRESS,
+            "i2np.udp.host": hosts,
             "i2np.udp.port": str(self.port),
             "i2np.udp.internalPort": str(self.port),
             "i2np.udp.fixedPort": "true",
-            "i2np.udp.bindInterface": ADDRESS,
+            "i2np.udp.bindInterface": hosts,
             "i2np.udp.addressSources": "hidden",
-            "i2np.udp.ipv6": "false",
+            "i2np.udp.ipv6": "false" if self.ipv6 is None else "enable",
             # As if its peer tests, for which loopback has no strangers, had succeeded.
             "i2np.udp.status": "ok",
             "i2np.ntcp.enable": str(self.ntcp2).lower(),
-            "i2np.ntcp.hostname": ADDRESS,
+            "i2np.ntcp.hostname": hosts,
             "i2np.ntcp.port": str(self.port),
             "i2np.ntcp.autoip": "false",
             "i2np.ntcp.autoport": "false",
-            "i2np.ntcp.ipv6": "disable",
+            "i2np.ntcp.ipv6": "false" if self.ipv6 is None else "enable",
             "i2np.bandwidth.inboundKBytesPerSecond": "50000",
             "i2np.bandwidth.outboundKBytesPerSecond": "50000",
             "i2cp.disableInterface": "true",
@@ -92,7 +97,11 @@ class JavaRouter:
         (self.data_dir / "router.ping").unlink(missing_ok=True)
         with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
-                [*fetch_java.command(), str(self.data_dir), *self.destinations],
+                [
+                    *fetch_java.command(ipv6=self.ipv6 is not None),
+                    str(self.data_dir),
+                    *self.destinations,
+                ],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,

@@ -234,3 +234,14 @@ def test_the_examples_for_servers_are_valid() -> None:
         assert len(loaded.configuration.tunnels) == 1
     rules = text.split("```text\n")[1].split("```")[0]
     assert len(parse_definition(rules, Path("/")).rules) == 2
+
+
+def test_addresses_to_publish_are_one_several_or_none() -> None:
+    def hosts(text: str) -> list[str] | None:
+        found = load_text(f"router: {text}\n").configuration.router.host
+        return None if found is None else list(map(str, found))
+
+    assert hosts("{}") is None and hosts("{host: null}") is None
+    assert hosts("{host: 8.8.8.8}") == ["8.8.8.8"]
+    several = ["8.8.8.8", "2600::1", "201::1"]
+    assert hosts("{host: [8.8.8.8, '2600::1', '201::1']}") == several
