@@ -25,13 +25,13 @@ def java_network(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rou
 
 
 def wait_linked(routers: Routers) -> None:
-    """Until our router has a link with each of the others."""
+    """Until our router has a link with at least one Java router, besides our other one."""
 
     def is_linked() -> bool:
         links = routers.links()
-        return links["inbound"] + links["outbound"] == len(routers.javas) + 1
+        return links["inbound"] + links["outbound"] >= 2
 
-    wait_until("links with all", is_linked, 60, 0.5)
+    wait_until("a link with Java", is_linked, 60, 0.5)
 
 
 def test_restart_is_no_reason_for_a_ban(java_network: Routers) -> None:

@@ -86,16 +86,29 @@ class Routers:
     """What runs: our router, with a site and a proxy, and real ones, which have both, too.
 
     ``clients``: proxy and site of each direction. ``transports``: those that all of them have.
+    ``relay``: a second one of ours.
     """
 
     ours: Appliance
     clients: list[tuple[str, str]]
     transports: set[str]
     javas: list[JavaRouter] = field(default_factory=list)
+    relay: Appliance | None = None
 
-    def links(self) -> dict[str, int]:
+    def are_linked_each_way(self) -> bool:
+        """Whether there are links with others that they dialled, and such that we did."""
+        inbound = outbound = 0
+        for one in (self.ours, self.relay):
+            if one is not None:
+                links = self.links(one)
+                inbound += links["inbound"]
+                outbound += links["outbound"]
+        # One of each is between our two.
+        return min(inbound, outbound) > (self.relay is not None)
+
+    def links(self, appliance: Appliance | None = None) -> dict[str, int]:
         """What our router says; zeros while it does not answer."""
-        status = self.ours.status()
+        status = (appliance or self.ours).status()
         return dict.fromkeys(("ntcp2", "ssu2", "inbound", "outbound"), 0) | (
             {} if status is None else status["router"]["links"]
         )
@@ -141,17 +154,12 @@ def _check(routers: Routers, outcome: Outcome) -> None:
     is_ipv6 = {":" in address.options["host"] for address in info.addresses}
     assert styles == routers.transports and is_ipv6 == {outcome.cell.family == "ipv6"}
     with outcome.step("links"):
-        wait_until("links each way", lambda: _are_each_way(routers), LINK_TIMEOUT_S, 0.3)
+        wait_until("links each way", routers.are_linked_each_way, LINK_TIMEOUT_S, 0.3)
     for name, (proxy, site) in zip(("to peer", "from peer"), routers.clients, strict=True):
         with outcome.step(name):
             fetch(proxy, site)
     links = routers.links()
     assert {name for name in TRANSPORTS["both"] if links[name]} <= routers.transports
-
-
-def _are_each_way(routers: Routers) -> bool:
-    links = routers.links()
-    return bool(links["inbound"] and links["outbound"])
 
 
 def fetch(proxy: str, site: str, within_s: float = 120) -> None:
@@ -170,9 +178,11 @@ def add_ipv6(octet: int) -> str:
     """
     address = f"2001:db8:{octet:x}::1"
     done = subprocess.run(
-        ["ip", "address", "add", f"{address}/128", "dev", "lo"], capture_output=True, check=False
+        ["ip", "address", "replace", f"{address}/128", "dev", "lo"],
+        capture_output=True,
+        check=False,
     )
-    if done.returncode and b"exists" not in done.stderr:
+    if done.returncode:
         raise LocalError(f"no IPv6 address: {done.stderr.decode()}")
     return address
 
@@ -308,8 +318,9 @@ def _java_network(cell: Cell, root: Path) -> Iterator[Routers]:
         for java in javas:
             stack.callback(java.stop)
         infos = [one.write_router_info_once() for one in routers]
-        for appliance in (ours, relay):
-            appliance.import_router_infos(infos)
+        # The relay dials Java, and Java dials the other one, which learns of it from the relay.
+        relay.import_router_infos(infos)
+        ours.import_router_infos(infos[1:2])
         # Java bans for minutes whom it cannot reach when it starts.
         for one in routers:
             one.start()
@@ -320,4 +331,4 @@ def _java_network(cell: Cell, root: Path) -> Iterator[Routers]:
         java_site, _ = (javas[0].b32_of(name) for name in ("site", "web"))
         proxies = (f"http://{ours.address}:4444", f"http://{JAVA_ADDRESS}:{_JAVA_PROXY_PORT}")
         sites = (java_site, _site_of(ours))
-        yield Routers(ours, list(zip(proxies, sites, strict=True)), transports, javas)
+        yield Routers(ours, list(zip(proxies, sites, strict=True)), transports, javas, relay)
