@@ -1,8 +1,8 @@
 """Tells systemd how we are: READY, STATUS, RELOADING, STOPPING and the watchdog (sd_notify(3)).
 
-And gives it the router's listening socket to keep over a restart (FDSTORE), so that no router that
-calls meanwhile is refused: Java bans who refuses it. The port may be one that was drawn at random,
-so a socket unit could not know it.
+And gives it the router's sockets to keep over a restart (FDSTORE), so that no router that calls
+meanwhile is refused: Java bans who refuses it, or who does not answer. The port may be one that was
+drawn at random, so a socket unit could not know it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import stat
 import time
 from collections.abc import MutableMapping, Sequence
 
-_LISTENER_NAME = "ntcp2"
+_NAMES = {socket.SOCK_STREAM: "ntcp2", socket.SOCK_DGRAM: "ssu2"}
 _FIRST_DESCRIPTOR = 3
 _DESCRIPTORS_MAX = 64
 _BARRIER_TIMEOUT_S = 2.0
@@ -126,31 +126,38 @@ class ListenerKeeper:
     def __init__(self, notifier: ServiceNotifier, environment: MutableMapping[str, str]) -> None:
         self._notifier = notifier
         self._inherited = _inherited_sockets(environment)
-        self._is_kept = False
+        self._kept: set[str] = set()
 
-    async def take(self, hosts: Sequence[str], port: int) -> dict[str, socket.socket]:
-        """The kept sockets that listen exactly there; all others are closed."""
+    async def take(
+        self, hosts: Sequence[str], port: int, kind: socket.SocketKind = socket.SOCK_STREAM
+    ) -> dict[str, socket.socket]:
+        """The kept sockets of this kind that are exactly there; all others of it are closed."""
+        wanted = _NAMES[kind]
         inherited, self._inherited = self._inherited, []
         found: dict[str, socket.socket] = {}
         is_any_wrong = False
         for name, sock in inherited:
-            host = next((host for host in hosts if _listens_at(sock, host, port)), None)
-            if name == _LISTENER_NAME and host is not None and host not in found:
+            if name != wanted and name in _NAMES.values():
+                self._inherited.append((name, sock))
+                continue
+            host = next((host for host in hosts if _is_at(sock, kind, host, port)), None)
+            if name == wanted and host is not None and host not in found:
                 found[host] = sock
             else:
-                is_any_wrong |= name == _LISTENER_NAME
+                is_any_wrong |= name == wanted
                 sock.close()
         if is_any_wrong or 0 < len(found) < len(hosts):
             # Its copy would hold the old port, or the address of the new one; all are kept anew.
-            await self._notifier.discard(_LISTENER_NAME)
-        self._is_kept = bool(found) and len(found) == len(hosts) and not is_any_wrong
+            await self._notifier.discard(wanted)
+        if found and len(found) == len(hosts) and not is_any_wrong:
+            self._kept.add(wanted)
         return found
 
-    def keep(self, listeners: Sequence[socket.socket]) -> None:
-        """Give systemd the sockets, unless it has them."""
-        if not self._is_kept:
-            self._notifier.store(_LISTENER_NAME, [sock.fileno() for sock in listeners])
-            self._is_kept = True
+    def keep(self, sockets: Sequence[socket.socket]) -> None:
+        """Give systemd the sockets, all of one kind, unless it has them."""
+        for name in {_NAMES[socket.SocketKind(sock.type)] for sock in sockets} - self._kept:
+            self._notifier.store(name, [sock.fileno() for sock in sockets])
+            self._kept.add(name)
 
 
 def _inherited_sockets(environment: MutableMapping[str, str]) -> list[tuple[str, socket.socket]]:
@@ -178,11 +185,13 @@ def _inherited_sockets(environment: MutableMapping[str, str]) -> list[tuple[str,
     return found
 
 
-def _listens_at(sock: socket.socket, host: str, port: int) -> bool:
+def _is_at(sock: socket.socket, kind: socket.SocketKind, host: str, port: int) -> bool:
     try:
-        if sock.type != socket.SOCK_STREAM:
+        if sock.type != kind:
             return False
-        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        if kind == socket.SOCK_STREAM and not sock.getsockopt(
+            socket.SOL_SOCKET, socket.SO_ACCEPTCONN
+        ):
             return False
         address = sock.getsockname()
         same = ipaddress.ip_address(address[0]) == ipaddress.ip_address(host)

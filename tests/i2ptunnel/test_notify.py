@@ -148,6 +148,39 @@ def test_listeners_of_both_families_are_kept_together(tmp_path: Path) -> None:
     systemd.close()
 
 
+def test_datagram_sockets_are_kept_beside_listeners(tmp_path: Path) -> None:
+    systemd = FakeSystemd(tmp_path / "notify")
+    notifier = ServiceNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    udp = socket.SOCK_DGRAM
+
+    async def body() -> None:
+        asyncio.get_running_loop().add_reader(systemd.socket.fileno(), systemd.serve)
+        with listener() as tcp, socket.socket(type=udp) as bound:
+            port = tcp.getsockname()[1]
+            bound.bind(("127.0.0.1", port))
+            keeper = ListenerKeeper(notifier, {})
+            for kind in (socket.SOCK_STREAM, udp):
+                assert await keeper.take(["127.0.0.1"], port, kind) == {}
+            keeper.keep([tcp])
+            keeper.keep([bound])
+            await asyncio.sleep(0.01)
+            assert [name for name, _ in systemd.stored] == ["ntcp2", "ssu2"]
+            # One kind at another port: the copy of the other one stays.
+            keeper = ListenerKeeper(notifier, {})
+            keeper._inherited = [("ssu2", bound.dup()), ("ntcp2", tcp.dup()), ("x", tcp.dup())]
+            assert await keeper.take(["127.0.0.1"], port + 1) == {}
+            kept = await keeper.take(["127.0.0.1"], port, udp)
+            assert kept["127.0.0.1"].getsockname()[1] == port
+            keeper.keep(list(kept.values()))
+            await asyncio.sleep(0.01)
+            assert [name for name, _ in systemd.stored] == ["ssu2"]
+            for sock in kept.values():
+                sock.close()
+
+    asyncio.run(body())
+    systemd.close()
+
+
 _CHILD = """
 import asyncio, os, socket, sys
 if sys.argv[3] != "0":

@@ -62,7 +62,8 @@ def links(appliance: Appliance) -> int:
         status = ask(appliance.data_dir / "control.sock", "status")
     except (NotRunning, ControlFault):
         return 0
-    return int(status["router"]["links"]["ntcp2"])
+    links = status["router"]["links"]
+    return int(links["ntcp2"] + links["ssu2"])
 
 
 @dataclass
@@ -87,7 +88,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         )
         web = own_tunnels("127.151.0.1", origin.port)["web"]
         web |= {"inbound": {"length": 2, "quantity": 3}, "outbound": {"length": 2, "quantity": 3}}
-        ours = Appliance(tmp_path / "ours", "127.151.0.1", 20151, {"web": web})
+        ours = Appliance(
+            tmp_path / "ours", "127.151.0.1", 20151, {"web": web}, ssu2={"enabled": True}
+        )
         net.prepare(foreign=[ours.write_router_info_once()])
         ours.import_router_infos(net.router_infos())
         systemd = FakeSystemd(tmp_path / "notify")
@@ -106,12 +109,12 @@ def test_a_restart_refuses_nobody_and_links_come_back(scene: Scene) -> None:
     ours, proxy = scene.ours, f"http://{scene.ours.address}:4444"
     got = curl.fetch_with_retry(scene.page, proxy=proxy, within_s=60)
     assert got.status == 200, got
-    assert [name for name, _ in scene.systemd.stored] == ["ntcp2"]
+    assert sorted(name for name, _ in scene.systemd.stored) == ["ntcp2", "ssu2"]
     caller = Caller((ours.address, int(ours.config["router"]["port"])))
     with caller.calling():
         time.sleep(0.2)
         ours.stop()
-        ours.listener = scene.systemd.stored[0][1]
+        ours.handed_over = list(scene.systemd.stored)
         ours.start()
         began = time.monotonic()
         # Either side dials first; i2pd only if it was not refused.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import subprocess
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -183,5 +183,72 @@ def test_two_routers_link_over_one_transport_and_status_tells_which(
         finally:
             for router in routers:
                 await router.stop()
+
+    asyncio.run(main())
+
+
+class Store:
+    """A service manager that keeps copies of sockets."""
+
+    def __init__(self) -> None:
+        self.kept: list[socket.socket] = []
+
+    async def take(
+        self, hosts: Sequence[str], port: int, kind: socket.SocketKind = socket.SOCK_STREAM
+    ) -> dict[str, socket.socket]:
+        return {
+            sock.getsockname()[0]: sock.dup()
+            for sock in self.kept
+            if sock.type == kind and sock.getsockname() in [(host, port) for host in hosts]
+        }
+
+    def keep(self, sockets: Sequence[socket.socket]) -> None:
+        for sock in sockets:
+            if all(sock.type != one.type for one in self.kept):
+                self.kept.append(sock.dup())
+
+    def close(self) -> None:
+        for sock in self.kept:
+            sock.close()
+
+
+@pytest.mark.parametrize("transport", ["ntcp2", "ssu2"])
+def test_who_calls_while_the_router_restarts_waits_for_it(tmp_path: Path, transport: str) -> None:
+    async def main() -> None:
+        transports = {"ntcp2": False, "ssu2": False, transport: True}
+        settings = [
+            config(tmp_path / name, allow_private_addresses=True, **transports)
+            for name in ("one", "two")
+        ]
+        store = Store()
+        two = Router(settings[1], store)
+        await two.start()
+        await two.stop()
+        one = Router(settings[0])
+        await one.start()
+        one.import_routers([two.router_info])
+        one._engine.links.send(two.hash, (), one.now())
+        one._drivers.schedule()
+        (kept,) = store.kept
+        called = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(kept.fileno(), called.set)
+        async with asyncio.timeout(5):
+            await called.wait()
+        loop.remove_reader(kept.fileno())
+        two = Router(settings[1], store)
+        await two.start()
+        try:
+            async with asyncio.timeout(10):
+                while not two.status().links.inbound:
+                    await asyncio.sleep(0.01)
+            stats = one._engine.links.stats
+            assert not stats.datagrams_failed and not one._engine.links.bans.reason(
+                two.hash, one.now()
+            )
+        finally:
+            await one.stop()
+            await two.stop()
+            store.close()
 
     asyncio.run(main())

@@ -28,8 +28,11 @@ FAST: dict[str, Any] = {"bandwidth": {"inbound": "100MB/s", "outbound": "100MB/s
 
 #: what systemd does between fork and exec
 _HAND_OVER = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
+import fcntl, os, sys
+passed = [fcntl.fcntl(int(one), fcntl.F_DUPFD, 100) for one in sys.argv[1].split(",")]
+for number, one in enumerate(passed, 3):
+    os.dup2(one, number)
+    os.close(one)
 os.environ["LISTEN_PID"] = str(os.getpid())
 os.execv(sys.argv[2], sys.argv[2:])
 """
@@ -70,10 +73,10 @@ class Appliance:
         self._log_start = 0
         #: hard limit of descriptors for the next start, as ``ulimit -n`` sets it
         self.descriptors: int | None = None
-        #: for the next start: what a service manager puts into the environment, and a listening
-        #: socket that it hands over
+        #: for the next start: what a service manager puts into the environment, and the sockets
+        #: (name, descriptor) that it hands over
         self.environment: dict[str, str] = {}
-        self.listener: int | None = None
+        self.handed_over: list[tuple[str, int]] = []
         self.config: dict[str, Any] = {
             "router": {
                 "data_dir": str(self.data_dir),
@@ -109,10 +112,11 @@ class Appliance:
                 command = ["sh", "-c", limit, *command]
             passed: tuple[int, ...] = ()
             environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}
-            if self.listener is not None:
-                passed = (self.listener,)
-                command = [sys.executable, "-c", _HAND_OVER, str(self.listener), *command]
-                environment |= {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "ntcp2"}
+            if self.handed_over:
+                names, passed = zip(*self.handed_over, strict=True)
+                numbers = ",".join(map(str, passed))
+                command = [sys.executable, "-c", _HAND_OVER, numbers, *command]
+                environment |= {"LISTEN_FDS": str(len(names)), "LISTEN_FDNAMES": ":".join(names)}
             self.process = subprocess.Popen(
                 command,
                 pass_fds=passed,

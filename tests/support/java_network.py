@@ -171,7 +171,7 @@ def java_network(root: Path) -> Iterator[JavaNetwork]:
         relay = Appliance(root / "relay", _RELAY, 20152, floodfill=True, **FAST)
         # As systemd keeps it over restarts: who calls meanwhile waits.
         kept = stack.enter_context(socket.create_server((OURS, 20151), backlog=_LISTEN_BACKLOG))
-        ours.listener = kept.fileno()
+        ours.handed_over = [("ntcp2", kept.fileno())]
         stack.callback(_stop, javas, net, [ours, relay])
         # Not all at once: each has its time limit.
         with ThreadPoolExecutor(2) as pool:
