@@ -29,7 +29,10 @@ from core.io.files import (
     read_router_files,
     write_atomic,
 )
+from core.io.foreign_router import AnyRouter, ForeignRouter
+from core.io.i2cp_client import I2cpAddress
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
+from core.io.listeners import ListenerStore
 from core.io.loop import new_event_loop, turn_figures
 from core.io.router import Router
 from core.io.session import ClientSession
@@ -38,6 +41,7 @@ from core.io.sqlite_salvage import Readable
 from core.io.status import (
     BandwidthStatus,
     ClockStatus,
+    I2cpStatus,
     LinkCounts,
     MappedPort,
     PortMappingStatus,
@@ -60,6 +64,7 @@ __all__ = [
     "TURN_BOUNDS_S",
     "ZIP_BYTES_MAX",
     "AlreadyRunning",
+    "AnyRouter",
     "BandwidthStatus",
     "Bundle",
     "BundleFault",
@@ -71,9 +76,13 @@ __all__ = [
     "DatagramReceiver",
     "EncryptedLeaseSetOptions",
     "FileFault",
+    "ForeignRouter",
+    "I2cpAddress",
+    "I2cpStatus",
     "Imported",
     "LastingKeys",
     "LinkCounts",
+    "ListenerStore",
     "MappedPort",
     "PortMappingStatus",
     "Readable",

@@ -19,10 +19,9 @@ from functools import partial
 from pathlib import Path
 
 from core.api import (
-    PUBLIC_TIME_SERVERS,
+    AnyRouter,
     FileFault,
-    Router,
-    RouterConfig,
+    ForeignRouter,
     TraceFile,
     share_turn,
     write_atomic,
@@ -36,7 +35,6 @@ from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
-from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.control import RUNNING_FILE, ControlServer
 from i2ptunnel.health import (
     CLOCK_ERROR_TOLD_S,
@@ -58,19 +56,11 @@ from i2ptunnel.plan import Plan, check_listeners, make_plan
 from i2ptunnel.printable import counted
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.reseeding import Reseeding
+from i2ptunnel.router_setup import i2cp_facts, make_router, reseed_section, router_config
 from i2ptunnel.services import Services, Wanted
-from i2ptunnel.sessions import SessionPool, tunnel_shape
+from i2ptunnel.sessions import SessionPool
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
-PUBLIC_NETWORK_ID = 2
-#: ``router.port_mapping`` -> what is tried, in this order
-PORT_MAPPING_METHODS = {
-    "auto": ("pcp", "nat-pmp", "upnp"),
-    "pcp": ("pcp", "nat-pmp"),
-    "upnp": ("upnp",),
-    "off": (),
-}
-IPV6 = {"auto": None, "true": True, "false": False}
 CONTROL_SOCKET = "control.sock"
 _CONTROL = "control"
 _STATUS_INTERVAL_S = 5.0
@@ -80,46 +70,6 @@ _SETTLE_S = 3.0
 _SESSION_LINGER_S = 3.0
 
 _log = logging.getLogger("i2ptunnel.app")
-
-
-def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None) -> RouterConfig:
-    """What the router is told, from its section."""
-    hidden_mode = hidden_mode or HiddenMode(section)
-    is_hidden, proxy = hidden_mode.now.hidden, section.ntcp2.proxy
-    assert section.data_dir is not None
-    return RouterConfig(
-        data_dir=section.data_dir,
-        network_id=section.network_id,
-        host=tuple(map(str, section.host or ())),
-        port=section.port or 0,
-        bind=tuple(map(str, section.bind)),
-        ipv6=IPV6[section.ipv6],
-        ntcp2=section.ntcp2.enabled,
-        ssu2=section.ssu2.enabled,
-        ntcp2_proxy=proxy,
-        allow_private_addresses=section.allow_private_addresses,
-        time_servers=time_servers(section),
-        hidden=is_hidden,
-        avoids=hidden_mode.avoids,
-        port_mapping=() if proxy or is_hidden else PORT_MAPPING_METHODS[section.port_mapping],
-        inbound_bytes_s=section.bandwidth.inbound,
-        outbound_bytes_s=section.bandwidth.outbound,
-        share=section.bandwidth.share,
-        transit=section.transit.enabled,
-        transit_tunnels_max=section.transit.max_tunnels,
-        floodfill=section.floodfill == "true",
-        exploratory_inbound=tunnel_shape(section.exploratory.inbound),
-        exploratory_outbound=tunnel_shape(section.exploratory.outbound),
-    )
-
-
-def time_servers(section: RouterSection) -> tuple[tuple[str, int], ...]:
-    """Whom to ask for the time; nobody with a proxy, which the questions would go past."""
-    if not section.time.ntp or section.ntcp2.proxy is not None:
-        return ()
-    if section.time.servers:
-        return tuple((server.host, server.port) for server in section.time.servers)
-    return PUBLIC_TIME_SERVERS if section.network_id == PUBLIC_NETWORK_ID else ()
 
 
 class App:
@@ -142,15 +92,16 @@ class App:
         self._notifier = ServiceNotifier(dict(os.environ))
         section = loaded.configuration.router
         self.hidden_mode = HiddenMode(section)
-        self.router = Router(
-            router_config(section, self.hidden_mode),
-            ListenerKeeper(self._notifier, os.environ),
+        self.router: AnyRouter = make_router(
+            section,
+            self.hidden_mode,
+            lambda: ListenerKeeper(self._notifier, os.environ),
             trace,
         )
         data_dir = loaded.data_dir
         sessions = SessionPool(self.router.open_session, data_dir, _SESSION_LINGER_S)
         self.reseeding = Reseeding(
-            loaded.configuration.router,
+            reseed_section(loaded.configuration.router),
             data_dir,
             self.router,
             status=self.router.status,
@@ -186,8 +137,9 @@ class App:
             _log.warning("%s", warning)
         await self._start_router()
         try:
-            await self._import_pending()
-            await self.reseeding.import_files()
+            if not isinstance(self.router, ForeignRouter):
+                await self._import_pending()
+                await self.reseeding.import_files()
             await self._apply_services()
             if (fault := self.services.failed.get(_CONTROL)) is not None:
                 raise Unavailable(f"the control socket cannot be made: {fault}", "cannot_listen")
@@ -211,6 +163,9 @@ class App:
         loaded, router = self.loaded, self.router
         files = ", ".join(map(str, loaded.files)) or "a profile"
         _log.info("i2ptunnel %s with %s; data directory %s", __version__, files, loaded.data_dir)
+        if isinstance(router, ForeignRouter):
+            address = router.i2cp_status().address
+            _log.info("the tunnels run over the router at %s, by I2CP", address)
         if router.port:
             config = router.config
             kinds = ["TCP"] * config.listens_tcp + ["UDP"] * config.listens_udp
@@ -311,6 +266,7 @@ class App:
             is_started=self._is_started,
             is_stopping=self._stop.is_set(),
             reseed=self.reseeding.facts(),
+            i2cp=i2cp_facts(router.i2cp),
         )
 
     def health(self) -> Health:

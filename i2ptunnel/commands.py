@@ -19,7 +19,7 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any, Protocol, get_args, get_origin, get_type_hints
 
-from core.api import TURN_BOUNDS_S, Router, share_turn, turn_figures
+from core.api import TURN_BOUNDS_S, AnyRouter, share_turn, turn_figures
 from core.base.errors import DecodeError, I2PError
 from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
@@ -50,7 +50,7 @@ class CommandRefused(I2PError):
 class Program(Protocol):
     """The running program, as far as commands need it."""
 
-    router: Router
+    router: AnyRouter
     hidden_mode: HiddenMode
     manager: Manager
     naming: NamingService

@@ -78,6 +78,17 @@ class ReseedFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class I2cpFacts:
+    """A foreign router that the tunnels run over.
+
+    ``failure``: why no tunnel reaches it, or None.
+    """
+
+    address: str
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the router and the tunnels say about themselves.
 
@@ -95,6 +106,7 @@ class Facts:
     is_started: bool = True
     is_stopping: bool = False
     reseed: ReseedFacts = ReseedFacts()
+    i2cp: I2cpFacts | None = None
 
 
 CLOCK_AHEAD = "This machine's clock is {time} ahead of what other routers say."
@@ -128,6 +140,9 @@ CHECK_NETWORK = (
     "outgoing connections."
 )
 BUILDING = "The router is building its tunnels; {succeeded} of {started} builds succeeded so far."
+I2CP_FAILED = "The router that is used over I2CP cannot be reached: {why}."
+START_I2CP = "Start that router, and enable I2CP in it; it is tried again."
+I2CP_BUILDING = "The router at {address} is building the tunnels."
 SOME_READY = "{ready} of {tunnels} tunnels are ready."
 TUNNEL_FAILED = "Tunnel {name} failed: {why}."
 TUNNELS_FAILED = "{count} tunnels failed: {names}."
@@ -150,6 +165,9 @@ PAGE_TEMPLATES = (
     NOBODY_REACHED,
     CHECK_NETWORK,
     BUILDING,
+    I2CP_FAILED,
+    START_I2CP,
+    I2CP_BUILDING,
     STARTING,
     STOPPING,
 )
@@ -178,6 +196,8 @@ def assess_router(facts: Facts) -> Health:
         return Health(State.STOPPING, Sentence(STOPPING), is_waiting=False)
     if not facts.is_started:
         return Health(State.STARTING, Sentence(STARTING))
+    if facts.i2cp is not None:
+        return _assess_foreign(facts.i2cp)
     skew_s = facts.clock_skew_s
     if abs(skew_s) > CLOCK_SKEW_MAX_S:
         template = CLOCK_BEHIND if skew_s > 0 else CLOCK_AHEAD
@@ -224,7 +244,17 @@ def _no_routers(reseed: ReseedFacts) -> Health:
     return Health(State.DEGRADED, Sentence(NO_ROUTERS), Sentence(IMPORT_ROUTERS), is_waiting=False)
 
 
+def _assess_foreign(i2cp: I2cpFacts) -> Health:
+    if i2cp.failure is None:
+        return Health(State.READY)
+    values = {"why": i2cp.failure.rstrip(".")}
+    return Health(State.DEGRADED, Sentence(I2CP_FAILED, values), Sentence(START_I2CP))
+
+
 def _building(facts: Facts) -> Health:
+    if facts.i2cp is not None:
+        sentence = Sentence(I2CP_BUILDING, {"address": facts.i2cp.address})
+        return Health(State.BUILDING, sentence)
     values = {"succeeded": str(facts.builds_succeeded), "started": str(facts.builds_started)}
     return Health(State.BUILDING, Sentence(BUILDING, values))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from core.api import Router, SystemEntropy
+from core.api import AnyRouter, SystemEntropy
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.naming_service import NamingService
@@ -25,7 +25,7 @@ def path_of(service: str) -> str:
 
 def wanted_interfaces(
     loaded: Loaded,
-    router: Router,
+    router: AnyRouter,
     naming: NamingService,
     own_doors: Callable[[], OwnDoors],
     budget: ConnectionBudget,

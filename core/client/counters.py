@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from core.base.counters import Counter
+from core.client.i2cp_network import I2cpNetwork
 from core.client.session import ClientEngine
+from core.datagram.manager import DatagramManager
+from core.streaming.manager import StreamManager
 from core.streaming.measured import StreamTotals
 
 
-def _streams(client: ClientEngine) -> StreamTotals:
+class WithStreams(Protocol):
+    """A destination, whichever router carries it."""
+
+    streams: StreamManager
+    datagrams: DatagramManager
+
+
+def _streams(client: WithStreams) -> StreamTotals:
     streams = client.streams
     return streams.ended.with_streams(stream.stats for stream in streams.streams)
 
@@ -39,6 +51,9 @@ COUNTERS: tuple[Counter[ClientEngine], ...] = (
             lambda c: c.ratchet.counters.new_sessions),
     Counter("garlic", "sessions_evicted", "Ratchet sessions dropped for want of room",
             lambda c: c.ratchet.counters.evicted),
+)  # fmt: skip
+
+STREAM_COUNTERS: tuple[Counter[WithStreams], ...] = (
     Counter("streaming", "packets_sent", "Packets of streams that were sent",
             lambda c: _streams(c).sent),
     Counter("streaming", "packets_received", "Packets of streams that were received",
@@ -63,4 +78,10 @@ COUNTERS: tuple[Counter[ClientEngine], ...] = (
             lambda c: dict(c.streams.counters), "reason"),
     Counter("datagram", "datagrams_dropped", "Datagrams that were dropped",
             lambda c: dict(c.datagrams.counters), "reason"),
+)  # fmt: skip
+
+I2CP_COUNTERS: tuple[Counter[I2cpNetwork], ...] = (
+    Counter("i2cp", "payloads_sent", "Payloads handed to a foreign router", lambda n: n.sent),
+    Counter("i2cp", "payloads_dropped", "Payloads that no foreign router took",
+            lambda n: n.dropped),
 )  # fmt: skip

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.data.blinded_address import BlindedTarget
+from core.data.identity import Destination
 from core.data.lease_set_variants import AnyLeaseSet
 from core.datagram.manager import Mailbox
 from core.streaming.manager import StreamEvent
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDestination:
+    """What a foreign router tells of a destination that it found. ``options``: if asked for."""
+
+    destination: Destination
+    options: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +28,7 @@ class LeaseSetFound:
     """
 
     target: bytes | BlindedTarget
-    lease_set: AnyLeaseSet | None
+    lease_set: AnyLeaseSet | FoundDestination | None
     why: str = ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from core.base.calendar import day_number, seconds_to_midnight
 from core.base.errors import LocalError
@@ -37,6 +37,18 @@ MIDNIGHT_MARGIN_S = 0.25
 DATE_AHEAD_MAX_S = 10
 #: With other routers under the same keys: shortest time until the next one, twice that the longest.
 MULTIHOMED_S = 40.0
+
+
+def leases_of(tunnels: Iterable[InboundTunnel]) -> Iterator[Lease]:
+    """The leases that lead into ``tunnels``."""
+    for tunnel in tunnels:
+        yield Lease(tunnel.gateway_hash, tunnel.gateway_tunnel_id, tunnel.expires_ms)
+
+
+def newest_leases(offered: Iterable[Lease], wall_s: float) -> list[Lease]:
+    """Those that have not ended, the one that lasts longest first, as many as there may be."""
+    alive = (lease for lease in offered if lease.end_ms > wall_s * 1000)
+    return sorted(alive, key=lambda lease: -lease.end_ms)[:LEASES_MAX]
 
 
 class OwnLeaseSet:
@@ -136,16 +148,13 @@ class OwnLeaseSet:
 
     def build(self, tunnels: Iterable[InboundTunnel], now: float) -> LeaseSet2 | None:
         """A new one over ``tunnels``; None if none of them is alive."""
+        return self.build_over(leases_of(tunnels), now)
+
+    def build_over(self, offered: Iterable[Lease], now: float) -> LeaseSet2 | None:
+        """A new one of ``offered`` leases; None if all of them have ended."""
         self.due_at = None
         wall_s = self._wall.now()
-        leases = sorted(
-            (
-                Lease(tunnel.gateway_hash, tunnel.gateway_tunnel_id, tunnel.expires_ms)
-                for tunnel in tunnels
-                if tunnel.expires_ms > wall_s * 1000
-            ),
-            key=lambda lease: -lease.end_ms,
-        )[:LEASES_MAX]
+        leases = newest_leases(offered, wall_s)
         if self.is_encrypted:
             self.due_at = now + seconds_to_midnight(wall_s) + MIDNIGHT_MARGIN_S
         if self.current is None and leases and self._is_published:

@@ -124,6 +124,13 @@ class ClientEngine:
         """Our own public identity."""
         return self.keys.destination
 
+    @property
+    def why_not_ready(self) -> str:
+        """What keeps the session from carrying traffic, for the user."""
+        if self.pool.lacks_peers:
+            return "too few of the explicit_peers are there and can be hops"
+        return "the router is still building them"
+
     # What the application asks
 
     def lookup(self, target: bytes | BlindedTarget, now: float) -> None:

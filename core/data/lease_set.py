@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Protocol, Self, TypeVar
 
 from core.base.errors import DecodeError, LocalError
 from core.base.wire import Reader, Writer
@@ -62,7 +62,12 @@ class LeaseSet:
     @classmethod
     def parse(cls, data: bytes) -> LeaseSet:
         """Parse exactly one; the signature is not checked."""
-        reader = bounded_reader(data)
+        return parse_only(cls, data)
+
+    @classmethod
+    def read(cls, reader: Reader) -> LeaseSet:
+        """Parse one and leave what follows it."""
+        start = reader.position
         destination = Destination.parse(reader)
         encryption_key = reader.take(256)
         key_length = signing.PUBLIC_KEY_LENGTH.get(destination.signing_type)
@@ -71,8 +76,8 @@ class LeaseSet:
         reader.skip(key_length)  # once meant for revocation, never used
         leases = _parse_leases(reader, 8, 1)
         signature = reader.take(destination.signature_length)
-        reader.expect_end()
-        return cls(destination, ((0, encryption_key),), leases, signature, data)
+        raw = reader.since(start)
+        return cls(destination, ((0, encryption_key),), leases, signature, raw)
 
     @property
     def published_ms(self) -> int:
@@ -242,7 +247,12 @@ class LeaseSet2(WithHeader):
     @classmethod
     def parse(cls, data: bytes) -> LeaseSet2:
         """Parse exactly one; the signature is not checked."""
-        reader = bounded_reader(data)
+        return parse_only(cls, data)
+
+    @classmethod
+    def read(cls, reader: Reader) -> LeaseSet2:
+        """Parse one and leave what follows it."""
+        start = reader.position
         header = LeaseSet2Header.parse(reader)
         options = parse_mapping(reader)
         count = reader.u8()
@@ -251,8 +261,7 @@ class LeaseSet2(WithHeader):
         keys = tuple([(reader.u16(), reader.take(reader.u16())) for _ in range(count)])
         leases = _parse_leases(reader, 4, 1000)
         signature = reader.take(header.signature_length)
-        reader.expect_end()
-        return cls(header, options, keys, leases, signature, data)
+        return cls(header, options, keys, leases, signature, reader.since(start))
 
     @classmethod
     def build(
@@ -304,11 +313,25 @@ class LeaseSet2(WithHeader):
         return None
 
 
-def bounded_reader(data: bytes) -> Reader:
-    """A reader of one lease set; DecodeError if it is larger than any may be."""
+class Readable(Protocol):
+    """A lease set of any type, as something that can be read."""
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Parse one and leave what follows it."""
+
+
+ReadT = TypeVar("ReadT", bound=Readable)
+
+
+def parse_only(kind: type[ReadT], data: bytes) -> ReadT:
+    """Parse one and nothing more; DecodeError if it is larger than any may be."""
     if len(data) > LEASE_SET_BYTES_MAX:
         raise DecodeError(f"lease set of {len(data)} bytes")
-    return Reader(data)
+    reader = Reader(data)
+    lease_set = kind.read(reader)
+    reader.expect_end()
+    return lease_set
 
 
 def _parse_leases(reader: Reader, date_bytes: int, date_unit_ms: int) -> tuple[Lease, ...]:

@@ -19,11 +19,12 @@ from core.data.identity import HASH_BYTES
 from core.data.lease_set import (
     FLAG_OFFLINE,
     FLAG_UNPUBLISHED,
+    LEASE_SET_BYTES_MAX,
     LeaseSet,
     LeaseSet2,
     LeaseSet2Header,
     WithHeader,
-    bounded_reader,
+    parse_only,
 )
 from core.data.mapping import parse_mapping
 from core.data.offline import OfflineSignature
@@ -48,7 +49,12 @@ class EncryptedLeaseSet:
     @classmethod
     def parse(cls, data: bytes) -> EncryptedLeaseSet:
         """Parse exactly one; DecodeError if the type of the blinded key is unknown."""
-        reader = bounded_reader(data)
+        return parse_only(cls, data)
+
+    @classmethod
+    def read(cls, reader: Reader) -> EncryptedLeaseSet:
+        """Parse one and leave what follows it."""
+        start = reader.position
         signing_type = reader.u16()
         key_length = signing.PUBLIC_KEY_LENGTH.get(signing_type)
         signature_length = signing.SIGNATURE_LENGTH.get(signing_type)
@@ -64,7 +70,6 @@ class EncryptedLeaseSet:
             signature_length = offline.transient_signature_length
         encrypted = reader.take(reader.u16())
         signature = reader.take(signature_length)
-        reader.expect_end()
         return cls(
             signing_type,
             blinded_key,
@@ -74,7 +79,7 @@ class EncryptedLeaseSet:
             offline,
             encrypted,
             signature,
-            data,
+            reader.since(start),
         )
 
     @cached_property
@@ -144,14 +149,18 @@ class MetaLeaseSet(WithHeader):
     @classmethod
     def parse(cls, data: bytes) -> MetaLeaseSet:
         """Parse exactly one; the signature is not checked."""
-        reader = bounded_reader(data)
+        return parse_only(cls, data)
+
+    @classmethod
+    def read(cls, reader: Reader) -> MetaLeaseSet:
+        """Parse one and leave what follows it."""
+        start = reader.position
         header = LeaseSet2Header.parse(reader)
         options = parse_mapping(reader)
         leases = tuple([_parse_meta_lease(reader) for _ in range(reader.u8())])
         revocations = tuple([reader.take(HASH_BYTES) for _ in range(reader.u8())])
         signature = reader.take(header.signature_length)
-        reader.expect_end()
-        return cls(header, options, leases, revocations, signature, data)
+        return cls(header, options, leases, revocations, signature, reader.since(start))
 
 
 AnyLeaseSet: TypeAlias = LeaseSet | LeaseSet2 | EncryptedLeaseSet | MetaLeaseSet
@@ -166,10 +175,22 @@ LEASE_SET_TYPES: dict[int, type[AnyLeaseSet]] = {
 
 def parse_lease_set(store_type: int, data: bytes) -> AnyLeaseSet:
     """The lease set of a DatabaseStore type 1, 3, 5 or 7; DecodeError for another type."""
+    return _type_of(store_type).parse(data)
+
+
+def read_lease_set(store_type: int, reader: Reader) -> AnyLeaseSet:
+    """Like :func:`parse_lease_set`, leaving what follows it; DecodeError if it is too large."""
+    lease_set = _type_of(store_type).read(reader)
+    if len(lease_set.raw) > LEASE_SET_BYTES_MAX:
+        raise DecodeError(f"lease set of {len(lease_set.raw)} bytes")
+    return lease_set
+
+
+def _type_of(store_type: int) -> type[AnyLeaseSet]:
     kind = LEASE_SET_TYPES.get(store_type)
     if kind is None:
         raise DecodeError(f"store type {store_type} is not a lease set")
-    return kind.parse(data)
+    return kind
 
 
 def _parse_meta_lease(reader: Reader) -> MetaLease:

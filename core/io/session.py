@@ -8,40 +8,81 @@ iteration, so what many handles did is sent in one go.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol, TypeVar
 
 from core.base.errors import Retry, Unavailable
 from core.client import events as client_events
-from core.client.session import ClientEngine
+from core.client.config import SessionConfig
+from core.client.own_lease_set import OwnLeaseSet
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
+from core.datagram.manager import DatagramManager
 from core.io.backlog import Backlog
 from core.io.datagrams import Datagram, DatagramInbox, DatagramReceiver
 from core.io.stream import Stream, StreamReset
 from core.io.tracing import RouterLog
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
+from core.streaming.manager import StreamManager
 from core.tunnel.shape import TunnelShape
 
+Found = LeaseSet2 | client_events.FoundDestination
 
-class SessionHost(Protocol):
+
+class SessionEngine(Protocol):
+    """One local destination: on this router, or on a foreign one that is reached by I2CP."""
+
+    config: SessionConfig
+    streams: StreamManager
+    datagrams: DatagramManager
+    own: OwnLeaseSet
+    is_ready: bool
+
+    @property
+    def destination(self) -> Destination:
+        """Our own public identity."""
+
+    @property
+    def why_not_ready(self) -> str:
+        """What keeps the session from carrying traffic, for the user."""
+
+    def lookup(self, target: bytes | BlindedTarget, now: float) -> None:
+        """Find a destination; LeaseSetFound follows."""
+
+    def ping(self, remote_hash: bytes, payload: bytes, to_port: int, now: float) -> None:
+        """Send an echo request; a Pong event follows, or nothing."""
+
+    def authorise(self, authorisation: ClientAuthorisation | None, now: float) -> None:
+        """Change who may read our encrypted lease set."""
+
+    def run(self, now: float) -> None:
+        """Handle what arrived and what is due, then send what there is to send."""
+
+    def next_event(self) -> client_events.Event | None:
+        """The next thing the application should know."""
+
+
+EngineT = TypeVar("EngineT", bound=SessionEngine)
+HostedT = TypeVar("HostedT", bound=SessionEngine, contravariant=True)
+
+
+class SessionHost(Protocol[HostedT]):
     """What a session asks of the router it belongs to."""
 
     def now(self) -> float:
         """The clock that every engine call takes."""
 
-    def touch(self, engine: ClientEngine) -> None:
+    def touch(self, engine: HostedT) -> None:
         """Give the session's engine a turn in this loop iteration."""
 
-    def reshape_session(
-        self, engine: ClientEngine, inbound: TunnelShape, outbound: TunnelShape
-    ) -> None:
+    def reshape_session(self, engine: HostedT, inbound: TunnelShape, outbound: TunnelShape) -> None:
         """Change length or number of its tunnels."""
 
-    def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
+    def close_session(self, session: ClientSession, engine: HostedT) -> None:
         """Its tunnels and its lease set are given up."""
 
     @property
@@ -52,11 +93,15 @@ class SessionHost(Protocol):
 class ClientSession:
     """One local destination with its tunnels. Made by ``Router.open_session``."""
 
-    def __init__(self, router: SessionHost, engine: ClientEngine) -> None:
-        self._router = router
-        self._engine = engine
+    def __init__(self, router: SessionHost[EngineT], engine: EngineT) -> None:
+        self._engine: SessionEngine = engine
+        self._log: Callable[[], RouterLog] = lambda: router.log
+        self._now = router.now
+        self._touch = partial(router.touch, engine)
+        self._reshape = partial(router.reshape_session, engine)
+        self._give_up = partial(router.close_session, self, engine)
         self._backlog: Backlog[Stream] = Backlog()
-        self._lookups: dict[bytes | BlindedTarget, list[asyncio.Future[LeaseSet2]]] = {}
+        self._lookups: dict[bytes | BlindedTarget, list[asyncio.Future[Found]]] = {}
         self._readiness = asyncio.Event()
         self._pings: dict[tuple[bytes, bytes], asyncio.Future[float]] = {}
         self._pings_sent = 0
@@ -88,13 +133,13 @@ class ClientSession:
         Who was revoked is out for good when the leases it knows have ended, after 10 minutes at
         most. LocalError if the lease set is not encrypted.
         """
-        self._engine.authorise(authorisation, self._router.now())
+        self._engine.authorise(authorisation, self._now())
         self._touch()
 
     def reshape(self, inbound: TunnelShape, outbound: TunnelShape) -> None:
         """Keep other numbers and lengths of tunnels from now on, without touching any stream."""
         if not self._is_closed:
-            self._router.reshape_session(self._engine, inbound, outbound)
+            self._reshape(inbound, outbound)
 
     @property
     def name(self) -> str:
@@ -114,9 +159,7 @@ class ClientSession:
                     self._check_open()
                     await self._readiness.wait()
         except TimeoutError:
-            why = "the router is still building them"
-            if self._engine.pool.lacks_peers:
-                why = "too few of the explicit_peers are there and can be hops"
+            why = self._engine.why_not_ready
             raise Unavailable(f"no tunnels yet: {why}", "tunnels_not_ready") from None
 
     async def lookup(self, target: bytes | BlindedTarget, timeout_s: float = 20.0) -> Destination:
@@ -149,21 +192,21 @@ class ClientSession:
         the first packet. Raises Unavailable ("tunnels_not_ready", "connect_timeout",
         "stream_reset", and what :meth:`lookup` raises).
         """
-        deadline = self._router.now() + timeout_s
+        deadline = self._now() + timeout_s
         await self.wait_ready(timeout_s)
-        left_s = max(0.1, deadline - self._router.now())
+        left_s = max(0.1, deadline - self._now())
         lease_set = await self._find(target, left_s)
         engine_stream = self._engine.streams.connect(
             lease_set.destination,
             to_port=port,
             from_port=from_port,
-            now=self._router.now(),
+            now=self._now(),
             initial=initial,
         )
         stream = self._wrap(engine_stream)
         self._touch()
         try:
-            async with asyncio.timeout(max(0.1, deadline - self._router.now())):
+            async with asyncio.timeout(max(0.1, deadline - self._now())):
                 await stream._connected()
         except TimeoutError:
             stream.reset()
@@ -181,16 +224,16 @@ class ClientSession:
         ``target`` as for :meth:`connect`. Destinations may choose not to answer. Raises Unavailable
         ("tunnels_not_ready", "ping_timeout", and what :meth:`lookup` raises).
         """
-        deadline = self._router.now() + timeout_s
+        deadline = self._now() + timeout_s
         await self.wait_ready(timeout_s)
-        found = await self._find(target, max(0.1, deadline - self._router.now()))
+        found = await self._find(target, max(0.1, deadline - self._now()))
         remote_hash = found.destination.hash
         self._pings_sent += 1
         payload = self._pings_sent.to_bytes(8, "big")
         answer: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._pings[remote_hash, payload] = answer
         try:
-            now = self._router.now()
+            now = self._now()
             self._engine.ping(remote_hash, payload, port, now)
             self._touch()
             async with asyncio.timeout(max(0.1, deadline - now)):
@@ -278,10 +321,10 @@ class ClientSession:
         self._is_closed = True
         if self._inbox is not None:
             self._inbox.close()
-        now = self._router.now()
+        now = self._now()
         self._engine.streams.shutdown(now)
         self._engine.run(now)
-        self._router.close_session(self, self._engine)
+        self._give_up()
         self._drain()
         self._readiness.set()
         closed = Unavailable("the session is closed", "closed", Retry.NEVER)
@@ -297,24 +340,21 @@ class ClientSession:
         if self._is_closed:
             raise Unavailable("the session is closed", "closed", Retry.NEVER)
 
-    def _touch(self) -> None:
-        self._router.touch(self._engine)
-
     def _wrap(self, engine_stream: StreamEngine) -> Stream:
-        self._router.log.on_stream(engine_stream, self.name, self._router.now())
-        return Stream(engine_stream, self._router.now, self._touch)
+        self._log().on_stream(engine_stream, self.name, self._now())
+        return Stream(engine_stream, self._now, self._touch)
 
-    async def _find(self, target: bytes | BlindedTarget, timeout_s: float) -> LeaseSet2:
+    async def _find(self, target: bytes | BlindedTarget, timeout_s: float) -> Found:
         self._check_open()
         if isinstance(target, BlindedTarget):
             if target.address.needs_secret and not target.secret:
                 raise _not_found("secret_required")
             if target.address.needs_client_key and target.client_key is None:
                 raise _not_found("client_key_required")
-        waiter: asyncio.Future[LeaseSet2] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         waiters = self._lookups.setdefault(target, [])
         waiters.append(waiter)
-        self._engine.lookup(target, self._router.now())
+        self._engine.lookup(target, self._now())
         self._touch()
         try:
             async with asyncio.timeout(timeout_s):
@@ -348,7 +388,7 @@ class ClientSession:
                     if answer is not None and not answer.done():
                         answer.set_result(rtt_s)
                 case _:
-                    self._router.log.on_stream_event(event, self._router.now())
+                    self._log().on_stream_event(event, self._now())
                     handle = event.stream.handle
                     if isinstance(handle, Stream):
                         handle._on_event(event)
@@ -356,19 +396,21 @@ class ClientSession:
     def _on_opened(self, engine_stream: StreamEngine) -> None:
         stream = self._wrap(engine_stream)
         if self._is_closed or not self._backlog.put(stream.local_port, stream):
-            engine_stream.reset(self._router.now())
+            engine_stream.reset(self._now())
 
     def _on_found(self, event: client_events.LeaseSetFound) -> None:
         for waiter in self._lookups.pop(event.target, ()):
             if waiter.done():
                 continue
-            if isinstance(event.lease_set, LeaseSet2):
+            if isinstance(event.lease_set, Found):
                 waiter.set_result(event.lease_set)
             else:
                 waiter.set_exception(_not_found(event.why))
 
 
 _NOT_FOUND_TEXTS = {
+    "blinded_lookup_failed": "the router that is reached over I2CP found no lease set for this "
+    "address; i2pd looks up no encrypted addresses, Java I2P does",
     "lease_set_not_found": "no lease set found: the destination may be offline",
     "encryption_unsupported": "the destination offers no encryption that this router knows",
     "secret_required": "this address needs a secret, and none is given",
@@ -379,5 +421,6 @@ _NOT_FOUND_TEXTS = {
 
 def _not_found(why: str = "") -> Unavailable:
     code = why if why in _NOT_FOUND_TEXTS else "lease_set_not_found"
-    retry = Retry.AFTER if code == "lease_set_not_found" else Retry.NEVER
+    is_lasting = code not in ("lease_set_not_found", "blinded_lookup_failed")
+    retry = Retry.NEVER if is_lasting else Retry.AFTER
     return Unavailable(_NOT_FOUND_TEXTS[code], code, retry)

@@ -131,6 +131,21 @@ def published_addresses(info: RouterInfo) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class I2cpStatus:
+    """How a foreign router is reached. ``version``: of the API, None while nobody has answered.
+
+    ``sessions`` are those that are wanted, ``connected`` have a socket, ``ready`` can be used.
+    """
+
+    address: str
+    sessions: int
+    connected: int
+    ready: int
+    version: str | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RouterStatus:
     """A snapshot for people and programs; rates in bytes per second, hashes shortened by users.
 
@@ -172,6 +187,8 @@ class RouterStatus:
     clock_skew_s: float
     clock: ClockStatus
     port_mapping: PortMappingStatus
+    i2cp: I2cpStatus | None = None
+    """There if no router of ours runs: then the rest, but for this process, is zeros."""
 
 
 class TunnelPath(NamedTuple):

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from core.base.counters import Counter, MachineT, Value, total
 from core.client.counters import COUNTERS as CLIENT_COUNTERS
+from core.client.counters import I2CP_COUNTERS, STREAM_COUNTERS
+from core.client.i2cp_session import I2cpEngine
 from core.client.session import ClientEngine
 from core.garlic.one_shot import OneShotKeys
 from core.netdb.counters import COUNTERS as NETDB_COUNTERS
@@ -63,29 +65,48 @@ def described() -> Iterator[tuple[str, str, str, str]]:
         TUNNEL_COUNTERS,
         TRANSIT_COUNTERS,
         CLIENT_COUNTERS,
+        STREAM_COUNTERS,
+        I2CP_COUNTERS,
     ):
         for one in counters:
             yield one.room, one.name, one.label, one.help
 
 
-class CounterTree:
-    """Reads all counters of a router; tell it of sessions that close."""
+class _Kept:
+    """What closed sessions had counted, and how it is summed up."""
 
-    def __init__(self, engine: RouterEngine) -> None:
-        self._engine = engine
+    def __init__(self) -> None:
         self._kept: dict[tuple[str, str], list[Value]] = {}
-
-    def keep(self, session: ClientEngine) -> None:
-        """What a session has counted, before it is gone."""
-        answers = self._engine.inbox.one_shots.get(session.owner)
-        self._keep(CLIENT_COUNTERS, session)
-        if answers is not None:
-            self._keep(ANSWER_COUNTERS, answers)
 
     def _keep(self, counters: Iterable[Counter[MachineT]], machine: MachineT) -> None:
         for one in counters:
             kept = self._kept.setdefault((one.room, one.name), [])
             kept[:] = [total((*kept, one.read(machine)), one.label)]
+
+    def _read(
+        self, tree: Tree, counters: Iterable[Counter[MachineT]], machines: Iterable[MachineT]
+    ) -> None:
+        several = list(machines)
+        for one in counters:
+            values = [one.read(machine) for machine in several]
+            values += self._kept.get((one.room, one.name), ())
+            tree.setdefault(one.room, {})[one.name] = total(values, one.label)
+
+
+class CounterTree(_Kept):
+    """Reads all counters of a router; tell it of sessions that close."""
+
+    def __init__(self, engine: RouterEngine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def keep(self, session: ClientEngine) -> None:
+        """What a session has counted, before it is gone."""
+        answers = self._engine.inbox.one_shots.get(session.owner)
+        self._keep(CLIENT_COUNTERS, session)
+        self._keep(STREAM_COUNTERS, session)
+        if answers is not None:
+            self._keep(ANSWER_COUNTERS, answers)
 
     def read(self) -> Tree:
         """The present values."""
@@ -97,13 +118,22 @@ class CounterTree:
         self._read(tree, TUNNEL_COUNTERS, (engine.tunnels,))
         self._read(tree, TRANSIT_COUNTERS, (engine.transit,))
         self._read(tree, CLIENT_COUNTERS, engine.clients)
+        self._read(tree, STREAM_COUNTERS, engine.clients)
+        self._read(tree, I2CP_COUNTERS, ())
         return tree
 
-    def _read(
-        self, tree: Tree, counters: Iterable[Counter[MachineT]], machines: Iterable[MachineT]
-    ) -> None:
-        several = list(machines)
-        for one in counters:
-            values = [one.read(machine) for machine in several]
-            values += self._kept.get((one.room, one.name), ())
-            tree.setdefault(one.room, {})[one.name] = total(values, one.label)
+
+class ForeignCounterTree(_Kept):
+    """Reads all counters of sessions over a foreign router; tell it of those that close."""
+
+    def keep(self, session: I2cpEngine) -> None:
+        """What a session has counted, before it is gone."""
+        self._keep(STREAM_COUNTERS, session)
+        self._keep(I2CP_COUNTERS, session.network)
+
+    def read(self, sessions: Iterable[I2cpEngine]) -> Tree:
+        """The present values."""
+        tree, several = Tree(), list(sessions)
+        self._read(tree, STREAM_COUNTERS, several)
+        self._read(tree, I2CP_COUNTERS, [session.network for session in several])
+        return tree

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.base.errors import LocalError, Unavailable
 from core.base.ports import Entropy, WallClock
@@ -53,6 +53,8 @@ class StreamManager:
         #: dropped packets by cause
         self.counters: dict[str, int] = {}
         self.ended = StreamTotals()
+        self.on_remote: Callable[[Destination], None] = _ignore
+        """Is told of each destination that opens a stream, or is answered."""
         self._entropy = entropy
         self._table = StreamTable()
         self._memories = PathMemories()
@@ -96,6 +98,7 @@ class StreamManager:
         send buffer. Unavailable if there are too many streams.
         """
         self._now = now
+        self.on_remote(remote)
         if len(initial) > self.options.send_bytes_max:
             raise LocalError("more initial data than the send buffer takes")
         if len(self._table.by_id) >= self.options.max_streams:
@@ -335,6 +338,7 @@ class StreamManager:
         """The stream that an authentic SYN opens; None if there must be no more."""
         remote = packet.sender
         assert remote is not None
+        self.on_remote(remote)
         if not self.is_listening or len(self._table.by_id) >= self.options.max_streams:
             self.count("refused")
             if self.options.accepts_streams and self._answer_rate.take(now):
@@ -386,3 +390,7 @@ class StreamManager:
             number = int.from_bytes(self._entropy.random_bytes(4), "big")
             if number and number not in self._table.by_id and number not in self._closed:
                 return number
+
+
+def _ignore(_: Destination) -> None:
+    """Nobody wants to know."""

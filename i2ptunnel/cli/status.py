@@ -56,10 +56,6 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _as_text(status: dict[str, Any]) -> str:
     router = status["router"]
-    builds = "no builds yet"
-    if router["builds_started"]:
-        share = 100 * router["builds_succeeded"] // router["builds_started"]
-        builds = f"{share} % of {counted(router['builds_started'], 'build')} succeeded"
     lines = [
         f"{status['state']}, up {show_duration(max(1, status['uptime_s']))}, "
         f"process {status['pid']}, version {status['version']}",
@@ -68,15 +64,7 @@ def _as_text(status: dict[str, Any]) -> str:
             for text in (status["reason"], status["remedy"], router["clock"]["warning"])
             if text
         ),
-        f"router   {router['routers']} known, {router['floodfills']} floodfill, "
-        + _links(router["links"]),
-        f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
-        f"data     {printable(status['data_dir'])}",
-        f"address  {', '.join(map(printable, router['published'])) or 'not published'}",
-        f"reach    {_reach_text(router['reachability'], router['introducers'])}",
-        f"hidden   {'yes' if router['hidden']['hidden'] else 'no'}: {router['hidden']['why']}",
-        f"mapping  {_mapping_text(router['port_mapping'])}",
-        f"traffic  {_traffic(router)}",
+        *_router_lines(status),
         *_reseed_lines(status["reseed"]),
         *names_lines(status["naming"]),
     ]
@@ -115,6 +103,34 @@ def _traffic(router: dict[str, Any]) -> str:
             ("outbound", "bytes_sent", "out"),
         )
     )
+
+
+def _router_lines(status: dict[str, Any]) -> list[str]:
+    """Our router, or the foreign one that the tunnels run over."""
+    router = status["router"]
+    i2cp = router.get("i2cp")
+    if i2cp is not None:
+        version = f", API {printable(i2cp['version'])}" if i2cp["version"] else ""
+        return [
+            f"router   at {printable(i2cp['address'])} by I2CP{version}, "
+            f"{i2cp['ready']} of {counted(i2cp['sessions'], 'session')} ready",
+            f"data     {printable(status['data_dir'])}",
+        ]
+    builds = "no builds yet"
+    if router["builds_started"]:
+        share = 100 * router["builds_succeeded"] // router["builds_started"]
+        builds = f"{share} % of {counted(router['builds_started'], 'build')} succeeded"
+    return [
+        f"router   {router['routers']} known, {router['floodfills']} floodfill, "
+        + _links(router["links"]),
+        f"tunnels  {builds}, {counted(router['transit_tunnels'], 'transit tunnel')}",
+        f"data     {printable(status['data_dir'])}",
+        f"address  {', '.join(map(printable, router['published'])) or 'not published'}",
+        f"reach    {_reach_text(router['reachability'], router['introducers'])}",
+        f"hidden   {'yes' if router['hidden']['hidden'] else 'no'}: {router['hidden']['why']}",
+        f"mapping  {_mapping_text(router['port_mapping'])}",
+        f"traffic  {_traffic(router)}",
+    ]
 
 
 def _links(counts: dict[str, int]) -> str:

@@ -84,7 +84,7 @@ class _Checker:
 
     def run(self) -> None:
         router = self._configuration.router
-        if router.ntcp2.proxy is not None:
+        if router.ntcp2.proxy is not None and router.i2cp is None:
             self._check_own_proxy(router.ntcp2.proxy)
         self._check_listeners()
         self._check_metrics()

@@ -20,6 +20,7 @@ ROOMS = (
     "core.client",
     "core.datagram",
     "core.garlic",
+    "core.i2cp",
     "core.io",
     "core.nat",
     "core.netdb",

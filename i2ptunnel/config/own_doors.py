@@ -153,7 +153,7 @@ def _doors_of(configuration: Configuration, data_dir: Path, router_port: int) ->
     socket_path = str(data_dir / "control.sock")
     yield Door(Endpoint(path=socket_path), False, ("router", "data_dir"), "the control socket")
     port = router.port or router_port
-    if port:
+    if port and router.i2cp is None:
         hosts = [str(host) for host in router.bind] or ["0.0.0.0"]
         for is_udp, transport in ((False, router.ntcp2), (True, router.ssu2)):
             for host in hosts if transport.enabled else ():

@@ -67,6 +67,9 @@ class OwnFiles:
         secrets = [
             SecretFile(path, "the configuration, which may hold passwords") for path in sources
         ]
+        i2cp = configuration.router.i2cp
+        if i2cp is not None and i2cp.password_file is not None:
+            secrets.append(SecretFile(i2cp.password_file, "the password file of router.i2cp"))
         for name, tunnel in configuration.tunnels.items():
             secrets += secret_files(name, tunnel, data_dir)
         for name, interface in interface_sections(configuration.interfaces):

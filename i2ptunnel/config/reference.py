@@ -17,6 +17,7 @@ from typing import Any
 
 from i2ptunnel.config.client_models import ClientSection, ListeningSection, ProxySection
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
+from i2ptunnel.config.i2cp_model import I2cpRouterKind
 from i2ptunnel.config.interfaces_model import InterfacesSection
 from i2ptunnel.config.kinds import Kind
 from i2ptunnel.config.naming_model import NamingSection
@@ -109,6 +110,8 @@ def _paths(
 def _inner_section(kind: Kind[Any]) -> Section[Any] | None:
     if isinstance(kind, Maybe | ListOf):
         kind = kind.inner
+    if isinstance(kind, I2cpRouterKind):
+        return kind.section
     return kind if isinstance(kind, Section) else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from core.data.ip_family import Family, family_of_ip
 from i2ptunnel.config.checks import add_fault, mark_of
 from i2ptunnel.config.faults import Faults
+from i2ptunnel.config.i2cp_checks import check_foreign_router
 from i2ptunnel.config.network_kinds import IpAddress
 from i2ptunnel.config.nodes import Node
 from i2ptunnel.config.router_model import RouterSection
@@ -39,6 +40,9 @@ def check_router(router: RouterSection, root: Node, faults: Faults) -> None:
     def fault(keys: tuple[str | int, ...], wrong: str, right: str) -> None:
         add_fault(root, faults, ("router", *keys), wrong, right)
 
+    if router.i2cp is not None:
+        check_foreign_router(router.i2cp, root, faults)
+        return
     if not router.ntcp2.enabled and not router.ssu2.enabled:
         fault(("ntcp2",), "no transport is enabled", "enable ntcp2 or ssu2")
     elif not router.ntcp2.enabled and router.ntcp2.proxy is not None:

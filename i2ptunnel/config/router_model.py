@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
+from i2ptunnel.config.i2cp_model import I2cpRouterKind, I2cpRouterSection
 from i2ptunnel.config.kinds import Choice, FilePath, Flag, Number, Percent, Rate, Text
 from i2ptunnel.config.log_levels import LogLevel, LogLevelKind
 from i2ptunnel.config.network_kinds import (
@@ -243,6 +244,12 @@ class RouterSection:
         "ask the home router to forward the port; auto: PCP, else NAT-PMP, else UPnP; pcp: the "
         "first two. UPnP needs the extra upnp. Not with ntcp2.proxy",
         default="auto",
+    )
+    i2cp: I2cpRouterSection | None = option(
+        Maybe(I2cpRouterKind()),
+        "another I2P router, host:port or a section: all tunnels run over it by I2CP and no router "
+        "of this program starts; of the other options of router only data_dir matters then",
+        default=None,
     )
     bandwidth: BandwidthSection = option(
         Section(BandwidthSection), "limits", default=BandwidthSection()

@@ -176,6 +176,13 @@ NO_LEASE_SET = Page(
     "The network does not know how to reach it at the moment. It is probably offline. Try "
     "again later.",
 )
+BLINDED_LOOKUP_FAILED = Page(
+    504,
+    "Gateway Timeout",
+    "The router found nothing under this address",
+    "The router that this proxy uses over I2CP found nothing under this encrypted address. i2pd "
+    "cannot look up such addresses, Java I2P can.",
+)
 CONNECT_TIMEOUT = Page(
     504,
     "Gateway Timeout",
@@ -233,6 +240,7 @@ HOME = "http://proxy.i2p/"
 # What went wrong, as Unavailable.code has it -> the page for it.
 PAGE_OF_CODE = {
     "bad_address": BAD_ADDRESS,
+    "blinded_lookup_failed": BLINDED_LOOKUP_FAILED,
     "closed": NOT_READY,
     "connect_timeout": CONNECT_TIMEOUT,
     "client_key_refused": KEY_REFUSED,

@@ -44,6 +44,7 @@ class SocksReply(IntEnum):
 # What went wrong, as Unavailable.code has it -> the reply for it.
 REPLY_OF_CODE = {
     "bad_address": SocksReply.HOST_UNREACHABLE,
+    "blinded_lookup_failed": SocksReply.HOST_UNREACHABLE,
     "client_key_refused": SocksReply.NOT_ALLOWED,
     "client_key_required": SocksReply.NOT_ALLOWED,
     "closed": SocksReply.GENERAL_FAILURE,

@@ -23,7 +23,7 @@ from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
 HEADER_TIMEOUT_S = 15.0
 READY_WAIT_S = 20.0
 #: codes of Unavailable with which nothing was sent: another destination may be tried
-_NOT_THERE = ("lease_set_not_found", "encryption_unsupported")
+_NOT_THERE = ("lease_set_not_found", "blinded_lookup_failed", "encryption_unsupported")
 
 ListeningT = TypeVar("ListeningT", bound=ListeningSection)
 

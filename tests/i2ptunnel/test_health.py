@@ -6,6 +6,7 @@ import pytest
 
 from i2ptunnel.health import (
     Facts,
+    I2cpFacts,
     State,
     assess,
     assess_proxy,
@@ -24,6 +25,14 @@ WELL = {"routers": 30, "links": 12}
         (Facts(**WELL), State.READY, None, None),  # a relay
         (Facts(), State.DEGRADED, "No other router is known", "netdb import"),
         (Facts(tunnels_ready=1, tunnels=1), State.DEGRADED, "No other router is known", "import"),
+        (Facts(i2cp=I2cpFacts("a:1"), tunnels=2, tunnels_ready=2), State.READY, None, None),
+        (Facts(i2cp=I2cpFacts("a:1"), tunnels=2), State.BUILDING, "The router at a:1 is", None),
+        (
+            Facts(i2cp=I2cpFacts("a:1", "no I2CP at a:1: connection refused"), tunnels=2),
+            State.DEGRADED,
+            "cannot be reached: no I2CP at a:1: connection refused.",
+            "enable I2CP in it",
+        ),
         (Facts(routers=30), State.BUILDING, "None of the 30 known routers", "firewall"),
         (Facts(**WELL, tunnels=2), State.BUILDING, "building its tunnels; 0 of 0", None),
         (Facts(**WELL, tunnels=2, tunnels_ready=1), State.BUILDING, "1 of 2 tunnels", None),

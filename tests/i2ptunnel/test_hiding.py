@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from core.api import FileFault
-from i2ptunnel.app import router_config
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.geoip import open_geoip
 from i2ptunnel.hiding import STRICT_COUNTRIES, HiddenMode
+from i2ptunnel.router_setup import router_config
 from tests.support.mmdb import write_mmdb
 
 IRAN, GERMANY, CHINA, NOWHERE = "5.160.0.1", "93.184.0.1", "36.0.0.1", "8.8.8.8"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.api import Router
-from i2ptunnel.app import router_config
 from i2ptunnel.config.loader import load_text
+from i2ptunnel.router_setup import router_config
 from tests.support.forward_proxy import ForwardProxy
 
 ONE_HOP = "{length: 1, quantity: 1}"

@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from core.api import Router, RouterConfig, SessionConfig, TunnelShape, counter_descriptions
+from core.api import (
+    ForeignRouter,
+    I2cpAddress,
+    Router,
+    RouterConfig,
+    SessionConfig,
+    TunnelShape,
+    counter_descriptions,
+)
+from core.client.i2cp_session import I2cpEngine
 from core.crypto.signing import SigningType
 from core.data.private_keys import PrivateKeys
 from core.tunnel.endpoint import Endpoint
@@ -46,7 +55,9 @@ STATE = {
     ),
     *("ReceiveBuffer.readable", "partial.held", "partial.size", "exchange.tries"),
     *("ReceivedPackets.count", "Outgoing.bytes", "PathMtu.black_holes", "PathValidation.asked"),
-    *("test.asks", "probe.sent", "probe.replies"),
+    *("test.asks", "probe.sent", "probe.replies", "wall.correction_s"),
+    # of sessions over a foreign router: see the test below
+    *("I2cpNetwork.sent", "I2cpNetwork.dropped"),
 }
 NO_HOPS = TunnelShape(length=0, quantity=1)
 #: objects that hold the counters of others
@@ -222,5 +233,24 @@ def test_what_a_session_counted_stays_when_it_is_closed(tmp_path: Path) -> None:
             assert tree["streaming"]["sent_bytes"] == 1000
         finally:
             await router.stop()
+
+    asyncio.run(main())
+
+
+def test_counters_of_sessions_over_a_foreign_router_are_shown(tmp_path: Path) -> None:
+    async def main() -> None:
+        router = ForeignRouter(RouterConfig(data_dir=tmp_path), I2cpAddress("127.78.9.2", 1))
+        await router.start()
+        session = await router.open_session(SessionConfig("session"))
+        engine = session._engine
+        assert isinstance(engine, I2cpEngine)
+        engine.network.sent, engine.network.dropped = 3, 4
+        engine.datagrams.counters["invalid"] = 5
+        wanted = {"payloads_sent": 3, "payloads_dropped": 4}
+        assert router.counters()["i2cp"] == wanted
+        await session.close()
+        assert router.counters()["i2cp"] == wanted
+        assert router.counters()["datagram"]["datagrams_dropped"] == {"invalid": 5}
+        await router.stop()
 
     asyncio.run(main())

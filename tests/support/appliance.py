@@ -15,10 +15,10 @@ import yaml
 
 from core.api import Router
 from core.data.router_info import RouterInfo
-from i2ptunnel.app import router_config
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.control import ControlFault, NotRunning, ask
 from i2ptunnel.netdb_files import keep_for_next_start
+from i2ptunnel.router_setup import router_config
 from tests.support.i2pd_net import NETWORK_ID, wait_until
 
 _COMMAND = [sys.executable, "-m", "i2ptunnel"]

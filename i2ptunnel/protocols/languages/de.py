@@ -293,6 +293,26 @@ TEXTS: dict[str, str] = {
         "Der Router baut seine Tunnel auf; bisher sind {succeeded} von {started} Versuchen "
         "gelungen."
     ),
+    "The router that is used over I2CP cannot be reached: {why}.": (
+        "Der Router, der über I2CP benutzt wird, ist nicht erreichbar: {why}."
+    ),
+    "Start that router, and enable I2CP in it; it is tried again.": (
+        "Starten Sie diesen Router und schalten Sie I2CP in ihm ein; es wird wieder versucht."
+    ),
+    "The router at {address} is building the tunnels.": (
+        "Der Router unter {address} baut die Tunnel auf."
+    ),
+    "The router found nothing under this address": (
+        "Der Router hat unter dieser Adresse nichts gefunden"
+    ),
+    (
+        "The router that this proxy uses over I2CP found nothing under this encrypted "
+        "address. i2pd cannot look up such addresses, Java I2P can."
+    ): (
+        "Der Router, den dieser Proxy über I2CP benutzt, hat unter dieser "
+        "verschlüsselten Adresse nichts gefunden. i2pd kann solche Adressen nicht "
+        "nachschlagen, Java I2P schon."
+    ),
     "The router is starting.": "Der Router startet.",
     "The router is stopping.": "Der Router wird beendet.",
     "The site has no files now": "Die Seite hat zurzeit keine Dateien",

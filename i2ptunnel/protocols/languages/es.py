@@ -280,6 +280,25 @@ TEXTS: dict[str, str] = {
         "El router está construyendo sus túneles; hasta ahora han funcionado {succeeded} de "
         "{started} intentos."
     ),
+    "The router that is used over I2CP cannot be reached: {why}.": (
+        "No se puede llegar al router que se usa por I2CP: {why}."
+    ),
+    "Start that router, and enable I2CP in it; it is tried again.": (
+        "Inicie ese router y active I2CP en él; se volverá a intentar."
+    ),
+    "The router at {address} is building the tunnels.": (
+        "El router en {address} está construyendo los túneles."
+    ),
+    "The router found nothing under this address": (
+        "El router no ha encontrado nada en esta dirección"
+    ),
+    (
+        "The router that this proxy uses over I2CP found nothing under this encrypted "
+        "address. i2pd cannot look up such addresses, Java I2P can."
+    ): (
+        "El router que este proxy usa por I2CP no ha encontrado nada en esta dirección "
+        "cifrada. i2pd no puede buscar estas direcciones, Java I2P sí."
+    ),
     "The router is starting.": "El router está arrancando.",
     "The router is stopping.": "El router se está deteniendo.",
     "The site has no files now": "El sitio no tiene archivos en este momento",

@@ -285,6 +285,23 @@ TEXTS: dict[str, str] = {
     "The router is building its tunnels; {succeeded} of {started} builds succeeded so far.": (
         "Le routeur construit ses tunnels ; {succeeded} essais sur {started} ont réussi jusqu'ici."
     ),
+    "The router that is used over I2CP cannot be reached: {why}.": (
+        "Le routeur utilisé par I2CP est injoignable : {why}."
+    ),
+    "Start that router, and enable I2CP in it; it is tried again.": (
+        "Démarrez ce routeur et activez-y I2CP ; un nouvel essai suivra."
+    ),
+    "The router at {address} is building the tunnels.": (
+        "Le routeur à {address} construit les tunnels."
+    ),
+    "The router found nothing under this address": ("Le routeur n'a rien trouvé à cette adresse"),
+    (
+        "The router that this proxy uses over I2CP found nothing under this encrypted "
+        "address. i2pd cannot look up such addresses, Java I2P can."
+    ): (
+        "Le routeur que ce proxy utilise par I2CP n'a rien trouvé à cette adresse "
+        "chiffrée. i2pd ne sait pas chercher de telles adresses, Java I2P le sait."
+    ),
     "The router is starting.": "Le routeur démarre.",
     "The router is stopping.": "Le routeur s'arrête.",
     "The site has no files now": "Le site n'a pas de fichiers en ce moment",

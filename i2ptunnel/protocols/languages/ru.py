@@ -274,6 +274,26 @@ TEXTS: dict[str, str] = {
     "The router is building its tunnels; {succeeded} of {started} builds succeeded so far.": (
         "Маршрутизатор строит туннели; пока удалось попыток: {succeeded} из {started}."
     ),
+    "The router that is used over I2CP cannot be reached: {why}.": (
+        "Маршрутизатор, используемый через I2CP, недоступен: {why}."
+    ),
+    "Start that router, and enable I2CP in it; it is tried again.": (
+        "Запустите этот маршрутизатор и включите в нём I2CP; попытка повторится."
+    ),
+    "The router at {address} is building the tunnels.": (
+        "Маршрутизатор по адресу {address} строит туннели."
+    ),
+    "The router found nothing under this address": (
+        "Маршрутизатор ничего не нашёл по этому адресу"
+    ),
+    (
+        "The router that this proxy uses over I2CP found nothing under this encrypted "
+        "address. i2pd cannot look up such addresses, Java I2P can."
+    ): (
+        "Маршрутизатор, который этот прокси использует через I2CP, ничего не нашёл по "
+        "этому зашифрованному адресу. i2pd не умеет искать такие адреса, Java I2P "
+        "умеет."
+    ),
     "The router is starting.": "Маршрутизатор запускается.",
     "The router is stopping.": "Маршрутизатор останавливается.",
     "The site has no files now": "У сайта сейчас нет файлов",

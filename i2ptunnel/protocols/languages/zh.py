@@ -188,6 +188,11 @@ TEXTS: dict[str, str] = {
         "router's outgoing connections."
     ): "如果一直如此，请检查本机是否联网，以及防火墙是否阻止了路由器的出站连接。",
     "The router is building its tunnels; {succeeded} of {started} builds succeeded so far.": "路由器正在建立隧道；目前 {started} 次尝试中有 {succeeded} 次成功。",
+    "The router that is used over I2CP cannot be reached: {why}.": "无法连接通过 I2CP 使用的路由器：{why}。",
+    "Start that router, and enable I2CP in it; it is tried again.": "请启动该路由器并在其中启用 I2CP；将会重试。",
+    "The router at {address} is building the tunnels.": "位于 {address} 的路由器正在建立隧道。",
+    "The router found nothing under this address": "路由器在此地址下没有找到任何内容",
+    "The router that this proxy uses over I2CP found nothing under this encrypted address. i2pd cannot look up such addresses, Java I2P can.": "此代理通过 I2CP 使用的路由器在这个加密地址下没有找到任何内容。i2pd 无法查找此类地址，Java I2P 可以。",
     "The router is starting.": "路由器正在启动。",
     "The router is stopping.": "路由器正在停止。",
     "The site has no files now": "该网站目前没有文件",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.api import PUBLIC_TIME_SERVERS
-from i2ptunnel.app import PORT_MAPPING_METHODS, router_config, time_servers
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.router_model import RouterSection
+from i2ptunnel.router_setup import PORT_MAPPING_METHODS, router_config, time_servers
 
 
 def router(text: str) -> RouterSection:

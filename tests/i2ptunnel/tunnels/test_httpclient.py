@@ -371,6 +371,7 @@ def test_a_slow_browser_slows_the_site_down() -> None:
 
 FAILURES = {
     "lease_set_not_found": 504,
+    "blinded_lookup_failed": 504,
     "encryption_unsupported": 403,
     "connect_timeout": 504,
     "stream_reset": 403,
