@@ -30,7 +30,8 @@ from core.io.status import (
 )
 from core.io.tracing import RouterLog, TraceFile
 from core.router.config import RouterConfig
-from core.router.counters import Treefrom core.transport.reachability_votes import ReachabilityStatus
+from core.router.counters import Tree
+from core.transport.reachability_votes import ReachabilityStatus
 
 logger = logging.getLogger("core.i2cp")
 
