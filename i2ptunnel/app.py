@@ -45,6 +45,7 @@ from i2ptunnel.health import (
     clock_warning,
 )
 from i2ptunnel.hiding import HiddenMode
+from i2ptunnel.i2pcontrol.server import I2pControlServer
 from i2ptunnel.interfaces import path_of, wanted_interfaces
 from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
@@ -385,6 +386,10 @@ class App:
         wanted |= wanted_interfaces(
             self.loaded, self.router, self.naming, self._own_doors, self._budget
         )
+        i2pcontrol = self.loaded.configuration.interfaces.i2pcontrol
+        if i2pcontrol is not None:
+            server = partial(I2pControlServer, i2pcontrol, self, self.request_stop)
+            wanted["i2pcontrol"] = Wanted(server, i2pcontrol)
         await self.services.apply(wanted)
 
     def _own_doors(self) -> OwnDoors:

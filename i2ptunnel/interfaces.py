@@ -15,7 +15,7 @@ from i2ptunnel.sam.context import SamContext
 from i2ptunnel.services import Wanted
 
 #: services that are doors for other programs; all others belong to ``control:``
-INTERFACES = ("sam",)
+INTERFACES = ("sam", "i2pcontrol")
 
 
 def path_of(service: str) -> str:

@@ -132,8 +132,8 @@ class _Checker:
 
     def _check_interfaces(self) -> None:
         for name, section in interface_sections(self._configuration.interfaces):
-            for key, endpoint in (("listen", section.listen), ("udp", section.udp)):
-                if endpoint is None or endpoint.is_loopback or section.users is not None:
+            for key, endpoint, _ in section.doors:
+                if endpoint.is_loopback or section.is_guarded:
                     continue
                 self.fault(
                     ("interfaces", name, key),

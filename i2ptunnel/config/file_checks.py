@@ -88,8 +88,8 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
         _check_readable(disk, ("router", "reseed", "certificates"), certificates)
     _check_geoip(disk)
     for name, interface in interface_sections(configuration.interfaces):
-        if interface.users is not None and interface.users.file is not None:
-            _check_readable(disk, ("interfaces", name, "users"), interface.users.file)
+        for option, path in interface.secrets:
+            _check_readable(disk, ("interfaces", name, option), path)
     _check_ports(disk)
     _check_data_dir(disk)
     for name, tunnel in configuration.tunnels.items():

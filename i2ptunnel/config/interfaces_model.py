@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from i2ptunnel.config.compound_kinds import Maybe
+from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.faults import Refused, shown
-from i2ptunnel.config.kinds import FilePath, Kind, Number, Place, Schema, Text
-from i2ptunnel.config.network_kinds import Endpoint, EndpointKind
+from i2ptunnel.config.kinds import FilePath, Flag, Kind, Number, Place, Schema, Text
+from i2ptunnel.config.network_kinds import Endpoint, EndpointKind, IpNetwork, NetworkKind
 from i2ptunnel.config.nodes import Mapping, Node
 from i2ptunnel.config.options import Section, option
 
@@ -103,6 +103,61 @@ class SamSection:
         default=2048,
     )
 
+    @property
+    def doors(self) -> tuple[tuple[str, Endpoint, bool], ...]:
+        """Option, endpoint and whether it is UDP, of all it listens at."""
+        udp = () if self.udp is None else (("udp", self.udp, True),)
+        return (("listen", self.listen, False), *udp)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it asks who is there."""
+        return self.users is not None
+
+    @property
+    def secrets(self) -> tuple[tuple[str, Path], ...]:
+        """Option and file of what nobody else may read."""
+        file = None if self.users is None else self.users.file
+        return () if file is None else (("users", file),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class I2pControlSection:
+    """I2PControl: JSON-RPC 2.0 over HTTPS, for programs that watch and manage routers."""
+
+    listen: Endpoint = option(
+        EndpointKind(is_listener=True), "where it listens", default=Endpoint("127.0.0.1", 7650)
+    )
+    password_file: Path = option(
+        FilePath(),
+        "file with the password, of 8 characters or more, on its first line; the program replaces "
+        "it by its scrypt hash",
+    )
+    write: bool = option(Flag(), "whether anything may be changed from there", default=False)
+    allow: tuple[IpNetwork, ...] = option(
+        ListOf(NetworkKind(), allow_one=True),
+        "networks that may connect; empty: all that reach the listener",
+        default=(),
+    )
+
+    @property
+    def doors(self) -> tuple[tuple[str, Endpoint, bool], ...]:
+        """Option, endpoint and whether it is UDP, of all it listens at."""
+        return (("listen", self.listen, False),)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it asks who is there: always."""
+        return True
+
+    @property
+    def secrets(self) -> tuple[tuple[str, Path], ...]:
+        """Option and file of what nobody else may read."""
+        return (("password_file", self.password_file),)
+
+
+InterfaceSection: TypeAlias = SamSection | I2pControlSection
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterfacesSection:
@@ -111,11 +166,14 @@ class InterfacesSection:
     sam: SamSection | None = option(
         Maybe(Section(SamSection)), "SAM 3.3; null: off; {}: on, as usual", default=None
     )
+    i2pcontrol: I2pControlSection | None = option(
+        Maybe(Section(I2pControlSection)), "I2PControl, API 1; null: off", default=None
+    )
 
 
-def interface_sections(interfaces: InterfacesSection) -> Iterator[tuple[str, SamSection]]:
+def interface_sections(interfaces: InterfacesSection) -> Iterator[tuple[str, InterfaceSection]]:
     """Name and section of every interface that is on."""
     for one in fields(interfaces):
         section = getattr(interfaces, one.name)
-        if isinstance(section, SamSection):
+        if isinstance(section, InterfaceSection):
             yield one.name, section

@@ -167,10 +167,9 @@ def _doors_of(configuration: Configuration, data_dir: Path, router_port: int) ->
         keys = ("control", name, "listen")
         yield Door(section.listen, False, keys, f"the listener of control.{name}")
     for name, interface in interface_sections(configuration.interfaces):
-        what = f"the listener of interfaces.{name}"
-        yield Door(interface.listen, False, ("interfaces", name, "listen"), what)
-        if interface.udp is not None:
-            yield Door(interface.udp, True, ("interfaces", name, "udp"), what)
+        for option, endpoint, is_udp in interface.doors:
+            what = f"the listener of interfaces.{name}"
+            yield Door(endpoint, is_udp, ("interfaces", name, option), what)
 
 
 def addresses_of(host: str, *, is_listener: bool = False) -> tuple[IpAddress, ...]:

@@ -73,8 +73,8 @@ class OwnFiles:
         for name, tunnel in configuration.tunnels.items():
             secrets += secret_files(name, tunnel, data_dir)
         for name, interface in interface_sections(configuration.interfaces):
-            if interface.users is not None and interface.users.file is not None:
-                secrets.append(SecretFile(interface.users.file, f"the users of {name}"))
+            for option, path in interface.secrets:
+                secrets.append(SecretFile(path, f"interfaces.{name}.{option}"))
         return cls(data_dir, tuple(secrets))
 
     def clash(self, directory: Path) -> str | None:
