@@ -257,7 +257,8 @@ class App:
         ready, running = self.manager.counts
         return Facts(
             routers=router.routers,
-            links=router.links.total,
+            # Without a network the links are dead, though nobody has said so yet.
+            links=0 if router.cut_off else router.links.total,
             clock_skew_s=router.clock_skew_s,
             builds_started=router.builds_started,
             builds_succeeded=router.builds_succeeded,

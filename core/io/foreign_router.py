@@ -115,6 +115,7 @@ class ForeignRouter:
             routers=0,
             floodfills=0,
             links=LinkCounts(0, 0, 0, 0),
+            cut_off=False,
             links_inbound=0,
             links_outbound=0,
             links_evicted=0,

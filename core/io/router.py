@@ -11,7 +11,6 @@ import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from core.base import native
 from core.base.errors import DecodeError, LocalError
@@ -29,20 +28,17 @@ from core.io.files import (
     DataDirectoryLock,
     FileFault,
     check_data_directory,
-    check_private,
-    create_key_file,
     make_directory,
-    read_key_file,
     read_limited,
     write_atomic,
 )
 from core.io.garbage import GarbageCollection
 from core.io.interfaces import complete
-from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.links import LinkDrivers
 from core.io.listeners import ListenerStore
 from core.io.peer_records import PeerRecords
 from core.io.room_log import RoomLog
+from core.io.router_keys import load_keys
 from core.io.session import ClientSession
 from core.io.status import (
     BandwidthMeter,
@@ -59,7 +55,6 @@ from core.io.tracing import RouterLog, TraceFile
 from core.router.config import RouterConfig
 from core.router.counters import CounterTree, Tree
 from core.router.engine import RouterEngine
-from core.router.identity import RouterKeys
 from core.router.transports import configured, own_hosts
 from core.tunnel.shape import TunnelShape
 
@@ -71,7 +66,6 @@ DATABASE_FILE = "state.sqlite"
 SAVE_INTERVAL_S = 5.0
 GOODBYE_S = 0.6
 SAVE_MORE_S = 0.1
-_KEY_FILE_BYTES = (400, 2000)
 _INFO_BYTES_MAX = 65536
 _PORT_FIRST, _PORT_COUNT = 9000, 22000
 _PORT_SPACE, _PORT_NAME = "router", b"port"
@@ -124,7 +118,7 @@ class Router:
         try:
             self._entropy = SystemEntropy()
             self._wall = SystemWallClock()
-            keys = _load_keys(config.data_dir / KEY_FILE, self._entropy)
+            keys = load_keys(config.data_dir / KEY_FILE, self._entropy)
             self._own_hash = keys.hash
             self._database = Database(config.data_dir / DATABASE_FILE)
         except BaseException:
@@ -304,6 +298,7 @@ class Router:
             routers=engine.netdb.router_count,
             floodfills=engine.netdb.floodfill_count,
             links=count_links(engine.links.connected_sessions()),
+            cut_off=engine.links.is_cut_off,
             links_inbound=engine.links.inbound_count,
             links_outbound=engine.links.outbound_count,
             links_evicted=engine.links.stats.links_evicted,
@@ -427,25 +422,3 @@ class Router:
         proven: dict[bytes, bytes | None] = dict.fromkeys(changes.proven, b"1")
         self._database.save_space(_PROVEN_SPACE, proven | dict.fromkeys(changes.removed))
         return changes.has_more
-
-
-def _load_keys(path: Path, entropy: SystemEntropy) -> RouterKeys:
-    """The identity, created when there is none. A damaged file is an error, never replaced."""
-    data = read_key_file(path, *_KEY_FILE_BYTES)
-    if data is None:
-        check_not_lost(path)
-        keys = RouterKeys.generate(entropy)
-        create_key_file(path, keys.write())
-        keep_key_sum(path, keys.write(), keys.keys)
-        return keys
-    check_private(path)
-    try:
-        keys = RouterKeys.parse(data)
-        check_key_sum(path, data, keys.keys, is_used=True)
-        return keys
-    except DecodeError as error:
-        raise FileFault(
-            path,
-            f"the key file is damaged ({error}); restore it from a backup, "
-            "or move it away to start with a new identity",
-        ) from error

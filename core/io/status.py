@@ -166,6 +166,8 @@ class RouterStatus:
     routers: int
     floodfills: int
     links: LinkCounts
+    cut_off: bool
+    """Dials fail, and no other router is heard: this machine has no network."""
     links_inbound: int
     """Links that others made, handshakes under way and replaced links included."""
     links_outbound: int

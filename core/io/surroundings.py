@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from core.base.ports import Entropy
 from core.data.ip_family import Family
+from core.io.network_watch import NetworkWatch
 from core.io.port_mapping import PortMappings
 from core.io.time_servers import TimeServers
 from core.nat.mapping import PortMapping
@@ -32,6 +33,10 @@ class Surroundings:
     ) -> None:
         bind = config.sources.get(Family.IPV4)
         self._engine = engine
+        self._loop = loop
+        self._watch = NetworkWatch(
+            {4 if family is Family.IPV4 else 6: one for family, one in config.sources.items()}
+        )
         self._wake = wake
         self._seen: frozenset[str] = frozenset()
         self.time_servers = TimeServers(
@@ -64,6 +69,12 @@ class Surroundings:
         routers see us at another address."""
         if self.time_servers.check():
             self.port_mappings.recheck()
+        now = self._loop.time()
+        for version in self._watch.look(now):
+            logger.info("this machine is in another network now (IPv%d)", version)
+            self._engine.network_changed(version == 6, now)
+            self.port_mappings.recheck()
+        self._engine.own.has_local(self._watch.addresses)
         seen = self._engine.own.seen
         if seen != self._seen:
             self._seen = seen

@@ -28,6 +28,10 @@ class BobSearch:
         self._look_at = 0.0
         self._pause_s = PAUSE_MIN_S
 
+    def hurry(self, now: float) -> None:
+        """The network is back: earlier dials in vain say nothing."""
+        self._look_at, self._pause_s = now, PAUSE_MIN_S
+
     def handle_timer(self, now: float) -> None:
         """Dial one more if it is due; to be called every few seconds."""
         endpoint = self._endpoint

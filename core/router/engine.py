@@ -249,6 +249,14 @@ class RouterEngine:
         traversal = None if self.ssu2 is None else self.ssu2.traversal
         return 0 if traversal is None else traversal.introducer_count
 
+    def network_changed(self, is_ipv6: bool, now: float) -> None:
+        """This machine is behind another gateway, or has another address there."""
+        self.own.votes.network_changed(is_ipv6)
+        if self.ssu2 is not None and self.ssu2.traversal is not None:
+            self.ssu2.traversal.network_changed(is_ipv6, now)
+        self.own.refresh(now)
+        self._publish_news(now)
+
     # The turn
 
     def run(self, now: float) -> None:
@@ -384,6 +392,7 @@ class RouterEngine:
         """What failed without a network says nothing, and what was published may be lost."""
         self.peers.forgive_connect_failures()
         self.clock.doubted_at = now  # time servers may be reached again, too
+        self._bobs.hurry(now)
         self.tunnels.network_restored(now)
         self.publish(now)
         for client in self.clients:

@@ -152,6 +152,11 @@ class Links:
         return sum(endpoint.inbound_count for endpoint in self._endpoints)
 
     @property
+    def is_cut_off(self) -> bool:
+        """Whether dials fail and nobody is heard."""
+        return self._outbound.is_cut_off
+
+    @property
     def load(self) -> float:
         """The more used of the limits of links in and out, 1.0 if it is reached."""
         limits = self._limits
@@ -185,10 +190,7 @@ class Links:
         self.disconnect(router_hash, now)
 
     def disconnect(
-        self,
-        router_hash: bytes,
-        now: float,
-        reason: TerminationReason = TerminationReason.NORMAL,
+        self, router_hash: bytes, now: float, reason: TerminationReason = TerminationReason.NORMAL
     ) -> None:
         """Close the links to a router; what waits for it is dropped and counted."""
         self._now = now

@@ -9,7 +9,7 @@ translator that lets UDP in may not let TCP in, so what one transport has says n
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.transport.addresses import source_key
@@ -91,9 +91,9 @@ class OwnAddresses:
                 self._mapped[slot] = address
                 self.votes.claimed(*slot, f"a port mapping ({by})")
 
-    def has_local(self, hosts: Collection[str]) -> None:
+    def has_local(self, hosts: frozenset[str]) -> None:
         """The addresses of this machine's own interfaces."""
-        self._local = frozenset(hosts)
+        self._local = hosts
 
     def connected(self, transport: str, host: str, now: float) -> bool:
         """A router at ``host``, whom we had not called, has a session; whether that tells more.

@@ -164,20 +164,26 @@ class _Ballot:
 class _Observations:
     """As whom others see us in one family; each observer counts once."""
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_agreed", "_seen")
 
     def __init__(self) -> None:
         self._seen: BoundedMap[str, tuple[Address, float]] = BoundedMap(OBSERVERS_MAX)
+        self._agreed: str | None = None
+        """The host that was agreed on last, also while they are divided."""
 
     def put(self, observer: str, address: Address, now: float) -> bool:
-        """Whether our host is another one now: most of the last observers agree on a new one."""
-        before = self.host(now)
+        """Whether our host is another one now: the last observers all see a new one."""
         self._seen.put(observer, (address, now))
+        before = self._agreed
+        if before is None:
+            self._agreed = self.host(now)
+            return False
         latest = [seen for seen, _ in self._seen.values()][-AGREE_CHANGE:]
         hosts = {host for host, _ in latest}
-        if before is None or len(latest) < AGREE_CHANGE or hosts == {before} or len(hosts) > 1:
+        if len(latest) < AGREE_CHANGE or hosts == {before} or len(hosts) > 1:
             return False
         self._forget_host(before)
+        (self._agreed,) = hosts
         return True
 
     def _forget_host(self, host: str) -> None:
@@ -188,6 +194,7 @@ class _Observations:
     def clear(self) -> None:
         """Forget everything."""
         self._seen.clear()
+        self._agreed = None
 
     def _current(self, now: float) -> list[Address]:
         self._seen.expire(lambda seen: now - seen[1] > OBSERVED_LIFE_S)
@@ -278,11 +285,10 @@ class ReachabilityVotes:
         self._clear_ballots(is_ipv6)
         return True
 
-    def network_changed(self) -> None:
+    def network_changed(self, is_ipv6: bool) -> None:
         """Our gateway or interface is another one: nothing that was found out holds."""
-        for is_ipv6, observations in self._observed.items():
-            observations.clear()
-            self._clear_ballots(is_ipv6)
+        self._observed[is_ipv6].clear()
+        self._clear_ballots(is_ipv6)
 
     # Answers
 

@@ -11,7 +11,7 @@ import pytest
 from core.api import FileFault, Router, RouterConfig
 from core.data.private_keys import PrivateKeys
 from core.io.key_sums import sum_path
-from core.io.router import _load_keys
+from core.io.router_keys import load_keys
 from core.io.system import SystemEntropy
 from core.router.identity import RouterKeys
 from i2ptunnel.cli.main import main
@@ -64,23 +64,23 @@ def test_every_flipped_bit_of_an_offline_key_and_of_a_checksum_is_a_fault(tmp_pa
 
 def test_the_routers_keys(tmp_path: Path) -> None:
     path, entropy = tmp_path / "router.keys", SystemEntropy()
-    keys = _load_keys(path, entropy)
+    keys = load_keys(path, entropy)
     whole = path.read_bytes()
     for at in range(len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
         with pytest.raises(FileFault, match="backup"):
-            _load_keys(path, entropy)
+            load_keys(path, entropy)
     path.write_bytes(whole)
-    assert _load_keys(path, entropy).write() == keys.write()
+    assert load_keys(path, entropy).write() == keys.write()
     path.chmod(0o644)
     with pytest.raises(FileFault, match="chmod 600"):
-        _load_keys(path, entropy)
+        load_keys(path, entropy)
     path.unlink()
     with pytest.raises(FileFault, match="the key file is gone"):
-        _load_keys(path, entropy)
+        load_keys(path, entropy)
     assert not path.exists()
     sum_path(path).unlink()
-    assert _load_keys(path, entropy).hash != keys.hash
+    assert load_keys(path, entropy).hash != keys.hash
 
 
 def test_private_and_public_keys_of_a_router_belong_together(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_private_and_public_keys_of_a_router_belong_together(tmp_path: Path) -> 
     (tmp_path / "router.keys").write_bytes(data)
     (tmp_path / "router.keys").chmod(0o600)
     with pytest.raises(FileFault, match="encryption key does not belong"):
-        _load_keys(tmp_path / "router.keys", SystemEntropy())
+        load_keys(tmp_path / "router.keys", SystemEntropy())
 
 
 def test_a_file_from_elsewhere_is_taken_and_another_one_by_intent(tmp_path: Path) -> None:

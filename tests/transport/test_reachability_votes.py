@@ -161,7 +161,7 @@ def test_states_without_evidence() -> None:
     poll = Poll()
     assert poll.state is ReachabilityState.UNKNOWN
     poll.tests(OK, OK)
-    poll.votes.network_changed()
+    poll.votes.network_changed(False)
     assert poll.state is ReachabilityState.UNKNOWN
     assert poll.votes.observed_host(False, poll.now) is None
 

@@ -24,12 +24,16 @@ class Neighbourhood:
 
     def __init__(self, public: int = 12, seed: object = 1) -> None:
         self.world = World(seed, ways=LinkModel(delay_s=0.03, jitter_s=0.02, loss=0.002))
+        self._boxes = 0
         self.public = [self.world.add(has_udp=True, floodfill=i < 3) for i in range(public)]
 
     def behind(self, kind: NatKind, **options: object) -> Machine:
-        host = f"100.{len(self.world.machines)}.0.1"
-        box = NatBox(self.world.udp, kind, host, **options)  # type: ignore[arg-type]
-        return self.world.add(host=host, box=box)
+        box = self.box(kind, **options)
+        return self.world.add(host=box.host, box=box)
+
+    def box(self, kind: NatKind, **options: object) -> NatBox:
+        self._boxes += 1
+        return NatBox(self.world.udp, kind, f"100.{self._boxes}.0.1", **options)  # type: ignore[arg-type]
 
     def settle(self, *machines: Machine) -> None:
         """Until they know their state, and have introducers if they need some."""
@@ -139,3 +143,33 @@ def test_introducers_that_go_are_replaced() -> None:
         return None not in now and len(now & set(published.values())) == 1
 
     world.run_until(is_replaced, 180)
+
+
+def test_another_address_is_published_in_place_of_the_old_one() -> None:
+    town = Neighbourhood()
+    world, inside = town.world, town.behind(NatKind.FULL_CONE)
+    site, stranger = Site(inside, "own"), Visitor(town.public[-1], "stranger")
+    world.introduce()
+    town.settle(inside)
+    assert options_of(inside, "SSU2")["host"] == inside.host
+    inside.move(town.box(NatKind.FULL_CONE))
+    world.run_until(lambda: options_of(inside, "SSU2").get("host") == inside.host, KNOWN_WITHIN_S)
+    assert state(inside) == "ok"
+    world.run_until(lambda: site.is_ready and stranger.is_ready, 120)
+    fetch = stranger.fetch(site, 5_000)
+    world.run_until(lambda: fetch.is_done, 120)
+
+
+def test_a_router_that_starts_before_its_network_finds_out_all_the_same() -> None:
+    # Whom it calls in vain is no witness afterwards, so some must be left.
+    town = Neighbourhood(20)
+    world, inside = town.world, town.behind(NatKind.PORT_RESTRICTED)
+    world.ways.cut([inside.host])
+    world.introduce()
+    world.run(25)
+    assert inside.engine.links.is_cut_off and inside.engine.links.connected_count == 0
+    world.ways.heal()
+    world.run_until(lambda: inside.engine.links.connected_count > 0, 60)
+    assert not inside.engine.links.is_cut_off
+    town.settle(inside)
+    assert state(inside) == "firewalled"

@@ -156,11 +156,9 @@ class NatTraversal:
         """Something was sent there: a dial, or a session that has ended."""
         self.contacts.note(host, now)
 
-    def network_changed(self, now: float) -> None:
+    def network_changed(self, is_ipv6: bool, now: float) -> None:
         """Our gateway or interface is another one: find out anew."""
-        self.votes.network_changed()
-        for family in self._families:
-            self._moved(family, now)
+        self._moved(is_ipv6, now)
         self._settle(now)
 
     # What the endpoint asks

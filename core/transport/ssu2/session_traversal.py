@@ -149,6 +149,11 @@ class SessionTraversal:
             self._queue.session_began(session.router_hash, now)
         self._carry_out(now)
 
+    def network_changed(self, is_ipv6: bool, now: float) -> None:
+        """See :meth:`NatTraversal.network_changed`."""
+        self.nat.network_changed(is_ipv6, now)
+        self._carry_out(now)
+
     # For the endpoint
 
     @property

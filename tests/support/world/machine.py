@@ -299,10 +299,18 @@ class Machine:
             self.udp = world.udp.host(self.host).bind(PORT)
         else:
             self.udp = box.bind(f"192.168.0.{self.number}", PORT)
-        self.udp.on_datagram = self._on_datagram
+        socket = self.udp
+        socket.on_datagram = lambda data, source: self._on_datagram(socket, data, source)
 
-    def _on_datagram(self, data: bytes, source: Address) -> None:
-        if self.is_up and self.engine.ssu2 is not None:
+    def move(self, box: NatBox) -> None:
+        """Go behind another translator, with another address outside."""
+        self.world.tcp.move_host(self)
+        self.host = box.host
+        self.hosts = (box.host,)
+        self.attach(box)
+
+    def _on_datagram(self, socket: UdpSocket, data: bytes, source: Address) -> None:
+        if socket is self.udp and self.is_up and self.engine.ssu2 is not None:
             self.engine.ssu2.receive(data, SocketAddress(*source), self.now)
             self.touch()
 

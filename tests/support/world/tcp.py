@@ -122,6 +122,18 @@ class TcpNet:
             if not is_silent:
                 self._put(end, None)
 
+    def move_host(self, host: TcpHost) -> None:
+        """It is about to have another address: its connections break, which it notices later."""
+        for key in [key for key in self._ends if key[0] == host.host]:
+            end = self._ends.pop(key)
+
+            def notice(end: End = end) -> None:
+                if host.ntcp2 is end.endpoint:
+                    end.endpoint.lost(end.link, host.now)
+                    host.touch()
+
+            self._schedule.after(UNACKNOWLEDGED_S, notice)
+
     # Dials
 
     def _dial(self, host: TcpHost, endpoint: Ntcp2Endpoint, command: Dial) -> None:
