@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.base.errors import LocalError
+from core.base.errors import Unavailable
 from core.client.config import SessionConfig
 from core.data.private_keys import PrivateKeys
 from core.router.config import RouterConfig
@@ -144,7 +144,7 @@ def test_a_destination_is_open_once(scene: Scene) -> None:
     keys = scene.keys()
     config = SessionConfig(name="a")
     client = scene.engine.open_client(config, keys, scene.now)
-    with pytest.raises(LocalError):
+    with pytest.raises(Unavailable):
         scene.engine.open_client(config, keys, scene.now)
     assert list(scene.engine.clients) == [client]
     scene.engine.close_client(client, scene.now)
