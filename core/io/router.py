@@ -249,8 +249,7 @@ class Router:
 
     def own_hosts(self) -> list[str]:
         """The addresses under which this machine is seen, if that is known; the surest first."""
-        engine = self._engine
-        return own_hosts(self.config, engine.port_mapping, engine.endpoints, self.now())
+        return own_hosts(self.config, self._engine.port_mapping, self._engine.own)
 
     async def save(self) -> None:
         """Return when everything learned so far is on the disk."""

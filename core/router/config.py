@@ -113,6 +113,11 @@ class RouterConfig:
         )
 
     @property
+    def is_out_of_reach(self) -> bool:
+        """Whether nobody is to call us: we are hidden, or behind a proxy."""
+        return self.hidden or self.ntcp2_proxy is not None
+
+    @property
     def listens_tcp(self) -> bool:
         """Whether NTCP2 waits for connections."""
         return self.ntcp2 and self.ntcp2_proxy is None and not self.hidden

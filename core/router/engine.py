@@ -222,11 +222,12 @@ class RouterEngine:
         self.clients.touch(client)
 
     def reconfigure(self, config: RouterConfig, now: float) -> None:
-        """Take other limits of bandwidth and transit; nothing else of ``config`` may differ."""
+        """Take other limits of bandwidth and transit, or hide; nothing else may differ."""
         self.config = config
         self._bandwidth.configure(float(config.outbound_bytes_s), float(config.inbound_bytes_s))
         self.transit.configure(_transit_limits(config))
         self._own_info.config = config
+        self.own.hide(config.is_out_of_reach, now)
         self.publish(now)
 
     def stop_transit(self) -> None:

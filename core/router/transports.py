@@ -69,7 +69,8 @@ def _traversal(
 ) -> SessionTraversal:
     def may_introduce() -> bool:
         # i2pd: floodfills introduce nobody.
-        return endpoint.is_reachable and config.transit and not config.floodfill
+        is_hidden = context.own.votes.is_hidden
+        return endpoint.is_reachable and config.transit and not config.floodfill and not is_hidden
 
     return SessionTraversal(
         endpoint,
@@ -86,26 +87,17 @@ def own_addresses(config: RouterConfig) -> OwnAddresses:
     families = {Family.IPV4: False, Family.IPV6: True}
     hosts = config.hosts
     configured = {is_ipv6: hosts[one] for one, is_ipv6 in families.items() if one in hosts}
-    is_hidden = config.hidden or config.ntcp2_proxy is not None
-    return OwnAddresses(config.reachability, configured, is_hidden=is_hidden)
+    return OwnAddresses(config.reachability, configured, is_hidden=config.is_out_of_reach)
 
 
 def _published(config: RouterConfig, port: int) -> list[Address]:
     return [(host, port) for host in config.hosts.values()] if port and not config.hidden else []
 
 
-def own_hosts(
-    config: RouterConfig, mapping: PortMapping, endpoints: Sequence[Endpoint], now: float
-) -> list[str]:
+def own_hosts(config: RouterConfig, mapping: PortMapping, own: OwnAddresses) -> list[str]:
     """Under which addresses this machine is seen, for all we know; the surest first."""
-    found = list(config.hosts.values())
-    found += [one.address for one in mapping.external.values()]
-    ssu2 = find_endpoint(endpoints, Ssu2Endpoint)
-    if ssu2 is not None and ssu2.traversal is not None:
-        votes = ssu2.traversal.nat.votes
-        seen = [votes.observed_host(is_ipv6, now) for is_ipv6 in (False, True)]
-        found += [host for host in seen if host is not None]
-    return found
+    mapped = [one.address for one in mapping.external.values()]
+    return [*config.hosts.values(), *sorted(own.seen), *mapped]
 
 
 def mapped_slots(mapping: PortMapping) -> dict[Slot, tuple[Address, str]]:

@@ -91,6 +91,12 @@ class OwnAddresses:
                 self._mapped[slot] = address
                 self.votes.claimed(*slot, f"a port mapping ({by})")
 
+    def hide(self, is_hidden: bool, now: float) -> None:
+        """Whether we do not want to be reached, from now on."""
+        if is_hidden != self.votes.is_hidden:
+            self.votes.is_hidden = is_hidden
+            self.refresh(now)
+
     def has_local(self, hosts: frozenset[str]) -> None:
         """The addresses of this machine's own interfaces."""
         self._local = hosts

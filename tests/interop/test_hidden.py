@@ -49,7 +49,7 @@ def test_a_hidden_router_browses_and_hosts_a_site(network: Network, hidden: Appl
     assert status is not None
     router = status["router"]
     assert router["hidden"]["hidden"] is True and "IR" in router["hidden"]["why"]
-    assert router["published"] == []
+    assert router["published"] == [] and router["reachability"]["ipv4"] == "hidden"
     assert (router["links"]["inbound"], router["transit_tunnels"]) == (0, 0)
     listing = run_command("netdb", "list", "-c", str(network.other.config_file)).stdout
     assert b32encode(info.hash) not in listing, "somebody told of it"

@@ -82,12 +82,14 @@ def test_a_router_that_hides_takes_everything_back(tmp_path: Path) -> None:
     assert engine.transit.limits.accepts
     engine.reconfigure(replace(config, hidden=True), 2.0)
     assert engine.router_info.is_hidden and not engine.transit.limits.accepts
+    assert engine.own.status(2.0).ipv4 == "hidden"
     assert engine.netdb.lookup_router(KEYS.hash, 3.0)
     found = [e for e in iter(engine.netdb.next_event, None) if isinstance(e, LookupFinished)]
     assert [event.result for event in found] == [None]
     assert not any(isinstance(event, SendDirect) for event in iter(engine.netdb.next_event, None))
     engine.reconfigure(config, 4.0)
     assert engine.router_info.caps.endswith("R") and engine.transit.limits.accepts
+    assert engine.own.status(4.0).ipv4 != "hidden"
 
 
 def test_concealed_addresses_keep_nothing_of_introducers() -> None:
