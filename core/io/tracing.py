@@ -150,6 +150,16 @@ class RouterLog:
                 if self.wants_messages:
                     self._tell("transport:failed", number, now, reason=reason, dropped=dropped)
 
+            case link_events.TraversalStep(name, exchange, is_sent, code):
+                self._on_traversal(name, exchange, is_sent, code, now)
+
+    def _on_traversal(self, name: str, exchange: int, is_sent: bool, code: int, now: float) -> None:
+        number = self._number(("traversal", exchange))
+        direction = "sent" if is_sent else "received"
+        _links.debug("introduction or test %d: %s %s, code %d", number, name, direction, code)
+        if self.wants_messages:
+            self._tell(f"ssu2:{name}", number, now, direction=direction, code=code)
+
     def on_messages(self, router_hash: bytes, messages: Sequence[bytes], now: float) -> None:
         """See :class:`core.router.observer.Observer`."""
         size = sum(map(len, messages))

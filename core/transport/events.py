@@ -98,6 +98,21 @@ class LinkWanted:
     router_hash: bytes
 
 
+@dataclass(slots=True)
+class TraversalStep:
+    """A block of an introduction or a peer test went over SSU2, inside a session or outside.
+
+    ``name``: the block's, such as ``relay_request`` or ``peer_test_5``; the one in a HolePunch
+    packet is a ``hole_punch``, and the dial that follows a ``session_request``. ``exchange``: the
+    nonce, which all blocks of an exchange share. ``code``: of an answer, 0 is yes.
+    """
+
+    name: str
+    exchange: int
+    is_sent: bool
+    code: int = 0
+
+
 Event = (
     PeerConnected
     | MessagesReceived
@@ -108,4 +123,5 @@ Event = (
     | NetworkRestored
     | AddressesChanged
     | LinkWanted
+    | TraversalStep
 )

@@ -17,7 +17,7 @@ takes over, so that a crossing never leaves the pair without a link.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from core.data.router_info import RouterInfo
 from core.transport.bans import BanList
@@ -31,6 +31,7 @@ from core.transport.events import (
     PeerDisconnected,
     RouterInfoReceived,
     SkewMeasured,
+    TraversalStep,
 )
 from core.transport.outbound import OutboundLinks
 from core.transport.ports import (
@@ -298,6 +299,10 @@ class Links:
         session.send(messages, now)
         peer.is_stale = bool(len(queue))
         return peer.is_stale
+
+    def traversed(self, steps: Iterable[TraversalStep]) -> None:
+        """See :class:`core.transport.ports.SessionOwner`."""
+        self._events.extend(steps)
 
     def addresses_changed(self, now: float) -> None:
         """See :class:`core.transport.ports.SessionOwner`."""

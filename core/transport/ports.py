@@ -19,13 +19,14 @@ The endpoint calls its owner synchronously, never before ``dial`` has returned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress
+from core.transport.events import TraversalStep
 from core.transport.reasons import TerminationReason
 
 
@@ -178,6 +179,10 @@ class SessionOwner(Protocol):
 
     def session_changed(self, session: Session, now: float) -> None:
         """:meth:`Session.next_event` has something; an inbound session may be new to the owner."""
+        ...
+
+    def traversed(self, steps: Iterable[TraversalStep]) -> None:
+        """Blocks of introductions or peer tests came or went."""
         ...
 
     def addresses_changed(self, now: float) -> None:

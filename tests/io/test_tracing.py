@@ -15,6 +15,8 @@ from core.api import Router, RouterConfig, SessionConfig, TraceFile, TunnelShape
 from core.data.identity import hash_to_b32
 from core.io import tracing
 from core.io.files import FileFault
+from core.io.tracing import RouterLog
+from core.transport.events import TraversalStep
 from tests.support.own_network import NETWORK_ID, own_network
 
 WORDS = b"a very private payload"
@@ -22,6 +24,7 @@ FIGURES = (int, float, bool, type(None))
 #: states and reasons: words of the program itself
 STATES = {
     *("inbound", "outbound", "accepted", "declined", "no answer", "peer", "local", "timeout"),
+    *("sent", "received"),
     *("idle_timeout", "closed", "expired", "replaced", "shutdown", "connect_timeout"),
 }
 
@@ -136,3 +139,20 @@ def test_a_trace_ends_when_it_is_large(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "link").symlink_to(path)
     with pytest.raises(FileFault):
         TraceFile(tmp_path / "link")
+
+
+def test_an_introduction_is_traced_without_its_nonce(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "core")
+    file = TraceFile(tmp_path / "trace")
+    log = RouterLog(file)
+    log.on_link_event(TraversalStep("relay_request", 0xDEADBEEF, is_sent=True), 5.0)
+    log.on_link_event(TraversalStep("relay_response", 0xDEADBEEF, is_sent=False, code=64), 5.5)
+    file.close()
+    _, *events = lines_of(tmp_path / "trace")
+    assert [event["name"] for event in events] == ["ssu2:relay_request", "ssu2:relay_response"]
+    assert [event["id"] for event in events] == [1, 1]
+    assert events[1]["data"] == {"direction": "received", "code": 64}
+    told = [record.getMessage() for record in caplog.records]
+    assert told[-1] == "introduction or test 1: relay_response received, code 64"

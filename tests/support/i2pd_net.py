@@ -69,28 +69,29 @@ class I2pdRouter:
     tunnels: str = ""
     http_proxy: bool = False
     options: dict[str, str] = field(default_factory=dict)
+    """``section.key``, or ``key`` for what stands above all sections; an empty one is removed."""
     transit: bool = True
     ipv6: str | None = None
     yggdrasil: str | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def _config(self) -> str:
-        lines = [
-            f"ipv4 = {str(self.yggdrasil is None).lower()}",
-            f"ipv6 = {str(self.ipv6 is not None).lower()}",
-            "nat = false",
-            f"address4 = {self.address}",
-            *([] if self.ipv6 is None else [f"address6 = {self.ipv6}"]),
-            f"host = {self.address}",
-            f"port = {self.port}",
-            "reservedrange = false",
-            f"netid = {NETWORK_ID}",
-            "bandwidth = X",
-            "log = file",
-            "loglevel = info",
-            f"floodfill = {str(self.floodfill).lower()}",
-            f"notransit = {str(not self.transit).lower()}",
-        ]
+        top = {
+            "ipv4": str(self.yggdrasil is None).lower(),
+            "ipv6": str(self.ipv6 is not None).lower(),
+            "nat": "false",
+            "address4": self.address,
+            "address6": self.ipv6 or "",
+            "host": self.address,
+            "port": str(self.port),
+            "reservedrange": "false",
+            "netid": str(NETWORK_ID),
+            "bandwidth": "X",
+            "log": "file",
+            "loglevel": "info",
+            "floodfill": str(self.floodfill).lower(),
+            "notransit": str(not self.transit).lower(),
+        }
         sections = {
             "ntcp2": {"enabled": "true", "published": "true"},
             "ssu2": {"enabled": "true", "published": "true"},
@@ -116,8 +117,12 @@ class I2pdRouter:
         if self.yggdrasil is not None:
             sections["meshnets"] = {"yggdrasil": "true", "yggaddress": self.yggdrasil}
         for dotted, value in self.options.items():
-            section, _, key = dotted.partition(".")
-            sections.setdefault(section, {})[key] = value
+            section, dot, key = dotted.partition(".")
+            if dot:
+                sections.setdefault(section, {})[key] = value
+            else:
+                top[section] = value
+        lines = [f"{key} = {value}" for key, value in top.items() if value]
         for name, options in sections.items():
             lines += [f"[{name}]", *(f"{key} = {value}" for key, value in options.items())]
         return "\n".join(lines) + "\n"

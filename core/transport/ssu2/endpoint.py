@@ -18,6 +18,7 @@ from core.crypto.x25519 import X25519Key
 from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress, Ssu2Address
 from core.transport.context import TransportContext
+from core.transport.events import TraversalStep
 from core.transport.inbound import InboundGate
 from core.transport.ports import (
     Bid,
@@ -202,6 +203,10 @@ class Ssu2Endpoint:
     def introduction_failed(self, failure: IntroductionFailed, now: float) -> None:
         """End the dial that waited for an introduction."""
         self._dials.not_introduced(failure.router_hash, now)
+
+    def traversed(self, steps: Iterable[TraversalStep]) -> None:
+        """See :class:`core.transport.ssu2.session_traversal.TraversalOwner`."""
+        self._owner.traversed(steps)
 
     def addresses_changed(self, now: float) -> None:
         """What peer tests and introducers have us publish is something else now."""

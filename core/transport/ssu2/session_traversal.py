@@ -11,6 +11,7 @@ from core.data.transport_address import Ssu2Address
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType, make_short
 from core.transport.own_addresses import OwnAddresses
+from core.transport.events import TraversalStep
 from core.transport.reachability import Reachability
 from core.transport.ssu2 import outside
 from core.transport.ssu2.blocks import Block, RelayTagRequest, RouterInfoBlock
@@ -22,6 +23,7 @@ from core.transport.ssu2.introduction_queue import IntroductionQueue
 from core.transport.ssu2.nat_traversal import FAMILIES, NatTraversal
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.session import Ssu2Session
+from core.transport.ssu2.steps import session_requested, steps_of, steps_sent
 from core.transport.ssu2.traversal import (
     Action,
     HostChanged,
@@ -61,6 +63,10 @@ class TraversalOwner(Protocol):
 
     def introduction_failed(self, failure: IntroductionFailed, now: float) -> None:
         """Nobody introduces us."""
+        ...
+
+    def traversed(self, steps: Iterable[TraversalStep]) -> None:
+        """Blocks of introductions or peer tests came or went."""
         ...
 
     def addresses_changed(self, now: float) -> None:
@@ -126,6 +132,7 @@ class SessionTraversal:
 
     def block_received(self, session: Ssu2Session, block: Block, now: float) -> None:
         """See :class:`core.transport.ssu2.introducing.Introductions`."""
+        self._owner.traversed(steps_of((block,), is_sent=False))
         self.nat.block_received(session, block, now)
         self._carry_out(now)
 
@@ -134,7 +141,9 @@ class SessionTraversal:
         header, payload = outside.open_packet(packet, self._context.local.intro)
         if header.network_id != self._context.network_id:
             raise DecodeError("a packet of another network")
-        self.nat.packet_received(header, outside.read_blocks(payload), source, now)
+        blocks = outside.read_blocks(payload)
+        self._owner.traversed(steps_of(blocks, is_sent=False, kind=header.packet_type))
+        self.nat.packet_received(header, blocks, source, now)
         self._carry_out(now)
 
     def seen_as(self, session: Ssu2Session, address: SocketAddress, now: float) -> None:
@@ -226,6 +235,7 @@ class SessionTraversal:
         if isinstance(action, SendBlock):
             self._send_block(action, now)
         elif isinstance(action, SendPacket):
+            self._owner.traversed(steps_sent(action.payload, action.packet_type))
             self._output.append((self._seal(action), action.address))
         elif isinstance(action, KeepAlive):
             if isinstance(action.session, Ssu2Session) and action.session.connection is not None:
@@ -233,6 +243,7 @@ class SessionTraversal:
                 action.session.wake()
         elif isinstance(action, Introduced):
             self._queue.introduced(action.router_hash)
+            self._owner.traversed((session_requested(action),))
             self._owner.introduced(action, now)
         elif isinstance(action, IntroductionFailed):
             self._queue.refused(action, now)
@@ -252,6 +263,7 @@ class SessionTraversal:
                 session.connection.send_block(block.write(), now)
             else:
                 session.connection.send((self._store(info),), now)
+        self._owner.traversed(steps_sent(action.block))
         session.connection.send_block(action.block, now)
         session.wake()
 

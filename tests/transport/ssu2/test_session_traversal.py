@@ -7,6 +7,9 @@ import pytest
 from core.data.router_info import RouterInfo
 from core.transport.events import LinkWanted, RouterInfoReceived
 from core.transport.own_addresses import OwnAddresses
+from core.data.transport_address import RouterAddress
+from core.transport.events import RouterInfoReceived, TraversalStep
+from core.transport.ports import Bid
 from core.transport.reachability import Reachability
 from core.transport.reachability_votes import ReachabilityState
 from core.transport.ssu2.framing import SocketAddress
@@ -121,6 +124,38 @@ def test_a_firewalled_router_is_reached(alice_kind: NatKind) -> None:
     alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
     assert scene.net.run(lambda: bool(charlie.messages()), 10), alice.stats
     assert scene.net.run(lambda: charlie.hash in alice.connected(), 1)
+
+
+def steps(node: TraversingNode, exchange: int) -> set[tuple[str, bool]]:
+    """What a node told of an introduction: name, and whether it was sent."""
+    told = [one for one in node.events if isinstance(one, TraversalStep)]
+    assert not any(one.code for one in told if one.exchange == exchange)
+    return {(one.name, one.is_sent) for one in told if one.exchange == exchange}
+
+
+def test_an_introduction_is_told_step_by_step() -> None:
+    scene = Scene()
+    charlie = hidden(scene, NatKind.PORT_RESTRICTED)
+    alice = scene.behind(NatKind.FULL_CONE, "alice", "100.0.1.1")
+    scene.net.run(seconds=5)
+    alice.known[charlie.hash] = charlie.router_info
+    alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
+    assert scene.net.run(lambda: bool(charlie.messages()), 10), alice.stats
+    scene.net.run(seconds=1)
+    told = [one for one in alice.events if isinstance(one, TraversalStep)]
+    (exchange,) = {one.exchange for one in told if one.name == "relay_request"}
+    answers = {("relay_response", False), ("hole_punch", False)}
+    assert steps(alice, exchange) == {("relay_request", True), *answers, ("session_request", True)}
+    assert steps(charlie, exchange) == {
+        *(("relay_intro", False), ("relay_response", True), ("hole_punch", True)),
+    }
+    (bob,) = [node for node in scene.public if steps(node, exchange)]
+    assert steps(bob, exchange) == {
+        *(("relay_request", False), ("relay_intro", True)),
+        *(("relay_response", False), ("relay_response", True)),
+    }
+    tested = {one.name for one in charlie.events if isinstance(one, TraversalStep)}
+    assert {"peer_test_1", "peer_test_4"} <= tested
 
 
 def test_a_dial_follows_a_hole_punch_from_another_address() -> None:
