@@ -1,7 +1,8 @@
 """Messages on their way to other routers: over links, or held until the router is known.
 
 An end point of somebody's tunnel is asked to deliver to routers it never heard of; their
-RouterInfos are looked up first. What waits is bounded, the oldest goes first.
+RouterInfos are looked up first. So are newer ones of routers that we cannot dial by what we know:
+they may have introducers by now, or other ones. What waits is bounded, the oldest goes first.
 
 Strangers choose those routers, so how often one is looked up is bounded, too: invented names must
 not make this router flood the netDb with questions, nor fill the places of its own lookups. What
@@ -12,6 +13,7 @@ Each is shared out fairly by where those came from.
 
 from __future__ import annotations
 
+from core.base.bounded import BoundedMap
 from core.base.rates import FairShares, Source
 from core.netdb.facade import NetDb
 from core.transport.links import Links
@@ -25,6 +27,8 @@ LOOKUPS_BURST = 60
 #: Routers without a link that strangers have us send to: each may have to be dialled.
 DIALS_PER_SECOND = 50.0
 _DIALS_BURST_S = 4.0
+#: How long a router that cannot be dialled is not asked after again.
+REFRESH_S = 30.0
 _UNKNOWN: Source = (None, 0)
 
 
@@ -42,6 +46,7 @@ class PendingSends:
         "_lookups",
         "_netdb",
         "_rate",
+        "_refreshed",
         "_transit_rate",
         "lost",
         "unasked",
@@ -53,6 +58,8 @@ class PendingSends:
         self._awaited: dict[bytes, list[bytes]] = {}
         self._bytes = 0
         self._lookups: dict[int, bytes] = {}
+        #: when newer RouterInfos were looked up last
+        self._refreshed: BoundedMap[bytes, float] = BoundedMap(ROUTERS_AWAITED_MAX)
         burst_s = LOOKUPS_BURST / LOOKUPS_PER_SECOND
         self._rate = FairShares(LOOKUPS_PER_SECOND, burst_s)
         self._transit_rate = FairShares(LOOKUPS_PER_SECOND, burst_s)
@@ -63,13 +70,13 @@ class PendingSends:
     def send(
         self, router_hash: bytes, messages: list[bytes], now: float, endpoint: Source | None = None
     ) -> None:
-        """Short-form messages for another router; if it is unknown, it is looked up first.
+        """Short-form messages for another router; if it is not known well, it is looked up first.
 
         ``endpoint``: the stranger's tunnel that they come out of (link, tunnel); they may be shed.
         """
         links = self._links
         is_transit = endpoint is not None
-        if links.is_connected(router_hash) or self._netdb.get_router(router_hash) is not None:
+        if links.is_connected(router_hash) or self._is_known(router_hash, now):
             links.send(router_hash, messages, now, is_transit)
             return
         if not self._look_up(router_hash, endpoint or _UNKNOWN, now, is_transit=is_transit):
@@ -88,11 +95,22 @@ class PendingSends:
         """Whether what ``source`` has us send to that router is sent, perhaps after a lookup."""
         if router_hash == self._netdb.own_hash or self._links.is_connected(router_hash):
             return True
-        if self._netdb.get_router(router_hash) is None:
+        if not self._is_known(router_hash, now):
             return self._look_up(router_hash, source, now, is_transit=False)
         is_allowed = self._dials.take(source, 1.0, now)
         self.unasked += not is_allowed
         return is_allowed
+
+    def _is_known(self, router_hash: bytes, now: float) -> bool:
+        """Whether to try with what is known of a router, rather than to look it up."""
+        info = self._netdb.get_router(router_hash)
+        if info is None:
+            return False
+        if self._links.can_dial(info):
+            return True
+        asked_at = self._refreshed.get(router_hash)
+        is_answered = router_hash not in self._awaited
+        return is_answered and asked_at is not None and now - asked_at < REFRESH_S
 
     def _look_up(self, router_hash: bytes, source: Source, now: float, *, is_transit: bool) -> bool:
         """Have a router looked up, if it is not yet; False if ``source`` may not cause that."""
@@ -107,7 +125,12 @@ class PendingSends:
             self.unasked += 1
             return False
         self._awaited[router_hash] = []
-        self._lookups[self._netdb.lookup_router(router_hash, now)] = router_hash
+        known = self._netdb.get_router(router_hash)
+        newer_ms = 0 if known is None else known.published_ms + 1
+        if known is not None:
+            self._refreshed.put(router_hash, now)
+        request = self._netdb.lookup_router(router_hash, now, published_min_ms=newer_ms)
+        self._lookups[request] = router_hash
         return True
 
     def looked_up(self, request: int, is_found: bool, now: float) -> bytes | None:
@@ -117,7 +140,7 @@ class PendingSends:
         if router_hash is None or messages is None:
             return None
         self._bytes -= sum(map(len, messages))
-        if is_found:
+        if is_found or self._netdb.get_router(router_hash) is not None:
             self._links.send(router_hash, messages, now)
             return None
         self.lost += len(messages)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.data.router_info import RouterInfo
+from core.data.transport_address import RouterAddress
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
-from core.router.pending_sends import LOOKUPS_BURST, LOOKUPS_PER_SECOND, PendingSends
+from core.router.pending_sends import LOOKUPS_BURST, LOOKUPS_PER_SECOND, REFRESH_S, PendingSends
+from core.transport.events import PeerFailed
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
 ENTROPY = SeededEntropy("pending")
@@ -56,3 +59,29 @@ def test_a_router_that_is_looked_up_already_costs_nothing_more() -> None:
     for _ in range(1000):
         pending.send(ENTROPY.random_bytes(32), [MESSAGE], 1.0, (b"link", 1))
     assert len(pending._lookups) == LOOKUPS_BURST
+
+
+def _unreachable(published_ms: int, keys: RouterKeys) -> RouterInfo:
+    address = RouterAddress(14, 0, "NTCP2", {"caps": "4", "s": "A" * 43 + "=", "v": "2"})
+    options = {"netId": "77", "caps": "LU", "router.version": "0.9.68"}
+    return RouterInfo.build(keys.keys, published_ms, [address], options)
+
+
+def test_a_router_that_cannot_be_dialled_is_looked_up_again_now_and_then() -> None:
+    # It may have introducers by now; without them its messages would be lost for an hour.
+    pending = _pending_sends()
+    info = _unreachable(1_700_000_000_000, RouterKeys.generate(ENTROPY))
+    pending._netdb.load_routers([info], set())
+    pending.send(info.hash, [MESSAGE], 1.0)
+    (request,) = pending._lookups
+    pending.send(info.hash, [MESSAGE], 2.0)
+    assert list(pending._lookups) == [request]
+    # Nobody has a newer one: the link table says what that means, and not the lookup.
+    assert pending.looked_up(request, False, 5.0) is None
+    failed = pending._links.next_event()
+    assert failed == PeerFailed(info.hash, "no_address", 2)
+    pending.send(info.hash, [MESSAGE], 6.0)
+    assert not pending._lookups
+    assert pending._links.next_event() == PeerFailed(info.hash, "no_address", 1)
+    pending.send(info.hash, [MESSAGE], 1.0 + REFRESH_S)
+    assert len(pending._lookups) == 1

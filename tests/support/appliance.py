@@ -71,6 +71,8 @@ class Appliance:
         self.process: subprocess.Popen[bytes] | None = None
         self.command = _COMMAND
         self._log_start = 0
+        #: where the next start writes a trace
+        self.trace: Path | None = None
         #: hard limit of descriptors for the next start, as ``ulimit -n`` sets it
         self.descriptors: int | None = None
         #: for the next start: what a service manager puts into the environment, and the sockets
@@ -107,6 +109,8 @@ class Appliance:
         self._log_start = len(self.log)
         with self.log_file.open("ab") as log:
             command = [*self.command, "run", "-c", str(self.config_file), "--log-level", "info"]
+            if self.trace is not None:
+                command += ["--trace", str(self.trace)]
             if self.descriptors is not None:
                 limit = f'ulimit -n {self.descriptors}; exec "$0" "$@"'
                 command = ["sh", "-c", limit, *command]

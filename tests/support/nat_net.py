@@ -1,12 +1,15 @@
 """Routers with public addresses, and routers at home behind NAT boxes, all real processes.
 
-Those outside know each other from the start, and those at home know them; nobody knows those at
-home. All addresses are ones that every router takes for public.
+Those outside know each other from the start, and those at home know some of them; nobody knows those
+at home. All addresses are ones that every router takes for public.
+
+A peer test proves nothing if Charlie is no stranger to Alice, and i2pd then takes no part in it. So
+there have to be more routers outside than one at home has links with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +52,8 @@ class NatNet:
     i2pd: list[I2pdRouter] = field(default_factory=list)
     ours: list[Appliance] = field(default_factory=list)
     homes: list[I2pdHome | OurHome] = field(default_factory=list)
+    known: Sequence[I2pdRouter | Appliance] = ()
+    """Whom those at home know; empty: everybody outside."""
     _count: int = 0
 
     def _next_address(self) -> str:
@@ -119,25 +124,28 @@ class NatNet:
         return home
 
     def start(self) -> None:
-        """Everything outside, and then what is at home."""
+        """Everything outside, and then what is at home, which knows :attr:`known`."""
+        outside = (*self.i2pd, *self.ours)
         with self.public.namespace.entered():
-            infos = [router.write_router_info_once() for router in self.i2pd]
-            infos += [router.write_router_info_once() for router in self.ours]
-            for router in self.i2pd:
+            for router in outside:
+                router.start()
+            for router in outside:
+                wait_until(f"identity of {router.address}", _has_identity(router), 30)
+            for router in outside:
+                router.stop(kill=isinstance(router, I2pdRouter))
+            infos = [router.router_info for router in outside]
+            known = [router.router_info for router in self.known or outside]
+            for router in outside:
                 _introduce(router, infos)
-            for ours in self.ours:
-                ours.import_router_infos(infos)
-            for one in (*self.i2pd, *self.ours):
-                one.start()
-            for router in self.i2pd:
-                wait_until(f"console of {router.address}", router.is_listening, 20)
+                router.start()
+            for one in self.i2pd:
+                wait_until(f"console of {one.address}", one.is_listening, 20)
         for home in self.homes:
-            if isinstance(home, I2pdHome):
-                _introduce(home.router, infos)
-            else:
-                home.router.import_router_infos(infos)
+            _introduce(home.router, known)
             with home.box.machine.entered():
                 home.router.start()
+        for home in self.homes:
+            wait_until(f"identity of {home.box.address}", _has_identity(home.router), 30)
 
     def stop(self) -> None:
         for router in (*self.i2pd, *self.ours, *(home.router for home in self.homes)):
@@ -146,10 +154,23 @@ class NatNet:
             home.box.close()
 
 
-def _introduce(router: I2pdRouter, infos: Sequence[bytes]) -> None:
-    for raw in infos:
-        if not (router.data_dir / "router.info").exists() or raw != router.router_info:
-            install_router_info(router.data_dir / "netDb", raw)
+def _has_identity(router: I2pdRouter | Appliance) -> Callable[[], bool]:
+    return (router.data_dir / "router.info").exists
+
+
+def _introduce(router: I2pdRouter | Appliance, infos: Sequence[bytes]) -> None:
+    """Let a router that does not run know others."""
+    if isinstance(router, I2pdRouter):
+        own = router.router_info if _has_identity(router)() else b""
+        for raw in infos:
+            if raw != own:
+                install_router_info(router.data_dir / "netDb", raw)
+        return
+    folder = router.root / "known"
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, raw in enumerate(infos):
+        (folder / f"routerInfo-{index}.dat").write_bytes(raw)
+    router.config["router"]["reseed"] = {"enabled": False, "files": [str(folder)]}
 
 
 @contextmanager
