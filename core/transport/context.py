@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from core.base.ports import Entropy, WallClock
 from core.data.router_info import RouterInfo
 from core.transport.bandwidth import Bandwidth
+from core.transport.families import FamilyRecord
 from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
@@ -40,6 +41,7 @@ class TransportContext:
     reachability: Reachability = field(default_factory=Reachability)
     stats: LinkStats = field(default_factory=LinkStats)
     own: OwnAddresses = field(default_factory=OwnAddresses)
+    families: FamilyRecord = field(default_factory=FamilyRecord)
 
 
 def next_router_info_at(entropy: Entropy, now: float) -> float:

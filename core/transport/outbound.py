@@ -55,6 +55,7 @@ class OutboundLinks:
         self._own_hash = context.router_hash
         self._limits = context.limits
         self._stats = context.stats
+        self._families = context.families
         self._table = table
         self._dialer = Dialer(context, bans, endpoints)
         self._has_alternatives = len(endpoints) > 1
@@ -155,6 +156,7 @@ class OutboundLinks:
             if peer is not None and self._dialer.next_bid(peer, now) is not None:
                 link.session.abort()
                 self._stats.dials_failed += 1
+                self._families.failed(link.bid.host)
                 self._fail(link, "timeout", DIAL_BACKOFF_S, now)
 
     def _make_room(self, now: float) -> bool:
@@ -193,6 +195,8 @@ class OutboundLinks:
         if peer is not None:
             peer.tried, peer.has_failed_here = (), False
             self._dialer.succeeded(peer.hash, link.bid)
+            if link.bid is not None:
+                self._families.succeeded(link.bid.host)
 
     def rejected(self, link: Link, peer: Peer, now: float) -> None:
         """The peer did not like our handshake, or we would have heard from it by now."""
@@ -210,6 +214,8 @@ class OutboundLinks:
 
     def unreachable(self, link: Link, event: Unreachable, now: float) -> None:
         """There was no answer to a dial, or a refusal."""
+        if link.bid is not None:
+            self._families.failed(link.bid.host)
         is_nobody_heard = self.heard_at < link.begun_at
         if event.is_local or (event.is_silent and is_nobody_heard):
             if now - self.heard_at >= CUT_OFF_S:

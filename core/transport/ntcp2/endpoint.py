@@ -74,6 +74,7 @@ class Ntcp2Endpoint:
         )
         self._bandwidth = context.bandwidth
         self._reachability = context.reachability
+        self._families = context.families
         self._gate: InboundGate[Ntcp2Session] = InboundGate(
             context.limits, has_subnet_limits=not context.reachability.private
         )
@@ -134,13 +135,16 @@ class Ntcp2Endpoint:
         return {}
 
     def bid(self, router_info: RouterInfo, now: float) -> Bid | None:
-        """The first published NTCP2 address that can be dialled from here."""
+        """The best published NTCP2 address that can be dialled from here."""
         if self._is_closing:
             return None
-        for address in router_info.ntcp2_addresses():
-            if address.is_published and self._reachability.can_dial(address.host):
-                return Bid(self, address.host, address, _COST_PUBLISHED)
-        return None
+        usable = [
+            address
+            for address in router_info.ntcp2_addresses()
+            if address.is_published and self._reachability.can_dial(address.host)
+        ]
+        best = self._families.best(usable)
+        return None if best is None else Bid(self, best.host, best, _COST_PUBLISHED)
 
     def dial(self, router_info: RouterInfo, bid: Bid, now: float) -> Ntcp2Session:
         """Have the driver connect; :meth:`dialed` or :meth:`dial_failed` follows."""

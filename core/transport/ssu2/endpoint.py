@@ -84,6 +84,7 @@ class Ssu2Endpoint:
         self._bandwidth = context.bandwidth
         self._output = SessionOutput(context.bandwidth)
         self._reachability = context.reachability
+        self._families = context.families
         self._memory = ReassemblyMemory()
         self._gate: InboundGate[Ssu2Session] = InboundGate(
             context.limits, has_subnet_limits=not context.reachability.private
@@ -154,16 +155,13 @@ class Ssu2Endpoint:
         return {}
 
     def bid(self, router_info: RouterInfo, now: float) -> Bid | None:
-        """The first published SSU2 address that can be dialled from here."""
+        """The best published SSU2 address that can be dialled from here, or by introduction."""
         if self._is_closing:
             return None
-        for address in router_info.ssu2_addresses():
-            if self._is_usable(address):
-                is_bob = self.traversal is not None and self.traversal.wants_as_bob(
-                    router_info, now
-                )
-                cost = COST_BOB if is_bob else COST_PUBLISHED
-                return Bid(self, address.host, address, cost)
+        best = self._families.best([*filter(self._is_usable, router_info.ssu2_addresses())])
+        if best is not None:
+            is_bob = self.traversal is not None and self.traversal.wants_as_bob(router_info, now)
+            return Bid(self, best.host, best, COST_BOB if is_bob else COST_PUBLISHED)
         if self.traversal is None:
             return None
         hidden = self.traversal.address_behind(router_info)
