@@ -1,7 +1,7 @@
 """Our router among real ones, for each combination of transport, network and peer.
 
 A :class:`Cell` is one combination. :func:`run_cell` makes a network for it in which everybody has
-that transport in that network alone, and checks links and pages each way.
+that transport in that network alone, and checks pages each way; beside i2pd, also links each way.
 
 With IPv6, our router has nothing else, and the others IPv4 as well: i2pd and Java take nobody for
 the end of a tunnel who has not.
@@ -95,20 +95,20 @@ class Routers:
     javas: list[JavaRouter] = field(default_factory=list)
     relay: Appliance | None = None
 
-    def are_linked_each_way(self) -> bool:
-        """Whether there are links with others that they dialled, and such that we did."""
-        inbound = outbound = 0
-        for one in (self.ours, self.relay):
-            if one is not None:
-                links = self.links(one)
-                inbound += links["inbound"]
-                outbound += links["outbound"]
-        # One of each is between our two.
-        return min(inbound, outbound) > (self.relay is not None)
+    def are_linked(self) -> bool:
+        """Whether there are links with real routers.
 
-    def links(self, appliance: Appliance | None = None) -> dict[str, int]:
+        Beside i2pd, such that they dialled and such that we did. Over SSU2, Java dials nobody first
+        whom it never heard from.
+        """
+        links = self.links()
+        if self.relay is None:
+            return bool(links["inbound"] and links["outbound"])
+        return links["inbound"] + links["outbound"] > 1
+
+    def links(self) -> dict[str, int]:
         """What our router says; zeros while it does not answer."""
-        status = (appliance or self.ours).status()
+        status = self.ours.status()
         return dict.fromkeys(("ntcp2", "ssu2", "inbound", "outbound"), 0) | (
             {} if status is None else status["router"]["links"]
         )
@@ -154,7 +154,7 @@ def _check(routers: Routers, outcome: Outcome) -> None:
     is_ipv6 = {":" in address.options["host"] for address in info.addresses}
     assert styles == routers.transports and is_ipv6 == {outcome.cell.family == "ipv6"}
     with outcome.step("links"):
-        wait_until("links each way", routers.are_linked_each_way, LINK_TIMEOUT_S, 0.3)
+        wait_until("links", routers.are_linked, LINK_TIMEOUT_S, 0.3)
     for name, (proxy, site) in zip(("to peer", "from peer"), routers.clients, strict=True):
         with outcome.step(name):
             fetch(proxy, site)
@@ -255,16 +255,17 @@ def _i2pd_network(cell: Cell, root: Path) -> Iterator[Routers]:
         floodfill, server, client = net.routers
         server.floodfill = client.floodfill = False
         client.options |= {f"{name}.published": "false" for name in ("ntcp2", "ssu2")}
-        server.tunnels = (
-            f"[site]\ntype = http\nhost = 127.0.0.1\nport = {origin.port}\nkeys = site.dat\n"
-            + _ONE_HOP
-        )
         ours = _ours(cell, root, octet + 3, origin.port)
         stack.callback(net.stop)
         stack.callback(lambda: ours.stop(kill=True))
         with ThreadPoolExecutor(4) as pool:
             made = pool.map(lambda one: one.write_router_info_once(), (ours, *net.routers))
         own_info, *infos = made
+        # Not before: it was killed, perhaps while it wrote the keys of its tunnels.
+        server.tunnels = (
+            f"[site]\ntype = http\nhost = 127.0.0.1\nport = {origin.port}\nkeys = site.dat\n"
+            + _ONE_HOP
+        )
         client.tunnels = (
             f"[web]\ntype = httpproxy\naddress = {client.address}\nport = 4444\nkeys = web.dat\n"
             f"explicitPeers = {b64encode(RouterInfo.parse(own_info).hash)}\n" + _ONE_HOP
@@ -324,12 +325,12 @@ def _java_network(cell: Cell, root: Path) -> Iterator[Routers]:
             stack.callback(lambda one=appliance: one.stop(kill=True))
         for java in javas:
             stack.callback(java.stop)
-        infos = [one.write_router_info_once() for one in routers]
-        # The relay dials Java, and Java dials the other one, which learns of it from the relay.
-        relay.import_router_infos(infos)
-        ours.import_router_infos(infos[1:2])
+        with ThreadPoolExecutor(2) as pool:
+            infos = list(pool.map(lambda one: one.write_router_info_once(), routers))
+        for appliance in (ours, relay):
+            appliance.import_router_infos(infos)
         # Java bans for minutes whom it cannot reach when it starts.
-        for one in routers:
+        for one in (ours, relay, *javas):
             one.start()
         known = infos if "ntcp2" in transports else [infos[0], *infos[2:]]
         for java, own in zip(javas, infos[2:], strict=True):
