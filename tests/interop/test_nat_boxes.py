@@ -1,13 +1,32 @@
-"""Routers behind real address translators (nftables), of the four kinds."""
+"""Routers behind real address translators (nftables) of the four kinds, and real i2pd among them.
+
+Tunnels without hops have routers call each other directly: the client's router is Alice, the
+server's Charlie, and the introducers of that are Bob.
+"""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.data.router_info import RouterInfo
+from tests.interop.conftest import site_name
+from tests.support import curl
+from tests.support.appliance import FAST, Appliance
+from tests.support.curl import Fetched
+from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.home_network import is_possible
-from tests.support.nat_box import NatBox, PublicNetwork, probe, public_network
+from tests.support.i2pd_net import wait_until
+from tests.support.nat_box import MACHINE, NatBox, PublicNetwork, probe, public_network
+from tests.support.nat_net import I2pdHome, NatNet, OurHome, nat_net
+from tests.support.origin import Origin, digest_of
 from tests.support.world.nat import NatKind
 
 pytestmark = [
@@ -15,6 +34,89 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(not is_possible(), reason="network namespaces need root"),
 ]
+
+NO_HOPS: dict[str, Any] = {
+    "inbound": {"length": 0, "quantity": 1},
+    "outbound": {"length": 0, "quantity": 1},
+}
+TWO_HOPS: dict[str, Any] = {
+    "inbound": {"length": 2, "quantity": 2},
+    "outbound": {"length": 2, "quantity": 2},
+}
+SIZE = 200_000
+LEARNT_S = 120
+
+
+def tunnels(origin_port: int, shape: dict[str, Any], proxy_port: int = 4444) -> dict[str, Any]:
+    """An HTTP proxy and an eepsite."""
+    return {
+        "web": {"type": "httpclient", "listen": f"127.0.0.1:{proxy_port}", **shape},
+        "site": {
+            "type": "httpserver",
+            "target": f"127.0.0.1:{origin_port}",
+            "keys": "site.dat",
+            **shape,
+        },
+    }
+
+
+def i2pd_site(origin_port: int, hops: int) -> str:
+    """The same eepsite at an i2pd."""
+    return (
+        f"[site]\ntype = http\nhost = 127.0.0.1\nport = {origin_port}\nkeys = site.dat\n"
+        f"inbound.length = {hops}\noutbound.length = {hops}\n"
+    )
+
+
+def fetch(at: OurHome | I2pdHome, site: str, size: int = SIZE, within_s: float = 60) -> Fetched:
+    """With curl on the machine, through its router's proxy."""
+    with at.box.machine.entered():
+        host = MACHINE if isinstance(at, I2pdHome) else "127.0.0.1"
+        url, proxy = f"http://{site}/bytes/{size}", f"http://{host}:4444"
+        return curl.fetch_with_retry(url, proxy=proxy, within_s=within_s)
+
+
+def reachability(home: OurHome) -> str:
+    """Of SSU2 over IPv4, as ``status`` says it."""
+    status = home.router.status()
+    return str(status["router"]["reachability"]["transports"]["ssu2/ipv4"]) if status else ""
+
+
+def introducers(home: OurHome | I2pdHome) -> int:
+    """How many are in its RouterInfo."""
+    raw = home.router.router_info
+    return sum(len(one.introducers) for one in RouterInfo.parse(raw).ssu2_addresses())
+
+
+def received(home: OurHome) -> int:
+    """Bytes from the network so far."""
+    status = home.router.status()
+    return int(status["router"]["bytes_received"]) if status else 0
+
+
+def transport(router: Appliance) -> dict[str, Any]:
+    """Its counters of that room."""
+    status = router.status()
+    assert status is not None
+    counters: dict[str, Any] = status["router"]["counters"]["transport"]
+    return counters
+
+
+def linked(home: OurHome) -> int:
+    """How many sessions it began so far."""
+    return int(transport(home.router)["handshakes"]["outbound"])
+
+
+def traced(router: Appliance) -> Counter[tuple[str, str]]:
+    """How often its trace has each step of an introduction, by name and direction."""
+    assert router.trace is not None
+    whole = router.trace.read_text().rpartition("\n")[0].splitlines()
+    lines = [json.loads(line) for line in whole[1:]]
+    return Counter(
+        (line["name"].removeprefix("ssu2:"), line["data"]["direction"])
+        for line in lines
+        if line["name"].startswith("ssu2:")
+    )
 
 
 @pytest.fixture
@@ -38,3 +140,122 @@ def test_a_box_is_of_its_kind(public: PublicNetwork, kind: NatKind) -> None:
         assert probe(public, box, friend, stranger) is kind
     finally:
         box.close()
+
+
+@dataclass
+class Introduced:
+    """Three homes behind port-restricted boxes, whose routers call each other."""
+
+    net: NatNet
+    one: OurHome
+    other: OurHome
+    i2pd: I2pdHome
+    sites: dict[str, str]
+
+    @property
+    def bobs(self) -> Counter[tuple[str, str]]:
+        """What ours outside did, all together."""
+        return sum((traced(router) for router in self.net.ours), Counter())
+
+
+@pytest.fixture(scope="module", params=["ours", pytest.param("i2pd", marks=pytest.mark.slow)])
+def introduced(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Introduced]:
+    """``param``: who introduces. i2pd's floodfills do not; nor do ours without transit."""
+    new, old = (installed(release) for release in reversed(list(RELEASES)))
+    is_i2pd = request.param == "i2pd"
+    with nat_net(tmp_path_factory.mktemp("nat")) as net, ExitStack() as stack:
+        for number in range(10):
+            # 2.56 introduces also while it is a floodfill.
+            program = old if is_i2pd and number % 3 == 1 else new
+            net.add_i2pd(program, floodfill=not is_i2pd or number < 3)
+        for _ in range(2):
+            net.add_ours(transit={"enabled": not is_i2pd})
+        net.known = [*net.i2pd[:4], *net.ours]
+        one, other = (net.add_our_home(NatKind.PORT_RESTRICTED) for _ in range(2))
+        peer = net.add_i2pd_home(new, NatKind.PORT_RESTRICTED, http_proxy=True)
+        for home in (one, other):
+            with home.box.machine.entered():
+                origin = stack.enter_context(Origin())
+            home.router.config["tunnels"] = tunnels(origin.port, NO_HOPS)
+        with peer.box.machine.entered():
+            origin = stack.enter_context(Origin())
+        peer.router.tunnels = i2pd_site(origin.port, 0)
+        # Else it may find itself reachable: the Charlies of its tests need not be strangers.
+        peer.router.options["ssu2.firewalled4"] = "true"
+        for direction in ("inbound", "outbound"):
+            peer.router.options[f"httpproxy.{direction}.length"] = "0"
+        for router in (*net.ours, one.router, other.router):
+            router.trace = router.root / "trace"
+        net.start()
+        for home in (one, other, peer):
+            wait_until("introducers", lambda home=home: introducers(home) > 0, LEARNT_S)
+        with peer.box.machine.entered():
+            sites = {"i2pd": peer.router.local_b32("site")}
+        sites |= {"one": site_name(one.router), "other": site_name(other.router)}
+        yield Introduced(net, one, other, peer, sites)
+
+
+def test_routers_behind_port_restricted_boxes_are_introduced(introduced: Introduced) -> None:
+    one, other, i2pd = introduced.one, introduced.other, introduced.i2pd
+    assert reachability(one) == reachability(other) == "firewalled"
+    visits: list[tuple[OurHome | I2pdHome, str]]
+    visits = [(one, "i2pd"), (i2pd, "other"), (other, "one")]
+    for at, site in visits:
+        got = fetch(at, introduced.sites[site])
+        assert got.status == 200 and got.digest == digest_of(SIZE), (site, got.error)
+    # Each of ours was Alice once and Charlie once.
+    asked = {("relay_request", "sent"), ("relay_response", "received"), ("session_request", "sent")}
+    called = {("relay_intro", "received"), ("relay_response", "sent"), ("hole_punch", "sent")}
+    for ours in (one, other):
+        told = f"the trace of {ours.router.root}"
+        wait_until(told, lambda ours=ours: asked | called <= set(traced(ours.router)), 20)
+    introductions = {
+        *(("relay_request", "received"), ("relay_intro", "sent")),
+        *(("relay_response", "received"), ("relay_response", "sent")),
+    }
+    if introduced.net.i2pd[5].floodfill:
+        wait_until("Bobs", lambda: min(introduced.bobs[step] for step in introductions) >= 3, 20)
+    else:
+        assert not introductions & set(introduced.bobs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["address", "port"])
+@pytest.mark.parametrize("server", ["ours", "i2pd"])
+def test_a_transfer_survives_another_outside_address(
+    tmp_path: Path, server: str, what: str
+) -> None:
+    new, _ = (installed(release) for release in reversed(list(RELEASES)))
+    size = 30_000_000
+    udp_alone: dict[str, Any] = {"ntcp2": {"enabled": False}}
+    with nat_net(tmp_path) as net, ExitStack() as stack:
+        for _ in range(4):
+            net.add_i2pd(new)
+        ours = net.add_ours(**FAST)
+        with net.public.namespace.entered():
+            origin = stack.enter_context(Origin())
+        net.i2pd[3].tunnels = i2pd_site(origin.port, 0)
+        ours.config["tunnels"] = tunnels(origin.port, NO_HOPS)
+        home = net.add_our_home(NatKind.PORT_RESTRICTED, **FAST, **udp_alone)
+        home.router.config["tunnels"] = tunnels(1, NO_HOPS)
+        net.start()
+        with net.public.namespace.entered():
+            site = net.i2pd[3].local_b32("site") if server == "i2pd" else site_name(ours)
+        assert fetch(home, site).status == 200
+        before = linked(home)
+        with home.box.machine.entered():
+            url = f"http://{site}/bytes/{size}"
+            running = curl.start(url, proxy="http://127.0.0.1:4444", timeout_s=200)
+        wait_until("begun", lambda: received(home) > 3_000_000, 60)
+        if what == "address":
+            home.box.move(address="11.150.0.1")
+        else:
+            home.box.move(outside_port=31_999)
+        assert running.poll() is None, "over before the move"
+        got = curl.finish(running)
+        assert got.status == 200 and got.digest == digest_of(size), got.error
+        assert linked(home) == before, "a new session"
+        if server == "ours":
+            assert transport(ours)["paths_changed"] >= 1

@@ -1,7 +1,7 @@
 """Routers with public addresses, and routers at home behind NAT boxes, all real processes.
 
-Those outside know each other from the start, and those at home know some of them; nobody knows those
-at home. All addresses are ones that every router takes for public.
+Those outside know each other from the start, and those at home know some of them. Nobody knows
+those at home. All addresses are ones that every router takes for public.
 
 A peer test proves nothing if Charlie is no stranger to Alice, and i2pd then takes no part in it. So
 there have to be more routers outside than one at home has links with.
@@ -61,27 +61,25 @@ class NatNet:
         return self.public.add_address(f"11.{self._count}.0.1")
 
     def add_i2pd(self, program: I2pdProgram, **options: Any) -> I2pdRouter:
-        """A public i2pd; the first three are floodfills."""
+        """A public i2pd; the first three are floodfills unless ``options`` say otherwise."""
         router = I2pdRouter(
             program,
             self.root / f"i2pd{len(self.i2pd)}",
             self._next_address(),
             OUTSIDE_PORT,
-            floodfill=len(self.i2pd) < 3,
             options=dict(_PUBLIC),
-            **options,
+            **{"floodfill": len(self.i2pd) < 3, **options},
         )
         self.i2pd.append(router)
         return router
 
-    def add_ours(self, tunnels: dict[str, Any] | None = None, **router: Any) -> Appliance:
+    def add_ours(self, **router: Any) -> Appliance:
         """A public one of ours."""
         address = self._next_address()
         made = Appliance(
             self.root / f"ours{len(self.ours)}",
             address,
             OUTSIDE_PORT,
-            tunnels,
             **{"allow_private_addresses": False, "ssu2": {"enabled": True}, **router},
         )
         self.ours.append(made)
@@ -101,15 +99,12 @@ class NatNet:
         self.homes.append(home)
         return home
 
-    def add_our_home(
-        self, kind: NatKind, tunnels: dict[str, Any] | None = None, **router: Any
-    ) -> OurHome:
+    def add_our_home(self, kind: NatKind, *, is_plugged_in: bool = True, **router: Any) -> OurHome:
         """One of ours with no more configuration than a user has."""
         made = Appliance(
             self.root / f"home{len(self.homes)}",
             MACHINE,
             INSIDE_PORT,
-            tunnels,
             **{
                 "allow_private_addresses": False,
                 "ssu2": {"enabled": True},
@@ -119,13 +114,13 @@ class NatNet:
         )
         for name in {"host", "bind"} - router.keys():
             del made.config["router"][name]
-        home = OurHome(made, self._box(kind))
+        home = OurHome(made, self._box(kind, is_plugged_in=is_plugged_in))
         self.homes.append(home)
         return home
 
     def start(self) -> None:
         """Everything outside, and then what is at home, which knows :attr:`known`."""
-        outside = (*self.i2pd, *self.ours)
+        outside: list[I2pdRouter | Appliance] = [*self.i2pd, *self.ours]
         with self.public.namespace.entered():
             for router in outside:
                 router.start()

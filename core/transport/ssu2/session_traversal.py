@@ -10,8 +10,8 @@ from core.data.router_info import RouterInfo
 from core.data.transport_address import Ssu2Address
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType, make_short
-from core.transport.own_addresses import OwnAddresses
 from core.transport.events import TraversalStep
+from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
 from core.transport.ssu2 import outside
 from core.transport.ssu2.blocks import Block, RelayTagRequest, RouterInfoBlock

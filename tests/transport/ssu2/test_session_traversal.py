@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.data.router_info import RouterInfo
-from core.transport.events import LinkWanted, RouterInfoReceived
+from core.transport.events import LinkWanted, RouterInfoReceived, TraversalStep
 from core.transport.own_addresses import OwnAddresses
-from core.data.transport_address import RouterAddress
-from core.transport.events import RouterInfoReceived, TraversalStep
-from core.transport.ports import Bid
 from core.transport.reachability import Reachability
 from core.transport.reachability_votes import ReachabilityState
 from core.transport.ssu2.framing import SocketAddress
