@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.crypto.aes import cbc_encrypt
+from core.crypto.noise import begin_xk
 from core.crypto.x25519 import X25519Key
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
@@ -67,7 +68,7 @@ class Victim:
         """Message 1 of a handshake, wrong as wanted."""
         address = self.info.ntcp2_addresses()[0]
         assert address.iv is not None
-        state = handshake._begin(address.static_key)
+        state = begin_xk(handshake.PROTOCOL_NAME, address.static_key)
         ephemeral = X25519Key.generate(ENTROPY)
         state.mix_hash(ephemeral.public)
         state.mix_key(ephemeral.exchange(address.static_key))
