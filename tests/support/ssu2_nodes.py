@@ -162,14 +162,17 @@ class Ssu2Net:
         """Until it is true or the time is over; False then, unless there is nothing to wait for."""
         schedule = self.schedule
         end_tick = schedule.tick_of(self.now + seconds)
+        # In the first turn everybody is served: a test may have given them something to send.
+        timers: dict[Ssu2Node, float | None] = dict.fromkeys(self.nodes, self.now)
         while True:
             schedule.run_due()
-            for node in self.nodes:
-                node.serve(self.now)
+            for node, at in timers.items():
+                if node.socket.received or (at is not None and at <= self.now):
+                    node.serve(self.now)
+                    timers[node] = node.next_timer()
             if until is not None and until():
                 return True
-            times = [at for node in self.nodes if (at := node.next_timer()) is not None]
-            ticks = [schedule.tick_of(at) for at in times]
+            ticks = [schedule.tick_of(at) for at in timers.values() if at is not None]
             if (tick := schedule.next_tick()) is not None:
                 ticks.append(tick)
             tick = max(min(ticks, default=end_tick + 1), schedule.tick + 1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import accumulate
+
 import pytest
 
 from core.transport.bandwidth import BURST_S, RESERVED_SHARE, Bandwidth
@@ -25,11 +28,12 @@ def written(bandwidth: Bandwidth, seconds: float, *, start: float = 0.0) -> list
 
 def most_and_least(writes: list[tuple[float, int]], seconds: float) -> tuple[float, float]:
     """Bytes per second of the busiest and the idlest stretch of so many seconds."""
-    last = writes[-1][0]
+    moments = [at for at, _ in writes]
+    so_far = [0, *accumulate(size for _, size in writes)]
     sums = [
-        sum(size for at, size in writes if begin <= at < begin + seconds)
-        for begin, _ in writes
-        if begin + seconds <= last
+        so_far[bisect_left(moments, begin + seconds)] - so_far[bisect_left(moments, begin)]
+        for begin in moments
+        if begin + seconds <= moments[-1]
     ]
     return max(sums) / seconds, min(sums) / seconds
 
