@@ -94,9 +94,11 @@ $(EXTRA)/.ready: $(READY) $(HOT)
 	$(PIP) --target $(EXTRA) ./core/native
 	@touch $@
 
-# The same tests with the extra, but for those that put doubles into compiled classes.
+# The router's tests with the extra, but for those that put doubles into compiled classes. Those of the
+# application meet none of the compiled code but through whole routers, which interop-native has.
 unit-native: curl native
-	PYTHONPATH=$(EXTRA) $(UNIT) -m 'not slow and not doubles and not world' tests
+	PYTHONPATH=$(EXTRA) $(UNIT) --ignore tests/i2ptunnel --ignore tests/nat \
+		-m 'not slow and not doubles and not world' tests
 
 check: lint unit
 	@echo "make check: $$(( $$(date +%s) - $(BEGAN) )) s"
@@ -112,6 +114,7 @@ peers: curl
 	$(BIN)/python -m tests.support.fetch_ssh
 	$(BIN)/python -m tests.support.fetch_mail
 	$(BIN)/python -m tests.support.fetch_miniupnpd
+	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_sam
 
 # What fails among real routers runs once more, in a fresh network; logs of both in build/gate/flaky.
@@ -139,7 +142,6 @@ test: $(READY)
 # What is skipped, because a router cannot be built here, is told in the last lines.
 slow: peers
 	$(BIN)/python -m tests.support.fetch_go
-	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_built
 	$(TWICE) -rs -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
 

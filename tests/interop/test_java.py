@@ -35,9 +35,10 @@ from tests.support.java_network import (
 )
 from tests.support.live_node import listening, live_node, until
 from tests.support.live_peer import LivePeer
+from tests.support.machine import slowdown
 from tests.support.origin import digest_of
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 LARGE = 20_000_000
 IDLE_S = 15 * 60
@@ -183,7 +184,7 @@ def test_server_that_drops_a_half_closed_stream(network: JavaNetwork) -> None:
     began = time.monotonic()
     got = curl.fetch_with_retry(f"http://{site}/bytes/100000", proxy=PROXY)
     assert (got.status, got.digest) == (200, digest_of(100_000))
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 30 * slowdown()
     with contextlib.closing(socket.create_connection((OURS, 4444), timeout=30)) as program:
         program.sendall(f"GET http://{site}/bytes/5 HTTP/1.0\r\n\r\n".encode())
         program.shutdown(socket.SHUT_WR)
@@ -297,6 +298,7 @@ def test_floodfills_of_either_side_have_the_lease_sets_of_both(network: JavaNetw
     asyncio.run(body())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_first_pages_after_15_idle_minutes(network: JavaNetwork) -> None:
     """Longer than any tunnel or lease lives."""
@@ -329,6 +331,7 @@ def test_restart_is_no_reason_for_a_ban(network: JavaNetwork) -> None:
         assert not bans, bans
 
 
+@pytest.mark.slow  # one hop of two is left, and Java takes few requests from one neighbour
 def test_a_killed_hop(network: JavaNetwork) -> None:
     """One of the two Java routers that all of our tunnels lead through."""
     javas = network.java_hashes()
@@ -338,9 +341,10 @@ def test_a_killed_hop(network: JavaNetwork) -> None:
     network.dead.append(victim)
     took_s = fetch_page(PROXY, network.java_sites["site"], within_s=90)
     print(f"a page {took_s:.1f} s after the end of a hop")
-    assert took_s < 30
+    assert took_s < 30 * slowdown()
 
 
+@pytest.mark.slow
 def test_new_lease_sets_through_the_only_floodfill(network: JavaNetwork) -> None:
     """That of Java, once ours is gone: what is new is published there, and found there."""
     network.relay.stop(kill=True)

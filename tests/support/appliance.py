@@ -184,6 +184,10 @@ class Appliance:
             return None
         return status
 
+    def wait_up(self) -> None:
+        """Wait until it listens, for routers and for orders."""
+        wait_until(f"{self.address} up", lambda: self.status() is not None, 20)
+
     def wait_ready(self, *names: str, timeout_s: float = 60) -> float:
         """Wait for the log's ``ready`` line of each tunnel; returns the seconds waited."""
         began = time.monotonic()

@@ -53,6 +53,21 @@ def install_router_info(net_db: Path, raw: bytes) -> None:
     (folder / f"routerInfo-{name}.dat").write_bytes(raw)
 
 
+def read_whole(path: Path) -> bytes:
+    """A RouterInfo from its file, which i2pd and Java empty for a moment when they write it."""
+    whole: list[bytes] = []
+
+    def is_whole() -> bool:
+        raw = path.read_bytes()
+        with contextlib.suppress(DecodeError):
+            RouterInfo.parse(raw)
+            whole.append(raw)
+        return bool(whole)
+
+    wait_until(f"{path} whole", is_whole, 10, 0.01)
+    return whole[0]
+
+
 @dataclass
 class I2pdRouter:
     """One i2pd process; ``tunnels`` is the text of its tunnels.conf.
@@ -161,18 +176,7 @@ class I2pdRouter:
 
     @property
     def router_info(self) -> bytes:
-        """The file as it is on the disk; i2pd empties it for a moment when it writes it again."""
-        whole: list[bytes] = []
-
-        def is_whole() -> bool:
-            raw = (self.data_dir / "router.info").read_bytes()
-            with contextlib.suppress(DecodeError):
-                RouterInfo.parse(raw)
-                whole.append(raw)
-            return bool(whole)
-
-        wait_until(f"router.info of {self.address} whole", is_whole, 10, 0.01)
-        return whole[0]
+        return read_whole(self.data_dir / "router.info")
 
     def write_router_info_once(self) -> bytes:
         """Start and stop so that identity and RouterInfo exist; returns the RouterInfo."""

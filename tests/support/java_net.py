@@ -2,8 +2,8 @@
 
 Java has no setting for the source address of NTCP2, and every router bans a peer that calls from
 another address than the one it publishes: all Java routers share 127.0.0.1 and differ by port.
-A Java router accepts no tunnels in its first half minute (``router.rejectStartupTime``), and a
-Java floodfill answers no lookups in its first two minutes.
+A Java router accepts no tunnels in its first 90 seconds, so each takes itself for older.
+A Java floodfill answers no lookups in its first two minutes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from core.base.errors import DecodeError
 from core.data.router_info import RouterInfo
 from tests.support import fetch_java
-from tests.support.i2pd_net import NETWORK_ID, install_router_info, wait_until
+from tests.support.i2pd_net import NETWORK_ID, read_whole, wait_until
 
 ADDRESS = "127.0.0.1"
 _START_TIMEOUT_S = 60
@@ -27,9 +27,10 @@ _LOGGED = "logger.record.net.i2p.router.Banlist=INFO\nlogger.logFileSize=20m\n"
 
 @dataclass
 class JavaRouter:
-    """One Java process; ``destinations`` as ``Peer`` takes them (``proxy:web:4471``).
+    """One Java process. ``ipv6``: a second address.
 
-    ``ipv6``: a second address.
+    It starts alone, then learns of the others, then opens its destinations: a Java router bans for
+    minutes whom it knows when it starts and cannot reach yet.
     """
 
     data_dir: Path
@@ -38,7 +39,6 @@ class JavaRouter:
     ntcp2: bool = True
     ssu2: bool = False
     ipv6: str | None = None
-    destinations: list[str] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
@@ -50,7 +50,7 @@ class JavaRouter:
             "router.updateDisabled": "true",
             "router.blocklist.enable": "false",
             "router.floodfillParticipant": str(self.floodfill).lower(),
-            "router.rejectStartupTime": "30000",
+            "router.rejectStartupTime": "90000",
             "router.sharePercentage": "90",
             "time.disabled": "true",
             "i2np.allowLocal": "true",
@@ -97,11 +97,7 @@ class JavaRouter:
         (self.data_dir / "router.ping").unlink(missing_ok=True)
         with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
-                [
-                    *fetch_java.command(ipv6=self.ipv6 is not None),
-                    str(self.data_dir),
-                    *self.destinations,
-                ],
+                [*fetch_java.command(ipv6=self.ipv6 is not None), str(self.data_dir)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -109,6 +105,7 @@ class JavaRouter:
                 env={key: value for key, value in os.environ.items() if key != "JAVA_TOOL_OPTIONS"},
             )
         wait_until("Java router started", lambda: self._has_printed("started"), _START_TIMEOUT_S)
+        wait_until("a Java router.info with an address", self._has_address, 30)
 
     def stop(self) -> None:
         process, self.process = self.process, None
@@ -132,16 +129,7 @@ class JavaRouter:
 
     @property
     def router_info(self) -> bytes:
-        return (self.data_dir / "router.info").read_bytes()
-
-    def write_router_info_once(self) -> bytes:
-        """Start and stop so that identity and RouterInfo exist; returns the RouterInfo."""
-        destinations, self.destinations = self.destinations, []
-        self.start()
-        wait_until("a Java router.info with an address", self._has_address, 30)
-        self.stop()
-        self.destinations = destinations
-        return self.router_info
+        return read_whole(self.data_dir / "router.info")
 
     def _has_address(self) -> bool:
         try:
@@ -149,23 +137,19 @@ class JavaRouter:
         except (OSError, DecodeError):
             return False
 
-    def know(self, infos: list[bytes]) -> None:
-        """Put RouterInfos into its netDb; only while it does not run."""
-        for raw in infos:
-            install_router_info(self.data_dir / "netDb", raw)
-
     def learn(self, infos: list[bytes]) -> None:
-        """Tell it RouterInfos while it runs.
-
-        A router with SSU2 alone bans for minutes whom it already knows when it starts: it wants to
-        publish to them before it has opened its socket.
-        """
-        for index, raw in enumerate(infos):
+        """Tell it RouterInfos of others."""
+        own = self.router_info
+        for index, raw in enumerate(raw for raw in infos if raw != own):
             file = self.data_dir / f"learnt-{index}"
             file.write_bytes(raw)
             self.send_command(f"learn {file}")
             done = f"learnt {file.name}"
             wait_until(done, partial(self._has_printed, done), 20)
+
+    def open_destinations(self, *destinations: str) -> None:
+        """Open them, as ``Peer`` writes them: ``proxy:web:4471``. ``b32_of`` waits for one."""
+        self.send_command(f"open {' '.join(destinations)}")
 
     def b32_of(self, name: str, timeout_s: float = 180) -> str:
         """The b32 name of a destination, once its lease set is made."""

@@ -31,8 +31,7 @@ UDP_CLIENT_PORT = 4501
 OURS = "127.41.0.1"
 PROXY = f"http://{OURS}:4444"
 JAVA_PROXY = f"http://{ADDRESS}:{JAVA_PROXY_PORT}"
-#: Java accepts no tunnels in its first half minute, and then slowly
-READY_TIMEOUT_S = 180
+READY_TIMEOUT_S = 120
 
 _RELAY = "127.42.0.1"
 _LISTEN_BACKLOG = 256
@@ -169,35 +168,41 @@ def java_network(root: Path) -> Iterator[JavaNetwork]:
         net = _make_i2pd(root)
         ours = Appliance(root / "ours", OURS, 20151)
         relay = Appliance(root / "relay", _RELAY, 20152, floodfill=True, **FAST)
+        stack.callback(_stop, javas, net, [ours, relay])
+        with ThreadPoolExecutor(len(javas)) as pool:
+            starting = [pool.submit(java.start) for java in javas]
+            infos = [one.write_router_info_once() for one in (ours, relay)]
+            for one in starting:
+                one.result()
+        infos += [java.router_info for java in javas]
         # As systemd keeps it over restarts: who calls meanwhile waits.
         kept = stack.enter_context(socket.create_server((OURS, 20151), backlog=_LISTEN_BACKLOG))
         ours.handed_over = [("ntcp2", kept.fileno())]
-        stack.callback(_stop, javas, net, [ours, relay])
-        # Not all at once: each has its time limit.
-        with ThreadPoolExecutor(2) as pool:
-            infos = list(pool.map(lambda one: one.write_router_info_once(), [ours, relay, *javas]))
         relay_info, hops = infos[1], infos[3:]
         net.prepare(infos)
         infos += net.router_infos()
         ours.config["tunnels"] = _our_tunnels(origin.port, udp.port, hops)
         _i2pd_tunnels(net, origin.port, [relay_info, hops[0]])
-        javas[0].destinations = [
-            f"server:site:{origin.port}",
-            f"encrypted:secret-site:{origin.port}",
-            f"halfclose:half:{origin.port}",
-            f"proxy:web:{JAVA_PROXY_PORT}",
-            "echo:echo",
-        ]
-        for java in javas:
-            java.know([raw for raw in infos if raw != java.router_info])
-        for appliance in (ours, relay):
-            appliance.import_router_infos(infos)
-        # Java bans for minutes whom it cannot reach when it starts.
+        ours.import_router_infos(infos)
+        # The first Java router dials the relay, which learns of it then; ours dials the others.
+        relay.import_router_infos([raw for raw in infos if raw != javas[0].router_info])
         for appliance in (ours, relay):
             appliance.start()
         net.start()
+        # Java bans for minutes whom it cannot reach.
+        for appliance in (ours, relay):
+            appliance.wait_up()
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda java: java.start(), javas))
+            list(pool.map(lambda java: java.learn(infos), javas))
+        # Java takes minutes to see that its own tunnels ended with a hop: these two keep theirs.
+        steady = ",".join(hash_in_java(raw) for raw in net.router_infos())
+        javas[0].open_destinations(
+            f"server:site:{origin.port}:{steady}",
+            f"encrypted:secret-site:{origin.port}",
+            f"halfclose:half:{origin.port}",
+            f"proxy:web:{JAVA_PROXY_PORT}:{steady}",
+            "echo:echo:0",
+        )
         ours.wait_ready("web", "site", "secret-site", "udp-site", timeout_s=READY_TIMEOUT_S)
         names = ("site", "secret-site", "half", "web", "echo")
         java_sites = {name: javas[0].b32_of(name) for name in names}

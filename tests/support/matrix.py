@@ -314,27 +314,30 @@ def _java_network(cell: Cell, root: Path) -> Iterator[Routers]:
             )
             for n in range(3)
         ]
-        javas[0].destinations = [f"server:site:{origin.port}", f"proxy:web:{_JAVA_PROXY_PORT}"]
         ours = _ours(cell, root, octet + 1, origin.port)
         relay = _ours(cell, root, octet + 2, 0, floodfill=True)
         if ipv6 is not None:
             for number in (octet + 1, octet + 2):
                 _call_from(ipv6, add_ipv6(number))
-        routers = (ours, relay, *javas)
         for appliance in (ours, relay):
             stack.callback(lambda one=appliance: one.stop(kill=True))
         for java in javas:
             stack.callback(java.stop)
-        with ThreadPoolExecutor(2) as pool:
-            infos = list(pool.map(lambda one: one.write_router_info_once(), routers))
+        with ThreadPoolExecutor(len(javas)) as pool:
+            starting = [pool.submit(java.start) for java in javas]
+            infos = [one.write_router_info_once() for one in (ours, relay)]
+            for one in starting:
+                one.result()
+        infos += [java.router_info for java in javas]
         for appliance in (ours, relay):
             appliance.import_router_infos(infos)
-        # Java bans for minutes whom it cannot reach when it starts.
-        for one in (ours, relay, *javas):
-            one.start()
-        known = infos if "ntcp2" in transports else [infos[0], *infos[2:]]
-        for java, own in zip(javas, infos[2:], strict=True):
-            java.learn([raw for raw in known if raw != own])
+            appliance.start()
+        # Java bans for minutes whom it cannot reach.
+        for appliance in (ours, relay):
+            appliance.wait_up()
+        for java in javas:
+            java.learn(infos if "ntcp2" in transports else [infos[0], *infos[2:]])
+        javas[0].open_destinations(f"server:site:{origin.port}", f"proxy:web:{_JAVA_PROXY_PORT}")
         ours.wait_ready("web", "site", timeout_s=_JAVA_READY_S)
         java_site, _ = (javas[0].b32_of(name) for name in ("site", "web"))
         proxies = (f"http://{ours.address}:4444", f"http://{JAVA_ADDRESS}:{_JAVA_PROXY_PORT}")

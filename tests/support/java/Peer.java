@@ -1,3 +1,4 @@
+import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
@@ -5,8 +6,10 @@ import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.lang.reflect.Field;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -45,28 +48,33 @@ import net.i2p.router.tunnel.pool.TunnelPool;
 /**
  * A Java I2P router with local destinations, for the tests.
  *
- * <p>Arguments: the router's folder, then any number of destinations:
+ * <p>Argument: the router's folder. Prints {@code started}, then takes commands from standard input.
+ * {@code learn FILE} puts a RouterInfo into the netDb and prints {@code learnt} with the file's name.
+ * {@code open DESTINATION...} opens any number of destinations:
  *
  * <ul>
  *   <li>{@code server:NAME:PORT}: incoming streams go to 127.0.0.1:PORT;
  *   <li>{@code encrypted:NAME:PORT}: the same, with an encrypted lease set;
  *   <li>{@code halfclose:NAME:PORT}: the same, but the visitor's end of data ends the whole stream;
  *   <li>{@code proxy:NAME:PORT}: an HTTP proxy on 127.0.0.1:PORT for b32 hosts, a stream a request;
- *   <li>{@code echo:NAME}: sends each repliable datagram back to its sender.
+ *   <li>{@code echo:NAME:0}: sends each repliable datagram back to its sender.
  * </ul>
  *
- * <p>Keys are kept in {@code NAME.dat}. Prints {@code ready NAME B32} when the lease set is signed,
+ * <p>A fourth part, {@code :HASH,HASH}, has the only routers that its tunnels lead through. Keys are
+ * kept in {@code NAME.dat}. Prints {@code ready NAME B32} when the lease set is signed,
  * {@code link in|out HASH} for each router that called or was called, and
  * {@code tunnel in|out HASH...} for each tunnel of this router, its hops in the order of the data.
- * {@code send PORT COUNT GAP B64} on standard input sends repliable datagrams from the echo
- * destination; each datagram received there is printed as {@code datagram NAME LENGTH TEXT}.
- * {@code learn FILE} puts a RouterInfo into the netDb and prints {@code learnt} with the file's name.
+ * {@code send PORT COUNT GAP B64} sends repliable datagrams from the echo destination; each datagram
+ * received there is printed as {@code datagram NAME LENGTH TEXT}.
  */
 public final class Peer {
     private static final int BUFFER_BYTES = 64 * 1024;
     private static final int HEAD_BYTES_MAX = 64 * 1024;
     private static final long CONNECT_TIMEOUT_MS = 60_000;
     private static final long WATCH_EVERY_MS = 1_000;
+
+    /** A router accepts no tunnels in its first 90 seconds, whatever its settings say. */
+    private static final long AGE_MS = 5 * 60_000;
 
     /** The router's launcher sends System.out to a file of its own. */
     private static final PrintStream OUT = System.out;
@@ -88,24 +96,20 @@ public final class Peer {
             Thread.sleep(50);
         }
         Runtime.getRuntime().addShutdownHook(new Thread(() -> say("ending")));
+        makeOlder(router);
         List<Echo> echoes = new ArrayList<>();
-        for (int index = 1; index < arguments.length; index++) {
-            String[] parts = arguments[index].split(":");
-            byte[] keys = keys(new File(folder, parts[1] + ".dat"), signingType(parts[0]));
-            if (parts[0].equals("echo")) {
-                echoes.add(new Echo(parts[1], keys));
-            } else {
-                int port = Integer.parseInt(parts[2]);
-                run(() -> open(parts[0], parts[1], port, keys));
-            }
-        }
         run(() -> watch(router.getContext()));
         say("started");
-        byte[] line = new byte[4096];
-        int length;
-        while ((length = System.in.read(line)) > 0) {
-            String[] words = new String(line, 0, length, StandardCharsets.US_ASCII).trim().split(" ");
-            if (words[0].equals("send")) {
+        BufferedReader in =
+                new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
+        String line;
+        while ((line = in.readLine()) != null) {
+            String[] words = line.split(" ");
+            if (words[0].equals("open")) {
+                for (int index = 1; index < words.length; index++) {
+                    open(folder, words[index].split(":"), echoes);
+                }
+            } else if (words[0].equals("send")) {
                 int count = Integer.parseInt(words[1]);
                 int gapMs = Integer.parseInt(words[2]);
                 run(() -> echoes.get(0).send(count, gapMs, new Destination(words[3])));
@@ -114,6 +118,27 @@ public final class Peer {
             }
         }
         router.shutdown(Router.EXIT_HARD);
+    }
+
+    /** As if it had been up for a while already. */
+    private static void makeOlder(Router router) throws ReflectiveOperationException {
+        Field started = Router.class.getDeclaredField("_started");
+        started.setAccessible(true);
+        started.setLong(router, started.getLong(router) - AGE_MS);
+    }
+
+    private static void open(File folder, String[] parts, List<Echo> echoes) throws Exception {
+        byte[] keys = keys(new File(folder, parts[1] + ".dat"), signingType(parts[0]));
+        Properties options = options(parts[0]);
+        if (parts.length > 3) {
+            options.setProperty("explicitPeers", parts[3]);
+        }
+        if (parts[0].equals("echo")) {
+            echoes.add(new Echo(parts[1], keys, options));
+        } else {
+            int port = Integer.parseInt(parts[2]);
+            run(() -> open(parts[0], parts[1], port, keys, options));
+        }
     }
 
     private static void learn(RouterContext context, File file) throws Exception {
@@ -214,11 +239,13 @@ public final class Peer {
         }
     }
 
-    private static void open(String kind, String name, int port, byte[] keys) throws Exception {
+    private static void open(
+            String kind, String name, int port, byte[] keys, Properties options)
+            throws Exception {
         I2PSocketManager manager = null;
         while (manager == null) {
             manager = I2PSocketManagerFactory.createManager(
-                    new ByteArrayInputStream(keys), null, 0, options(kind));
+                    new ByteArrayInputStream(keys), null, 0, options);
             if (manager == null) {
                 Thread.sleep(500);
             }
@@ -338,10 +365,10 @@ public final class Peer {
         private final String name;
         private final I2PSession session;
 
-        Echo(String name, byte[] keys) throws Exception {
+        Echo(String name, byte[] keys, Properties options) throws Exception {
             this.name = name;
             I2PClient client = I2PClientFactory.createClient();
-            session = client.createSession(new ByteArrayInputStream(keys), options("echo"));
+            session = client.createSession(new ByteArrayInputStream(keys), options);
             session.addMuxedSessionListener(this, I2PSession.PROTO_DATAGRAM, I2PSession.PORT_ANY);
             run(() -> {
                 while (session.isClosed()) {
