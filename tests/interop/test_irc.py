@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +20,7 @@ from i2ptunnel.demo import free_port
 from i2ptunnel.tunnels import ircclient
 from tests.support.fetch_irc import installed
 from tests.support.irc_programs import Irssi, Ngircd, WeeChat
+from tests.support.live_node import until
 from tests.support.own_network import TWO_HOPS, b32_of, own_network
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
@@ -71,13 +70,6 @@ async def recorder(target_port: int) -> AsyncIterator[Recorder]:
         listening.close()
 
 
-async def until(what: str, condition: Callable[[], Any], timeout_s: float = 40) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.1)
-
-
 def test_weechat_and_irssi_meet_at_ngircd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ircclient, "machine_words", lambda: PRIVATE)
     asyncio.run(_meet(tmp_path))
@@ -114,8 +106,8 @@ async def _meet(root: Path) -> None:
         stack.callback(weechat.stop)
         irssi = Irssi(programs, root / "irssi", ports[1], "eve")
         stack.callback(irssi.stop)
-        await until("WeeChat is in", lambda: "Welcome" in weechat.log("irc.server.t"))
-        await until("irssi is in", lambda: b"Welcome" in irssi.screen())
+        await until("WeeChat is in", lambda: "Welcome" in weechat.log("irc.server.t"), 40)
+        await until("irssi is in", lambda: b"Welcome" in irssi.screen(), 40)
         await asyncio.to_thread(weechat.say, "irc.server.t", "/join #room")
         irssi.say("/join #room")
         await until("both are there", lambda: "eve" in weechat.log("irc.t.#room"))

@@ -48,6 +48,7 @@ from tests.support.attacker import (
     short,
     with_routers,
 )
+from tests.support.machine import slowdown
 from tests.support.origin import Origin
 
 pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.timeout(240)]
@@ -112,17 +113,18 @@ class Scene:
         log_before, memory_before = len(program.log), program.memory_mb()
         cpu_before = program.cpu_seconds()
         received_before = self.received_bytes()
-        during: list[curl.Fetched] = []
+        during: list[tuple[curl.Fetched, float]] = []
 
         async def run() -> None:
             async def load() -> None:
                 await asyncio.sleep(0.5)
-                during.append(await asyncio.to_thread(self.load))
+                got = await asyncio.to_thread(self.load)
+                during.append((got, await asyncio.to_thread(slowdown)))
 
             async with asyncio.TaskGroup() as group:
                 if is_loading:
                     group.create_task(load())
-                async with asyncio.timeout(40):
+                async with asyncio.timeout(120):
                     await attack()
 
         asyncio.run(run())
@@ -135,7 +137,7 @@ class Scene:
             f"{program.cpu_seconds() - cpu_before:.1f} s CPU, page {got.seconds:.2f} s"
         )
         if during:
-            seen += f", during it {during[0].seconds:.2f} s"
+            seen += f", during it {during[0][0].seconds:.2f} s"
         self.told.append(seen)
         print(seen)
         assert program.process.poll() is None, program.log[-3000:]
@@ -144,9 +146,9 @@ class Scene:
         assert received >= bytes_min, seen
         assert len(lines) <= LOG_LINES_MAX, "\n".join(lines[:40])
         assert growth < GROWTH_MB_MAX, seen
-        for fetched in (got, *during):
+        for fetched, busy in ((got, slowdown()), *during):
             assert fetched.status == 200, (seen, fetched)
-            assert fetched.seconds <= 2 * self.baseline_s + 1.0, seen
+            assert fetched.seconds <= (2 * self.baseline_s + 1.0) * busy, (seen, busy)
 
 
 @pytest.fixture(scope="module")
@@ -435,8 +437,8 @@ def test_store_flood(scene: Scene) -> None:
     random.Random(3).shuffle(stores)
     _flood(scene, "1,000 false stores a second", stores + again, 1000, senders=12)
     # Hundreds of invented floodfills are known now: what is published is found all the same.
-    assert scene.visit_fresh(1) <= 2 * scene.fresh_baseline_s + 2.0
-    assert scene.visit_fresh(2) <= 2 * scene.fresh_baseline_s + 2.0
+    for number in (1, 2):
+        assert scene.visit_fresh(number) <= (2 * scene.fresh_baseline_s + 2.0) * slowdown()
 
 
 # What the local network can reach

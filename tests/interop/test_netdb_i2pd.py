@@ -37,6 +37,7 @@ from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import NETWORK_ID, I2pdNet
 from tests.support.link_nodes import Node
 from tests.support.live_node import listening, live_node, until
+from tests.support.machine import slowdown
 from tests.support.netdb_network import build_lease_set, receive
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
@@ -170,7 +171,7 @@ def test_publish_look_up_and_learn(net: I2pdNet) -> None:
             start = time.monotonic()
             router.netdb.lookup_router(b"n" * 32, start)
             await router.until("denial", lambda: len(router.of(LookupFinished)) == 2)
-            assert time.monotonic() - start < 6
+            assert time.monotonic() - start < 6 * slowdown()
 
     asyncio.run(body())
 

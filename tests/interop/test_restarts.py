@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from i2ptunnel.control import ControlFault, NotRunning, ask
-from tests.interop.conftest import own_tunnels
+from tests.interop.conftest import own_tunnels, router_name
 from tests.support import curl
 from tests.support.appliance import Appliance
 from tests.support.fake_systemd import FakeSystemd
@@ -82,16 +82,18 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     with contextlib.ExitStack() as stack:
         origin = stack.enter_context(Origin())
         net = I2pdNet(tmp_path, [new, old, new, old], first_octet=141)
-        net.routers[3].tunnels = (
-            f"[site]\ntype = http\nhost = 127.0.0.1\nport = {origin.port}\nkeys = site.dat\n"
-            "inbound.length = 1\noutbound.length = 1\n"
-        )
         web = own_tunnels("127.151.0.1", origin.port)["web"]
         web |= {"inbound": {"length": 2, "quantity": 3}, "outbound": {"length": 2, "quantity": 3}}
         ours = Appliance(
             tmp_path / "ours", "127.151.0.1", 20151, {"web": web}, ssu2={"enabled": True}
         )
         net.prepare(foreign=[ours.write_router_info_once()])
+        # The site's tunnels do not lead through ours: i2pd takes minutes to see that they ended.
+        hop = router_name(net.router_infos()[0])
+        net.routers[3].tunnels = (
+            f"[site]\ntype = http\nhost = 127.0.0.1\nport = {origin.port}\nkeys = site.dat\n"
+            f"inbound.length = 1\noutbound.length = 1\nexplicitPeers = {hop}\n"
+        )
         ours.import_router_infos(net.router_infos())
         systemd = FakeSystemd(tmp_path / "notify")
         stack.callback(systemd.close)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,18 +13,12 @@ from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.server_models import StreamrServerSection
 from i2ptunnel.demo import free_port
 from i2ptunnel.relay.udp import UdpSocket
+from tests.support.live_node import until
 from tests.support.own_network import TWO_HOPS, b32_of, own_network
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
 PACKETS = [b"frame %d " % number + b"x" * 1300 for number in range(300)]
-
-
-async def until(what: str, condition: Callable[[], Any], timeout_s: float = 40) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.05)
 
 
 def test_every_subscriber_gets_the_stream(tmp_path: Path) -> None:
@@ -57,7 +48,7 @@ async def _run(root: Path) -> None:
             )
             viewers.append(await network.run(router, {"tv": client}))
         await network.until_ready(*viewers)
-        await until("two subscribers", lambda: cam.status()[0]["connections_open"] == 2)
+        await until("two subscribers", lambda: cam.status()[0]["connections_open"] == 2, 40)
 
         camera = await UdpSocket.connect(gate, lambda data, _: None)
         stack.callback(camera.close)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +18,7 @@ from i2ptunnel.config.server_models import UdpServerSection
 from i2ptunnel.relay.udp import UdpSocket
 from tests.support.fetch_i2pd import installed
 from tests.support.i2pd_net import I2pdNet
+from tests.support.live_node import until
 from tests.support.own_network import TWO_HOPS, b32_of, own_network
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
@@ -59,13 +58,6 @@ class Echo:
     def close(self) -> None:
         assert self.socket is not None
         self.socket.close()
-
-
-async def until(what: str, condition: Callable[[], Any], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.1)
 
 
 async def _converse(program: Echo, gate: tuple[str, int], what: str) -> None:
@@ -116,7 +108,7 @@ async def _run(root: Path) -> None:
         own = await stack.enter_async_context(own_network(root / "own", 2, ends=2))
         target = Endpoint("127.0.0.1", service.port)
         ours = await own.run(own.routers[0], {"udps": UdpServerSection(target=target, **TWO_HOPS)})
-        await until("our destination", lambda: b32_of(ours, "udps"))
+        await until("our destination", lambda: b32_of(ours, "udps"), 60)
 
         net = I2pdNet(root / "i2pd", [installed("sid")] * 5, first_octet=81)
         peer = net.routers[4]

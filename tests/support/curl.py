@@ -100,7 +100,7 @@ def fetch_with_retry(url: str, *, proxy: str, within_s: float = 60) -> Fetched:
     began = time.monotonic()
     while True:
         left_s = within_s - (time.monotonic() - began)
-        got = fetch(url, proxy=proxy, timeout_s=max(5.0, left_s))
+        got = fetch(url, proxy=proxy, timeout_s=max(30.0, left_s))
         taken_s = time.monotonic() - began
         if got.status == 200 or (taken_s >= within_s and taken_s >= within_s * slowdown()):
             return got

@@ -69,6 +69,8 @@ class Gate:
 
     def _run_part(self, part: str, prefix: Sequence[str]) -> None:
         log = self._folder / f"{part}.log"
+        with self._printing:
+            print(f"---- {part} begins", flush=True)
         began = time.monotonic()
         with log.open("wb") as output:
             status = subprocess.run(
