@@ -235,6 +235,21 @@ def test_a_router_that_goes_ends_dials_that_wait_for_an_introduction() -> None:
     assert scene.net.run(lambda: alice.ssu2.next_timer() is None, 20)
 
 
+def test_tokens_end_with_the_address_that_they_were_given_to() -> None:
+    """Theirs for us are of no use any more; ours hold for the peer's address alone."""
+    scene = Scene()
+    alice, bob = scene.public[:2]
+    now, wall_s = scene.net.now, alice.wall.now()
+    alice.ssu2.context.tokens.put(bob.address, 7, wall_s + 100)
+    moved = SocketAddress(bob.address.host, bob.address.port + 1)
+    assert alice.ssu2.context.tokens.take(moved, wall_s) == 0
+    alice.traversal.network_changed(False, now)
+    assert alice.ssu2.context.tokens.take(bob.address, wall_s) == 0
+    mint = alice.ssu2.context.mint
+    assert mint.redeem(bob.address, mint.new_token(bob.address), now)
+    assert not mint.redeem(moved, mint.new_token(bob.address), now)
+
+
 def test_the_first_packet_of_a_dial_asks_for_a_tag() -> None:
     scene = Scene()
     alice = hidden(scene, NatKind.PORT_RESTRICTED)
