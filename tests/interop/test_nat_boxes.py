@@ -7,6 +7,7 @@ server's Charlie, and the introducers of that are Bob.
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ from tests.support.appliance import FAST, Appliance
 from tests.support.curl import Fetched
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.home_network import is_possible
-from tests.support.i2pd_net import wait_until
+from tests.support.i2pd_net import I2pdRouter, wait_until
 from tests.support.nat_box import MACHINE, NatBox, PublicNetwork, probe, public_network
 from tests.support.nat_net import I2pdHome, NatNet, OurHome, nat_net
 from tests.support.origin import Origin, digest_of
@@ -221,6 +222,78 @@ def test_routers_behind_port_restricted_boxes_are_introduced(introduced: Introdu
         assert not introductions & set(introduced.bobs)
 
 
+@dataclass
+class Homes:
+    """One of ours behind a box of each kind, and eepsites and proxies outside."""
+
+    net: NatNet
+    at: dict[NatKind, OurHome]
+    ours_outside: Appliance
+    i2pd_outside: I2pdRouter
+    sites: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
+    new, old = (installed(release) for release in reversed(list(RELEASES)))
+    with nat_net(tmp_path_factory.mktemp("kinds")) as net, ExitStack() as stack:
+        for number in range(11):
+            net.add_i2pd(old if number in (1, 4) else new, http_proxy=number == 10)
+        i2pd = net.i2pd[10]
+        with net.public.namespace.entered():
+            origin = stack.enter_context(Origin())
+        ours = [net.add_ours(**FAST) for _ in range(2)]
+        ours[0].config["tunnels"] = tunnels(origin.port, TWO_HOPS)
+        i2pd.tunnels = i2pd_site(origin.port, 2)
+        net.known = [*net.i2pd[:4], *ours]
+        at = {}
+        for kind in NatKind:
+            home = at[kind] = net.add_our_home(kind)
+            with home.box.machine.entered():
+                origin = stack.enter_context(Origin())
+            home.router.config["tunnels"] = tunnels(origin.port, TWO_HOPS)
+            home.router.trace = home.router.root / "trace"
+        net.start()
+        with net.public.namespace.entered():
+            sites = {"i2pd": i2pd.local_b32("site"), "ours": site_name(ours[0])}
+        yield Homes(net, at, ours[0], i2pd, sites)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        (NatKind.FULL_CONE, "ok"),
+        (NatKind.ADDRESS_RESTRICTED, "firewalled"),
+        (NatKind.PORT_RESTRICTED, "firewalled"),
+        (NatKind.SYMMETRIC, "symmetric nat"),
+    ],
+)
+def test_a_router_learns_what_it_is_behind(homes: Homes, kind: NatKind, state: str) -> None:
+    home = homes.at[kind]
+    wait_until(f"{state} of {kind.name}", lambda: reachability(home) == state, LEARNT_S)
+    if state != "ok":
+        wait_until("introducers", lambda: introducers(home) > 0, 60)
+    published = RouterInfo.parse(home.router.router_info).ssu2_addresses()
+    hosts = {(one.host, one.port) for one in published if one.is_published}
+    assert hosts == ({(home.box.address, home.box.outside_port)} if state == "ok" else set())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", NatKind)
+def test_a_router_behind_a_box_browses_and_is_visited(homes: Homes, kind: NatKind) -> None:
+    home = homes.at[kind]
+    for site in homes.sites.values():
+        got = fetch(home, site, within_s=120)
+        assert got.status == 200 and got.digest == digest_of(SIZE), got.error
+    site = site_name(home.router)
+    with homes.net.public.namespace.entered():
+        for proxy in ("127.0.0.1", homes.i2pd_outside.address):
+            url = f"http://{site}/bytes/{SIZE}"
+            got = curl.fetch_with_retry(url, proxy=f"http://{proxy}:4444", within_s=120)
+            assert got.status == 200 and got.digest == digest_of(SIZE), (proxy, got.error)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["address", "port"])
 @pytest.mark.parametrize("server", ["ours", "i2pd"])
@@ -259,3 +332,27 @@ def test_a_transfer_survives_another_outside_address(
         assert linked(home) == before, "a new session"
         if server == "ours":
             assert transport(ours)["paths_changed"] >= 1
+
+
+@pytest.mark.slow
+def test_a_router_that_is_started_before_the_network_comes_up(tmp_path: Path) -> None:
+    new, _ = (installed(release) for release in reversed(list(RELEASES)))
+    with nat_net(tmp_path) as net, ExitStack() as stack:
+        for _ in range(6):
+            net.add_i2pd(new)
+        with net.public.namespace.entered():
+            origin = stack.enter_context(Origin())
+        net.i2pd[5].tunnels = i2pd_site(origin.port, 2)
+        home = net.add_our_home(NatKind.PORT_RESTRICTED, is_plugged_in=False)
+        home.router.config["tunnels"] = tunnels(1, TWO_HOPS)
+        net.start()
+        with net.public.namespace.entered():
+            site = net.i2pd[5].local_b32("site")
+        # It has tried everybody once, and nobody is to be blamed for it.
+        wait_until("told", lambda: "online" in home.router.log, 60)
+        wait_until("dials", lambda: transport(home.router)["dials_failed"] >= 6, 60)
+        home.box.plug_in()
+        began = time.monotonic()
+        got = fetch(home, site, within_s=120)
+        assert got.status == 200 and got.digest == digest_of(SIZE), got.error
+        assert time.monotonic() - began < 90
