@@ -16,8 +16,17 @@ from pathlib import Path
 
 from core.base import native
 from tests.bench import components
-from tests.bench.fabric import ALL_ROUTES, KINDS, PLAIN_ROUTES, Fabric, loopback, running
-from tests.bench.network import Effort, NetworkBench
+from tests.bench.fabric import (
+    ALL_ROUTES,
+    KINDS,
+    PLAIN_ROUTES,
+    SAME_ROUTES,
+    TRANSPORTS,
+    Fabric,
+    loopback,
+    running,
+)
+from tests.bench.network import Effort, NetworkBench, Results
 from tests.bench.origin import OriginProcess
 from tests.bench.picture import draw
 from tests.bench.report import as_text
@@ -30,7 +39,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two short rounds")
     parser.add_argument("--rounds", type=int, help="rounds of every measurement (default 5)")
     parser.add_argument("--mixed", action="store_true", help="also our end with i2pd's end")
-    parser.add_argument("--ssu2", action="store_true", help="let i2pd use SSU2 among its own")
+    parser.add_argument("--ssu2", action="store_true", help="only what is measured over SSU2")
     parser.add_argument("--first-octet", type=int, default=101, help="127.N.0.1 of first router")
     parser.add_argument("--components", action="store_true", help="only the cost of components")
     return parser.parse_args()
@@ -50,19 +59,28 @@ def main() -> int:
         effort = replace(effort, rounds=arguments.rounds)
     program = installed("sid")
     began = time.time()
-    with (
-        tempfile.TemporaryDirectory(prefix="i2ptunnel-bench-") as folder,
-        OriginProcess() as origin,
-    ):
-        fabric = Fabric(
-            Path(folder),
-            program,
-            routes=ALL_ROUTES if arguments.mixed else PLAIN_ROUTES,
-            places=loopback(arguments.first_octet),
-            i2pd_ssu2=arguments.ssu2,
-        )
-        with running(fabric, dict.fromkeys(KINDS, origin.port)):
-            results = NetworkBench(fabric, effort, Path(folder), _say).run()
+    results = Results()
+    routes = ALL_ROUTES if arguments.mixed else PLAIN_ROUTES
+    for transport in ("ssu2",) if arguments.ssu2 else TRANSPORTS:
+        with (
+            tempfile.TemporaryDirectory(prefix="i2ptunnel-bench-") as folder,
+            OriginProcess() as origin,
+        ):
+            fabric = Fabric(
+                Path(folder),
+                program,
+                routes=SAME_ROUTES if transport == "ssu2" else routes,
+                places=loopback(arguments.first_octet),
+                transport=transport,
+            )
+            with running(fabric, dict.fromkeys(KINDS, origin.port)):
+                if transport == "ssu2":
+                    bench = NetworkBench(
+                        fabric, effort, Path(folder), _say, results=results, case_prefix="SSU2, "
+                    )
+                    bench.run_transfers()
+                else:
+                    NetworkBench(fabric, effort, Path(folder), _say, results=results).run()
     about = {
         "python": f"{platform.python_version()}, {Path(sys.executable).resolve()}",
         "router code": native.description(),
@@ -73,7 +91,7 @@ def main() -> int:
         "seconds": round(time.time() - began),
         "effort": asdict(effort),
     }
-    columns = [route.name for route in fabric.routes]
+    columns = [route.name for route in routes]
     text = as_text(results, columns, about)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "bench.txt").write_text(text)

@@ -34,6 +34,7 @@ from tests.support.fetch_i2pd import I2pdProgram
 from tests.support.i2pd_net import I2pdRouter, install_router_info, wait_until
 
 KINDS = ("ours", "i2pd")
+TRANSPORTS = ("ntcp2", "ssu2")
 HOPS = 4
 TUNNEL_LENGTH = 2
 TUNNEL_QUANTITY = 3
@@ -114,6 +115,7 @@ class Route:
 
 
 PLAIN_ROUTES = [Route(end, end, hops) for end in KINDS for hops in KINDS]
+SAME_ROUTES = [Route(kind, kind, kind) for kind in KINDS]
 ALL_ROUTES = [Route(c, s, hops) for c in KINDS for s in KINDS for hops in KINDS]
 
 
@@ -122,7 +124,9 @@ class OurNode:
 
     kind = "ours"
 
-    def __init__(self, root: Path, place: Place, *, floodfill: bool, transit: bool) -> None:
+    def __init__(
+        self, root: Path, place: Place, *, transport: str, floodfill: bool, transit: bool
+    ) -> None:
         self.root = root
         self.place = place
         self.address = place.address
@@ -132,6 +136,7 @@ class OurNode:
             _ROUTER_PORT,
             floodfill=floodfill,
             transit=transit,
+            transport=transport,
             imports=str(root / "import"),
         )
         self.process: subprocess.Popen[bytes] | None = None
@@ -232,7 +237,10 @@ Node = OurNode | I2pdNode
 
 
 class Fabric:
-    """All routers. ``prepare`` writes identities and files; the owner starts and stops."""
+    """All routers. ``prepare`` writes identities and files; the owner starts and stops.
+
+    ``transport``: the only one that they have.
+    """
 
     def __init__(
         self,
@@ -241,12 +249,12 @@ class Fabric:
         *,
         routes: list[Route],
         places: Iterator[Place],
-        i2pd_ssu2: bool = False,
+        transport: str = "ntcp2",
     ) -> None:
         self._root = root
         self._program = program
         self._places = places
-        self._i2pd_ssu2 = i2pd_ssu2
+        self._transport = transport
         self.routes = routes
         self.hops = {
             kind: [self._make(kind, f"hop{i}", floodfill=i in (1, 2)) for i in range(HOPS)]
@@ -265,7 +273,10 @@ class Fabric:
         place = next(self._places)
         root = self._root / f"{kind}-{name}"
         if kind == "ours":
-            return OurNode(root, place, floodfill=floodfill, transit=transit)
+            return OurNode(
+                root, place, transport=self._transport, floodfill=floodfill, transit=transit
+            )
+        other = next(one for one in TRANSPORTS if one != self._transport)
         return I2pdNode(
             self._program,
             root,
@@ -274,7 +285,7 @@ class Fabric:
             place=place,
             floodfill=floodfill,
             transit=transit,
-            options={} if self._i2pd_ssu2 else {"ssu2.enabled": "false"},
+            options={f"{other}.enabled": "false", f"{other}.published": "false"},
         )
 
     @property
@@ -296,8 +307,8 @@ class Fabric:
         hashes = {
             id(node): RouterInfo.parse(raw).hash for node, raw in zip(nodes, infos, strict=True)
         }
-        for node, own in zip(nodes, infos, strict=True):
-            node.learn(raw for raw in infos if raw is not own)
+        for index, node in enumerate(nodes):
+            node.learn(infos[other] for other in self._known_to(index, nodes))
         entropy = SystemEntropy()
         for kind, nodes in self.hops.items():
             hops = [hashes[id(node)] for node in nodes]
@@ -309,6 +320,21 @@ class Fabric:
                 self._add_server(self.servers[end], kind, keys, hops[:1:-1], origin_ports[end])
                 for route in served:
                     self._add_client(route, keys, hops[:2], entropy)
+
+    def _known_to(self, index: int, nodes: list[Node]) -> list[int]:
+        """Whom a node knows from the start.
+
+        i2pd: two routers that dial each other over SSU2 at once both take the other's packet for
+        an answer, drop it, and give each other up for minutes. So each knows those before it.
+        """
+        kind = nodes[index].kind
+        is_in_order = self._transport == "ssu2" and kind == "i2pd"
+        return [
+            other
+            for other, node in enumerate(nodes)
+            if (self._transport == "ntcp2" or node.kind == kind)
+            and (other < index if is_in_order else other != index)
+        ]
 
     def _add_server(
         self, node: Node, hops_kind: str, keys: PrivateKeys, hops: list[bytes], target: int
@@ -368,6 +394,9 @@ class Fabric:
         for group in ([n for n in self.nodes if n not in self.ends], self.ends):
             for node in group:
                 node.start()
+                if self._transport == "ssu2":
+                    wait_until(f"{node.kind} {node.address} up", node.is_up, 60)
+                    time.sleep(0.5)
             for node in group:
                 wait_until(f"{node.kind} {node.address} up", node.is_up, 60)
             time.sleep(2.0)

@@ -79,24 +79,32 @@ class Results:
 
 
 class NetworkBench:
-    """Runs the rounds on a started fabric. ``say`` gets a line for each measurement."""
+    """Runs the rounds on a started fabric. ``say`` gets a line for each measurement.
+
+    ``case_prefix``: before the name of each case, where another bench has cases of those names.
+    """
 
     def __init__(
-        self, fabric: Fabric, effort: Effort, scratch: Path, say: Callable[[str], None]
+        self,
+        fabric: Fabric,
+        effort: Effort,
+        scratch: Path,
+        say: Callable[[str], None],
+        *,
+        results: Results | None = None,
+        case_prefix: str = "",
     ) -> None:
         self._fabric = fabric
         self._effort = effort
         self._say = say
-        self.results = Results()
+        self._case_prefix = case_prefix
+        self.results = Results() if results is None else results
         self._upload_single = _file(scratch / "upload-1", effort.bytes_single)
         self._upload_of_eight = _file(scratch / "upload-8", effort.bytes_of_eight)
 
     def run(self) -> Results:
         """Everything, in an order that leaves memory under load for the end."""
-        for route in self._fabric.routes:
-            seconds = load.wait_for_page(self._fabric.address_of(route))
-            self._say(f"{route.name}: first page after {seconds:.2f} s")
-        time.sleep(3.0)
+        self._wait_for_pages()
         self._idle()
         for number in range(self._effort.rounds):
             self._say(f"round {number + 1} of {self._effort.rounds}")
@@ -106,10 +114,23 @@ class NetworkBench:
             self._starts()
         return self.results
 
-    def _round(self) -> None:
+    def run_transfers(self) -> Results:
+        """Only transfers, of one stream and of eight, both ways."""
+        self._wait_for_pages()
+        for number in range(self._effort.rounds):
+            self._say(f"{self._case_prefix}round {number + 1} of {self._effort.rounds}")
+            self._transfers()
+        return self.results
+
+    def _wait_for_pages(self) -> None:
+        for route in self._fabric.routes:
+            seconds = load.wait_for_page(self._fabric.address_of(route))
+            self._say(f"{route.name}: first page after {seconds:.2f} s")
+        time.sleep(3.0)
+
+    def _transfers(self) -> None:
         effort = self._effort
         one, eight = f"/bytes/{effort.bytes_single}", f"/bytes/{effort.bytes_of_eight}"
-        paced = f"/paced/{PACED_BYTES_S}/{effort.paced_s * PACED_BYTES_S}"
         for route in self._fabric.routes:
             self._transfer("download, 1 stream", route, one)
         for route in self._fabric.routes:
@@ -118,6 +139,11 @@ class NetworkBench:
             self._transfer("download, 8 streams", route, eight, streams=8)
         for route in self._fabric.routes:
             self._transfer("upload, 8 streams", route, "/", streams=8, upload=self._upload_of_eight)
+
+    def _round(self) -> None:
+        self._transfers()
+        effort = self._effort
+        paced = f"/paced/{PACED_BYTES_S}/{effort.paced_s * PACED_BYTES_S}"
         for route in self._fabric.routes:
             self._transfer("download at 1 MB/s", route, paced)
         for route in self._fabric.routes:
@@ -128,6 +154,7 @@ class NetworkBench:
     def _transfer(
         self, case: str, route: Route, path: str, *, streams: int = 1, upload: Path | None = None
     ) -> None:
+        case = self._case_prefix + case
         roles = self._fabric.roles(route, upload=upload is not None)
         meter = CpuMeter(roles.values())
         strangers = _Strangers(self._fabric)
@@ -151,7 +178,7 @@ class NetworkBench:
         self.results.add(case, "wake-ups of all six, per MB", route.name, woken * 1e6 / size)
         self.results.add(case, "machine used by strangers, %", route.name, foreign)
         self.results.add(case, "MB/s", route.name, rate)
-        self._say(f"  {case:22} {route.name:18} {rate:6.2f} MB/s {total:6.1f} ms/MB")
+        self._say(f"  {case:28} {route.name:18} {rate:6.2f} MB/s {total:6.1f} ms/MB")
 
     def _first_bytes(self, route: Route) -> None:
         times = load.first_bytes(self._fabric.address_of(route), self._effort.first_bytes)

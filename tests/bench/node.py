@@ -59,11 +59,15 @@ class TunnelFile:
 
 @dataclass(frozen=True)
 class NodeFile:
-    """What the process is told. ``imports`` is a folder with RouterInfos."""
+    """What the process is told. ``imports`` is a folder with RouterInfos.
+
+    ``transport``: ``ntcp2`` or ``ssu2``.
+    """
 
     data_dir: str
     address: str
     port: int
+    transport: str = "ntcp2"
     floodfill: bool = False
     transit: bool = True
     imports: str = ""
@@ -120,6 +124,8 @@ class Node:
                 network_id=NETWORK_ID,
                 host=file.address,
                 port=file.port,
+                ntcp2=file.transport == "ntcp2",
+                ssu2=file.transport == "ssu2",
                 bind=file.address,
                 allow_private_addresses=True,
                 inbound_bytes_s=UNLIMITED,
@@ -211,6 +217,7 @@ class Node:
         """For the log."""
         status = asdict(self.router.status())
         status["router_hash"] = status["router_hash"].hex()
+        status["counters"] = self.router.counters()
         return status
 
 

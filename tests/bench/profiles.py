@@ -21,7 +21,16 @@ from collections import Counter
 from pathlib import Path
 
 from tests.bench import load
-from tests.bench.fabric import KINDS, Fabric, Node, Route, loopback, pid_of, running
+from tests.bench.fabric import (
+    KINDS,
+    TRANSPORTS,
+    Fabric,
+    Node,
+    Route,
+    loopback,
+    pid_of,
+    running,
+)
 from tests.bench.origin import OriginProcess
 from tests.support.fetch_i2pd import installed
 
@@ -98,13 +107,18 @@ def main() -> int:
     parser.add_argument("--lines", action="store_true", help="by source line")
     parser.add_argument("--path", default="/bytes/5000000", help="what is downloaded")
     parser.add_argument("--hops", default="ours", choices=("ours", "i2pd"))
+    parser.add_argument("--transport", default="ntcp2", choices=TRANSPORTS)
     parser.add_argument("--first-octet", type=int, default=121)
     arguments = parser.parse_args()
     route = Route("ours", "ours", arguments.hops)
     with tempfile.TemporaryDirectory(prefix="i2ptunnel-bench-") as name, OriginProcess() as origin:
         folder = Path(name)
         fabric = Fabric(
-            folder, installed("sid"), routes=[route], places=loopback(arguments.first_octet)
+            folder,
+            installed("sid"),
+            routes=[route],
+            places=loopback(arguments.first_octet),
+            transport=arguments.transport,
         )
         with running(fabric, dict.fromkeys(KINDS, origin.port)):
             load.wait_for_page(fabric.address_of(route))
