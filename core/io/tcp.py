@@ -227,8 +227,9 @@ class TcpTransport:
         now = self._loop.time()
         if not self._wakeup.may_read(sock.socket.fileno(), now):
             return
+        size = self._endpoint.readable(READ_BYTES)
         try:
-            count = sock.socket.recv_into(self._read_buffer)
+            count = sock.socket.recv_into(self._read_buffer, size)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

@@ -13,6 +13,11 @@ BURST_S = 0.25
 RESERVED_SHARE = 0.5
 
 
+#: What a stream socket is read for at once, in seconds of the rate; the least is a packet.
+READ_S = 0.125
+READ_BYTES_MIN = 1500
+
+
 class Bandwidth:
     """Bytes that may be read and written now. A rate of None is no limit.
 
@@ -24,7 +29,7 @@ class Bandwidth:
     is left (:meth:`transit_writable`).
     """
 
-    __slots__ = ("_inbound", "_is_transit_held", "_outbound", "_reserved")
+    __slots__ = ("_inbound", "_is_transit_held", "_outbound", "_read_bytes_max", "_reserved")
 
     def __init__(
         self, outbound_bytes_s: float | None = None, inbound_bytes_s: float | None = None
@@ -32,6 +37,7 @@ class Bandwidth:
         self._outbound: TokenBucket | None = None
         self._inbound: TokenBucket | None = None
         self._reserved = 0.0
+        self._read_bytes_max: int | None = None
         self._is_transit_held = False
         self.configure(outbound_bytes_s, inbound_bytes_s)
 
@@ -39,12 +45,20 @@ class Bandwidth:
         """Other limits from now on; what was overdrawn under the old ones is still paid for."""
         self._outbound = _limited(self._outbound, outbound_bytes_s)
         self._inbound = _limited(self._inbound, inbound_bytes_s)
+        self._read_bytes_max = None
+        if inbound_bytes_s:
+            self._read_bytes_max = max(READ_BYTES_MIN, int(inbound_bytes_s * READ_S))
         self._reserved = 0.0 if self._outbound is None else self._outbound.burst * RESERVED_SHARE
 
     def received(self, count: int, now: float) -> None:
         """``count`` bytes were read."""
         if self._inbound is not None:
             self._inbound.spend(count, now)
+
+    def readable(self, wanted: int) -> int:
+        """How many of ``wanted`` bytes one read of a stream may bring: it may overdraw by these."""
+        most = self._read_bytes_max
+        return wanted if most is None else min(wanted, most)
 
     def read_pause(self, now: float) -> float:
         """Seconds for which what was just read should not be read again, 0.0 for none."""

@@ -292,6 +292,10 @@ class Ntcp2Endpoint:
             session.is_paused = False
             self._outbox.mark(session)
 
+    def readable(self, wanted: int) -> int:
+        """How many of ``wanted`` bytes the next read may bring."""
+        return self._bandwidth.readable(wanted)
+
     def read_pause(self, now: float) -> float:
         """Seconds for which a socket that was just read should not be read, 0.0 for none."""
         return self._bandwidth.read_pause(now)
