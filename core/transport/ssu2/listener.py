@@ -47,8 +47,14 @@ class Listener:
         self.is_closing = False
 
     def on_token_request(self, packet: bytes, source: SocketAddress, now: float) -> None:
-        """Answer with a token; DecodeError if the packet is not genuine."""
+        """Answer with a token; DecodeError if the packet is not genuine.
+
+        Beyond the rate of answers it is not even opened: a flood costs no more than noise.
+        """
         context = self._context
+        if self._retries.balance(now) < 1:
+            context.stats.refused["rate"] += 1
+            return
         header, payload = outside.open_packet(packet, context.local.intro)
         check_header(header, PacketType.TOKEN_REQUEST, context.network_id)
         time_s = outside.clock_of(outside.read_blocks(payload))
