@@ -46,8 +46,9 @@ Datagram = tuple[bytes, SocketAddress]
 class DatagramEndpoint(Protocol):
     """What the driver needs of a transport; all calls return at once."""
 
-    def receive(self, datagram: bytes, source: SocketAddress, now: float) -> None:
-        """A datagram came."""
+    def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> None:
+        """Datagrams came from one source: ``size`` bytes each, but the last, which may be
+        smaller."""
         ...
 
     def take_output(self, now: float) -> list[Datagram]:
@@ -191,7 +192,7 @@ class UdpTransport:
         wakeup = self._wakeup
         if not wakeup.may_read(sock.socket.fileno(), now):
             return
-        receive = endpoint.receive
+        receive_run = endpoint.receive_run
         recvmsg_into = sock.socket.recvmsg_into
         buffers = [view]
         for count in range(READS_MAX):
@@ -209,18 +210,15 @@ class UdpTransport:
                 segment, reached = sock.read_ancillary(ancillary, size)
                 if reached is not None:
                     self._reached.put(source, reached)
-            if segment >= size:
-                receive(bytes(view[:size]), source, now)
-            else:
-                for at in range(0, size, segment):
-                    receive(bytes(view[at : min(at + segment, size)]), source, now)
+            receive_run(bytes(view[:size]), segment, source, now)
+            pause_s = endpoint.read_pause(now)
+            if pause_s > 0:
+                self._pause(sock, pause_s)
+                break
             if not count & 7 and wakeup.is_reading_over(loop.time()):
                 break
         else:
             self._note_overruns(sock)
-        pause_s = endpoint.read_pause(now)
-        if pause_s > 0:
-            self._pause(sock, pause_s)
 
     def _pause(self, sock: UdpSocket, pause_s: float) -> None:
         """The bandwidth is used up: the kernel keeps what comes, and drops what it cannot."""

@@ -20,9 +20,10 @@ class OutQueue:
     in ``stats``. Both count ``MESSAGE_COST`` for each message, ``bytes`` does not.
     """
 
-    __slots__ = ("_bytes_max", "_own", "_shed_bytes", "_stats", "_transit", "bytes")
+    __slots__ = ("_bytes_max", "_expired_at", "_own", "_shed_bytes", "_stats", "_transit", "bytes")
 
     def __init__(self, shed_bytes: int, bytes_max: int, stats: LinkStats) -> None:
+        self._expired_at = 0
         self._own: deque[bytes] = deque()
         self._transit: deque[bytes] = deque()
         self._shed_bytes = shed_bytes
@@ -83,8 +84,14 @@ class OutQueue:
         self.bytes -= size
         return batch
 
-    def drop_expired(self, wall_s: float) -> None:
-        """Drop messages whose expiration passed while they waited."""
+    def drop_expired(self, wall_s: int) -> None:
+        """Drop messages whose expiration passed while they waited: once in each second.
+
+        A long queue is looked through for each batch that leaves otherwise.
+        """
+        if wall_s == self._expired_at:
+            return
+        self._expired_at = wall_s
         before = len(self)
         self._own = _unexpired(self._own, wall_s)
         self._transit = _unexpired(self._transit, wall_s)

@@ -36,10 +36,12 @@ class Recorder:
         self.is_shut = False
         self._echoes = echoes
 
-    def receive(self, datagram: bytes, source: SocketAddress, now: float) -> None:
-        self.received.append((datagram, source))
-        if self._echoes:
-            self.output.append((datagram, source))
+    def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> None:
+        for at in range(0, len(data), size):
+            datagram = data[at : at + size]
+            self.received.append((datagram, source))
+            if self._echoes:
+                self.output.append((datagram, source))
 
     def take_output(self, now: float) -> list[tuple[bytes, SocketAddress]]:
         output, self.output = self.output, []
@@ -384,11 +386,12 @@ def test_a_flood_leaves_the_loop_to_others() -> None:
         to_bob = await bob.at("127.92.0.2")
         await alice.at("127.92.0.1")
 
-        def slow(datagram: bytes, source: SocketAddress, now: float) -> None:
-            time.sleep(0.001)
-            bob.endpoint.received.append((datagram, source))
+        def slow(data: bytes, size: int, source: SocketAddress, now: float) -> None:
+            for at in range(0, len(data), size):
+                time.sleep(0.001)
+                bob.endpoint.received.append((data[at : at + size], source))
 
-        bob.endpoint.receive = slow  # type: ignore[method-assign]
+        bob.endpoint.receive_run = slow  # type: ignore[method-assign]
         # Not of one size, so each needs a call to be read.
         alice.send(*((bytes(100 + n % 7), to_bob) for n in range(150)))
         turns = 0

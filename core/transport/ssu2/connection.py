@@ -28,10 +28,10 @@ from core.transport.ssu2.congestion import bbr
 from core.transport.ssu2.data_blocks import Ack, Congestion
 from core.transport.ssu2.fragments import Reassembler
 from core.transport.ssu2.framing import KNOWN_BLOCKS, BlockType, SocketAddress, write_block
-from core.transport.ssu2.header import FLAG_IMMEDIATE_ACK, PACKET_BYTES_MIN, PacketType
+from core.transport.ssu2.header import FLAG_IMMEDIATE_ACK, PACKET_BYTES_MIN
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.notices import Moved, Notice, ReceivedBlock, SeenAs
-from core.transport.ssu2.packets import FLAGS_AT, NUMBER_MAX, TYPE_AT, PacketOpener
+from core.transport.ssu2.packets import NUMBER_MAX, PacketOpener, message_key
 from core.transport.ssu2.path_mtu import PathMtu
 from core.transport.ssu2.path_validation import CHALLENGE_BYTES, REFUSED_S, PathValidation
 from core.transport.ssu2.sender import Datagrams, PacketSender
@@ -49,7 +49,6 @@ CHALLENGE_ANSWERED_MAX = 64
 DIRECT_MAX = 16
 #: blocks that elicit no ack
 _SILENT = frozenset((BlockType.DATE_TIME, BlockType.TERMINATION, BlockType.ACK, BlockType.ADDRESS))
-_DATA = int(PacketType.DATA)
 
 
 class Connection:
@@ -143,49 +142,30 @@ class Connection:
         if len(datagram) < PACKET_BYTES_MIN:
             self._stats.packets_malformed += 1
             return messages
-        second = self._opener.second_half(datagram)
-        if second[TYPE_AT] != _DATA:
-            self._on_no_data_packet(now)
+        opened = self._opener.read(datagram)
+        if opened is None:
+            self._on_forged(datagram, now)
             return messages
-        number = int.from_bytes(second[:4], "big")
+        number, flags, found, keys, others, is_whole = opened
         received = self._received
         if received.is_duplicate(number):
             self._stats.packets_duplicate += 1
             return messages
-        payload = self._opener.open(datagram, second, number)
-        if payload is None:
-            self._stats.packets_forged += 1
-            return messages
         self._stats.packets_received += 1
         self.last_received = now
         is_newest = number > received.highest
-        elicits = False
-        others: list[tuple[int, bytes]] = []
-        offset = 0
-        end = len(payload)
-        last = end - 3
-        while offset <= last:
-            kind = payload[offset]
-            start = offset + 3
-            offset = start + (payload[offset + 1] << 8 | payload[offset + 2])
-            if offset > end:
-                break
-            if kind == 3:
-                elicits = True
-                message = payload[start:offset]
-                if len(message) < 9:
-                    self._stats.blocks_malformed += 1
-                elif self._seen.is_duplicate(int.from_bytes(message[:9], "big"), now):
-                    self._stats.messages_duplicate += 1
-                else:
-                    messages.append(message)
-            elif kind != 254:
-                elicits = elicits or kind not in _SILENT
-                others.append((kind, payload[start:offset]))
-        if offset != end:
+        elicits = bool(found)
+        for kind, _ in others:
+            elicits = elicits or kind not in _SILENT
+        for index, message in enumerate(found):
+            if self._seen.is_duplicate(keys[index], now):
+                self._stats.messages_duplicate += 1
+            else:
+                messages.append(message)
+        if not is_whole:
             self._stats.blocks_malformed += 1
-        flags = second[FLAGS_AT] & FLAG_IMMEDIATE_ACK
-        received.record(number, elicits or flags != 0, flags != 0, now)
+        wants_ack = flags & FLAG_IMMEDIATE_ACK != 0
+        received.record(number, elicits or wants_ack, wants_ack, now)
         if self._closing is not None:
             self._answer_closing(others)
             return []
@@ -200,9 +180,11 @@ class Connection:
             self._on_blocks(others, source, messages, now)
         return messages
 
-    def _on_no_data_packet(self, now: float) -> None:
+    def _on_forged(self, datagram: bytes, now: float) -> None:
         """Probably noise; or a SessionConfirmed again, because our first ack was lost."""
         self._stats.packets_forged += 1
+        if self._opener.is_data(datagram):
+            return
         is_early = now - self._began_at < HANDSHAKE_ECHO_S
         if is_early and not self._is_initiator and self._closing is None:
             self._received.acknowledge(now)
@@ -231,17 +213,20 @@ class Connection:
     def _keep(self, message: bytes | None, messages: list[bytes], now: float) -> None:
         if message is None:
             return
-        if self._seen.is_duplicate(int.from_bytes(message[:9], "big"), now):
+        if self._seen.is_duplicate(message_key(message), now):
             self._stats.messages_duplicate += 1
         else:
             messages.append(message)
 
     def _on_rare_block(self, kind: int, data: bytes, source: SocketAddress, now: float) -> bool:
         """True if the session is over."""
-        if kind == BlockType.TERMINATION:
+        if kind == BlockType.I2NP:
+            # Shorter than the header of a message.
+            self._stats.blocks_malformed += 1
+        elif kind == BlockType.TERMINATION:
             self._on_termination(Termination.parse(data).reason, now)
             return True
-        if kind == BlockType.DATE_TIME:
+        elif kind == BlockType.DATE_TIME:
             skew_s = DateTime.parse(data).time_s - self._wall.now()
             self.notices.append(Skew(skew_s))
             if abs(skew_s) > CLOCK_SKEW_MAX_S + 1:

@@ -95,6 +95,9 @@ class Ssu2Endpoint:
         self._by_router: dict[bytes, Ssu2Session] = {}
         self._dials = Dials(self.context, self._sessions.__contains__)
         self._ready: dict[int, Ssu2Session] = {}
+        #: what came with the datagrams that are being received, all for one session
+        self._arrived: list[bytes] = []
+        self._arrived_for: Ssu2Session | None = None
         self._deadlines = Deadlines()
         self._next_number = 1
         self._is_closing = False
@@ -222,23 +225,48 @@ class Ssu2Endpoint:
 
     def receive(self, datagram: bytes, source: SocketAddress, now: float) -> None:
         """One datagram, whole."""
+        self.receive_run(datagram, len(datagram), source, now)
+
+    def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> None:
+        """Datagrams of ``size`` bytes from one source, one behind the other; the last may be
+        smaller."""
         self._now = now
-        size = len(datagram)
-        self.stats.bytes_received += size
-        self._bandwidth.received(size, now)
-        if size < PACKET_BYTES_MIN:
+        total = len(data)
+        self.stats.bytes_received += total
+        self._bandwidth.received(total, now)
+        if total <= size:
+            self._receive(data, source, now)
+        else:
+            for at in range(0, total, size):
+                self._receive(data[at : at + size], source, now)
+        self._hand_over(now)
+
+    def _receive(self, datagram: bytes, source: SocketAddress, now: float) -> None:
+        if len(datagram) < PACKET_BYTES_MIN:
             self.stats.packets_malformed += 1
             return
         session = self._sessions.get(read_destination(datagram, self._mask))
-        if session is None or self._dials.awaits_punch(session):
+        if session is not None and session.connection is not None:
+            messages = session.receive_data(datagram, source, now)
+        elif session is None or self._dials.awaits_punch(session):
             self._receive_other(datagram, source, now)
             return
-        if session.connection is None:
-            messages = session.receive_handshake(datagram, source, now)
         else:
-            messages = session.receive_data(datagram, source, now)
+            messages = session.receive_handshake(datagram, source, now)
         self._ready[session.number] = session
+        if session is not self._arrived_for:
+            self._hand_over(now)
+            self._arrived_for = session
+        self._arrived += messages
+
+    def _hand_over(self, now: float) -> None:
+        """What came for a session goes to the owner at once, and before whatever came later."""
+        session, self._arrived_for = self._arrived_for, None
+        if session is None:
+            return
+        messages = self._arrived
         if messages:
+            self._arrived = []
             self._owner.received(session, messages, now)
         else:
             self._owner.heard(now)
@@ -317,6 +345,7 @@ class Ssu2Endpoint:
 
     def told(self, session: Ssu2Session, now: float) -> None:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
+        self._hand_over(now)
         if isinstance(session.events[-1], Confirmed | Ended | Unreachable):
             self._dials.ended(session)
         if isinstance(session.events[-1], Established):

@@ -9,18 +9,28 @@ from __future__ import annotations
 
 from struct import Struct
 
+from core.base.errors import LocalError
 from core.crypto.aead import ChaChaPoly, InvalidTag
 from core.crypto.chacha20 import ChaChaMask
-from core.transport.ssu2.header import PacketType
+from core.transport.ssu2.framing import BLOCK_HEADER_BYTES
+from core.transport.ssu2.header import PACKET_BYTES_MIN, PAYLOAD_BYTES_MIN, PacketType
 from core.transport.ssu2.keys import SessionKeys
 
 #: packet numbers are never used twice: a session ends well before they do
 NUMBER_MAX = (1 << 32) - (1 << 20)
-#: where in the second half of a header the type and the flags are
-TYPE_AT = 4
-FLAGS_AT = 5
+_TYPE_AT = 4
+_FLAGS_AT = 5
+#: of a message: type, ID and expiration
+_MESSAGE_HEADER_BYTES = 9
+_I2NP = 3
+_PADDING = 254
 _SECOND_HALF = Struct(">IBBH")
 _DATA = int(PacketType.DATA)
+
+Opened = tuple[int, int, list[bytes], list[int], list[tuple[int, bytes]], bool]
+"""Number and flags of a packet; its messages in short form, the key of each (:func:`message_key`),
+all other blocks but padding as (type, data), and whether the last block ends where the packet does.
+"""
 
 
 class PacketSealer:
@@ -37,6 +47,8 @@ class PacketSealer:
 
     def seal(self, payload: bytes, flags: int = 0) -> bytes:
         """The datagram for a payload of 8 bytes or more, under the next number."""
+        if len(payload) < PAYLOAD_BYTES_MIN:
+            raise LocalError(f"packet of {len(payload)} bytes")
         number = self.next_number
         self.next_number = number + 1
         destination = self._destination
@@ -57,18 +69,49 @@ class PacketOpener:
         self._mask_2 = ChaChaMask(keys.receive_header_key_2).xor
         self._destination = keys.receive_connection_id.to_bytes(8, "big")
 
-    def second_half(self, datagram: bytes) -> bytes:
-        """Bytes 8-15 of the header in clear: number, type, flags; not authentic yet.
+    def is_data(self, datagram: bytes) -> bool:
+        """Whether the header says so; not authentic."""
+        return self._second_half(datagram)[_TYPE_AT] == _DATA
 
-        ``datagram`` has at least ``PACKET_BYTES_MIN`` bytes, and our connection ID in front.
-        """
+    def _second_half(self, datagram: bytes) -> bytes:
+        if len(datagram) < PACKET_BYTES_MIN:
+            raise LocalError(f"packet of {len(datagram)} bytes")
         return self._mask_2(datagram[-12:], datagram[8:16])
 
-    def open(self, datagram: bytes, second: bytes, number: int) -> bytes | None:
-        """The payload; None if the packet is forged."""
+    def read(self, datagram: bytes) -> Opened | None:
+        """What is in a data packet that begins with our connection ID; None if it is forged.
+
+        ``datagram`` has at least ``PACKET_BYTES_MIN`` bytes.
+        """
+        second = self._second_half(datagram)
+        number = int.from_bytes(second[:4], "big")
+        nonce = (number << 32).to_bytes(12, "little")
         try:
-            return self._open(
-                (number << 32).to_bytes(12, "little"), datagram[16:], self._destination + second
-            )
+            payload = self._open(nonce, datagram[16:], self._destination + second)
         except InvalidTag:
             return None
+        if second[_TYPE_AT] != _DATA:
+            return None
+        messages: list[bytes] = []
+        keys: list[int] = []
+        others: list[tuple[int, bytes]] = []
+        offset = 0
+        end = len(payload)
+        last = end - BLOCK_HEADER_BYTES
+        while offset <= last:
+            kind = payload[offset]
+            start = offset + BLOCK_HEADER_BYTES
+            offset = start + (payload[offset + 1] << 8 | payload[offset + 2])
+            if offset > end:
+                break
+            if kind == _I2NP and offset - start >= _MESSAGE_HEADER_BYTES:
+                messages.append(payload[start:offset])
+                keys.append(message_key(messages[-1]))
+            elif kind != _PADDING:
+                others.append((kind, payload[start:offset]))
+        return number, second[_FLAGS_AT], messages, keys, others, offset == end
+
+
+def message_key(message: bytes) -> int:
+    """What tells a message in short form from others: its ID, and parts of type and expiration."""
+    return int.from_bytes(message[:8], "big")
