@@ -317,8 +317,12 @@ def _java_network(cell: Cell, root: Path) -> Iterator[Routers]:
         ours = _ours(cell, root, octet + 1, origin.port)
         relay = _ours(cell, root, octet + 2, 0, floodfill=True)
         if ipv6 is not None:
-            for number in (octet + 1, octet + 2):
-                _call_from(ipv6, add_ipv6(number))
+            ours_ipv6, relay_ipv6 = (add_ipv6(number) for number in (octet + 1, octet + 2))
+            # Over SSU2 alone, Java has no hops but the relay.
+            hosts = [relay.address, relay_ipv6]
+            relay.config["router"] |= {"host": hosts, "bind": hosts}
+            for host in (ours_ipv6, relay_ipv6):
+                _call_from(ipv6, host)
         for appliance in (ours, relay):
             stack.callback(lambda one=appliance: one.stop(kill=True))
         for java in javas:
