@@ -311,6 +311,8 @@ def _java_network(cell: Cell, root: Path) -> Iterator[Routers]:
                 ntcp2="ntcp2" in transports,
                 ssu2="ssu2" in transports,
                 ipv6=ipv6,
+                # Java publishes NTCP2 at one address.
+                options={} if ipv6 is None else {"i2np.ntcp.hostname": ipv6},
             )
             for n in range(3)
         ]
