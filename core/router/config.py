@@ -10,6 +10,7 @@ from core.data.ip_family import Family, by_family
 from core.transport.reachability import Reachability, avoid_nobody
 from core.transport.ssu2.path_mtu import LocalMtu
 from core.tunnel.shape import TunnelShape
+from core.tunnel.transit import TransitLimits
 
 #: Of each network the address that stands for all of this machine's.
 WILDCARDS = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}
@@ -126,3 +127,12 @@ class RouterConfig:
     def listens_udp(self) -> bool:
         """Whether there is a socket for SSU2."""
         return self.ssu2 and self.ntcp2_proxy is None
+
+    @property
+    def transit_limits(self) -> TransitLimits:
+        """What tunnels of others may take."""
+        return TransitLimits(
+            accepts=self.transit and not self.hidden,
+            tunnels_max=self.transit_tunnels_max,
+            bytes_s=min(self.inbound_bytes_s, self.outbound_bytes_s) * self.share,
+        )

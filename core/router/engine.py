@@ -38,7 +38,13 @@ from core.router.pending_sends import PendingSends
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView
 from core.router.sessions import Sessions
 from core.router.stats import RouterStats
-from core.router.transports import EndpointFactory, find_endpoint, ntcp2_only, own_addresses
+from core.router.transports import (
+    EndpointFactory,
+    find_endpoint,
+    introduces,
+    ntcp2_only,
+    own_addresses,
+)
 from core.transport import events as link_events
 from core.transport.bandwidth import Bandwidth
 from core.transport.context import TransportContext
@@ -52,7 +58,7 @@ from core.tunnel.manager import TunnelManager
 from core.tunnel.records import HopIdentity
 from core.tunnel.selection import HopSelector
 from core.tunnel.shape import TunnelShape
-from core.tunnel.transit import TransitHops, TransitLimits
+from core.tunnel.transit import TransitHops
 
 logger = logging.getLogger("core.router")
 
@@ -105,6 +111,7 @@ class RouterEngine:
             own=own_addresses(config),
         )
         self.own = transport.own
+        self.own.may_introduce = introduces(config)
         make_endpoints = make_endpoints or ntcp2_only(config, keys, port)
         self.endpoints = make_endpoints(transport)
         self._own_info = OwnInfo(keys, config, self.endpoints, wall, now)
@@ -135,7 +142,7 @@ class RouterEngine:
             sealer,
             wall,
             entropy,
-            _transit_limits(config),
+            config.transit_limits,
             is_banned=lambda router: self._is_banned(router, self._now),
             shares=self._shares,
             can_reach=self.pending_sends.can_reach,
@@ -225,8 +232,9 @@ class RouterEngine:
         """Take other limits of bandwidth and transit, or hide; nothing else may differ."""
         self.config = config
         self._bandwidth.configure(float(config.outbound_bytes_s), float(config.inbound_bytes_s))
-        self.transit.configure(_transit_limits(config))
+        self.transit.configure(config.transit_limits)
         self._own_info.config = config
+        self.own.may_introduce = introduces(config)
         self.own.hide(config.is_out_of_reach, now)
         self.publish(now)
 
@@ -438,11 +446,3 @@ class RouterEngine:
                     for router_hash in wanted:
                         self.netdb.lookup_router(router_hash, now, is_direct=False)
         return is_busy
-
-
-def _transit_limits(config: RouterConfig) -> TransitLimits:
-    return TransitLimits(
-        accepts=config.transit and not config.hidden,
-        tunnels_max=config.transit_tunnels_max,
-        bytes_s=min(config.inbound_bytes_s, config.outbound_bytes_s) * config.share,
-    )

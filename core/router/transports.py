@@ -44,7 +44,7 @@ def configured(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
                 mtu=config.mtu,
             )
             context.own.listen("ssu2", port, endpoint.publish)
-            endpoint.traverse(_traversal(endpoint, config, keys, context))
+            endpoint.traverse(_traversal(endpoint, keys, context))
             endpoints.append(endpoint)
         return endpoints
 
@@ -65,12 +65,10 @@ def ntcp2_only(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
 
 
 def _traversal(
-    endpoint: Ssu2Endpoint, config: RouterConfig, keys: RouterKeys, context: TransportContext
+    endpoint: Ssu2Endpoint, keys: RouterKeys, context: TransportContext
 ) -> SessionTraversal:
     def may_introduce() -> bool:
-        # i2pd: floodfills introduce nobody.
-        is_hidden = context.own.votes.is_hidden
-        return endpoint.is_reachable and config.transit and not config.floodfill and not is_hidden
+        return endpoint.is_reachable and context.own.may_introduce
 
     return SessionTraversal(
         endpoint,
@@ -80,6 +78,11 @@ def _traversal(
         keys.keys.sign,
         may_introduce,
     )
+
+
+def introduces(config: RouterConfig) -> bool:
+    """Whether routers that cannot be dialled may be introduced by us. i2pd: floodfills do not."""
+    return config.transit and not config.floodfill and not config.hidden
 
 
 def own_addresses(config: RouterConfig) -> OwnAddresses:

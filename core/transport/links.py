@@ -25,7 +25,6 @@ from core.transport.context import TransportContext
 from core.transport.events import (
     AddressesChanged,
     Event,
-    LinkWanted,
     MessagesReceived,
     PeerConnected,
     PeerDisconnected,
@@ -311,11 +310,7 @@ class Links:
 
     def connect(self, router_hash: bytes, endpoint: Endpoint, now: float) -> None:
         """See :class:`core.transport.ports.SessionOwner`."""
-        peer = self._peers.get(router_hash)
-        if peer is None:
-            self._events.append(LinkWanted(router_hash))
-        else:
-            self._outbound.dial_also(peer, endpoint, now)
+        self._outbound.dial_also(router_hash, endpoint, now)
 
     def session_changed(self, session: Session, now: float) -> None:
         """See :class:`core.transport.ports.SessionOwner`."""

@@ -23,7 +23,7 @@ from core.transport.dialer import (
     SKEW_BACKOFF_S,
     Dialer,
 )
-from core.transport.events import NetworkRestored, PeerFailed
+from core.transport.events import LinkWanted, NetworkRestored, PeerFailed
 from core.transport.ports import Blame, Ended, Endpoint, Unreachable
 from core.transport.reasons import TerminationReason
 from core.transport.records import Link, Peer
@@ -125,11 +125,16 @@ class OutboundLinks:
             peer.router_info = router_info
             peer.tried = (*peer.tried, bid.endpoint)
 
-    def dial_also(self, peer: Peer, endpoint: Endpoint, now: float) -> None:
+    def dial_also(self, router_hash: bytes, endpoint: Endpoint, now: float) -> None:
         """Dial over a transport that is needed; its link takes the place of the one in use, if any.
 
-        Nothing happens while the peer is being dialled, or rests for that transport.
+        Nothing happens while the router is being dialled, or rests for that transport. The owner is
+        asked to connect to one that is not a peer, and may be unknown.
         """
+        peer = self._table.peers.get(router_hash)
+        if peer is None:
+            self._table.events.append(LinkWanted(router_hash))
+            return
         if peer.dial is not None or self.is_closing or not self._make_room(now):
             return
         info, bid = self._dialer.take(peer.hash, endpoint, now)

@@ -63,6 +63,8 @@ class OwnAddresses:
         self._local: frozenset[str] = frozenset()
         self._published: dict[Slot, Address] = {}
         self._states: dict[Slot, ReachabilityState] = {}
+        self.may_introduce = True
+        """Whether we introduce others, as far as the settings go."""
         self.seen: frozenset[str] = frozenset()
         """The hosts under which most routers see us, since the last :meth:`refresh`."""
 

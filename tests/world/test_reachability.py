@@ -173,3 +173,27 @@ def test_a_router_that_starts_before_its_network_finds_out_all_the_same() -> Non
     assert not inside.engine.links.is_cut_off
     town.settle(inside)
     assert state(inside) == "firewalled"
+
+
+def test_a_session_over_ssu2_takes_the_place_of_a_link_over_ntcp2(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(1, ways=LinkModel(delay_s=0.03))
+    one, other = (world.add(has_udp=True) for _ in range(2))
+    ssu2 = one.engine.ssu2
+    assert ssu2 is not None and ssu2.traversal is not None
+    monkeypatch.setattr(ssu2.traversal.nat, "wants_as_bob", lambda *_: False)
+    one.engine.netdb.import_routers([other.info])
+    for machine in (one, other):
+        machine.start()
+    one.engine.links.send(other.hash, [], one.now)
+    one.touch()
+    world.run_until(lambda: one.engine.links.is_connected(other.hash), 10)
+    assert ssu2.session_with(other.hash) is None
+    one.engine.links.connect(other.hash, ssu2, one.now)
+    one.touch()
+    world.run_until(lambda: ssu2.session_with(other.hash) is not None, 5)
+    for _ in range(60):
+        world.run(1)
+        assert one.engine.links.is_connected(other.hash)
+    assert one.engine.links.connected_sessions() == [ssu2.session_with(other.hash)]

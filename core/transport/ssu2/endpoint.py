@@ -161,11 +161,12 @@ class Ssu2Endpoint:
         """The best published SSU2 address that can be dialled from here, or by introduction."""
         if self._is_closing:
             return None
-        best = self._families.best([*filter(self._is_usable, router_info.ssu2_addresses())])
+        addresses = router_info.ssu2_addresses()
+        best = self._families.best([*filter(self._is_usable, addresses)])
         if best is not None:
             is_bob = self.traversal is not None and self.traversal.wants_as_bob(router_info, now)
             return Bid(self, best.host, best, COST_BOB if is_bob else COST_PUBLISHED)
-        if self.traversal is None:
+        if self.traversal is None or not any(one.introducers for one in addresses):
             return None
         hidden = self.traversal.address_behind(router_info)
         return (

@@ -49,6 +49,7 @@ SEEN_MAX = 1024
 SWEEP_S = 5.0
 #: One Bob alone could choose who says what; with all of a small network nobody is a stranger.
 BOBS_WANTED = 2
+LACKING_S = 0.5
 FIRST_TEST_S = 5.0
 #: How long after a test the next one begins: while the state is unknown or contested, and else.
 CONTESTED_TEST_S = 10.0
@@ -88,6 +89,9 @@ class NatTraversal:
         self._undecided = dict.fromkeys(FAMILIES, 0)
         self._shown: dict[bool, tuple[ReachabilityState, Address | None, str | None]] = {}
         self._sweep_at = 0.0
+        #: families in which Bobs are missing, and until when that counts
+        self._lacking: list[bool] = []
+        self._lacking_until = 0.0
 
     # What the endpoint tells
 
@@ -179,19 +183,23 @@ class NatTraversal:
 
     def lacks_bobs(self, now: float) -> bool:
         """Whether sessions with more routers are needed that test or introduce."""
-        return any(self._lacks_bobs(family, now) for family in self._families)
+        return bool(self._lacking_bobs(now))
 
     def wants_as_bob(self, router_info: RouterInfo, now: float) -> bool:
         """Whether a session with this router helps against what :meth:`lacks_bobs` says."""
         return any(
-            self._lacks_bobs(family, now)
-            and (
-                can_introduce(router_info, family)
-                if self._introducers[family].lacks_some
-                else can_test(router_info, family)
-            )
-            for family in self._families
+            can_introduce(router_info, family)
+            if self._introducers[family].lacks_some
+            else can_test(router_info, family)
+            for family in self._lacking_bobs(now)
         )
+
+    def _lacking_bobs(self, now: float) -> list[bool]:
+        """The families; it is asked for every router that may be dialled, so it is kept a while."""
+        if now >= self._lacking_until:
+            self._lacking_until = now + LACKING_S
+            self._lacking = [family for family in self._families if self._lacks_bobs(family, now)]
+        return self._lacking
 
     def _lacks_bobs(self, is_ipv6: bool, now: float) -> bool:
         if self.votes.is_hidden:
