@@ -114,7 +114,6 @@ peers: curl
 	$(BIN)/python -m tests.support.fetch_ssh
 	$(BIN)/python -m tests.support.fetch_mail
 	$(BIN)/python -m tests.support.fetch_miniupnpd
-	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_sam
 
 # What fails among real routers runs once more, in a fresh network; logs of both in build/gate/flaky.
@@ -142,6 +141,7 @@ test: $(READY)
 # What is skipped, because a router cannot be built here, is told in the last lines.
 slow: peers
 	$(BIN)/python -m tests.support.fetch_go
+	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_built
 	$(TWICE) -rs -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
 
