@@ -38,8 +38,8 @@ from tests.support.live_peer import LivePeer
 from tests.support.machine import slowdown
 from tests.support.origin import digest_of
 
-#: slow: Java drops what a neighbour asks beyond seven build requests in 110 s, so that one of our four
-#: sessions may wait for minutes for its first tunnel
+#: slow: Java drops what a neighbour asks beyond seven build requests in 110 s, so that one of our
+#: four sessions may wait for minutes for its first tunnel
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(300)]
 
 LARGE = 20_000_000
