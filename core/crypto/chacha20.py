@@ -8,10 +8,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 
 from core.base.errors import LocalError
+from core.base.native import accelerated
 
 _FIRST_BLOCK = (1).to_bytes(4, "little")
 
 
+@accelerated
 class ChaChaMask:
     """XORs data with the key stream of a key, from block 1 on, as header protection does.
 

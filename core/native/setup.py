@@ -40,7 +40,7 @@ COMPILED = {
     "transport/ntcp2": "blocks connection endpoint outbox padding session",
     "tunnel": "delivery dispatch fragments manager meter participant pool tunnels",
 }
-TWINS = ("openssl", "sorter", "hop_cipher", "tunnel", "link", "ratchet")
+TWINS = ("openssl", "sorter", "hop_cipher", "tunnel", "link", "ratchet", "datagram")
 
 
 def compiled_sources() -> list[str]:

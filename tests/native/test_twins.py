@@ -11,10 +11,13 @@ import pytest
 import core.api  # noqa: F401 - marks everything that has a twin
 from core.base import native
 from core.base.errors import DecodeError, I2PError, LocalError, PeerError
-from core.crypto import aead, hkdf
+from core.crypto import aead, chacha20, hkdf
 from core.i2np.message import make_standard
 from core.transport.ntcp2 import blocks, frames
 from core.transport.ntcp2.handshake import DirectionKeys
+from core.transport.ssu2 import header, packets
+from core.transport.ssu2.framing import write_block
+from core.transport.ssu2.keys import SessionKeys
 from core.tunnel import endpoint, fragments, gateway, hop_cipher, sorter
 from tests.support.deterministic import SeededEntropy
 
@@ -120,6 +123,85 @@ def test_tunnel_data_sorter(seed: int) -> None:
         results = [one.sort(messages, receivers, 100, 200, now) for one in (pure, fast)]
         assert results[0] == results[1]
         assert list(results[0][0]) == list(results[1][0])
+
+
+def session_keys(rand: random.Random, *, is_initiator: bool) -> tuple[SessionKeys, SessionKeys]:
+    """Of both ends of an SSU2 session."""
+    cipher, mask_1, mask_2 = ((rand.randbytes(32), rand.randbytes(32)) for _ in range(3))
+    ids = rand.getrandbits(64), rand.getrandbits(64)
+
+    def end(here: int, there: int, *, is_initiator: bool) -> SessionKeys:
+        return SessionKeys(
+            cipher[here],
+            cipher[there],
+            mask_1[here],
+            mask_2[here],
+            mask_1[there],
+            mask_2[there],
+            ids[here],
+            ids[there],
+            is_initiator,
+        )
+
+    return end(0, 1, is_initiator=is_initiator), end(1, 0, is_initiator=not is_initiator)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_header_masks(seed: int) -> None:
+    rand = random.Random(seed)
+    key = rand.randbytes(32)
+    pure, fast = (kind(key) for kind in twins("ChaChaMask", chacha20.ChaChaMask))
+    for size in (0, 1, 8, 16, 48, 64, 65, 200):
+        nonce, data = rand.randbytes(12), rand.randbytes(size)
+        assert pure.xor(nonce, data) == fast.xor(nonce, data)
+        packet = rand.randbytes(40 + size)
+        read, fast_read = twins("read_destination", header.read_destination)
+        assert read(packet, pure) == fast_read(packet, fast)
+    for kind in twins("ChaChaMask", chacha20.ChaChaMask):
+        with pytest.raises(LocalError):
+            kind(bytes(31))
+        with pytest.raises(ValueError):
+            kind(key).xor(bytes(11), b"data")
+
+
+def blocks_of(rand: random.Random) -> bytes:
+    """A payload of blocks, at times with one that overruns it, or with an end that is none."""
+    made = b""
+    for _ in range(rand.randrange(6)):
+        kind = rand.choice((0, 3, 3, 3, 12, 254, rand.randrange(256)))
+        data = rand.randbytes(rand.choice((0, 1, 8, 9, 10, 200, 1040)))
+        made += write_block(kind, data)
+    made += rand.choice((b"", b"", b"\x03", b"\x03\xff\xff", b"\x03\0\x09" + bytes(5)))
+    return made + bytes(max(0, 8 - len(made)))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_datagrams(seed: int) -> None:
+    rand = random.Random(seed)
+    ours, theirs = session_keys(rand, is_initiator=bool(seed % 2))
+    sealers = [kind(ours) for kind in twins("PacketSealer", packets.PacketSealer)]
+    openers = [kind(theirs) for kind in twins("PacketOpener", packets.PacketOpener)]
+    for _ in range(60):
+        if rand.random() < 0.1:
+            number = rand.choice((5, 0xFFFF, 0xFFFFFF00))
+            for sealer in sealers:
+                sealer.next_number = number
+        payload, flags = blocks_of(rand), rand.choice((0, 1, 255))
+        pure, fast = (sealer.seal(payload, flags) for sealer in sealers)
+        assert pure == fast and sealers[0].next_number == sealers[1].next_number
+        damaged = bytearray(pure)
+        damaged[rand.randrange(len(pure))] ^= 1 << rand.randrange(8)
+        for datagram in (pure, bytes(damaged), rand.randbytes(len(pure)), pure[:40]):
+            results = [(one.is_data(datagram), one.read(datagram)) for one in openers]
+            assert results[0] == results[1]
+        assert openers[0].read(pure) is not None
+    for sealer, opener in zip(sealers, openers, strict=True):
+        for wrong in (b"", bytes(7)):
+            with pytest.raises(LocalError):
+                sealer.seal(wrong)
+        for call in (opener.read, opener.is_data):
+            with pytest.raises(LocalError):
+                call(bytes(39))
 
 
 def deliveries(rand: random.Random) -> list[tuple[int, bytes | None, int | None, bytes]]:

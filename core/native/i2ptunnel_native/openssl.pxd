@@ -57,6 +57,7 @@ cdef class CipherContext:
 
 cdef EVP_CIPHER *AES_CBC
 cdef EVP_CIPHER *AES_ECB
+cdef EVP_CIPHER *CHACHA20
 cdef EVP_CIPHER *CHACHA20_POLY1305
 
 cdef int seal(

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""libcrypto's contexts, and the AEAD of NTCP2 and the ratchet."""
+"""libcrypto's contexts, and the AEAD of NTCP2, SSU2 and the ratchet."""
 
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
@@ -32,6 +32,7 @@ cdef EVP_CIPHER *_fetch(const char *name) except NULL:
 
 AES_CBC = _fetch("AES-256-CBC")
 AES_ECB = _fetch("AES-256-ECB")
+CHACHA20 = _fetch("ChaCha20")
 CHACHA20_POLY1305 = _fetch("ChaCha20-Poly1305")
 
 

@@ -20,6 +20,7 @@ from enum import IntEnum
 from struct import Struct
 
 from core.base.errors import DecodeError
+from core.base.native import accelerated
 from core.crypto.aead import TAG_LENGTH
 from core.crypto.chacha20 import ChaChaMask
 
@@ -125,6 +126,7 @@ class LongHeader:
         )
 
 
+@accelerated
 def read_destination(packet: bytes, key_1: ChaChaMask) -> bytes:
     """The 8 bytes of the destination connection ID of a masked packet of 40 bytes or more."""
     return key_1.xor(packet[-24:-12], packet[:8])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from struct import Struct
 
 from core.base.errors import LocalError
+from core.base.native import accelerated
 from core.crypto.aead import ChaChaPoly, InvalidTag
 from core.crypto.chacha20 import ChaChaMask
 from core.transport.ssu2.framing import BLOCK_HEADER_BYTES
@@ -33,6 +34,7 @@ all other blocks but padding as (type, data), and whether the last block ends wh
 """
 
 
+@accelerated
 class PacketSealer:
     """The sending direction; ``next_number`` is that of the next packet."""
 
@@ -59,6 +61,7 @@ class PacketSealer:
         )
 
 
+@accelerated
 class PacketOpener:
     """The receiving direction."""
 
