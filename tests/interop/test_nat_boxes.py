@@ -159,7 +159,7 @@ class Introduced:
         return sum((traced(router) for router in self.net.ours), Counter())
 
 
-@pytest.fixture(scope="module", params=["ours", pytest.param("i2pd", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["ours", "i2pd"])
 def introduced(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Introduced]:
@@ -198,6 +198,7 @@ def introduced(
         yield Introduced(net, one, other, peer, sites)
 
 
+@pytest.mark.slow
 def test_routers_behind_port_restricted_boxes_are_introduced(introduced: Introduced) -> None:
     one, other, i2pd = introduced.one, introduced.other, introduced.i2pd
     assert reachability(one) == reachability(other) == "firewalled"
