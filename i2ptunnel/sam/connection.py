@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
@@ -28,6 +29,7 @@ from i2ptunnel.sam.protocol.requests import (
     StreamRequest,
     id_of,
     invalid,
+    number_of,
     read_add,
     read_create,
     read_datagram,
@@ -57,6 +59,8 @@ CONNECT_S = 60.0
 _KEEPALIVE = (60, 15, 4)
 #: what says that the other side is gone without a word
 _DEAD = frozenset((errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN))
+#: largest datagram that is read, if only to refuse it
+_SIZE_MAX = 1 << 20
 _HELP = (
     "HELLO VERSION; SESSION CREATE, ADD, REMOVE; STREAM CONNECT, ACCEPT, FORWARD; DATAGRAM SEND; "
     "RAW SEND; NAMING LOOKUP; DEST GENERATE; AUTH ENABLE, DISABLE, ADD, REMOVE; PING; QUIT"
@@ -279,6 +283,15 @@ class Connection:
         if self._session is not None:
             raise invalid("streams need connections of their own")
         request = read_stream(command)
+        try:
+            await self._serve_stream(command.action, request)
+        except Refused:
+            if request.is_silent and command.action != "FORWARD":
+                raise _Over from None
+            raise
+        raise _Over
+
+    async def _serve_stream(self, action: str, request: StreamRequest) -> None:
         session = self._bridge.sessions.get(request.id, self.user)
         if session.incoming is None or session.core is None:
             raise invalid("the session has no streams")
@@ -287,24 +300,18 @@ class Connection:
         assert task is not None
         session.carriers.add(task)
         try:
-            if command.action == "CONNECT":
+            if action == "CONNECT":
                 await self._connect(session, request)
-            elif command.action == "ACCEPT":
+            elif action == "ACCEPT":
                 await self._accept(session, request)
             else:
                 await self._forward(session, request)
         finally:
             session.carriers.discard(task)
-            session.used_at = asyncio.get_running_loop().time()
-        raise _Over
+            session.used_at = time.monotonic()
 
     async def _connect(self, session: SamSession, request: StreamRequest) -> None:
-        try:
-            stream = await self._open_stream(session, request)
-        except Refused:
-            if request.is_silent:
-                raise _Over from None
-            raise
+        stream = await self._open_stream(session, request)
         if not request.is_silent:
             await self._or_reset(stream, format_result("STREAM STATUS", "OK"))
         await self._carry(stream)
@@ -340,10 +347,6 @@ class Connection:
 
         try:
             stream = await self._unless_lost(incoming.accept(announce))
-        except Refused:
-            if request.is_silent:
-                raise _Over from None
-            raise
         except Unavailable:
             raise _Over from None  # the session, or the program, is gone
         if not request.is_silent:
@@ -379,8 +382,10 @@ class Connection:
 
     async def _run_naming(self, command: Command) -> None:
         name = command.options.get("NAME", "")
-        if command.action != "LOOKUP" or not name:
-            raise invalid("NAMING LOOKUP NAME=… is expected")
+        if command.action != "LOOKUP":
+            raise invalid("unknown command")
+        if not name:
+            raise Refused("INVALID_KEY", "NAME is missing")
         wants_options = command.options.get("OPTIONS", "").lower() == "true"
         session = self._session
         core = None if session is None else session.core
@@ -415,10 +420,14 @@ class Connection:
         is_raw = command.verb == "RAW"
         if command.action != "SEND":
             raise invalid("unknown command")
+        try:
+            size = number_of(command.options, "SIZE", _SIZE_MAX, 1)
+        except Refused:
+            size = None
+        if size is None:  # what follows would be taken for commands
+            await self._finish(format_result(command.head, "I2P_ERROR", "SIZE is not right"))
+        payload = await self._lines.exactly(size)
         request = read_datagram(command.options, is_raw=is_raw)
-        if not request.size:
-            raise invalid("SIZE is missing")
-        payload = await self._lines.exactly(request.size)
         session = self._session
         if session is None or session.request.style.name != command.verb:
             raise invalid(f"this connection has no {command.verb} session")

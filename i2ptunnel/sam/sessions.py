@@ -116,7 +116,7 @@ class Sessions:
                 await self._keep(session, lasting)
         except BaseException:
             session.control = None  # which is still to be told why
-            await self.close(session)
+            await self._abandon(session)
             raise
         self._figures.sessions_total += 1
         return session
@@ -288,6 +288,12 @@ class Sessions:
             if session.control is not None:
                 session.control.end()
 
+    async def _abandon(self, session: SamSession, *, forget: bool = True) -> None:
+        """One that was not finished: it may have been closed before it had tunnels."""
+        await self.close(session, forget=forget)
+        if session.core is not None:
+            await session.core.close()
+
     async def lose(self, session: SamSession, *, is_dead: bool) -> None:
         """The control socket is gone. ``is_dead``: the program did not close it.
 
@@ -342,9 +348,9 @@ class Sessions:
             _log.info("a SAM session is back")
         except Refused as refused:
             _log.warning("a SAM session cannot come back: %s", refused)
-            await self.close(session, forget=False)
+            await self._abandon(session, forget=False)
         except BaseException:
-            await self.close(session, forget=False)
+            await self._abandon(session, forget=False)
             raise
 
     async def _expire(self) -> None:

@@ -147,14 +147,11 @@ def test_streams_and_datagrams_with_i2pds_bridge(network: Network) -> None:
     async def run() -> None:
         here, there = network.ours.address, network.i2pd_proxy.address
         mine, theirs = await asyncio.gather(session(here, "mine"), session(there, "theirs"))
-        for listening, other, name, others in (
-            (mine, there, (here, "mine"), "theirs"),
-            (theirs, here, (there, "theirs"), "mine"),
-        ):
-            target = await destination_of(listening)
-            waiting = await greeted(name[0])
-            assert (await waiting.ask(f"STREAM ACCEPT ID={name[1]}"))[1]["RESULT"] == "OK"
-            client = await connect(other, others, target)
+
+        async def one_way(to: SamClient, at: tuple[str, str], by: tuple[str, str]) -> None:
+            waiting = await greeted(at[0])
+            assert (await waiting.ask(f"STREAM ACCEPT ID={at[1]}"))[1]["RESULT"] == "OK"
+            client = await connect(*by, await destination_of(to))
             client.writer.write(b"x" * 100_000)
             await waiting.line()
             assert await waiting.reader.readexactly(100_000) == b"x" * 100_000
@@ -163,12 +160,14 @@ def test_streams_and_datagrams_with_i2pds_bridge(network: Network) -> None:
             await waiting.close()
             assert await client.at_end()
 
+        ours, i2pds = (here, "mine"), (there, "theirs")
+        await asyncio.gather(one_way(mine, ours, i2pds), one_way(theirs, i2pds, ours))
+
     drive(run())
 
 
-@pytest.mark.parametrize("style", ["DATAGRAM", "RAW"])
-def test_datagrams_with_i2pds_bridge(network: Network, style: str) -> None:
-    async def run() -> None:
+def test_datagrams_with_i2pds_bridge(network: Network) -> None:
+    async def both_ways(style: str) -> None:
         here, there = network.ours.address, network.i2pd_proxy.address
         mine, theirs = await asyncio.gather(
             session(here, f"my{style}", style), session(there, f"their{style}", style)
@@ -189,6 +188,39 @@ def test_datagrams_with_i2pds_bridge(network: Network, style: str) -> None:
             if style == "DATAGRAM":
                 assert values["DESTINATION"] == addresses[sender]
             assert await receiver.reader.readexactly(5) == b"hello"
+
+    async def run() -> None:
+        await asyncio.gather(both_ways("DATAGRAM"), both_ways("RAW"))
+
+    drive(run())
+
+
+@pytest.mark.slow
+def test_a_session_is_there_again_after_a_restart(network: Network) -> None:
+    """Programs that do not make it anew: their ACCEPTs and CONNECTs go on with the same ID."""
+
+    async def run() -> None:
+        here, there = network.ours.address, network.other.address
+        mine, theirs = await asyncio.gather(
+            session(here, "lasting", extra=" i2ptunnel.resume=true"), session(there, "visitor")
+        )
+        target, visitor = await destination_of(mine), await destination_of(theirs)
+        await asyncio.to_thread(network.ours.stop)
+        assert await mine.at_end()
+        network.ours.start()
+        await asyncio.to_thread(network.ours.wait_ready, "web")
+        for _ in range(60):
+            waiting = await greeted(here)
+            reply = await waiting.ask("STREAM ACCEPT ID=lasting")
+            if reply[1]["RESULT"] == "OK":
+                break
+            await asyncio.sleep(0.5)
+        client = await connect(there, "visitor", target)
+        assert await waiting.line() == visitor
+        client.writer.write(b"again")
+        assert await waiting.reader.readexactly(5) == b"again"
+        files = list((network.ours.data_dir / "sam").iterdir())
+        assert [file.stat().st_mode & 0o777 for file in files] == [0o600]
 
     drive(run())
 
@@ -302,7 +334,7 @@ def test_a_torrent_between_two_routers(network: Network, tmp_path: Path, size: i
         network.tracker.swarms.clear()
     content = (tmp_path / "leech/film.bin").read_bytes()
     assert hashlib.sha256(content).digest() == hashlib.sha256(body_of(size)).digest()
-    print(f"\n{size / took / 1e6:.2f} MB/s in {took:.1f} s")
+    print(f"\n{size / took / 1e6:.2f} MB/s in {took:.1f} s\n{torrent.log('leech')}")
     status = network.ours.status()
     assert status is not None
     assert status["interfaces"]["sam"]["streams_total"] > 0

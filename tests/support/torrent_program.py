@@ -48,13 +48,14 @@ def main() -> int:
     if mode == "seed":
         parameters.flags |= lt.torrent_flags.seed_mode
     handle = session.add_torrent(parameters)
-    announced_at = 0.0
+    announced_at, began = 0.0, time.monotonic()
     while True:
         status = handle.status()
         alerts = [f"{alert.what()}: {alert.message()}" for alert in session.pop_alerts()]
         print(
             json.dumps(
                 {
+                    "at": round(time.monotonic() - began, 1),
                     "progress": status.progress,
                     "rate": status.download_rate,
                     "peers": status.num_peers,

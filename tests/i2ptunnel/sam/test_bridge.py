@@ -175,7 +175,8 @@ def test_wrong_lines_are_answered_and_the_session_stays(tmp_path: Path) -> None:
                 (CREATE.format("STREAM", "x"), "SESSION STATUS", "I2P_ERROR"),
                 ("SESSION ADD STYLE=STREAM ID=y", "SESSION STATUS", "I2P_ERROR"),
                 ("STREAM CONNECT ID=two DESTINATION=x", "STREAM STATUS", "I2P_ERROR"),
-                ("NAMING LOOKUP", "NAMING REPLY", "I2P_ERROR"),
+                ("NAMING LOOKUP", "NAMING REPLY", "INVALID_KEY"),
+                ("NAMING", "NAMING REPLY", "I2P_ERROR"),
                 ("NAMING LOOKUP NAME=nobody.i2p", "NAMING REPLY", "KEY_NOT_FOUND"),
                 ("NAMING LOOKUP NAME=bad.b32.i2p", "NAMING REPLY", "INVALID_KEY"),
                 ("DEST GENERATE SIGNATURE_TYPE=77", "DEST REPLY", "I2P_ERROR"),
@@ -229,9 +230,14 @@ def test_streams_to_and_from_sessions_that_are_not_there(tmp_path: Path) -> None
                 client = await SamClient.greeted(running.port)
                 assert (await client.ask(line))[1]["RESULT"] == result, line
                 assert await client.at_end()
-            silent = await SamClient.greeted(running.port)
-            await silent.send(f"STREAM CONNECT ID=one DESTINATION={gone.b32} SILENT=true")
-            assert await silent.at_end()
+            for line in (
+                f"STREAM CONNECT ID=one DESTINATION={gone.b32}",
+                "STREAM CONNECT ID=nobody DESTINATION=x",
+                "STREAM ACCEPT ID=nobody",
+            ):
+                silent = await SamClient.greeted(running.port)
+                await silent.send(f"{line} SILENT=true")
+                assert await silent.at_end()
             network.failures[gone.hash] = "connect_timeout"
             client = await SamClient.greeted(running.port)
             reply = await client.ask(f"STREAM CONNECT ID=one DESTINATION={gone.b32}")
@@ -482,6 +488,28 @@ def test_datagrams_over_the_control_socket(tmp_path: Path) -> None:
             await raw.send(f"RAW SEND DESTINATION={target} SIZE=2 FROM_PORT=8\nhi")
             head, values = await raw.reply()
             assert values == {"SIZE": "2", "FROM_PORT": "8", "TO_PORT": "0", "PROTOCOL": "77"}
+
+    drive(run())
+
+
+def test_a_datagram_of_unknown_size_ends_its_connection(tmp_path: Path) -> None:
+    """What follows might be taken for commands."""
+
+    async def run() -> None:
+        async with bridge(tmp_path) as (running, _):
+            other = await session(running.port, "other")
+            for words in ("", " SIZE=0", " SIZE=9999999", " SIZE=x"):
+                control = await session(running.port, "one", "DATAGRAM")
+                await control.send(f"DATAGRAM SEND DESTINATION=x{words}\nSESSION REMOVE ID=other")
+                assert (await control.reply())[1]["RESULT"] == "I2P_ERROR"
+                assert await control.at_end()
+            control = await session(running.port, "one", "DATAGRAM")
+            await control.send(
+                "DATAGRAM SEND DESTINATION=x SIZE=40000\n" + "QUIT\n" * 8000 + "PING"
+            )
+            assert (await control.reply())[1]["RESULT"] == "I2P_ERROR"
+            assert await control.line() == "PONG"
+            assert await other.ask("PING") == ("PONG", {})
 
     drive(run())
 
