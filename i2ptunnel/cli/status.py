@@ -68,7 +68,11 @@ def _as_text(status: dict[str, Any]) -> str:
         *_reseed_lines(status["reseed"]),
         *names_lines(status["naming"]),
     ]
-    for name, service in status["services"].items():
+    for name, interface in status.get("interfaces", {}).items():
+        counts = f"{counted(interface.get('sessions', 0), 'session')}, "
+        counts += counted(interface.get("streams", 0), "stream")
+        lines.append(f"{name:8} {interface.get('listen', interface['state'])}, {counts}")
+    for name, service in (status["services"] | status.get("interfaces", {})).items():
         if service["last_error"]:
             lines.append(f"{name}: {printable(service['last_error'])}; it is tried again")
     if status["tunnels"]:

@@ -17,6 +17,7 @@ from i2ptunnel.config.loader import load_text
 CONFIGURATION = """
 router: {{data_dir: {0}, network_id: 78, host: 127.78.7.1, bind: 127.78.7.1, port: 17800,
          allow_private_addresses: true}}
+interfaces: {{sam: {{listen: "unix:{0}/sam", udp: null}}}}
 tunnels: {{web: {{type: httpclient, listen: "unix:{0}/web"}}}}
 """
 ADDRESS = "a" * 52 + ".b32.i2p"
@@ -77,6 +78,14 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
     json.dumps([one for one in found if not isinstance(one, Exception)])
     status, tunnels, stopped, started, nobody, plan, reload = found[:7]
     assert status["services"]["control"]["state"] == "listening"
+    sam = status["interfaces"]["sam"]
+    assert (sam["state"], sam["listen"], sam["last_error"]) == (
+        "listening",
+        f"unix:{tmp_path}/sam",
+        None,
+    )
+    assert (sam["sessions"], sam["streams"]) == (0, 0)
+    assert "sam" not in status["services"]
     assert status["tunnels"][0]["name"] == tunnels[0]["name"] == "web"
     assert stopped is None and started is None
     assert "no tunnel 'nobody'" in str(nobody)

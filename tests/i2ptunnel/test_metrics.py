@@ -61,6 +61,17 @@ STATUS: dict[str, Any] = {
         "metrics": {"state": "listening", "connections_open": 1, "listen": SECRET},
         "console": {"state": "failed", "last_error": SECRET},
     },
+    "interfaces": {
+        "sam": {
+            "state": "listening",
+            "listen": SECRET,
+            "connections_open": 9,
+            "sessions": 2,
+            "streams": 5,
+            "streams_total": 77,
+            "bytes_to_i2p": 1234,
+        }
+    },
     "loop": {
         "bounds_s": (0.005, 0.05),
         "turns": 1000,
@@ -74,7 +85,7 @@ STATUS: dict[str, Any] = {
         "wall_sum_s": 2.5,
     },
 }
-WORDS = "transport|state|reason|result|direction|answer|service"
+WORDS = "transport|state|reason|result|direction|answer|service|interface"
 LABELS = (
     r'tunnel="(\\.|[^"\\])*",type="[a-z]+"(,reason="[a-z]+")?|le="[0-9.+Inf]+"|('
     + WORDS
@@ -106,6 +117,11 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
         "i2ptunnel_router_tunnel_transit_bytes_total 1.12589990684262e+15",
         'i2ptunnel_service_listening{service="console"} 0',
         'i2ptunnel_service_connections_open{service="metrics"} 1',
+        'i2ptunnel_service_listening{service="sam"} 1',
+        'i2ptunnel_interface_sessions{interface="sam"} 2',
+        'i2ptunnel_interface_streams{interface="sam"} 5',
+        'i2ptunnel_interface_streams_opened_total{interface="sam"} 77',
+        'i2ptunnel_interface_to_i2p_bytes_total{interface="sam"} 1234',
         "i2ptunnel_router_descriptors_limit 1024",
         'i2ptunnel_tunnel_ready{tunnel="a \\"quoted\\" name",type="httpserver"} 0',
         'i2ptunnel_tunnel_to_i2p_bytes_total{tunnel="a \\"quoted\\" name",type="httpserver"} '
