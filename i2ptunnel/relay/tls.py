@@ -5,6 +5,7 @@ needs more. So the library works on memory buffers here, and the connection belo
 :class:`LocalChannel`.
 
 What always holds: a certificate is verified whenever we are the client; there is no way around it.
+Only a program that has its own streams forwarded to itself (SAM) is not asked who it is.
 """
 
 from __future__ import annotations

@@ -29,12 +29,26 @@ HOPS = (
     "inbound.length=2 outbound.length=2 inbound.quantity=2 outbound.quantity=2 "
     "i2cp.leaseSetEncType=4"
 )
-#: what the specification wants, and i2pd's answer: it lets two sessions have one destination
+#: where i2pd answers otherwise than the specification wants: what, our reply, i2pd's
 DIFFERENCES = [
+    ("hello ", "HELLO REPLY RESULT=OK VERSION=3.3", "HELLO REPLY RESULT=OK VERSION=3.0"),
     (
-        ("destination twice", ("SESSION STATUS", "DUPLICATED_DEST", ("RESULT",))),
-        ("destination twice", ("SESSION STATUS", "OK", ("DESTINATION", "RESULT"))),
-    )
+        "hello MIN=3.0 MAX=3.9",
+        "HELLO REPLY RESULT=OK VERSION=3.3",
+        "HELLO REPLY RESULT=OK VERSION=3.0",
+    ),
+    ("ping", "PONG a b", "PONG a b"),
+    ("ping again", "PONG c", ""),
+    (
+        "unknown name",
+        ("NAMING REPLY", "KEY_NOT_FOUND", ("NAME", "RESULT")),
+        ("NAMING REPLY", "INVALID_KEY", ("NAME", "RESULT")),
+    ),
+    (
+        "destination twice",
+        ("SESSION STATUS", "DUPLICATED_DEST", ("RESULT",)),
+        ("SESSION STATUS", "OK", ("DESTINATION", "RESULT")),
+    ),
 ]
 _PROGRAMS = Path(__file__).parents[1] / "support"
 
@@ -95,13 +109,25 @@ async def _script(host: str, mark: str) -> list[tuple[str, Any]]:
         seen.append((what, _shape(reply)))
         return reply
 
-    for bounds in ("MIN=3.0 MAX=3.1", "MIN=3.1 MAX=3.1", "MIN=3.0 MAX=3.3", "MIN=9.0 MAX=9.9"):
+    for bounds in (
+        *("MIN=3.0 MAX=3.1", "MIN=3.1 MAX=3.1", "MIN=3.0 MAX=3.3", "MIN=9.0 MAX=9.9"),
+        *("", "MIN=3.0 MAX=3.9"),
+    ):
         client = await SamClient.connect(SAM_PORT, host)
         await client.send(f"HELLO VERSION {bounds}")
         seen.append((f"hello {bounds}", await client.line()))
     client = await SamClient.connect(SAM_PORT, host)
     client.writer.write(b"GET / HTTP/1.1\r\n\r\n")
     seen.append(("a web page", await client.at_end()))
+
+    client = await greeted(host)
+    for what, line in (("ping", "PING a b"), ("ping again", "PING c")):
+        try:
+            await client.send(line)
+            seen.append((what, await client.line()))
+        except ConnectionError:
+            seen.append((what, ""))
+    await note("unknown name", await greeted(host), "NAMING LOOKUP NAME=nobody-has-this.i2p")
 
     control = await greeted(host)
     create = f"SESSION CREATE STYLE=STREAM ID=script{mark} DESTINATION={{}} {HOPS}"
@@ -113,7 +139,6 @@ async def _script(host: str, mark: str) -> list[tuple[str, Any]]:
     me = await note("me", control, "NAMING LOOKUP NAME=ME")
     seen.append(("its own name", me[1]["VALUE"] == public))
     b32 = Destination.from_base64(public).b32
-    await note("lookup by base 64", control, f"NAMING LOOKUP NAME={public}")
     for what, line in (
         ("id twice", create.format("TRANSIENT")),
         ("destination twice", create.format(private).replace("ID=script", "ID=other")),
@@ -137,8 +162,14 @@ def test_the_bridge_answers_as_i2pds_does(network: Network) -> None:
         ours, i2pd = await asyncio.gather(
             _script(network.ours.address, "a"), _script(network.i2pd_proxy.address, "b")
         )
-        differing = [pair for pair in zip(ours, i2pd, strict=True) if pair[0] != pair[1]]
-        assert differing == DIFFERENCES
+        assert [what for what, _ in ours] == [what for what, _ in i2pd]
+        known = {what for what, _, _ in DIFFERENCES}
+        seen = [
+            (what, our, their)
+            for (what, our), (_, their) in zip(ours, i2pd, strict=True)
+            if our != their or what in known
+        ]
+        assert seen == DIFFERENCES
 
     drive(run())
 
@@ -309,7 +340,7 @@ class Torrent:
             )
 
     def log(self, mode: str) -> str:
-        return (self.folder / f"{mode}.log").read_text()[-3000:]
+        return (self.folder / f"{mode}.log").read_text()[-6000:]
 
 
 @pytest.mark.parametrize(
@@ -334,19 +365,25 @@ def test_a_torrent_between_two_routers(network: Network, tmp_path: Path, size: i
         network.tracker.swarms.clear()
     content = (tmp_path / "leech/film.bin").read_bytes()
     assert hashlib.sha256(content).digest() == hashlib.sha256(body_of(size)).digest()
-    print(f"\n{size / took / 1e6:.2f} MB/s in {took:.1f} s\n{torrent.log('leech')}")
+    print(f"\n{size / took / 1e6:.2f} MB/s in {took:.1f} s")
+    print(torrent.log("seed"), torrent.log("leech"), sep="\n")
     status = network.ours.status()
     assert status is not None
     assert status["interfaces"]["sam"]["streams_total"] > 0
 
 
-def test_python_programs(network: Network) -> None:
-    """i2psam serves, and i2psam and txi2p (Twisted) ask."""
+@pytest.mark.parametrize(
+    ("program", "answer"),
+    [("i2psam", "HELLO"), pytest.param("txi2p", "TWISTED", marks=pytest.mark.slow)],
+)
+def test_python_programs(network: Network, program: str, answer: str) -> None:
+    """i2psam serves, and i2psam or txi2p (Twisted, with a slow parser) asks."""
     script = str(_PROGRAMS / "sam_programs.py")
     words = [fetch_sam.python(), "-W", "ignore", script]
-    hosts = [network.ours.address, network.other.address, str(SAM_PORT), str(SAM_UDP_PORT)]
+    hosts = [network.ours.address, network.other.address, str(SAM_PORT), str(SAM_UDP_PORT), program]
     done = subprocess.run(
         [*words, *hosts], capture_output=True, text=True, timeout=200, check=False
     )
+    print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == {"i2psam": "HELLO", "txi2p": "TWISTED"}
+    assert json.loads(done.stdout.splitlines()[-1]) == answer

@@ -1,7 +1,7 @@
 """Other people's SAM libraries at work, as a program of its own.
 
-``HOST_A HOST_B PORT UDP_PORT``: i2psam serves at A; i2psam and txi2p ask from B. The last line is
-JSON with what each of them got.
+``HOST_A HOST_B PORT UDP_PORT PROGRAM``: i2psam serves at A; PROGRAM, ``i2psam`` or ``txi2p``, asks
+from B. The last line is JSON with what it got.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 
 from i2psam.client import SAMClient, SAMConfig  # type: ignore[import-not-found]
 from twisted.internet import asyncioreactor
 
+_BEGAN = time.monotonic()
 HOPS = {"inbound.length": 2, "outbound.length": 2, "i2cp.leaseSetEncType": "4"}
 
 
@@ -59,6 +61,10 @@ async def ask_with_txi2p(host: str, port: int, address: str) -> str:
     return await asyncio.wait_for(heard, 60)
 
 
+def tell(what: str) -> None:
+    print(f"{time.monotonic() - _BEGAN:.1f} {what}", flush=True)
+
+
 async def main() -> None:
     host_a, host_b, port, udp_port = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     config = {"port": port, "udp_port": udp_port, "min_version": "3.1", "max_version": "3.3"}
@@ -73,10 +79,14 @@ async def main() -> None:
             found = await session.conn.naming_lookup("ME")
             address = found.value
             del asking
-        results = {"i2psam": await ask_with_i2psam(there, address)}
-        results["txi2p"] = await ask_with_txi2p(host_b, port, address)
+        tell("serving")
+        if sys.argv[5] == "i2psam":
+            heard = await ask_with_i2psam(there, address)
+        else:
+            heard = await ask_with_txi2p(host_b, port, address)
+        tell("asked")
         serving.cancel()
-        print(json.dumps(results), flush=True)
+        print(json.dumps(heard), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ when all is there. SAM is ``host:port``. One line of JSON about the state is pri
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 
@@ -65,7 +66,7 @@ def main() -> int:
             flush=True,
         )
         if mode == "leech" and status.is_seeding:
-            return 0
+            os._exit(0)  # the session's end would wait until the tracker has heard of it
         if not status.num_peers and time.monotonic() - announced_at > 3:
             announced_at = time.monotonic()
             handle.force_reannounce()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.api import ensure_certificate
 from core.base.errors import Unavailable
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
@@ -19,6 +20,7 @@ from i2ptunnel.config.interfaces_model import SamSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.own_doors import Door, OwnDoors
 from i2ptunnel.relay.listener import Accepted
+from i2ptunnel.relay.tls import server_context
 from i2ptunnel.sam import connection, streams
 from i2ptunnel.sam.bridge import SamBridge
 from tests.support.deterministic import SeededEntropy
@@ -408,6 +410,48 @@ def test_streams_are_forwarded_to_the_programs_own_server(tmp_path: Path) -> Non
             await forwarding.close()
             await until(lambda: running._parts.sessions.get("one", "").carriers == set())
             await accept(running.port, "one")
+
+    drive(run())
+
+
+def test_forwarding_over_tls(tmp_path: Path) -> None:
+    async def run() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"safe: " + await reader.readline())
+            writer.close()
+
+        certificate = tmp_path / "cert.pem"
+        ensure_certificate(certificate, ["somebody.example"])
+        context = server_context(certificate, None)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        number = server.sockets[0].getsockname()[1]
+        async with server, bridge(tmp_path) as (running, _):
+            one = await session(running.port, "one")
+            await session(running.port, "two")
+            forwarding = await SamClient.greeted(running.port)
+            line = f"STREAM FORWARD ID=one PORT={number} SSL=true SILENT=true"
+            assert (await forwarding.ask(line))[1]["RESULT"] == "OK"
+            client = await SamClient.greeted(running.port)
+            await client.ask(f"STREAM CONNECT ID=two DESTINATION={await destination_of(one)}")
+            client.writer.write(b"hello\n")
+            assert await client.reader.readline() == b"safe: hello\n"
+
+    drive(run())
+
+
+def test_a_server_that_is_not_there_resets_the_stream(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with bridge(tmp_path) as (running, _):
+            with socket.socket() as unused:
+                unused.bind(("127.0.0.1", 0))
+                number = unused.getsockname()[1]
+                one = await session(running.port, "one")
+                await session(running.port, "two")
+                forwarding = await SamClient.greeted(running.port)
+                await forwarding.ask(f"STREAM FORWARD ID=one PORT={number}")
+                client = await SamClient.greeted(running.port)
+                await client.ask(f"STREAM CONNECT ID=two DESTINATION={await destination_of(one)}")
+                assert await client.at_end()
 
     drive(run())
 
