@@ -458,7 +458,7 @@ def test_a_server_that_is_not_there_resets_the_stream(tmp_path: Path) -> None:
 
 def test_forwarding_leads_to_no_listener_of_ours(tmp_path: Path) -> None:
     async def run() -> None:
-        server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
+        server = await asyncio.start_server(lambda _, w: w.close(), "127.0.0.1", 0)
         own = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
         doors = OwnDoors((Door(own, False, (), "ours"),))
         async with server, bridge(tmp_path, own_doors=doors) as (running, _):

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,7 +159,8 @@ def test_a_program_whose_machine_is_gone_finds_its_session_again(
             control = await SamClient.greeted(running.port)
             await control.ask(CREATE)
             # what the system says when keepalives are not answered
-            channels[0].connection_lost(TimeoutError(errno.ETIMEDOUT, "timed out"))
+            transport: Any = channels[0]._transport
+            transport._force_close(TimeoutError(errno.ETIMEDOUT, "timed out"))
             one = running._parts.sessions.get("one", "")
             await until(lambda: one.is_orphan)
             assert network.open_count == 1
