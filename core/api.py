@@ -31,6 +31,7 @@ from core.io.files import (
 )
 from core.io.foreign_router import AnyRouter, ForeignRouter
 from core.io.i2cp_client import I2cpAddress
+from core.io.i2cp_server import I2cpServer
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.listeners import ListenerStore
 from core.io.loop import new_event_loop, turn_figures
@@ -49,7 +50,7 @@ from core.io.status import (
     TunnelPath,
 )
 from core.io.stream import Stream, StreamReset
-from core.io.system import SystemEntropy
+from core.io.system import SystemEntropy, SystemWallClock
 from core.io.time_servers import PUBLIC_SERVERS as PUBLIC_TIME_SERVERS
 from core.io.tracing import TraceFile
 from core.io.turns import TURN_BOUNDS_S, share_turn
@@ -78,6 +79,7 @@ __all__ = [
     "FileFault",
     "ForeignRouter",
     "I2cpAddress",
+    "I2cpServer",
     "I2cpStatus",
     "Imported",
     "LastingKeys",
@@ -96,6 +98,7 @@ __all__ = [
     "StreamReset",
     "StreamingOptions",
     "SystemEntropy",
+    "SystemWallClock",
     "TraceFile",
     "TunnelPath",
     "TunnelShape",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from core.api import AnyRouter, SystemEntropy
+from core.api import AnyRouter, Router, SystemEntropy
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_doors import OwnDoors
+from i2ptunnel.i2cp_service import I2cpContext, I2cpService
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.sam.bridge import SamBridge
@@ -15,7 +16,7 @@ from i2ptunnel.sam.context import SamContext
 from i2ptunnel.services import Wanted
 
 #: services that are doors for other programs; all others belong to ``control:``
-INTERFACES = ("sam", "i2pcontrol")
+INTERFACES = ("sam", "i2cp", "i2pcontrol")
 
 
 def path_of(service: str) -> str:
@@ -37,4 +38,8 @@ def wanted_interfaces(
         data_dir = loaded.data_dir
         context = SamContext(data_dir, SystemEntropy(), router, naming, own_doors, budget)
         wanted["sam"] = Wanted(partial(SamBridge, sam, context), sam)
+    i2cp = loaded.configuration.interfaces.i2cp
+    if i2cp is not None and isinstance(router, Router):
+        own = I2cpContext(loaded.data_dir, router, naming, budget)
+        wanted["i2cp"] = Wanted(partial(I2cpService, i2cp, own), i2cp)
     return wanted

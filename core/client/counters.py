@@ -6,7 +6,7 @@ from typing import Protocol
 
 from core.base.counters import Counter
 from core.client.i2cp_network import I2cpNetwork
-from core.client.session import ClientEngine
+from core.client.local_destination import LocalDestination
 from core.datagram.manager import DatagramManager
 from core.streaming.manager import StreamManager
 from core.streaming.measured import StreamTotals
@@ -24,7 +24,7 @@ def _streams(client: WithStreams) -> StreamTotals:
     return streams.ended.with_streams(stream.stats for stream in streams.streams)
 
 
-COUNTERS: tuple[Counter[ClientEngine], ...] = (
+COUNTERS: tuple[Counter[LocalDestination], ...] = (
     Counter("client", "messages_received", "Garlic messages for our destinations",
             lambda c: c.stats.messages_in),
     Counter("client", "messages_sent", "Garlic messages of our destinations",
@@ -35,6 +35,7 @@ COUNTERS: tuple[Counter[ClientEngine], ...] = (
                 "no_path": c.stats.no_path,
                 "no_lease_set": c.stats.no_lease_set,
                 "foreign_lease_set": c.stats.foreign_lease_set,
+                "inbox_full": c.stats.inbox_full,
             }, "reason"),
     Counter("garlic", "messages_opened", "End-to-end encrypted messages that were opened",
             lambda c: c.ratchet.counters.opened),

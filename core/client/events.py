@@ -59,3 +59,4 @@ class ClientStats:
     foreign_lease_set: int = 0
     messages_in: int = 0
     messages_out: int = 0
+    inbox_full: int = 0

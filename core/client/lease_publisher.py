@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.client.own_lease_set import OwnLeaseSet
+from core.client.ports import LeaseSetSource
 from core.netdb.facade import NetDb
 from core.tunnel.tunnels import InboundTunnel
 
@@ -15,7 +15,7 @@ class LeasePublisher:
     ``is_confirmed``: a floodfill holds our lease set, or none has to.
     """
 
-    def __init__(self, own: OwnLeaseSet, netdb: NetDb, owner: bytes, *, publish: bool) -> None:
+    def __init__(self, own: LeaseSetSource, netdb: NetDb, owner: bytes, *, publish: bool) -> None:
         self.is_confirmed = not publish
         self._own = own
         self._netdb = netdb
@@ -28,8 +28,13 @@ class LeasePublisher:
         """Make a new one over ``tunnels`` and publish it; False if none of them is alive."""
         if self._own.build(tunnels, now) is None:
             return False
+        self.publish(now)
+        return True
+
+    def publish(self, now: float) -> None:
+        """Publish the newest one, if it is published at all."""
         if not self._publish:
-            return True
+            return
         published = self._own.published
         key, self._key = self._key, published.hash if published else None
         if key is not None and key != self._key:
@@ -37,4 +42,3 @@ class LeasePublisher:
         if published is not None:
             is_urgent = self._own.is_urgent
             self._netdb.publish_lease_set(published, self._owner, now, is_urgent=is_urgent)
-        return True

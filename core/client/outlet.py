@@ -15,7 +15,7 @@ from struct import unpack
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
 from core.client.events import ClientStats
-from core.client.own_lease_set import OwnLeaseSet
+from core.client.ports import LeaseSetSource
 from core.client.remote import ACTIVE_S, Remote
 from core.client.spread import WIDTH_MAX, Path, Trial
 from core.data.lease_set import LeaseSet2
@@ -43,7 +43,7 @@ class LeaseSetOffers:
 
     __slots__ = ("_is_hidden", "_own", "callers_cut_at")
 
-    def __init__(self, own: OwnLeaseSet, *, is_hidden: bool) -> None:
+    def __init__(self, own: LeaseSetSource, *, is_hidden: bool) -> None:
         self._own = own
         self._is_hidden = is_hidden
         self.callers_cut_at = 0.0
@@ -84,7 +84,7 @@ class Outlet:
         self,
         pool: TunnelPool,
         ratchet: RatchetSessions,
-        own: OwnLeaseSet,
+        own: LeaseSetSource,
         offers: LeaseSetOffers,
         stats: ClientStats,
         wall: WallClock,

@@ -13,10 +13,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from core.client.outlet import OFFERS_MAX, LeaseSetOffers, Outlet
-from core.client.own_lease_set import OwnLeaseSet
+from core.client.ports import LeaseSetSource, StreamPaths
 from core.client.remote import ACTIVE_S, Remote
 from core.garlic.sessions import MessageKind, RatchetSessions
-from core.streaming.manager import StreamManager
 
 #: Offers of our lease set without an answer after which the path is changed.
 OFFERS_IN_VAIN = 2
@@ -50,10 +49,10 @@ class PathWatch:
     def __init__(
         self,
         host: PathHost,
-        own: OwnLeaseSet,
+        own: LeaseSetSource,
         offers: LeaseSetOffers,
         ratchet: RatchetSessions,
-        streams: StreamManager,
+        streams: StreamPaths,
         outlet: Outlet,
     ) -> None:
         self._host = host

@@ -6,8 +6,12 @@ may hand them to a foreign router by I2CP: nothing above knows which.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
+
+from core.data.lease_set import LeaseSet2
+from core.data.lease_set_variants import EncryptedLeaseSet
+from core.tunnel.tunnels import InboundTunnel
 
 
 class DestinationNetwork(Protocol):
@@ -50,3 +54,44 @@ class DestinationNetwork(Protocol):
 
     def suspect_path(self, remote_hash: bytes, now: float) -> None:
         """What was sent lately did not arrive: take another way if there is one."""
+
+
+class StreamPaths(Protocol):
+    """What the ways to a destination have to do with the streams to it.
+
+    Where the streams are somebody else's, as those of I2CP clients, there are none to be seen.
+    """
+
+    def has_streams(self, remote_hash: bytes) -> bool:
+        """True if a stream to that peer lives."""
+
+    def probe(self, remote_hash: bytes) -> bool:
+        """Have something under way that the peer must acknowledge; False if no stream can."""
+
+    def path_changed(self, remote_hash: bytes, now: float) -> None:
+        """The peer is reached another way than before."""
+
+
+class LeaseSetSource(Protocol):
+    """Our own lease set, whoever signs it."""
+
+    current: LeaseSet2 | None
+    """The newest, in the clear; None if there is none."""
+    is_urgent: bool
+    """No lease of the one before is left."""
+    due_at: float | None
+    """Monotonic time at which a new one should be made; None if nothing changes."""
+
+    @property
+    def published(self) -> LeaseSet2 | EncryptedLeaseSet | None:
+        """What to store in the netDb for ``current``."""
+
+    @property
+    def published_s(self) -> int:
+        """The second in which the newest one was made; 0 if there is none."""
+
+    def build(self, tunnels: Iterable[InboundTunnel], now: float) -> object:
+        """Make a new one over ``tunnels``; None if that is not possible now."""
+
+    def tunnels_changed(self, now: float) -> None:
+        """Our inbound tunnels are others than before."""

@@ -18,6 +18,7 @@ from core.client.blinded import (
 )
 from core.client.events import ClientStats, Event, LeaseSetFound
 from core.client.frequent_destinations import FrequentDestinations
+from core.client.ports import StreamPaths
 from core.client.remote import ACTIVE_S, Remote
 from core.data.blinded_address import BlindedTarget
 from core.data.lease_set import LeaseSet2
@@ -25,7 +26,6 @@ from core.data.lease_set_variants import AnyLeaseSet
 from core.garlic.sessions import RatchetSessions
 from core.netdb.facade import NetDb
 from core.netdb.leases import PUBLISHED_AHEAD_MAX_MS
-from core.streaming.manager import StreamManager
 
 REMOTES_MAX = 4096
 
@@ -43,7 +43,7 @@ class Remotes:
         owner: bytes,
         netdb: NetDb,
         ratchet: RatchetSessions,
-        streams: StreamManager,
+        streams: StreamPaths,
         stats: ClientStats,
         events: deque[Event],
         wall: WallClock,

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 from core.base.ports import Entropy
 from core.client.outlet import LeaseSetOffers, Outlet
-from core.client.own_lease_set import OwnLeaseSet
 from core.client.path_watch import PathWatch
+from core.client.ports import LeaseSetSource, StreamPaths
 from core.client.remote import STUCK_S, Remote
 from core.client.remotes import Remotes
 from core.garlic.sessions import RatchetSessions
 from core.streaming.budgets import ACK_RESERVE
-from core.streaming.manager import StreamManager
 from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
 
@@ -33,9 +32,9 @@ class Sending:
         self,
         pool: TunnelPool,
         ratchet: RatchetSessions,
-        streams: StreamManager,
+        streams: StreamPaths,
         remotes: Remotes,
-        own: OwnLeaseSet,
+        own: LeaseSetSource,
         offers: LeaseSetOffers,
         outlet: Outlet,
         entropy: Entropy,

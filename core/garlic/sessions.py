@@ -82,7 +82,6 @@ class RatchetSessions:
         refuse_before_s: int = 0,
         shares: FairShares | None = None,
     ) -> None:
-        self.static = static
         self.refuse_before_s = refuse_before_s
         self.counters = RatchetCounters()
         self._wall = wall
@@ -90,7 +89,13 @@ class RatchetSessions:
         self._next_key_after = next_key_after
         self._receive_window = receive_window
         self._padder = Padder(entropy)
-        self._new_sessions = NewSessions(static, wall, self.counters, shares)
+        self._shares = shares
+        self.rekey(static)
+
+    def rekey(self, static: X25519Key) -> None:
+        """Use another key pair: sessions under the one before are forgotten."""
+        self.static = static
+        self._new_sessions = NewSessions(static, self._wall, self.counters, self._shares)
         self._all = Remotes(self.counters)
         # Parts of it that every message needs.
         self._table = self._all.tags

@@ -59,8 +59,8 @@ Message: TypeAlias = (
     | SetDate
 )
 
-#: The version of the API that this tree speaks: PQ aside, all of 0.9.66 and lookups of 0.9.66.
-API_VERSION = "0.9.67"
+#: The version of the API that this tree speaks. 0.9.67 would promise encryption types 5 to 7.
+API_VERSION = "0.9.66"
 
 _CLASSES: tuple[type[Message], ...] = (
     BandwidthLimits,

@@ -15,8 +15,10 @@ from dataclasses import replace
 from core.base import native
 from core.base.errors import DecodeError, LocalError
 from core.client.config import SessionConfig
-from core.client.session import ClientEngine
+from core.client.hosted import HostedConfig
+from core.client.local_destination import LocalDestination
 from core.crypto.signing import SigningType
+from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address, Ssu2Address
@@ -33,6 +35,7 @@ from core.io.files import (
     write_atomic,
 )
 from core.io.garbage import GarbageCollection
+from core.io.hosted import HostedSession
 from core.io.interfaces import complete
 from core.io.links import LinkDrivers
 from core.io.listeners import ListenerStore
@@ -72,6 +75,8 @@ _PORT_SPACE, _PORT_NAME = "router", b"port"
 _PROVEN_SPACE = "proven"
 """Names: routers that are known to exist."""
 
+Handle = ClientSession | HostedSession
+
 
 class Router:
     """One I2P router. ``start`` it, open sessions, ``stop`` it; all from one event loop."""
@@ -93,7 +98,7 @@ class Router:
         self._listener_store = listeners
         self._lock = DataDirectoryLock(config.data_dir)
         self._garbage = GarbageCollection()
-        self._sessions: dict[ClientEngine, ClientSession] = {}
+        self._sessions: dict[LocalDestination, Handle] = {}
         self._saver: asyncio.TimerHandle | None = None
         self._written_info: bytes = b""
         self._started_at = 0.0
@@ -226,6 +231,17 @@ class Router:
         self._drivers.schedule()
         return session
 
+    def host(self, config: HostedConfig, destination: Destination) -> HostedSession:
+        """A destination whose keys are a client's. Unavailable ("in_use"): it is open already."""
+        if not self._is_running:
+            raise LocalError("the router is not running")
+        engine = self._engine.host(config, destination, self.now())
+        session = HostedSession(self, engine)
+        self._sessions[engine] = session
+        self.log.sessions[engine.owner] = config.name
+        self._drivers.schedule()
+        return session
+
     def import_routers(self, infos: Iterable[RouterInfo]) -> int:
         """Add RouterInfos from files to the netDb; returns how many were taken."""
         count = self._engine.netdb.import_routers(infos)
@@ -266,7 +282,7 @@ class Router:
         """Every live tunnel of our own, for display; the router's own ones last."""
         now = self.now()
         paths: list[TunnelPath] = []
-        pools = [(engine.config.name, engine.pool) for engine in self._sessions]
+        pools = [(session.name, engine.pool) for engine, session in self._sessions.items()]
         own = self._engine.tunnels.exploratory
         for name, pool in (*pools, *(() if own is None else ((None, own),))):
             paths += [TunnelPath(name, True, t.hops, t.messages) for t in pool.live_inbound(now)]
@@ -320,21 +336,21 @@ class Router:
 
     # What sessions use
 
-    def touch(self, engine: ClientEngine) -> None:
+    def touch(self, engine: LocalDestination) -> None:
         """Give a session's engine a turn in this loop iteration."""
         if self._is_running:
             self._engine.touch(engine)
             self._drivers.schedule()
 
     def reshape_session(
-        self, engine: ClientEngine, inbound: TunnelShape, outbound: TunnelShape
+        self, engine: LocalDestination, inbound: TunnelShape, outbound: TunnelShape
     ) -> None:
         """Called by ``ClientSession.reshape``."""
         self._engine.reshape_client(engine, inbound, outbound, self.now())
         self._drivers.schedule()
 
-    def close_session(self, session: ClientSession, engine: ClientEngine) -> None:
-        """Called by ``ClientSession.close``."""
+    def close_session(self, session: Handle, engine: LocalDestination) -> None:
+        """Called by the session when it closes."""
         self._sessions.pop(engine, None)
         self._counters.keep(engine)
         self.log.sessions.pop(engine.owner, None)

@@ -11,6 +11,7 @@ from core.base.counters import Counter, MachineT, Value, total
 from core.client.counters import COUNTERS as CLIENT_COUNTERS
 from core.client.counters import I2CP_COUNTERS, STREAM_COUNTERS
 from core.client.i2cp_session import I2cpEngine
+from core.client.local_destination import LocalDestination
 from core.client.session import ClientEngine
 from core.garlic.one_shot import OneShotKeys
 from core.netdb.counters import COUNTERS as NETDB_COUNTERS
@@ -100,11 +101,12 @@ class CounterTree(_Kept):
         super().__init__()
         self._engine = engine
 
-    def keep(self, session: ClientEngine) -> None:
+    def keep(self, session: LocalDestination) -> None:
         """What a session has counted, before it is gone."""
         answers = self._engine.inbox.one_shots.get(session.owner)
         self._keep(CLIENT_COUNTERS, session)
-        self._keep(STREAM_COUNTERS, session)
+        if isinstance(session, ClientEngine):
+            self._keep(STREAM_COUNTERS, session)
         if answers is not None:
             self._keep(ANSWER_COUNTERS, answers)
 
@@ -118,7 +120,8 @@ class CounterTree(_Kept):
         self._read(tree, TUNNEL_COUNTERS, (engine.tunnels,))
         self._read(tree, TRANSIT_COUNTERS, (engine.transit,))
         self._read(tree, CLIENT_COUNTERS, engine.clients)
-        self._read(tree, STREAM_COUNTERS, engine.clients)
+        streams = [client for client in engine.clients if isinstance(client, ClientEngine)]
+        self._read(tree, STREAM_COUNTERS, streams)
         self._read(tree, I2CP_COUNTERS, ())
         return tree
 

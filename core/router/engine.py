@@ -13,11 +13,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Set
 
-from core.base.errors import Retry, Unavailable
 from core.base.ports import AdjustableClock, Entropy
 from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.client.config import SessionConfig
+from core.client.hosted import HostedConfig, HostedEngine
+from core.client.local_destination import LocalDestination
 from core.client.session import ClientEngine
+from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.garlic.router import RouterGarlic
@@ -36,6 +38,7 @@ from core.router.observer import Nobody, Observer
 from core.router.own_info import OwnInfo
 from core.router.pending_sends import PendingSends
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView
+from core.router.session_opener import SessionOpener
 from core.router.sessions import Sessions
 from core.router.stats import RouterStats
 from core.router.transports import (
@@ -162,6 +165,9 @@ class RouterEngine:
         self.inbox = Inbox(
             garlic, self.netdb, self.tunnels, dispatcher, self.clients, wall, self.stats
         )
+        self._opener = SessionOpener(
+            self.tunnels, self.netdb, self.inbox, self.clients, wall, entropy, self._shares
+        )
         self._netdb_events = NetDbEvents(
             self.netdb,
             self.netdb_sender,
@@ -193,38 +199,24 @@ class RouterEngine:
         self.peers.prove(one for one in proven if self.netdb.is_proven(one))
 
     def open_client(self, config: SessionConfig, keys: PrivateKeys, now: float) -> ClientEngine:
-        """A new client session; Unavailable ("in_use") if its destination is open already."""
-        if keys.hash in self.clients:
-            raise Unavailable("this destination is open already", "in_use", Retry.NEVER)
-        order_key = config.lasting.peer_order if config.lasting else None
-        pool = self.tunnels.add_pool(
-            keys.hash, config.inbound, config.outbound, now, order_key=order_key
-        )
-        try:
-            client = ClientEngine(
-                config, keys, pool, self.netdb, self._wall, self._entropy, self._shares
-            )
-        except BaseException:
-            self.tunnels.remove_pool(keys.hash, now)
-            raise
-        self.inbox.add_owner(client.owner)
-        self.clients.add(client)
-        return client
+        """A new session; Unavailable ("in_use") if its destination is open already."""
+        return self._opener.open(config, keys, now)
 
-    def close_client(self, client: ClientEngine, now: float) -> None:
+    def host(self, config: HostedConfig, destination: Destination, now: float) -> HostedEngine:
+        """A destination whose keys are a client's; Unavailable ("in_use") as above."""
+        return self._opener.host(config, destination, now)
+
+    def close_client(self, client: LocalDestination, now: float) -> None:
         """Drop the session and its tunnels; closing twice does no harm."""
-        if self.clients.remove(client):
-            self.inbox.remove_owner(client.owner)
-            self.tunnels.remove_pool(client.owner, now)
-            self.netdb.close_owner(client.owner)
+        self._opener.close(client, now)
 
     def reshape_client(
-        self, client: ClientEngine, inbound: TunnelShape, outbound: TunnelShape, now: float
+        self, client: LocalDestination, inbound: TunnelShape, outbound: TunnelShape, now: float
     ) -> None:
         """Other tunnels for a session that is open; they change as old ones end."""
         self.tunnels.reshape(client.owner, inbound, outbound, now)
 
-    def touch(self, client: ClientEngine) -> None:
+    def touch(self, client: LocalDestination) -> None:
         """The application asked something of the client: it gets a turn in the next run."""
         self.clients.touch(client)
 

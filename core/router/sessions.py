@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.client.session import ClientEngine
+from core.client.local_destination import LocalDestination
 
 
 class Sessions:
@@ -13,11 +13,11 @@ class Sessions:
     __slots__ = ("_by_owner", "touched")
 
     def __init__(self) -> None:
-        self._by_owner: dict[object, ClientEngine] = {}
-        self.touched: set[ClientEngine] = set()
+        self._by_owner: dict[object, LocalDestination] = {}
+        self.touched: set[LocalDestination] = set()
         """Sessions whose turn it is; :meth:`take_touched` empties it."""
 
-    def __iter__(self) -> Iterator[ClientEngine]:
+    def __iter__(self) -> Iterator[LocalDestination]:
         return iter(self._by_owner.values())
 
     def __len__(self) -> int:
@@ -26,12 +26,12 @@ class Sessions:
     def __contains__(self, owner: object) -> bool:
         return owner in self._by_owner
 
-    def add(self, client: ClientEngine) -> None:
+    def add(self, client: LocalDestination) -> None:
         """A new session, which gets a turn."""
         self._by_owner[client.owner] = client
         self.touched.add(client)
 
-    def remove(self, client: ClientEngine) -> bool:
+    def remove(self, client: LocalDestination) -> bool:
         """Forget a session; False if it is not open."""
         if self._by_owner.get(client.owner) is not client:
             return False
@@ -39,18 +39,18 @@ class Sessions:
         self.touched.discard(client)
         return True
 
-    def get(self, owner: object) -> ClientEngine | None:
+    def get(self, owner: object) -> LocalDestination | None:
         """The session that an owner of tunnels or lookups is, if it is one."""
         return self._by_owner.get(owner)
 
-    def get_touched(self, owner: object) -> ClientEngine | None:
+    def get_touched(self, owner: object) -> LocalDestination | None:
         """The same, for somebody who is about to tell it something: it gets a turn."""
         client = self._by_owner.get(owner)
         if client is not None:
             self.touched.add(client)
         return client
 
-    def touch(self, client: ClientEngine) -> None:
+    def touch(self, client: LocalDestination) -> None:
         """Give an open session a turn."""
         self.touched.add(client)
 
@@ -64,7 +64,7 @@ class Sessions:
             if client.next_timer() <= now:
                 self.touched.add(client)
 
-    def take_touched(self) -> list[ClientEngine]:
+    def take_touched(self) -> list[LocalDestination]:
         """The sessions whose turn it is, in the order in which they were opened; told once."""
         touched, self.touched = self.touched, set()
         return [client for client in self._by_owner.values() if client in touched]

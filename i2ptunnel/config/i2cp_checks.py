@@ -24,6 +24,7 @@ def check_foreign_router(section: I2cpRouterSection, root: Node, faults: Faults)
                 "has no effect with router.i2cp",
                 "leave it out; the other router has its own options",
             )
+    _warn_of_interface(root, faults)
     mark = router.entries["i2cp"].value.mark
     if (section.username is None) != (section.password_file is None):
         faults.add(mark, "router.i2cp", "a user name and a password belong together", "write both")
@@ -37,6 +38,20 @@ def check_foreign_router(section: I2cpRouterSection, root: Node, faults: Faults)
             "router.i2cp",
             "everybody on the way to that router can read what is sent, and the keys with it",
             "use tls: true, or a router on this machine",
+        )
+
+
+def _warn_of_interface(root: Node, faults: Faults) -> None:
+    interfaces = root.entries.get("interfaces") if isinstance(root, Mapping) else None
+    if interfaces is None or not isinstance(interfaces.value, Mapping):
+        return
+    i2cp = interfaces.value.entries.get("i2cp")
+    if i2cp is not None:
+        faults.warn(
+            i2cp.key_mark,
+            "interfaces.i2cp",
+            "has no effect with router.i2cp: there is no router to offer",
+            "have programs use the other router",
         )
 
 

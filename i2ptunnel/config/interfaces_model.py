@@ -156,7 +156,44 @@ class I2pControlSection:
         return (("password_file", self.password_file),)
 
 
-InterfaceSection: TypeAlias = SamSection | I2pControlSection
+@dataclass(frozen=True, slots=True, kw_only=True)
+class I2cpSection:
+    """I2CP, for programs that are written for Java I2P's router, such as i2psnark."""
+
+    listen: Endpoint = option(
+        EndpointKind(is_listener=True), "where it listens", default=Endpoint("127.0.0.1", 7654)
+    )
+    tls: bool = option(
+        Flag(), "speak TLS, with a certificate that is made in data_dir (i2cp.pem)", default=False
+    )
+    users: Users | None = option(
+        Maybe(UsersKind()),
+        "who may use it: a file with a line USER:PASSWORD for each, or {user: password}; "
+        "null: everyone who can connect",
+        default=None,
+    )
+    max_sessions: int = option(
+        Number(1, 4096), "sessions at the same time; each has router tunnels of its own", default=64
+    )
+
+    @property
+    def doors(self) -> tuple[tuple[str, Endpoint, bool], ...]:
+        """Option, endpoint and whether it is UDP, of all it listens at."""
+        return (("listen", self.listen, False),)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it asks who is there."""
+        return self.users is not None
+
+    @property
+    def secrets(self) -> tuple[tuple[str, Path], ...]:
+        """Option and file of what nobody else may read."""
+        file = None if self.users is None else self.users.file
+        return () if file is None else (("users", file),)
+
+
+InterfaceSection: TypeAlias = SamSection | I2cpSection | I2pControlSection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +202,11 @@ class InterfacesSection:
 
     sam: SamSection | None = option(
         Maybe(Section(SamSection)), "SAM 3.3; null: off; {}: on, as usual", default=None
+    )
+    i2cp: I2cpSection | None = option(
+        Maybe(Section(I2cpSection)),
+        "I2CP; null: off; {}: on, as usual; not with router.i2cp",
+        default=None,
     )
     i2pcontrol: I2pControlSection | None = option(
         Maybe(Section(I2pControlSection)), "I2PControl, API 1; null: off", default=None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fuzz import app_targets, core_targets, machine_targets, sam_targets
+from tests.fuzz import app_targets, core_targets, i2cp_targets, machine_targets, sam_targets
 from tests.fuzz.runner import Target
 
 TARGETS: tuple[Target, ...] = (
@@ -10,4 +10,5 @@ TARGETS: tuple[Target, ...] = (
     *machine_targets.TARGETS,
     *app_targets.TARGETS,
     *sam_targets.TARGETS,
+    *i2cp_targets.TARGETS,
 )

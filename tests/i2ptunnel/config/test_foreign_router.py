@@ -80,3 +80,9 @@ def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     section = _load(text).configuration.router
     with pytest.raises(Unavailable, match=r"no\.pem"):
         make_router(section, HiddenMode(section), lambda: pytest.fail("no router of ours"), None)
+
+
+def test_an_interface_for_i2cp_needs_a_router_of_ours() -> None:
+    loaded = load_text("router: {i2cp: '127.0.0.1:7654'}\ninterfaces: {i2cp: {}}\n")
+    assert [fault.path for fault in loaded.warnings] == ["interfaces.i2cp"]
+    assert not load_text("interfaces: {i2cp: {}}\n").warnings

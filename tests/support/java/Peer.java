@@ -50,7 +50,8 @@ import net.i2p.router.tunnel.pool.TunnelPool;
  *
  * <p>Argument: the router's folder. Prints {@code started}, then takes commands from standard input.
  * {@code learn FILE} puts a RouterInfo into the netDb and prints {@code learnt} with the file's name.
- * {@code open DESTINATION...} opens any number of destinations:
+ * {@code open DESTINATION...} opens any number of destinations. With {@code i2cp:HOST:PORT} and
+ * destinations behind the folder no router is started, and they live on the one that is found there:
  *
  * <ul>
  *   <li>{@code server:NAME:PORT}: incoming streams go to 127.0.0.1:PORT;
@@ -79,12 +80,20 @@ public final class Peer {
     /** The router's launcher sends System.out to a file of its own. */
     private static final PrintStream OUT = System.out;
 
+    /** Where I2CP is spoken over TCP; with no host, to the router in this process. */
+    private static String routerHost;
+    private static int routerPort;
+
     private Peer() {}
 
     public static void main(String[] arguments) throws Exception {
         File folder = new File(arguments[0]);
         System.setProperty("i2p.dir.base", folder.getPath());
         System.setProperty("i2p.dir.config", folder.getPath());
+        if (arguments.length > 1 && arguments[1].startsWith("i2cp:")) {
+            runOver(arguments[1].split(":"), folder, arguments);
+            return;
+        }
         RouterLaunch.main(new String[0]);
         while (RouterContext.listContexts().isEmpty()
                 || !RouterContext.listContexts().get(0).router().isAlive()) {
@@ -138,6 +147,21 @@ public final class Peer {
         } else {
             int port = Integer.parseInt(parts[2]);
             run(() -> open(parts[0], parts[1], port, keys, options));
+        }
+    }
+
+    /** Destinations on another router, by I2CP; ends with standard input. */
+    private static void runOver(String[] address, File folder, String[] arguments)
+            throws Exception {
+        routerHost = address[1];
+        routerPort = Integer.parseInt(address[2]);
+        for (int index = 2; index < arguments.length; index++) {
+            String[] parts = arguments[index].split(":");
+            open(folder, parts, new ArrayList<>());
+        }
+        say("started");
+        while (System.in.read() >= 0) {
+            Thread.sleep(1);
         }
     }
 
@@ -245,7 +269,7 @@ public final class Peer {
         I2PSocketManager manager = null;
         while (manager == null) {
             manager = I2PSocketManagerFactory.createManager(
-                    new ByteArrayInputStream(keys), null, 0, options);
+                    new ByteArrayInputStream(keys), routerHost, routerPort, options);
             if (manager == null) {
                 Thread.sleep(500);
             }

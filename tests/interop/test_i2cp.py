@@ -1,4 +1,4 @@
-"""Our tunnels over foreign routers by I2CP: i2pd of two releases."""
+"""I2CP with real programs: our tunnels over i2pd, and Java's client library over our router."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.appliance import Appliance
+from tests.support.appliance import FAST, Appliance
 from tests.support.curl import fetch
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet, I2pdRouter, wait_until
+from tests.support.java_i2cp import JavaClient
 from tests.support.origin import PAGE, Origin, body_of
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
@@ -20,6 +21,9 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 BULK_BYTES = 20_000_000
 OURS = "127.71.0.1"
 PROXY = f"http://{OURS}:4444"
+HOST = "127.78.0.1"
+JAVA_PROXY_PORT = 4473
+JAVA_PROXY = f"http://127.0.0.1:{JAVA_PROXY_PORT}"
 _SHAPE: dict[str, Any] = {
     "inbound": {"length": 1, "quantity": 2},
     "outbound": {"length": 1, "quantity": 2},
@@ -49,12 +53,18 @@ def over_i2cp(root: Path, address: str, router: I2pdRouter, origin_port: int) ->
 
 @dataclass
 class I2cpNetwork:
-    """``net.routers[0]`` and ``[1]`` take I2CP (2.59, 2.56), ``[4]`` has a site and a proxy."""
+    """``net.routers[0]`` takes I2CP, ``[4]`` has a site and a proxy.
+
+    ``ours`` has no router, ``host`` takes I2CP from ``java``.
+    """
 
     net: I2pdNet
     ours: Appliance
     i2pd_site: str
     our_site: str
+    host: Appliance
+    java: JavaClient
+    java_site: str
 
     @property
     def i2pd_proxy(self) -> str:
@@ -79,17 +89,30 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[I2cpNetwork]:
             f"{_I2PD_SHAPE}"
         )
         ours = over_i2cp(root / "ours", OURS, net.routers[0], origin.port)
+        host = Appliance(root / "host", HOST, 20078, **FAST)
+        host.config["interfaces"] = {"i2cp": {"listen": f"{HOST}:7654"}}
+        java = JavaClient(
+            root / "java",
+            f"{HOST}:7654",
+            [f"server:site:{origin.port}", f"proxy:web:{JAVA_PROXY_PORT}"],
+        )
         try:
-            net.prepare()
+            net.prepare([host.write_router_info_once()])
+            host.import_router_infos(net.router_infos())
             net.start()
+            host.start()
             ours.start()
+            java.start()
             ours.wait_ready("web", "site", timeout_s=90)
             status = ours.status()
             assert status is not None
             site = next(tunnel["b32"] for tunnel in status["tunnels"] if tunnel["name"] == "site")
-            yield I2cpNetwork(net, ours, net.routers[4].local_b32("site"), site)
+            i2pd_site = net.routers[4].local_b32("site")
+            yield I2cpNetwork(net, ours, i2pd_site, site, host, java, java.b32_of("site"))
         finally:
+            java.stop()
             ours.stop(kill=True)
+            host.stop(kill=True)
             net.stop()
 
 
@@ -127,3 +150,18 @@ def test_20_mb_each_way(network: I2cpNetwork, tmp_path: Path) -> None:
     path = f"bytes/{BULK_BYTES}"
     assert _fetched(PROXY, f"http://{network.i2pd_site}/{path}") == body_of(BULK_BYTES)
     assert _fetched(network.i2pd_proxy, f"http://{network.our_site}/{path}") == body_of(BULK_BYTES)
+
+
+def test_java_clients_over_our_router(network: I2cpNetwork) -> None:
+    assert _fetched(JAVA_PROXY, f"http://{network.i2pd_site}/") == PAGE
+    assert _fetched(network.i2pd_proxy, f"http://{network.java_site}/") == PAGE
+    status = network.host.status()
+    assert status is not None
+    i2cp = status["interfaces"]["i2cp"]
+    assert (i2cp["listen"], i2cp["sessions"], i2cp["last_error"]) == (f"{HOST}:7654", 2, None)
+
+
+def test_java_moves_20_mb_each_way(network: I2cpNetwork) -> None:
+    path = f"bytes/{BULK_BYTES}"
+    assert _fetched(JAVA_PROXY, f"http://{network.i2pd_site}/{path}") == body_of(BULK_BYTES)
+    assert _fetched(network.i2pd_proxy, f"http://{network.java_site}/{path}") == body_of(BULK_BYTES)

@@ -1,0 +1,269 @@
+"""One destination on this router below its payloads: tunnels, lease set, ratchet sessions, ways.
+
+:class:`~core.client.session.ClientEngine` puts streams and datagrams on top. For I2CP, where those
+are the client's, :class:`~core.client.hosted.HostedEngine` hands payloads through.
+
+Our lease set rides along until the remote has acknowledged it, and again after each change: a
+remote that never saw it cannot answer (i2pd forgets such sessions after 3 seconds).
+
+What always holds: a payload is believed to come from a destination only if the ratchet session's
+key stands in a lease set signed by it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from core.base.errors import DecodeError
+from core.base.ports import Entropy, WallClock
+from core.base.rates import FairShares
+from core.client.events import ClientStats, Event, ReadyChanged
+from core.client.lease_publisher import LeasePublisher
+from core.client.outlet import LeaseSetOffers, Outlet
+from core.client.ports import LeaseSetSource, StreamPaths
+from core.client.remote import Remote
+from core.client.remotes import Remotes
+from core.client.sending import Sending
+from core.crypto.x25519 import X25519Key
+from core.data.blinded_address import BlindedTarget
+from core.garlic.cloves import Clove, Delivery
+from core.garlic.sessions import Opened, RatchetSessions
+from core.i2np.database import DatabaseStore
+from core.i2np.message import MessageType
+from core.netdb.facade import NetDb
+from core.tunnel.pool import TunnelPool
+
+_HOUSEKEEPING_S = 10.0
+#: How often readiness and what remotes know of our leases are looked at while nothing changes.
+_CHECK_S = 0.5
+
+
+class LocalDestination:
+    """See the module. ``owner`` names it to the tunnel pool and the netDb: its hash.
+
+    ``refuse_before_s``: what was sent to us before this second is not taken.
+    """
+
+    def __init__(
+        self,
+        owner: bytes,
+        static: X25519Key,
+        own: LeaseSetSource,
+        streams: StreamPaths,
+        pool: TunnelPool,
+        netdb: NetDb,
+        wall: WallClock,
+        entropy: Entropy,
+        shares: FairShares | None,
+        *,
+        publish: bool,
+        refuse_before_s: int = 0,
+        stats: ClientStats | None = None,
+    ) -> None:
+        self.owner = owner
+        self.pool = pool
+        self.stats = ClientStats() if stats is None else stats
+        self.ratchet = RatchetSessions(
+            static, wall, entropy, refuse_before_s=refuse_before_s, shares=shares
+        )
+        self.control: list[Clove] = []
+        """Messages for this session that are the router's business (netDb answers, tests)."""
+        self.is_ready = False
+        self._wall = wall
+        self._events: deque[Event] = deque()
+        self._lease_set = own
+        self._offers = LeaseSetOffers(own, is_hidden=not publish)
+        outlet = Outlet(pool, self.ratchet, own, self._offers, self.stats, wall, entropy)
+        self._publisher = LeasePublisher(own, netdb, owner, publish=publish)
+        self._remotes = Remotes(
+            owner, netdb, self.ratchet, streams, self.stats, self._events, wall, entropy
+        )
+        self._sending = Sending(
+            pool, self.ratchet, streams, self._remotes, own, self._offers, outlet, entropy
+        )
+        self.suspects = self._sending.suspects
+        """Tunnels through which something seems to have been lost; the router tests them."""
+        self._housekeeping_at = 0.0
+        self._check_at = 0.0
+
+    @property
+    def why_not_ready(self) -> str:
+        """What keeps the session from carrying traffic, for the user."""
+        if self.pool.lacks_peers:
+            return "too few of the explicit_peers are there and can be hops"
+        return "the router is still building them"
+
+    # What is put on top
+
+    def _take_payload(self, source: bytes | None, data: bytes, start: int, end: int) -> bool:
+        """A payload arrived in ``data[start:end]``; False if it is malformed."""
+        raise NotImplementedError
+
+    def _handle_arrivals(self, now: float) -> None:
+        """Handle what arrived and what is due, before our lease set is renewed."""
+
+    def _send_payloads(self, now: float) -> None:
+        """Send what there is to send, after it."""
+
+    def _next_deadline(self) -> float | None:
+        """When there is something to do above; None if never."""
+        return None
+
+    # What the application asks
+
+    def lookup(self, target: bytes | BlindedTarget, now: float) -> None:
+        """Find the lease set of a destination hash, or one that is published encrypted.
+
+        LeaseSetFound follows, at once if a usable one is known.
+        """
+        self._remotes.lookup(target, now)
+
+    # What arrives
+
+    def receive_garlic(self, data: bytes, now: float, tunnel_id: int = 0) -> None:
+        """The data of a Garlic message that came through one of our inbound tunnels."""
+        opened = self.ratchet.open_data(data, now, (self.owner, tunnel_id))
+        if opened is None:
+            return
+        self.stats.messages_in += 1
+        if not isinstance(opened, Opened):
+            sender, to_hash, data, start, end = opened
+            remote = self._remotes.by_static.get(sender)
+            if remote is not None:
+                remote.heard_at = now
+                if remote.is_suspect:
+                    remote.heard(now)
+            if to_hash == self.owner:
+                self._receive_payload(data, start, end, remote)
+            return
+        static, cloves, acks = opened[:3]
+        for clove in cloves:
+            if clove.message_type == MessageType.DATABASE_STORE and clove.kind == Delivery.LOCAL:
+                self._receive_store(clove, static, now)
+        # only now: the lease set that came along says whose key this is
+        remote = None if static is None else self._remotes.by_static.get(static)
+        if remote is not None:
+            remote.heard(now)
+            for acknowledged in acks:
+                remote.known_lease_set_s = max(remote.known_lease_set_s, acknowledged)
+                remote.failed_paths = 0  # it heard us
+        for clove in cloves:
+            kind = clove.message_type
+            if kind == MessageType.DATA:
+                if clove.kind != Delivery.DESTINATION or clove.to_hash == self.owner:
+                    self._receive_data(clove.body, remote)
+            elif clove.kind == Delivery.LOCAL and kind != MessageType.DATABASE_STORE:
+                self.control.append(clove)
+
+    def lookup_finished(self, request: int, result: object, now: float) -> None:
+        """The netDb's answer to a lookup of ours."""
+        self._remotes.lookup_finished(request, result, now)
+
+    def leases_changed(self, now: float) -> None:
+        """Our inbound tunnels are others than before."""
+        self._lease_set.tunnels_changed(now)
+
+    def tunnels_changed(self) -> None:
+        """A tunnel came or went."""
+        self._check_at = 0.0
+
+    def publish_confirmed(self) -> None:
+        """A floodfill holds our lease set."""
+        self._check_at = 0.0
+        self._publisher.is_confirmed = True
+
+    def republish(self, now: float) -> None:
+        """The published lease set gets old."""
+        self._lease_set.due_at = now
+
+    def clock_changed(self, now: float) -> None:
+        """The wall clock was set, or the machine slept: what is dated is made anew."""
+        self._lease_set.due_at = now
+        self._check_at = self._housekeeping_at = 0.0
+        ratchet = self.ratchet
+        ratchet.refuse_before_s = min(ratchet.refuse_before_s, int(self._wall.now()))
+        self._remotes.clock_changed()
+
+    # The engine's turn
+
+    def run(self, now: float) -> None:
+        """Handle what arrived and what is due, then send what there is to send."""
+        self._handle_arrivals(now)
+        self.ratchet.handle_timer(now)
+        if self._lease_set.due_at is not None and self._lease_set.due_at <= now:
+            self._renew_lease_set(now)
+        self._send_payloads(now)
+        self._sending.help_troubled(now)
+        self._sending.send_due_replies(now)
+        if now >= self._housekeeping_at:
+            self._housekeeping_at = now + _HOUSEKEEPING_S
+            self._remotes.keep_house(now)
+        if now >= self._check_at:
+            self._check_at = now + _CHECK_S
+            self._update_ready(now)
+            self._sending.watch.check(self._remotes.by_hash.values(), now)
+
+    def next_event(self) -> Event | None:
+        """The next thing the application should know."""
+        return self._events.popleft() if self._events else None
+
+    def next_timer(self) -> float:
+        """When :meth:`run` has something to do without new input."""
+        earliest = self._housekeeping_at
+        for deadline in (
+            self._next_deadline(),
+            self.ratchet.next_timer(),
+            self._lease_set.due_at,
+            self._sending.due_at,
+            self._check_at if self._sending.watch.is_busy or not self.is_ready else None,
+        ):
+            if deadline is not None and deadline < earliest:
+                earliest = deadline
+        return earliest
+
+    # Inside: receiving
+
+    def _receive_store(self, clove: Clove, static: bytes | None, now: float) -> None:
+        """A lease set that came along binds the session's key to a destination."""
+        try:
+            store = DatabaseStore.parse(clove.body)
+            if store.is_router_info:
+                self.control.append(clove)
+                return
+            lease_set = store.lease_set()
+        except DecodeError:
+            self.stats.malformed += 1
+            return
+        if static is None or getattr(lease_set, "x25519_key", None) != static:
+            self.stats.foreign_lease_set += 1
+            return
+        self._remotes.receive_lease_set(lease_set, now)
+
+    def _receive_data(self, body: bytes, remote: Remote | None) -> None:
+        end = 4 + int.from_bytes(body[:4], "big")
+        if len(body) < end:
+            self.stats.malformed += 1
+        else:
+            self._receive_payload(body, 4, end, remote)
+
+    def _receive_payload(self, data: bytes, start: int, end: int, remote: Remote | None) -> None:
+        source = None if remote is None else remote.hash
+        if not self._take_payload(source, data, start, end):
+            self.stats.malformed += 1
+
+    # Inside: our lease set
+
+    def _renew_lease_set(self, now: float) -> None:
+        if self._publisher.renew(self.pool.live_inbound(now), now):
+            self._check_at = 0.0
+            self._sending.watch.lease_set_renewed(self._remotes.by_hash.values(), now)
+
+    def _update_ready(self, now: float) -> None:
+        is_ready = (
+            self._lease_set.current is not None
+            and self._publisher.is_confirmed
+            and self.pool.is_ready(now)
+        )
+        if is_ready != self.is_ready:
+            self.is_ready = is_ready
+            self._events.append(ReadyChanged(is_ready))

@@ -1,0 +1,114 @@
+"""The I2CP interface as a service: its listener, TLS, users and names."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.api import I2cpServer, Router, SystemWallClock, ensure_certificate
+from core.base.errors import Unavailable
+from core.data.blinded_address import BlindedTarget
+from core.data.identity import Destination
+from i2ptunnel.config.interfaces_model import I2cpSection
+from i2ptunnel.naming_service import NamingService
+from i2ptunnel.relay.budget import ConnectionBudget
+from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
+from i2ptunnel.relay.tls import server_context
+from i2ptunnel.sam.users import UserStore
+from i2ptunnel.tunnels.base import end_task
+
+CERTIFICATE = "i2cp.pem"
+#: beside the sessions there are connections for lookups
+_MORE_CONNECTIONS = 64
+
+_log = logging.getLogger("i2ptunnel.i2cp")
+
+
+@dataclass(frozen=True, slots=True)
+class I2cpContext:
+    """What the interface is given to work with."""
+
+    data_dir: Path
+    router: Router
+    naming: NamingService
+    budget: ConnectionBudget
+
+
+class I2cpService:
+    """One life of the service: :meth:`start` once, :meth:`stop` once."""
+
+    def __init__(self, section: I2cpSection, context: I2cpContext) -> None:
+        self._section = section
+        self._context = context
+        most = section.max_sessions + _MORE_CONNECTIONS
+        limits = ListenerLimits(most, most if section.listen.is_loopback else most // 2)
+        self._listener = Listener(section.listen, self._serve, limits, budget=context.budget)
+        self._users = UserStore(section.users, may_disable=False)
+        self._server = I2cpServer(
+            context.router,
+            SystemWallClock(),
+            self._resolve,
+            None if section.users is None else self._users.check,
+            section.max_sessions,
+        )
+        self._last_end = ""
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens at."""
+        return self._listener.port
+
+    async def start(self) -> None:
+        """Listen; raises Unavailable, FileFault or OSError."""
+        self._users.load()
+        if self._section.tls:
+            certificate = self._context.data_dir / CERTIFICATE
+            host = self._section.listen.host
+            names = list(dict.fromkeys(("localhost", "127.0.0.1", *((host,) if host else ()))))
+            await asyncio.to_thread(ensure_certificate, certificate, names)
+            self._listener.tls = server_context(certificate, None)
+        self._listener.bind()
+        self._serving = asyncio.create_task(self._listener.serve())
+
+    async def stop(self) -> None:
+        """End all connections and sessions; may be called in any state."""
+        serving, self._serving = self._serving, None
+        await end_task(serving)
+        self._listener.close()
+
+    async def check(self) -> None:
+        """Raise Unavailable if nobody can reach the listener any more."""
+        if self._serving is None or self._serving.done() or not self._listener.is_in_place:
+            raise Unavailable("the listener for I2CP is gone", "closed")
+
+    def status(self) -> dict[str, Any]:
+        """Where it listens and what is open."""
+        return {
+            "listen": str(self._section.listen),
+            "sessions": self._server.sessions,
+            "connections_open": self._listener.open_connections,
+            "last_disconnect": self._last_end or None,
+        }
+
+    async def _serve(self, accepted: Accepted) -> None:
+        channel = accepted.channel
+        try:
+            reason = await self._server.serve(channel, accepted.establish, accepted.client)
+        except Unavailable:
+            channel.reset()
+            return
+        if reason:
+            self._last_end = reason
+            _log.debug("a client was disconnected: %s", reason)
+        await channel.close()
+
+    async def _resolve(self, name: str) -> bytes | BlindedTarget | Destination | None:
+        naming = self._context.naming
+        address = await naming.resolver.resolve(name)
+        if address.blinded is not None:
+            return address.target()
+        return naming.destination_of(address.hash) or address.hash

@@ -1,0 +1,211 @@
+"""A destination whose keys a client has: it signs lease sets, payloads are handed through."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from core.base.errors import DecodeError
+from core.client.config import EncryptedLeaseSetOptions
+from core.client.hosted import (
+    INBOX_BYTES_MAX,
+    PAYLOAD_BYTES_MAX,
+    SIGNING_TIMEOUT_S,
+    HostedConfig,
+    HostedEngine,
+    HostedEvent,
+    LeaseSetWanted,
+    SigningFailed,
+    StatusKnown,
+)
+from core.client.own_lease_set import OwnLeaseSet
+from core.crypto.x25519 import X25519Key
+from core.data.blinded_address import BlindedAddress, BlindedTarget
+from core.data.lease_set import Lease, LeaseSet2
+from core.data.payload import PROTOCOL_RAW, wrap
+from core.i2cp.data_messages import Status
+from core.tunnel.pool import TunnelPool
+from tests.client.parties import Party, World
+from tests.support.deterministic import SeededEntropy
+
+START = 1_700_000_000.0
+PAYLOAD = wrap(PROTOCOL_RAW, 1, 2, b"payload")
+
+
+class Hosted:
+    """A client with its destination on a router of the world."""
+
+    def __init__(self, world: World, name: str, secret: str | None = None) -> None:
+        self.world = world
+        self.party: Party = world.add(name, publish=True)
+        self.key = X25519Key.generate(SeededEntropy(f"{name} key"))
+        keys = self.party.keys
+        self.engine = HostedEngine(
+            keys.destination,
+            HostedConfig(name, secret=secret or ""),
+            cast(TunnelPool, self.party.pool),
+            self.party.node.netdb,
+            self.party.wall,
+            SeededEntropy(f"{name} hosted"),
+        )
+        self.party.engine = self.engine  # type: ignore[assignment]
+        options = None if secret is None else EncryptedLeaseSetOptions(secret)
+        self.signer = OwnLeaseSet(keys, self.key, True, self.party.wall, SeededEntropy(1), options)
+        self.events: list[HostedEvent] = []
+        self.is_silent = False
+        self.engine.leases_changed(world.network.now)
+
+    def answer(self) -> None:
+        """What a client does with what it is told."""
+        while (event := self.engine.next_hosted_event()) is not None:
+            self.events.append(event)
+            if isinstance(event, LeaseSetWanted) and not self.is_silent:
+                self.signer.build_over(event.leases, self.world.network.now)
+                assert self.signer.published is not None
+                self.engine.take_lease_set(
+                    self.signer.published, [(4, self.key.private)], self.world.network.now
+                )
+
+    def run(self, seconds: float) -> None:
+        end = self.world.network.now + seconds
+        while self.world.network.now < end - 1e-6:
+            self.world.run(0.1)
+            self.answer()
+
+    def payloads(self) -> list[bytes]:
+        taken = []
+        while (payload := self.engine.take_payload()) is not None:
+            taken.append(payload)
+        return taken
+
+
+def _pair() -> tuple[World, Hosted, Hosted]:
+    world = World(START)
+    return world, Hosted(world, "one"), Hosted(world, "two")
+
+
+def _run(seconds: float, *clients: Hosted) -> None:
+    for _ in range(int(seconds * 10)):
+        clients[0].world.run(0.1)
+        for client in clients:
+            client.answer()
+
+
+def test_a_lease_set_is_asked_for_and_published() -> None:
+    world, one, _ = _pair()
+    one.run(10)
+    (wanted, *_) = [event for event in one.events if isinstance(event, LeaseSetWanted)]
+    tunnel = one.party.pool.inbound[0]
+    assert wanted.leases == (
+        Lease(tunnel.gateway_hash, tunnel.gateway_tunnel_id, tunnel.expires_ms),
+    )
+    assert world.stored(one.party.keys.hash) > 0
+    assert one.engine.is_ready
+
+
+def test_payloads_arrive_as_they_were_sent() -> None:
+    world, one, two = _pair()
+    _run(10, one, two)
+    assert one.engine.send(two.party.keys.hash, PAYLOAD, 7, world.network.now) is None
+    _run(5, one, two)
+    assert two.payloads() == [PAYLOAD]
+    assert StatusKnown(7, Status.GUARANTEED_SUCCESS) in one.events
+    # The way back: the other one knows us from the lease set that came along.
+    assert two.engine.send(one.party.keys.hash, PAYLOAD, 8, world.network.now) is (
+        Status.GUARANTEED_SUCCESS
+    )
+    _run(2, one, two)
+    assert one.payloads() == [PAYLOAD]
+
+
+def test_nobody_there_is_told() -> None:
+    world, one, _ = _pair()
+    one.run(10)
+    assert one.engine.send(b"x" * 32, PAYLOAD, 9, world.network.now) is None
+    one.run(60)
+    assert StatusKnown(9, Status.NO_LEASE_SET) in one.events
+
+
+def test_nothing_is_sent_before_a_lease_set_is_signed() -> None:
+    world, one, two = _pair()
+    one.is_silent = True
+    one.run(5)
+    status = one.engine.send(two.party.keys.hash, PAYLOAD, 1, world.network.now)
+    assert status is Status.BAD_LOCAL_LEASE_SET
+
+
+def test_a_payload_that_is_too_long_is_refused() -> None:
+    world, one, two = _pair()
+    one.run(5)
+    long = bytes(PAYLOAD_BYTES_MAX + 1)
+    status = one.engine.send(two.party.keys.hash, long, 1, world.network.now)
+    assert status is Status.BAD_MESSAGE
+
+
+def test_a_client_that_does_not_sign_is_given_up() -> None:
+    _, one, _ = _pair()
+    one.is_silent = True
+    one.run(SIGNING_TIMEOUT_S + 1)
+    assert SigningFailed() in one.events
+
+
+def test_new_tunnels_bring_a_new_lease_set() -> None:
+    world, one, _ = _pair()
+    one.run(10)
+    before = one.engine.own.published_s
+    world.renew_tunnels(one.party)
+    one.run(2)
+    assert one.engine.own.published_s > before
+    assert isinstance(one.engine.own.current, LeaseSet2)
+    assert one.engine.own.current.leases[0].tunnel_id == world.next_tunnel
+
+
+def test_a_client_that_does_not_read_loses_what_is_too_much() -> None:
+    world, one, two = _pair()
+    _run(10, one, two)
+    assert one.engine._take_payload(None, bytes(INBOX_BYTES_MAX), 0, INBOX_BYTES_MAX)
+    assert one.engine._take_payload(None, b"one more", 0, 8)
+    assert one.engine.stats.inbox_full == 1
+    assert len(one.payloads()) == 1
+    assert two.engine.is_ready and world.parties
+
+
+@pytest.mark.parametrize("wrong", ["key", "signature", "owner", "type", "age"])
+def test_a_lease_set_that_is_wrong_is_refused(wrong: str) -> None:
+    world, one, two = _pair()
+    _run(5, one, two)
+    before, now = one.engine.own.published, world.network.now
+    assert isinstance(before, LeaseSet2)
+    signer = two.signer if wrong == "owner" else one.signer
+    date_ms = 1000 * int(START - 60 if wrong == "age" else START + 100)
+    lease_set = LeaseSet2.build(
+        signer._keys, [(4, one.key.public)], before.leases, date_ms, date_ms + 600_000
+    )
+    if wrong == "signature":
+        lease_set = LeaseSet2.parse(lease_set.raw[:-1] + bytes((lease_set.raw[-1] ^ 1,)))
+    keys = {"key": [(4, b"\x11" * 32)], "type": [(0, bytes(256))]}
+    with pytest.raises(DecodeError):
+        one.engine.take_lease_set(lease_set, keys.get(wrong, [(4, one.key.private)]), now)
+    assert one.engine.own.published is before
+
+
+def test_an_encrypted_lease_set_is_published_and_read_with_its_secret() -> None:
+    world = World(START)
+    one, visitor = Hosted(world, "one", secret="word"), world.add("visitor")
+    one.run(10)
+    address = BlindedAddress.of(one.party.keys.destination, needs_secret=True)
+    found = visitor.find(BlindedTarget(address, "word"))
+    assert isinstance(found.lease_set, LeaseSet2)
+    assert found.lease_set.destination == one.party.keys.destination
+    # What goes along with messages is the one inside.
+    assert one.engine.own.current is not None and one.engine.own.is_encrypted
+    assert world.stored(one.party.keys.hash) == 0
+
+
+def test_an_encrypted_lease_set_that_cannot_be_read_here_is_published_all_the_same() -> None:
+    world = World(START)
+    one = Hosted(world, "one", secret="word")
+    one.engine.own._config = HostedConfig("one")  # the router is not told the secret
+    one.run(10)
+    assert one.engine.own.published is not None and one.engine.own.current is None
