@@ -45,6 +45,8 @@ from core.io.turns import share_turn
 GREETING_TIMEOUT_S = 30.0
 #: A connection without a session, as for lookups, that says nothing for so long is closed.
 IDLE_TIMEOUT_S = 300.0
+#: So long a client that is disconnected may take to read why.
+FLUSH_TIMEOUT_S = 5.0
 READ_BYTES = 65536
 #: Payloads that are written at once.
 _BATCH_BYTES = 128 * 1024
@@ -146,8 +148,11 @@ class _Client:
         writer = asyncio.create_task(self._write())
         try:
             await self._read()
-            self._changed.set()
-            await writer
+            if self._connection.is_over:  # what was said last still goes out
+                self._changed.set()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                        await writer
         finally:
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError, I2PError):

@@ -1,0 +1,159 @@
+"""The I2CP interface over real sockets, on a router without others: our own client is its guest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from core.api import ForeignRouter, I2cpAddress, Router, RouterConfig, SessionConfig, TunnelShape
+from core.base.errors import Unavailable
+from core.data.private_keys import PrivateKeys
+from core.i2cp.frames import FrameReader
+from core.i2cp.messages import parse_message, write_message
+from core.i2cp.session_messages import BandwidthLimits, Disconnect, GetBandwidthLimits, GetDate
+from i2ptunnel.config.interfaces_model import I2cpSection, Users
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.i2cp_service import CERTIFICATE, I2cpContext, I2cpService
+from i2ptunnel.naming_service import NamingService
+from i2ptunnel.relay.budget import ConnectionBudget
+from i2ptunnel.relay.tls import client_context
+from tests.support.deterministic import SeededEntropy
+
+ADDRESS = "127.79.0.1"
+KEYS = PrivateKeys.generate_destination(SeededEntropy("guest"))
+NO_HOPS = TunnelShape(length=0, quantity=1)
+GUEST = SessionConfig("guest", keys=KEYS, inbound=NO_HOPS, outbound=NO_HOPS)
+USERS = Users(None, (("me", "secret"),))
+WAIT_S = 20.0
+
+
+@asynccontextmanager
+async def service(root: Path, **options: Any) -> AsyncIterator[I2cpService]:
+    router = Router(
+        RouterConfig(
+            data_dir=root / "host",
+            network_id=79,
+            host=(ADDRESS,),
+            bind=(ADDRESS,),
+            port=17901,
+            allow_private_addresses=True,
+        )
+    )
+    await router.start()
+    naming = cast(NamingService, None)  # no name is asked for here
+    context = I2cpContext(root / "host", router, naming, ConnectionBudget())
+    one = I2cpService(I2cpSection(listen=Endpoint(ADDRESS, 0), **options), context)
+    try:
+        await one.start()
+        yield one
+    finally:
+        await one.stop()
+        await router.stop()
+
+
+@asynccontextmanager
+async def guest(root: Path, address: I2cpAddress) -> AsyncIterator[ForeignRouter]:
+    router = ForeignRouter(RouterConfig(data_dir=root / "guest"), address)
+    await router.start()
+    try:
+        yield router
+    finally:
+        await router.stop()
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_a_session_over_tls_with_a_user(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with service(tmp_path, tls=True, users=USERS) as one:
+            context = client_context(tmp_path / "host" / CERTIFICATE)
+            address = I2cpAddress(ADDRESS, one.port, context, "me", "secret")
+            async with guest(tmp_path, address) as router:
+                session = await router.open_session(GUEST)
+                await session.wait_ready(WAIT_S)
+                assert one.status()["sessions"] == 1
+                status = router.i2cp_status()
+                assert (status.connected, status.ready, status.last_error) == (1, 1, None)
+                await session.close()
+                await until(lambda: one.status()["sessions"] == 0)
+
+    asyncio.run(main())
+
+
+def test_a_wrong_password_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with service(tmp_path, users=USERS) as one:
+            address = I2cpAddress(ADDRESS, one.port, None, "me", "wrong")
+            async with guest(tmp_path, address) as router:
+                session = await router.open_session(GUEST)
+                await until(lambda: router.i2cp_status().last_error)
+                assert "authorization failed" in str(router.i2cp_status().last_error)
+                with pytest.raises(Unavailable, match="authorization failed"):
+                    await session.wait_ready(0.01)
+
+    asyncio.run(main())
+
+
+def test_a_destination_lives_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with service(tmp_path) as one:
+            address = I2cpAddress(ADDRESS, one.port)
+            async with guest(tmp_path / "a", address) as first:
+                session = await first.open_session(GUEST)
+                await session.wait_ready(WAIT_S)
+                async with guest(tmp_path / "b", address) as second:
+                    await second.open_session(GUEST)
+                    await until(lambda: second.i2cp_status().last_error)
+                    assert "in use there" in str(second.i2cp_status().last_error)
+                assert session.is_ready and one.status()["sessions"] == 1
+
+    asyncio.run(main())
+
+
+def test_a_client_comes_back_when_its_connection_breaks(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with (
+            service(tmp_path) as one,
+            guest(tmp_path, I2cpAddress(ADDRESS, one.port)) as router,
+        ):
+            session = await router.open_session(GUEST)
+            await session.wait_ready(WAIT_S)
+            (link,) = router._sessions._links.values()
+            assert link._socket is not None and link._socket.transport is not None
+            link._socket.transport.abort()
+            await until(lambda: not session.is_ready)
+            await session.wait_ready(WAIT_S)
+            assert session.destination == KEYS.destination
+
+    asyncio.run(main())
+
+
+def test_who_speaks_something_else_is_cut_off_and_limits_need_no_session(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with service(tmp_path) as one:
+            reader, writer = await asyncio.open_connection(ADDRESS, one.port)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            assert await reader.read() == b""
+            writer.close()
+            reader, writer = await asyncio.open_connection(ADDRESS, one.port)
+            writer.write(b"\x2a" + write_message(GetDate("0.9.66")))
+            writer.write(write_message(GetBandwidthLimits()) + b"\xff" * 5)
+            frames, heard = FrameReader(), []
+            frames.feed(await reader.read())
+            while (frame := frames.next()) is not None:
+                heard.append(parse_message(*frame))
+            writer.close()
+            assert isinstance(heard[1], BandwidthLimits)
+            assert isinstance(heard[2], Disconnect) and "malformed" in heard[2].reason
+            await until(lambda: one.status()["last_disconnect"])
+
+    asyncio.run(main())
