@@ -146,6 +146,7 @@ def test_pages_both_ways(network: I2cpNetwork) -> None:
     assert _fetched(network.i2pd_proxy, f"http://{network.our_site}/") == PAGE
 
 
+@pytest.mark.slow
 def test_20_mb_each_way(network: I2cpNetwork, tmp_path: Path) -> None:
     path = f"bytes/{BULK_BYTES}"
     assert _fetched(PROXY, f"http://{network.i2pd_site}/{path}") == body_of(BULK_BYTES)
@@ -161,6 +162,7 @@ def test_java_clients_over_our_router(network: I2cpNetwork) -> None:
     assert (i2cp["listen"], i2cp["sessions"], i2cp["last_error"]) == (f"{HOST}:7654", 2, None)
 
 
+@pytest.mark.slow
 def test_java_moves_20_mb_each_way(network: I2cpNetwork) -> None:
     path = f"bytes/{BULK_BYTES}"
     assert _fetched(JAVA_PROXY, f"http://{network.i2pd_site}/{path}") == body_of(BULK_BYTES)
