@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,15 @@ USERS = Users(None, (("me", "secret"),))
 WAIT_S = 20.0
 
 
+def _free_port() -> int:
+    """For TCP and UDP: several processes may run these tests at the same time."""
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        tcp.bind((ADDRESS, 0))
+        port = int(tcp.getsockname()[1])
+        udp.bind((ADDRESS, port))
+    return port
+
+
 @asynccontextmanager
 async def service(root: Path, **options: Any) -> AsyncIterator[I2cpService]:
     router = Router(
@@ -40,7 +50,7 @@ async def service(root: Path, **options: Any) -> AsyncIterator[I2cpService]:
             network_id=79,
             host=(ADDRESS,),
             bind=(ADDRESS,),
-            port=17901,
+            port=_free_port(),
             allow_private_addresses=True,
         )
     )
