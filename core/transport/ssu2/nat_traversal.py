@@ -324,9 +324,11 @@ class NatTraversal:
     def _test(self, is_ipv6: bool, now: float) -> None:
         """Begin a test of one family if it is time and somebody can be asked."""
         due = self._test_at.setdefault(is_ipv6, now + FIRST_TEST_S)
-        if now < due or self._alice.is_running(is_ipv6) or self.votes.is_hidden:
+        if now < due:
             return
         self._test_at[is_ipv6] = now + SWEEP_S
+        if self._alice.is_running(is_ipv6) or self.votes.is_hidden:
+            return
         able: dict[PeerSession, SocketAddress] = {}
         for session in self._here.host.established():
             if session.is_outbound and session.remote.is_ipv6 == is_ipv6:

@@ -156,3 +156,16 @@ def test_a_lost_message_5_is_sent_again() -> None:
     # One such test is no verdict, and the next ones say how it is.
     assert alice.state is ReachabilityState.UNKNOWN
     scene.world.run_until(lambda: alice.state is ReachabilityState.OK, KNOWN_WITHIN_S)
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_no_deadline_stays_behind(is_hidden: bool) -> None:
+    """A test that runs, or must not begin, is no reason to be called again at once."""
+    scene = NatScene()
+    alice = scene.behind(NatKind.PORT_RESTRICTED)
+    alice.votes.is_hidden = is_hidden
+    for _ in range(600):
+        scene.world.run(0.1)
+        now = scene.world.now
+        alice.nat.handle_timer(now)
+        assert alice.nat.next_timer() > now
