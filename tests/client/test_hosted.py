@@ -29,6 +29,8 @@ from core.tunnel.pool import TunnelPool
 from tests.client.parties import Party, World
 from tests.support.deterministic import SeededEntropy
 
+pytestmark = pytest.mark.doubles
+
 START = 1_700_000_000.0
 PAYLOAD = wrap(PROTOCOL_RAW, 1, 2, b"payload")
 
