@@ -202,7 +202,10 @@ class NatTraversal:
         return self._lacking
 
     def _lacks_bobs(self, is_ipv6: bool, now: float) -> bool:
-        if self.votes.is_hidden:
+        # On a private network there is nothing to find out about an address that the user gave, and
+        # each router called over SSU2 for a test is not called over NTCP2, which is cheaper.
+        is_settled = self._here.reachability.private and self.own.is_configured(is_ipv6)
+        if self.votes.is_hidden or is_settled:
             return False
         if self._introducers[is_ipv6].lacks_some:
             return True
