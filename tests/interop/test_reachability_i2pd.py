@@ -15,8 +15,8 @@ from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import NETWORK_ID, I2pdNet
 from tests.support.machine import slowdown
 
-# i2pd tests nobody with whom Charlie has a link, and in so small a network few have none: it took from
-# 32 s to more than two minutes.
+# i2pd tests nobody with whom Charlie has a link, and in so small a network few have none: it took
+# from 32 s to more than two minutes.
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(400)]
 
 HERE, PORT = "127.63.0.1", 20063
