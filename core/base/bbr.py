@@ -56,10 +56,20 @@ _STARTUP, _DRAIN, _PROBE_BANDWIDTH, _PROBE_DELAY = range(4)
 
 
 class Bbr:
-    """See the module. ``rtt_s`` and ``window_initial`` may come from an earlier stream."""
+    """See the module. ``rtt_s`` and ``window_initial`` may come from an earlier stream.
 
-    def __init__(self, window_initial: float, window_max: int, rtt_s: float = 0.0) -> None:
+    ``window_min``: what the window never falls below, but after timeouts.
+    """
+
+    def __init__(
+        self,
+        window_initial: float,
+        window_max: int,
+        rtt_s: float = 0.0,
+        window_min: float = WINDOW_MIN,
+    ) -> None:
         self.window = float(window_initial)
+        self._window_min = window_min
         self.pacing_rate = STARTUP_GAIN * window_initial / rtt_s if rtt_s else 0.0
         self._window_initial = float(window_initial)
         self._window_max = float(window_max)
@@ -150,7 +160,7 @@ class Bbr:
         self._doubted_lost += self._round_lost
         self._doubted_total += total
         self._doubt_until = self._round + DOUBT_ROUNDS
-        self._cap = max(WINDOW_MIN, min(self._cap, self.window) * (1 - loss / 2))
+        self._cap = max(self._window_min, min(self._cap, self.window) * (1 - loss / 2))
         if not self._is_pipe_full:
             self._is_pipe_full = True
             self._is_start_cut = self.bandwidth > FULL_PIPE_GROWTH * self._cut_bandwidth
@@ -263,7 +273,7 @@ class Bbr:
         if self._mode != _PROBE_DELAY:
             return
         if not self._probe_until:
-            if sample.in_flight <= max(WINDOW_MIN, 0.5 * self.bandwidth * self._delay) + 1:
+            if sample.in_flight <= max(self._window_min, 0.5 * self.bandwidth * self._delay) + 1:
                 self._probe_until = now + DELAY_PROBE_S
         elif now >= self._probe_until:
             self._delay_at = now
@@ -277,7 +287,7 @@ class Bbr:
     def _set_rate(self, sample: AckSample) -> None:
         rate = self._pacing_gain * self.bandwidth
         if self._usual_delay:
-            pace, window = 1.0, WINDOW_MIN
+            pace, window = 1.0, self._window_min
             if self._mode == _STARTUP:
                 pace, window = STARTUP_PACE, self.window
             rate = max(rate, pace * window / self._usual_delay)
@@ -288,7 +298,7 @@ class Bbr:
         product = self.bandwidth * self._delay
         limit = min(self._window_max, self._cap)
         if self._mode == _PROBE_DELAY:
-            self.window = max(WINDOW_MIN, min(self.window, 0.5 * product, limit))
+            self.window = max(self._window_min, min(self.window, 0.5 * product, limit))
             return
         if self._mode == _STARTUP:
             product = self.bandwidth * max(self._delay, self._usual_delay)
@@ -298,7 +308,7 @@ class Bbr:
             self.window = min(self.window + sample.acked, target)
         elif self.window < target or sample.delivered < self._window_initial:
             self.window += sample.acked
-        self.window = max(WINDOW_MIN, min(self.window, limit))
+        self.window = max(self._window_min, min(self.window, limit))
 
     def on_timeout(self, now: float) -> None:
         """The path may be another one: measure it anew, from the smallest window."""
@@ -330,5 +340,5 @@ class Bbr:
 
     def limit(self, window_max: int) -> None:
         """As :meth:`CongestionController.limit`."""
-        self._window_max = max(float(window_max), WINDOW_MIN)
+        self._window_max = max(float(window_max), self._window_min)
         self.window = min(self.window, self._window_max)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -186,6 +187,24 @@ def test_bbr_learns_rate_and_delay() -> None:
     assert 100 <= bbr.window <= 160
     bbr.limit(64)
     assert bbr.window == 64
+
+
+@pytest.mark.parametrize("window_min", [4.0, 16.0])
+def test_bbr_keeps_its_least_window_where_the_round_trip_says_that_nothing_fills_the_path(
+    window_min: float,
+) -> None:
+    bbr = Bbr(10, 512, window_min=window_min)
+    sample = AckSample(rtt_s=0.0003, in_flight=4)
+    for step in range(200):
+        sample.now = step * 0.025
+        sample.acked = 4
+        sample.delivered_before = sample.delivered
+        sample.delivered += 4
+        sample.rate = 160.0
+        bbr.on_ack(sample)
+    assert window_min <= bbr.window <= window_min + 8
+    bbr.on_timeout(10.0)
+    assert bbr.window == 4
 
 
 class Rounds:

@@ -12,13 +12,16 @@ from core.base.congestion import CongestionController, Cubic
 
 #: RFC 6928
 WINDOW_INITIAL = 10
+#: i2pd. Where turns of the event loop and delayed acks take longer than the packets, the smallest
+#: round trip says that less than this fills the path.
+WINDOW_MIN = 16
 #: i2pd: 256, Java: 1 MiB; their acks tell of the 512 highest numbers at most
 WINDOW_MAX = 512
 
 
 def bbr(rtt_s: float) -> CongestionController:
     """For a path whose round trip is known, or 0.0."""
-    return Bbr(WINDOW_INITIAL, WINDOW_MAX, rtt_s)
+    return Bbr(WINDOW_INITIAL, WINDOW_MAX, rtt_s, WINDOW_MIN)
 
 
 def cubic(rtt_s: float) -> CongestionController:
