@@ -45,8 +45,12 @@ ONE_HOP: dict[str, Any] = {
 
 
 def hops(root: Path, first_octet: int) -> I2pdNet:
+    """Over NTCP2 alone: TCP tells at once that a hop has died, over SSU2 tunnel tests find it."""
     programs = [installed(list(RELEASES)[index % 2]) for index in range(HOPS)]
-    return I2pdNet(root, programs, first_octet=first_octet)
+    net = I2pdNet(root, programs, first_octet=first_octet)
+    for router in net.routers:
+        router.options["ssu2.enabled"] = "false"
+    return net
 
 
 async def _endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
