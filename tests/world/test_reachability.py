@@ -119,7 +119,7 @@ def test_who_has_no_introducer_finds_and_dials_them() -> None:
     world.introduce()
     town.settle(inside)
     newcomer = world.add(has_udp=True)
-    world.introduce([newcomer], known=3)
+    world.introduce([newcomer], known=10)
     world.run(5)
     newcomer.engine.netdb.import_routers([inside.info])
     newcomer.engine.pending_sends.send(inside.hash, [], newcomer.now)
