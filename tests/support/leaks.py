@@ -18,6 +18,8 @@ _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 _RECEIVE_BYTES = 1 << 26
 _RTM_NEWROUTE, _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_CREATE = 24, 1, 4, 0x400
 _RT_TABLE_LOCAL, _RTPROT_BOOT, _RT_SCOPE_HOST, _RTN_LOCAL, _RTA_OIF = 255, 3, 254, 2, 4
+#: all routers that do multicast (RFC 3810): the kernel reports there by itself
+_LISTENERS = "ff02::16"
 _TCP, _UDP, _IP_IN_IPV4, _IP_IN_IPV6 = 6, 17, 0x0800, 0x86DD
 _SYN, _ACK = 2, 16
 
@@ -125,8 +127,8 @@ class Watch:
             source, port = struct.unpack("!HH", rest[:4])
             if source != 53:
                 self.sent.add((address, protocol, port))
-        elif (protocol, rest[:1]) not in ((1, b"\x03"), (58, b"\x01")):
-            # Not the complaints that a port is closed.
+        elif (protocol, rest[:1]) not in ((1, b"\x03"), (58, b"\x01")) and address != _LISTENERS:
+            # Not the complaints that a port is closed, nor what the kernel tells multicast routers.
             self.sent.add((address, protocol, 0))
 
     def _answer_names(self) -> None:
