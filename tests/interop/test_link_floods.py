@@ -194,7 +194,8 @@ def test_neighbours_restart_while_many_addresses_hold_links(scene: Scene) -> Non
             began = time.monotonic()
             while (await asyncio.to_thread(scene.load, 10)).status != 200:
                 waited_s = time.monotonic() - began
-                assert waited_s < 30 or waited_s < 30 * slowdown(), "no page, neighbours are back"
+                # Each try takes up to ten: 10 s alone, more behind the floods before.
+                assert waited_s < 60 or waited_s < 60 * slowdown(), "no page, neighbours are back"
             print(f"page {time.monotonic() - began:.1f} s after all neighbours restarted")
 
     asyncio.run(attack())
