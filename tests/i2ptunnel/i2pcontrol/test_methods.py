@@ -12,6 +12,7 @@ import pytest
 from core.data.encoding import b64encode
 from i2ptunnel.app import App
 from i2ptunnel.config.loader import load, read_source
+from i2ptunnel.demo import free_port
 from i2ptunnel.i2pcontrol.access import Access, seal
 from i2ptunnel.i2pcontrol.methods import Methods
 from i2ptunnel.i2pcontrol.router_info import KEYS
@@ -26,7 +27,7 @@ router:
   network_id: 78
   host: 127.78.7.3
   bind: 127.78.7.3
-  port: 17803
+  port: {1}
   allow_private_addresses: true
   bandwidth: {{inbound: 2MB/s}}  # the line
 tunnels:
@@ -38,10 +39,13 @@ tunnels:
 Call = Callable[..., Awaitable[dict[str, Any]]]
 
 
-def run(directory: Path, *, may_write: bool, use: Callable[[Call, App], Awaitable[None]]) -> str:
-    """Use the methods of a running program; the configuration file afterwards."""
+def run(
+    directory: Path, *, may_write: bool, use: Callable[[Call, App], Awaitable[None]]
+) -> tuple[str, str]:
+    """Use the methods of a running program; the configuration file before and afterwards."""
     path = directory / "my.yaml"
-    path.write_text(CONFIGURATION.format(directory))
+    before = CONFIGURATION.format(directory, free_port("127.78.7.3", 0))
+    path.write_text(before)
 
     async def main() -> None:
         app = App(load([read_source(path)]), lambda: load([read_source(path)]))
@@ -69,7 +73,7 @@ def run(directory: Path, *, may_write: bool, use: Callable[[Call, App], Awaitabl
             await running
 
     asyncio.run(main())
-    return path.read_text()
+    return before, path.read_text()
 
 
 async def code_of(asked: Awaitable[Any]) -> int:
@@ -121,7 +125,8 @@ def test_nothing_is_changed_without_leave(tmp_path: Path) -> None:
             assert await code_of(asked) == -32602
         assert len(app.manager.status()) == 2
 
-    assert run(tmp_path, may_write=False, use=use) == CONFIGURATION.format(tmp_path)
+    before, after = run(tmp_path, may_write=False, use=use)
+    assert after == before
 
 
 def test_changes_are_written_where_the_user_would(tmp_path: Path) -> None:
@@ -150,7 +155,7 @@ def test_changes_are_written_where_the_user_would(tmp_path: Path) -> None:
         await call("I2PControl", i2pcontrol__password="another password")
         assert await code_of(call("Echo", Echo="")) == -32003
 
-    text = run(tmp_path, may_write=True, use=use)
+    _, text = run(tmp_path, may_write=True, use=use)
     assert "# my router" in text and "inbound: 2MB/s" in text and "outbound: 500kB/s" in text
     assert "site" not in text
     assert (tmp_path / "password").read_text().startswith("scrypt:")
@@ -172,7 +177,8 @@ def test_what_only_the_owner_may_write_is_refused(tmp_path: Path, params: dict[s
     async def use(call: Call, app: App) -> None:
         assert await code_of(call("TunnelManager", Name="new", Action="create", **params)) == -32602
 
-    assert run(tmp_path, may_write=True, use=use) == CONFIGURATION.format(tmp_path)
+    before, after = run(tmp_path, may_write=True, use=use)
+    assert after == before
 
 
 def test_a_change_that_cannot_be_carried_out_leaves_the_file_alone(tmp_path: Path) -> None:
@@ -182,4 +188,5 @@ def test_a_change_that_cannot_be_carried_out_leaves_the_file_alone(tmp_path: Pat
         assert await code_of(asked) == -32603  # a destination is missing
         assert [one["name"] for one in app.manager.status()] == ["web", "site"]
 
-    assert run(tmp_path, may_write=True, use=use) == CONFIGURATION.format(tmp_path)
+    before, after = run(tmp_path, may_write=True, use=use)
+    assert after == before

@@ -22,7 +22,7 @@ router:
   network_id: 78
   host: 127.78.7.4
   bind: 127.78.7.4
-  port: 17804
+  port: {2}
   allow_private_addresses: true
 interfaces:
   i2pcontrol: {{listen: "127.0.0.1:{1}", password_file: {0}/password}}
@@ -50,7 +50,7 @@ def request(method: str, **params: Any) -> dict[str, Any]:
 def test_a_program_logs_in_and_asks(tmp_path: Path) -> None:
     port = free_port("127.0.0.1", 0)
     path = tmp_path / "my.yaml"
-    path.write_text(CONFIGURATION.format(tmp_path, port))
+    path.write_text(CONFIGURATION.format(tmp_path, port, free_port("127.78.7.4", 0)))
     (tmp_path / "password").write_text("correct horse\n")
 
     async def main() -> None:
@@ -84,7 +84,7 @@ def test_a_program_logs_in_and_asks(tmp_path: Path) -> None:
 
 def test_without_a_password_nothing_is_started(tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
-    text = CONFIGURATION.format(tmp_path, 7650)
+    text = CONFIGURATION.format(tmp_path, 7650, 9000)
     path.write_text(text.replace(f", password_file: {tmp_path}/password", ""))
     with pytest.raises(ConfigError, match="password_file"):
         load([read_source(path)])
