@@ -47,6 +47,7 @@ from core.io.status import (
     MappedPort,
     PortMappingStatus,
     RouterStatus,
+    TrafficTotals,
     TunnelPath,
 )
 from core.io.stream import Stream, StreamReset
@@ -100,6 +101,7 @@ __all__ = [
     "SystemEntropy",
     "SystemWallClock",
     "TraceFile",
+    "TrafficTotals",
     "TunnelPath",
     "TunnelShape",
     "check_key_sum",

@@ -26,6 +26,7 @@ from core.io.status import (
     LinkCounts,
     PortMappingStatus,
     RouterStatus,
+    TrafficTotals,
     TunnelPath,
 )
 from core.io.tracing import RouterLog, TraceFile
@@ -136,6 +137,10 @@ class ForeignRouter:
             port_mapping=PortMappingStatus((), None),
             i2cp=self.i2cp_status(),
         )
+
+    def traffic(self) -> TrafficTotals:
+        """Nothing: the links are the foreign router's."""
+        return TrafficTotals(0, 0, 0)
 
     def counters(self) -> Tree:
         """Every total of the sessions: room -> counter -> its value, or label -> value."""

@@ -47,6 +47,7 @@ from core.io.status import (
     BandwidthMeter,
     ClockStatus,
     RouterStatus,
+    TrafficTotals,
     TunnelPath,
     count_links,
     port_mapping_status,
@@ -288,6 +289,12 @@ class Router:
             paths += [TunnelPath(name, True, t.hops, t.messages) for t in pool.live_inbound(now)]
             paths += [TunnelPath(name, False, t.hops, t.messages) for t in pool.live_outbound(now)]
         return paths
+
+    def traffic(self) -> TrafficTotals:
+        """What the links have carried; cheap enough for every second."""
+        stats = self._engine.links.stats
+        transit = self._engine.tunnels.dispatcher.meter.total_bytes
+        return TrafficTotals(stats.bytes_received, stats.bytes_sent, transit)
 
     def counters(self) -> Tree:
         """Every total since the start: room -> counter -> its value, or label -> value."""

@@ -98,6 +98,14 @@ class BandwidthStatus:
     limit_outbound_bytes_s: float
 
 
+class TrafficTotals(NamedTuple):
+    """Bytes since the start. ``transit``: tunnel messages of other routers, counted once."""
+
+    received: int
+    sent: int
+    transit: int
+
+
 class BandwidthMeter:
     """The rates of all links together; :meth:`read` it every few seconds."""
 

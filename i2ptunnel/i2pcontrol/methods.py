@@ -18,7 +18,7 @@ from i2ptunnel import commands
 from i2ptunnel.config.document import Document
 from i2ptunnel.editing import ConfigurationEditor
 from i2ptunnel.i2pcontrol.access import Access, seal
-from i2ptunnel.i2pcontrol.rates import PERIOD_MAX_S, RateHistory, Totals
+from i2ptunnel.i2pcontrol.rates import PERIOD_MAX_S, RateHistory
 from i2ptunnel.i2pcontrol.router_info import KEYS, Facts
 from i2ptunnel.i2pcontrol.rpc import (
     INTERNAL_ERROR,
@@ -75,11 +75,7 @@ class Methods:
 
     def sample(self) -> None:
         """Once a second, for the rates."""
-        status = self._program.router.status()
-        transit = self._program.router.counters()["tunnel"]["transit_bytes"]
-        assert isinstance(transit, int)
-        totals = Totals(status.bytes_received, status.bytes_sent, transit)
-        self._rates.sample(totals, time.monotonic())
+        self._rates.sample(self._program.router.traffic(), time.monotonic())
 
     async def call(self, client: str, name: str, params: Params) -> dict[str, Any]:
         """One request of ``client``, an address; raises RpcError."""
@@ -120,10 +116,7 @@ class Methods:
         unknown = [key for key in wanted if key not in KEYS and key not in _BOOKS]
         if unknown:
             raise RpcError(INVALID_PARAMS, f"not known here: {', '.join(unknown)}")
-        router = self._program.router
-        facts = Facts(
-            commands.snapshot(self._program), self._rates, router.hash, router.router_info.raw
-        )
+        facts = Facts(commands.snapshot(self._program), self._rates, self._program.router)
         try:
             result = {key: KEYS[key](facts) for key in wanted if key in KEYS}
         except KeyError as error:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+
+from core.api import TrafficTotals
 
 SAMPLE_S = 1.0
 PERIOD_MAX_S = 3600.0
-
-
-class Totals(NamedTuple):
-    """Bytes since the router started. ``transit``: of tunnel messages of others."""
-
-    received: int
-    sent: int
-    transit: int
 
 
 class RateHistory:
     """Takes the totals about once a second."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, Totals]] = deque()
+        self._samples: deque[tuple[float, TrafficTotals]] = deque()
 
-    def sample(self, totals: Totals, now: float) -> None:
+    def sample(self, totals: TrafficTotals, now: float) -> None:
         """``now``: monotonic seconds."""
         samples = self._samples
         if samples and now - samples[-1][0] < SAMPLE_S / 2:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.api import AnyRouter
 from core.data.encoding import b64encode
 from i2ptunnel.health import CLOCK_SKEW_MAX_S
 from i2ptunnel.i2pcontrol.rates import RateHistory
@@ -32,12 +33,11 @@ _ERROR_NONE, _ERROR_CLOCK_SKEW, _ERROR_OFFLINE, _ERROR_SYMMETRIC_NAT = range(4)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """``status``: as ``status --json`` shows it; ``info``: our RouterInfo in wire format."""
+    """``status``: as ``status --json`` shows it; ``carrier``: the router it is of."""
 
     status: Mapping[str, Any]
     rates: RateHistory
-    router_hash: bytes
-    info: bytes
+    carrier: AnyRouter
 
     @property
     def router(self) -> Mapping[str, Any]:
@@ -94,8 +94,8 @@ _SHORT_KEYS: dict[str, Callable[[Facts], Any]] = {
     "status": _status_text,
     "version": lambda facts: facts.status["version"],
     "uptime": lambda facts: int(facts.status["uptime_s"] * 1000),
-    "id": lambda facts: b64encode(facts.router_hash),
-    "info": lambda facts: b64encode(facts.info),
+    "id": lambda facts: b64encode(facts.carrier.router_info.hash),
+    "info": lambda facts: b64encode(facts.carrier.router_info.raw),
     "clockskew": lambda facts: int(facts.router["clock_skew_s"] * 1000),
     "net.status": lambda facts: _network_status(facts, "ipv4"),
     "net.status.v6": lambda facts: _network_status(facts, "ipv6"),

@@ -190,3 +190,31 @@ def test_a_change_that_cannot_be_carried_out_leaves_the_file_alone(tmp_path: Pat
 
     before, after = run(tmp_path, may_write=True, use=use)
     assert after == before
+
+
+def test_over_a_foreign_router_what_it_alone_knows_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    text = "router: {{data_dir: {0}/data, i2cp: '127.0.0.1:9'}}\n"
+    path.write_text(text.format(tmp_path))
+
+    async def main() -> None:
+        app = App(load([read_source(path)]), lambda: load([read_source(path)]))
+        running = asyncio.create_task(app.run())
+        try:
+            async with asyncio.timeout(20):
+                while not app.services.status():
+                    await asyncio.sleep(0.01)
+            access = Access(seal(PASSWORD, bytes(16)), lambda: 0.0)
+            methods = Methods(app, access, path, app.request_stop, may_write=False)
+            methods.sample()
+            said = await methods.call("", "Authenticate", {"API": 1, "Password": PASSWORD})
+            token = {"Token": said["Token"]}
+            known = await methods.call("", "RouterInfo", {**token, "i2p.router.uptime": ""})
+            assert known["i2p.router.uptime"] > 0
+            for key in ("i2p.router.info", "i2p.router.id"):
+                assert await code_of(methods.call("", "RouterInfo", {**token, key: ""})) == -32603
+        finally:
+            app.request_stop()
+            await running
+
+    asyncio.run(main())

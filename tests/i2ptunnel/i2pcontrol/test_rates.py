@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from i2ptunnel.i2pcontrol.rates import PERIOD_MAX_S, RateHistory, Totals
+from core.api import TrafficTotals
+from i2ptunnel.i2pcontrol.rates import PERIOD_MAX_S, RateHistory
 
 
 def history(seconds: int) -> RateHistory:
     """100 bytes a second in, from the 20th on 1000; half of it out."""
     rates, received = RateHistory(), 0
     for second in range(seconds + 1):
-        rates.sample(Totals(received, received // 2, 0), 500.0 + second)
+        rates.sample(TrafficTotals(received, received // 2, 0), 500.0 + second)
         received += 100 if second < 20 else 1000
     return rates
 
