@@ -16,12 +16,11 @@ from typing import Any
 
 import h11
 
-from core.api import ensure_certificate
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
 from i2ptunnel.relay.channel import finish_politely
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
-from i2ptunnel.relay.tls import server_context
+from i2ptunnel.relay.tls import own_server_context
 from i2ptunnel.tunnels.base import end_task
 
 REQUEST_TIMEOUT_S = 10.0
@@ -88,9 +87,7 @@ class HttpServer:
     async def start(self) -> None:
         """Listen; raises Unavailable, or FileFault for the certificate."""
         if self._certificate is not None:
-            names = {"localhost", "127.0.0.1", "::1", self._listen.host} - {"", "0.0.0.0", "::"}
-            await asyncio.to_thread(ensure_certificate, self._certificate, sorted(names))
-            self._listener.tls = server_context(self._certificate, None)
+            self._listener.tls = await own_server_context(self._certificate, self._listen.host)
         self._listener.bind()
         self._serving = asyncio.create_task(self._listener.serve())
 

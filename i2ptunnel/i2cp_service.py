@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.api import I2cpServer, Router, SystemWallClock, ensure_certificate
+from core.api import I2cpServer, Router, SystemWallClock
 from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
@@ -16,7 +16,7 @@ from i2ptunnel.config.interfaces_model import I2cpSection
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
-from i2ptunnel.relay.tls import server_context
+from i2ptunnel.relay.tls import own_server_context
 from i2ptunnel.sam.users import UserStore
 from i2ptunnel.tunnels.base import end_task
 
@@ -67,10 +67,7 @@ class I2cpService:
         self._users.load()
         if self._section.tls:
             certificate = self._context.data_dir / CERTIFICATE
-            host = self._section.listen.host
-            names = list(dict.fromkeys(("localhost", "127.0.0.1", *((host,) if host else ()))))
-            await asyncio.to_thread(ensure_certificate, certificate, names)
-            self._listener.tls = server_context(certificate, None)
+            self._listener.tls = await own_server_context(certificate, self._section.listen.host)
         self._listener.bind()
         self._serving = asyncio.create_task(self._listener.serve())
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from core.api import ensure_certificate
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay.channel import READ_BYTES
@@ -43,6 +44,18 @@ def server_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
             f"certificate {certificate} cannot be used: {_words(error)}", "bad_certificate"
         ) from None
     return context
+
+
+async def own_server_context(certificate: Path, host: str) -> ssl.SSLContext:
+    """For a listener at ``host`` with a certificate of its own, which is made when missing.
+
+    Raises Unavailable ``bad_certificate`` or FileFault.
+    """
+    names = dict.fromkeys(("localhost", "127.0.0.1", "::1", host))
+    for nameless in ("", "0.0.0.0", "::"):
+        names.pop(nameless, None)
+    await asyncio.to_thread(ensure_certificate, certificate, names)
+    return server_context(certificate, None)
 
 
 def client_context(ca: Path | None) -> ssl.SSLContext:

@@ -11,13 +11,12 @@ from abc import abstractmethod
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from core.api import ensure_certificate
 from core.base.errors import Unavailable
 from i2ptunnel.config.client_models import ListeningSection
 from i2ptunnel.naming.address import Address
 from i2ptunnel.relay.channel import CountedChannel, I2pSession
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
-from i2ptunnel.relay.tls import server_context
+from i2ptunnel.relay.tls import own_server_context, server_context
 from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
 
 HEADER_TIMEOUT_S = 15.0
@@ -113,15 +112,12 @@ class ClientTunnel(Tunnel[ListeningT]):
         section = self.model.tls
         if section is None:
             return
-        certificate = section.certificate
-        if certificate is None:
-            certificate = self.context.data_dir / f"{self.name}.pem"
-            names = ["localhost", "127.0.0.1", "::1"]
-            host = self.model.listen.host
-            if host and host not in (*names, "0.0.0.0", "::"):
-                names.append(host)
-            await asyncio.to_thread(ensure_certificate, certificate, names)
-        self.listener.tls = server_context(certificate, section.key)
+        if section.certificate is not None:
+            self.listener.tls = server_context(section.certificate, section.key)
+            return
+        certificate = self.context.data_dir / f"{self.name}.pem"
+        host = self.model.listen.host
+        self.listener.tls = await own_server_context(certificate, host)
 
     def counters(self) -> dict[str, int]:
         """With what the listener refused, evicted, and could not accept."""
