@@ -50,7 +50,7 @@ class ConfigurationEditor:
 
     def _path(self) -> Path:
         files = self._program.loaded.files
-        if len(files) != 1:
+        if not files:
             raise CommandRefused(
                 "the program runs without a configuration file of its own: start it with -c FILE"
             )

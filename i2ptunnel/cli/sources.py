@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from i2ptunnel.cli.exits import CommandFault, Exit
 from i2ptunnel.config.faults import nearest
 from i2ptunnel.config.kinds import check_no_variable
-from i2ptunnel.config.loader import Loaded, load, read_source
+from i2ptunnel.config.layers import read_source
+from i2ptunnel.config.loader import Loaded, load
+from i2ptunnel.config.profiles import profiles
 from i2ptunnel.printable import printable
 
 DEFAULT_PROFILE = "browser"
-
-
-def profile_directories() -> list[Path]:
-    """Where profiles are: beside the source tree, or where the package was installed."""
-    tree = Path(__file__).resolve().parents[2] / "profiles"
-    return [tree, Path(sys.prefix) / "share" / "i2ptunnel" / "profiles"]
-
-
-def profiles() -> dict[str, Path]:
-    """Name -> file of every profile."""
-    found: dict[str, Path] = {}
-    for directory in profile_directories():
-        for path in sorted(directory.glob("*.yaml")):
-            found.setdefault(path.stem, path)
-    return found
 
 
 def add_source_options(parser: argparse.ArgumentParser, *, profile: bool = True) -> None:
@@ -40,7 +26,7 @@ def add_source_options(parser: argparse.ArgumentParser, *, profile: bool = True)
             action="append",
             default=[],
             metavar="NAME",
-            help="a ready configuration; several are laid on top of each other, then FILE",
+            help="a ready configuration; several are merged, and FILE is laid on top of them",
         )
     parser.add_argument(
         "--data-dir", type=_directory, metavar="DIR", help="instead of router.data_dir"
@@ -75,7 +61,7 @@ def load_sources(
     if not names and arguments.config is None:
         names = [DEFAULT_PROFILE]
     known = profiles()
-    sources = []
+    beside = []
     for name in names:
         path = known.get(name)
         if path is None:
@@ -83,9 +69,8 @@ def load_sources(
             hint = f'did you mean "{guess}"? ' if guess else ""
             listing = ", ".join(sorted(known)) or "none"
             raise CommandFault(f"no profile {name!r}; {hint}known: {listing}", Exit.USAGE)
-        sources.append(read_source(path, base=Path.cwd()))
-    if arguments.config is not None:
-        sources.append(read_source(arguments.config))
+        beside.append(read_source(path, base=Path.cwd()))
+    own = [] if arguments.config is None else [read_source(arguments.config)]
     if arguments.data_dir is not None:
         data_dir = arguments.data_dir.absolute()
-    return load(sources, data_dir, files=files)
+    return load(own, data_dir, files, beside)

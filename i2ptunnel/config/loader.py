@@ -1,7 +1,7 @@
 """Reads configuration files and profiles into a :class:`Configuration`, or says all that is wrong.
 
-Several sources (profiles, then a file) are laid on top of each other before they are read: mappings
-merge, everything else is replaced. Each value keeps the place it came from.
+Several sources (profiles, then a file) are laid on top of each other before they are read
+(:mod:`i2ptunnel.config.layers`). Each value keeps the place it came from.
 """
 
 from __future__ import annotations
@@ -12,19 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from i2ptunnel.config.checks import check_configuration
-from i2ptunnel.config.faults import ConfigError, Fault, Faults, Mark, Refused, Source
+from i2ptunnel.config.faults import ConfigError, Fault, Faults, Refused, Source
 from i2ptunnel.config.file_checks import check_files, check_own_files
 from i2ptunnel.config.kinds import Place
+from i2ptunnel.config.layers import Layers
+from i2ptunnel.config.layers import read_source as read_source
 from i2ptunnel.config.model import CONFIGURATION, Configuration, default_data_dir
-from i2ptunnel.config.nodes import (
-    FILE_BYTES_MAX,
-    FREE_PREFIX,
-    Mapping,
-    Node,
-    Scalar,
-    merge,
-    parse_yaml,
-)
+from i2ptunnel.config.nodes import Mapping, Node, Scalar
 from i2ptunnel.config.router_checks import check_router
 
 
@@ -36,39 +30,13 @@ class Loaded:
     root: Mapping
     data_dir: Path
     files: tuple[Path, ...] = ()
-    """The user's own files it was read from."""
+    """The user's own files it was read from: the one that was named, then what it extends."""
     warnings: tuple[Fault, ...] = ()
     """What is of no use, and keeps nothing from running."""
     is_default_dir: bool = False
     """Whether neither the file nor the command says which data directory it is."""
     origins: tuple[str, ...] = ()
-    """The paths of all it was read from, profiles included."""
-
-
-def read_source(
-    path: Path, name: str | None = None, base: Path | None = None
-) -> tuple[bytes, Source]:
-    """The text of a file and where it comes from; raises :class:`ConfigError`."""
-    place = Path(os.path.abspath(path))
-    source = Source(name or str(path), base or place.parent, None if base else place)
-    try:
-        with path.open("rb") as file:
-            return file.read(FILE_BYTES_MAX + 1), source
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        fault = Fault(Mark(source, 1, 1), "", f"cannot be read: {reason}", "check the path")
-        raise ConfigError([fault]) from None
-
-
-def _as_mapping(node: Node | None, source: Source, faults: Faults) -> Mapping:
-    empty = Mapping(Mark(source, 1, 1), {})
-    if node is None or (isinstance(node, Scalar) and node.is_null):
-        return empty
-    if not isinstance(node, Mapping):
-        faults.add(node.mark, "", "not a mapping", "write router: and tunnels: sections")
-        return empty
-    kept = {key: entry for key, entry in node.entries.items() if not key.startswith(FREE_PREFIX)}
-    return Mapping(node.mark, kept)
+    """The paths of what the command named, profiles included."""
 
 
 def _check_purpose(root: Mapping, faults: Faults) -> None:
@@ -86,18 +54,19 @@ def _is_empty(node: Node) -> bool:
 
 
 def load(
-    sources: Sequence[tuple[bytes, Source]], data_dir: Path | None = None, files: bool = False
+    sources: Sequence[tuple[bytes, Source]],
+    data_dir: Path | None = None,
+    files: bool = False,
+    beside: Sequence[tuple[bytes, Source]] = (),
 ) -> Loaded:
     """Read and check; raises :class:`ConfigError` with every fault.
 
-    ``data_dir`` overrides the one in the file; ``files`` also checks what is on disk.
+    ``sources`` are laid on top of each other, the first one on what stands side by side in
+    ``beside``. ``data_dir`` overrides the one in the file; ``files`` also checks what is on disk.
     """
     faults = Faults()
-    root: Mapping | None = None
-    for data, source in sources:
-        node = _as_mapping(parse_yaml(data, source, faults), source, faults)
-        root = node if root is None else merge(root, node)
-    assert root is not None
+    layers = Layers(faults)
+    root = layers.read(beside, sources)
     if not faults:
         _check_purpose(root, faults)
     try:
@@ -108,7 +77,7 @@ def load(
     directory = data_dir or configuration.router.data_dir or default_data_dir(dict(os.environ))
     check_router(configuration.router, root, faults)
     check_configuration(configuration, root, directory, faults)
-    files_read = tuple(source.path for _, source in sources if source.path is not None)
+    files_read = tuple(dict.fromkeys(layers.files))
     check_own_files(configuration, root, directory, files_read, faults)
     if files:
         check_files(configuration, root, directory, faults)
@@ -122,7 +91,7 @@ def load(
         files_read,
         tuple(faults.warnings),
         is_default,
-        tuple(os.path.realpath(source.name) for _, source in sources),
+        tuple(os.path.realpath(source.name) for _, source in (*beside, *sources)),
     )
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from i2ptunnel.config.compound_kinds import NamedMap
 from i2ptunnel.config.interfaces_model import InterfacesSection
 from i2ptunnel.config.kinds import Schema
+from i2ptunnel.config.layers import EXTENDS
+from i2ptunnel.config.layers import SCHEMA as EXTENDS_SCHEMA
 from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import OptionInfo, Section, option
 from i2ptunnel.config.router_model import ControlSection, RouterSection
@@ -50,6 +52,7 @@ def json_schema() -> Schema:
         "title": "i2ptunnel configuration",
     }
     schema |= CONFIGURATION.schema()
+    schema["properties"] = {EXTENDS: EXTENDS_SCHEMA, **schema["properties"]}
     schema["patternProperties"] = {"^x-": {"description": "values for YAML anchors; not read"}}
     return schema
 

@@ -35,6 +35,10 @@ what the options are for.
 
 An option without a default must be given. Sizes, rates and times take units: `512KiB`, `4MB/s`,
 `10m`, `1h30m`. `null` means: not set.
+
+A file can build on others: `extends: browser`, or `extends: [irc, common.yaml]`. A name is that of
+a profile; a file ends in `.yaml`, and its path starts at the file that names it. Mappings are
+merged. What the file says itself counts; those that it extends must not contradict each other.
 """
 _TABLE = "| option | value | default | what it does |\n|---|---|---|---|\n"
 #: a group that is longer than this has a table of its own

@@ -13,6 +13,8 @@ from typing import Any
 
 from core.base.errors import LocalError
 from i2ptunnel.config.document import Document
+from i2ptunnel.config.faults import ConfigError, Fault, Mark, Source, join
+from i2ptunnel.config.layers import EXTENDS
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.options import Section, info_of, is_required, options_of
@@ -59,6 +61,7 @@ def rename_tunnel(text: str, old: str, new: str) -> str:
     """
     document = Document(text)
     section = _load(text, None).tunnels.get(old)
+    _refuse_inherited(document, old)
     if section is None or new in document.keys("tunnels"):
         raise LocalError(f"there is no tunnel {old!r}, or there is one {new!r}")
     if getattr(section, "keys", "") is None and section.TYPE.endswith("server"):
@@ -87,6 +90,7 @@ def _write_tunnels(
 ) -> None:
     for name in old:
         if name not in new:
+            _refuse_inherited(document, name)
             document.remove(("tunnels", name))
     keys = document.keys()
     if not new and "tunnels" in keys:
@@ -98,6 +102,19 @@ def _write_tunnels(
             _write_options(document, path, Section(type(section)), before, section)
         elif before != section:
             document.set(path, _TUNNELS.plain(section))
+
+
+def _extends(document: Document) -> bool:
+    top = document.keys()
+    return EXTENDS in top
+
+
+def _refuse_inherited(document: Document, name: str) -> None:
+    """What another file says cannot be taken out of this one."""
+    if _extends(document) and name not in document.keys("tunnels"):
+        mark = Mark(Source("the configuration", Path()), 1, 1)
+        why = f"comes from a file that this one {EXTENDS}"
+        raise ConfigError([Fault(mark, join("tunnels", name), why, "write enabled: false here")])
 
 
 def _write_section(
@@ -128,9 +145,9 @@ def _write_options(
 
 
 def _write(document: Document, path: tuple[str, ...], plain: Any, *, is_default: bool) -> None:
-    """Say it; a default needs no words, unless an alias brings in something else."""
+    """Say it; a default needs no words, unless something else is brought in from elsewhere."""
     keys = document.keys(*path[:-1])
-    if not is_default or "<<" in keys:
+    if not is_default or "<<" in keys or _extends(document):
         document.set(path, plain)
     elif path[-1] in keys:
         document.remove(path)

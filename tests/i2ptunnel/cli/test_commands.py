@@ -12,8 +12,8 @@ from core.base.calendar import day_number
 from core.data.daily_keys import covered_until_s
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.main import main
-from i2ptunnel.cli.sources import profiles
 from i2ptunnel.config.loader import load, read_source
+from i2ptunnel.config.profiles import profiles
 from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
 from i2ptunnel.keyfiles import load_daily_keys
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
@@ -221,8 +221,15 @@ def test_an_error_of_ours_has_no_traceback(
 
 
 def test_profiles_are_valid_and_every_available_type_has_a_class(tmp_path: Path) -> None:
-    assert {"browser", "eepsite"} <= set(profiles())
-    for path in profiles().values():
-        assert load([read_source(path, base=tmp_path)]).configuration.tunnels
+    names = "browser eepsite everything floodfill irc mail relay ssh streamr torrents"
+    assert {*names.split()} == set(profiles())
+    for name, path in profiles().items():
+        loaded = load([read_source(path, base=tmp_path)])
+        assert loaded.configuration.tunnels or name in ("relay", "floodfill")
+        assert f"i2ptunnel run --profile {name}\n" in path.read_text()
+        assert loaded.files == ()
+    # They get on with each other.
+    everyone = [read_source(path, base=tmp_path) for path in profiles().values()]
+    assert len(load([], beside=everyone).configuration.tunnels) == 8
     available = {name for name, model in TUNNEL_MODELS.items() if model.IS_AVAILABLE}
     assert available <= set(TUNNEL_CLASSES)

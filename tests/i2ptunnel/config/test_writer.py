@@ -21,7 +21,10 @@ from i2ptunnel.config.router_model import BandwidthSection, MetricsSection
 from i2ptunnel.config.writer import rename_tunnel, write_new, write_over
 
 ROOT = Path(__file__).parents[3]
-PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
+#: those with tunnels of their own
+PROFILES = [
+    path for path in sorted((ROOT / "profiles").glob("*.yaml")) if "\ntunnels:" in path.read_text()
+]
 B32 = "a" * 52 + ".b32.i2p"
 KEY = "A" * 43 + "="
 
@@ -139,6 +142,25 @@ def test_every_profile(profile: Path) -> None:
     expected = {"other" if key == name else key: t for key, t in configuration.tunnels.items()}
     assert load_text(renamed, base=profile.parent).configuration.tunnels == expected
     assert renamed == text.replace(f"  {name}:\n", "  other:\n")
+
+
+def test_what_a_file_extends_is_overridden_and_never_removed() -> None:
+    text = (
+        "extends: browser  # and more\n\ntunnels:\n  own:\n    type: sockstunnel\n    listen: 9\n"
+    )
+    text = text.replace("listen: 9", "listen: 127.0.0.1:9")
+    configuration = loaded(text)
+    changed = with_tunnel(configuration, "browser", enabled=False)
+    result = write_over(text, changed)
+    assert "extends: browser  # and more\n" in result and loaded(result) == changed
+    # Back to the default, which the text says as long as it builds on something else.
+    assert loaded(write_over(result, configuration)) == configuration
+    del changed.tunnels["browser"]
+    for change in (lambda: write_over(text, changed), lambda: rename_tunnel(text, "browser", "b")):
+        with pytest.raises(ConfigError, match=r"tunnels\.browser: comes from .* enabled: false"):
+            change()
+    del configuration.tunnels["own"]
+    assert "own" not in write_over(text, configuration)
 
 
 def test_what_is_the_same_is_not_touched() -> None:
