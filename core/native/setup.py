@@ -29,7 +29,7 @@ COMPILED = {
         "cloves new_sessions one_shot opened padding remote remotes session sessions tagset"
     ),
     "i2np": "message",
-    "io": "tcp wakeup",
+    "io": "datagrams tcp udp udp_socket wakeup",
     "router": "clock engine inbox pending_sends sessions",
     "streaming": (
         "ack_requests admission budgets choke closed_streams connection demux"
@@ -38,6 +38,10 @@ COMPILED = {
     ),
     "transport": "bandwidth dialer events links outbound outqueue records table",
     "transport/ntcp2": "blocks connection endpoint outbox padding session",
+    "transport/ssu2": (
+        "acks closing connection deadlines endpoint fragments outgoing output path_mtu"
+        " recovery retransmission sender session session_traversal"
+    ),
     "tunnel": "delivery dispatch fragments manager meter participant pool tunnels",
 }
 TWINS = ("openssl", "sorter", "hop_cipher", "tunnel", "link", "ratchet", "datagram")
