@@ -31,6 +31,7 @@ from core.io.files import (
 )
 from core.io.foreign_router import AnyRouter, ForeignRouter
 from core.io.i2cp_client import I2cpAddress
+from core.io.i2cp_lookups import LookupService
 from core.io.i2cp_server import I2cpServer
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
 from core.io.listeners import ListenerStore
@@ -86,6 +87,7 @@ __all__ = [
     "LastingKeys",
     "LinkCounts",
     "ListenerStore",
+    "LookupService",
     "MappedPort",
     "PortMappingStatus",
     "Readable",

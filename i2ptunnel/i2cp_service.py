@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from core.api import I2cpServer, Router, SystemWallClock
+from core.api import ClientSession, I2cpServer, LookupService, Router, SystemWallClock
 from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
@@ -47,10 +48,11 @@ class I2cpService:
         limits = ListenerLimits(most, most if section.listen.is_loopback else most // 2)
         self._listener = Listener(section.listen, self._serve, limits, budget=context.budget)
         self._users = UserStore(section.users, may_disable=False)
+        self._lookups = LookupService(self._resolve, self._search)
         self._server = I2cpServer(
             context.router,
             SystemWallClock(),
-            self._resolve,
+            self._lookups,
             None if section.users is None else self._users.check,
             section.max_sessions,
         )
@@ -88,6 +90,7 @@ class I2cpService:
             "listen": str(self._section.listen),
             "sessions": self._server.sessions,
             "connections_open": self._listener.open_connections,
+            "lookups_refused": self._lookups.refused,
             "last_disconnect": self._last_end or None,
         }
 
@@ -99,8 +102,10 @@ class I2cpService:
             channel.reset()
             return
         if reason:
+            # A client that tries again and again is told of once.
+            level = logging.DEBUG if reason == self._last_end else logging.WARNING
+            _log.log(level, "an I2CP client was disconnected: %s", reason)
             self._last_end = reason
-            _log.debug("a client was disconnected: %s", reason)
         await channel.close()
 
     async def _resolve(self, name: str) -> bytes | BlindedTarget | Destination | None:
@@ -109,3 +114,9 @@ class I2cpService:
         if address.blinded is not None:
             return address.target()
         return naming.destination_of(address.hash) or address.hash
+
+    async def _search(
+        self, target: bytes | BlindedTarget, timeout_s: float
+    ) -> tuple[Destination, Mapping[str, str]]:
+        async with self._context.naming.session() as lent:
+            return await cast(ClientSession, lent).lookup_options(target, timeout_s)

@@ -95,6 +95,7 @@ _INTERFACE = (
     ("sessions_created_total", "sessions_total", "counter", "Sessions created"),
     ("streams_opened_total", "streams_total", "counter", "Streams opened"),
     ("requests_refused_total", "requests_refused", "counter", "Requests answered with an error"),
+    ("lookups_refused_total", "lookups_refused", "counter", "Lookups without session, too many"),
     ("datagrams_sent_total", "datagrams_sent", "counter", "Datagrams sent into I2P"),
     ("datagrams_received_total", "datagrams_received", "counter", "Datagrams received from I2P"),
     ("datagrams_dropped_total", "datagrams_dropped", "counter", "Datagrams that were dropped"),

@@ -27,6 +27,7 @@ from core.data.lease_set import Lease, LeaseSet2
 from core.data.lease_set_layers import open_lease_set
 from core.data.lease_set_variants import AnyLeaseSet, EncryptedLeaseSet
 from core.i2cp.data_messages import Status
+from core.i2cp.options import NO_ELGAMAL
 from core.netdb.facade import NetDb
 from core.tunnel.pool import TunnelPool
 from core.tunnel.shape import TunnelShape
@@ -344,4 +345,4 @@ def _x25519_of(private_keys: Iterable[tuple[int, bytes]]) -> X25519Key:
     for crypto_type, key in private_keys:
         if crypto_type == CryptoType.X25519 and len(key) == KEY_LENGTH:
             return X25519Key(key)
-    raise DecodeError("no private key of encryption type 4 (ECIES-X25519)")
+    raise DecodeError(NO_ELGAMAL)

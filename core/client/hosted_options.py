@@ -44,8 +44,9 @@ def _secret_of(options: Mapping[str, str]) -> str:
 
 
 def _client_key_of(options: Mapping[str, str]) -> bytes | None:
-    """A pre-shared key of a client of it, with which we can read its lease set ourselves."""
-    _, _, text = options.get("i2cp.leaseSetClient.psk.0", "").partition(":")
+    """What opens its lease set for us, too: its own client key, or a pre-shared one of a client."""
+    _, _, psk = options.get("i2cp.leaseSetClient.psk.0", "").partition(":")
+    text = options.get("i2cp.leaseSetPrivKey") or psk
     try:
         key = b64decode(text)
     except DecodeError:

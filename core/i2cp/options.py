@@ -9,6 +9,12 @@ from core.data.encoding import b64decode, b64encode
 
 LENGTH_MAX = 7
 QUANTITY_MAX = 16
+#: what a client is told that has nothing else
+NO_ELGAMAL = (
+    "this router has no ElGamal encryption: set the session option i2cp.leaseSetEncType=4 "
+    "(ECIES-X25519)"
+)
+_X25519_NAMES = {"4", "ECIES_X25519"}
 
 
 def flag_of(options: Mapping[str, str], name: str, default: bool) -> bool:
@@ -41,3 +47,9 @@ def hashes_of(options: Mapping[str, str], name: str) -> tuple[bytes, ...]:
 def hashes_text(hashes: tuple[bytes, ...]) -> str:
     """The inverse of :func:`hashes_of`."""
     return ",".join(b64encode(one) for one in hashes)
+
+
+def offers_elgamal_only(options: Mapping[str, str]) -> bool:
+    """Whether it says so. Java: without the option it is so, but others may mean type 4."""
+    types = options.get("i2cp.leaseSetEncType", "")
+    return bool(types) and not _X25519_NAMES & {one.strip().upper() for one in types.split(",")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from core.client.hosted import HostedConfig
@@ -13,6 +13,12 @@ from core.router.config import RouterConfig
 
 #: Finds who is behind a name of the address books; None: nobody.
 ResolveName = Callable[[str], Awaitable["bytes | BlindedTarget | Destination | None"]]
+
+#: Finds a destination, with the options of its lease set, for a client that has no session.
+#: Raises Unavailable.
+SearchNetwork = Callable[
+    ["bytes | BlindedTarget", float], Awaitable[tuple[Destination, Mapping[str, str]]]
+]
 
 #: Whether a user name and a password belong together.
 IsUser = Callable[[str, str, str], Awaitable[bool]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,10 +14,21 @@ import pytest
 
 from core.api import ForeignRouter, I2cpAddress, Router, RouterConfig, SessionConfig, TunnelShape
 from core.base.errors import Unavailable
+from core.data.lease_set import LeaseSet
 from core.data.private_keys import PrivateKeys
 from core.i2cp.frames import FrameReader
-from core.i2cp.messages import parse_message, write_message
-from core.i2cp.session_messages import BandwidthLimits, Disconnect, GetBandwidthLimits, GetDate
+from core.i2cp.lease_messages import CreateLeaseSet, RequestVariableLeaseSet
+from core.i2cp.messages import Message, parse_message, write_message
+from core.i2cp.session_config import SessionConfigStructure
+from core.i2cp.session_messages import (
+    BandwidthLimits,
+    CreateSession,
+    Disconnect,
+    GetBandwidthLimits,
+    GetDate,
+    SessionStatus,
+    SetDate,
+)
 from i2ptunnel.config.interfaces_model import I2cpSection, Users
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.i2cp_service import CERTIFICATE, I2cpContext, I2cpService
@@ -74,6 +86,33 @@ async def guest(root: Path, address: I2cpAddress) -> AsyncIterator[ForeignRouter
         yield router
     finally:
         await router.stop()
+
+
+class _RawClient:
+    """Says and hears messages one by one."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        writer.write(b"\x2a")
+
+    def say(self, message: Message) -> None:
+        self._writer.write(write_message(message))
+
+    async def hear(self) -> Message:
+        async with asyncio.timeout(WAIT_S):
+            head = await self._reader.readexactly(5)
+            body = await self._reader.readexactly(int.from_bytes(head[:4], "big"))
+        message = parse_message(head[4], body)
+        assert message is not None
+        return message
+
+
+def _elgamal_lease_set(wanted: RequestVariableLeaseSet) -> LeaseSet:
+    """Of type 1, as old clients sign it."""
+    elgamal, revocation = bytes(255) + b"\x02", KEYS.destination.signing_key
+    signed = KEYS.destination.raw + elgamal + revocation + wanted.write()[2:]
+    return LeaseSet.parse(signed + KEYS.sign(signed))
 
 
 async def until(condition: Any) -> None:
@@ -165,5 +204,51 @@ def test_who_speaks_something_else_is_cut_off_and_limits_need_no_session(tmp_pat
             assert isinstance(heard[1], BandwidthLimits)
             assert isinstance(heard[2], Disconnect) and "malformed" in heard[2].reason
             await until(lambda: one.status()["last_disconnect"])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("options", "is_at_once"), [({"i2cp.leaseSetEncType": "0"}, True), ({}, False)]
+)
+def test_a_client_with_elgamal_only_is_told_what_is_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, options: dict[str, str], is_at_once: bool
+) -> None:
+    """Without the option it is known once the lease set comes."""
+
+    async def main() -> None:
+        async with service(tmp_path) as one:
+            reader, writer = await asyncio.open_connection(ADDRESS, one.port)
+            client = _RawClient(reader, writer)
+            client.say(GetDate("0.9.66"))
+            assert isinstance(await client.hear(), SetDate)
+            shape = {"inbound.length": "0", "outbound.length": "0"}
+            now_ms = int(time.time() * 1000)
+            config = SessionConfigStructure.build(KEYS, {**shape, **options}, now_ms)
+            client.say(CreateSession(config))
+            if not is_at_once:
+                created = await client.hear()
+                assert isinstance(created, SessionStatus)
+                wanted = await client.hear()
+                assert isinstance(wanted, RequestVariableLeaseSet)
+                lease_set = _elgamal_lease_set(wanted)
+                client.say(CreateLeaseSet(created.session_id, bytes(256), lease_set))
+            told = await client.hear()
+            assert isinstance(told, Disconnect) and "leaseSetEncType=4" in told.reason
+            assert await reader.read() == b""
+            writer.close()
+            await until(lambda: one.status()["last_disconnect"])
+
+    with caplog.at_level("WARNING"):
+        asyncio.run(main())
+    assert "ElGamal" in caplog.text
+
+
+def test_refused_lookups_are_shown(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with service(tmp_path) as one:
+            assert one.status()["lookups_refused"] == 0
+            one._lookups.refused = 3
+            assert one.status()["lookups_refused"] == 3
 
     asyncio.run(main())

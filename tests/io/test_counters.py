@@ -58,6 +58,8 @@ STATE = {
     *("test.asks", "probe.sent", "probe.replies", "wall.correction_s"),
     # of sessions over a foreign router: see the test below
     *("I2cpNetwork.sent", "I2cpNetwork.dropped"),
+    # in the status of the I2CP interface: tests/i2ptunnel/test_i2cp_service.py
+    "LookupService.refused",
 }
 NO_HOPS = TunnelShape(length=0, quantity=1)
 #: objects that hold the counters of others

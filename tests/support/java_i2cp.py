@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.data.private_keys import PrivateKeys
 from tests.support import fetch_java
 from tests.support.i2pd_net import wait_until
 
@@ -26,6 +27,11 @@ class JavaClient:
         """What it has printed."""
         path = self.data_dir / "peer.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def use_keys(self, name: str, keys: PrivateKeys) -> None:
+        """Keys for a destination; otherwise it makes some itself."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        (self.data_dir / f"{name}.dat").write_bytes(keys.write())
 
     def start(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -56,13 +62,32 @@ class JavaClient:
 
     def b32_of(self, name: str, timeout_s: float = 90) -> str:
         """The b32 name of a destination, once its lease set is signed."""
-        start = f"ready {name} "
+        return self.wait_line(f"ready {name} ", timeout_s)
+
+    def look_up(self, name: str) -> str | None:
+        """The destination behind a name, asked for without a session; None if nobody has it."""
+        assert self.process is not None and self.process.stdin is not None
+        self.process.stdin.write(f"lookup {name}\n".encode())
+        self.process.stdin.flush()
+
+        def answer() -> str | None:
+            lines = self.output.splitlines()
+            ends = (f"found {name} ", f"missed {name}")
+            return next((one for one in lines if one.startswith(ends)), None)
+
+        line = str(wait_until(f"Java looks {name} up", answer, 60, 0.2))
+        return line.split()[-1] if line.startswith("found ") else None
+
+    def wait_line(self, start: str, timeout_s: float = 60) -> str:
+        """The rest of the first line that begins so."""
 
         def find() -> str | None:
             lines = self.output.splitlines()
-            return next((one.removeprefix(start) for one in lines if one.startswith(start)), None)
+            return next(
+                (f"+{one.removeprefix(start)}" for one in lines if one.startswith(start)), None
+            )
 
         try:
-            return str(wait_until(f"Java's destination {name}", find, timeout_s, 0.3))
+            return str(wait_until(f"Java's line {start!r}", find, timeout_s, 0.3)).removeprefix("+")
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.output[-3000:]}") from None

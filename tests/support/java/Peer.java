@@ -19,11 +19,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Properties;
 import java.util.Set;
+import net.i2p.I2PAppContext;
 import net.i2p.client.I2PClient;
 import net.i2p.client.I2PClientFactory;
 import net.i2p.client.I2PSession;
 import net.i2p.client.I2PSessionException;
 import net.i2p.client.I2PSessionMuxedListener;
+import net.i2p.client.I2PSimpleClient;
 import net.i2p.client.datagram.I2PDatagramDissector;
 import net.i2p.client.datagram.I2PDatagramMaker;
 import net.i2p.client.streaming.I2PServerSocket;
@@ -32,9 +34,14 @@ import net.i2p.client.streaming.I2PSocketManager;
 import net.i2p.client.streaming.I2PSocketManagerFactory;
 import net.i2p.client.streaming.I2PSocketOptions;
 import net.i2p.crypto.Blinding;
+import net.i2p.crypto.EncType;
 import net.i2p.crypto.SigType;
+import net.i2p.data.Base64;
+import net.i2p.data.BlindData;
 import net.i2p.data.Destination;
 import net.i2p.data.Hash;
+import net.i2p.data.PrivateKey;
+import net.i2p.data.PublicKey;
 import net.i2p.data.router.RouterIdentity;
 import net.i2p.data.router.RouterInfo;
 import net.i2p.router.Router;
@@ -56,23 +63,34 @@ import net.i2p.router.tunnel.pool.TunnelPool;
  * <ul>
  *   <li>{@code server:NAME:PORT}: incoming streams go to 127.0.0.1:PORT;
  *   <li>{@code encrypted:NAME:PORT}: the same, with an encrypted lease set;
+ *   <li>{@code twin:NAME:PORT}: the same for two destinations on one connection, the second one
+ *       ({@code NAME-twin}) a subsession with the tunnels of the first;
  *   <li>{@code halfclose:NAME:PORT}: the same, but the visitor's end of data ends the whole stream;
  *   <li>{@code proxy:NAME:PORT}: an HTTP proxy on 127.0.0.1:PORT for b32 hosts, a stream a request;
  *   <li>{@code echo:NAME:0}: sends each repliable datagram back to its sender.
  * </ul>
  *
- * <p>A fourth part, {@code :HASH,HASH}, has the only routers that its tunnels lead through. Keys are
- * kept in {@code NAME.dat}. Prints {@code ready NAME B32} when the lease set is signed,
- * {@code link in|out HASH} for each router that called or was called, and
+ * <p>A fourth part, {@code :HASH,HASH}, has the only routers that its tunnels lead through, and a
+ * fifth, {@code :KEY=VALUE;KEY=VALUE}, further options of the session. A proxy with the options
+ * {@code blinding.secret}, {@code blinding.dh} or {@code blinding.psk} tells the router of them before
+ * it asks for an encrypted address. Keys are kept in {@code NAME.dat}.
+ *
+ * <p>Prints {@code ready NAME B32} when the lease set is signed, {@code refused NAME} for each try to
+ * have a session in vain, {@code link in|out HASH} for each router that called or was called, and
  * {@code tunnel in|out HASH...} for each tunnel of this router, its hops in the order of the data.
  * {@code send PORT COUNT GAP B64} sends repliable datagrams from the echo destination; each datagram
- * received there is printed as {@code datagram NAME LENGTH TEXT}.
+ * received there is printed as {@code datagram NAME LENGTH TEXT}. Behind {@code i2cp:HOST:PORT},
+ * {@code lookup NAME} asks without a session and prints {@code found NAME B64} or
+ * {@code missed NAME}.
  */
 public final class Peer {
     private static final int BUFFER_BYTES = 64 * 1024;
     private static final int HEAD_BYTES_MAX = 64 * 1024;
     private static final long CONNECT_TIMEOUT_MS = 60_000;
     private static final long WATCH_EVERY_MS = 1_000;
+
+    /** Of a destination in an argument; the last one may have colons. */
+    private static final int PARTS_MAX = 5;
 
     /** A router accepts no tunnels in its first 90 seconds, whatever its settings say. */
     private static final long AGE_MS = 5 * 60_000;
@@ -116,7 +134,7 @@ public final class Peer {
             String[] words = line.split(" ");
             if (words[0].equals("open")) {
                 for (int index = 1; index < words.length; index++) {
-                    open(folder, words[index].split(":"), echoes);
+                    open(folder, words[index].split(":", PARTS_MAX), echoes);
                 }
             } else if (words[0].equals("send")) {
                 int count = Integer.parseInt(words[1]);
@@ -139,8 +157,14 @@ public final class Peer {
     private static void open(File folder, String[] parts, List<Echo> echoes) throws Exception {
         byte[] keys = keys(new File(folder, parts[1] + ".dat"), signingType(parts[0]));
         Properties options = options(parts[0]);
-        if (parts.length > 3) {
+        if (parts.length > 3 && !parts[3].isEmpty()) {
             options.setProperty("explicitPeers", parts[3]);
+        }
+        if (parts.length > 4) {
+            for (String option : parts[4].split(";")) {
+                String[] pair = option.split("=", 2);
+                options.setProperty(pair[0], pair[1]);
+            }
         }
         if (parts[0].equals("echo")) {
             echoes.add(new Echo(parts[1], keys, options));
@@ -156,13 +180,30 @@ public final class Peer {
         routerHost = address[1];
         routerPort = Integer.parseInt(address[2]);
         for (int index = 2; index < arguments.length; index++) {
-            String[] parts = arguments[index].split(":");
-            open(folder, parts, new ArrayList<>());
+            open(folder, arguments[index].split(":", PARTS_MAX), new ArrayList<>());
         }
         say("started");
-        while (System.in.read() >= 0) {
-            Thread.sleep(1);
+        BufferedReader in =
+                new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
+        String line;
+        while ((line = in.readLine()) != null) {
+            String[] words = line.split(" ");
+            if (words[0].equals("lookup")) {
+                run(() -> lookUp(words[1]));
+            }
         }
+    }
+
+    /** Asks as a client does that has no destination of its own. */
+    private static void lookUp(String name) throws Exception {
+        Properties options = new Properties();
+        options.setProperty(I2PClient.PROP_TCP_HOST, routerHost);
+        options.setProperty(I2PClient.PROP_TCP_PORT, String.valueOf(routerPort));
+        I2PSession session = new I2PSimpleClient().createSession((InputStream) null, options);
+        session.connect();
+        Destination found = session.lookupDest(name, CONNECT_TIMEOUT_MS);
+        say(found == null ? "missed " + name : "found " + name + " " + found.toBase64());
+        session.destroySession();
     }
 
     private static void learn(RouterContext context, File file) throws Exception {
@@ -271,17 +312,37 @@ public final class Peer {
             manager = I2PSocketManagerFactory.createManager(
                     new ByteArrayInputStream(keys), routerHost, routerPort, options);
             if (manager == null) {
+                say("refused " + name);
                 Thread.sleep(500);
             }
         }
         Destination own = manager.getSession().getMyDestination();
         say("ready " + name + " " + (kind.equals("encrypted")
-                ? Blinding.encode(own.getSigningPublicKey()) : own.toBase32()));
+                ? Blinding.encode(
+                        own.getSigningPublicKey(),
+                        options.containsKey("i2cp.leaseSetSecret"),
+                        options.containsKey("i2cp.leaseSetAuthType"))
+                : own.toBase32()));
         if (kind.equals("proxy")) {
-            proxy(manager, port);
+            proxy(manager, port, options);
+        } else if (kind.equals("twin")) {
+            I2PSession twin = manager.addSubsession(twinOf(keys, own), options);
+            twin.connect();
+            say("ready " + name + "-twin " + twin.getMyDestination().toBase32());
+            serve(manager, port, false);
         } else {
             serve(manager, port, kind.equals("halfclose"));
         }
+    }
+
+    /** Other signing keys beside the encryption keys of the first: what a subsession must have. */
+    private static InputStream twinOf(byte[] keys, Destination own) throws Exception {
+        ByteArrayOutputStream made = new ByteArrayOutputStream();
+        I2PClientFactory.createClient().createDestination(made, SigType.EdDSA_SHA512_Ed25519);
+        byte[] twin = made.toByteArray();
+        System.arraycopy(keys, 0, twin, 0, PublicKey.KEYSIZE_BYTES);
+        System.arraycopy(keys, own.size(), twin, own.size(), PrivateKey.KEYSIZE_BYTES);
+        return new ByteArrayInputStream(twin);
     }
 
     private static void serve(I2PSocketManager manager, int port, boolean endsWithVisitor)
@@ -310,13 +371,14 @@ public final class Peer {
         }
     }
 
-    private static void proxy(I2PSocketManager manager, int port) throws Exception {
+    private static void proxy(I2PSocketManager manager, int port, Properties known)
+            throws Exception {
         try (ServerSocket listener = new ServerSocket(port, 100, InetAddress.getLoopbackAddress())) {
             while (true) {
                 Socket local = listener.accept();
                 run(() -> {
                     try (Socket asking = local) {
-                        request(manager, asking);
+                        request(manager, asking, known);
                     }
                 });
             }
@@ -324,7 +386,8 @@ public final class Peer {
     }
 
     /** One request: the host of its absolute URI is connected, all later bytes go through. */
-    private static void request(I2PSocketManager manager, Socket asking) throws Exception {
+    private static void request(I2PSocketManager manager, Socket asking, Properties known)
+            throws Exception {
         InputStream in = asking.getInputStream();
         ByteArrayOutputStream head = new ByteArrayOutputStream();
         while (!head.toString(StandardCharsets.ISO_8859_1).endsWith("\r\n\r\n")) {
@@ -338,6 +401,7 @@ public final class Peer {
         int hostAt = text.indexOf("://") + 3;
         int pathAt = text.indexOf('/', hostAt);
         String host = text.substring(hostAt, pathAt);
+        tellBlinding(manager.getSession(), host, known);
         Destination remote = manager.getSession().lookupDest(host, CONNECT_TIMEOUT_MS);
         if (remote == null) {
             answer(asking, "504 Not Found In NetDb");
@@ -365,6 +429,27 @@ public final class Peer {
         } finally {
             stream.close();
         }
+    }
+
+    /** What opens the encrypted lease set behind an address, where the options say it. */
+    private static void tellBlinding(I2PSession session, String host, Properties known)
+            throws Exception {
+        String secret = known.getProperty("blinding.secret");
+        String dh = known.getProperty("blinding.dh");
+        String psk = known.getProperty("blinding.psk");
+        if (secret == null && dh == null && psk == null) {
+            return;
+        }
+        I2PAppContext context = I2PAppContext.getGlobalContext();
+        BlindData address = Blinding.decode(context, host);
+        int scheme = dh != null ? BlindData.AUTH_DH
+                : psk != null ? BlindData.AUTH_PSK : BlindData.AUTH_NONE;
+        PrivateKey key = scheme == BlindData.AUTH_NONE ? null
+                : new PrivateKey(EncType.ECIES_X25519, Base64.decode(dh != null ? dh : psk));
+        BlindData told = new BlindData(
+                context, address.getUnblindedPubKey(), address.getBlindedSigType(), secret, scheme, key);
+        told.setExpiration(context.clock().now() + CONNECT_TIMEOUT_MS);
+        session.sendBlindingInfo(told);
     }
 
     private static void answer(Socket asking, String status) throws IOException {
