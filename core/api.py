@@ -14,6 +14,7 @@ one of them. :class:`FileFault` names a file and what to do about it.
 
 from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig
 from core.crypto.signer_certificate import SignerCertificate
+from core.io.backlog import Backlog
 from core.io.certificates import ensure_certificate
 from core.io.counters import counter_descriptions
 from core.io.datagrams import Datagram, DatagramReceiver
@@ -30,7 +31,7 @@ from core.io.files import (
     write_atomic,
 )
 from core.io.foreign_router import AnyRouter, ForeignRouter
-from core.io.i2cp_client import I2cpAddress
+from core.io.i2cp_client import I2cpAddress, I2cpSessions
 from core.io.i2cp_lookups import LookupService
 from core.io.i2cp_server import I2cpServer
 from core.io.key_sums import check_key_sum, check_not_lost, keep_key_sum
@@ -54,7 +55,7 @@ from core.io.status import (
 from core.io.stream import Stream, StreamReset
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.time_servers import PUBLIC_SERVERS as PUBLIC_TIME_SERVERS
-from core.io.tracing import TraceFile
+from core.io.tracing import RouterLog, TraceFile
 from core.io.turns import TURN_BOUNDS_S, share_turn
 from core.netdb.bundle import Bundle, BundleFault, BundleRefused, open_bundle, open_signed
 from core.netdb.imports import ZIP_BYTES_MAX, Imported, parse_zip
@@ -68,6 +69,7 @@ __all__ = [
     "ZIP_BYTES_MAX",
     "AlreadyRunning",
     "AnyRouter",
+    "Backlog",
     "BandwidthStatus",
     "Bundle",
     "BundleFault",
@@ -82,6 +84,7 @@ __all__ = [
     "ForeignRouter",
     "I2cpAddress",
     "I2cpServer",
+    "I2cpSessions",
     "I2cpStatus",
     "Imported",
     "LastingKeys",
@@ -93,6 +96,7 @@ __all__ = [
     "Readable",
     "Router",
     "RouterConfig",
+    "RouterLog",
     "RouterStatus",
     "SessionConfig",
     "SignerCertificate",

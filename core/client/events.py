@@ -24,10 +24,11 @@ class FoundDestination:
 class LeaseSetFound:
     """A lookup that the application asked for ended; ``lease_set`` None: ``why`` says it.
 
-    ``why`` is a code of Unavailable, as core.client.blinded has them.
+    ``why`` is a code of Unavailable, as core.client.blinded has them. ``target`` is text if a
+    foreign router was asked for a host name.
     """
 
-    target: bytes | BlindedTarget
+    target: bytes | BlindedTarget | str
     lease_set: AnyLeaseSet | FoundDestination | None
     why: str = ""
 

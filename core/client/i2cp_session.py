@@ -59,6 +59,10 @@ _WHY: dict[int, str] = {
 }
 #: what a router says of an encrypted address that it did not find, or cannot look up
 BLINDED_NOT_FOUND = "blinded_lookup_failed"
+NAME_NOT_FOUND = "unknown_name"
+
+#: what a router is asked for; text is a host name
+Target = bytes | BlindedTarget | str
 
 
 def session_options(config: SessionConfig) -> dict[str, str]:
@@ -129,8 +133,8 @@ class I2cpEngine:
         self._events: deque[Event] = deque()
         self._mux = Multiplexer(self.streams, self.datagrams, self.network, self._events)
         self._leases: tuple[Lease, ...] = ()
-        self._lookups: BoundedMap[int, bytes | BlindedTarget] = BoundedMap(LOOKUPS_MAX)
-        self._wanted: dict[bytes | BlindedTarget, None] = {}
+        self._lookups: BoundedMap[int, Target] = BoundedMap(LOOKUPS_MAX)
+        self._wanted: dict[Target, None] = {}
         self.streams.on_remote = self.network.learn
 
     @property
@@ -149,6 +153,13 @@ class I2cpEngine:
 
     def lookup(self, target: bytes | BlindedTarget, now: float) -> None:
         """Find a destination by hash or encrypted address; LeaseSetFound follows."""
+        self._lookup(target)
+
+    def lookup_name(self, name: str, now: float) -> None:
+        """Find who has a host name in the router's address book; LeaseSetFound follows."""
+        self._lookup(name)
+
+    def _lookup(self, target: Target) -> None:
         connection = self.network.connection
         if connection is None or connection.phase is not Phase.OPEN:
             self._events.append(LeaseSetFound(target, None, "lease_set_not_found"))
@@ -295,7 +306,7 @@ class I2cpEngine:
         if connection is not None:
             self._ask(connection, remote_hash)
 
-    def _ask(self, connection: ClientConnection, target: bytes | BlindedTarget) -> None:
+    def _ask(self, connection: ClientConnection, target: Target) -> None:
         name: bytes | str
         if isinstance(target, BlindedTarget):
             name = target.address.host
@@ -325,31 +336,30 @@ class I2cpEngine:
         if destination is not None and not _is_of(destination, target):
             destination = None
         if destination is None:
-            is_blinded = isinstance(target, BlindedTarget)
-            default = BLINDED_NOT_FOUND if is_blinded else "lease_set_not_found"
+            default = "lease_set_not_found"
+            if not isinstance(target, bytes):
+                default = NAME_NOT_FOUND if isinstance(target, str) else BLINDED_NOT_FOUND
             self._ended(target, None, _WHY.get(event.result, default))
         else:
             self._ended(target, FoundDestination(destination, event.options or {}), "")
 
-    def _ended(
-        self, target: bytes | BlindedTarget, found: FoundDestination | None, why: str
-    ) -> None:
+    def _ended(self, target: Target, found: FoundDestination | None, why: str) -> None:
         if found is not None:
             self.network.learn(found.destination)
         elif isinstance(target, bytes):
             self.network.give_up(target)
         self._tell(target, found, why)
 
-    def _tell(
-        self, target: bytes | BlindedTarget, found: FoundDestination | None, why: str
-    ) -> None:
+    def _tell(self, target: Target, found: FoundDestination | None, why: str) -> None:
         if target in self._wanted:
             del self._wanted[target]
             self._events.append(LeaseSetFound(target, found, why))
 
 
-def _is_of(destination: Destination, target: bytes | BlindedTarget) -> bool:
-    """Whether the router answered what it was asked."""
+def _is_of(destination: Destination, target: Target) -> bool:
+    """Whether the router answered what it was asked, as far as that can be seen."""
+    if isinstance(target, str):
+        return True
     if isinstance(target, BlindedTarget):
         return target.address.is_of(destination)
     return destination.hash == target

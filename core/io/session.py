@@ -14,56 +14,20 @@ from typing import Protocol, TypeVar
 
 from core.base.errors import Retry, Unavailable
 from core.client import events as client_events
-from core.client.config import SessionConfig
-from core.client.own_lease_set import OwnLeaseSet
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
-from core.datagram.manager import DatagramManager
 from core.io.backlog import Backlog
 from core.io.datagrams import Datagram, DatagramInbox, DatagramReceiver
+from core.io.session_ports import NamingEngine, SessionEngine
 from core.io.stream import Stream, StreamReset
 from core.io.tracing import RouterLog
 from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
-from core.streaming.manager import StreamManager
 from core.tunnel.shape import TunnelShape
 
 Found = LeaseSet2 | client_events.FoundDestination
-
-
-class SessionEngine(Protocol):
-    """One local destination: on this router, or on a foreign one that is reached by I2CP."""
-
-    config: SessionConfig
-    streams: StreamManager
-    datagrams: DatagramManager
-    own: OwnLeaseSet
-    is_ready: bool
-
-    @property
-    def destination(self) -> Destination:
-        """Our own public identity."""
-
-    @property
-    def why_not_ready(self) -> str:
-        """What keeps the session from carrying traffic, for the user."""
-
-    def lookup(self, target: bytes | BlindedTarget, now: float) -> None:
-        """Find a destination; LeaseSetFound follows."""
-
-    def ping(self, remote_hash: bytes, payload: bytes, to_port: int, now: float) -> None:
-        """Send an echo request; a Pong event follows, or nothing."""
-
-    def authorise(self, authorisation: ClientAuthorisation | None, now: float) -> None:
-        """Change who may read our encrypted lease set."""
-
-    def run(self, now: float) -> None:
-        """Handle what arrived and what is due, then send what there is to send."""
-
-    def next_event(self) -> client_events.Event | None:
-        """The next thing the application should know."""
 
 
 EngineT = TypeVar("EngineT", bound=SessionEngine)
@@ -101,7 +65,7 @@ class ClientSession:
         self._reshape = partial(router.reshape_session, engine)
         self._give_up = partial(router.close_session, self, engine)
         self._backlog: Backlog[Stream] = Backlog()
-        self._lookups: dict[bytes | BlindedTarget, list[asyncio.Future[Found]]] = {}
+        self._lookups: dict[bytes | BlindedTarget | str, list[asyncio.Future[Found]]] = {}
         self._readiness = asyncio.Event()
         self._pings: dict[tuple[bytes, bytes], asyncio.Future[float]] = {}
         self._pings_sent = 0
@@ -177,6 +141,15 @@ class ClientSession:
         lease_set = await self._find(target, timeout_s)
         return lease_set.destination, getattr(lease_set, "options", {})
 
+    async def lookup_name(self, name: str, timeout_s: float = 20.0) -> Destination:
+        """Who has a host name in the address book of a router that is reached by I2CP.
+
+        Raises Unavailable ("unknown_name", "tunnels_not_ready"). A router of ours has no address
+        book: its application has.
+        """
+        await self.wait_ready(timeout_s)
+        return (await self._find(name, timeout_s)).destination
+
     async def connect(
         self,
         target: bytes | BlindedTarget,
@@ -249,8 +222,13 @@ class ClientSession:
         ``port``: only streams to this I2P port; None: to all ports that no other call has asked
         for. From the first call on streams to a port wait here; before it they are refused.
         """
-        self._engine.streams.is_listening = self._engine.config.streaming.accepts_streams
+        self.listen(port)
         return await self._backlog.take(port, self._check_open)
+
+    def listen(self, port: int | None = None) -> None:
+        """Let streams to ``port`` wait for :meth:`accept` from now on, as its first call does."""
+        self._engine.streams.is_listening = self._engine.config.streaming.accepts_streams
+        self._backlog.listen(port)
 
     def stop_accepting(self, port: int | None = None) -> None:
         """Refuse streams to ``port`` (None: to ports not asked for) from now on.
@@ -344,7 +322,7 @@ class ClientSession:
         self._log().on_stream(engine_stream, self.name, self._now())
         return Stream(engine_stream, self._now, self._touch)
 
-    async def _find(self, target: bytes | BlindedTarget, timeout_s: float) -> Found:
+    async def _find(self, target: bytes | BlindedTarget | str, timeout_s: float) -> Found:
         self._check_open()
         if isinstance(target, BlindedTarget):
             if target.address.needs_secret and not target.secret:
@@ -354,9 +332,8 @@ class ClientSession:
         waiter: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         waiters = self._lookups.setdefault(target, [])
         waiters.append(waiter)
-        self._engine.lookup(target, self._now())
-        self._touch()
         try:
+            self._ask(target)
             async with asyncio.timeout(timeout_s):
                 return await waiter
         except TimeoutError:
@@ -366,6 +343,16 @@ class ClientSession:
                 waiters.remove(waiter)
             if not waiters and self._lookups.get(target) is waiters:
                 del self._lookups[target]
+
+    def _ask(self, target: bytes | BlindedTarget | str) -> None:
+        engine, now = self._engine, self._now()
+        if not isinstance(target, str):
+            engine.lookup(target, now)
+        elif isinstance(engine, NamingEngine):
+            engine.lookup_name(target, now)
+        else:
+            raise _not_found("unknown_name")
+        self._touch()
 
     def _drain(self) -> None:
         """Carry the engine's events to whoever waits; called by the router after each run."""
@@ -416,6 +403,7 @@ _NOT_FOUND_TEXTS = {
     "secret_required": "this address needs a secret, and none is given",
     "client_key_required": "this address is for authorised clients, and no client key is given",
     "client_key_refused": "the destination does not let this client key in",
+    "unknown_name": "the router's address book does not have this name",
 }
 
 

@@ -1,8 +1,8 @@
 """A server in I2P that sends back what it gets, on I2P port 7.
 
-    python docs/examples/echo_server.py DATA_DIR --known NETDB_DIR
+    python docs/examples/echo_server.py echo.dat
 
-It prints its address, which stays the same: the keys are kept in DATA_DIR/echo.dat.
+It prints its address, which stays the same: the keys are kept in the file.
 """
 
 from __future__ import annotations
@@ -12,60 +12,45 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from starting import Start, arguments, running_router
+from starting import add_router, open_router
 
-from core.api import (
-    ClientSession,
-    SessionConfig,
-    Stream,
-    StreamReset,
-    SystemEntropy,
-    create_key_file,
-    read_key_file,
-)
-from core.data.private_keys import PrivateKeys
+from i2ptunnel import api
 
 PORT = 7
 
 
-def load_keys(path: Path) -> PrivateKeys:
-    """The keys in a file, made if there is none; a file that is damaged is never replaced."""
-    data = read_key_file(path, 400, 16384)
-    if data is not None:
-        return PrivateKeys.parse(data)
-    keys = PrivateKeys.generate_destination(SystemEntropy())
-    create_key_file(path, keys.write())
-    return keys
-
-
-async def echo(stream: Stream) -> None:
+async def echo(stream: api.Stream) -> None:
     """Send back everything until the visitor ends its direction, then end ours."""
     try:
-        while data := await stream.read():
-            await stream.write(data)  # waits while the visitor does not read
-        await stream.close()
-    except StreamReset as error:
+        async with stream:
+            while data := await stream.read():
+                await stream.write(data)  # waits while the visitor does not read
+    except api.StreamReset as error:
         print(f"a visitor is gone: {error}")
 
 
-async def serve(session: ClientSession) -> None:
-    """One task for each stream to our port; streams to other ports are refused."""
-    async with asyncio.TaskGroup() as visitors:
-        while True:
-            visitors.create_task(echo(await session.accept(PORT)))
-
-
-async def main(start: Start, ready: Callable[[str], None] = print) -> None:
+async def main(
+    router: api.Router, keys: Path, ready: Callable[[str], None] = print, hops: int = 3
+) -> None:
     """Run until cancelled; ``ready`` is told the address when the server can be reached."""
-    async with running_router(start) as router:
-        keys = load_keys(start.router.data_dir / "echo.dat")
-        session = await router.open_session(
-            SessionConfig("echo", keys, start.shape, start.shape, publish=True)
-        )
-        await session.wait_ready()
-        ready(session.destination.b32)
-        await serve(session)
+    async with (
+        router.open_session(keys=keys, publish=True, hops=hops) as session,
+        session.listen(PORT) as listener,
+        asyncio.TaskGroup() as visitors,
+    ):
+        ready(str(listener.address))
+        async for stream in listener:
+            visitors.create_task(echo(stream))
+
+
+async def run(found: argparse.Namespace) -> None:
+    """With the router that the arguments name."""
+    async with open_router(found) as router:
+        await main(router, found.keys)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(arguments(argparse.ArgumentParser(description=__doc__)).start))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("keys", type=Path, help="key file, made if it is missing")
+    add_router(parser)
+    asyncio.run(run(parser.parse_args()))

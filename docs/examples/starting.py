@@ -1,50 +1,26 @@
-"""What all examples begin with: a router in this process, from a few arguments."""
+"""What all examples begin with: which router to use, from the command line."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from core.api import Router, RouterConfig, TunnelShape, read_router_files
-from core.data.router_info import RouterInfo
+from i2ptunnel import api
 
 
-@dataclass(frozen=True)
-class Start:
-    """How to start: the router, RouterInfo files of others, and the hops of our tunnels."""
-
-    router: RouterConfig
-    known: Path | None = None
-    hops: int = 3
-
-    @property
-    def shape(self) -> TunnelShape:
-        """Of the tunnels of our sessions, in both directions."""
-        return TunnelShape(length=self.hops, quantity=2)
+def add_router(parser: argparse.ArgumentParser) -> None:
+    """Options that say which router; the SAM bridge at 127.0.0.1:7656 without any."""
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--sam", metavar="HOST:PORT", default="127.0.0.1:7656")
+    ways.add_argument("--i2cp", metavar="HOST:PORT")
+    ways.add_argument("--data-dir", type=Path, help="a router in this process, with its data there")
+    parser.add_argument("--config", type=Path, help="YAML for a router in this process")
 
 
-def arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parse the command line, with ``start`` in the result."""
-    parser.add_argument("data_dir", type=Path, help="keys and state; made if it is missing")
-    parser.add_argument("--known", type=Path, help="a directory of routerInfo-*.dat files")
-    found = parser.parse_args()
-    found.start = Start(RouterConfig(data_dir=found.data_dir), found.known)
-    return found
-
-
-@asynccontextmanager
-async def running_router(start: Start) -> AsyncIterator[Router]:
-    """A router while the block runs. FileFault: its data directory is in use or damaged."""
-    router = Router(start.router)
-    await router.start()
-    try:
-        if start.known is not None:
-            files = read_router_files(start.known)
-            infos = [RouterInfo.parse(data) for _, data in files]
-            router.import_routers(info for info in infos if info.hash != router.hash)
-        yield router
-    finally:
-        await router.stop()
+def open_router(found: argparse.Namespace) -> api.Opening[api.Router]:
+    """The router that the arguments name, for ``async with``."""
+    if found.data_dir is not None:
+        return api.open_router(found.config, data_dir=found.data_dir)
+    host, _, port = (found.i2cp or found.sam).rpartition(":")
+    attach = api.attach_i2cp if found.i2cp else api.attach_sam
+    return attach(host, int(port))

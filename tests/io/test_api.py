@@ -1,102 +1,18 @@
-"""The door as other programs use it: the examples of the documentation, and ports."""
+"""The door's queues: streams and datagrams by port, and what it exports."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 import core.api
-from core.api import RouterConfig, SessionConfig, StreamReset, TunnelShape
 from core.base.errors import Unavailable
-from core.data.identity import b32_to_hash
 from core.data.private_keys import PrivateKeys
 from core.datagram.manager import DatagramManager
 from core.io.backlog import ACCEPT_BACKLOG_MAX, Backlog
 from core.io.datagrams import DatagramInbox
 from tests.support.deterministic import FakeWallClock, SeededEntropy
-from tests.support.own_network import NETWORK_ID, own_network
-
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-
-
-@pytest.fixture(scope="module")
-def examples() -> Iterator[dict[str, ModuleType]]:
-    sys.path.insert(0, str(EXAMPLES))
-    try:
-        yield {path.stem: importlib.import_module(path.stem) for path in EXAMPLES.glob("*.py")}
-    finally:
-        sys.path.remove(str(EXAMPLES))
-
-
-def config(root: Path, name: str, number: int) -> RouterConfig:
-    address = f"127.78.{number}.1"
-    return RouterConfig(
-        data_dir=root / name,
-        network_id=NETWORK_ID,
-        host=address,
-        port=20078,
-        bind=address,
-        allow_private_addresses=True,
-        exploratory_inbound=TunnelShape(1, 2),
-        exploratory_outbound=TunnelShape(1, 2),
-    )
-
-
-def test_the_examples(tmp_path: Path, examples: dict[str, ModuleType]) -> None:
-    starting = examples["starting"]
-
-    async def main() -> None:
-        async with own_network(tmp_path / "net", 4, ends=0) as network:
-            known = tmp_path / "known"
-            known.mkdir()
-            for number, router in enumerate(network.routers):
-                info = router.router_info.raw
-                (known / f"routerInfo-{number}.dat").write_bytes(info)
-            server, client, clock = (
-                starting.Start(config(tmp_path, name, number), known, hops=1)
-                for name, number in (("server", 11), ("client", 12), ("clock", 13))
-            )
-            address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            serving = asyncio.create_task(examples["echo_server"].main(server, address.set_result))
-            try:
-                done, _ = await asyncio.wait(
-                    {serving, address}, timeout=60, return_when=asyncio.FIRST_COMPLETED
-                )
-                assert address in done, serving
-                shape = server.shape
-                visitor = await network.routers[3].open_session(
-                    SessionConfig("visitor", None, shape, shape)
-                )
-                with pytest.raises(StreamReset):  # nobody listens at that port
-                    stream = await visitor.connect(b32_to_hash(await address), port=8)
-                    await stream.read()
-                answer = await examples["echo_client"].main(client, await address, b"x" * 100_000)
-                assert answer == b"x" * 100_000
-                assert (await examples["datagrams"].main(clock)).startswith(b"time? ")
-            finally:
-                serving.cancel()
-                await asyncio.gather(serving, return_exceptions=True)
-            keys = examples["echo_server"].load_keys(tmp_path / "server" / "echo.dat")
-            assert keys.destination.b32 == await address, "the address stays"
-
-    asyncio.run(asyncio.wait_for(main(), 110))
-
-
-@pytest.mark.parametrize("name", ["echo_server", "echo_client", "datagrams"])
-def test_examples_start_from_the_command_line(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py"), "--help"],
-        capture_output=True, text=True, timeout=60, check=False, cwd=EXAMPLES.parents[1],
-        env={"PYTHONPATH": str(EXAMPLES.parents[1])},
-    )  # fmt: skip
-    assert done.returncode == 0 and "DATA_DIR" in done.stdout, done.stderr
 
 
 def test_queues_by_port() -> None:
