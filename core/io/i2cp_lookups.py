@@ -80,7 +80,7 @@ class Lookups:
         self._connection = connection
         self._sessions = sessions
         self._changed = changed
-        self._waiting: dict[Target, list[_Lookup]] = {}
+        self._waiting: dict[Target | str, list[_Lookup]] = {}
         self._blinded: dict[tuple[int, bytes], _Blinding] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
