@@ -4,6 +4,7 @@
 # make coverage which lines and branches the unit tests reach; a page in build/coverage
 # make native the optional extra: hot paths compiled, for the routers of this tree (build/native)
 # make matrix our router with every transport, network and kind of peer; a table of it
+# make wheels the wheel and that of the native extra, in dist/, each tried in a clean environment
 # make bench  throughput and CPU beside i2pd's, on one loopback network; NATIVE=1 with the extra
 
 # The distribution's Python where it can build all of this: it is what users have, and an optimised
@@ -21,7 +22,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # pytest rewrites each assertion anew, and each program compiles itself, when this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check lint unit coverage world test native unit-native interop interop-alone interop-native slow matrix peers fuzz bench clean
+.PHONY: demo check lint unit coverage world test native unit-native interop interop-alone interop-native slow matrix peers fuzz wheels bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
@@ -31,7 +32,7 @@ demo: $(RUNTIME)
 	$(BIN)/i2ptunnel demo
 
 # What the program needs to run, and nothing else.
-$(RUNTIME): pyproject.toml
+$(RUNTIME): pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(MAKE) --no-print-directory venv-without-ensurepip
@@ -143,7 +144,7 @@ slow: peers
 	$(BIN)/python -m tests.support.fetch_go
 	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_built
-	$(TWICE) -rs -m slow --timeout 1500 tests/interop tests/io tests/router tests/world
+	$(TWICE) -rs -m slow --timeout 1500 tests/interop tests/io tests/release tests/router tests/world
 
 # Every transport, IPv4 and IPv6, every peer; a table of what passed and when. What has passed is not
 # run again for 30 days; a run ends within an hour, and the next one goes on.
@@ -154,6 +155,9 @@ matrix: peers
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+wheels: $(READY)
+	$(BIN)/python -m release.wheels
 
 bench: peers $(if $(NATIVE),native)
 	$(if $(NATIVE),PYTHONPATH=$(EXTRA)) $(BIN)/python -m tests.bench

@@ -21,7 +21,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -101,7 +101,7 @@ PRIVATE_KEY_LENGTH: dict[int, int] = {
 }
 """Signature type -> bytes of a private key."""
 
-_Curve = ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
+_Curve: TypeAlias = ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
 _CURVES: dict[int, tuple[_Curve, hashes.HashAlgorithm, int]] = {
     1: (ec.SECP256R1(), hashes.SHA256(), 32),
     2: (ec.SECP384R1(), hashes.SHA384(), 48),

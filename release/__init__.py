@@ -1,0 +1,1 @@
+"""What users install: wheels, Debian packages, one file; built here, and tried where they run."""
