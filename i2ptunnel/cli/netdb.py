@@ -13,11 +13,11 @@ from typing import Any
 
 from core.api import make_directory
 from core.data.router_info import RouterInfo
+from i2ptunnel.answer_texts import router_line
 from i2ptunnel.cli.exits import CommandFault, Exit
 from i2ptunnel.cli.places import CONTROL_SOCKET, control_socket, data_dir_of
 from i2ptunnel.cli.sources import add_source_options, load_sources
 from i2ptunnel.config.faults import ConfigError
-from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
 from i2ptunnel.netdb_files import (
     RouterKeeper,
@@ -62,10 +62,7 @@ def _list(arguments: argparse.Namespace) -> int:
         return Exit.OK
     now = time.time()
     for router in routers:
-        age = show_duration(max(1, round((now - router["published"]) / 60) * 60))
-        transports = ",".join(router["transports"])
-        line = (router["hash"][:16], f"{router['caps']:6}", f"{router['version']:8}", f"{age:>8}")
-        print("  ".join((*line, transports)))
+        print(router_line(router, now))
     print(counted(len(routers), "router"))
     return Exit.OK
 

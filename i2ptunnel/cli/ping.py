@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from i2ptunnel.answer_texts import ping_line
 from i2ptunnel.cli.exits import Exit
 from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options, text_argument
 from i2ptunnel.config.units import read_duration
 from i2ptunnel.control import ask
-from i2ptunnel.printable import printable
 
 #: besides the time for an answer: tunnels that are still being built, and the lookup
 _GRACE_S = 70.0
@@ -63,6 +63,5 @@ def _ping(arguments: argparse.Namespace) -> int:
             wait_s=arguments.timeout,
         )
         answers += seconds is not None
-        how = "no answer" if seconds is None else f"answered after {seconds:.2f} s"
-        print(f"{printable(name)}: {how}", flush=True)
+        print(ping_line(name, seconds), flush=True)
     return Exit.OK if answers else Exit.FAILED

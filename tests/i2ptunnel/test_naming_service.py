@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import I2PError, Unavailable
-from i2ptunnel.cli.status_names import names_lines
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.keyfiles import generate_keys, write_new_keys
@@ -18,6 +17,7 @@ from i2ptunnel.naming.store import Book
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.pinging import ping
 from i2ptunnel.relay.channel import I2pSession
+from i2ptunnel.status_text import names_lines
 from tests.support.deterministic import FakeWallClock
 from tests.support.loopback_session import LoopbackNetwork
 

@@ -1,0 +1,42 @@
+"""Answers of commands as lines of text, for every face that shows them to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from i2ptunnel.config.units import show_duration
+from i2ptunnel.printable import printable
+
+_SIGNS = {"add": "+", "change": "*", "restart": "~", "keep": "=", "remove": "-"}
+
+
+def plan_lines(plan: dict[str, Any]) -> Iterator[str]:
+    """What a reload would change, or has changed."""
+    for change, sign in _SIGNS.items():
+        for name in plan[change]:
+            before, after = plan["addresses"].get(name, ("", ""))
+            note = f"  address changes from {before} to {after}" if after else ""
+            yield f"{sign} {change:8} {name}{note}"
+    for option in plan["settings"]:
+        yield f"* change   {option}"
+    for option in plan["router"]:
+        yield f"! restart  {option}  takes effect when the program is started anew"
+
+
+def tunnel_line(tunnel: dict[str, Any]) -> str:
+    """Name, type and state of a tunnel, for people and for programs."""
+    return f"{tunnel['name']}\t{tunnel['type']}\t{tunnel['state']}"
+
+
+def router_line(router: dict[str, Any], now: float) -> str:
+    """What is known of a router. ``now``: unix seconds."""
+    age = show_duration(max(1, round((now - router["published"]) / 60) * 60))
+    line = (router["hash"][:16], f"{router['caps']:6}", f"{router['version']:8}", f"{age:>8}")
+    return "  ".join((*line, ",".join(router["transports"])))
+
+
+def ping_line(destination: str, seconds: float | None) -> str:
+    """Whether a destination has answered, and when."""
+    how = "no answer" if seconds is None else f"answered after {seconds:.2f} s"
+    return f"{printable(destination)}: {how}"
