@@ -104,6 +104,7 @@ class Builder:
         """A pool is gone: its builds do not matter any more."""
         for build_id in [key for key, pending in self._builds.items() if pending.pool is pool]:
             del self._builds[build_id]
+            self.selector.allowance.forget(build_id)
         if self._bootstrap is not None and pool.is_exploratory:
             self.dispatcher.remove_inbound(self._bootstrap)
             self._bootstrap = None
@@ -188,10 +189,16 @@ class Builder:
             self._note_no_routers(pool, side.shape.explicit_peers, is_inbound, now)
             return False
         side.lacks_peers = False
+        message_id = random_id(self._entropy)
+        neighbour = hops[-1 if is_inbound else 0].router_hash
+        is_urgent = not side.live(now)
+        if not self.selector.allowance.take(message_id, neighbour, now, is_urgent=is_urgent):
+            side.note_put_off(now)
+            return False
         if reply is not None:
-            self._build_outbound(pool, hops, reply, now)
+            self._build_outbound(message_id, pool, hops, reply, now)
         else:
-            self._build_inbound(pool, hops, via, now)
+            self._build_inbound(message_id, pool, hops, via, now)
         self.selector.budget.note([hop.router_hash for hop in hops], now)
         self.started += 1
         return True
@@ -207,9 +214,15 @@ class Builder:
                 self._events.append(RoutersWanted(pool.owner, tuple(unknown)))
 
     def _build_outbound(
-        self, pool: TunnelPool, hops: list[BuildHop], reply: InboundTunnel, now: float
+        self,
+        message_id: int,
+        pool: TunnelPool,
+        hops: list[BuildHop],
+        reply: InboundTunnel,
+        now: float,
     ) -> None:
-        build = self._make_build(hops, False, reply.gateway_hash, reply.gateway_tunnel_id)
+        end = reply.gateway_hash, reply.gateway_tunnel_id
+        build = self._make_build(message_id, hops, False, *end)
         keys = build.hops[-1].keys
         if keys.garlic_tag and reply.gateway_hash != hops[-1].router_hash:
             self._events.append(RegisterReplyKey(reply.owner, keys.garlic_tag, keys.garlic_key))
@@ -220,10 +233,15 @@ class Builder:
         self._send_when_connected(build, send, answers_us, now)
 
     def _build_inbound(
-        self, pool: TunnelPool, hops: list[BuildHop], via: OutboundTunnel | None, now: float
+        self,
+        message_id: int,
+        pool: TunnelPool,
+        hops: list[BuildHop],
+        via: OutboundTunnel | None,
+        now: float,
     ) -> None:
         receive_id = self.dispatcher.unused_id()
-        build = self._make_build(hops, True, self.dispatcher.router_hash, receive_id)
+        build = self._make_build(message_id, hops, True, self.dispatcher.router_hash, receive_id)
         self._builds[build.reply_message_id] = PendingBuild(
             pool, build, True, receive_id, now, via, via is None
         )
@@ -255,7 +273,12 @@ class Builder:
         self.dispatcher.queue(last, False)
 
     def _make_build(
-        self, hops: list[BuildHop], is_inbound: bool, end_hash: bytes, end_tunnel_id: int
+        self,
+        message_id: int,
+        hops: list[BuildHop],
+        is_inbound: bool,
+        end_hash: bytes,
+        end_tunnel_id: int,
     ) -> TunnelBuild:
         return TunnelBuild(
             hops,
@@ -263,7 +286,7 @@ class Builder:
             end_hash=end_hash,
             end_tunnel_id=end_tunnel_id,
             fmt=self._format,
-            reply_message_id=random_id(self._entropy),
+            reply_message_id=message_id,
             wall_now_s=self._wall.now(),
             entropy=self._entropy,
             own_hash=self.dispatcher.router_hash,
@@ -363,6 +386,15 @@ class Builder:
             side.note_build_prevented(build_id, now)
         else:
             side.note_build_end(build_id, codes is not None and not any(codes), now)
+        allowance = self.selector.allowance
+        if codes is not None:
+            allowance.answered(build_id, now)
+        elif neighbour is None:
+            allowance.forget(build_id)
+        else:
+            if allowance.is_beyond(build_id):
+                neighbour = None  # which owed us nothing
+            allowance.lost(build_id, now)
         elapsed = now - pending.started_at
         self._events.append(
             BuildFinished(pool.owner, pending.is_inbound, hops, codes, elapsed, neighbour)

@@ -10,6 +10,8 @@ COUNTERS: tuple[Counter[TunnelManager], ...] = (
     Counter("tunnel", "builds_failed", "Tunnel builds that failed",
             lambda t: {"declined": t.builder.declined, "timed_out": t.builder.timed_out},
             "reason"),
+    Counter("tunnel", "builds_put_off", "Tunnel builds put off: their first hop takes no more",
+            lambda t: t.selector.allowance.refused),
     Counter("tunnel", "messages_dropped", "Messages in tunnels that went no further, by reason",
             lambda t: by_value(t.dispatcher.drops()), "reason"),
     Counter("tunnel", "transit_bytes", "Bytes carried in tunnels of other routers",

@@ -261,6 +261,8 @@ class TunnelManager:
         # The exploratory pool first: the others need it to build.
         order = sorted(self._pools.values(), key=lambda p: (not p.is_exploratory, p.is_ready(now)))
         for pool in order:
+            self._start_first(pool, now)
+        for pool in order:
             self._start_missing(pool, now)
         if now >= self._test_at:
             self._test_at = now + _TEST_CHECK_S
@@ -287,6 +289,12 @@ class TunnelManager:
         self._work_at = max(min(times), now + 0.01)
 
     # Builds
+
+    def _start_first(self, pool: TunnelPool, now: float) -> None:
+        """One build where there is nothing, before others want more of the same neighbours."""
+        for side, is_inbound in ((pool.inbound, True), (pool.outbound, False)):
+            if side.missing(now) and not side.has_something(now):
+                self.builder.start(pool, self._exploratory, is_inbound, now)
 
     def _start_missing(self, pool: TunnelPool, now: float) -> None:
         for _ in range(pool.inbound.missing(now)):

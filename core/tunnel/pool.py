@@ -27,6 +27,7 @@ _BACKOFF_MIN_S = 0.2
 _BACKOFF_MAX_S = 10.0
 _BUILDS_AT_ONCE = 4
 _PREVENTED_PAUSE_S = 1.0
+_PUT_OFF_S = 2.0
 _PEERS_WANTED_S = 30.0
 FAILURES_MAX = 2
 
@@ -155,6 +156,10 @@ class PoolSide(Generic[TunnelT]):
         """There was nobody to build through; look again soon."""
         self._build_at = now + 0.5
 
+    def note_put_off(self, now: float) -> None:
+        """The neighbour to build through takes no more at present."""
+        self._build_at = now + (_PUT_OFF_S if self.live(now) else 0.5)
+
     def note_no_peers(self, now: float) -> bool:
         """Too few explicit peers can be hops; True if unknown ones should be looked up now."""
         self.lacks_peers = True
@@ -162,6 +167,10 @@ class PoolSide(Generic[TunnelT]):
         if is_due:
             self._peers_wanted_at = now
         return is_due
+
+    def has_something(self, now: float) -> bool:
+        """Whether there is a tunnel to use, or a build that may give one."""
+        return bool(self._pending) or bool(self.live(now))
 
     def missing(self, now: float) -> int:
         """How many builds to start now."""

@@ -30,6 +30,7 @@ from typing import TypeVar
 
 from core.base.ports import Entropy
 from core.data.router_info import RouterInfo
+from core.tunnel.allowance import FREE, WINDOW_S, Allowance
 from core.tunnel.build import BuildHop
 from core.tunnel.candidates import Candidate, Candidates
 from core.tunnel.paths import PathOrder
@@ -40,9 +41,6 @@ T = TypeVar("T")
 _SAMPLE = 64
 _TRIES = 5
 """Paths that are drawn, when nobody can follow on a hop or the last one lacks IPv4."""
-_BUDGET_PERIOD_S = 220.0
-_BUDGET_FREE = 4
-"""Java: that many builds in 220 s are welcome by every router."""
 _CONNECTED_FACTOR = 6.0
 _OVERDUE_FACTOR = 0.02
 _PROVEN_FEW = 10
@@ -58,7 +56,7 @@ _STRANGERS_PERCENT = 25
 
 
 class BuildBudget:
-    """How many builds we lately sent through each router."""
+    """How many builds we lately sent through each router, and along each pair of neighbours."""
 
     __slots__ = ("_counts", "_log")
 
@@ -66,27 +64,35 @@ class BuildBudget:
         self._log: deque[tuple[float, bytes]] = deque()
         self._counts: dict[bytes, int] = {}
 
-    def note(self, hops: Iterable[bytes], now: float) -> None:
+    def note(self, hops: Sequence[bytes], now: float) -> None:
         """One build through ``hops``."""
-        for router_hash in hops:
-            self._log.append((now, router_hash))
-            self._counts[router_hash] = self._counts.get(router_hash, 0) + 1
+        for key in (*hops, *map(_pair, hops, hops[1:])):
+            self._log.append((now, key))
+            self._counts[key] = self._counts.get(key, 0) + 1
         self.expire(now)
 
     def expire(self, now: float) -> None:
         """Forget uses older than the period."""
         log = self._log
-        while log and log[0][0] <= now - _BUDGET_PERIOD_S:
-            router_hash = log.popleft()[1]
-            left = self._counts[router_hash] - 1
+        while log and log[0][0] <= now - WINDOW_S:
+            key = log.popleft()[1]
+            left = self._counts[key] - 1
             if left:
-                self._counts[router_hash] = left
+                self._counts[key] = left
             else:
-                del self._counts[router_hash]
+                del self._counts[key]
 
     def count(self, router_hash: bytes) -> int:
         """How often a router was used in the period."""
         return self._counts.get(router_hash, 0)
+
+    def suits(self, hops: Sequence[bytes]) -> bool:
+        """Whether neighbours among these hops were lately seldom neighbours in builds of ours."""
+        return all(self._counts.get(pair, 0) < FREE for pair in map(_pair, hops, hops[1:]))
+
+
+def _pair(one: bytes, other: bytes) -> bytes:
+    return min(one, other) + max(one, other)
 
 
 class HopSelector:
@@ -109,6 +115,7 @@ class HopSelector:
         self._allow_private = allow_private
         self._candidates = Candidates(own_hash, directory, can_dial, allow_private=allow_private)
         self.budget = BuildBudget()
+        self.allowance = Allowance()
 
     def candidate_count(self, now: float) -> int:
         """Routers that may be hops at all."""
@@ -141,7 +148,7 @@ class HopSelector:
         named = self._named(only) if only else None
         order = PathOrder(order_key, is_inbound=is_inbound)
         best: list[Candidate] = []
-        best_value = (0, False, False)
+        best_value = (0, False, False, False)
         for _ in range(_TRIES):
             path: list[Candidate] = []
             for _ in range(length):
@@ -151,10 +158,15 @@ class HopSelector:
                 path = order.place(path, candidate)
             if not path:
                 continue
-            value = len(path), self._meets(path, order, meets), order.has_common_end(path)
+            value = (
+                len(path),
+                self._meets(path, order, meets),
+                order.has_common_end(path),
+                self.budget.suits([c.router_hash for c in path]),
+            )
             if value > best_value:
                 best, best_value = path, value
-            if value == (length, True, True):
+            if value == (length, True, True, True):
                 break
         if not best or (len(best) < length and not may_shorten):
             return None
@@ -193,6 +205,8 @@ class HopSelector:
         peers = self._peers
         if is_near:
             sample = [c for c in sample if c.is_dialable or peers.is_connected(c.router_hash)]
+            has_room = self.allowance.has_room
+            sample = [c for c in sample if has_room(c.router_hash, now)] or sample
         usable = [c for c in sample if peers.is_usable(c.router_hash, now)]
         if not any(peers.is_proven(c.router_hash) for c in usable):
             # All restart at once: a moment's patience is better than strangers alone.
@@ -239,9 +253,9 @@ class HopSelector:
                     weight *= 0.3
                 if router_hash in overdue:
                     weight *= _OVERDUE_FACTOR
-            over = self.budget.count(router_hash) - _BUDGET_FREE
+            over = self.budget.count(router_hash) - FREE
             if over > 0:
-                weight *= _BUDGET_FREE / (_BUDGET_FREE + over)
+                weight *= FREE / (FREE + over)
             weights.append(1 + int(weight * 10_000))
         self._bound_strangers(group, weights)
         point = self._entropy.randbelow(sum(weights))

@@ -27,7 +27,8 @@ _LOGGED = "logger.record.net.i2p.router.Banlist=INFO\nlogger.logFileSize=20m\n"
 
 @dataclass
 class JavaRouter:
-    """One Java process. ``ipv6``: a second address.
+    """One Java process. ``ipv6``: a second address. ``limits``: for each neighbour, as on the real
+    network; local addresses switch them off otherwise.
 
     It starts alone, then learns of the others, then opens its destinations: a Java router bans for
     minutes whom it knows when it starts and cannot reach yet.
@@ -39,6 +40,7 @@ class JavaRouter:
     ntcp2: bool = True
     ssu2: bool = False
     ipv6: str | None = None
+    limits: bool = False
     options: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
@@ -74,6 +76,7 @@ class JavaRouter:
             "i2np.bandwidth.inboundKBytesPerSecond": "50000",
             "i2np.bandwidth.outboundKBytesPerSecond": "50000",
             "i2cp.disableInterface": "true",
+            "peer.limits": str(self.limits).lower(),
             **self.options,
         }
         return "".join(f"{key}={value}\n" for key, value in options.items())

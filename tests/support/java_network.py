@@ -159,12 +159,18 @@ def _make_i2pd(root: Path) -> I2pdNet:
 
 
 @contextmanager
-def java_network(root: Path) -> Iterator[JavaNetwork]:
-    """The network, once the tunnels of ours and of Java are ready."""
+def java_network(root: Path, *, limits: bool = False) -> Iterator[JavaNetwork]:
+    """The network, once the tunnels of ours and of Java are ready.
+
+    ``limits``: see :class:`JavaRouter`.
+    """
     add_outside_address()
     with ExitStack() as stack:
         origin, udp = stack.enter_context(Origin()), stack.enter_context(UdpEcho())
-        javas = [JavaRouter(root / f"java{n}", 20140 + n, floodfill=n > 0) for n in range(3)]
+        javas = [
+            JavaRouter(root / f"java{n}", 20140 + n, floodfill=n > 0, limits=limits)
+            for n in range(3)
+        ]
         net = _make_i2pd(root)
         ours = Appliance(root / "ours", OURS, 20151)
         relay = Appliance(root / "relay", _RELAY, 20152, floodfill=True, **FAST)

@@ -13,7 +13,13 @@ import pytest
 
 from core.tunnel.shape import TunnelShape
 from tests.support.world import LinkModel, World
-from tests.support.world.liars import deny_lookups, drop_builds, drop_tunnel_data, forget_stores
+from tests.support.world.liars import (
+    deny_lookups,
+    drop_builds,
+    drop_tunnel_data,
+    forget_stores,
+    throttle_builds,
+)
 from tests.support.world.pages import Site, Visitor
 from tests.support.world.world import telling_seed
 from tests.world.scenario import INTERNET, Town, has_tunnels, is_published, run_small, unheard_s
@@ -149,7 +155,7 @@ def test_a_router_that_leaves_is_replaced_in_tunnels() -> None:
 
 @pytest.mark.world
 def test_a_network_in_two_parts_grows_together_again() -> None:
-    town = Town("parts", 16, sites=1, visitors=1, floodfills=4)
+    town = Town("halves", 16, sites=1, visitors=1, floodfills=4)
     with telling_seed(town.world) as world:
         town.begin()
         site, visitor = town.sites[0], town.visitors[0]
@@ -210,6 +216,29 @@ def test_with_liars_among_them(lie) -> None:  # type: ignore[no-untyped-def]
         world.run(60)
         took = [visitor.page_s(site) for _ in range(4)]
         assert max(took) < PAGE_S, took
+
+
+@pytest.mark.world
+@pytest.mark.doubles
+def test_neighbours_are_not_asked_for_more_than_they_take() -> None:
+    """Java's limits. Four sessions share two of its routers as hops, which is far too little."""
+    world = World("throttled", ways=INTERNET)
+    javas = [world.add(floodfill=i > 0, lies=[throttle_builds]) for i in range(3)]
+    for number in range(3):
+        world.add(floodfill=not number)
+    ours = world.add()
+    shape = TunnelShape(1, 2, explicit_peers=tuple(one.hash for one in javas[1:]))
+    visitors = [Visitor(ours, f"visitor-{i}", shape=shape) for i in range(4)]
+    with telling_seed(world):
+        world.introduce()
+        world.run(290)
+        builder = ours.engine.tunnels.builder
+        assert builder.started < 80, (builder.succeeded, builder.started)
+        assert builder.succeeded > 12, (builder.succeeded, builder.started)
+        world.run_until(lambda: all(one.is_ready for one in visitors), 300)
+        world.run(300)
+        assert all(one.is_ready for one in visitors)
+        assert builder.started < 160, (builder.succeeded, builder.started)
 
 
 def _run(hash_seed: str, seed: str) -> subprocess.Popen[str]:

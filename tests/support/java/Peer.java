@@ -9,6 +9,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.lang.reflect.Constructor;
 import java.lang.reflect.Field;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -124,6 +125,9 @@ public final class Peer {
         }
         Runtime.getRuntime().addShutdownHook(new Thread(() -> say("ending")));
         makeOlder(router);
+        if (context.getBooleanProperty("peer.limits")) {
+            limitNeighbours(context);
+        }
         List<Echo> echoes = new ArrayList<>();
         run(() -> watch(router.getContext()));
         say("started");
@@ -152,6 +156,30 @@ public final class Peer {
         Field started = Router.class.getDeclaredField("_started");
         started.setAccessible(true);
         started.setLong(router, started.getLong(router) - AGE_MS);
+    }
+
+    /** As on the real network: a router that may have local addresses has no limits otherwise. */
+    private static void limitNeighbours(RouterContext context)
+            throws ReflectiveOperationException {
+        Object handler = valueOf(context.tunnelManager(), "_handler");
+        String[][] limits = {
+            {"_requestThrottler", "RequestThrottler"}, {"_throttler", "ParticipatingThrottler"}
+        };
+        for (String[] limit : limits) {
+            Constructor<?> made =
+                    Class.forName("net.i2p.router.tunnel.pool." + limit[1])
+                            .getDeclaredConstructor(RouterContext.class);
+            made.setAccessible(true);
+            Field field = handler.getClass().getDeclaredField(limit[0]);
+            field.setAccessible(true);
+            field.set(handler, made.newInstance(context));
+        }
+    }
+
+    private static Object valueOf(Object owner, String name) throws ReflectiveOperationException {
+        Field field = owner.getClass().getDeclaredField(name);
+        field.setAccessible(true);
+        return field.get(owner);
     }
 
     private static void open(File folder, String[] parts, List<Echo> echoes) throws Exception {

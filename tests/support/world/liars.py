@@ -9,18 +9,50 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from core.base.rates import WindowCounter
 from core.router.engine import RouterEngine
 from core.tunnel.transit import Refusal
 from tests.support.world.schedule import Dice
 
 Lie = Callable[[RouterEngine, Dice], None]
 INVENTED_ROUTERS = 3
+#: Java, RequestThrottler: requests of one neighbour while fewer than 400 tunnels pass
+THROTTLED_ABOVE, THROTTLE_S = 7, 110.0
+#: Java, ParticipatingThrottler: accepted tunnels from a neighbour or to it, beside that
+BESIDE_ABOVE, BESIDE_S = 4, 220.0
 
 
 def drop_builds(engine: RouterEngine, dice: Dice) -> None:
     """Never answer nor pass on a request to build a tunnel."""
     transit: Any = engine.transit
     transit.receive = lambda *ignored: None
+
+
+def throttle_builds(engine: RouterEngine, dice: Dice) -> None:
+    """Drop in silence what goes beyond the limits that Java I2P has for each neighbour."""
+    transit: Any = engine.transit
+    receive, decide = transit.receive, transit._decide
+    asked, beside = WindowCounter(THROTTLE_S), WindowCounter(BESIDE_S)
+
+    def receive_some(
+        message_type: int, body: bytes, from_router: bytes | None, now: float, *more: Any
+    ) -> bool:
+        if from_router is not None and asked.count(from_router, now) > THROTTLED_ABOVE:
+            return False
+        accepted: bool = receive(message_type, body, from_router, now, *more)
+        return accepted
+
+    def decide_or_drop(request: Any, source: Any, now: float) -> Refusal | None:
+        declined: Refusal | None = decide(request, source, now)
+        if declined is not None:
+            return declined
+        neighbours = ([] if request.is_gateway else [source[0]]) + (
+            [] if request.is_endpoint else [request.next_hash]
+        )
+        counts = [beside.count(one, now) for one in neighbours]
+        return Refusal.FLOOD if max(counts) > BESIDE_ABOVE else None
+
+    transit.receive, transit._decide = receive_some, decide_or_drop
 
 
 def refuse_builds(share: float) -> Lie:
