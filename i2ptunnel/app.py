@@ -35,6 +35,7 @@ from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
+from i2ptunnel.console.service import ConsoleService
 from i2ptunnel.control import RUNNING_FILE, ControlServer
 from i2ptunnel.health import (
     CLOCK_ERROR_TOLD_S,
@@ -387,6 +388,9 @@ class App:
         wanted |= wanted_interfaces(
             self.loaded, self.router, self.naming, self._own_doors, self._budget
         )
+        console = self.loaded.configuration.control.console
+        if console is not None:
+            wanted["console"] = Wanted(partial(ConsoleService, console, self), console)
         i2pcontrol = self.loaded.configuration.interfaces.i2pcontrol
         if i2pcontrol is not None:
             server = partial(I2pControlServer, i2pcontrol, self, self.request_stop)

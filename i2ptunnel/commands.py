@@ -17,7 +17,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
 from itertools import chain
-from typing import Any, Protocol, get_args, get_origin, get_type_hints
+from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
 
 from core.api import TURN_BOUNDS_S, AnyRouter, share_turn, turn_figures
 from core.base.errors import DecodeError, I2PError
@@ -296,6 +296,27 @@ async def netdb_reseed(program: Program) -> dict[str, Any]:
     return await program.reseeding.now()
 
 
+# Console
+
+
+class Openable(Protocol):
+    """The web console, as far as commands need it."""
+
+    async def open(self) -> dict[str, Any]:
+        """Make a file that brings a browser in; where it is, and the address."""
+
+
+async def console_open(program: Program) -> dict[str, Any]:
+    """A way into the web console: ``file``, once and within ``wait_s``, and ``url``."""
+    console = cast(Openable | None, program.services.running("console"))
+    if console is not None:
+        return await console.open()
+    fault = program.services.failed.get("console")
+    if fault is not None:
+        raise CommandRefused(f"the console does not listen: {fault}")
+    raise CommandRefused("the console is off: write control: {console: {}} in the configuration")
+
+
 # Faces
 
 Function = Callable[..., Awaitable[Any]]
@@ -319,6 +340,7 @@ COMMANDS: dict[str, Function] = {
     "netdb-export": netdb_export,
     "netdb-import": netdb_import,
     "netdb-reseed": netdb_reseed,
+    "console-open": console_open,
 }
 
 

@@ -157,7 +157,7 @@ class HttpServer:
                 raise _Refused(refusal(HTTPStatus.BAD_REQUEST, "not a request"))
 
     def _check_host(self, host: bytes) -> None:
-        if self._certificate is None and not _is_local_name(host):
+        if self._certificate is None and not is_local_name(host):
             raise _Refused(refusal(HTTPStatus.FORBIDDEN, "ask by address"))
 
 
@@ -167,11 +167,13 @@ class _Refused(Exception):
         self.response = response
 
 
-def _is_local_name(host: bytes) -> bool:
+def is_local_name(host: bytes) -> bool:
     """Whether a Host header names this machine in a way that no DNS server can give to others."""
     name = host.decode("latin-1").strip()
     if name.startswith("["):
-        name = name[1:].partition("]")[0]
+        name, _, rest = name[1:].partition("]")
+        if rest and not rest.startswith(":"):
+            return False
     elif name.count(":") == 1:
         name = name.partition(":")[0]
     if name in ("", "localhost"):

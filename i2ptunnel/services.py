@@ -87,6 +87,12 @@ class Services(Supervisor[_Service]):
         """Stop all of them. Safe to call twice."""
         await self._drop(self._entries.values())
 
+    def running(self, name: str) -> Service | None:
+        """A service that listens now, None if it does not."""
+        entry = self._entries.get(name)
+        is_listening = entry is not None and entry.state is State.LISTENING
+        return entry.service if entry is not None and is_listening else None
+
     def status(self) -> dict[str, dict[str, Any]]:
         """Name -> state and figures, in the order of :meth:`apply`."""
         return {

@@ -33,6 +33,7 @@ _COMMANDS = {
     "netdb":   ("netdb",  "add_netdb",   "the network database"),
     "schema":  ("run",    "add_schema",  "the JSON Schema of the YAML, for editors"),
     "demo":    ("demo",   "add_demo",    "a private I2P network on this machine"),
+    "console": ("console", "add_console", "the web console, in a browser"),
 }
 # fmt: on
 

@@ -88,6 +88,7 @@ class _Checker:
             self._check_own_proxy(router.ntcp2.proxy)
         self._check_listeners()
         self._check_metrics()
+        self._check_console()
         self._check_interfaces()
         self._check_keys()
         for name, tunnel in self._configuration.tunnels.items():
@@ -128,6 +129,17 @@ class _Checker:
                 ("control", "metrics", "listen"),
                 f"{metrics.listen} can be reached from other machines, and nothing says who may",
                 "listen at 127.0.0.1 or a Unix socket, or add allow: (allow: [192.168.1.0/24])",
+            )
+
+    def _check_console(self) -> None:
+        console = self._configuration.control.console
+        if console is None or console.listen.is_loopback:
+            return
+        if not console.tls or console.password_file is None:
+            self.fault(
+                ("control", "console", "listen"),
+                f"{console.listen} can be reached from other machines",
+                "listen at 127.0.0.1, or add tls: true and password_file: FILE",
             )
 
     def _check_interfaces(self) -> None:

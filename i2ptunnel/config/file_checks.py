@@ -90,6 +90,9 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
     for name, interface in interface_sections(configuration.interfaces):
         for option, path in interface.secrets:
             _check_readable(disk, ("interfaces", name, option), path)
+    console = configuration.control.console
+    for option, path in () if console is None else console.secrets:
+        _check_readable(disk, ("control", "console", option), path)
     _check_ports(disk)
     _check_data_dir(disk)
     for name, tunnel in configuration.tunnels.items():

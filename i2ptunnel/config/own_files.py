@@ -75,6 +75,10 @@ class OwnFiles:
         for name, interface in interface_sections(configuration.interfaces):
             for option, path in interface.secrets:
                 secrets.append(SecretFile(path, f"interfaces.{name}.{option}"))
+        console = configuration.control.console
+        if console is not None:
+            for option, path in console.secrets:
+                secrets.append(SecretFile(path, f"control.console.{option}"))
         return cls(data_dir, tuple(secrets))
 
     def clash(self, directory: Path) -> str | None:

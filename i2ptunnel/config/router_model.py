@@ -273,9 +273,39 @@ class RouterSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSection:
-    """The web console."""
+    """The web console, which `i2ptunnel console` opens in a browser."""
 
-    listen: Endpoint = option(EndpointKind(is_listener=True), "where it listens")
+    listen: Endpoint = option(
+        EndpointKind(is_listener=True, unix=False),
+        "where it listens; beyond this machine only with tls and password_file",
+        default=Endpoint("127.0.0.1", 7657),
+    )
+    password_file: Path | None = option(
+        Maybe(FilePath()),
+        "file with a password, of 8 characters or more, on its first line, to come in without "
+        "`i2ptunnel console`; the program replaces it by its scrypt hash; null: no password",
+        default=None,
+    )
+    tls: bool = option(
+        Flag(),
+        "speak TLS, with a certificate that is made in data_dir (console.pem)",
+        default=False,
+    )
+    hosts: tuple[str, ...] = option(
+        ListOf(Text("write a host name, like router.lan", r"[a-z0-9._-]{1,253}"), allow_one=True),
+        "names that browsers reach it by, besides localhost and addresses",
+        default=(),
+    )
+    allow: tuple[IpNetwork, ...] = option(
+        ListOf(NetworkKind(), allow_one=True),
+        "networks that may connect; empty: all that reach the listener",
+        default=(),
+    )
+
+    @property
+    def secrets(self) -> tuple[tuple[str, Path], ...]:
+        """Option and file of what nobody else may read."""
+        return () if self.password_file is None else (("password_file", self.password_file),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +333,7 @@ class ControlSection:
     """Monitoring and control of the running program, besides its control socket."""
 
     console: ConsoleSection | None = option(
-        Maybe(Section(ConsoleSection)), "web console; null: off", default=None, available=False
+        Maybe(Section(ConsoleSection)), "web console; null: off; {}: on, as usual", default=None
     )
     ssh: SshSection | None = option(
         Maybe(Section(SshSection)), "SSH control; null: off", default=None, available=False

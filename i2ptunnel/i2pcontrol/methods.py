@@ -17,7 +17,7 @@ from core.base.errors import I2PError
 from i2ptunnel import commands
 from i2ptunnel.config.document import Document
 from i2ptunnel.editing import ConfigurationEditor
-from i2ptunnel.i2pcontrol.access import Access, seal
+from i2ptunnel.i2pcontrol.access import Access
 from i2ptunnel.i2pcontrol.rates import PERIOD_MAX_S, RateHistory
 from i2ptunnel.i2pcontrol.router_info import KEYS, Facts
 from i2ptunnel.i2pcontrol.rpc import (
@@ -29,8 +29,8 @@ from i2ptunnel.i2pcontrol.rpc import (
 )
 from i2ptunnel.i2pcontrol.tunnels import TunnelManager
 from i2ptunnel.naming.store import Book
+from i2ptunnel.passwords import PASSWORD_CHARACTERS_MIN, seal
 
-PASSWORD_CHARACTERS_MIN = 8
 _SALT_BYTES = 16
 _BOOKS = {
     f"i2p.router.addressbook.{book.word}.list": book.word

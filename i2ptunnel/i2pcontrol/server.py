@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-from core.api import FileFault, SystemEntropy, read_limited, write_atomic
-from core.base.errors import Unavailable
 from i2ptunnel.commands import Program
 from i2ptunnel.config.interfaces_model import I2pControlSection
 from i2ptunnel.http_server import HttpRequest, HttpResponse, HttpServer, refusal
-from i2ptunnel.i2pcontrol.access import Access, is_sealed, seal
-from i2ptunnel.i2pcontrol.methods import PASSWORD_CHARACTERS_MIN, Methods
+from i2ptunnel.i2pcontrol.access import Access
+from i2ptunnel.i2pcontrol.methods import Methods
 from i2ptunnel.i2pcontrol.rates import SAMPLE_S
 from i2ptunnel.i2pcontrol.rpc import serve
+from i2ptunnel.passwords import sealed_password
 from i2ptunnel.tunnels.base import end_task
 
 BODY_BYTES_MAX = 65536
 CERTIFICATE_FILE = "i2pcontrol.pem"
-_PASSWORD_FILE_BYTES_MAX = 4096
-_SALT_BYTES = 16
 
 
 class I2pControlServer:
@@ -92,21 +87,3 @@ class I2pControlServer:
         if not body:
             return HttpResponse(b"", HTTPStatus.NO_CONTENT)
         return HttpResponse(body, content_type="application/json")
-
-
-def sealed_password(path: Path) -> str:
-    """What the password file says, as scrypt. A plain password in it is replaced by that.
-
-    Raises Unavailable if there is none, or one too short; FileFault if it cannot be read.
-    """
-    lines = read_limited(path, _PASSWORD_FILE_BYTES_MAX).decode("utf-8", "replace").splitlines()
-    password = lines[0] if lines else ""
-    if is_sealed(password):
-        return password
-    if len(password) < PASSWORD_CHARACTERS_MIN:
-        wrong = f"its first line must be a password of {PASSWORD_CHARACTERS_MIN} characters or more"
-        raise Unavailable(f"{path}: {wrong}", "no_password")
-    sealed = seal(password, SystemEntropy().random_bytes(_SALT_BYTES))
-    with contextlib.suppress(FileFault):  # read-only, such as a credential of systemd
-        write_atomic(path, f"{sealed}\n".encode(), 0o600)
-    return sealed

@@ -8,15 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import Unavailable
-from i2ptunnel.i2pcontrol.access import (
-    ATTEMPTS_OF_CLIENT_MAX,
-    TOKEN_LIFE_S,
-    Access,
-    is_sealed,
-    seal,
-)
+from i2ptunnel.i2pcontrol.access import TOKEN_LIFE_S, Access
 from i2ptunnel.i2pcontrol.rpc import RpcError
-from i2ptunnel.i2pcontrol.server import sealed_password
+from i2ptunnel.passwords import ATTEMPTS_OF_CLIENT_MAX, is_sealed, seal, sealed_password
 
 PASSWORD = "correct horse"
 SEALED = seal(PASSWORD, bytes(16))

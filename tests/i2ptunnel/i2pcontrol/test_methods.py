@@ -13,10 +13,11 @@ from core.data.encoding import b64encode
 from i2ptunnel.app import App
 from i2ptunnel.config.loader import load, read_source
 from i2ptunnel.demo import free_port
-from i2ptunnel.i2pcontrol.access import Access, seal
+from i2ptunnel.i2pcontrol.access import Access
 from i2ptunnel.i2pcontrol.methods import Methods
 from i2ptunnel.i2pcontrol.router_info import KEYS
 from i2ptunnel.i2pcontrol.rpc import RpcError
+from i2ptunnel.passwords import seal
 
 PASSWORD = "correct horse"
 ADDRESS = "a" * 52 + ".b32.i2p"

@@ -1,0 +1,68 @@
+"""What the pages work with: the program, who may come in, and what is remembered of the traffic."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+import os
+import time
+from typing import Any
+
+from core.api import write_atomic
+from i2ptunnel.commands import Program
+from i2ptunnel.config.router_model import ConsoleSection
+from i2ptunnel.console.access import TOKEN_LIFE_S, Access
+from i2ptunnel.console.history import History
+from i2ptunnel.editing import ConfigurationEditor
+from i2ptunnel.passwords import Guesses, PasswordGuard
+
+ENTRY_FILE = "console.html"
+_ENTRY_PAGE = """\
+<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>I2P console</title></head>
+<body><form method="post" action="{url}enter"><input type="hidden" name="token" value="{token}">
+<button>Open the I2P console</button></form><script>document.forms[0].submit()</script>
+</body></html>
+"""
+
+
+class Console:
+    """One running console. ``password``: None where there is none."""
+
+    def __init__(
+        self, section: ConsoleSection, program: Program, password: PasswordGuard | None = None
+    ) -> None:
+        self.section = section
+        self.program = program
+        self.password = password
+        self.access = Access(time.monotonic)
+        self.guesses = Guesses(time.monotonic)
+        self.editor = ConfigurationEditor(program)
+        self.history = History()
+        self._entry = program.loaded.data_dir / ENTRY_FILE
+
+    async def open(self, url: str) -> dict[str, Any]:
+        """A file that brings a browser to ``url``, once and within a minute; raises FileFault.
+
+        Only its owner can read it: so the token stands in no argument, no address and no log.
+        """
+        page = _ENTRY_PAGE.format(url=html.escape(url), token=self.access.make_token())
+        await asyncio.to_thread(write_atomic, self._entry, page.encode(), 0o600)
+        asyncio.get_running_loop().call_later(TOKEN_LIFE_S, self._forget_entry)
+        return {"file": str(self._entry), "url": url, "wait_s": TOKEN_LIFE_S}
+
+    def enter(self, token: str) -> bool:
+        """Whether a token lets in. The file it came from goes."""
+        is_good = self.access.use_token(token)
+        if is_good:
+            self.close_entry()
+        return is_good
+
+    def close_entry(self) -> None:
+        """No file lets in any more."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._entry)
+
+    def _forget_entry(self) -> None:
+        if not self.access.has_tokens:
+            self.close_entry()

@@ -1,0 +1,5 @@
+"""Spanish."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {}

@@ -1,0 +1,5 @@
+"""French."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {}

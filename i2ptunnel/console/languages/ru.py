@@ -1,0 +1,5 @@
+"""Russian."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {}

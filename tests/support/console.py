@@ -1,0 +1,190 @@
+"""A running program with its web console, and a visitor who asks it over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from i2ptunnel.app import App
+from i2ptunnel.commands import console_open
+from i2ptunnel.config.loader import load, read_source
+from i2ptunnel.demo import free_port
+
+CONFIGURATION = """\
+# my router
+router:
+  data_dir: {directory}/data
+  network_id: 78
+  host: 127.78.9.1
+  bind: 127.78.9.1
+  port: {router_port}
+  allow_private_addresses: true
+control:
+  console: {{listen: "127.0.0.1:{port}"{more}}}
+"""
+TUNNELS = """
+tunnels:
+  # for the browser
+  web: {{type: httpclient, listen: "unix:{directory}/web"}}
+  # what I show
+  site:
+    type: httpserver
+    target: 127.0.0.1:9   # discard
+    enabled: false
+"""
+
+
+@dataclass(slots=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def words(self) -> str:
+        """What a reader sees, on one line."""
+        shown = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", self.text, flags=re.DOTALL)
+        return " ".join(html.unescape(shown).split())
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A browser, as far as the console can tell."""
+
+    port: int
+    program: App
+    path: Path
+    tls: ssl.SSLContext | None = None
+    base: str = ""
+    cookie: str = ""
+    csrf: str = ""
+    more: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def send(
+        self, method: str, path: str, body: bytes = b"", **headers: str | None
+    ) -> Answer:
+        """One request; a header that is None is left out."""
+        fields: dict[str, str | None] = {"Host": self.host, "Connection": "close"}
+        if self.cookie:
+            fields["Cookie"] = self.cookie
+        if body:
+            fields["Content-Length"] = str(len(body))
+        fields |= self.more
+        fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+        lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
+        head = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
+        return await self.raw(head.encode() + body)
+
+    async def raw(self, request: bytes) -> Answer:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.tls)
+        try:
+            writer.write(request)
+            async with asyncio.timeout(20):
+                answer = await reader.read()
+        finally:
+            writer.close()
+        return read_answer(answer)
+
+    async def get(self, page: str, **headers: str | None) -> Answer:
+        return await self.send("GET", self.base + page, **headers)
+
+    async def post(self, page: str, fields: dict[str, str], **headers: str | None) -> Answer:
+        """A form of the console's own, sent from one of its pages."""
+        scheme = "http" if self.tls is None else "https"
+        usual: dict[str, str | None] = {
+            "Origin": f"{scheme}://{self.host}",
+            "Content_Type": "application/x-www-form-urlencoded",
+        }
+        body = urlencode({"csrf": self.csrf, **fields}).encode()
+        return await self.send("POST", self.base + page, body, **(usual | headers))
+
+    async def enter(self) -> Answer:
+        """Come in by the file of ``i2ptunnel console``, as a browser that opens it does."""
+        way = await console_open(self.program)
+        page = Path(way["file"]).read_text()
+        token = re.findall(r'name="token" value="(\w+)"', page)[0]
+        answer = await self.send(
+            "POST", "/enter", f"token={token}".encode(), Origin="null", Sec_Fetch_Site="cross-site"
+        )
+        await self.follow(answer)
+        return answer
+
+    async def follow(self, answer: Answer) -> None:
+        """Take the cookie and the path that a way in gives."""
+        self.cookie = answer.headers["set-cookie"].partition(";")[0]
+        self.base = re.findall(r'url=(/\w+/)"', answer.text)[0]
+        settings = await self.get("settings")
+        self.csrf = re.findall(r'name="csrf" value="(\w+)"', settings.text)[0]
+
+    async def page_after(self, answer: Answer) -> Answer:
+        """The page that a form leads to."""
+        assert answer.status == 303, answer.words
+        return await self.send("GET", answer.headers["location"])
+
+
+def read_answer(data: bytes) -> Answer:
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    if headers.get("transfer-encoding") == "chunked":
+        parts, rest = [], body
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            parts.append(rest[: int(size, 16)])
+            rest = rest[int(size, 16) + 2 :]
+        body = b"".join(parts)
+    return Answer(int(first.split()[1]), headers, body)
+
+
+@asynccontextmanager
+async def console(
+    directory: Path, more: str = "", tunnels: str = TUNNELS, text: str = "", **change: Any
+) -> AsyncIterator[Visitor]:
+    """A program of a configuration file in ``directory``; ``more``: options of the console."""
+    port = free_port("127.0.0.1", 0)
+    places = {
+        "directory": directory,
+        "port": port,
+        "router_port": free_port("127.78.9.1", 0),
+        "more": f", {more}" if more else "",
+    }
+    path = directory / "my.yaml"
+    path.write_text(text or (CONFIGURATION + tunnels).format(**places))
+    app = App(load([read_source(path)]), lambda: load([read_source(path)]))
+    running = asyncio.create_task(app.run())
+    try:
+        async with asyncio.timeout(20):
+            while app.services.status().get("console", {}).get("state") != "listening":
+                await asyncio.sleep(0.01)
+                if running.done():
+                    running.result()
+            while not app.manager.counts[1] and "web:" in path.read_text():
+                await asyncio.sleep(0.01)
+        yield Visitor(port, app, path)
+    finally:
+        app.request_stop()
+        await running
+
+
+def link(answer: Answer, words: str) -> str:
+    """The address behind a link of a page."""
+    for address, shown in re.findall(r'<a [^>]*href="([^"]*)"[^>]*>(.*?)</a>', answer.text):
+        if words in html.unescape(shown):
+            return urlsplit(html.unescape(address)).geturl()
+    raise AssertionError(f"no link {words!r}")
