@@ -109,7 +109,7 @@ class Document:
         parent = self._find(above)
         if parent is None or not parent.is_mapping or not parent.entries:
             if not above:
-                self._append(_block_entry(name, value, 0))
+                self._append(block_entry(name, value, 0))
             else:
                 self.set(above, {name: value})
             return
@@ -221,7 +221,7 @@ class Document:
             self._splice(last.end, last.end, f", {_word(name, is_flow=True)}: {_flow(value)}")
             return
         column = parent.entries[0][0].column
-        text = _block_entry(name, value, column)
+        text = block_entry(name, value, column)
         before = parent.entries[-1][0]
         at = self._line_end(max(last.end, before.end))
         is_long = "\n" in self._text[before.start : last.end] and text.count("\n") > 1
@@ -292,11 +292,11 @@ def _block_lines(value: Any, column: int) -> list[str]:
         return [f"{pad}- {_flow(item)}" for item in value]
     lines: list[str] = []
     for key, item in value.items():
-        lines += _block_entry(str(key), item, column).splitlines()
+        lines += block_entry(str(key), item, column).splitlines()
     return lines
 
 
-def _block_entry(name: str, value: Any, column: int) -> str:
+def block_entry(name: str, value: Any, column: int) -> str:
     """``name: value`` with a line break at the end."""
     head = " " * column + _word(name, is_flow=False) + ":"
     inline = _inline(value)
