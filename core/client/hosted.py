@@ -198,21 +198,22 @@ class HostedEngine(LocalDestination):
         wall: WallClock,
         entropy: Entropy,
         shares: FairShares | None = None,
-        static: X25519Key | None = None,
+        first: HostedEngine | None = None,
     ) -> None:
-        """``static``: of the primary session, for another destination over the same tunnels."""
+        """``first``: the session whose tunnels and encryption key this one shares."""
         self.config = config
         self.destination = destination
         self.own = HostedLeaseSet(destination, config, wall)
         self.inbox: deque[bytes] = deque()
         self.hosted_events: deque[HostedEvent] = deque()
-        self.has_key = static is not None
+        self._has_key = False
+        self._key_holder = self if first is None else first
         self._inbox_bytes = 0
         self._waiting: BoundedMap[bytes, _Waiting] = BoundedMap(SEARCHED_MAX)
         super().__init__(
             destination.hash,
             # Until the client has told its own: nobody knows this one.
-            static or X25519Key.generate(entropy),
+            X25519Key.generate(entropy),
             self.own,
             _NoStreams(),
             pool,
@@ -221,7 +222,10 @@ class HostedEngine(LocalDestination):
             entropy,
             shares,
             publish=config.publish,
+            first=first,
         )
+        if first is not None:
+            self.own.tunnels_changed(0.0)  # there may be tunnels already
 
     # What the client says
 
@@ -236,15 +240,30 @@ class HostedEngine(LocalDestination):
         # What is sealed for a key that we do not have could not be opened.
         if isinstance(lease_set, LeaseSet2) and lease_set.x25519_key != key.public:
             raise DecodeError("the private keys do not belong to the lease set")
+        if not self._may_use(key):
+            raise DecodeError("a subsession has another encryption key than the first session")
         public = self.own.take(lease_set, now)
         if public and (int(CryptoType.X25519), key.public) not in public:
             raise DecodeError("the private keys do not belong to the lease set")
-        if key.private != self.ratchet.static.private or not self.has_key:
-            self.ratchet.rekey(key)
-            self.has_key = True
+        self._key_holder._use(key, now)
         self._publisher.publish(now)
         self._check_at = 0.0
         self._sending.watch.lease_set_renewed(self._remotes.by_hash.values(), now)
+
+    def _may_use(self, key: X25519Key) -> bool:
+        holder = self._key_holder
+        is_same = key.private == holder.ratchet.static.private
+        return is_same or not holder._has_key or holder is self
+
+    def _use(self, key: X25519Key, now: float) -> None:
+        """Open what arrives with this key, for all that share the tunnels."""
+        if self._has_key and key.private == self.ratchet.static.private:
+            return
+        self.ratchet.rekey(key)
+        for member in self.members.values():
+            if self._has_key and member is not self:
+                member.republish(now)  # it has signed another one
+        self._has_key = True
 
     def send(
         self, destination_hash: bytes, payload: bytes, nonce: int, now: float

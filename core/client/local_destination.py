@@ -6,6 +6,10 @@ are the client's, :class:`~core.client.hosted.HostedEngine` hands payloads throu
 Our lease set rides along until the remote has acknowledged it, and again after each change: a
 remote that never saw it cannot answer (i2pd forgets such sessions after 3 seconds).
 
+Several destinations may share tunnels and ratchet sessions, as those of one I2CP client do: to
+others they have one key. The first of them, which owns the tunnels, gets all that arrives and hands
+it to the one it is for. Each has a lease set, remotes and ways of its own.
+
 What always holds: a payload is believed to come from a destination only if the ratchet session's
 key stands in a lease set signed by it.
 """
@@ -13,13 +17,14 @@ key stands in a lease set signed by it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
 from core.base.rates import FairShares
 from core.client.events import ClientStats, Event, ReadyChanged
 from core.client.lease_publisher import LeasePublisher
-from core.client.outlet import LeaseSetOffers, Outlet
+from core.client.outlet import ACK_DATE_MASK, ACK_NUMBER_SHIFT, LeaseSetOffers, Outlet
 from core.client.ports import LeaseSetSource, StreamPaths
 from core.client.remote import Remote
 from core.client.remotes import Remotes
@@ -27,6 +32,7 @@ from core.client.sending import Sending
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedTarget
 from core.garlic.cloves import Clove, Delivery
+from core.garlic.opened import RatchetCounters
 from core.garlic.sessions import Opened, RatchetSessions
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType
@@ -36,6 +42,7 @@ from core.tunnel.pool import TunnelPool
 _HOUSEKEEPING_S = 10.0
 #: How often readiness and what remotes know of our leases are looked at while nothing changes.
 _CHECK_S = 0.5
+_FOR_DESTINATIONS = (MessageType.DATA, MessageType.DATABASE_STORE)
 
 
 class LocalDestination:
@@ -59,13 +66,23 @@ class LocalDestination:
         publish: bool,
         refuse_before_s: int = 0,
         stats: ClientStats | None = None,
+        first: LocalDestination | None = None,
     ) -> None:
         self.owner = owner
         self.pool = pool
         self.stats = ClientStats() if stats is None else stats
-        self.ratchet = RatchetSessions(
-            static, wall, entropy, refuse_before_s=refuse_before_s, shares=shares
+        self.first = self if first is None else first
+        self.members: dict[bytes, LocalDestination] = {owner: self}
+        """Of the first one: all that share its tunnels, by hash, itself among them."""
+        self._joined = 0
+        self._number = 0 if first is None else first._next_number()
+        self.ratchet: RatchetSessions = (
+            RatchetSessions(static, wall, entropy, refuse_before_s=refuse_before_s, shares=shares)
+            if first is None
+            else first.ratchet
         )
+        self.ratchet_counters = self.ratchet.counters if first is None else RatchetCounters()
+        """Those of shared sessions count for the first destination alone."""
         self.control: list[Clove] = []
         """Messages for this session that are the router's business (netDb answers, tests)."""
         self.is_ready = False
@@ -73,7 +90,9 @@ class LocalDestination:
         self._events: deque[Event] = deque()
         self._lease_set = own
         self._offers = LeaseSetOffers(own, is_hidden=not publish)
-        outlet = Outlet(pool, self.ratchet, own, self._offers, self.stats, wall, entropy)
+        outlet = Outlet(
+            pool, self.ratchet, own, self._offers, self.stats, wall, entropy, self._number
+        )
         self._publisher = LeasePublisher(own, netdb, owner, publish=publish)
         self._remotes = Remotes(
             owner, netdb, self.ratchet, streams, self.stats, self._events, wall, entropy
@@ -85,6 +104,7 @@ class LocalDestination:
         """Tunnels through which something seems to have been lost; the router tests them."""
         self._housekeeping_at = 0.0
         self._check_at = 0.0
+        self.first.members[owner] = self
 
     @property
     def why_not_ready(self) -> str:
@@ -118,6 +138,14 @@ class LocalDestination:
         """
         self._remotes.lookup(target, now)
 
+    def leave(self) -> None:
+        """Share the tunnels of the first one no more."""
+        self.first.members.pop(self.owner, None)
+
+    def _next_number(self) -> int:
+        self._joined += 1
+        return self._joined
+
     # What arrives
 
     def receive_garlic(self, data: bytes, now: float, tunnel_id: int = 0) -> None:
@@ -128,15 +156,37 @@ class LocalDestination:
         self.stats.messages_in += 1
         if not isinstance(opened, Opened):
             sender, to_hash, data, start, end = opened
-            remote = self._remotes.by_static.get(sender)
+            member = self.members.get(to_hash, self)
+            remote = member._remotes.by_static.get(sender)
             if remote is not None:
                 remote.heard_at = now
                 if remote.is_suspect:
                     remote.heard(now)
-            if to_hash == self.owner:
-                self._receive_payload(data, start, end, remote)
+            if to_hash == member.owner:
+                member._receive_payload(data, start, end, remote)
             return
         static, cloves, acks = opened[:3]
+        shared = len(self.members) > 1
+        for member in self._addressed(cloves, acks) if shared else (self,):
+            member._receive_cloves(static, cloves, acks, now)
+        for clove in cloves:
+            kind = clove.message_type
+            if clove.kind == Delivery.LOCAL and kind not in _FOR_DESTINATIONS:
+                self.control.append(clove)
+
+    def _addressed(
+        self, cloves: Iterable[Clove], acks: Iterable[int]
+    ) -> Iterable[LocalDestination]:
+        """Whom of those that share our tunnels a message concerns; all if it does not say."""
+        numbers = {ack >> ACK_NUMBER_SHIFT for ack in acks}
+        hashes = {one.to_hash for one in cloves if one.kind == Delivery.DESTINATION}
+        members = list(self.members.values())
+        found = [one for one in members if one.owner in hashes or one._number in numbers]
+        return found or members
+
+    def _receive_cloves(
+        self, static: bytes | None, cloves: Sequence[Clove], acks: Iterable[int], now: float
+    ) -> None:
         for clove in cloves:
             if clove.message_type == MessageType.DATABASE_STORE and clove.kind == Delivery.LOCAL:
                 self._receive_store(clove, static, now)
@@ -145,15 +195,16 @@ class LocalDestination:
         if remote is not None:
             remote.heard(now)
             for acknowledged in acks:
-                remote.known_lease_set_s = max(remote.known_lease_set_s, acknowledged)
-                remote.failed_paths = 0  # it heard us
+                if acknowledged >> ACK_NUMBER_SHIFT == self._number:
+                    known_s = acknowledged & ACK_DATE_MASK
+                    remote.known_lease_set_s = max(remote.known_lease_set_s, known_s)
+                    remote.failed_paths = 0  # it heard us
         for clove in cloves:
-            kind = clove.message_type
-            if kind == MessageType.DATA:
-                if clove.kind != Delivery.DESTINATION or clove.to_hash == self.owner:
-                    self._receive_data(clove.body, remote)
-            elif clove.kind == Delivery.LOCAL and kind != MessageType.DATABASE_STORE:
-                self.control.append(clove)
+            if clove.message_type == MessageType.DATA and (
+                clove.to_hash == self.owner
+                or (clove.kind != Delivery.DESTINATION and self.first is self)
+            ):
+                self._receive_data(clove.body, remote)
 
     def lookup_finished(self, request: int, result: object, now: float) -> None:
         """The netDb's answer to a lookup of ours."""
@@ -161,11 +212,13 @@ class LocalDestination:
 
     def leases_changed(self, now: float) -> None:
         """Our inbound tunnels are others than before."""
-        self._lease_set.tunnels_changed(now)
+        for member in self.members.values():
+            member._lease_set.tunnels_changed(now)
 
     def tunnels_changed(self) -> None:
         """A tunnel came or went."""
-        self._check_at = 0.0
+        for member in self.members.values():
+            member._check_at = 0.0
 
     def publish_confirmed(self) -> None:
         """A floodfill holds our lease set."""
@@ -194,7 +247,8 @@ class LocalDestination:
             self._renew_lease_set(now)
         self._send_payloads(now)
         self._sending.help_troubled(now)
-        self._sending.send_due_replies(now)
+        if self.first is self:
+            self._send_due_replies(now)
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING_S
             self._remotes.keep_house(now)
@@ -221,6 +275,13 @@ class LocalDestination:
                 earliest = deadline
         return earliest
 
+    def _send_due_replies(self, now: float) -> None:
+        """Send what the ratchet owes and nothing else has carried; who knows the remote does."""
+        for static in self.ratchet.replies_due(now):
+            for member in self.members.values():
+                if member._sending.send_reply(static, now):
+                    break
+
     # Inside: receiving
 
     def _receive_store(self, clove: Clove, static: bytes | None, now: float) -> None:
@@ -228,7 +289,7 @@ class LocalDestination:
         try:
             store = DatabaseStore.parse(clove.body)
             if store.is_router_info:
-                self.control.append(clove)
+                self.first.control.append(clove)
                 return
             lease_set = store.lease_set()
         except DecodeError:
@@ -247,7 +308,7 @@ class LocalDestination:
             self._receive_payload(body, 4, end, remote)
 
     def _receive_payload(self, data: bytes, start: int, end: int, remote: Remote | None) -> None:
-        source = None if remote is None else remote.hash
+        source = None if remote is None or remote.shares_key else remote.hash
         if not self._take_payload(source, data, start, end):
             self.stats.malformed += 1
 

@@ -34,6 +34,10 @@ OFFER_RETRY_S = 2.0
 OFFERS_MAX = 6
 #: What an acknowledgement stands for if no lease set of ours went along.
 NO_LEASE_SET = 0
+#: An acknowledgement names the second of our lease set, and above that the number of the
+#: destination among those that share the ratchet sessions.
+ACK_NUMBER_SHIFT = 40
+ACK_DATE_MASK = (1 << ACK_NUMBER_SHIFT) - 1
 _GARLIC = int(MessageType.GARLIC)
 _TUNNEL = int(DeliveryKind.TUNNEL)
 
@@ -76,9 +80,9 @@ class LeaseSetOffers:
 
 
 class Outlet:
-    """See the module."""
+    """See the module. ``number``: of the destination, among those that share the ratchet."""
 
-    __slots__ = ("_entropy", "_offers", "_own", "_pool", "_ratchet", "_stats", "_wall")
+    __slots__ = ("_entropy", "_mark", "_offers", "_own", "_pool", "_ratchet", "_stats", "_wall")
 
     def __init__(
         self,
@@ -89,7 +93,9 @@ class Outlet:
         stats: ClientStats,
         wall: WallClock,
         entropy: Entropy,
+        number: int = 0,
     ) -> None:
+        self._mark = number << ACK_NUMBER_SHIFT
         self._pool = pool
         self._ratchet = ratchet
         self._own = own
@@ -169,12 +175,12 @@ class Outlet:
             data = b"".join(blocks[start])
             ack_key = None
             if asks or is_new:  # a new session is answered in any case
-                ack_key = NO_LEASE_SET
+                ack_key = self._mark | NO_LEASE_SET
                 asks = False
                 remote.note_question(now)
             if has_offer and own is not None and offers.may_know(remote, now):
                 data = write_clove(self._store_clove(own, expires_s)) + data
-                ack_key = self._own.published_s
+                ack_key = self._mark | self._own.published_s
                 offers.note(remote, now)
             sealed.append(ratchet.seal_body(static, data, now, ack_key))
             start += 1

@@ -65,6 +65,8 @@ class Remote:
 
     hash: bytes
     static: bytes | None = None
+    shares_key: bool = False
+    """Another destination has the same: which of them sent something is not known."""
     lease_set: AnyLeaseSet | None = None
     leases_end_ms: int = 0
     """When the last of its leases ends; 0 without a lease set."""

@@ -112,8 +112,8 @@ class Remotes:
         self.by_hash.pop(remote.hash, None)
         for tell in self.on_forget:
             tell(remote)
-        if remote.static is not None:
-            self.by_static.pop(remote.static, None)
+        if remote.static is not None and self.by_static.get(remote.static) is remote:
+            del self.by_static[remote.static]
         if remote.lookup is not None:
             self._lookups.pop(remote.lookup, None)
 
@@ -125,9 +125,13 @@ class Remotes:
         if known is not None and lease_set.published_ms < known.published_ms:
             return
         if remote.static is not None and remote.static != static:
-            self.by_static.pop(remote.static, None)
+            if self.by_static.get(remote.static) is remote:
+                del self.by_static[remote.static]
             remote.known_lease_set_s = remote.offered_lease_set_s = 0
         remote.adopt(lease_set, static, now)
+        other = self.by_static.get(static)
+        if other is not None and other is not remote:
+            other.shares_key = remote.shares_key = True
         self.by_static[static] = remote
         if known is not None and lease_set.published_ms > known.published_ms:
             remote.offers = remote.offered_lease_set_s = 0

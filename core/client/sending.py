@@ -158,9 +158,10 @@ class Sending:
     def _retry_by(self, at: float) -> None:
         self.due_at = at if self.due_at is None else min(at, self.due_at)
 
-    def send_due_replies(self, now: float) -> None:
-        """Send what the ratchet owes and nothing else has carried."""
-        for static in self._ratchet.replies_due(now):
-            remote = self._remotes.by_static.get(static)
-            if remote is not None and self.is_reachable(remote, now):
-                self._outlet.send(remote, [], now)
+    def send_reply(self, static: bytes, now: float) -> bool:
+        """Send what the ratchet owes the holder of a key; False if it cannot be reached."""
+        remote = self._remotes.by_static.get(static)
+        if remote is None or not self.is_reachable(remote, now):
+            return False
+        self._outlet.send(remote, [], now)
+        return True

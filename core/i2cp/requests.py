@@ -52,6 +52,13 @@ class LeaseSetSigned:
 
 
 @dataclass(frozen=True, slots=True)
+class OldLeaseSetSigned:
+    """One of type 1, for ElGamal encryption: of no use here, whatever it says."""
+
+    session_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendWanted:
     """A payload for another destination. ``nonce`` 0: nobody asks what becomes of it."""
 
@@ -99,6 +106,7 @@ Request = (
     | SessionChanged
     | SessionEnded
     | LeaseSetSigned
+    | OldLeaseSetSigned
     | SendWanted
     | LookupWanted
     | BlindingTold

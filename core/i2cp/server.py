@@ -51,6 +51,7 @@ from core.i2cp.requests import (
     LimitsWanted,
     LoginWanted,
     LookupWanted,
+    OldLeaseSetSigned,
     Request,
     SendWanted,
     SessionChanged,
@@ -157,6 +158,12 @@ class ServerConnection:
         return True
 
     def _parse(self, kind: int, body: bytes) -> Message | None:
+        if kind == CreateLeaseSet.kind:
+            # Not read: Java's subsessions put keys into it that have no place there.
+            session_id = int.from_bytes(body[:2], "big")
+            if session_id in self.sessions:
+                self._requests.append(OldLeaseSetSigned(session_id))
+            return None
         try:
             return parse_message(kind, body)
         except DecodeError:
@@ -187,9 +194,6 @@ class ServerConnection:
             case CreateLeaseSet2(session_id, lease_set, keys):
                 if session_id in self.sessions:
                     self._requests.append(LeaseSetSigned(session_id, lease_set, keys))
-            case CreateLeaseSet(session_id, key, lease_set):
-                if session_id in self.sessions:
-                    self._requests.append(LeaseSetSigned(session_id, lease_set, ((0, key),)))
             case ReconfigureSession(session_id, config):
                 self._on_reconfigure(session_id, config)
             case DestroySession(session_id):

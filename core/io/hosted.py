@@ -37,51 +37,52 @@ class HostedSession:
         self.on_change: Callable[[], None] = lambda: None
         self.is_closed = False
         self._router = router
-        self._engine = engine
+        self.engine = engine
 
     @property
     def name(self) -> str:
         """As in its configuration."""
-        return self._engine.config.name
+        return self.engine.config.name
 
     def send(self, destination_hash: bytes, payload: bytes, nonce: int) -> Status | None:
         """See :meth:`HostedEngine.send`."""
-        status = self._engine.send(destination_hash, payload, nonce, self._router.now())
-        self._router.touch(self._engine)
+        status = self.engine.send(destination_hash, payload, nonce, self._router.now())
+        self._router.touch(self.engine)
         return status
 
     def take_lease_set(
         self, lease_set: AnyLeaseSet, private_keys: Iterable[tuple[int, bytes]]
     ) -> None:
         """See :meth:`HostedEngine.take_lease_set`."""
-        self._engine.take_lease_set(lease_set, private_keys, self._router.now())
-        self._router.touch(self._engine)
+        self.engine.take_lease_set(lease_set, private_keys, self._router.now())
+        self._router.touch(self.engine)
 
     def lookup(self, target: bytes | BlindedTarget) -> None:
         """LeaseSetFound follows."""
-        self._engine.lookup(target, self._router.now())
-        self._router.touch(self._engine)
+        self.engine.lookup(target, self._router.now())
+        self._router.touch(self.engine)
 
     def reshape(self, inbound: TunnelShape, outbound: TunnelShape) -> None:
-        """Other tunnels."""
-        self._router.reshape_session(self._engine, inbound, outbound)
+        """Other tunnels; those of another session stay as that one wants them."""
+        if self.engine.first is self.engine:
+            self._router.reshape_session(self.engine, inbound, outbound)
 
     def next_event(self) -> HostedEvent | None:
         """The oldest event, or None."""
-        return self._engine.next_hosted_event()
+        return self.engine.next_hosted_event()
 
     def take_payload(self) -> bytes | None:
         """The oldest payload that arrived, or None."""
-        return self._engine.take_payload()
+        return self.engine.take_payload()
 
     async def close(self) -> None:
         """Give the destination up. Safe to call twice."""
         if not self.is_closed:
             self.is_closed = True
-            self._router.close_session(self, self._engine)
+            self._router.close_session(self, self.engine)
             self.on_change()
 
     def _drain(self) -> None:
         """Called by the router after each turn."""
-        if self._engine.inbox or self._engine.hosted_events:
+        if self.engine.inbox or self.engine.hosted_events:
             self.on_change()

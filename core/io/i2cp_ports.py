@@ -39,5 +39,10 @@ class HostRouter(Protocol):
 
     config: RouterConfig
 
-    def host(self, config: HostedConfig, destination: Destination) -> HostedSession:
-        """A destination of a client. Raises Unavailable ("in_use")."""
+    def host(
+        self, config: HostedConfig, destination: Destination, first: HostedSession | None = None
+    ) -> HostedSession:
+        """A destination of a client, perhaps with the tunnels of another one of it.
+
+        Raises Unavailable ("in_use").
+        """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 
 from core.base.errors import DecodeError, I2PError, LocalError, Unavailable
@@ -25,6 +26,7 @@ from core.i2cp.requests import (
     LimitsWanted,
     LoginWanted,
     LookupWanted,
+    OldLeaseSetSigned,
     Request,
     SendWanted,
     SessionChanged,
@@ -47,6 +49,8 @@ FLUSH_TIMEOUT_S = 5.0
 READ_BYTES = 65536
 #: Payloads that are written at once.
 _BATCH_BYTES = 128 * 1024
+
+logger = logging.getLogger("core.i2cp")
 
 
 class I2cpServer:
@@ -143,7 +147,7 @@ class _Client:
     async def close(self) -> None:
         """Give all sessions up."""
         self._lookups.close()
-        for number in list(self._sessions):
+        for number in reversed(list(self._sessions)):
             await self._close_session(number)
 
     async def _read(self) -> None:
@@ -227,6 +231,8 @@ class _Client:
                     self._sessions[number].take_lease_set(lease_set, keys)
                 except DecodeError as error:
                     self._connection.disconnect(f"lease set refused: {error}")
+            case OldLeaseSetSigned(number):
+                self._refuse_old(number)
             case LoginWanted(user_name, password):
                 is_user = self._server.is_user
                 is_right = is_user is None or await is_user(user_name, password, self._address)
@@ -256,7 +262,8 @@ class _Client:
             self._connection.refuse_session(SessionState.REFUSED)
             return
         try:
-            session = self._server.router.host(hosted_config(options), destination)
+            first = self._first_for(destination)
+            session = self._server.router.host(hosted_config(options), destination, first)
         except (Unavailable, LocalError):
             self._server.free_number(number)
             # Java, i2pd: a destination that is in use makes the configuration invalid.
@@ -266,12 +273,32 @@ class _Client:
         self._sessions[number] = session
         self._connection.accept_session(number)
 
+    def _first_for(self, destination: Destination) -> HostedSession | None:
+        """The primary session, if this one may share its tunnels.
+
+        i2cp.md "Multisession Notes": both must have the same encryption keys, and destinations with
+        the same, unused public key. With another one a session has tunnels of its own.
+        """
+        first = next(iter(self._sessions.values()), None)
+        if first is None or first.engine.destination.crypto_key != destination.crypto_key:
+            return None
+        return first
+
     async def _close_session(self, number: int) -> None:
         session = self._sessions.pop(number, None)
         if session is not None:
             session.on_change = _nothing
             await session.close()
             self._server.free_number(number)
+
+    def _refuse_old(self, number: int) -> None:
+        """Java: over a socket its subsessions sign nothing better; the first session goes on."""
+        if number == next(iter(self._sessions)):
+            self._connection.disconnect(NO_ELGAMAL)
+        else:
+            logger.warning(
+                "a subsession of an I2CP client cannot be reached: it signs a lease set of type 1"
+            )
 
     def _send(self, request: SendWanted) -> None:
         session = self._sessions[request.session_id]

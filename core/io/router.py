@@ -232,11 +232,17 @@ class Router:
         self._drivers.schedule()
         return session
 
-    def host(self, config: HostedConfig, destination: Destination) -> HostedSession:
-        """A destination whose keys are a client's. Unavailable ("in_use"): it is open already."""
+    def host(
+        self, config: HostedConfig, destination: Destination, first: HostedSession | None = None
+    ) -> HostedSession:
+        """A destination whose keys are a client's. Unavailable ("in_use"): it is open already.
+
+        ``first``: another one of the client, whose tunnels it shares.
+        """
         if not self._is_running:
             raise LocalError("the router is not running")
-        engine = self._engine.host(config, destination, self.now())
+        sharing = None if first is None else first.engine
+        engine = self._engine.host(config, destination, self.now(), sharing)
         session = HostedSession(self, engine)
         self._sessions[engine] = session
         self.log.sessions[engine.owner] = config.name
@@ -283,7 +289,11 @@ class Router:
         """Every live tunnel of our own, for display; the router's own ones last."""
         now = self.now()
         paths: list[TunnelPath] = []
-        pools = [(session.name, engine.pool) for engine, session in self._sessions.items()]
+        pools = [
+            (session.name, engine.pool)
+            for engine, session in self._sessions.items()
+            if engine.first is engine
+        ]
         own = self._engine.tunnels.exploratory
         for name, pool in (*pools, *(() if own is None else ((None, own),))):
             paths += [TunnelPath(name, True, t.hops, t.messages) for t in pool.live_inbound(now)]

@@ -202,9 +202,18 @@ class RouterEngine:
         """A new session; Unavailable ("in_use") if its destination is open already."""
         return self._opener.open(config, keys, now)
 
-    def host(self, config: HostedConfig, destination: Destination, now: float) -> HostedEngine:
-        """A destination whose keys are a client's; Unavailable ("in_use") as above."""
-        return self._opener.host(config, destination, now)
+    def host(
+        self,
+        config: HostedConfig,
+        destination: Destination,
+        now: float,
+        first: HostedEngine | None = None,
+    ) -> HostedEngine:
+        """A destination whose keys are a client's; Unavailable ("in_use") as above.
+
+        ``first``: another one of the client, whose tunnels it shares.
+        """
+        return self._opener.host(config, destination, now, first)
 
     def close_client(self, client: LocalDestination, now: float) -> None:
         """Drop the session and its tunnels; closing twice does no harm."""

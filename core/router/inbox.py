@@ -49,6 +49,7 @@ class Inbox:
 
     __slots__ = (
         "_dispatcher",
+        "_members",
         "_netdb",
         "_sessions",
         "_stats",
@@ -76,17 +77,28 @@ class Inbox:
         self._wall = wall
         self._stats = stats
         self.one_shots: dict[object, OneShotKeys] = {EXPLORATORY: OneShotKeys()}
-        """Keys of awaited answers by owner of tunnels."""
+        """Keys of awaited answers by who awaits them: owners of tunnels, and who shares them."""
+        self._members: dict[object, list[object]] = {}
 
     # Owners of tunnels
 
-    def add_owner(self, owner: object) -> None:
-        """Tunnels of this owner will bring answers sealed with one-shot keys."""
-        self.one_shots[owner] = OneShotKeys()
+    def add_owner(self, owner: object, sharing: object = None) -> None:
+        """Tunnels of this owner will bring answers sealed with one-shot keys.
 
-    def remove_owner(self, owner: object) -> None:
+        ``sharing``: whose tunnels they are, if it has none itself.
+        """
+        self.one_shots[owner] = OneShotKeys()
+        if sharing is not None:
+            self._members.setdefault(sharing, []).append(owner)
+
+    def remove_owner(self, owner: object, sharing: object = None) -> None:
         """The owner is gone; nothing is opened for it any more."""
         self.one_shots.pop(owner, None)
+        members = self._members.get(sharing, [])
+        if owner in members:
+            members.remove(owner)
+        if not members:
+            self._members.pop(sharing, None)
 
     def register_reply_key(self, owner: object, tag: bytes, key: bytes, now: float) -> None:
         """An answer under ``tag`` and ``key`` will come through a tunnel of ``owner``."""
@@ -207,12 +219,13 @@ class Inbox:
 
     def _on_own_garlic(self, data: bytes, owner: object, tunnel_id: int, now: float) -> None:
         """Sealed for ``owner``, who has the keys of one answer or of a session."""
-        one_shots = self.one_shots.get(owner)
-        cloves = None if one_shots is None else one_shots.open(data, now)
-        if cloves is not None:
-            for clove in cloves:
-                self.receive_clove(clove, owner, now)
-            return
+        for name in (owner, *self._members.get(owner, ())):
+            one_shots = self.one_shots.get(name)
+            cloves = None if one_shots is None else one_shots.open(data, now)
+            if cloves is not None:
+                for clove in cloves:
+                    self.receive_clove(clove, name, now)
+                return
         client = self._sessions.get_touched(owner)
         if client is not None:
             client.receive_garlic(data, now, tunnel_id)

@@ -54,21 +54,47 @@ class SessionOpener:
         self._add(session)
         return session
 
-    def host(self, config: HostedConfig, destination: Destination, now: float) -> HostedEngine:
-        """A destination whose keys are a client's; Unavailable ("in_use") as above."""
-        pool = self._open_pool(destination.hash, config.inbound, config.outbound, None, now)
+    def host(
+        self,
+        config: HostedConfig,
+        destination: Destination,
+        now: float,
+        first: HostedEngine | None = None,
+    ) -> HostedEngine:
+        """A destination whose keys are a client's; Unavailable ("in_use") as above.
+
+        ``first``: another one of the client, whose tunnels it shares.
+        """
+        owner = destination.hash
+        if first is None:
+            pool = self._open_pool(owner, config.inbound, config.outbound, None, now)
+        else:
+            self._check_free(owner)
+            pool = first.pool
+            self._tunnels.add_alias(owner, first.owner)
         session = HostedEngine(
-            destination, config, pool, self._netdb, self._wall, self._entropy, self._shares
+            destination, config, pool, self._netdb, self._wall, self._entropy, self._shares, first
         )
         self._add(session)
         return session
 
     def close(self, session: LocalDestination, now: float) -> None:
-        """Give up a session with its tunnels; closing twice does no harm."""
-        if self._sessions.remove(session):
+        """Give up a session with its tunnels, and all that share them.
+
+        Closing twice does no harm.
+        """
+        if not self._sessions.remove(session):
+            return
+        if session.first is session:
+            for other in [one for one in session.members.values() if one is not session]:
+                self.close(other, now)
             self._inbox.remove_owner(session.owner)
             self._tunnels.remove_pool(session.owner, now)
-            self._netdb.close_owner(session.owner)
+        else:
+            session.leave()
+            self._inbox.remove_owner(session.owner, session.first.owner)
+            self._tunnels.remove_alias(session.owner)
+        self._netdb.close_owner(session.owner)
 
     def _open_pool(
         self,
@@ -78,10 +104,14 @@ class SessionOpener:
         order_key: bytes | None,
         now: float,
     ) -> TunnelPool:
-        if owner in self._sessions:
-            raise Unavailable("this destination is open already", "in_use", Retry.NEVER)
+        self._check_free(owner)
         return self._tunnels.add_pool(owner, inbound, outbound, now, order_key=order_key)
 
+    def _check_free(self, owner: bytes) -> None:
+        if owner in self._sessions:
+            raise Unavailable("this destination is open already", "in_use", Retry.NEVER)
+
     def _add(self, session: LocalDestination) -> None:
-        self._inbox.add_owner(session.owner)
+        is_first = session.first is session
+        self._inbox.add_owner(session.owner, None if is_first else session.first.owner)
         self._sessions.add(session)

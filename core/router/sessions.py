@@ -44,10 +44,13 @@ class Sessions:
         return self._by_owner.get(owner)
 
     def get_touched(self, owner: object) -> LocalDestination | None:
-        """The same, for somebody who is about to tell it something: it gets a turn."""
+        """The same, for somebody who is about to tell it something: it gets a turn.
+
+        So do those that share its tunnels, whom it may tell.
+        """
         client = self._by_owner.get(owner)
         if client is not None:
-            self.touched.add(client)
+            self.touched.update(client.members.values())
         return client
 
     def touch(self, client: LocalDestination) -> None:

@@ -53,6 +53,7 @@ class TunnelManager:
         self.selector = selector
         self._entropy = entropy
         self._pools: dict[object, TunnelPool] = {}
+        self._aliases: dict[object, object] = {}
         self._exploratory: TunnelPool | None = None
         self._events: deque[TunnelEvent] = deque()
         self.builder = Builder(
@@ -135,8 +136,16 @@ class TunnelManager:
         self._check_leases(pool, now)
 
     def pool(self, owner: object) -> TunnelPool | None:
-        """The pool of an owner, or None."""
-        return self._pools.get(owner)
+        """The pool of an owner, or None; also under another name that it has."""
+        return self._pools.get(self._aliases.get(owner, owner))
+
+    def add_alias(self, alias: object, owner: object) -> None:
+        """Another name for the pool of ``owner``, for :meth:`pool` alone."""
+        self._aliases[alias] = owner
+
+    def remove_alias(self, alias: object) -> None:
+        """The name is not needed any more; unknown ones are ignored."""
+        self._aliases.pop(alias, None)
 
     # Messages in
 

@@ -173,7 +173,7 @@ class I2cpSection:
         default=None,
     )
     max_sessions: int = option(
-        Number(1, 4096), "sessions at the same time; each has router tunnels of its own", default=64
+        Number(1, 4096), "sessions at the same time; most have their own router tunnels", default=64
     )
 
     @property

@@ -24,6 +24,8 @@ from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.lease_set import Lease, LeaseSet2
 from core.data.payload import PROTOCOL_RAW, wrap
+from core.data.private_keys import PrivateKeys
+from core.garlic.sessions import MessageKind
 from core.i2cp.data_messages import Status
 from core.tunnel.pool import TunnelPool
 from tests.client.parties import Party, World
@@ -38,25 +40,46 @@ PAYLOAD = wrap(PROTOCOL_RAW, 1, 2, b"payload")
 class Hosted:
     """A client with its destination on a router of the world."""
 
-    def __init__(self, world: World, name: str, secret: str | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        secret: str | None = None,
+        first: Hosted | None = None,
+        publish: bool = True,
+    ) -> None:
+        """``first``: whose tunnels and encryption key it shares."""
         self.world = world
-        self.party: Party = world.add(name, publish=True)
-        self.key = X25519Key.generate(SeededEntropy(f"{name} key"))
+        self.party = world.add(name, publish=True) if first is None else first.twin(name)
+        self.key = first.key if first else X25519Key.generate(SeededEntropy(f"{name} key"))
         keys = self.party.keys
         self.engine = HostedEngine(
             keys.destination,
-            HostedConfig(name, secret=secret or ""),
+            HostedConfig(name, publish=publish, secret=secret or ""),
             cast(TunnelPool, self.party.pool),
             self.party.node.netdb,
             self.party.wall,
             SeededEntropy(f"{name} hosted"),
+            first=None if first is None else first.engine,
         )
         self.party.engine = self.engine  # type: ignore[assignment]
         options = None if secret is None else EncryptedLeaseSetOptions(secret)
-        self.signer = OwnLeaseSet(keys, self.key, True, self.party.wall, SeededEntropy(1), options)
+        self.signer = OwnLeaseSet(
+            keys, self.key, publish, self.party.wall, SeededEntropy(1), options
+        )
         self.events: list[HostedEvent] = []
         self.is_silent = False
         self.engine.leases_changed(world.network.now)
+
+    def twin(self, name: str) -> Party:
+        """Another destination on the same router, with the same tunnels."""
+        own = self.party
+        party = Party(
+            self.world, own.node, own.wall, PrivateKeys.generate_destination(SeededEntropy(name))
+        )
+        party.pool = own.pool
+        self.world.parties.append(party)
+        return party
 
     def answer(self) -> None:
         """What a client does with what it is told."""
@@ -211,3 +234,144 @@ def test_an_encrypted_lease_set_that_cannot_be_read_here_is_published_all_the_sa
     one.engine.own._config = HostedConfig("one")  # the router is not told the secret
     one.run(10)
     assert one.engine.own.published is not None and one.engine.own.current is None
+
+
+# Several destinations with the same tunnels
+
+
+def _twins(publish: bool = True) -> tuple[World, Hosted, Hosted, Hosted]:
+    """Two destinations of one client, and somebody else."""
+    world = World(START)
+    first = Hosted(world, "first", publish=publish)
+    return world, first, Hosted(world, "second", first=first, publish=publish), Hosted(world, "x")
+
+
+def _sends(sender: Hosted, receiver: Hosted, payload: bytes = PAYLOAD) -> None:
+    sender.engine.send(receiver.party.keys.hash, payload, 0, sender.world.network.now)
+
+
+def test_twins_have_the_same_leases_and_key_and_are_published_both() -> None:
+    world, first, second, other = _twins()
+    _run(10, first, second, other)
+    one, two = first.engine.own.current, second.engine.own.current
+    assert one is not None and two is not None
+    assert (one.leases, one.x25519_key) == (two.leases, two.x25519_key)
+    assert one.destination != two.destination
+    for client in (first, second):
+        assert world.stored(client.party.keys.hash) > 0
+        assert client.engine.is_ready
+    world.renew_tunnels(first.party)
+    _run(2, first, second, other)
+    newer = second.engine.own.current
+    assert newer is not None and newer.leases[0].tunnel_id == world.next_tunnel
+
+
+def test_what_arrives_goes_to_the_twin_that_it_is_for() -> None:
+    _, first, second, other = _twins()
+    _run(10, first, second, other)
+    for receiver in (second, first):
+        _sends(other, receiver)
+        _run(5, first, second, other)
+        assert receiver.payloads() == [PAYLOAD]
+    for sender in (second, first):
+        _sends(sender, other)
+        _run(2, first, second, other)
+        assert other.payloads() == [PAYLOAD]
+    assert (first.payloads(), second.payloads()) == ([], [])
+
+
+def test_twins_that_are_not_published_are_answered_after_new_tunnels() -> None:
+    """Each has its lease set acknowledged; that of one says nothing of the other."""
+    world, first, second, other = _twins(publish=False)
+    _run(10, first, second, other)
+    for order in ((first, second), (second, first), (first, second)):
+        for client in order:
+            _sends(client, other)
+            _run(4, first, second, other)
+            assert other.payloads() == [PAYLOAD]
+            _sends(other, client)
+            _run(4, first, second, other)
+            assert client.payloads() == [PAYLOAD]
+        world.renew_tunnels(first.party)
+        _run(1, first, second, other)
+
+
+def test_a_new_session_to_a_twin_is_answered_by_it() -> None:
+    """i2pd forgets a session that is not answered: only the second one knows who asks."""
+    _, first, second, other = _twins()
+    _run(10, first, second, other)
+    _sends(other, second)
+    _run(5, first, second, other)
+    static = second.key.public
+    assert other.engine.ratchet.next_kind(static, other.world.network.now) == MessageKind.EXISTING
+    assert (first.engine.stats.messages_out, second.engine.stats.messages_out) == (0, 1)
+
+
+def test_an_acknowledgement_counts_for_the_twin_that_asked() -> None:
+    world, first, second, other = _twins(publish=False)
+    _run(10, first, second, other)
+    for client in (first, second):
+        _sends(client, other)
+        _run(4, first, second, other)
+    one, two = (client.engine._remotes.by_hash[other.engine.owner] for client in (first, second))
+    assert one.known_lease_set_s == first.engine.own.published_s
+    second.engine.republish(world.network.now)
+    _run(1, first, second, other)
+    _sends(second, other)
+    _run(4, first, second, other)
+    assert two.known_lease_set_s == second.engine.own.published_s > first.engine.own.published_s
+    assert one.known_lease_set_s == first.engine.own.published_s
+
+
+def test_a_visitor_of_twins_takes_the_streams_of_both() -> None:
+    """A router of ours that both talk to knows one key for two destinations."""
+    world = World(START)
+    first = Hosted(world, "first")
+    second, visitor = Hosted(world, "second", first=first), world.add("visitor", publish=True)
+    _run(10, first, second)
+    for client in (first, second, first):
+        client.engine.send(visitor.keys.hash, PAYLOAD, 0, world.network.now)
+        _run(4, first, second)
+        remote = visitor.engine._remotes.by_static[first.key.public]
+        assert remote.hash in (first.party.keys.hash, second.party.keys.hash)
+    assert remote.shares_key
+
+
+def test_a_twin_with_another_key_is_refused() -> None:
+    _, first, second, other = _twins()
+    _run(10, first, second, other)
+    before = second.engine.own.published
+    assert isinstance(before, LeaseSet2)
+    key, date_ms = X25519Key.generate(SeededEntropy(9)), 1000 * int(START + 100)
+    lease_set = LeaseSet2.build(
+        second.party.keys, [(4, key.public)], before.leases, date_ms, date_ms + 600_000
+    )
+    with pytest.raises(DecodeError, match="another encryption key"):
+        second.engine.take_lease_set(lease_set, [(4, key.private)], 0.0)
+    assert second.engine.own.published is before
+
+
+def test_another_key_of_the_first_asks_the_twin_for_a_lease_set() -> None:
+    world, first, second, other = _twins()
+    _run(10, first, second, other)
+    first.key = second.key = X25519Key.generate(SeededEntropy(10))
+    for client in (first, second):
+        client.signer._static = first.key
+    first.engine.republish(world.network.now)
+    _run(5, first, second, other)
+    two = second.engine.own.current
+    assert two is not None and two.x25519_key == first.key.public
+    _sends(other, second)
+    _run(10, first, second, other)
+    assert second.payloads() == [PAYLOAD]
+
+
+def test_a_twin_leaves_and_the_first_goes_on() -> None:
+    world, first, second, other = _twins()
+    _run(10, first, second, other)
+    second.engine.leave()
+    world.parties.remove(second.party)
+    _sends(other, first)
+    _run(5, first, other)
+    assert first.payloads() == [PAYLOAD]
+    assert list(first.engine.members) == [first.engine.owner]

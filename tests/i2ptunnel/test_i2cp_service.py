@@ -14,6 +14,7 @@ import pytest
 
 from core.api import ForeignRouter, I2cpAddress, Router, RouterConfig, SessionConfig, TunnelShape
 from core.base.errors import Unavailable
+from core.data.identity import Destination
 from core.data.lease_set import LeaseSet
 from core.data.private_keys import PrivateKeys
 from core.i2cp.frames import FrameReader
@@ -23,9 +24,11 @@ from core.i2cp.session_config import SessionConfigStructure
 from core.i2cp.session_messages import (
     BandwidthLimits,
     CreateSession,
+    DestroySession,
     Disconnect,
     GetBandwidthLimits,
     GetDate,
+    SessionState,
     SessionStatus,
     SetDate,
 )
@@ -98,6 +101,12 @@ class _RawClient:
 
     def say(self, message: Message) -> None:
         self._writer.write(write_message(message))
+
+    def say_bytes(self, kind: int, body: bytes) -> None:
+        self._writer.write(len(body).to_bytes(4, "big") + bytes((kind,)) + body)
+
+    def close(self) -> None:
+        self._writer.close()
 
     async def hear(self) -> Message:
         async with asyncio.timeout(WAIT_S):
@@ -252,3 +261,75 @@ def test_refused_lookups_are_shown(tmp_path: Path) -> None:
             assert one.status()["lookups_refused"] == 3
 
     asyncio.run(main())
+
+
+def _twin_of(keys: PrivateKeys, seed: str, *, same_key: bool = True) -> PrivateKeys:
+    """Other signing keys, and the unused public key of ``keys``: what a subsession must have."""
+    other = PrivateKeys.generate_destination(SeededEntropy(seed))
+    if not same_key:
+        return other
+    raw = keys.destination.raw[:256] + other.destination.raw[256:]
+    return PrivateKeys(Destination.from_bytes(raw), other.crypto_private, other.signing)
+
+
+@pytest.mark.parametrize("same_key", [True, False])
+def test_a_subsession_shares_the_tunnels_if_its_keys_say_so(tmp_path: Path, same_key: bool) -> None:
+    async def main() -> None:
+        async with service(tmp_path) as one:
+            router = one._context.router
+            client = _RawClient(*await asyncio.open_connection(ADDRESS, one.port))
+            client.say(GetDate("0.9.66"))
+            assert isinstance(await client.hear(), SetDate)
+            twin = _twin_of(KEYS, "twin", same_key=same_key)
+            shape = {"inbound.length": "0", "outbound.length": "0", "inbound.nickname": "pair"}
+            gateways = []
+            for number, keys in enumerate((KEYS, twin), 1):
+                now_ms = int(time.time() * 1000)
+                client.say(CreateSession(SessionConfigStructure.build(keys, shape, now_ms)))
+                created = await client.hear()
+                assert created == SessionStatus(number, SessionState.CREATED)
+                wanted = await client.hear()
+                assert isinstance(wanted, RequestVariableLeaseSet) and wanted.session_id == number
+                gateways.append({lease.tunnel_id for lease in wanted.leases})
+            assert (gateways[0] == gateways[1]) == same_key
+            paths = [path for path in router.tunnel_paths() if path.session == "pair"]
+            inbound = sum(path.is_inbound for path in paths)
+            assert inbound == len(gateways[0] | gateways[1])
+            assert one.status()["sessions"] == 2
+            client.say(DestroySession(2))
+            await until(lambda: one.status()["sessions"] == 1)
+            client.say(DestroySession(1))
+            assert await client.hear() == SessionStatus(1, SessionState.DESTROYED)
+            await until(lambda: one.status()["sessions"] == 0)
+            assert not [path for path in router.tunnel_paths() if path.session == "pair"]
+            client.close()
+
+    asyncio.run(main())
+
+
+def test_an_old_lease_set_of_a_subsession_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Java 2.7: its subsessions sign type 1 with the short key of another type, over a socket."""
+
+    async def main() -> None:
+        async with service(tmp_path) as one:
+            client = _RawClient(*await asyncio.open_connection(ADDRESS, one.port))
+            client.say(GetDate("0.9.66"))
+            assert isinstance(await client.hear(), SetDate)
+            shape = {"inbound.length": "0", "outbound.length": "0", "i2cp.leaseSetEncType": "4"}
+            for keys in (KEYS, _twin_of(KEYS, "twin")):
+                now_ms = int(time.time() * 1000)
+                client.say(CreateSession(SessionConfigStructure.build(keys, shape, now_ms)))
+                created, wanted = await client.hear(), await client.hear()
+                assert isinstance(created, SessionStatus)
+                assert isinstance(wanted, RequestVariableLeaseSet)
+            client.say_bytes(CreateLeaseSet.kind, bytes((0, created.session_id)) + bytes(600))
+            client.say(GetBandwidthLimits())
+            assert isinstance(await client.hear(), BandwidthLimits)
+            assert one.status()["sessions"] == 2
+            client.close()
+
+    with caplog.at_level("WARNING"):
+        asyncio.run(main())
+    assert "lease set of type 1" in caplog.text
