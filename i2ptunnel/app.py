@@ -35,6 +35,7 @@ from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
+from i2ptunnel.config.router_model import SshSection
 from i2ptunnel.console.service import ConsoleService
 from i2ptunnel.control import RUNNING_FILE, ControlServer
 from i2ptunnel.health import (
@@ -59,7 +60,7 @@ from i2ptunnel.printable import counted
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.reseeding import Reseeding
 from i2ptunnel.router_setup import i2cp_facts, make_router, reseed_section, router_config
-from i2ptunnel.services import Services, Wanted
+from i2ptunnel.services import Service, Services, Wanted
 from i2ptunnel.sessions import SessionPool
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
@@ -385,6 +386,9 @@ class App:
         if metrics is not None:
             make = partial(metrics_server, metrics, partial(snapshot, self))
             wanted["metrics"] = Wanted(make, metrics)
+        ssh = self.loaded.configuration.control.ssh
+        if ssh is not None:
+            wanted["ssh"] = Wanted(partial(self._ssh_console, ssh), ssh)
         wanted |= wanted_interfaces(
             self.loaded, self.router, self.naming, self._own_doors, self._budget
         )
@@ -396,6 +400,12 @@ class App:
             server = partial(I2pControlServer, i2pcontrol, self, self.request_stop)
             wanted["i2pcontrol"] = Wanted(server, i2pcontrol)
         await self.services.apply(wanted)
+
+    def _ssh_console(self, section: SshSection) -> Service:
+        # Imported late: most have none, and it takes a quarter of a second.
+        from i2ptunnel.ssh.server import SshConsole
+
+        return SshConsole(section, self, self._budget)
 
     def _own_doors(self) -> OwnDoors:
         return OwnDoors.of(self.loaded.configuration, self.loaded.data_dir, self.router.port)

@@ -141,7 +141,14 @@ def check_listeners(old: Configuration, new: Configuration, failed: Collection[s
 def _listeners(configuration: Configuration) -> Iterator[tuple[str, tuple[Endpoint, Any]]]:
     """Path -> (endpoint, section) of what listens for TCP."""
     for name, section in service_sections(configuration.control):
-        yield f"control.{name}", (section.listen, section)
+        for index, endpoint in enumerate(section.endpoints):
+            yield (
+                f"control.{name}.listen[{index}]" if index else f"control.{name}",
+                (
+                    endpoint,
+                    section,
+                ),
+            )
     for name, interface in interface_sections(configuration.interfaces):
         yield f"interfaces.{name}", (interface.listen, interface)
     for name, tunnel in configuration.tunnels.items():

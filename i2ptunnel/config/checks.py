@@ -27,6 +27,7 @@ from i2ptunnel.config.router_model import HOPS_MAX, ShapeSection
 from i2ptunnel.config.server_models import (
     HttpServerSection,
     ServerSection,
+    ServerTunnelSection,
     TcpServerSection,
     WebServerSection,
 )
@@ -78,6 +79,8 @@ class _Checker:
         self._faults = faults
         self._data_dir = data_dir
         self._doors = OwnDoors.of(configuration, data_dir)
+        #: way into the SSH console -> the tunnel that offers it
+        self._offered: dict[tuple[str | int, ...], str] = {}
 
     def fault(self, keys: tuple[str | int, ...], wrong: str, right: str) -> None:
         add_fault(self._root, self._faults, keys, wrong, right)
@@ -276,7 +279,11 @@ class _Checker:
         """What a tunnel connects to is no listener of ours; an outproxy not the tunnel itself."""
         for service in services_of(tunnel):
             door = self._doors.find(service.endpoint, is_udp=service.is_udp)
-            if door is not None:
+            if door is None:
+                continue
+            if door.may_be_offered and isinstance(tunnel, ServerTunnelSection):
+                self._check_offered(name, service.key, door)
+            else:
                 self.fault(
                     ("tunnels", name, service.key),
                     f"offers {door.what} to everybody in I2P",
@@ -289,6 +296,18 @@ class _Checker:
                 if door is not None and door.keys == ("tunnels", name, "listen"):
                     wrong = f"{outproxy} is this tunnel itself"
                     self.fault(("tunnels", name, key), wrong, "write another proxy's address")
+
+    def _check_offered(self, name: str, key: str, door: Door) -> None:
+        """A host key that is seen at two addresses says that they are one machine."""
+        other = self._offered.setdefault(door.keys, name)
+        if other != name:
+            wrong = f"{door.what} is offered by tunnel {other}, too, with the same host key"
+        elif not door.endpoint.is_loopback:
+            wrong = f"{door.what} can be reached at {door.endpoint}, too, with the same host key"
+        else:
+            return
+        right = "give it a listener of its own (listen: [127.0.0.1:7622, 127.0.0.1:7623])"
+        self.fault(("tunnels", name, key), wrong, right)
 
     def _check_own_proxy(self, url: str) -> None:
         parts = urlsplit(url)

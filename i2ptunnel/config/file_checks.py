@@ -93,6 +93,8 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
     console = configuration.control.console
     for option, path in () if console is None else console.secrets:
         _check_readable(disk, ("control", "console", option), path)
+    if (ssh := configuration.control.ssh) is not None:
+        _check_readable(disk, ("control", "ssh", "authorized_keys"), ssh.authorized_keys)
     _check_ports(disk)
     _check_data_dir(disk)
     for name, tunnel in configuration.tunnels.items():

@@ -24,7 +24,7 @@ from i2ptunnel.config.client_models import StreamrClientSection, UdpClientSectio
 from i2ptunnel.config.interfaces_model import interface_sections
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import Endpoint, IpAddress
-from i2ptunnel.config.router_model import service_sections
+from i2ptunnel.config.router_model import SshSection, service_sections
 from i2ptunnel.config.server_models import ServerSection, StreamrServerSection, UdpServerSection
 from i2ptunnel.config.tunnel_kinds import targets_of
 from i2ptunnel.config.tunnel_parts import TunnelSection
@@ -44,8 +44,10 @@ class Door:
 
     endpoint: Endpoint
     is_udp: bool
-    keys: tuple[str, ...]
+    keys: tuple[str | int, ...]
     what: str
+    may_be_offered: bool = False
+    """Whether it asks everybody for a key, so that a ``server`` tunnel may lead there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +93,24 @@ class OwnDoors:
             None,
         )
 
-    def is_own(self, sock: Any) -> bool:
-        """Whether a connected socket's other end is ours (``sock``: a socket or asyncio's view)."""
+    def is_own(self, sock: Any, *, may_offer: bool = False) -> bool:
+        """Whether a connected socket's other end is ours (``sock``: a socket or asyncio's view).
+
+        ``may_offer``: those that may be offered do not count.
+        """
+        door = self._behind(sock)
+        return door is not None and not (may_offer and door.may_be_offered)
+
+    def _behind(self, sock: Any) -> Door | None:
         if sock.family == socket.AF_UNIX:
             name = sock.getpeername()  # the listener's path, by whatever name it was reached
-            return isinstance(name, str) and self.find(Endpoint(path=name)) is not None
+            return self.find(Endpoint(path=name)) if isinstance(name, str) else None
         try:
             host, port = sock.getpeername()[:2]
         except OSError:
-            return False
+            return None
         address = _normal(ipaddress.ip_address(str(host).partition("%")[0]))
-        return self._at(address, int(port), sock.type == socket.SOCK_DGRAM) is not None
+        return self._at(address, int(port), sock.type == socket.SOCK_DGRAM)
 
     def _at(self, address: IpAddress, port: int, is_udp: bool) -> Door | None:
         for door in self.doors:
@@ -165,7 +174,10 @@ def _doors_of(configuration: Configuration, data_dir: Path, router_port: int) ->
             yield door
     for name, section in service_sections(control):
         keys = ("control", name, "listen")
-        yield Door(section.listen, False, keys, f"the listener of control.{name}")
+        is_ssh = isinstance(section, SshSection)
+        for index, endpoint in enumerate(section.endpoints):
+            where = (*keys, index) if len(section.endpoints) > 1 else keys
+            yield Door(endpoint, False, where, f"the listener of control.{name}", is_ssh)
     for name, interface in interface_sections(configuration.interfaces):
         for option, endpoint, is_udp in interface.doors:
             what = f"the listener of interfaces.{name}"

@@ -70,6 +70,9 @@ class OwnFiles:
         i2cp = configuration.router.i2cp
         if i2cp is not None and i2cp.password_file is not None:
             secrets.append(SecretFile(i2cp.password_file, "the password file of router.i2cp"))
+        ssh = configuration.control.ssh
+        if ssh is not None:
+            secrets.append(SecretFile(ssh.authorized_keys, "control.ssh.authorized_keys"))
         for name, tunnel in configuration.tunnels.items():
             secrets += secret_files(name, tunnel, data_dir)
         for name, interface in interface_sections(configuration.interfaces):

@@ -307,13 +307,35 @@ class ConsoleSection:
         """Option and file of what nobody else may read."""
         return () if self.password_file is None else (("password_file", self.password_file),)
 
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where it listens."""
+        return (self.listen,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshSection:
-    """Control over SSH."""
+    """The commands of ``i2ptunnel`` over SSH, for who has a key."""
 
-    listen: Endpoint = option(EndpointKind(is_listener=True), "where it listens")
-    authorized_keys: Path = option(FilePath(), "file of the keys that may log in")
+    listen: tuple[Endpoint, ...] = option(
+        ListOf(EndpointKind(is_listener=True), allow_one=True),
+        "where it listens; each listener has a host key of its own, and may be the target of one "
+        "server tunnel",
+        default=(Endpoint("127.0.0.1", 7622),),
+    )
+    authorized_keys: Path = option(
+        FilePath(), "file of the public keys that may log in, as OpenSSH has it"
+    )
+    allow: tuple[IpNetwork, ...] = option(
+        ListOf(NetworkKind(), allow_one=True),
+        "networks that may connect; empty: all that reach the listener",
+        default=(),
+    )
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where it listens."""
+        return self.listen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +349,11 @@ class MetricsSection:
         default=(),
     )
 
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where it listens."""
+        return (self.listen,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSection:
@@ -336,7 +363,7 @@ class ControlSection:
         Maybe(Section(ConsoleSection)), "web console; null: off; {}: on, as usual", default=None
     )
     ssh: SshSection | None = option(
-        Maybe(Section(SshSection)), "SSH control; null: off", default=None, available=False
+        Maybe(Section(SshSection)), "SSH console; null: off", default=None
     )
     metrics: MetricsSection | None = option(
         Maybe(Section(MetricsSection)),

@@ -15,6 +15,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
@@ -62,17 +63,19 @@ class Backends:
         check: HealthCheckSection | None = None,
         source: str | None = None,
         own_doors: OwnDoors | None = None,
+        may_offer: bool = False,
     ) -> None:
         """``source``: the address to come from; None: ``unique_local`` or the system decides.
 
-        ``own_doors``: listeners of this program, which are no services.
+        ``own_doors``: listeners of this program, which are no services; with ``may_offer`` those
+        that ask for a key are.
         """
         self.all = [Backend(endpoint) for endpoint in targets]
         self._timeout_s = timeout_s
         self._tls = tls
         self._context: ssl.SSLContext | None = None
         self._source = source
-        self._own_doors = own_doors or OwnDoors()
+        self._is_own = partial((own_doors or OwnDoors()).is_own, may_offer=may_offer)
         self._unique_local = unique_local and source is None and sys.platform == "linux"
         self._check = check or HealthCheckSection()
         self._next = 0
@@ -141,7 +144,7 @@ class Backends:
         source = None if endpoint.is_unix else self._source
         if self._unique_local and client is not None:
             source = await _source_for(endpoint, client)
-        is_own = self._own_doors.is_own
+        is_own = self._is_own
         if self._context is None or self._tls is None:
             return await LocalChannel.connect(endpoint, timeout_s, source, is_own)
         name = self._tls.server_name or ("localhost" if endpoint.is_unix else endpoint.host)

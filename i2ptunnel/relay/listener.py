@@ -239,9 +239,13 @@ class Listener:
             self.counters.refused += 1
             self._turn_away(sock)
             return
-        channel = LocalChannel() if self.tls is None else TlsChannel()
+        channel = self.make_channel()
         accepted = Accepted(channel, client, sock, self._slots)
         accepted.task = group.create_task(self._run(accepted))
+
+    def make_channel(self) -> LocalChannel:
+        """What a new connection's bytes pass through."""
+        return LocalChannel() if self.tls is None else TlsChannel()
 
     def _on_exhausted(self) -> None:
         self.counters.exhausted += 1

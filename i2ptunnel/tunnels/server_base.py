@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
-from i2ptunnel.config.server_models import TcpServerSection
+from i2ptunnel.config.server_models import ServerTunnelSection, TcpServerSection
 from i2ptunnel.config.tunnel_kinds import Targets, targets_of
 from i2ptunnel.relay.backends import Backends
 from i2ptunnel.relay.channel import I2pSession, I2pStream
@@ -66,6 +66,7 @@ class ServerTunnel(Tunnel[ServerT]):
             model.health_check,
             None if model.source is None else str(model.source),
             self.context.own_doors,
+            may_offer=isinstance(model, ServerTunnelSection),
         )
 
     @property

@@ -1,0 +1,96 @@
+"""A running appliance with an SSH console, and clients of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from i2ptunnel.app import App
+from i2ptunnel.config.loader import load_text
+from i2ptunnel.demo import free_port
+from tests.support import fetch_ssh
+
+CONFIGURATION = """
+router:
+  data_dir: "{0}"
+  network_id: 99
+  bind: 127.0.0.1
+  time: {{ntp: false}}
+  reseed: {{enabled: false}}
+control: {{ssh: {{listen: [{1}], authorized_keys: "{2}"}}}}
+tunnels: {{web: {{type: httpclient, listen: "unix:{0}/web"}}}}
+"""
+
+
+@dataclass
+class Console:
+    """``key``: an authorised one, also in the file ``key_file``."""
+
+    app: App
+    port: int
+    key: asyncssh.SSHKey
+    key_file: Path
+    authorized: Path
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return self.app.services.status()["ssh"]
+
+    async def connect(self, **options: Any) -> asyncssh.SSHClientConnection:
+        given = {"client_keys": [self.key], "known_hosts": None, "username": "x", **options}
+        return await asyncssh.connect("127.0.0.1", self.port, config=None, agent_path=None, **given)
+
+    async def openssh(
+        self, *arguments: str, options: tuple[str, ...] = (), stdin: bytes = b"", key: str = ""
+    ) -> tuple[int, str, str]:
+        """Exit status, output and errors of the real client."""
+        command = [
+            *fetch_ssh.command(),
+            *("-F", "none", "-p", str(self.port), "-i", key or str(self.key_file)),
+            *("-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "IdentityAgent=none"),
+            *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+            *("-o", "LogLevel=ERROR", *options, "admin@127.0.0.1", *arguments),
+        ]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(30):
+            out, err = await process.communicate(stdin)
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+
+@asynccontextmanager
+async def console(root: Path, ways: int = 1) -> AsyncIterator[Console]:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key_file, authorized, data_dir = root / "id", root / "authorized", root / "data"
+    key_file.write_bytes(key.export_private_key())
+    key_file.chmod(0o600)
+    authorized.write_bytes(b"# those who may\n" + key.export_public_key())
+    authorized.chmod(0o600)
+    ports = [free_port("127.0.0.1", 0) for _ in range(ways)]
+    listen = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
+    text = CONFIGURATION.format(data_dir, listen, authorized)
+
+    loaded = load_text(text)
+    app = App(loaded, lambda: loaded)
+    running = asyncio.create_task(app.run())
+    try:
+        async with asyncio.timeout(20):
+            while app.manager.counts[1] == 0:
+                await asyncio.sleep(0.01)
+                if running.done():
+                    running.result()
+        yield Console(app, ports[0], key, key_file, authorized)
+    finally:
+        app.request_stop()
+        await running
