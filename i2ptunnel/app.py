@@ -402,7 +402,7 @@ class App:
         await self.services.apply(wanted)
 
     def _ssh_console(self, section: SshSection) -> Service:
-        # Imported late: most have none, and it takes a quarter of a second.
+        # Imported late: most have none, and it brings a library of its own.
         from i2ptunnel.ssh.server import SshConsole
 
         return SshConsole(section, self, self._budget)

@@ -39,21 +39,26 @@ _log = logging.getLogger("i2ptunnel.ssh")
 
 
 class _Socket(LocalChannel):
-    """A connection that asyncssh reads and writes itself."""
+    """A connection that asyncssh reads and writes itself, once it has taken it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.socket: socket.socket | None = None
+        self._socket: socket.socket | None = None
 
     async def adopt(self, sock: socket.socket) -> None:
         """Keep the socket as it is."""
-        self.socket = sock
+        self._socket = sock
+
+    def take(self) -> socket.socket | None:
+        """The socket, which from now on is the caller's; None if it was closed."""
+        sock, self._socket = self._socket, None
+        return sock
 
     def reset(self) -> None:
-        """Close it; harmless when asyncssh has."""
-        if self.socket is not None:
-            self.socket.close()
-            self.socket = None
+        """Close it, unless it was taken: then the task that serves it is cancelled, and does."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     @property
     def is_half_closed(self) -> bool:
@@ -151,8 +156,7 @@ class SshConsole:
     async def _serve(self, key: asyncssh.SSHKey, accepted: Accepted) -> None:
         channel = accepted.channel
         assert isinstance(channel, _Socket)
-        sock = channel.socket
-        if sock is None or self._is_locked_out(accepted.client):
+        if self._is_locked_out(accepted.client):
             self.refused += 1
             channel.reset()
             return
@@ -162,9 +166,31 @@ class SshConsole:
             _log.error("nobody can log in: %s", error)
             channel.reset()
             return
-        visit = _Visit(self, accepted)
+        visit = _Visit(self, accepted.client)
+        connection = await self._shake_hands(channel, key, keys, visit)
+        if connection is None:
+            return
         try:
-            connection = await asyncssh.run_server(
+            accepted.establish()
+            self.logins += 1
+            await connection.wait_closed()
+        finally:
+            connection.abort()
+            await visit.end()
+
+    async def _shake_hands(
+        self,
+        channel: _Socket,
+        key: asyncssh.SSHKey,
+        keys: asyncssh.SSHAuthorizedKeys,
+        visit: _Visit,
+    ) -> asyncssh.SSHServerConnection | None:
+        """The connection once a key has opened it; None if none did."""
+        sock = channel.take()
+        if sock is None:
+            return None
+        try:
+            return await asyncssh.run_server(
                 sock,
                 server_factory=lambda: visit,
                 server_host_keys=[key],
@@ -173,15 +199,10 @@ class SshConsole:
                 **_NOTHING_ELSE,
             )
         except (asyncssh.Error, OSError):
-            return
-        channel.socket = None  # its transport closes it
-        try:
-            accepted.establish()
-            self.logins += 1
-            await connection.wait_closed()
+            return None
         finally:
-            connection.abort()
-            await visit.end()
+            if not visit.has_transport:
+                sock.close()
 
     def failed(self, client: str) -> None:
         """A key that is not authorised."""
@@ -228,11 +249,17 @@ _NOTHING_ELSE: dict[str, Any] = {
 class _Visit(asyncssh.SSHServer):
     """What one connection may ask for: a session. Requests to forward are refused by default."""
 
-    def __init__(self, console: SshConsole, accepted: Accepted) -> None:
+    def __init__(self, console: SshConsole, client: str) -> None:
         self._console = console
-        self._client = accepted.client
+        self._client = client
         self._tried = 0
+        #: whether asyncssh closes the socket
+        self.has_transport = False
         self._sessions: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """See :class:`asyncssh.SSHServer`."""
+        self.has_transport = True
 
     def begin_auth(self, username: str) -> bool:
         """Always with a key; there is one account, whatever its name."""

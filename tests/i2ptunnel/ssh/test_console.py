@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +14,11 @@ from typing import Any
 import asyncssh
 import pytest
 
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.config.router_model import SshSection
+from i2ptunnel.relay.budget import ConnectionBudget
+from i2ptunnel.ssh import server
+from i2ptunnel.ssh.server import CONNECTIONS_MAX
 from tests.support.ssh_console import Console, console
 
 
@@ -211,5 +217,67 @@ def test_a_file_without_good_keys_opens_nothing(
         service = wanted.make()
         with pytest.raises(Exception, match=told):
             await service.start()
+
+    use(tmp_path, work)
+
+
+def test_silent_connections_keep_nobody_out(tmp_path: Path) -> None:
+    async def work(running: Console) -> None:
+        silent = [
+            await asyncio.open_connection("127.0.0.1", running.port)
+            for _ in range(CONNECTIONS_MAX + 8)
+        ]
+        assert (await running.openssh("tunnels"))[0] == 0
+        assert running.status["connections_open"] <= CONNECTIONS_MAX
+        for _, writer in silent:
+            writer.close()
+        async with await running.connect() as client:
+            assert (await client.run("tunnels")).exit_status == 0
+
+    use(tmp_path, work)
+
+
+def test_who_does_not_log_in_in_time_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(server._NOTHING_ELSE, "login_timeout", 0.05)
+
+    async def work(running: Console) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        assert (await reader.read()).startswith(b"SSH-2.0-i2ptunnel\r\n")
+        writer.close()
+
+    use(tmp_path, work)
+
+
+def test_wrong_keys_shut_out_another_machine_for_a_minute(tmp_path: Path) -> None:
+    section = SshSection(authorized_keys=tmp_path)
+    service = server.SshConsole(section, None, ConnectionBudget())  # type: ignore[arg-type]
+    for client in ("192.168.1.9", "127.0.0.1", "::1", ""):
+        for _ in range(server.FAILURES_MAX):
+            assert not service._is_locked_out(client)
+            service.failed(client)
+    assert service._is_locked_out("192.168.1.9") and not service._is_locked_out("192.168.1.8")
+    assert not any(map(service._is_locked_out, ("127.0.0.1", "::1", "")))
+
+
+def test_a_unix_socket_and_what_a_stop_ends(tmp_path: Path) -> None:
+    async def work(running: Console) -> None:
+        path = tmp_path / "console"
+        section = SshSection(listen=(Endpoint(path=str(path)),), authorized_keys=running.authorized)
+        service = server.SshConsole(section, running.app, ConnectionBudget())
+        await service.start()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        sock = socket.socket(socket.AF_UNIX)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, str(path))
+        client = await asyncssh.connect(
+            sock=sock, client_keys=[running.key], known_hosts=None, username="x", config=None
+        )
+        watching = await client.create_process("watch 1 tunnels")
+        assert "web" in await _until(watching.stdout, "web")
+        await service.stop()
+        await client.wait_closed()
+        assert not path.exists() and service.status()["connections_open"] == 0
 
     use(tmp_path, work)
