@@ -42,13 +42,13 @@ class ListOf(Kind[tuple[T, ...]]):
     """A list; with ``allow_one``, a single value may stand without the brackets."""
 
     def __init__(self, inner: Kind[T], count_max: int = 64, allow_one: bool = False) -> None:
-        self.inner, self._count_max, self._allow_one = inner, count_max, allow_one
+        self.inner, self._count_max, self.allow_one = inner, count_max, allow_one
         self.word = f"list of {inner.word}" if not allow_one else f"{inner.word}, or a list of them"
 
     def read(self, node: Node, place: Place) -> tuple[T, ...]:
         """The items that are right; the faults of the others are recorded in ``place``."""
         if not isinstance(node, Sequence):
-            if self._allow_one and not (isinstance(node, Scalar) and node.is_null):
+            if self.allow_one and not (isinstance(node, Scalar) and node.is_null):
                 return (self.inner.read(node, place),)
             raise Refused(
                 node.mark, place.path, f"{kind_name(node)} where a list belongs", "write [a, b]"
@@ -72,7 +72,7 @@ class ListOf(Kind[tuple[T, ...]]):
             "items": self.inner.schema(),
             "maxItems": self._count_max,
         }
-        return {"anyOf": [self.inner.schema(), many]} if self._allow_one else many
+        return {"anyOf": [self.inner.schema(), many]} if self.allow_one else many
 
     def show(self, value: tuple[T, ...]) -> str:
         """In YAML's flow style."""

@@ -203,7 +203,7 @@ class Document:
         on_line = self._text[start : old.start]
         end = old.end
         if is_flow or inline is not None or not value:
-            text = _flow(value) if inline is None else inline
+            text = flow_text(value) if inline is None else inline
             if "\n" not in on_line and not old.is_empty:
                 self._splice(old.start, end, text)
             else:
@@ -218,7 +218,7 @@ class Document:
         assert parent.entries
         last = parent.entries[-1][1]
         if parent.is_flow:
-            self._splice(last.end, last.end, f", {_word(name, is_flow=True)}: {_flow(value)}")
+            self._splice(last.end, last.end, f", {_word(name, is_flow=True)}: {flow_text(value)}")
             return
         column = parent.entries[0][0].column
         text = block_entry(name, value, column)
@@ -270,18 +270,21 @@ def _inline(value: Any) -> str | None:
     if isinstance(value, dict):
         return None if value else "{}"
     if isinstance(value, list):
-        text = _flow(value)
+        text = flow_text(value)
         is_short = all(not isinstance(item, list | dict) for item in value)
         return text if is_short and len(text) < _WIDTH - 2 * _STEP else None
     return _word(value, is_flow=False)
 
 
-def _flow(value: Any) -> str:
+def flow_text(value: Any) -> str:
+    """A value in YAML's flow style, as it stands within a line."""
     if isinstance(value, dict):
-        pairs = (f"{_word(str(key), is_flow=True)}: {_flow(item)}" for key, item in value.items())
+        pairs = (
+            f"{_word(str(key), is_flow=True)}: {flow_text(item)}" for key, item in value.items()
+        )
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow_text, value)) + "]"
     return _word(value, is_flow=True)
 
 
@@ -289,7 +292,7 @@ def _block_lines(value: Any, column: int) -> list[str]:
     """The lines of a mapping or list that starts at a column."""
     pad = " " * column
     if isinstance(value, list):
-        return [f"{pad}- {_flow(item)}" for item in value]
+        return [f"{pad}- {flow_text(item)}" for item in value]
     lines: list[str] = []
     for key, item in value.items():
         lines += block_entry(str(key), item, column).splitlines()

@@ -277,20 +277,20 @@ class Choice(ScalarKind[str]):
     """One of a few words."""
 
     def __init__(self, *words: str) -> None:
-        self._words = words
+        self.words = words
         self.word = " | ".join(words)
         self.right = "write one of: " + ", ".join(words)
 
     def convert(self, node: Scalar) -> str:
         """One of the words; the error guesses which was meant."""
-        if node.text in self._words:
+        if node.text in self.words:
             return node.text
-        guess = nearest(node.text, self._words)
+        guess = nearest(node.text, self.words)
         raise ValueError((f'did you mean "{guess}"? ' if guess else "") + self.right)
 
     def schema(self) -> Schema:
         """The words; ``true`` and ``false`` as what YAML makes of them."""
-        words: list[Any] = [{"true": True, "false": False}.get(w, w) for w in self._words]
+        words: list[Any] = [{"true": True, "false": False}.get(w, w) for w in self.words]
         return {"enum": words}
 
 

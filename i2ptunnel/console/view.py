@@ -135,7 +135,7 @@ class View:
         """A template's text, made in pieces that share the loop's turns."""
         return await join(self._environment.get_template(template).generate(self._facts(facts)))
 
-    async def page(self, template: str, code: int = 200, **facts: Any) -> Response:
+    async def page(self, template: str, code: int = 200, /, **facts: Any) -> Response:
         """A whole page."""
         notes: list[tuple[str, str]] = []
         if self.session is not None:
