@@ -13,6 +13,7 @@ one of them. :class:`FileFault` names a file and what to do about it.
 """
 
 from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig
+from core.crypto.passphrase import WrongPassphrase, open_stream, seal_stream
 from core.crypto.signer_certificate import SignerCertificate
 from core.io.backlog import Backlog
 from core.io.certificates import ensure_certificate
@@ -110,6 +111,7 @@ __all__ = [
     "TrafficTotals",
     "TunnelPath",
     "TunnelShape",
+    "WrongPassphrase",
     "check_key_sum",
     "check_not_lost",
     "check_private",
@@ -121,10 +123,12 @@ __all__ = [
     "new_event_loop",
     "open_bundle",
     "open_signed",
+    "open_stream",
     "parse_zip",
     "read_key_file",
     "read_limited",
     "read_router_files",
+    "seal_stream",
     "share_turn",
     "turn_figures",
     "write_atomic",

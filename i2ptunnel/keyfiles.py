@@ -14,6 +14,7 @@ line that names it, the destination's hash, the two keys, and SHA-256 of all tha
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 
 from core.api import (
@@ -36,6 +37,10 @@ from core.data.lease_set_layers import DailyKey
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.tunnel_kinds import LASTING_SUFFIX
 
+_log = logging.getLogger("i2ptunnel.keys")
+
+#: what is said of each new key file, once
+KEEP_IT = "keep a copy: without this file its address is lost (i2ptunnel backup makes one)"
 KEY_FILE_BYTES_MIN = 400
 KEY_FILE_BYTES_MAX = 16384
 DAILY_FILE_BYTES_MAX = 2 * 1024 * 1024
@@ -90,6 +95,7 @@ def load_or_create_keys(path: Path, signing_type: int | None = None) -> PrivateK
         check_not_lost(path)
         keys = generate_keys(signing_type)
         write_new_keys(path, keys)
+        _log.info("new key file %s: %s", path, KEEP_IT)
         return keys
     check_private(path)
     return keys

@@ -14,8 +14,9 @@ from core.data.daily_keys import check_daily_keys, make_daily_keys, write_daily_
 from core.data.encoding import b64encode
 from core.data.lease_set_layers import client_public_key
 from core.data.private_keys import PrivateKeys
-from i2ptunnel.cli.exits import CommandFault, Exit
+from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.keyfiles import (
+    KEEP_IT,
     KEY_FILE_BYTES_MAX,
     daily_path,
     generate_keys,
@@ -102,6 +103,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     keys = generate_keys(SIGNING_TYPES[arguments.signing_type])
     write_new_keys(arguments.file, keys)
     _print_address(keys)
+    complain(f"{arguments.file}: {KEEP_IT}")
     return Exit.OK
 
 

@@ -28,6 +28,8 @@ _COMMANDS = {
     "status":  ("status", "add_status",  "state of the running appliance"),
     "tunnels": ("status", "add_tunnels", "list, start, stop, restart tunnels"),
     "keys":    ("keys",   "add_keys",    "destination key files"),
+    "backup":  ("backup", "add_backup", "keys, names and configuration in one encrypted file"),
+    "restore": ("backup", "add_restore", "what a backup holds, back to where it was"),
     "address": ("address", "add_address", "the address books"),
     "ping":    ("ping",   "add_ping",    "whether a destination answers, and how fast"),
     "import":  ("import_", "add_import", "configuration, keys and names of i2pd or Java I2P"),

@@ -1,0 +1,195 @@
+"""The way back from a backup: everything is decrypted and checked first, then put into place.
+
+Files go where they were, or into another data directory. What is there already and says something
+else stays, unless the user says otherwise; then it is kept beside, with another name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from core.api import FileFault, make_directory, open_stream, write_atomic
+from core.base.errors import DecodeError
+from i2ptunnel.backup.archive import (
+    MANIFEST,
+    MANIFEST_BYTES_MAX,
+    Entry,
+    Manifest,
+    Progress,
+    address_of,
+    read_members,
+)
+from i2ptunnel.backup.contents import CONFIGURATION, DATA, EXTRA, check_database
+
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where files go: None: where they were."""
+
+    data_dir: Path | None = None
+    config: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A checked backup in a directory of its own; gone when the context ends."""
+
+    manifest: Manifest
+    directory: Path
+
+    def path(self, entry: Entry) -> Path:
+        """Where the content of an entry is now."""
+        return self.directory / str(self.manifest.entries.index(entry))
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise FileFault(path, f"cannot be read: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def opened(path: Path, passphrase: str, progress: Progress, beside: Path) -> Iterator[Staged]:
+    """Decrypt and check a backup. Raises DecodeError and FileFault.
+
+    ``beside``: an existing directory, on whose disk it is unpacked, readable for this user only.
+    """
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".restore-") as name:
+        directory = Path(name)
+        manifest = _unpack(open_stream(passphrase, _read(path)), directory, progress)
+        staged = Staged(manifest, directory)
+        for entry in manifest.entries:
+            _check(entry, staged.path(entry))
+        yield staged
+
+
+def _unpack(plain: Iterator[bytes], directory: Path, progress: Progress) -> Manifest:
+    manifest: Manifest | None = None
+    number = 0
+    for name, pieces in read_members(plain):
+        if manifest is None:
+            manifest = _read_manifest(name, pieces)
+            continue
+        if number >= len(manifest.entries):
+            raise DecodeError("the backup holds more than its list says")
+        entry = manifest.entries[number]
+        if name != f"{entry.part}/{entry.name}":
+            raise DecodeError("the backup does not hold what its list says")
+        progress(entry.name)
+        with (directory / str(number)).open("xb") as file:
+            for piece in pieces:
+                file.write(piece)
+        number += 1
+    if manifest is None or number < len(manifest.entries):
+        raise DecodeError("the backup does not hold what its list says")
+    return manifest
+
+
+def _read_manifest(name: str, pieces: Iterator[bytes]) -> Manifest:
+    data = bytearray()
+    for piece in pieces:
+        data += piece
+        if len(data) > MANIFEST_BYTES_MAX:
+            raise DecodeError("the backup's list of files is too long")
+    if name != MANIFEST:
+        raise DecodeError("the backup has no list of files")
+    manifest = Manifest.parse(bytes(data))
+    for entry in manifest.entries:
+        path = PurePosixPath(entry.name)
+        if path.is_absolute() or ".." in path.parts or "\0" in entry.name + entry.path:
+            raise DecodeError(f"the backup holds a file with the name {entry.name!r}")
+        if entry.part not in (DATA, CONFIGURATION, EXTRA):
+            raise DecodeError("the backup is of a newer program")
+    return manifest
+
+
+def _check(entry: Entry, path: Path) -> None:
+    """What is inside a file has to be right, too."""
+    if path.stat().st_size != entry.size:
+        raise DecodeError(f"{entry.name} has another length than the list says")
+    if entry.address is not None and address_of(entry.name, path.read_bytes()) != entry.address:
+        raise DecodeError(f"{entry.name} has not the keys of {entry.address}")
+    if entry.part == DATA and entry.name.endswith(".sqlite"):
+        wrong = check_database(path)
+        if wrong is not None:
+            raise DecodeError(f"{entry.name} is damaged: {wrong}")
+
+
+def target_of(entry: Entry, manifest: Manifest, place: Place) -> Path:
+    """Where a file goes."""
+    if entry.part == DATA:
+        return (place.data_dir or Path(manifest.data_dir)) / entry.name
+    if entry.part == CONFIGURATION and place.config is not None:
+        first = next(one for one in manifest.entries if one.part == CONFIGURATION)
+        return place.config if entry is first else place.config.parent / Path(entry.path).name
+    return Path(entry.path)
+
+
+def conflicts(staged: Staged, place: Place) -> list[Path]:
+    """What is there and says something else."""
+    return [
+        target
+        for entry in staged.manifest.entries
+        if (target := target_of(entry, staged.manifest, place)).exists()
+        and not _is_same(staged.path(entry), target)
+    ]
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if not other.is_file() or one.stat().st_size != other.stat().st_size:
+        return False
+    return one.read_bytes() == other.read_bytes()
+
+
+def put_into_place(staged: Staged, place: Place, progress: Progress) -> list[Path]:
+    """Write every file; returns what was moved aside for it. Raises FileFault.
+
+    Keys come first: with them, everything else can be had again.
+    """
+    moved: list[Path] = []
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    ordered = sorted(staged.manifest.entries, key=lambda entry: not entry.name.endswith(".dat"))
+    for entry in ordered:
+        target, source = target_of(entry, staged.manifest, place), staged.path(entry)
+        if target.exists() and _is_same(source, target):
+            continue
+        progress(entry.name)
+        make_directory(target.parent)
+        try:
+            if target.exists() or target.is_symlink():
+                aside = target.with_name(f"{target.name}.before-{stamp}")
+                os.rename(target, aside)
+                moved.append(aside)
+            for suffix in ("-wal", "-shm"):  # of the database that was there
+                target.with_name(target.name + suffix).unlink(missing_ok=True)
+        except OSError as error:
+            raise FileFault(target, f"cannot be replaced: {error.strerror or error}") from None
+        _place(source, target)
+    return moved
+
+
+def _place(source: Path, target: Path) -> None:
+    if source.stat().st_size <= _PIECE_BYTES:
+        write_atomic(target, source.read_bytes())
+        return
+    temporary = target.with_name(f".{target.name}.restore.tmp")
+    try:
+        shutil.copyfile(source, temporary)
+        os.chmod(temporary, 0o600)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise FileFault(target, f"cannot be written: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
