@@ -5,6 +5,8 @@
 # make native the optional extra: hot paths compiled, for the routers of this tree (build/native)
 # make matrix our router with every transport, network and kind of peer; a table of it
 # make wheels the wheel and that of the native extra, in dist/, each tried in a clean environment
+# make deb    Debian packages for bookworm and trixie, in dist/; as root, SUITES="trixie" for one
+# make onefile the program in one file, for a plain Python of this version
 # make bench  throughput and CPU beside i2pd's, on one loopback network; NATIVE=1 with the extra
 
 # The distribution's Python where it can build all of this: it is what users have, and an optimised
@@ -22,7 +24,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # pytest rewrites each assertion anew, and each program compiles itself, when this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check lint unit coverage world test native unit-native interop interop-alone interop-native slow matrix peers fuzz wheels bench clean
+.PHONY: demo check lint unit coverage world test native unit-native interop interop-alone interop-native slow matrix peers fuzz wheels deb onefile bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
@@ -158,6 +160,12 @@ fuzz: $(READY)
 
 wheels: $(READY)
 	$(BIN)/python -m release.wheels
+
+deb: $(READY)
+	$(BIN)/python -m release.debian $(SUITES)
+
+onefile: $(READY)
+	$(BIN)/python -m release.onefile
 
 bench: peers $(if $(NATIVE),native)
 	$(if $(NATIVE),PYTHONPATH=$(EXTRA)) $(BIN)/python -m tests.bench
