@@ -57,6 +57,7 @@ from i2ptunnel.netdb_files import forget_pending, take_pending
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
 from i2ptunnel.plan import Plan, check_listeners, make_plan
 from i2ptunnel.printable import counted
+from i2ptunnel.relay.activation import ActivatedSockets
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.reseeding import Reseeding
 from i2ptunnel.router_setup import i2cp_facts, make_router, reseed_section, router_config
@@ -93,12 +94,14 @@ class App:
         self._levels = levels
         self._started_with = loaded.configuration.router
         self._notifier = ServiceNotifier(dict(os.environ))
+        keeper = ListenerKeeper(self._notifier, os.environ)
+        self._sockets = ActivatedSockets(keeper.others)
         section = loaded.configuration.router
         self.hidden_mode = HiddenMode(section)
         self.router: AnyRouter = make_router(
             section,
             self.hidden_mode,
-            lambda: ListenerKeeper(self._notifier, os.environ),
+            lambda: keeper,
             trace,
         )
         data_dir = loaded.data_dir
@@ -119,6 +122,7 @@ class App:
             data_dir,
             facts=self._facts,
             budget=self._budget,
+            sockets=self._sockets,
         )
         self.services = Services()
         self._started_at = time.monotonic()
@@ -179,6 +183,8 @@ class App:
             if isinstance(tunnel, HttpClientSection) and tunnel.enabled:
                 text = "set %s as HTTP proxy in the browser and open http://proxy.i2p/ (tunnel %s)"
                 _log.info(text, tunnel.listen, name)
+        for address in self._sockets.unused(loaded.configuration.tunnels.values()):
+            _log.warning("the service manager listens at %s, but no tunnel does", address)
 
     def _announce_place(self) -> None:
         """Tell root's commands, which lack the service's environment, where the data are."""
@@ -416,7 +422,7 @@ class App:
         try:
             failed = [f"tunnels.{name}" for name in self.manager.failed]
             failed += map(path_of, self.services.failed)
-            check_listeners(before, after, failed)
+            check_listeners(before, after, failed, self._sockets.has)
         except Unavailable as error:
             raise Unavailable(f"{error}; nothing was changed", error.code) from None
 

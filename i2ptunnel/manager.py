@@ -22,6 +22,7 @@ from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.health import Facts
 from i2ptunnel.key_watch import KeyWatch
 from i2ptunnel.naming.resolver import Resolver
+from i2ptunnel.relay.activation import ActivatedSockets
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.sessions import SessionPool
 from i2ptunnel.supervisor import RETRY_FIRST_S, RETRY_MAX_S, Entry, State, Supervisor
@@ -67,6 +68,7 @@ class Manager(Supervisor[_Tunnel]):
         retry_first_s: float = RETRY_FIRST_S,
         facts: Callable[[], Facts] = no_facts,
         budget: ConnectionBudget | None = None,
+        sockets: ActivatedSockets | None = None,
     ) -> None:
         super().__init__(_log, retry_first_s)
         self._classes = classes
@@ -75,6 +77,7 @@ class Manager(Supervisor[_Tunnel]):
         self._data_dir = data_dir
         self._facts = facts
         self._budget = budget or ConnectionBudget()
+        self._sockets = sockets or ActivatedSockets()
         self._own_files = OwnFiles(data_dir)
         self._own_doors = OwnDoors()
 
@@ -202,6 +205,7 @@ class Manager(Supervisor[_Tunnel]):
             own_files=self._own_files,
             own_doors=self._own_doors,
             budget=self._budget,
+            sockets=self._sockets,
         )
         tunnel = self._classes[entry.section.TYPE](entry.section, context)
         entry.tunnel = tunnel

@@ -120,12 +120,15 @@ class ListenerKeeper:
     """systemd's descriptor store as the router's ``listeners``.
 
     ``environment`` is where systemd says what it kept (sd_listen_fds(3)); it is taken out, so that
-    no child process believes that it was meant.
+    no child process believes that it was meant. ``others``: sockets with names that are not the
+    router's, such as those of socket units.
     """
 
     def __init__(self, notifier: ServiceNotifier, environment: MutableMapping[str, str]) -> None:
         self._notifier = notifier
-        self._inherited = _inherited_sockets(environment)
+        handed = _inherited_sockets(environment)
+        self._inherited = [pair for pair in handed if pair[0] in _NAMES.values()]
+        self.others = [pair for pair in handed if pair[0] not in _NAMES.values()]
         self._kept: set[str] = set()
 
     async def take(
@@ -161,7 +164,7 @@ class ListenerKeeper:
 
 
 def _inherited_sockets(environment: MutableMapping[str, str]) -> list[tuple[str, socket.socket]]:
-    """The internet sockets that systemd handed over to this process; nothing else is touched."""
+    """The sockets that systemd handed over to this process; nothing else is touched."""
     pid = environment.pop("LISTEN_PID", "")
     count = environment.pop("LISTEN_FDS", "")
     names = environment.pop("LISTEN_FDNAMES", "").split(":")
@@ -177,7 +180,7 @@ def _inherited_sockets(environment: MutableMapping[str, str]) -> list[tuple[str,
             sock = socket.socket(fileno=descriptor)
         except OSError:
             continue
-        if sock.family in (socket.AF_INET, socket.AF_INET6):
+        if sock.family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
             sock.set_inheritable(False)
             found.append((name, sock))
         else:

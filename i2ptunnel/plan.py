@@ -116,16 +116,22 @@ def address_of(name: str, tunnel: TunnelSection, data_dir: Path) -> str | None:
         return f"unknown ({error})"
 
 
-def check_listeners(old: Configuration, new: Configuration, failed: Collection[str]) -> None:
+def check_listeners(
+    old: Configuration,
+    new: Configuration,
+    failed: Collection[str],
+    is_had: Callable[[Endpoint], bool] = lambda _: False,
+) -> None:
     """Raise Unavailable if a new listener cannot be had.
 
     ``failed``: paths of what should listen and does not, such as ``tunnels.web``; it may go on
-    failing. What another program takes in the moment between this and the reload fails later.
+    failing. ``is_had``: whether a socket for it is there already. What another program takes in the
+    moment between this and the reload fails later.
     """
     before = dict(_listeners(old))
     held = {str(endpoint) for path, (endpoint, _) in before.items() if path not in failed}
     for path, (endpoint, section) in _listeners(new):
-        if not getattr(section, "enabled", True):
+        if not getattr(section, "enabled", True) or is_had(endpoint):
             continue
         if str(endpoint) in held or (path in before and before[path][1] == section):
             continue

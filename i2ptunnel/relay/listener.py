@@ -146,16 +146,23 @@ class Listener:
         self._limits = limits
         self._allow = tuple(allow)
 
-    def bind(self) -> None:
-        """Take the address; raises Unavailable ``cannot_listen``."""
+    def bind(self, listening: socket.socket | None = None) -> None:
+        """Take the address; raises Unavailable ``cannot_listen``.
+
+        ``listening``: a socket that listens there, made by somebody who also sees to its file.
+        """
         try:
-            self._socket = self._bind_unix() if self._endpoint.is_unix else self._bind_tcp()
+            if listening is not None:
+                self._socket = listening
+            else:
+                self._socket = self._bind_unix() if self._endpoint.is_unix else self._bind_tcp()
         except OSError as error:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise Unavailable(
                 f"cannot listen on {self._endpoint}: {reason}", code="cannot_listen"
             ) from None
-        self._place = _place_of(self._endpoint.path) if self._endpoint.is_unix else None
+        is_own_file = self._endpoint.is_unix and listening is None
+        self._place = _place_of(self._endpoint.path) if is_own_file else None
         self._acceptor = Acceptor(self._socket, self._on_exhausted)
         self._budget.join(self, _OWN_DESCRIPTORS)
 
@@ -199,7 +206,7 @@ class Listener:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-            if self._endpoint.is_unix and self.is_in_place:
+            if self._place is not None and self.is_in_place:
                 with contextlib.suppress(OSError):
                     os.unlink(self._endpoint.path)
         if self._acceptor is not None:

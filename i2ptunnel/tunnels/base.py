@@ -26,6 +26,7 @@ from i2ptunnel.config.server_models import ServerSection, TcpServerSection
 from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection, TunnelSection
 from i2ptunnel.health import Facts
 from i2ptunnel.naming.resolver import Resolver
+from i2ptunnel.relay.activation import ActivatedSockets
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession, Traffic
 from i2ptunnel.text_files import decode_text
@@ -100,7 +101,7 @@ class TunnelContext:
     raises I2PError or OSError. Each session is given back once with ``release_session``.
     ``facts``: how the router is, for what the tunnel tells its users.
     ``own_files`` and ``own_doors`` are what must never be offered to I2P. ``budget``: the
-    descriptors that all tunnels have together.
+    descriptors that all tunnels have together. ``sockets``: those that listen already.
     """
 
     name: str
@@ -113,6 +114,7 @@ class TunnelContext:
     own_files: OwnFiles = field(default_factory=OwnFiles)
     own_doors: OwnDoors = field(default_factory=OwnDoors)
     budget: ConnectionBudget = field(default_factory=ConnectionBudget)
+    sockets: ActivatedSockets = field(default_factory=ActivatedSockets)
 
 
 class Tunnel(ABC, Generic[ModelT]):

@@ -81,7 +81,7 @@ class ClientTunnel(Tunnel[ListeningT]):
         self.last_error = None
         self.prepare()
         await self._prepare_tls()
-        self.listener.bind()
+        self.listener.bind(self.context.sockets.take(self.name, self.model.listen))
         self._serving = asyncio.create_task(self.listener.serve())
         self._serving.add_done_callback(self._on_serving_done)
         try:

@@ -1,0 +1,108 @@
+"""Sockets that a service manager made: which tunnel gets which, and what a listener does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import Unavailable
+from i2ptunnel.config.client_models import HttpClientSection
+from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.relay.activation import ActivatedSockets
+from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
+
+
+@pytest.fixture
+def made() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def tcp(made: ExitStack, host: str = "127.0.0.1") -> tuple[socket.socket, Endpoint]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = made.enter_context(socket.socket(family))
+    sock.bind((host, 0))
+    sock.listen()
+    return sock, Endpoint(host, sock.getsockname()[1])
+
+
+def test_a_socket_belongs_to_the_tunnel_at_its_address(made: ExitStack, tmp_path: Path) -> None:
+    four, endpoint = tcp(made)
+    six, sixth = tcp(made, "::1")
+    path = str(tmp_path / "proxy.sock")
+    unix = made.enter_context(socket.socket(socket.AF_UNIX))
+    unix.bind(path)
+    unix.listen()
+    sockets = ActivatedSockets([("x.socket", four), ("six", six), ("u", unix)])
+    for sock, where in ((four, endpoint), (six, sixth), (unix, Endpoint(path=path))):
+        with sockets.take("browser", where) or socket.socket() as copy:
+            assert copy.fileno() != sock.fileno() and copy.getsockname() == sock.getsockname()
+        assert sockets.has(where)
+    assert sockets.has(Endpoint("localhost", endpoint.port))
+    for other in (
+        Endpoint("127.0.0.2", endpoint.port),
+        Endpoint(path=f"{path}2"),
+        Endpoint("x", 1),
+    ):
+        assert sockets.take("browser", other) is None
+    tunnels = [HttpClientSection(listen=endpoint)]
+    assert sockets.unused(tunnels) == [f"[::1]:{sixth.port}", f"unix:{path}"]
+
+
+def test_one_that_is_named_after_a_tunnel_must_be_where_that_listens(made: ExitStack) -> None:
+    sock, endpoint = tcp(made)
+    sockets = ActivatedSockets([("browser", sock)])
+    other = Endpoint("127.0.0.1", 1)
+    with pytest.raises(Unavailable, match=f"socket browser is at {endpoint}, not at {other}"):
+        sockets.take("browser", other)
+    assert sockets.take("irc", other) is None
+
+
+def test_what_does_not_listen_is_closed(made: ExitStack) -> None:
+    listening, endpoint = tcp(made)
+    connected = made.enter_context(socket.create_connection((endpoint.host, endpoint.port)))
+    datagrams = made.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+    sockets = ActivatedSockets([("a", connected), ("b", datagrams), ("c", listening)])
+    assert connected.fileno() == datagrams.fileno() == -1
+    assert len(sockets.unused([])) == 1
+
+
+def test_a_listener_leaves_the_socket_and_its_file_to_their_owner(
+    made: ExitStack, tmp_path: Path
+) -> None:
+    path = tmp_path / "proxy.sock"
+    unix = made.enter_context(socket.socket(socket.AF_UNIX))
+    unix.bind(str(path))
+    unix.listen()
+    endpoint = Endpoint(path=str(path))
+    sockets = ActivatedSockets([("u", unix)])
+    served: list[str] = []
+
+    async def serve(accepted: Accepted) -> None:
+        served.append(str(await accepted.channel.read()))
+        accepted.channel.reset()
+
+    async def life(word: str) -> None:
+        listener = Listener(endpoint, serve, ListenerLimits())
+        listener.bind(sockets.take("browser", endpoint))
+        serving = asyncio.create_task(listener.serve())
+        async with asyncio.timeout(10):
+            while served[-1:] != [str(word.encode())]:
+                await asyncio.sleep(0.01)
+        assert listener.is_in_place
+        serving.cancel()
+        await asyncio.wait([serving])
+        listener.close()
+
+    # The program comes first, in each life of the listener, and is not refused.
+    for word in ("one", "two"):
+        with socket.socket(socket.AF_UNIX) as program:
+            program.connect(str(path))
+            program.send(word.encode())
+            asyncio.run(life(word))
+    assert path.exists() and served == ["b'one'", "b'two'"]
