@@ -141,6 +141,8 @@ def _told_by_running() -> Iterator[Service]:
 def _told_by_units() -> Iterator[Service]:
     for directory in _UNITS:
         for unit in sorted((ROOT / directory).glob("i2ptunnel*.service")):
+            if "@." in unit.name:
+                continue  # instances of it tell where they are when they run
             parts = sorted(unit.with_name(f"{unit.name}.d").glob("*.conf"))
             text = "\n".join(_read(path) for path in (unit, *parts))
             states = re.findall(r"^StateDirectory=\s*([^\s:]+)", text, re.M)

@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 
 from i2ptunnel.cli.main import build_parser
+from i2ptunnel.config.client_models import HttpClientSection
+from i2ptunnel.config.loader import load, read_source
+from i2ptunnel.config.profiles import profiles
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "i2ptunnel.service"
+INSTANCE = SYSTEMD / "i2ptunnel@.service"
+SOCKET = SYSTEMD / "i2ptunnel-browser.socket"
 
 
 def needs(program: str) -> pytest.MarkDecorator:
@@ -24,10 +29,11 @@ def needs(program: str) -> pytest.MarkDecorator:
 
 
 @needs("systemd-analyze")
-def test_exposure_is_at_most_1_1() -> None:
+@pytest.mark.parametrize("unit", [UNIT, INSTANCE], ids=lambda unit: unit.name)
+def test_exposure_is_at_most_1_1(unit: Path) -> None:
     # --threshold counts in tenths and fails above it.
     done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=11", str(UNIT)],
+        ["systemd-analyze", "security", "--offline=true", "--threshold=11", str(unit)],
         capture_output=True,
         text=True,
         timeout=30,
@@ -37,10 +43,33 @@ def test_exposure_is_at_most_1_1() -> None:
 
 
 def test_commands_of_the_unit_exist() -> None:
-    commands = re.findall(r"^Exec\w+=/usr/bin/i2ptunnel (.*)$", UNIT.read_text(), re.M)
-    assert len(commands) == 2
+    texts = UNIT.read_text() + INSTANCE.read_text()
+    commands = re.findall(r"^Exec\w+=/usr/bin/i2ptunnel (.*)$", texts, re.M)
+    assert len(commands) == 4
     for command in commands:
-        build_parser().parse_args(command.split())
+        words = command.replace("%S", "/var/lib").replace("%i", "browser").split()
+        build_parser().parse_args(words)
+
+
+def test_an_instance_has_the_sandbox_of_the_service() -> None:
+    own = ("Description=", "Exec", "User=", "Group=", "DynamicUser=", "StateDirectory=", "NoExec")
+    own += ("RuntimeDirectory=", "ConfigurationDirectory")
+
+    def shared(unit: Path) -> list[str]:
+        lines = [line for line in unit.read_text().splitlines() if line[:1] not in ("", "#")]
+        return [line for line in lines if not line.startswith(own)]
+
+    assert shared(INSTANCE) == shared(UNIT)
+    assert len(shared(UNIT)) > 60
+
+
+def test_the_socket_unit_is_for_a_tunnel_that_the_profile_has() -> None:
+    options = dict(re.findall(r"^(\w+)=(.*)$", SOCKET.read_text(), re.M))
+    tunnels = load([read_source(profiles()["browser"])]).configuration.tunnels
+    browser = tunnels[options["FileDescriptorName"]]
+    assert isinstance(browser, HttpClientSection)
+    assert str(browser.listen) == options["ListenStream"]
+    assert options["Service"] == UNIT.name
 
 
 def test_an_invalid_file_is_not_tried_again_and_a_mended_one_starts_at_once() -> None:
@@ -70,12 +99,14 @@ def test_an_invalid_file_ends_run_with_3_and_every_fault(tmp_path: Path) -> None
 
 
 @needs("systemd-analyze")
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    # The program it names does not exist on every machine.
-    unit = tmp_path / "i2ptunnel.service"
-    unit.write_text(UNIT.read_text().replace("/usr/bin/i2ptunnel", "/bin/true"))
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    # The program that they name does not exist on every machine.
+    units = []
+    for unit in (UNIT, INSTANCE, SOCKET):
+        units.append(tmp_path / unit.name.replace("@.", "@browser."))
+        units[-1].write_text(unit.read_text().replace("/usr/bin/i2ptunnel", "/bin/true"))
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(unit)],
+        ["systemd-analyze", "verify", "--man=no", *units],
         capture_output=True,
         text=True,
         timeout=30,
