@@ -29,6 +29,7 @@ from i2ptunnel.config.loader import Loaded
 from i2ptunnel.health import Health, State, clock_warning
 from i2ptunnel.hiding import HiddenMode
 from i2ptunnel.interfaces import INTERFACES
+from i2ptunnel.logs import LEVELS, RECENT, RECENT_LINES
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming import queries
 from i2ptunnel.naming.names import normalise
@@ -41,6 +42,7 @@ from i2ptunnel.services import Services
 
 #: names in one answer of ``address-list``
 NAMES_MAX = 10_000
+LOG_LINES_MAX = RECENT_LINES
 
 
 class CommandRefused(I2PError):
@@ -263,16 +265,18 @@ async def ping(program: Program, *, destination: str, wait_s: float) -> float | 
 
 async def netdb_list(program: Program) -> Iterator[dict[str, Any]]:
     """What is known of each router."""
-    return (
-        {
-            "hash": b32encode(info.hash),
-            "caps": info.caps,
-            "version": ".".join(str(part) for part in info.version),
-            "published": info.published_ms // 1000,
-            "transports": sorted({address.style for address in info.addresses}),
-        }
-        for info in program.router.routers()
-    )
+    return map(describe_router, program.router.routers())
+
+
+def describe_router(info: RouterInfo) -> dict[str, Any]:
+    """A router, for programs; ``published`` is a Unix time."""
+    return {
+        "hash": b32encode(info.hash),
+        "caps": info.caps,
+        "version": ".".join(str(part) for part in info.version),
+        "published": info.published_ms // 1000,
+        "transports": sorted({address.style for address in info.addresses}),
+    }
 
 
 async def netdb_export(program: Program) -> Iterator[str]:
@@ -294,6 +298,16 @@ async def netdb_import(program: Program, *, routers: list[str]) -> int:
 async def netdb_reseed(program: Program) -> dict[str, Any]:
     """Ask reseed servers now; how it went. Raises Unavailable if nobody may be asked."""
     return await program.reseeding.now()
+
+
+# Log
+
+
+async def logs(program: Program, *, lines: int = 200, level: str = "debug") -> list[dict[str, Any]]:
+    """The last lines of the log, the oldest first; ``level``: the least that is wanted."""
+    if level.upper() not in LEVELS:
+        raise CommandRefused(f"there is no level {level!r}; known: {', '.join(LEVELS).lower()}")
+    return RECENT.lines(max(0, lines), LEVELS[level.upper()])
 
 
 # Console
@@ -340,6 +354,7 @@ COMMANDS: dict[str, Function] = {
     "netdb-export": netdb_export,
     "netdb-import": netdb_import,
     "netdb-reseed": netdb_reseed,
+    "logs": logs,
     "console-open": console_open,
 }
 

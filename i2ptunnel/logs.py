@@ -10,8 +10,9 @@ import json
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from core.base.rates import TokenBucket
 from i2ptunnel.config.log_levels import LogLevel
@@ -22,6 +23,9 @@ BUDGET_BYTES_PER_S = 280.0
 BUDGET_BURST_BYTES = 64 * 1024.0
 REPEAT_WINDOW_S = 60.0
 _REPEATS_MAX = 512
+RECENT_LINES = 1000
+_RECENT_CHARACTERS_MAX = 1000
+LEVELS = {name: getattr(logging, name) for name in ("DEBUG", "INFO", "WARNING", "ERROR")}
 _TRACE_CHARACTERS_MAX = 3000
 
 _SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
@@ -126,6 +130,41 @@ class BudgetHandler(logging.Handler):
         return False
 
 
+class RecentLines(logging.Handler):
+    """Keeps the last lines for commands and pages. Messages hold no secrets, so these do not."""
+
+    def __init__(self, count: int = RECENT_LINES) -> None:
+        super().__init__()
+        self._lines: deque[tuple[float, int, str, str]] = deque(maxlen=count)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep ``record``; a line that repeats at once is kept once."""
+        try:
+            message = printable(record.getMessage(), _RECENT_CHARACTERS_MAX)
+        except (TypeError, ValueError):
+            return
+        if self._lines and self._lines[-1][1:] == (record.levelno, record.name, message):
+            self._lines.pop()
+        self._lines.append((record.created, record.levelno, record.name, message))
+
+    def lines(self, count: int, level: int = logging.DEBUG) -> list[dict[str, Any]]:
+        """The last ``count`` lines of a level or above; ``time`` is Unix seconds."""
+        wanted = [line for line in list(self._lines) if line[1] >= level]
+        return [
+            {
+                "time": round(created, 3),
+                "level": logging.getLevelName(number).lower(),
+                "room": name,
+                "message": message,
+            }
+            for created, number, name, message in wanted[len(wanted) - min(count, len(wanted)) :]
+        ]
+
+
+#: of this process
+RECENT = RecentLines()
+
+
 def configure_logging(log_format: str, environment: dict[str, str]) -> TerminalLine:
     """Send all logging to standard error in the wanted form; the line below it on a terminal."""
     handler = BudgetHandler(sys.stderr)
@@ -133,7 +172,7 @@ def configure_logging(log_format: str, environment: dict[str, str]) -> TerminalL
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(TextFormatter(is_journal="JOURNAL_STREAM" in environment))
-    logging.getLogger().handlers[:] = [handler]
+    logging.getLogger().handlers[:] = [handler, RECENT]
     logging.captureWarnings(True)
     return handler.line
 

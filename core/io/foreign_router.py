@@ -24,6 +24,7 @@ from core.io.status import (
     ClockStatus,
     I2cpStatus,
     LinkCounts,
+    LinkedRouter,
     PortMappingStatus,
     RouterStatus,
     TrafficTotals,
@@ -145,6 +146,10 @@ class ForeignRouter:
     def counters(self) -> Tree:
         """Every total of the sessions: room -> counter -> its value, or label -> value."""
         return self._sessions.counters.read(self._sessions.engines)
+
+    def linked_routers(self) -> list[LinkedRouter]:
+        """None that we know."""
+        return []
 
     def tunnel_paths(self) -> list[TunnelPath]:
         """None that we know."""

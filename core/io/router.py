@@ -46,6 +46,7 @@ from core.io.session import ClientSession
 from core.io.status import (
     BandwidthMeter,
     ClockStatus,
+    LinkedRouter,
     RouterStatus,
     TrafficTotals,
     TunnelPath,
@@ -284,6 +285,17 @@ class Router:
     def routers(self) -> list[RouterInfo]:
         """Every RouterInfo we know."""
         return list(self._engine.netdb.routers())
+
+    def linked_routers(self) -> list[LinkedRouter]:
+        """Every router with a link that stands, for display."""
+        now = self.now()
+        return [
+            LinkedRouter(
+                one.router_hash, one.transport, one.is_outbound, max(0.0, now - one.last_received)
+            )
+            for one in self._engine.links.connected_sessions()
+            if one.router_hash is not None
+        ]
 
     def tunnel_paths(self) -> list[TunnelPath]:
         """Every live tunnel of our own, for display; the router's own ones last."""

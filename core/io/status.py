@@ -201,6 +201,15 @@ class RouterStatus:
     """There if no router of ours runs: then the rest, but for this process, is zeros."""
 
 
+class LinkedRouter(NamedTuple):
+    """A connected router. ``quiet_s``: since something came from it."""
+
+    hash: bytes
+    transport: str
+    is_outbound: bool
+    quiet_s: float
+
+
 class TunnelPath(NamedTuple):
     """A live tunnel: its hops from its first to its last.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
@@ -42,10 +43,16 @@ def make_environment() -> Environment:
         auto_reload=False,
     )
     environment.filters |= {"size": size_text, "moment": moment_text, "duration": show_difference}
+    environment.filters["clock"] = clock_text
     environment.globals["asset"] = asset_path
     for name in environment.list_templates():
         environment.get_template(name)
     return environment
+
+
+def clock_text(unix_s: float) -> str:
+    """``12-01 14:05:59``, by this machine's clock and zone, as the log has it."""
+    return time.strftime("%m-%d %H:%M:%S", time.localtime(unix_s))
 
 
 class View:

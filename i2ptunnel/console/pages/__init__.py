@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from i2ptunnel.console.pages import overview, settings, tunnels
+from i2ptunnel.console.pages import (
+    addresses,
+    browser,
+    logs,
+    network,
+    overview,
+    settings,
+    tunnels,
+)
 from i2ptunnel.console.view import Answer
 
+_ROOMS = (overview, tunnels, addresses, network, logs, browser, settings)
 #: path below that of the session -> page
-PAGES: dict[str, Answer] = {**overview.PAGES, **tunnels.PAGES, **settings.PAGES}
+PAGES: dict[str, Answer] = {path: page for room in _ROOMS for path, page in room.PAGES.items()}

@@ -55,7 +55,9 @@ async def confirm(view: View) -> Response:
             tell(view, await view.console.editor.apply(draft))
         except CommandRefused as refused:
             view.note(str(refused), "bad")
-        return view.to("tunnels")
+            return view.to("settings")
+        added = draft.plan["add"]
+        return view.to("tunnels/show", name=added[0]) if len(added) == 1 else view.to("tunnels")
     return await view.page("confirm.html", draft=draft, lines=_difference(draft), plan=draft.plan)
 
 

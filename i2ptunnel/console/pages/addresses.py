@@ -1,0 +1,125 @@
+"""The address books: looked through, added to, taken from; and the subscriptions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from typing import Any
+
+from starlette.responses import Response
+
+from core.base.errors import I2PError
+from i2ptunnel import commands
+from i2ptunnel.commands import CommandRefused
+from i2ptunnel.config.document import Document
+from i2ptunnel.config.faults import ConfigError
+from i2ptunnel.console.view import Answer, View, paged
+from i2ptunnel.naming.store import Book
+
+_PAGE = 100
+_BOOKS = tuple(book.word for book in Book)
+#: fetches that go on after their page was answered
+_fetching: set[asyncio.Future[Any]] = set()
+
+
+async def addresses(view: View) -> Response:
+    """Names that contain something."""
+    part, book = view.query("find").strip(), view.query("book")
+    book = book if book in _BOOKS else ""
+    found: list[dict[str, Any]] = []
+    try:
+        if part.lower().endswith(".b32.i2p"):
+            found = await commands.address_lookup(view.program, name=part)
+        else:
+            found = await commands.address_list(view.program, book=book or None, part=part)
+    except I2PError as error:
+        view.note(str(error), "bad")
+    rows, last = paged(found, view.number("part", 1, 10_000), _PAGE)
+    number = min(max(1, view.number("part", 1, 10_000)), last)
+    facts = {"find": part, "book": book, "books": _BOOKS}
+    return await view.page(
+        "addresses.html", rows=rows, count=len(found), number=number, last=last, **facts
+    )
+
+
+async def add(view: View) -> Response:
+    """Give an address a name."""
+    form = view.form
+    if view.is_post:
+        adding = commands.address_add(
+            view.program,
+            name=form.get("name", "").strip(),
+            target=form.get("target", "").strip(),
+            book=form.get("book", "local"),
+            replace=form.get("replace") == "yes",
+            notes=form.get("notes", "").strip(),
+        )
+        if await view.attempt(adding, view.say("The name is saved.")):
+            return view.to("addresses", find=form.get("name", "").strip())
+    return await view.page("address_add.html", form=form, books=_BOOKS)
+
+
+async def remove(view: View) -> Response:
+    """Forget a name."""
+    name = view.form.get("name", "")
+    if view.is_post:
+        removing = commands.address_remove(view.program, name=name, book=view.form.get("book"))
+        await view.attempt(removing, view.say("{name} is removed.", name=name))
+    return view.to("addresses", find=view.form.get("find", ""))
+
+
+async def subscriptions(view: View) -> Response:
+    """Where names come from."""
+    if view.is_post:
+        return await _subscribe(view)
+    status: dict[str, Any] = {"names": {}, "subscriptions": []}
+    with contextlib.suppress(I2PError):
+        status = await commands.address_status(view.program)
+    urls = view.program.loaded.configuration.naming.subscriptions
+    return await view.page("subscriptions.html", status=status, urls=urls)
+
+
+async def _subscribe(view: View) -> Response:
+    """Draft another list of subscriptions."""
+    urls = view.form.get("urls", "").split()
+
+    def change(text: str) -> str:
+        document = Document(text)
+        document.set(("naming", "subscriptions"), urls)
+        return str(document)
+
+    try:
+        view.own.draft = await view.console.editor.draft(change)
+    except ConfigError as error:
+        for fault in error.faults:
+            view.note(f"{fault.wrong}, {fault.right}" if fault.right else fault.wrong, "bad")
+    except CommandRefused as refused:
+        view.note(str(refused), "bad")
+    else:
+        return view.to("settings/confirm")
+    return view.to("addresses/subscriptions")
+
+
+async def fetch(view: View) -> Response:
+    """Fetch the subscriptions; that may take minutes, so nobody waits for it."""
+    if view.is_post:
+        fetching = asyncio.ensure_future(_quietly(commands.address_fetch(view.program)))
+        _fetching.add(fetching)
+        fetching.add_done_callback(_fetching.discard)
+        view.note(view.say("The subscriptions are being fetched."))
+    return view.to("addresses/subscriptions")
+
+
+async def _quietly(fetching: Awaitable[Any]) -> None:
+    with contextlib.suppress(I2PError):  # the list of subscriptions shows how each went
+        await fetching
+
+
+PAGES: dict[str, Answer] = {
+    "addresses": addresses,
+    "addresses/add": add,
+    "addresses/remove": remove,
+    "addresses/subscriptions": subscriptions,
+    "addresses/fetch": fetch,
+}

@@ -1,0 +1,95 @@
+"""The router in the network: tunnels with their hops, connected and known routers, transit."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from starlette.responses import Response
+
+from core.data.encoding import b32encode
+from i2ptunnel import commands
+from i2ptunnel.console.view import Answer, View, paged, shared
+
+_PAGE = 100
+
+
+async def own(view: View) -> Response:
+    """Our own router tunnels."""
+    return await view.page("network_tunnels.html", **await _paths(view))
+
+
+async def own_live(view: View) -> Response:
+    """The changing part."""
+    return view.live("network_tunnels_live.html", lambda: _paths(view))
+
+
+async def _paths(view: View) -> dict[str, Any]:
+    paths = await shared(
+        {
+            "session": path.session or "",
+            "inbound": path.is_inbound,
+            "hops": [b32encode(hop) for hop in path.hops],
+            "messages": path.messages,
+        }
+        for path in view.program.router.tunnel_paths()
+    )
+    paths.sort(key=lambda path: (not path["session"], path["session"], not path["inbound"]))
+    return {
+        "sessions": [(name, list(some)) for name, some in groupby(paths, itemgetter("session"))]
+    }
+
+
+async def links(view: View) -> Response:
+    """Connected routers."""
+    linked = sorted(view.program.router.linked_routers(), key=lambda one: one.quiet_s)
+    part, last = paged(linked, view.number("part", 1, 10_000), _PAGE)
+    rows = [
+        {
+            "hash": b32encode(one.hash),
+            "transport": one.transport.upper(),
+            "is_outbound": one.is_outbound,
+            "quiet_s": one.quiet_s,
+        }
+        for one in part
+    ]
+    number = min(max(1, view.number("part", 1, 10_000)), last)
+    return await view.page(
+        "network_links.html", rows=rows, count=len(linked), number=number, last=last
+    )
+
+
+async def routers(view: View) -> Response:
+    """Known routers, in parts; ``find``: the beginning of a hash."""
+    find = view.query("find").strip().lower()
+    infos = view.program.router.routers()
+    if find:
+        hashes = await shared((b32encode(info.hash), info) for info in infos)
+        infos = [info for name, info in hashes if name.startswith(find)]
+    infos.sort(key=lambda info: info.hash)
+    part, last = paged(infos, view.number("part", 1, 10_000), _PAGE)
+    rows = await shared(map(commands.describe_router, part))
+    number = min(max(1, view.number("part", 1, 10_000)), last)
+    return await view.page(
+        "network_routers.html", rows=rows, count=len(infos), number=number, last=last, find=find
+    )
+
+
+async def transit(view: View) -> Response:
+    """What is carried for others."""
+    router = view.program.router.status()
+    counters = view.program.router.counters().get("tunnel", {})
+    known = counters.items() if isinstance(counters, dict) else ()
+    figures = {name: value for name, value in known if name.startswith("transit_")}
+    limits = view.program.loaded.configuration.router.transit
+    return await view.page("network_transit.html", router=router, figures=figures, limits=limits)
+
+
+PAGES: dict[str, Answer] = {
+    "network": own,
+    "network/live": own_live,
+    "network/links": links,
+    "network/routers": routers,
+    "network/transit": transit,
+}
