@@ -130,6 +130,10 @@ class HostedLeaseSet:
         """True if it is published as an encrypted lease set."""
         return isinstance(self._published, EncryptedLeaseSet)
 
+    def configure(self, config: HostedConfig) -> None:
+        """The client has told other options: what opens its lease set may be another."""
+        self._config = config
+
     def tunnels_changed(self, now: float) -> None:
         """Ask for one soon: at once for the first tunnel, else after others had time to join."""
         due = now if self._published is None else now + SETTLE_S

@@ -22,9 +22,10 @@ from core.crypto.blinding import BLINDED_TYPE
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedTarget
 from core.data.certificate import CryptoType
+from core.data.encoding import b64encode
 from core.data.identity import Destination
 from core.data.lease_set import Lease
-from core.data.lease_set_layers import ClientAuthorisation
+from core.data.lease_set_layers import CLIENTS_MAX, AuthScheme, ClientAuthorisation
 from core.data.private_keys import PrivateKeys
 from core.datagram.manager import DatagramManager
 from core.i2cp.client import (
@@ -65,8 +66,38 @@ NAME_NOT_FOUND = "unknown_name"
 Target = bytes | BlindedTarget | str
 
 
-def session_options(config: SessionConfig) -> dict[str, str]:
-    """What the router is told of a session when it is created."""
+def with_router(
+    authorisation: ClientAuthorisation | None, own: X25519Key
+) -> tuple[ClientAuthorisation | None, bytes | None]:
+    """Who may read our lease set, the router among them, and the private key by which it does.
+
+    Java: its router ends the connection over a lease set that it cannot open itself.
+    """
+    if authorisation is None or not authorisation.keys:
+        return authorisation, None
+    if authorisation.scheme is AuthScheme.PSK:
+        return authorisation, authorisation.keys[0]
+    if len(authorisation.keys) >= CLIENTS_MAX:
+        return authorisation, None
+    keys = (*authorisation.keys, own.public)
+    return ClientAuthorisation(authorisation.scheme, keys), own.private
+
+
+def reader_options(secret: str, key: bytes | None) -> dict[str, str]:
+    """What opens our encrypted lease set for the router."""
+    options = {}
+    if secret:
+        options["i2cp.leaseSetSecret"] = b64encode(secret.encode())
+    if key is not None:
+        options["i2cp.leaseSetPrivKey"] = b64encode(key)
+    return options
+
+
+def session_options(config: SessionConfig, reader: bytes | None = None) -> dict[str, str]:
+    """What the router is told of a session when it is created.
+
+    ``reader``: the private key by which it reads our encrypted lease set.
+    """
     options = {
         "i2cp.fastReceive": "true",
         "i2cp.messageReliability": "none",
@@ -74,6 +105,8 @@ def session_options(config: SessionConfig) -> dict[str, str]:
         "i2cp.leaseSetType": _ENCRYPTED_TYPE if config.encrypted is not None else _PLAIN_TYPE,
         **shape_options(config.inbound, config.outbound),
     }
+    if config.encrypted is not None:
+        options |= reader_options(config.encrypted.secret, reader)
     if not config.publish:
         # i2pd: it publishes all sessions; "false" would keep it from doing so, as of 2.59.
         options["i2cp.dontPublishLeaseSet"] = "true"
@@ -118,18 +151,23 @@ class I2cpEngine:
         self.router_version = ""
         self.network = I2cpNetwork(self._search)
         self._static = X25519Key(lasting.encryption) if lasting else X25519Key.generate(entropy)
+        self._reader = X25519Key.generate(entropy)
+        encrypted, reader = config.encrypted, None
+        if encrypted is not None:
+            authorisation, reader = with_router(encrypted.authorisation, self._reader)
+            encrypted = replace(encrypted, authorisation=authorisation)
         self.own = OwnLeaseSet(
             keys,
             self._static,
             config.publish,
             wall,
             entropy,
-            config.encrypted,
+            encrypted,
             said=config.lease_set_options,
         )
         self._wall = wall
         self._credentials = user_name, password
-        self._options = session_options(config)
+        self._options = session_options(config, reader)
         self._events: deque[Event] = deque()
         self._mux = Multiplexer(self.streams, self.datagrams, self.network, self._events)
         self._leases: tuple[Lease, ...] = ()
@@ -174,12 +212,19 @@ class I2cpEngine:
 
     def authorise(self, authorisation: ClientAuthorisation | None, now: float) -> None:
         """Change who may read our encrypted lease set; LocalError if it is not encrypted."""
-        self.own.authorise(authorisation, now)
+        readers, reader = with_router(authorisation, self._reader)
+        self.own.authorise(readers, now)
+        self._reconfigure(reader_options("", reader))
 
     def reshape(self, inbound: TunnelShape, outbound: TunnelShape) -> None:
         """Ask the router for other tunnels."""
         self.config = replace(self.config, inbound=inbound, outbound=outbound)
-        self._options |= shape_options(inbound, outbound)
+        self._reconfigure(shape_options(inbound, outbound))
+
+    def _reconfigure(self, options: dict[str, str]) -> None:
+        if not options:
+            return
+        self._options |= options
         if self.network.connection is not None:
             self.network.connection.reconfigure(self._options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from core.client.hosted import HostedEngine, HostedEvent
+from core.client.hosted import HostedConfig, HostedEngine, HostedEvent
 from core.data.blinded_address import BlindedTarget
 from core.data.lease_set_variants import AnyLeaseSet
 from core.i2cp.data_messages import Status
@@ -62,10 +62,11 @@ class HostedSession:
         self.engine.lookup(target, self._router.now())
         self._router.touch(self.engine)
 
-    def reshape(self, inbound: TunnelShape, outbound: TunnelShape) -> None:
-        """Other tunnels; those of another session stay as that one wants them."""
+    def reconfigure(self, config: HostedConfig) -> None:
+        """Other options. Tunnels of another session stay as that one wants them."""
+        self.engine.own.configure(config)
         if self.engine.first is self.engine:
-            self._router.reshape_session(self.engine, inbound, outbound)
+            self._router.reshape_session(self.engine, config.inbound, config.outbound)
 
     def next_event(self) -> HostedEvent | None:
         """The oldest event, or None."""

@@ -240,8 +240,7 @@ class _Client:
             case SessionWanted(config):
                 self._open(config.destination, config.options)
             case SessionChanged(number, options):
-                shapes = hosted_config(options)
-                self._sessions[number].reshape(shapes.inbound, shapes.outbound)
+                self._sessions[number].reconfigure(hosted_config(options))
             case SessionEnded(number):
                 await self._close_session(number)
             case BlindingTold(_, info):

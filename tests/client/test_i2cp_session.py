@@ -9,8 +9,14 @@ from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionCon
 from core.client.events import DatagramsArrived, FoundDestination, ReadyChanged
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedAddress, BlindedTarget
+from core.data.encoding import b64decode, b64encode
 from core.data.lease_set import LeaseSet2
-from core.data.lease_set_layers import open_lease_set
+from core.data.lease_set_layers import (
+    AuthScheme,
+    ClientAuthorisation,
+    ClientKeyRefused,
+    open_lease_set,
+)
 from core.data.lease_set_variants import EncryptedLeaseSet
 from core.data.payload import PROTOCOL_DATAGRAM
 from core.data.private_keys import PrivateKeys
@@ -210,6 +216,40 @@ def test_an_encrypted_lease_set_opens_with_the_address() -> None:
     world.offer(party, 2)
     world.run(0.1)
     assert party.lease_sets[before:][-1].hash != published.hash
+
+
+@pytest.mark.parametrize("scheme", list(AuthScheme))
+def test_the_router_can_read_an_encrypted_lease_set(scheme: AuthScheme) -> None:
+    """Java's ends the connection otherwise, and wants secret and key among the options."""
+    client = X25519Key.generate(SeededEntropy("a client"))
+    key = client.public if scheme is AuthScheme.DH else client.private
+    world = World()
+    options = EncryptedLeaseSetOptions("word", ClientAuthorisation(scheme, (key,)))
+    party = world.add("site", SessionConfig("site", publish=True, encrypted=options))
+    world.connect(party)
+    said = next(one for one in party.received if isinstance(one, CreateSession)).config.options
+    assert said["i2cp.leaseSetSecret"] == b64encode(b"word")
+    address = BlindedAddress.of(party.engine.destination, needs_secret=True, needs_client_key=True)
+
+    def reads(private: bytes) -> bool:
+        published = party.lease_sets[-1]
+        assert isinstance(published, EncryptedLeaseSet)
+        target = BlindedTarget(address, "word", private)
+        try:
+            return open_lease_set(published, target).destination == party.engine.destination
+        except ClientKeyRefused:
+            return False
+
+    assert reads(client.private)
+    assert reads(b64decode(said["i2cp.leaseSetPrivKey"]))
+    # Others are authorised while it runs: the router still reads it, and is told if by another key.
+    other = X25519Key.generate(SeededEntropy("another one"))
+    key = other.public if scheme is AuthScheme.DH else other.private
+    party.engine.authorise(ClientAuthorisation(scheme, (key,)), world.now)
+    world.run(0.1)
+    changed = [one for one in party.received if isinstance(one, ReconfigureSession)][-1]
+    assert (reads(other.private), reads(client.private)) == (True, False)
+    assert reads(b64decode(changed.config.options["i2cp.leaseSetPrivKey"]))
 
 
 def test_the_router_is_told_how_the_tunnels_should_be() -> None:
