@@ -115,6 +115,11 @@ class ClientSession:
         """True while there are tunnels both ways and, for servers, a published lease set."""
         return self._engine.is_ready and not self._is_closed
 
+    @property
+    def why_not_ready(self) -> str:
+        """What keeps it from carrying traffic, for the user."""
+        return self._engine.why_not_ready
+
     async def wait_ready(self, timeout_s: float | None = None) -> None:
         """Wait until :attr:`is_ready`. Raises Unavailable ("tunnels_not_ready", "closed")."""
         try:

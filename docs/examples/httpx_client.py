@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore
@@ -70,13 +71,25 @@ class _Backend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectError(str(error)) from error
 
 
+@contextmanager
+def _as_httpx(request: httpx.Request) -> Iterator[None]:
+    """httpx's errors have the names of httpcore's."""
+    try:
+        yield
+    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+        kind = getattr(httpx, type(error).__name__)
+        raise kind(str(error), request=request) from error
+
+
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
+    def __init__(self, request: httpx.Request, response: httpcore.Response) -> None:
+        self._request = request
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._response.aiter_stream():
-            yield part
+        with _as_httpx(self._request):
+            async for part in self._response.aiter_stream():
+                yield part
 
     async def aclose(self) -> None:
         await self._response.aclose()
@@ -98,7 +111,7 @@ class I2pTransport(httpx.AsyncBaseTransport):
             port=request.url.port or 80,
             target=request.url.raw_path,
         )
-        try:
+        with _as_httpx(request):
             response = await self._pool.handle_async_request(
                 httpcore.Request(
                     request.method,
@@ -108,14 +121,10 @@ class I2pTransport(httpx.AsyncBaseTransport):
                     extensions=request.extensions,
                 )
             )
-        except httpcore.TimeoutException as error:
-            raise httpx.ConnectTimeout(str(error), request=request) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise httpx.ConnectError(str(error), request=request) from error
         return httpx.Response(
             response.status,
             headers=response.headers,
-            stream=_Body(response),
+            stream=_Body(request, response),
             extensions=response.extensions,
         )
 

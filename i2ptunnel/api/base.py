@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from i2ptunnel.api.address import Address, split_port
-from i2ptunnel.api.errors import Closed
+from i2ptunnel.api.errors import Closed, TimedOut, UsageError
 from i2ptunnel.api.interface import (
     DatagramSession,
     Router,
@@ -34,6 +34,14 @@ def split_target(target: Target, port: int | None) -> tuple[str | Address, int]:
     return split_port(target, port)
 
 
+def claim_port(taken: set[int | None], port: int | None) -> None:
+    """Note that a session has a listener for ``port``; UsageError if it has one already."""
+    if port in taken:
+        what = "all ports" if port is None else f"port {port}"
+        raise UsageError(f"the session has a listener for {what} already", "in_use")
+    taken.add(port)
+
+
 class BaseRouter(Router):
     """A router whose subclass opens sessions, resolves names and stops."""
 
@@ -42,6 +50,8 @@ class BaseRouter(Router):
         self._shared: Session | None = None
         self._sharing = asyncio.Lock()
         self._is_closed = False
+        #: what the last session waited for that was given up
+        self._waited_for = ""
 
     @abc.abstractmethod
     async def _make_session(self, options: SessionOptions) -> Session:
@@ -133,8 +143,13 @@ class BaseRouter(Router):
         self, make: Callable[[], Awaitable[SessionT]], timeout: float | None
     ) -> SessionT:
         self._check_open()
-        async with limited(timeout, "building tunnels"):
-            session = await make()
+        self._waited_for = ""
+        try:
+            async with limited(timeout, "building tunnels"):
+                session = await make()
+        except TimedOut:
+            why = f": {self._waited_for}" if self._waited_for else ""
+            raise TimedOut("building tunnels", why) from None
         if self._is_closed:
             await session.close()
             raise Closed("the router is closed", "closed")

@@ -20,7 +20,7 @@ from core.data.blinded_address import BlindedTarget
 from core.data.payload import PROTOCOL_DATAGRAM, PROTOCOL_RAW
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.api.address import Address, address_of, read_target, whole_destination
-from i2ptunnel.api.base import BaseRouter, split_target
+from i2ptunnel.api.base import BaseRouter, claim_port, split_target
 from i2ptunnel.api.errors import Closed, UsageError, translated
 from i2ptunnel.api.interface import (
     Datagram,
@@ -115,6 +115,7 @@ class CoreRouter(BaseRouter):
         try:
             await core.wait_ready()
         except BaseException:
+            self._waited_for = core.why_not_ready
             await core.close()
             raise
         return core
@@ -128,6 +129,7 @@ class CoreSession(Session):
         self.address = address_of(core.destination)
         self._router = router
         self._is_published = is_published
+        self._ports: set[int | None] = set()
 
     def connect(
         self, target: Target, port: int | None = None, *, timeout: float | None = CONNECT_TIMEOUT_S
@@ -146,7 +148,8 @@ class CoreSession(Session):
         """See :class:`Session`."""
         if not self._is_published:
             raise UsageError("open the session with publish=True: nobody finds it", "not_published")
-        return _Listener(self.core, port)
+        claim_port(self._ports, port)
+        return _Listener(self.core, port, self._ports)
 
     async def close(self) -> None:
         """See :class:`Session`."""
@@ -155,10 +158,11 @@ class CoreSession(Session):
 
 
 class _Listener(Listener):
-    def __init__(self, core: ClientSession, port: int | None) -> None:
+    def __init__(self, core: ClientSession, port: int | None, ports: set[int | None]) -> None:
         self.address = address_of(core.destination, port or 0)
         self._core = core
         self._port = port
+        self._ports = ports
         self._is_closed = False
         core.listen(port)
 
@@ -171,6 +175,7 @@ class _Listener(Listener):
     async def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
+            self._ports.discard(self._port)
             self._core.stop_accepting(self._port)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,14 @@ class Embedded:
             raise
 
     async def _stop(self) -> None:
-        if self._hiding is not None:
-            self._hiding.cancel()
-        await self._reseeding.stop()
-        await self._naming.stop()
-        await self._core.stop()
-        self._naming.close()
+        """Everything, in turn, whatever one of them says."""
+        async with AsyncExitStack() as stack:
+            stack.callback(self._naming.close)
+            stack.push_async_callback(self._core.stop)
+            stack.push_async_callback(self._naming.stop)
+            stack.push_async_callback(self._reseeding.stop)
+            if self._hiding is not None:
+                self._hiding.cancel()
 
     async def _keep_hidden(self) -> None:
         """Our address may be known one day, and with it the country."""

@@ -46,8 +46,8 @@ class Closed(Error):
 class TimedOut(Error, TimeoutError):
     """The time that the caller gave is over. Also a :class:`TimeoutError`."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} took too long", "timeout")
+    def __init__(self, what: str, why: str = "") -> None:
+        super().__init__(f"{what} took too long{why}", "timeout")
 
 
 _KINDS: dict[str, type[Error]] = {

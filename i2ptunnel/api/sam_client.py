@@ -16,10 +16,12 @@ from i2ptunnel.api.errors import (
     UsageError,
     reason_of,
 )
-from i2ptunnel.sam.protocol.line import LINE_BYTES_MAX, LineFault, format_line, parse_line
+from i2ptunnel.sam.protocol.line import LineFault, format_line, parse_line
 
 #: 3.1 has signature types, 3.2 ports, 3.3 nothing that is used here
 VERSION_MIN, VERSION_MAX = "3.1", "3.3"
+#: what is read ahead of a stream, at least; also the longest line that is taken
+_BUFFER_BYTES = 1 << 16
 _RESULTS: dict[str, tuple[type[Error], str]] = {
     "CANT_REACH_PEER": (Unreachable, "the destination does not answer"),
     "TIMEOUT": (Unreachable, "the destination does not answer"),
@@ -71,7 +73,7 @@ class SamConnection:
         """Connected and greeted. Raises RouterError."""
         try:
             reader, writer = await asyncio.open_connection(
-                address.host, address.port, limit=LINE_BYTES_MAX
+                address.host, address.port, limit=_BUFFER_BYTES
             )
         except OSError as error:
             why = f"no SAM bridge at {address}: {reason_of(error)}"

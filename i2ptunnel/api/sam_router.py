@@ -21,7 +21,7 @@ from i2ptunnel.api.address import (
     split_port,
     whole_destination,
 )
-from i2ptunnel.api.base import BaseRouter, split_target
+from i2ptunnel.api.base import BaseRouter, claim_port, split_target
 from i2ptunnel.api.errors import (
     Closed,
     Error,
@@ -155,7 +155,7 @@ class SamSession(Session):
         self._control = control
         self._name = name
         self._is_published = is_published
-        self._listeners = 0
+        self._ports: set[int | None] = set()
         self._accepting: asyncio.Task[None] | None = None
         self._is_closed = False
         self._watching = asyncio.create_task(self._watch())
@@ -192,7 +192,7 @@ class SamSession(Session):
         self.check_open()
         if not self._is_published:
             raise UsageError("open the session with publish=True: nobody finds it", "not_published")
-        self._listeners += 1
+        claim_port(self._ports, port)
         self.backlog.listen(port)
         if self._accepting is None:
             self._accepting = asyncio.create_task(self._accept())
@@ -202,8 +202,8 @@ class SamSession(Session):
         """Called by a listener that closes."""
         for stream in self.backlog.stop(port):
             stream.reset()
-        self._listeners -= 1
-        if not self._listeners and self._accepting is not None:
+        self._ports.discard(port)
+        if not self._ports and self._accepting is not None:
             self._accepting.cancel()
             self._accepting = None
 

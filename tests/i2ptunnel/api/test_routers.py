@@ -28,6 +28,9 @@ async def streams(router: api.Router, keys: Path) -> str:
         other = server.listen()
         async with server.listen(7) as listener:
             assert listener.address.port == 7
+            for taken in (7, None):
+                with pytest.raises(api.UsageError, match="already"):
+                    server.listen(taken)
             serving = asyncio.create_task(echo(listener))
             async with router.open_session(hops=1) as client:
                 async with client.connect(listener.address) as stream:
