@@ -244,7 +244,7 @@ class SamSession(Session):
                 await asyncio.sleep(_ACCEPT_PAUSE_S)
                 continue
             try:
-                stream = await _accepted(made)
+                stream = await self._accepted(made)
             except Error:
                 made.abort()
             except BaseException:
@@ -254,14 +254,16 @@ class SamSession(Session):
                 if not self.backlog.put(stream.local_port, stream):
                     stream.reset()
 
-
-async def _accepted(made: SamConnection) -> Stream:
-    """The stream on a connection whose ACCEPT waits: the peer, then its ports (SAM 3.2)."""
-    words = (await made.line()).decode("ascii", "replace").split(" ")
-    ports = dict(word.partition("=")[::2] for word in words[1:])
-    _, from_port = split_port(f":{ports.get('FROM_PORT', '0')}", None)
-    _, to_port = split_port(f":{ports.get('TO_PORT', '0')}", None)
-    return _Stream(made, address_of(_destination(words[0]), from_port), to_port, from_port)
+    async def _accepted(self, made: SamConnection) -> Stream:
+        """The stream on a connection whose ACCEPT waits: the peer, then its ports (SAM 3.2)."""
+        words = (await made.line()).decode("ascii", "replace").split(" ")
+        ports = dict(word.partition("=")[::2] for word in words[1:])
+        _, from_port = split_port(f":{ports.get('FROM_PORT', '0')}", None)
+        _, to_port = split_port(f":{ports.get('TO_PORT', '0')}", None)
+        if "TO_PORT" not in ports and len(self._ports) == 1:
+            # i2pd tells no ports; the only listener is meant.
+            to_port = next(iter(self._ports)) or 0
+        return _Stream(made, address_of(_destination(words[0]), from_port), to_port, from_port)
 
 
 class _Listener(Listener):

@@ -9,6 +9,7 @@ from pathlib import Path
 from core.base.errors import DecodeError, PeerError
 from core.base.http_connect import HttpConnect
 from core.base.socks_client import SocksClient
+from i2ptunnel.commands import COMMANDS
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load
 from i2ptunnel.config.nodes import Source
@@ -40,6 +41,7 @@ from i2ptunnel.protocols.proxy_target import read_target
 from i2ptunnel.protocols.socks import ConnectRequest, SocksReply, SocksServer, SocksSignal
 from i2ptunnel.protocols.socks_udp import parse_packet, write_packet
 from i2ptunnel.protocols.streamr import StreamrProducer
+from i2ptunnel.ssh.words import OFFERED, Words, WrongLine
 from tests.fuzz.core_targets import ALICE, BOB
 from tests.fuzz.runner import Target
 
@@ -78,6 +80,15 @@ _HOSTS = (
     b"site.i2p=" + ALICE.destination.b64.encode() + b"\n# comment\nother.i2p=x\n",
     b"a.i2p=" + BOB.destination.b64.encode() + b"#!date=1700000000#sig=abc#action=adddest\n",
     b"#!action=remove#name=a.i2p#dest=" + ALICE.destination.b64.encode() + b"#sig=x\n",
+)
+
+
+_WORDS = Words(COMMANDS)
+_SSH_LINES = (
+    b"watch 5 tunnels restart 'a b' --json",
+    b"address add site.i2p aaaa.b32.i2p --replace --notes=two --book local",
+    b"ping site.i2p --wait-s 5s",
+    b"reload --origins /etc/passwd",
 )
 
 
@@ -251,6 +262,15 @@ def _proxy_auth() -> Target:
     return Target("proxy authorisation", parse, (digest.encode(), b"Basic dTpw", b"Basic dTp4"), ())
 
 
+def _ssh_lines(raw: bytes) -> None:
+    text = raw.decode("utf-8", "replace")
+    line, found = _WORDS.complete(text[:200], lambda command, argument: ["web", "two words"])
+    assert line.startswith(text[: min(200, len(text.rstrip(" ")))].rpartition(" ")[0])
+    assert all(one.startswith(text[:200].rpartition(" ")[2]) for one in found)
+    request = _WORDS.parse(text)
+    assert request.name in OFFERED and not {*request.arguments} & {"origins"}
+
+
 def _streamr() -> Callable[[bytes], None]:
     producer = StreamrProducer(20, 4)
     now = 0.0
@@ -264,6 +284,7 @@ def _streamr() -> Callable[[bytes], None]:
 
 
 TARGETS: tuple[Target, ...] = (
+    Target("ssh lines", _ssh_lines, _SSH_LINES, (WrongLine,)),
     Target("http requests", _requests, _REQUESTS, (HttpFault,)),
     Target("http responses", _responses, _RESPONSES, (HttpFault,)),
     Target(
