@@ -277,6 +277,7 @@ class App:
             is_stopping=self._stop.is_set(),
             reseed=self.reseeding.facts(),
             i2cp=i2cp_facts(router.i2cp),
+            storage=router.storage,
         )
 
     def health(self) -> Health:

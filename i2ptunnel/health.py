@@ -92,7 +92,8 @@ class I2cpFacts:
 class Facts:
     """What the router and the tunnels say about themselves.
 
-    ``clock_skew_s``: the clocks of other routers minus ours, in seconds; ``failed``: tunnel -> why.
+    ``clock_skew_s``: the clocks of other routers minus ours, in seconds; ``failed``: tunnel -> why;
+    ``storage``: why the disk cannot be written.
     """
 
     routers: int = 0
@@ -107,6 +108,7 @@ class Facts:
     is_stopping: bool = False
     reseed: ReseedFacts = ReseedFacts()
     i2cp: I2cpFacts | None = None
+    storage: str | None = None
 
 
 CLOCK_AHEAD = "This machine's clock is {time} ahead of what other routers say."
@@ -144,6 +146,11 @@ I2CP_FAILED = "The router that is used over I2CP cannot be reached: {why}."
 START_I2CP = "Start that router, and enable I2CP in it; it is tried again."
 I2CP_BUILDING = "The router at {address} is building the tunnels."
 SOME_READY = "{ready} of {tunnels} tunnels are ready."
+NOT_SAVED = "What the router learns cannot be saved in the data directory: {why}."
+FREE_SPACE = (
+    "Make room on that disk, and check that it can be written; it is tried again. Until then a "
+    "restart loses what was learned, and no new keys can be made."
+)
 TUNNEL_FAILED = "Tunnel {name} failed: {why}."
 TUNNELS_FAILED = "{count} tunnels failed: {names}."
 STARTING = "The router is starting."
@@ -178,6 +185,9 @@ def assess(facts: Facts) -> Health:
     router = assess_router(facts)
     if router.state is State.DEGRADED or facts.is_stopping or not facts.is_started:
         return router
+    if facts.storage is not None:
+        reason = Sentence(NOT_SAVED, {"why": facts.storage})
+        return Health(State.DEGRADED, reason, Sentence(FREE_SPACE))
     if facts.failed:
         return Health(State.DEGRADED, _failed(facts.failed))
     if router.state is not State.READY:

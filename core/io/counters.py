@@ -15,6 +15,8 @@ DATABASE_COUNTERS: tuple[Counter[Database], ...] = (
             lambda d: d.transactions),
     Counter("process", "database_failures", "Transactions that could not be written",
             lambda d: d.failures),
+    Counter("process", "database_forgotten", "Changes forgotten since the disk was full too long",
+            lambda d: d.forgotten),
 )  # fmt: skip
 
 GARBAGE_COUNTERS: tuple[Counter[GarbageCollection], ...] = (

@@ -36,6 +36,10 @@ CREATE TABLE IF NOT EXISTS entries (
 ) WITHOUT ROWID;
 """
 CLOSE_TIMEOUT_S = 10.0
+#: after a write that failed
+RETRY_S = 5.0
+#: changes that wait for a disk that cannot be written; above it the oldest ones are forgotten
+WAITING_MAX = 50_000
 
 
 @dataclass(slots=True)
@@ -48,12 +52,18 @@ class _Batch:
     def __len__(self) -> int:
         return len(self.routers) + len(self.entries)
 
+    def put_below(self, older: _Batch) -> None:
+        """Take back what could not be written, but for what was written anew since."""
+        self.routers = older.routers | self.routers
+        self.entries = older.entries | self.entries
+
 
 class Database:
     """The SQLite file. Open it once per process; call ``close`` to flush and stop the writer."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, retry_s: float = RETRY_S) -> None:
         self._path = path
+        self._retry_s = retry_s
         #: whether this is what could be read of a damaged file, which nobody has checked
         self.is_rescued = False
         self._file = SqliteFile(path, "the database", _SCHEMA, rescue=self._rescue)
@@ -64,6 +74,9 @@ class Database:
         self._is_closed = False
         self.transactions = 0
         self.failures = 0
+        self.forgotten = 0
+        #: why the last transaction could not be written; None if it was
+        self.failure: str | None = None
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
         self._thread.start()
 
@@ -135,17 +148,38 @@ class Database:
             while batch := self._next_batch():
                 try:
                     _write(writer, batch)
-                    self.transactions += 1
                 except sqlite3.Error as error:
-                    # A full disk must not stop the router: it forgets this batch and goes on.
-                    self.failures += 1
-                    if self.failures == 1:
-                        _log.warning("cannot write %s: %s", self._path, error)
+                    if not self._has_failed(batch, error):
+                        break
+                else:
+                    self._has_written()
         finally:
             writer.close()
             with self._condition:
                 self._is_writing = False
                 self._condition.notify_all()
+
+    def _has_written(self) -> None:
+        self.transactions += 1
+        if self.failure is not None:
+            _log.warning("%s can be written again", self._path)
+            self.failure = None
+
+    def _has_failed(self, batch: _Batch, error: sqlite3.Error) -> bool:
+        """A full disk stops nobody: what waits is written when there is room. False: at the end."""
+        self.failures += 1
+        if self.failure is None:
+            _log.error("cannot write %s: %s; it is tried again", self._path, error)
+        self.failure = str(error)
+        with self._condition:
+            if len(self._waiting) + len(batch) <= WAITING_MAX:
+                self._waiting.put_below(batch)
+            else:
+                self.forgotten += len(batch)
+            self._is_writing = False
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: self._is_closed, self._retry_s)
+            return not self._is_closed
 
     def _next_batch(self) -> _Batch | None:
         with self._condition:

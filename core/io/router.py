@@ -361,6 +361,7 @@ class Router:
             clock_skew_s=round(engine.clock.skew_s(now, engine.netdb.dated_ahead_s), 3),
             port_mapping=port_mapping_status(self._surroundings.port_mappings.mapping, now),
             clock=ClockStatus(round(engine.clock.correction_s, 3), engine.clock.source),
+            storage=self._database.failure,
         )
 
     # What sessions use

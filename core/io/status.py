@@ -197,6 +197,8 @@ class RouterStatus:
     clock_skew_s: float
     clock: ClockStatus
     port_mapping: PortMappingStatus
+    storage: str | None = None
+    """Why what the router learns cannot be written to the disk; None if it can."""
     i2cp: I2cpStatus | None = None
     """There if no router of ours runs: then the rest, but for this process, is zeros."""
 

@@ -28,6 +28,12 @@ WELL = {"routers": 30, "links": 12}
         (Facts(i2cp=I2cpFacts("a:1"), tunnels=2, tunnels_ready=2), State.READY, None, None),
         (Facts(i2cp=I2cpFacts("a:1"), tunnels=2), State.BUILDING, "The router at a:1 is", None),
         (
+            Facts(routers=1, links=1, storage="database or disk is full", failed={"a": "no"}),
+            State.DEGRADED,
+            "What the router learns cannot be saved in the data directory: database or disk is",
+            "Make room on that disk",
+        ),
+        (
             Facts(i2cp=I2cpFacts("a:1", "no I2CP at a:1: connection refused"), tunnels=2),
             State.DEGRADED,
             "cannot be reached: no I2CP at a:1: connection refused.",

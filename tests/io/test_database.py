@@ -6,12 +6,15 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.base.errors import LocalError
 from core.data.router_info import RouterInfo
+from core.io import database as database_module
 from core.io.database import Database
 from core.io.files import FileFault
 from tests.support.netdb_network import Network
@@ -73,6 +76,41 @@ def test_waiting_writes_become_few_transactions(tmp_path: Path) -> None:
     assert database.transactions < 500
     assert database.get("s", b"k") == b"499"
     database.close()
+
+
+def test_a_full_disk_loses_nothing_and_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(tmp_path / "router.db", retry_s=0.01)
+    is_full = threading.Event()
+    tried = threading.Semaphore(0)
+    write = database_module._write
+
+    def write_if_there_is_room(connection: sqlite3.Connection, batch: Any) -> None:
+        tried.release()
+        if is_full.is_set():
+            raise sqlite3.OperationalError("database or disk is full")
+        write(connection, batch)
+
+    monkeypatch.setattr(database_module, "_write", write_if_there_is_room)
+    is_full.set()
+    database.save_space("s", {b"a": b"old", b"b": b"kept"})
+    assert tried.acquire(timeout=10) and tried.acquire(timeout=10)
+    assert database.failure == "database or disk is full" and database.failures
+    database.save_space("s", {b"a": b"new"})
+    is_full.clear()
+    assert database.flush() and database.failure is None
+    assert database.get("s", b"a") == b"new" and database.get("s", b"b") == b"kept"
+    # What waits for room is bounded.
+    monkeypatch.setattr(database_module, "WAITING_MAX", 1)
+    is_full.set()
+    database.save_space("s", {b"c": b"", b"d": b""})
+    assert database.flush() and database.forgotten == 2
+    # The end does not wait for room.
+    database.save_space("s", {b"e": b""})
+    began = time.monotonic()
+    database.close()
+    assert time.monotonic() - began < 5
 
 
 def test_many_threads_may_write(tmp_path: Path) -> None:
