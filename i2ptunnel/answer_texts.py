@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from i2ptunnel.config.units import show_duration
-from i2ptunnel.printable import printable
+from i2ptunnel.printable import counted, printable, size_text
 
 _SIGNS = {"add": "+", "change": "*", "restart": "~", "keep": "=", "remove": "-"}
 
@@ -40,3 +40,16 @@ def ping_line(destination: str, seconds: float | None) -> str:
     """Whether a destination has answered, and when."""
     how = "no answer" if seconds is None else f"answered after {seconds:.2f} s"
     return f"{printable(destination)}: {how}"
+
+
+def torrent_lines(torrents: list[dict[str, Any]]) -> Iterator[str]:
+    """How far each torrent is, and what is wrong with it."""
+    for one in torrents:
+        share = 100 * one["done"] // one["size"] if one["size"] else 0
+        what = f"{one['state']:11} {share:3} % of {size_text(one['size'])}"
+        rates = f"{size_text(one['download_rate'])}/s in, {size_text(one['upload_rate'])}/s out"
+        line = f"{one['id'][:8]}  {what}, {counted(one['peers'], 'peer')}, {rates}"
+        yield f"{line}  {printable(one['name'])}"
+        why = one["error"] or (one["tracker_error"] and f"tracker: {one['tracker_error']}")
+        if why:
+            yield f"          {printable(why)}"

@@ -48,7 +48,7 @@ from i2ptunnel.health import (
 )
 from i2ptunnel.hiding import HiddenMode
 from i2ptunnel.i2pcontrol.server import I2pControlServer
-from i2ptunnel.interfaces import path_of, wanted_interfaces
+from i2ptunnel.interfaces import TORRENTS, path_of, wanted_interfaces
 from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import metrics_server
@@ -63,6 +63,7 @@ from i2ptunnel.reseeding import Reseeding
 from i2ptunnel.router_setup import i2cp_facts, make_router, reseed_section, router_config
 from i2ptunnel.services import Service, Services, Wanted
 from i2ptunnel.sessions import SessionPool
+from i2ptunnel.torrents.client import TorrentClient
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 CONTROL_SOCKET = "control.sock"
@@ -125,6 +126,7 @@ class App:
             sockets=self._sockets,
         )
         self.services = Services()
+        self.torrents = TorrentClient(data_dir, self.router, self.naming, self._budget)
         self._started_at = time.monotonic()
         self._stop = asyncio.Event()
         self._is_started = False
@@ -227,6 +229,7 @@ class App:
         self._stop.set()
         for what, stopping, timeout_s in (
             ("reseeding", self.reseeding.stop(), 0.2),
+            ("torrents", self.torrents.stop(), 1.0),
             ("services", self.services.stop(), 0.4),
             ("address book", self.naming.stop(), 0.3),
             ("tunnels", self.manager.stop_all(), 1.6),
@@ -406,7 +409,11 @@ class App:
         if i2pcontrol is not None:
             server = partial(I2pControlServer, i2pcontrol, self, self.request_stop)
             wanted["i2pcontrol"] = Wanted(server, i2pcontrol)
+        torrents = self.loaded.configuration.torrents
+        if torrents is not None:
+            wanted[TORRENTS] = self.torrents.wanted(torrents)
         await self.services.apply(wanted)
+        await self.torrents.apply_limits()
 
     def _ssh_console(self, section: SshSection) -> Service:
         # Imported late: most have none, and it brings a library of its own.

@@ -28,7 +28,7 @@ from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.health import Health, State, clock_warning
 from i2ptunnel.hiding import HiddenMode
-from i2ptunnel.interfaces import INTERFACES
+from i2ptunnel.interfaces import INTERFACES, TORRENTS
 from i2ptunnel.logs import LEVELS, RECENT, RECENT_LINES
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming import queries
@@ -39,6 +39,8 @@ from i2ptunnel.pinging import ping as send_ping
 from i2ptunnel.plan import Plan
 from i2ptunnel.reseeding import Reseeding
 from i2ptunnel.services import Services
+from i2ptunnel.torrents.client import TorrentClient
+from i2ptunnel.torrents.commands import TORRENT_COMMANDS
 
 #: names in one answer of ``address-list``
 NAMES_MAX = 10_000
@@ -58,6 +60,7 @@ class Program(Protocol):
     naming: NamingService
     services: Services
     reseeding: Reseeding
+    torrents: TorrentClient
     loaded: Loaded
 
     @property
@@ -93,6 +96,7 @@ def snapshot(program: Program) -> dict[str, Any]:
     health, loaded = program.health(), program.loaded
     figures = turn_figures()
     services = program.services.status()
+    torrents = services.pop(TORRENTS, None)
     return {
         "state": health.state.value,
         "reason": None if health.reason is None else str(health.reason),
@@ -109,6 +113,9 @@ def snapshot(program: Program) -> dict[str, Any]:
         "services": services,
         "interfaces": {name: services.pop(name) for name in INTERFACES if name in services},
         "tunnels": program.manager.status(),
+        "torrents": None
+        if torrents is None
+        else {**torrents, **(program.torrents.snapshot() or {})},
         "naming": program.naming.status(),
         "reseed": program.reseeding.status(),
         "paths": [
@@ -350,6 +357,7 @@ COMMANDS: dict[str, Function] = {
     "address-status": address_status,
     "address-fetch": address_fetch,
     "ping": ping,
+    **TORRENT_COMMANDS,
     "netdb-list": netdb_list,
     "netdb-export": netdb_export,
     "netdb-import": netdb_import,

@@ -17,10 +17,14 @@ from i2ptunnel.services import Wanted
 
 #: services that are doors for other programs; all others belong to ``control:``
 INTERFACES = ("sam", "i2cp", "i2pcontrol")
+#: the service that has a section of its own
+TORRENTS = "torrents"
 
 
 def path_of(service: str) -> str:
     """Where a service stands in the configuration: ``interfaces.sam``, ``control.metrics``."""
+    if service == TORRENTS:
+        return service
     return f"{'interfaces' if service in INTERFACES else 'control'}.{service}"
 
 

@@ -75,7 +75,7 @@ def make_plan(
     for section in _LIVE_SECTIONS:
         pair = getattr(before.router, section), live[section]
         plan.settings += changed_options(*pair, f"router.{section}")
-    for section in ("control", "naming", "interfaces"):
+    for section in ("control", "naming", "interfaces", "torrents"):
         pair = getattr(before, section), getattr(after, section)
         plan.settings += changed_options(*pair, section)
     return plan

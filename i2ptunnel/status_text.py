@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from i2ptunnel.config.units import show_duration
@@ -28,6 +29,8 @@ def status_text(status: dict[str, Any]) -> str:
         counts = f"{counted(interface.get('sessions', 0), 'session')}, "
         counts += counted(interface.get("streams", 0), "stream")
         lines.append(f"{name:8} {interface.get('listen', interface['state'])}, {counts}")
+    if status.get("torrents") is not None:
+        lines.append(_torrents_line(status["torrents"]))
     for name, service in (status["services"] | status.get("interfaces", {})).items():
         if service["last_error"]:
             lines.append(f"{name}: {printable(service['last_error'])}; it is tried again")
@@ -49,6 +52,17 @@ def status_text(status: dict[str, Any]) -> str:
         head = f"{tunnel['name']:{width}}  {tunnel['type']:12} {tunnel['state']:8}"
         lines.append(f"{head}  {'; '.join(details)}")
     return "\n".join(lines)
+
+
+def _torrents_line(torrents: dict[str, Any]) -> str:
+    """The torrent client: why it is not running, or how many torrents are in which state."""
+    error = torrents["last_error"] or (torrents.get("worker") or {}).get("last_error")
+    if error or "torrents" not in torrents:
+        return f"torrents {printable(error or 'starting')}"
+    states = Counter(one["state"] for one in torrents["torrents"])
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    rates = f"{size_text(torrents['download_rate'])}/s in, "
+    return f"torrents {counts or 'none'}; {rates}{size_text(torrents['upload_rate'])}/s out"
 
 
 def _traffic(router: dict[str, Any]) -> str:

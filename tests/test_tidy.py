@@ -90,6 +90,6 @@ def test_the_program_installs_what_it_imports_and_nothing_else() -> None:
     imported = {owners[module][0].lower() for module in modules}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    lines = project["dependencies"] + extras["geoip"] + extras["upnp"]
+    lines = project["dependencies"] + extras["geoip"] + extras["upnp"] + extras["torrents"]
     declared = {re.split(r"[\[>=]", line)[0].lower() for line in lines}
     assert imported == declared

@@ -34,6 +34,7 @@ _COMMANDS = {
     "ping":    ("ping",   "add_ping",    "whether a destination answers, and how fast"),
     "import":  ("import_", "add_import", "configuration, keys and names of i2pd or Java I2P"),
     "doctor":  ("doctor", "add_doctor", "what does not work, and what helps"),
+    "torrents": ("torrents", "add_torrents", "the torrent client"),
     "netdb":   ("netdb",  "add_netdb",   "the network database"),
     "schema":  ("run",    "add_schema",  "the JSON Schema of the YAML, for editors"),
     "demo":    ("demo",   "add_demo",    "a private I2P network on this machine"),

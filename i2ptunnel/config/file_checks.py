@@ -62,6 +62,12 @@ def check_own_files(
         if docroot is not None and (wrong := own.clash(docroot)) is not None:
             right = "use a directory with nothing but the site in it"
             disk.fault(("tunnels", name, "docroot"), wrong, right)
+    torrents = configuration.torrents
+    if torrents is not None and torrents.download_dir is not None:
+        wrong = own.clash(torrents.download_dir)
+        if wrong is not None:
+            right = "use a directory of its own"
+            disk.fault(("torrents", "download_dir"), wrong, right)
     published = configuration.naming.publish.file if configuration.naming.publish else None
     if published is not None and _is_ours(published, own):
         disk.fault(

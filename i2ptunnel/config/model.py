@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from i2ptunnel.config.compound_kinds import NamedMap
+from i2ptunnel.config.compound_kinds import Maybe, NamedMap
 from i2ptunnel.config.interfaces_model import InterfacesSection
 from i2ptunnel.config.kinds import Schema
 from i2ptunnel.config.layers import EXTENDS
@@ -17,6 +17,7 @@ from i2ptunnel.config.layers import SCHEMA as EXTENDS_SCHEMA
 from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import OptionInfo, Section, option
 from i2ptunnel.config.router_model import ControlSection, RouterSection
+from i2ptunnel.config.torrents_model import TorrentsSection
 from i2ptunnel.config.tunnel_models import TunnelKind
 from i2ptunnel.config.tunnel_parts import TunnelSection
 
@@ -36,6 +37,11 @@ class Configuration:
     )
     naming: NamingSection = option(
         Section(NamingSection), "the address books", default=NamingSection()
+    )
+    torrents: TorrentsSection | None = option(
+        Maybe(Section(TorrentsSection)),
+        "a torrent client in I2P; null: off; {}: on, as usual",
+        default=None,
     )
     tunnels: dict[str, TunnelSection] = field(
         default_factory=dict, metadata={"option": OptionInfo(_TUNNELS, "name -> tunnel")}

@@ -24,6 +24,7 @@ from i2ptunnel.config.naming_model import NamingSection
 from i2ptunnel.config.options import Section, description_of, info_of, options_of
 from i2ptunnel.config.router_model import ControlSection, RouterSection
 from i2ptunnel.config.server_models import ServerSection, TcpServerSection, WebServerSection
+from i2ptunnel.config.torrents_model import TorrentsSection
 from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
 from i2ptunnel.config.tunnel_parts import TunnelSection
 
@@ -48,6 +49,7 @@ _SECTIONS = (
     ("interfaces", InterfacesSection),
     ("control", ControlSection),
     ("naming", NamingSection),
+    ("torrents", TorrentsSection),
 )
 #: what tunnel types share: class -> title
 _SHARED: dict[type[Any], str] = {

@@ -7,7 +7,7 @@ say what was meant is never written.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import Field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,10 @@ def write_over(text: str, configuration: Configuration, base: Path | None = None
     document = Document(text)
     old = _load(text, base)
     wanted = _without_data_dir(configuration, old)
-    for name in options_of(Configuration):
-        if name == "tunnels":
-            _write_tunnels(document, old.tunnels, wanted.tunnels)
-        else:
-            kind = info_of(options_of(Configuration)[name]).kind
-            assert isinstance(kind, Section)
-            _write_section(document, (name,), kind, getattr(old, name), getattr(wanted, name))
+    sections = {**options_of(Configuration)}
+    del sections["tunnels"]
+    _write_options(document, (), sections, old, wanted)
+    _write_tunnels(document, old.tunnels, wanted.tunnels)
     if not wanted.tunnels and not document.keys("router"):
         document.set(("router",), {})
     result = str(document)
@@ -99,7 +96,7 @@ def _write_tunnels(
         before = old.get(name)
         path = ("tunnels", name)
         if before is not None and before.TYPE == section.TYPE and document.is_mapping(*path):
-            _write_options(document, path, Section(type(section)), before, section)
+            _write_options(document, path, options_of(type(section)), before, section)
         elif before != section:
             document.set(path, _TUNNELS.plain(section))
 
@@ -124,15 +121,15 @@ def _write_section(
         return
     plain = kind.plain(new)
     if document.is_mapping(*path) and plain:
-        _write_options(document, path, kind, old, new)
+        _write_options(document, path, options_of(kind.model), old, new)
     else:
         _write(document, path, plain, is_default=not plain)
 
 
 def _write_options(
-    document: Document, path: tuple[str, ...], kind: Section[Any], old: Any, new: Any
+    document: Document, path: tuple[str, ...], options: dict[str, Field[Any]], old: Any, new: Any
 ) -> None:
-    for key, option in options_of(kind.model).items():
+    for key, option in options.items():
         before, after = getattr(old, key), getattr(new, key)
         if before == after:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 from core.base.errors import Unavailable
@@ -22,12 +23,16 @@ from i2ptunnel.tunnels.base import end_task
 class SamBridge:
     """One life of the service: :meth:`start` once, :meth:`stop` once."""
 
-    def __init__(self, section: SamSection, context: SamContext) -> None:
+    def __init__(
+        self, section: SamSection, context: SamContext, listening: socket.socket | None = None
+    ) -> None:
+        """``listening``: a socket that listens already, which the bridge closes."""
         self._section = section
         is_local = section.listen.is_loopback
         most = section.max_connections
         limits = ListenerLimits(most, most if is_local else max(1, most // 2))
         self._listener = Listener(section.listen, self._serve, limits, budget=context.budget)
+        self._listening = listening
         self._udp = UdpPort(section.udp, self._on_packet)
         figures, names = Figures(), Names(context)
         room = _Room(self._listener, context)
@@ -50,7 +55,7 @@ class SamBridge:
     async def start(self) -> None:
         """Listen; raises Unavailable, FileFault or OSError."""
         self._parts.users.load()
-        self._listener.bind()
+        self._listener.bind(self._listening)
         await self._udp.open()
         await self._parts.sessions.start()
         self._serving = asyncio.create_task(self._listener.serve())

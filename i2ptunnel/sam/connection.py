@@ -367,6 +367,7 @@ class Connection:
     async def _forward(self, session: SamSession, request: StreamRequest) -> None:
         incoming = session.incoming
         assert incoming is not None
+        self._bridge.sessions.check_forwarding()
         host = target_host(request.host, self._client)
         endpoint = Endpoint(host, request.port)
         target = ForwardTarget(endpoint, request.is_silent, request.is_tls, self.version)

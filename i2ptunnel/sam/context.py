@@ -43,7 +43,11 @@ class Naming(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SamContext:
-    """``own_doors``: the listeners that nobody may be led to."""
+    """``own_doors``: the listeners that nobody may be led to.
+
+    ``is_shut_in``: the program may reach nothing on this machine and leave nothing on its disk, so
+    nothing is forwarded to an address, and no session outlives the bridge.
+    """
 
     data_dir: Path
     entropy: Entropy
@@ -51,6 +55,7 @@ class SamContext:
     naming: Naming
     own_doors: Callable[[], OwnDoors] = OwnDoors
     budget: ConnectionBudget = field(default_factory=ConnectionBudget)
+    is_shut_in: bool = False
 
 
 @dataclass(slots=True)

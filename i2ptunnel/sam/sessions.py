@@ -98,7 +98,12 @@ class Sessions:
             raise invalid("PRIMARY needs SAM 3.3")
         options = read_options(request.options)
         keys = self._keys_of(request)
-        target = target_host(request.host, client) if request.port is not None else ""
+        target = ""
+        if request.port is not None:
+            self.check_forwarding()
+            target = target_host(request.host, client)
+        if options.resume and self._context.is_shut_in:
+            raise invalid("no session outlives this bridge")
         taken_over = await self._take_over(request, keys, control, user)
         if taken_over is not None:
             return taken_over
@@ -132,6 +137,7 @@ class Sessions:
             request, parent.version, parent.client, parent.user, parent.keys, parent.options, parent
         )
         if request.port is not None:
+            self.check_forwarding()
             session.target = target_host(request.host, parent.client)
         check_listen(request, (child.request for child in parent.children.values()))
         self._table.claim(session)
@@ -151,6 +157,11 @@ class Sessions:
             raise Refused("INVALID_ID", "there is no subsession with this ID")
         await self.close(child)
         await self._keep(parent, parent.lasting)
+
+    def check_forwarding(self) -> None:
+        """Raise Refused where nothing may be forwarded to an address."""
+        if self._context.is_shut_in:
+            raise invalid("nothing is forwarded from this bridge")
 
     def _keys_of(self, request: SessionRequest) -> PrivateKeys | None:
         """What the program brought; None for TRANSIENT."""
@@ -322,7 +333,9 @@ class Sessions:
 
     async def start(self) -> None:
         """Bring back what was kept, and end in time what nobody comes back to."""
-        stored = await asyncio.to_thread(lambda: [*self._store.load()])
+        stored = []
+        if not self._context.is_shut_in:
+            stored = await asyncio.to_thread(lambda: [*self._store.load()])
         for one in stored[: self._section.max_sessions]:
             self._spawn(self._restore(one))
         self._spawn(self._expire())

@@ -13,6 +13,7 @@ from core.base.errors import I2PError
 from i2ptunnel.app import App
 from i2ptunnel.commands import COMMANDS, CommandRefused, Program, call
 from i2ptunnel.config.loader import load_text
+from i2ptunnel.torrents.commands import TORRENT_COMMANDS
 
 CONFIGURATION = """
 router: {{data_dir: {0}, network_id: 78, host: 127.78.7.1, bind: 127.78.7.1, port: 17800,
@@ -101,7 +102,8 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
     assert "set router.reseed.urls" in str(reseeded)
     assert "address book" in str(ping)
     assert "no book 'nowhere'" in str(nowhere)
-    assert {name for name, _ in calls} | {"address-fetch"} == set(COMMANDS)
+    elsewhere = {"address-fetch", "console-open", *TORRENT_COMMANDS}
+    assert {name for name, _ in calls} | elsewhere == set(COMMANDS)
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,7 @@ class SamNetwork(LoopbackNetwork):
         users: Users | None = None,
         own_doors: OwnDoors | None = None,
         section: SamSection | None = None,
+        is_shut_in: bool = False,
         **options: Any,
     ) -> AsyncIterator[SamBridge]:
         """A bridge that listens at a free port of loopback."""
@@ -204,7 +205,14 @@ class SamNetwork(LoopbackNetwork):
         doors = own_doors or OwnDoors()
         bridge = SamBridge(
             section or SamSection(listen=free, udp=free, users=users, **options),
-            SamContext(self.root, SeededEntropy("bridge"), self, self.naming, lambda: doors),
+            SamContext(
+                self.root,
+                SeededEntropy("bridge"),
+                self,
+                self.naming,
+                lambda: doors,
+                is_shut_in=is_shut_in,
+            ),
         )
         await bridge.start()
         try:

@@ -18,6 +18,7 @@ from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import BandwidthSection, MetricsSection
+from i2ptunnel.config.torrents_model import TorrentsSection
 from i2ptunnel.config.writer import rename_tunnel, write_new, write_over
 
 ROOT = Path(__file__).parents[3]
@@ -369,3 +370,13 @@ def test_a_text_that_is_wrong_is_refused() -> None:
     wrong = replace(loaded("router: {}\n").router, network_id=999)
     with pytest.raises(ConfigError):
         write_over("router: {}\n", replace(loaded("router: {}\n"), router=wrong))
+
+
+def test_a_section_that_may_be_missing() -> None:
+    text = "# mine\ntorrents: {upload_rate: 20KB/s}  # slow\nrouter: {}\n"
+    loaded = load_text(text).configuration
+    assert loaded.torrents is not None
+    changed = replace(loaded, torrents=replace(loaded.torrents, upload_rate=None))
+    assert load_text(write_over(text, changed)).configuration.torrents == TorrentsSection()
+    assert "torrents" not in write_over(text, replace(loaded, torrents=None))
+    assert "# mine" in write_over(text, changed)

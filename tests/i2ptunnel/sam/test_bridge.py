@@ -808,3 +808,27 @@ def test_the_bridge_gives_everything_back(tmp_path: Path) -> None:
                     pass
 
     drive(run())
+
+
+def test_a_program_that_is_shut_in_is_led_nowhere(tmp_path: Path) -> None:
+    """No forwarding of streams or datagrams to this machine, and nothing left on its disk."""
+
+    async def run() -> None:
+        network = SamNetwork(tmp_path)
+        async with network.bridge(is_shut_in=True) as bridge:
+            port = bridge.port
+            await session(port, "in")
+            lines = (
+                "STREAM FORWARD ID=in PORT=80",
+                CREATE.format("DATAGRAM", "d") + " PORT=80",
+                CREATE.format("STREAM", "r") + " i2ptunnel.resume=true",
+            )
+            for line in lines:
+                _, values = await (await SamClient.greeted(port)).ask(line)
+                assert values["RESULT"] == "I2P_ERROR", line
+            primary = await session(port, "primary", "PRIMARY")
+            line = "SESSION ADD STYLE=RAW ID=sub PORT=80"
+            assert (await primary.ask(line))[1]["RESULT"] == "I2P_ERROR"
+            assert not (tmp_path / "sam").exists()
+
+    drive(run())

@@ -1,0 +1,451 @@
+"""libtorrent's session, obedient to requests: the part of the worker that has torrents.
+
+What is known of a torrent is in the state directory, in a file of libtorrent's own format for each:
+written when it is added, when something about it changes, and every minute while it transfers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import libtorrent as lt
+
+from i2ptunnel.torrents.clean import (
+    I2P_TORRENT,
+    Removed,
+    keep_handle_clean,
+    keep_i2p_alone,
+)
+from i2ptunnel.torrents.settings import TORRENTS_MAX, limit_settings, session_settings
+from i2ptunnel.tracker_urls import LOOK, is_i2p_tracker
+
+NEWS_S = 1.0
+SAVE_S = 60.0
+STOP_S = 3.0
+SUFFIX = ".resume"
+_DELETE_S = 30.0
+_READ_BYTES = 1 << 16
+_PREFIX_MIN = 4
+_TEXT_MAX = 300
+_PRIORITY = 4
+_STATES = {
+    "checking_files": "checking",
+    "checking_resume_data": "checking",
+    "downloading_metadata": "metadata",
+    "downloading": "downloading",
+    "finished": "seeding",
+    "seeding": "seeding",
+}
+_OFF = lt.torrent_flags.disable_dht | lt.torrent_flags.disable_lsd
+_ALERTS = (
+    lt.alert.category_t.error_notification
+    | lt.alert.category_t.status_notification
+    | lt.alert.category_t.storage_notification
+    | lt.alert.category_t.tracker_notification
+)
+
+
+class Refused(Exception):
+    """A request that cannot be carried out; the message goes to the user."""
+
+
+class Engine:
+    """One session. ``task``: directories, options, limits and trackers, from the configuration."""
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        self._download_dir = Path(task["download_dir"])
+        self._state_dir = Path(task["state_dir"])
+        self._trackers = tuple(task["trackers"])
+        self._torrents_max = min(int(task["max_torrents"]), TORRENTS_MAX)
+        settings: Any = session_settings(task) | limit_settings(task["limits"])
+        settings["alert_mask"] = int(_ALERTS)
+        self._session = lt.session(settings)
+        self._saved_at = time.monotonic()
+        #: ID (the info hash that was known when it was added) -> the torrent
+        self._handles: dict[str, Any] = {}
+        #: by ID: why a torrent is held back, and the last words of its trackers
+        self._faults: dict[str, str] = {}
+        self._tracker_errors: dict[str, str] = {}
+        #: by ID: requests that wait until the files are gone
+        self._deleting: dict[str, tuple[int, float]] = {}
+        #: by ID: requests that wait until the torrent's state is on the disk
+        self._saving: dict[str, list[int]] = {}
+        self._i2p_error: str | None = None
+        self._unsaved = 0
+        self._news: dict[str, Any] = {}
+        self._out: list[dict[str, Any]] = []
+        self._does: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "add": self._add,
+            "pause": self._pause,
+            "resume": self._resume,
+            "remove": self._remove,
+            "limits": self._limit,
+        }
+        self._load()
+
+    # Life
+
+    def run(self, control: socket.socket) -> None:
+        """Until the other end closes, or asks to stop."""
+        woken, waker = os.pipe()
+        os.set_blocking(woken, False)
+        os.set_blocking(waker, False)
+        self._session.set_alert_fd(waker)
+        buffer = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(control, selectors.EVENT_READ)
+            selector.register(woken, selectors.EVENT_READ)
+            while True:
+                ready = {key.fileobj for key, _ in selector.select(NEWS_S)}
+                if woken in ready:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(woken, _READ_BYTES)
+                self._read_alerts()
+                if control in ready:
+                    data = control.recv(_READ_BYTES)
+                    *lines, buffer = (buffer + data).split(b"\n")
+                    if not data or not all(map(self._obey, lines)):
+                        break
+                self._tend()
+                self._flush(control)
+        self._stop()
+        self._flush(control)
+
+    def _obey(self, line: bytes) -> bool:
+        """Whether to go on."""
+        request = json.loads(line)
+        if request["do"] == "stop":
+            return False
+        number = int(request["id"])
+        try:
+            result = self._does[request["do"]](request)
+        except Refused as refused:
+            self._out.append({"id": number, "error": str(refused)})
+        except RuntimeError as error:  # what libtorrent throws
+            self._out.append({"id": number, "error": _short(str(error))})
+        else:
+            if result is not None:
+                self._out.append({"id": number, "ok": result})
+        return True
+
+    def _flush(self, control: socket.socket) -> None:
+        out, self._out = self._out, []
+        with contextlib.suppress(OSError):  # nobody listens any more: the end comes next
+            for message in out:
+                control.sendall(json.dumps(message).encode() + b"\n")
+
+    def _tend(self) -> None:
+        now = time.monotonic()
+        if now - self._saved_at >= SAVE_S:
+            self._saved_at = now
+            for handle in self._handles.values():
+                self._save(handle, lt.save_resume_flags_t.only_if_modified)
+        for name, (number, until) in list(self._deleting.items()):
+            if now >= until:
+                self._deleted(name, number, "the files could not be deleted in time")
+        news = self._status()
+        if news != self._news:
+            self._news = news
+            self._out.append(news)
+
+    def _stop(self) -> None:
+        """Save what is not saved yet; no longer than STOP_S."""
+        until = time.monotonic() + STOP_S
+        self._session.pause()
+        for handle in self._handles.values():
+            self._save(handle, lt.save_resume_flags_t.only_if_modified)
+        while self._unsaved > 0 and time.monotonic() < until:
+            self._session.wait_for_alert(100)
+            self._read_alerts()
+
+    # What is kept
+
+    def _load(self) -> None:
+        """All torrents of the state directory; what cannot be read is left alone."""
+        for path in sorted(self._state_dir.glob(f"*{SUFFIX}"))[: self._torrents_max]:
+            try:
+                parameters = lt.read_resume_data(path.read_bytes())
+                self._start(parameters, path.stem, is_new=False)
+            except (OSError, RuntimeError, Refused):
+                path.replace(path.with_suffix(".unreadable"))
+
+    def _save(self, handle: Any, flags: Any = None) -> None:
+        more = lt.save_resume_flags_t.save_info_dict
+        handle.save_resume_data(int(more) | int(flags or 0))
+        self._unsaved += 1
+
+    def _write(self, name: str, parameters: Any) -> None:
+        """Whole or not at all."""
+        path = self._state_dir / f"{name}{SUFFIX}"
+        temporary = path.with_suffix(".new")
+        try:
+            with temporary.open("wb") as file:
+                file.write(lt.write_resume_data_buf(parameters))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            self._faults[name] = f"its state cannot be kept: {error.strerror}"
+
+    def _start(self, parameters: Any, name: str, *, is_new: bool) -> Removed:
+        removed = keep_i2p_alone(parameters, self._trackers if is_new else ())
+        parameters.save_path = str(self._download_dir)
+        parameters.part_file_dir = ""
+        parameters.renamed_files = {}
+        flags = int(parameters.flags) | I2P_TORRENT | int(_OFF)
+        flags &= ~int(lt.torrent_flags.auto_managed)
+        if parameters.ti is None:
+            flags |= int(lt.torrent_flags.default_dont_download)
+        else:
+            self._check(parameters.ti, name)
+            flags &= ~int(lt.torrent_flags.default_dont_download)
+            parameters.file_priorities = []
+        parameters.flags = flags
+        if is_new:
+            self._write(name, parameters)
+        handle = self._session.add_torrent(parameters)
+        self._handles[name] = handle
+        keep_handle_clean(handle)
+        return removed
+
+    def _check(self, info: Any, name: str) -> None:
+        """Raise Refused for files that do not belong into the directory, or that are another's."""
+        files = info.layout()
+        for index in range(files.num_files()):
+            parts = Path(files.file_path(index)).parts
+            if not parts or ".." in parts or parts[0].startswith("/"):
+                raise Refused("the torrent has files outside of its directory")
+            if files.file_flags(index) & lt.file_flags_t.flag_symlink:
+                raise Refused("the torrent has symbolic links")
+        if parts := Path(files.file_path(0)).parts:
+            for own, handle in self._handles.items():
+                other = handle.torrent_file()
+                if other is None or own == name:
+                    continue
+                if Path(other.layout().file_path(0)).parts[:1] == parts[:1]:
+                    raise Refused(f"another torrent has files at {parts[0]}")
+
+    # Requests
+
+    def _add(self, request: dict[str, Any]) -> dict[str, Any]:
+        parameters = _parameters(request)
+        name = _id(parameters)
+        if len(self._handles) >= self._torrents_max:
+            raise Refused(f"there are {self._torrents_max} torrents already")
+        if name in self._handles or name in self._deleting:
+            raise Refused("the torrent is there already")
+        if request.get("paused"):
+            parameters.flags = int(parameters.flags) | int(lt.torrent_flags.paused)
+        else:
+            parameters.flags = int(parameters.flags) & ~int(lt.torrent_flags.paused)
+        parameters.trackers = [*parameters.trackers, *_trackers_of(request)]
+        self._faults.pop(name, None)
+        removed = self._start(parameters, name, is_new=True)
+        return {
+            "id": name,
+            "name": _short(parameters.name or name),
+            "trackers": len(parameters.trackers),
+            "removed": removed.plain(),
+        }
+
+    def _pause(self, request: dict[str, Any]) -> None:
+        name, handle = self._find(request)
+        handle.pause()
+        self._save_for(request, name, handle)
+
+    def _resume(self, request: dict[str, Any]) -> None:
+        name, handle = self._find(request)
+        handle.clear_error()
+        if name in self._faults and (info := handle.torrent_file()) is not None:
+            self._check(info, name)
+            self._open(handle, info)
+        self._faults.pop(name, None)
+        handle.resume()
+        handle.force_reannounce()
+        self._save_for(request, name, handle)
+
+    def _save_for(self, request: dict[str, Any], name: str, handle: Any) -> None:
+        """The answer waits until a crash cannot undo what was asked for."""
+        self._saving.setdefault(name, []).append(int(request["id"]))
+        self._save(handle)
+
+    def _remove(self, request: dict[str, Any]) -> str | None:
+        name, handle = self._find(request)
+        has_files = handle.torrent_file() is not None
+        with_data = bool(request.get("data")) and has_files and name not in self._faults
+        del self._handles[name]
+        self._session.remove_torrent(handle, lt.session.delete_files if with_data else 0)
+        (self._state_dir / f"{name}{SUFFIX}").unlink(missing_ok=True)
+        self._faults.pop(name, None)
+        self._tracker_errors.pop(name, None)
+        self._saved(name)
+        if not with_data:
+            return name
+        self._deleting[name] = int(request["id"]), time.monotonic() + _DELETE_S
+        return None
+
+    def _deleted(self, name: str, number: int, error: str = "") -> None:
+        self._deleting.pop(name, None)
+        self._out.append({"id": number, "error": error} if error else {"id": number, "ok": name})
+
+    def _limit(self, request: dict[str, Any]) -> dict[str, Any]:
+        settings: Any = limit_settings(request["limits"])
+        self._session.apply_settings(settings)
+        return {}
+
+    def _find(self, request: dict[str, Any]) -> tuple[str, Any]:
+        """By ID, the beginning of one, or the name; raises Refused."""
+        wanted = str(request["torrent"])
+        found = [
+            (name, handle)
+            for name, handle in self._handles.items()
+            if wanted == handle.status().name
+            or (len(wanted) >= _PREFIX_MIN and name.startswith(wanted.lower()))
+        ]
+        if len(found) != 1:
+            text = "no torrent has" if not found else "several torrents have"
+            raise Refused(f"{text} this ID or name")
+        return found[0]
+
+    # Alerts
+
+    def _read_alerts(self) -> None:
+        for alert in self._session.pop_alerts():
+            match alert:
+                case lt.save_resume_data_alert():
+                    self._unsaved -= 1
+                    if name := self._name(alert):  # it was not removed meanwhile
+                        self._write(name, alert.params)
+                        self._saved(name)
+                case lt.save_resume_data_failed_alert():
+                    self._unsaved -= 1
+                    self._saved(self._name(alert))
+                case lt.metadata_received_alert():
+                    self._on_metadata(alert)
+                case lt.torrent_finished_alert() if self._name(alert):
+                    self._save(alert.handle)
+                case lt.torrent_deleted_alert() | lt.torrent_delete_failed_alert():
+                    self._on_deleted(alert)
+                case lt.tracker_reply_alert():
+                    self._tracker_errors.pop(self._name(alert), None)
+                case lt.tracker_error_alert():
+                    if name := self._name(alert):
+                        text = alert.error_message() or alert.error.message()
+                        self._tracker_errors[name] = _short(text)
+                case lt.i2p_alert():
+                    self._i2p_error = _short(alert.error.message())
+                case _:
+                    pass
+
+    def _name(self, alert: Any) -> str:
+        """The ID of a torrent, empty if it was removed."""
+        return next((name for name, one in self._handles.items() if one == alert.handle), "")
+
+    def _saved(self, name: str) -> None:
+        for number in self._saving.pop(name, ()):
+            self._out.append({"id": number, "ok": name})
+
+    def _on_metadata(self, alert: Any) -> None:
+        """What a magnet link did not say is known now; nothing of it has been loaded yet."""
+        handle, name = alert.handle, self._name(alert)
+        info = handle.torrent_file() if name else None
+        if info is None:
+            return
+        try:
+            self._check(info, name)
+        except Refused as refused:
+            self._faults[name] = str(refused)
+            handle.pause()
+        else:
+            self._open(handle, info)
+        keep_handle_clean(handle)
+        self._save(handle)
+
+    def _open(self, handle: Any, info: Any) -> None:
+        handle.prioritize_files([_PRIORITY] * info.layout().num_files())
+
+    def _on_deleted(self, alert: Any) -> None:
+        hashes = alert.info_hashes
+        for name in {_hash(hashes), str(hashes.get_best())} & {*self._deleting}:
+            is_bad = isinstance(alert, lt.torrent_delete_failed_alert)
+            error = _short(alert.error.message()) if is_bad else ""
+            self._deleted(name, self._deleting[name][0], error)
+
+    # State
+
+    def _status(self) -> dict[str, Any]:
+        torrents = sorted(
+            (self._describe(name, handle.status()) for name, handle in self._handles.items()),
+            key=lambda one: (one["added"], one["id"]),
+        )
+        if any(torrent["peers"] for torrent in torrents):
+            self._i2p_error = None
+        return {"torrents": torrents, "i2p_error": self._i2p_error}
+
+    def _describe(self, name: str, status: Any) -> dict[str, Any]:
+        fault = self._faults.get(name) or _short(
+            status.errc.message() if status.errc.value() else ""
+        )
+        if fault:
+            state = "error"
+        elif int(status.flags) & int(lt.torrent_flags.paused):
+            state = "paused"
+        else:
+            state = _STATES.get(str(status.state), "checking")
+        return {
+            "id": name,
+            "name": _short(status.name or name),
+            "state": state,
+            "size": status.total_wanted,
+            "done": status.total_wanted_done,
+            "download_rate": status.download_payload_rate,
+            "upload_rate": status.upload_payload_rate,
+            "downloaded": status.all_time_download,
+            "uploaded": status.all_time_upload,
+            "peers": status.num_peers,
+            "seeds": status.num_seeds,
+            "added": status.added_time,
+            "error": fault or None,
+            "tracker_error": self._tracker_errors.get(name),
+        }
+
+
+def _parameters(request: dict[str, Any]) -> Any:
+    """Of a magnet link or the content of a file; raises Refused."""
+    try:
+        if request.get("magnet"):
+            return lt.parse_magnet_uri(request["magnet"])
+        return lt.load_torrent_buffer(base64.b64decode(request["file"], validate=True))
+    except (RuntimeError, binascii.Error, ValueError) as error:
+        what = "magnet link" if request.get("magnet") else "torrent file"
+        raise Refused(f"this is no {what}: {_short(str(error))}") from None
+
+
+def _trackers_of(request: dict[str, Any]) -> Iterator[str]:
+    for url in request.get("trackers") or ():
+        if not is_i2p_tracker(url):
+            raise Refused(f"{_short(url)} is no tracker in I2P; they look like {LOOK}")
+        yield url
+
+
+def _id(parameters: Any) -> str:
+    return _hash(parameters.info_hashes if parameters.ti is None else parameters.ti.info_hashes())
+
+
+def _hash(hashes: Any) -> str:
+    """The one that more programs know: of version 1, if there is one."""
+    return str(hashes.v1 if hashes.has_v1() else hashes.get_best())
+
+
+def _short(text: str) -> str:
+    return text[:_TEXT_MAX]
