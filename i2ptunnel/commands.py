@@ -16,6 +16,7 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from itertools import chain
 from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
 
@@ -26,6 +27,7 @@ from core.data.router_info import RouterInfo
 from i2ptunnel import __version__
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
+from i2ptunnel.doctor.examination import examine
 from i2ptunnel.health import Health, State, clock_warning
 from i2ptunnel.hiding import HiddenMode
 from i2ptunnel.interfaces import INTERFACES, TORRENTS
@@ -134,6 +136,18 @@ async def status(program: Program) -> dict[str, Any]:
     """The snapshot, with the names counted anew."""
     await program.naming.refresh()
     return snapshot(program)
+
+
+async def doctor(program: Program) -> list[dict[str, Any]]:
+    """What keeps the program from working, or could, and what helps."""
+    told: dict[str, Any] = await status(program)
+    planned: dict[str, Any] | str
+    try:
+        planned = await plan(program)
+    except I2PError as error:
+        planned = str(error)
+    findings = partial(examine, program.loaded, told, planned)
+    return await asyncio.to_thread(lambda: [asdict(finding) for finding in findings()])
 
 
 # Tunnels
@@ -344,6 +358,7 @@ Function = Callable[..., Awaitable[Any]]
 #: name -> function; all of them, for every face
 COMMANDS: dict[str, Function] = {
     "status": status,
+    "doctor": doctor,
     "tunnels": tunnels,
     "tunnel-start": start_tunnel,
     "tunnel-stop": stop_tunnel,

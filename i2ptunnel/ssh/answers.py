@@ -12,6 +12,7 @@ from i2ptunnel.printable import counted, printable
 from i2ptunnel.status_text import status_text
 
 _INDENT = "  "
+_SUBJECT_WIDTH = 14
 
 
 def answer_lines(
@@ -78,6 +79,19 @@ def _ping(result: Any, arguments: Mapping[str, Any]) -> Iterable[str]:
     yield ping_line(arguments["destination"], result)
 
 
+def _findings(result: Any, _: Mapping[str, Any]) -> Iterable[str]:
+    for one in result:
+        yield f"{one['level']:8} {one['subject']:{_SUBJECT_WIDTH}} {one['text']}"
+        if one["remedy"] and one["level"] not in ("ok", "unknown"):
+            yield f"{'':8} {'':{_SUBJECT_WIDTH}} -> {one['remedy']}"
+
+
+def _log(result: Any, _: Mapping[str, Any]) -> Iterable[str]:
+    for one in result:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one["time"]))
+        yield f"{moment} {one['level']:7} {one['room']}: {one['message']}"
+
+
 _FORMS: dict[str, Callable[[Any, Mapping[str, Any]], Iterable[str]]] = {
     "status": _status,
     "tunnels": _tunnels,
@@ -86,6 +100,8 @@ _FORMS: dict[str, Callable[[Any, Mapping[str, Any]], Iterable[str]]] = {
     "address-list": _names,
     "netdb-list": _routers,
     "ping": _ping,
+    "doctor": _findings,
+    "logs": _log,
 }
 
 

@@ -73,6 +73,9 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
         ("netdb-reseed", {}),
         ("ping", {"destination": "unknown.i2p", "wait_s": 1}),
         ("address-list", {"book": "nowhere"}),
+        ("doctor", {}),
+        ("logs", {"lines": 5}),
+        ("console-open", {}),
     ]
     app = made(tmp_path)
     found = asyncio.run(with_app(app, *calls))
@@ -97,7 +100,10 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
     assert by_name == by_address == listed == [added]
     assert private == [] and removed == ["local"]
     assert books["names"]
-    known, exported, taken, reseeded, ping, nowhere = found[14:]
+    known, exported, taken, reseeded, ping, nowhere, findings, lines, opened = found[14:]
+    assert {"clock", "reload"} & {finding["subject"] for finding in findings}
+    assert len(lines) <= 5
+    assert "the console is off" in str(opened)
     assert known == [] and len(exported) == 1 and taken == 0
     assert "set router.reseed.urls" in str(reseeded)
     assert "address book" in str(ping)

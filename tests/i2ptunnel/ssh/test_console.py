@@ -42,6 +42,11 @@ def test_commands_with_openssh(tmp_path: Path) -> None:
         assert (await running.openssh("tunnels start web"))[0] == 0
         status, out, err = await running.openssh("tunnels restart nobody")
         assert (status, out, err) == (1, "", "there is no tunnel 'nobody'\n")
+        status, out, _ = await running.openssh("doctor")
+        assert status == 0 and "\n             " in out and "clock" in out
+        status, out, _ = await running.openssh("logs --lines 2 --level warning")
+        assert status == 0 and len(out.splitlines()) <= 2
+        assert (await running.openssh("logs --level loud"))[0] == 1
         assert "= keep     web" in (await running.openssh("plan"))[1]
         assert (await running.openssh("netdb list"))[1] == "0 routers\n"
         assert (await running.openssh("reload"))[0] == 0
