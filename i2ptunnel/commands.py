@@ -90,10 +90,7 @@ class Program(Protocol):
 
 def snapshot(program: Program) -> dict[str, Any]:
     """The state of everything, as ``status --json``, the metrics and other faces show it."""
-    router = asdict(program.router.status())
-    router["router_hash"] = b32encode(router["router_hash"])
-    router["clock"]["warning"] = clock_warning(**router["clock"])
-    router["hidden"] = asdict(program.hidden_mode.now)
+    router = router_facts(program)
     router["counters"] = program.router.counters()
     health, loaded = program.health(), program.loaded
     figures = turn_figures()
@@ -130,6 +127,15 @@ def snapshot(program: Program) -> dict[str, Any]:
             for path in program.router.tunnel_paths()
         ],
     }
+
+
+def router_facts(program: Program) -> dict[str, Any]:
+    """The router's part of the snapshot, without the counters."""
+    router = asdict(program.router.status())
+    router["router_hash"] = b32encode(router["router_hash"])
+    router["clock"]["warning"] = clock_warning(**router["clock"])
+    router["hidden"] = asdict(program.hidden_mode.now)
+    return router
 
 
 async def status(program: Program) -> dict[str, Any]:

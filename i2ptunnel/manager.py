@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,22 +172,15 @@ class Manager(Supervisor[_Tunnel]):
 
     def status(self) -> list[dict[str, Any]]:
         """One dictionary for each tunnel, in the order of the configuration."""
-        result = []
-        for entry in self._entries.values():
-            known = entry.tunnel.status() if entry.tunnel is not None else {}
-            last_error = entry.last_error or known.get("last_error")
-            known.update(
-                entry.status(),
-                name=entry.name,
-                type=entry.section.TYPE,
-                state=entry.current_state.value,
-                ready=entry.current_state is State.READY,
-                last_error=last_error,
-            )
-            if entry.keys_expire_s is not None:
-                known["keys_expire"] = int(entry.keys_expire_s)
-            result.append(known)
-        return result
+        return list(self.statuses())
+
+    def statuses(self) -> Iterator[dict[str, Any]]:
+        """The same one by one, for those who share the loop's turns."""
+        return map(_status_of, list(self._entries.values()))
+
+    def status_of(self, name: str) -> dict[str, Any]:
+        """That of one tunnel; KeyError if there is none."""
+        return _status_of(self._entries[name])
 
     def _pause_s(self, entry: _Tunnel, last_s: float, life_s: float) -> float:
         return super()._pause_s(entry, 0.0 if life_s > RETRY_MAX_S else last_s, life_s)
@@ -283,6 +276,22 @@ class Manager(Supervisor[_Tunnel]):
             _log.warning("tunnel %s took too long to stop", entry.name)
         except (I2PError, OSError) as error:
             _log.warning("tunnel %s did not stop cleanly: %s", entry.name, error)
+
+
+def _status_of(entry: _Tunnel) -> dict[str, Any]:
+    known = entry.tunnel.status() if entry.tunnel is not None else {}
+    last_error = entry.last_error or known.get("last_error")
+    known.update(
+        entry.status(),
+        name=entry.name,
+        type=entry.section.TYPE,
+        state=entry.current_state.value,
+        ready=entry.current_state is State.READY,
+        last_error=last_error,
+    )
+    if entry.keys_expire_s is not None:
+        known["keys_expire"] = int(entry.keys_expire_s)
+    return known
 
 
 async def _wait_ready(tunnel: Tunnel[Any]) -> None:

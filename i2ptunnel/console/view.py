@@ -147,7 +147,9 @@ class View:
         notes: list[tuple[str, str]] = []
         if self.session is not None:
             notes, self.session.notes = self.session.notes, []
-        return HTMLResponse(await self.render(template, notes=notes, **facts), code)
+        text = await self.render(template, notes=notes, **facts)
+        await asyncio.sleep(0)  # sending a long page is a turn of its own
+        return HTMLResponse(text, code)
 
     def live(self, template: str, facts: Callable[[], Awaitable[dict[str, Any]]]) -> Response:
         """A part of a page again and again, as server-sent events, until the session ends."""

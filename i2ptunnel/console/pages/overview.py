@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from i2ptunnel import commands
+from i2ptunnel import __version__, commands
 from i2ptunnel.console.charts import Chart, Line, draw
 from i2ptunnel.console.history import Sample
 from i2ptunnel.console.view import Answer, View
@@ -29,20 +29,25 @@ async def live(view: View) -> Response:
 
 
 async def _facts(view: View) -> dict[str, Any]:
-    status = commands.snapshot(view.program)
+    router = commands.router_facts(view.program)
     health = view.program.health()
+    ready, running = view.program.manager.counts
+    services = view.program.services.status()
     is_day = view.query("range") == "day"
     sentences = [
         one.translated(view.say) for one in (health.reason, health.remedy) if one is not None
     ]
     return {
-        "status": status,
-        "router": status["router"],
+        "router": router,
+        "version": __version__,
+        "uptime_s": view.program.uptime_s,
+        "broken": [(name, one) for name, one in services.items() if one["last_error"]],
         "sentences": sentences,
         "is_day": is_day,
-        "reach": _reach(status["router"]),
-        "builds": _share(status["router"]),
-        "ready": sum(tunnel["ready"] for tunnel in status["tunnels"]),
+        "reach": _reach(router),
+        "builds": _share(router),
+        "ready": ready,
+        "running": running,
         "charts": _charts(view, is_day=is_day),
     }
 

@@ -87,12 +87,12 @@ async def live(view: View) -> Response:
 
 
 async def _rows(view: View) -> dict[str, Any]:
-    return {"tunnels": await shared(_known(view))}
+    return {"tunnels": await shared(map(_complete, view.program.manager.statuses()))}
 
 
-def _known(view: View) -> list[dict[str, Any]]:
-    """Every tunnel; one that does not run has no address."""
-    return [{"b32": None, "local": "", **one} for one in view.program.manager.status()]
+def _complete(status: dict[str, Any]) -> dict[str, Any]:
+    """One that does not run has no address."""
+    return {"b32": None, "local": "", **status}
 
 
 async def act(view: View) -> Response:
@@ -120,9 +120,10 @@ async def show_live(view: View) -> Response:
 
 async def _one(view: View) -> dict[str, Any]:
     name = view.query("name")
-    found = next((one for one in _known(view) if one["name"] == name), None)
-    if found is None:
-        raise Refused(404, "There is no such tunnel.")
+    try:
+        found = _complete(view.program.manager.status_of(name))
+    except KeyError:
+        raise Refused(404, "There is no such tunnel.") from None
     address = found.get("b32")
     is_server = found["type"].endswith("server")
     counters = {key: value for key, value in found.items() if _is_counter(key, value)}

@@ -78,7 +78,7 @@ def test_a_tunnel_is_made_changed_and_taken_back_and_comments_stay(tmp_path: Pat
             assert visitor.path.read_text() == before
             page, done = await confirm(visitor, made)
             assert "New: chat" in page.words
-            assert "chat ircclient" in done.words
+            assert "Kind ircclient" in done.words
             text = visitor.path.read_text()
             assert text.startswith(before.rstrip("\n"))
             assert "    listen: unix:" in text
