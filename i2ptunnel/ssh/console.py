@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 import asyncssh
 
@@ -134,7 +135,7 @@ class Console:
             return self._complain("internal error", _FAILED)
 
     async def _answer(self, request: Request) -> None:
-        result = await call(self._program, request.name, dict(request.arguments))
+        result = await _carried_out(self._program, request)
         if request.watch_s is not None and self._is_terminal:
             self._process.stdout.write(_CLEAR)
         part: list[str] = []
@@ -174,3 +175,21 @@ class Console:
         if command.startswith("tunnel-") and argument == "name":
             return [str(one["name"]) for one in self._program.manager.status()]
         return [book.word for book in Book] if argument == "book" else []
+
+
+#: commands that go on although their session has ended
+_carrying_out: set[asyncio.Task[Any]] = set()
+
+
+async def _carried_out(program: Program, request: Request) -> Any:
+    """The result. What was begun is ended whatever becomes of the session, which it may close."""
+    task = asyncio.ensure_future(call(program, request.name, dict(request.arguments)))
+    _carrying_out.add(task)
+    task.add_done_callback(_forget)
+    return await asyncio.shield(task)
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    _carrying_out.discard(task)
+    if not task.cancelled():
+        task.exception()  # nobody may be left who wants to know

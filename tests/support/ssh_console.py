@@ -24,7 +24,8 @@ router:
   time: {{ntp: false}}
   reseed: {{enabled: false}}
 control: {{ssh: {{listen: [{1}], authorized_keys: "{2}"}}}}
-tunnels: {{web: {{type: httpclient, listen: "unix:{0}/web"}}}}
+tunnels:
+  web: {{type: httpclient, listen: "unix:{0}/web"}}
 """
 
 
@@ -37,6 +38,8 @@ class Console:
     key: asyncssh.SSHKey
     key_file: Path
     authorized: Path
+    #: what a reload reads
+    text: str
 
     @property
     def status(self) -> dict[str, Any]:
@@ -81,16 +84,16 @@ async def console(root: Path, ways: int = 1) -> AsyncIterator[Console]:
     listen = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
     text = CONFIGURATION.format(data_dir, listen, authorized)
 
-    loaded = load_text(text)
-    app = App(loaded, lambda: loaded)
-    running = asyncio.create_task(app.run())
+    app = App(load_text(text), lambda: load_text(running.text))
+    running = Console(app, ports[0], key, key_file, authorized, text)
+    task = asyncio.create_task(app.run())
     try:
         async with asyncio.timeout(20):
             while app.manager.counts[1] == 0:
                 await asyncio.sleep(0.01)
-                if running.done():
-                    running.result()
-        yield Console(app, ports[0], key, key_file, authorized)
+                if task.done():
+                    task.result()
+        yield running
     finally:
         app.request_stop()
-        await running
+        await task

@@ -8,6 +8,7 @@ import logging
 import socket
 import stat
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import SshSection
+from i2ptunnel.demo import free_port
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.ssh import server
 from i2ptunnel.ssh.server import CONNECTIONS_MAX
@@ -284,5 +286,21 @@ def test_a_unix_socket_and_what_a_stop_ends(tmp_path: Path) -> None:
         await service.stop()
         await client.wait_closed()
         assert not path.exists() and service.status()["connections_open"] == 0
+
+    use(tmp_path, work)
+
+
+def test_a_reload_that_closes_the_session_is_carried_out(tmp_path: Path) -> None:
+    async def work(running: Console) -> None:
+        port = free_port("127.0.0.1", 0)
+        running.text = running.text.replace(f'"127.0.0.1:{running.port}"', f'"127.0.0.1:{port}"')
+        running.text += f'  more: {{type: httpclient, listen: "unix:{tmp_path}/more"}}\n'
+        asked = asyncio.create_task(running.openssh("reload"))
+        moved = replace(running, port=port)
+        while (await moved.openssh("tunnels"))[0]:
+            await asyncio.sleep(0.1)
+        await asked
+        assert "more  httpclient" in (await moved.openssh("tunnels"))[1]
+        assert running.app.loaded.configuration.control.ssh.listen[0].port == port
 
     use(tmp_path, work)
