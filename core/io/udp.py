@@ -22,6 +22,8 @@ from typing import Protocol
 
 from core.base.bounded import BoundedMap
 from core.io.alarm import Alarm
+from core.io.packet_filter import detach
+from core.io.udp_guard import Guarded, UdpGuard
 from core.io.udp_socket import ANCILLARY_BYTES, SEGMENTS_BYTES_MAX, SEGMENTS_MAX, UdpSocket
 from core.io.wakeup import Wakeup
 from core.transport.ssu2.framing import SocketAddress
@@ -31,6 +33,8 @@ from core.transport.stats import LinkStats
 READS_MAX = 64
 FLUSH_ROUNDS_MAX = 64
 READ_BYTES = 64 * 1024
+#: in a flood: how long what strangers send is gathered
+GATHER_S = 0.003
 #: datagrams that a full socket did not take, kept until it does
 UNSENT_MAX = 1024
 #: peers of whom it is remembered to which of our addresses they sent
@@ -43,12 +47,12 @@ _NO_OFFLOAD = frozenset((errno.EINVAL, errno.EIO, errno.EOPNOTSUPP))
 Datagram = tuple[bytes, SocketAddress]
 
 
-class DatagramEndpoint(Protocol):
+class DatagramEndpoint(Guarded, Protocol):
     """What the driver needs of a transport; all calls return at once."""
 
-    def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> None:
+    def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> int:
         """Datagrams came from one source: ``size`` bytes each, but the last, which may be
-        smaller."""
+        smaller. Returns how many of them are strangers'."""
         ...
 
     def take_output(self, now: float) -> list[Datagram]:
@@ -100,6 +104,7 @@ class UdpTransport:
         wakeup.add(self.flush)
         self._alarm = Alarm(self._loop, self._on_timer)
         self._pauses: set[asyncio.TimerHandle] = set()
+        self._guard = UdpGuard(endpoint, lambda: self._sockets, stats, self._loop)
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
@@ -115,6 +120,7 @@ class UdpTransport:
         address cannot be bound. With a wildcard, answers leave from the address that was reached.
         """
         sock = UdpSocket(host, port, inherited)
+        detach(sock.socket)  # what a process before us had in its last moments
         self._sockets.append(sock)
         self._read_on(sock)
         return sock.port
@@ -133,6 +139,7 @@ class UdpTransport:
             await asyncio.sleep(0.02)
         self._is_stopped = True
         self._wakeup.remove(self.flush)
+        self._guard.stop()
         for sock in self._sockets:
             self._read_off(sock)
             self._write_off(sock)
@@ -195,10 +202,13 @@ class UdpTransport:
         receive_run = endpoint.receive_run
         recvmsg_into = sock.socket.recvmsg_into
         buffers = [view]
+        strangers = 0
+        is_empty = False
         for count in range(READS_MAX):
             try:
                 size, ancillary, _, address = recvmsg_into(buffers, ANCILLARY_BYTES)
             except (BlockingIOError, InterruptedError):
+                is_empty = True
                 break
             except OSError as error:
                 # Of a datagram sent before, or of this one; the next one is another matter.
@@ -210,7 +220,10 @@ class UdpTransport:
                 segment, reached = sock.read_ancillary(ancillary, size)
                 if reached is not None:
                     self._reached.put(source, reached)
-            receive_run(bytes(view[:size]), segment, source, now)
+            strange = receive_run(bytes(view[:size]), segment, source, now)
+            if strange:
+                strangers += 1
+                self._guard.saw(source, strange)
             pause_s = endpoint.read_pause(now)
             if pause_s > 0:
                 self._pause(sock, pause_s)
@@ -219,6 +232,12 @@ class UdpTransport:
                 break
         else:
             self._note_overruns(sock)
+        if strangers:
+            took_s = loop.time() - now
+            self._guard.spent(took_s * strangers / (count + 1), now + took_s)
+            if is_empty and strangers == count and self._guard.is_on:
+                # Nobody else waits: many at once cost one turn of the loop.
+                self._pause(sock, GATHER_S)
 
     def _pause(self, sock: UdpSocket, pause_s: float) -> None:
         """The bandwidth is used up: the kernel keeps what comes, and drops what it cannot."""
@@ -233,7 +252,8 @@ class UdpTransport:
 
     def _note_overruns(self, sock: UdpSocket) -> None:
         """Count what the kernel dropped because it was not read in time."""
-        self._stats.datagrams_overrun += sock.take_overruns()
+        if not self._guard.is_on:
+            self._stats.datagrams_overrun += sock.take_overruns()
 
     # Writing
 

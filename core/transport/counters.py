@@ -54,6 +54,8 @@ COUNTERS: tuple[Counter[LinkStats], ...] = (
             "reason"),
     Counter("transport", "datagrams_overrun", "Datagrams that came and were not read in time",
             lambda s: s.datagrams_overrun),
+    Counter("transport", "datagrams_shed", "Datagrams of strangers dropped unread in a flood",
+            lambda s: s.datagrams_shed),
     Counter("transport", "datagrams_failed", "Datagrams that the system did not send, by its error",
             lambda s: dict(s.datagrams_failed), "error"),
     Counter("transport", "path_fallbacks", "Paths that stopped taking large packets",

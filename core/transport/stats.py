@@ -21,7 +21,8 @@ class LinkStats:
     arrived. What was received and not used is a copy, forged (or of another session), or malformed.
     ``messages_incomplete``: fragments of them came, and not all in time. ``path_fallbacks``: paths
     that stopped taking large packets. ``paths_changed``: peers that have a new address.
-    ``datagrams_overrun`` came and were not read in time; ``datagrams_failed`` were refused by the
+    ``datagrams_overrun`` came and were not read in time; ``datagrams_shed`` came in a flood of
+    strangers, who get no more time than they have; ``datagrams_failed`` were refused by the
     system, by the name of its error, or ``full``: no socket took them.
     ``peer_tests``: of our own address, by outcome. ``introductions``: in which we took part, as
     ``alice``, ``bob`` or ``charlie``. ``traversal_refused``: peer tests and introductions of others
@@ -63,6 +64,7 @@ class LinkStats:
     path_fallbacks: int = 0
     paths_changed: int = 0
     datagrams_overrun: int = 0
+    datagrams_shed: int = 0
     datagrams_failed: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     peer_tests: Counter[str] = field(default_factory=Counter)

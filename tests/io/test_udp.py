@@ -34,14 +34,22 @@ class Recorder:
         self.timer: float | None = None
         self.rang: list[float] = []
         self.is_shut = False
+        self.drops_strangers = False
         self._echoes = echoes
 
-    def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> None:
+    def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> int:
         for at in range(0, len(data), size):
             datagram = data[at : at + size]
             self.received.append((datagram, source))
             if self._echoes:
                 self.output.append((datagram, source))
+        return 0
+
+    def peers(self) -> list[tuple[float, SocketAddress]]:
+        return []
+
+    def newcomers(self) -> list[SocketAddress]:
+        return []
 
     def take_output(self, now: float) -> list[tuple[bytes, SocketAddress]]:
         output, self.output = self.output, []

@@ -101,6 +101,8 @@ class Ssu2Endpoint:
         self._deadlines = Deadlines()
         self._next_number = 1
         self._is_closing = False
+        #: in a flood: nothing is done about what is of no session and no dial
+        self.drops_strangers = False
         self._now = 0.0
 
     # For the link table
@@ -228,37 +230,56 @@ class Ssu2Endpoint:
         """One datagram, whole."""
         self.receive_run(datagram, len(datagram), source, now)
 
-    def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> None:
+    def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> int:
         """Datagrams of ``size`` bytes from one source, one behind the other; the last may be
-        smaller."""
+        smaller. Returns how many are of strangers: they use up no bandwidth of ours, or who
+        sends many would stop all others."""
         self._now = now
         total = len(data)
         self.stats.bytes_received += total
-        self._bandwidth.received(total, now)
+        strange = 0
         if total <= size:
-            self._receive(data, source, now)
+            strange = self._receive(data, source, now)
         else:
             for at in range(0, total, size):
-                self._receive(data[at : at + size], source, now)
+                strange += self._receive(data[at : at + size], source, now)
+        if total > strange * size:
+            self._bandwidth.received(total - strange * size, now)
         self._hand_over(now)
+        return strange
 
-    def _receive(self, datagram: bytes, source: SocketAddress, now: float) -> None:
+    def peers(self) -> Iterable[tuple[float, SocketAddress]]:
+        """With whom we have sessions, and when they were last active."""
+        return [
+            (one.connection.last_active, one.remote)
+            for one in self._sessions.values()
+            if one.connection is not None
+        ]
+
+    def newcomers(self) -> Iterable[SocketAddress]:
+        """With whom a handshake is under way, whoever began it."""
+        return [one.remote for one in self._sessions.values() if one.connection is None]
+
+    def _receive(self, datagram: bytes, source: SocketAddress, now: float) -> int:
+        """1 if it is a stranger's: of no session, or of one that he has only begun."""
         if len(datagram) < PACKET_BYTES_MIN:
             self.stats.packets_malformed += 1
-            return
+            return 1
+        strange = 0
         session = self._sessions.get(read_destination(datagram, self._mask))
         if session is not None and session.connection is not None:
             messages = session.receive_data(datagram, source, now)
         elif session is None or self._dials.awaits_punch(session):
-            self._receive_other(datagram, source, now)
-            return
+            return self._receive_other(datagram, source, session is None, now)
         else:
+            strange = 0 if session.is_outbound else 1
             messages = session.receive_handshake(datagram, source, now)
         self._ready[session.number] = session
         if session is not self._arrived_for:
             self._hand_over(now)
             self._arrived_for = session
         self._arrived += messages
+        return strange
 
     def _hand_over(self, now: float) -> None:
         """What came for a session goes to the owner at once, and before whatever came later."""
@@ -379,14 +400,20 @@ class Ssu2Endpoint:
 
     # Receiving
 
-    def _receive_other(self, datagram: bytes, source: SocketAddress, now: float) -> None:
-        """A packet that names no session of ours: an answer to a dial, a stranger, or noise."""
+    def _receive_other(
+        self, datagram: bytes, source: SocketAddress, is_strange: bool, now: float
+    ) -> int:
+        """A packet that names no session of ours: 0 if it answers a dial, 1 for strangers and
+        noise."""
         dial = self._dials.answered(datagram, source)
         if dial is not None:
             dial.receive_handshake(datagram, source, now)
             self._ready[dial.number] = dial
             self._owner.heard(now)
-            return
+            return 0
+        if self.drops_strangers and is_strange:
+            self.stats.datagrams_shed += 1
+            return 1
         intro = self.context.local.intro
         kind = read_type(datagram, intro.header)
         try:
@@ -401,8 +428,9 @@ class Ssu2Endpoint:
                 raise DecodeError("a packet of no session")
         except DecodeError:
             self.stats.packets_malformed += 1
-            return
+            return 1
         self._owner.heard(now)
+        return 1
 
     def _on_session_request(self, datagram: bytes, source: SocketAddress, now: float) -> None:
         session, victims = self._listener.on_session_request(datagram, source, now)

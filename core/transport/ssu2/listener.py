@@ -23,8 +23,8 @@ from core.transport.ssu2.header import LongHeader, PacketType
 from core.transport.ssu2.responder import Responder
 from core.transport.ssu2.session import Ssu2Session
 
-#: A Retry costs about 60 us: a flood of requests takes less than a tenth of a core.
-RETRIES_PER_SECOND = 1000.0
+#: A Retry costs about 60 us: a flood of requests takes less than a twentieth of a core.
+RETRIES_PER_SECOND = 500.0
 
 
 class Listener:

@@ -235,8 +235,8 @@ def test_answers_to_strangers_are_limited() -> None:
     packet = token_request(bob, 1)
     for _ in range(3000):
         bob.ssu2.receive(packet, ALICE_AT, net.now)
-    assert len(bob.ssu2.take_output(net.now)) == 1000
-    assert bob.stats.refused["rate"] == 2000
+    assert len(bob.ssu2.take_output(net.now)) == 500
+    assert bob.stats.refused["rate"] == 2500
 
 
 def test_a_token_from_before_a_restart_gets_no_retry() -> None:

@@ -87,3 +87,56 @@ def test_a_flood_is_not_remembered(kind: str) -> None:
     carol = flood.net.add(Ssu2Node("carol", SocketAddress("127.0.0.4", 4003), flood.net.wall))
     carol.links.send(flood.bob.hash, [message(2)], flood.net.now)
     assert flood.net.run(lambda: message(2) in flood.bob.messages(), seconds=5)
+
+
+def test_strangers_get_no_work_while_they_are_too_many() -> None:
+    flood = Flood()
+    bob, now = flood.bob, flood.net.now
+    packet = flood.first_packet(1, 0)
+    caller = SocketAddress("9.1.0.1", 1000)
+    bob.ssu2.drops_strangers = True
+    assert bob.ssu2.receive_run(packet * 3, len(packet), caller, now) == 3
+    assert bob.stats.datagrams_shed == 3
+    assert not bob.ssu2.take_output(now)
+    # The link goes on, and so does a dial of ours.
+    flood.alice.links.send(bob.hash, [message(1)], now)
+    assert flood.net.run(lambda: message(1) in bob.messages())
+    carol = flood.net.add(Ssu2Node("carol", SocketAddress("127.0.0.4", 4003), flood.net.wall))
+    bob.links.send(carol.hash, [message(2)], flood.net.now)
+    assert flood.net.run(lambda: message(2) in carol.messages(), seconds=5)
+    bob.ssu2.drops_strangers = False
+    assert bob.ssu2.receive_run(packet, len(packet), caller, flood.net.now) == 1
+    assert [target for _, target in bob.ssu2.take_output(flood.net.now)] == [caller]
+
+
+def test_who_is_a_peer_and_who_a_newcomer() -> None:
+    flood = Flood()
+    bob, alice = flood.bob.ssu2, flood.alice
+    assert [address for _, address in bob.peers()] == [alice.address]
+    assert not list(bob.newcomers())
+    carol = Ssu2Node("carol", SocketAddress("127.0.0.4", 4003), flood.net.wall)
+    carol.known[flood.bob.hash] = flood.bob.router_info
+    flood.net.add(carol)
+    carol.links.send(flood.bob.hash, [message(2)], flood.net.now)
+    assert flood.net.run(lambda: bool(list(bob.newcomers())), seconds=5)
+    assert list(bob.newcomers()) == [carol.address] == [SocketAddress("127.0.0.4", 4003)]
+    assert flood.net.run(lambda: len(list(bob.peers())) == 2, seconds=5)
+
+
+def test_who_repeats_what_began_his_handshake_is_a_stranger() -> None:
+    flood = Flood()
+    bob, now = flood.bob.ssu2, flood.net.now
+    source = SocketAddress("9.1.0.1", 1000)
+    token = bob.context.mint.retry_token(source, now)
+    packet = flood.first_packet(1, token)
+    assert [bob.receive_run(packet, len(packet), source, now) for _ in range(3)] == [1, 1, 1]
+    assert list(bob.newcomers()) == [source]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flood_uses_up_no_bandwidth(kind: str) -> None:
+    flood = Flood()
+    flood.bob.bandwidth.configure(None, 10_000.0)
+    for number in range(300):
+        flood.send(number, KINDS[kind](flood, number))
+    assert not flood.bob.ssu2.read_pause(flood.net.now)
