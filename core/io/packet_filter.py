@@ -1,7 +1,7 @@
 """What the kernel drops of a UDP socket before it queues it (Linux, "socket filter").
 
 A program in classic BPF, which any user may attach to a socket of his own. It tells senders apart
-by a keyed hash of where they are, so that nobody can make an address that passes for another one.
+by a keyed hash of where they are, so that nobody finds an address that passes for another one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
 
 from core.base.ports import Entropy
 from core.transport.ssu2.framing import SocketAddress
@@ -55,7 +54,7 @@ class PacketFilter:
         self._share = share
 
     def _key(self, host: str, port: int) -> int:
-        packed = ip_address(host).packed
+        packed = socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
         words = struct.unpack(f">{len(packed) // 4}I", packed)
         parts = (word * factor for word, factor in zip(words, self._factors, strict=False))
         return int(sum(parts) + port * self._factors[4]) % _WORD
