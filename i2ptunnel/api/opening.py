@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
-from i2ptunnel.api.errors import TimedOut, translated
+from i2ptunnel.api.errors import RouterError, TimedOut, reason_of, translated
 
 #: seconds to start or reach a router
 OPEN_TIMEOUT_S = 30.0
@@ -27,11 +27,13 @@ async def limited(timeout: float | None, what: str) -> AsyncIterator[None]:
         async with asyncio.timeout(timeout) as limit:
             with translated():
                 yield
+    except TimedOut:  # of a limit within this one
+        raise
     except TimeoutError as error:
         if limit.expired():
             raise TimedOut(what) from None
-        with translated():  # a socket's own, which is an OSError
-            raise OSError(str(error) or "no answer") from error
+        # A socket's own, which is an OSError.
+        raise RouterError(reason_of(error), "no_router") from error
 
 
 class Closable(Protocol):

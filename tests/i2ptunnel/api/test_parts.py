@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from i2ptunnel import api
 from i2ptunnel.api.interface import Stream
+from i2ptunnel.api.opening import limited
 from tests.support.own_network import NETWORK_ID
 
 LOOK = """
@@ -245,3 +247,22 @@ def test_a_stream_that_breaks_off_below_asyncio() -> None:
             await reader.read()
 
     asyncio.run(asyncio.wait_for(main(), 10))
+
+
+def test_limits_within_limits_and_sockets_that_time_out() -> None:
+    async def main() -> None:
+        with pytest.raises(api.TimedOut, match="inner took too long"):
+            async with limited(10, "outer"), limited(0, "inner"):
+                await asyncio.sleep(1)
+        with pytest.raises(api.TimedOut, match="outer took too long"):
+            async with limited(0, "outer"), limited(10, "inner"):
+                await asyncio.sleep(1)
+        with pytest.raises(api.RouterError, match="connection timed out"):
+            async with limited(10, "outer"):
+                raise TimeoutError(errno.ETIMEDOUT, "x")
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0), limited(None, "reading"):
+                await asyncio.sleep(1)
+        assert not isinstance(caught.value, api.Error), "the caller's own limit"
+
+    asyncio.run(main())
