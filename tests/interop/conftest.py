@@ -163,12 +163,13 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             "inbound.length = 2\noutbound.length = 2\ninbound.quantity = 3\noutbound.quantity = 3\n"
         )
         proxy.http_proxy = True
-        proxy.options |= {
-            "sam.enabled": "true",
-            "sam.address": proxy.address,
-            "sam.port": str(SAM_PORT),
-            "sam.portudp": str(SAM_UDP_PORT),
-        }
+        for router in (server, proxy):
+            router.options |= {
+                "sam.enabled": "true",
+                "sam.address": router.address,
+                "sam.port": str(SAM_PORT),
+                "sam.portudp": str(SAM_UDP_PORT),
+            }
         no_transit = {"transit": {"enabled": False}}
         ours = Appliance(
             root / "ours", "127.21.0.1", 20021, own_tunnels("127.21.0.1", origin.port), **no_transit

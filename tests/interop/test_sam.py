@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import subprocess
-import time
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +15,6 @@ from core.data.encoding import b64decode
 from core.data.identity import Destination
 from tests.interop.conftest import SAM_PORT, SAM_UDP_PORT, Network
 from tests.support import fetch_sam
-from tests.support.appliance import Appliance
-from tests.support.i2pd_net import wait_until
-from tests.support.origin import body_of
 from tests.support.sam_client import Reply, SamClient, close_all
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
@@ -302,74 +296,6 @@ def test_as_bitcoin_core_does_it(network: Network) -> None:
         assert await asking.at_end()
 
     drive(run())
-
-
-@dataclass
-class Torrent:
-    """Two libtorrent programs with one torrent."""
-
-    folder: Path
-    size: int
-    tracker: str
-
-    def make(self) -> Path:
-        (self.folder / "seed").mkdir()
-        (self.folder / "leech").mkdir()
-        (self.folder / "seed/film.bin").write_bytes(body_of(self.size))
-        made = self.folder / "film.torrent"
-        code = (
-            "import libtorrent as lt, sys; fs = lt.file_storage(); "
-            "fs.add_file('film.bin', int(sys.argv[3])); t = lt.create_torrent(fs, 262144); "
-            "t.add_tracker(sys.argv[4]); lt.set_piece_hashes(t, sys.argv[1]); "
-            "open(sys.argv[2], 'wb').write(lt.bencode(t.generate()))"
-        )
-        words = [str(self.folder / "seed"), str(made), str(self.size), self.tracker]
-        subprocess.run(
-            [fetch_sam.python(), "-W", "ignore", "-c", code, *words], check=True, timeout=60
-        )
-        return made
-
-    def start(self, mode: str, appliance: Appliance, made: Path) -> subprocess.Popen[bytes]:
-        script = str(_PROGRAMS / "torrent_program.py")
-        sam = f"{appliance.address}:{SAM_PORT}"
-        with (self.folder / f"{mode}.log").open("wb") as log:
-            return subprocess.Popen(
-                [fetch_sam.python(), script, mode, sam, str(made), str(self.folder / mode)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    def log(self, mode: str) -> str:
-        return (self.folder / f"{mode}.log").read_text()[-6000:]
-
-
-@pytest.mark.parametrize(
-    "size", [4_000_000, pytest.param(50_000_000, marks=pytest.mark.slow)], ids=["4 MB", "50 MB"]
-)
-def test_a_torrent_between_two_routers(network: Network, tmp_path: Path, size: int) -> None:
-    torrent = Torrent(tmp_path, size, f"http://{network.tracker_site}/announce")
-    made = torrent.make()
-    programs = [torrent.start("seed", network.other, made)]
-    try:
-        wait_until("the seed announces", lambda: len(network.tracker.swarms) > 0, 90)
-        began = time.monotonic()
-        programs.append(torrent.start("leech", network.ours, made))
-        assert programs[1].wait(240) == 0
-        took = time.monotonic() - began
-    except (TimeoutError, subprocess.TimeoutExpired) as error:
-        raise AssertionError(f"{error}\n{torrent.log('seed')}\n{torrent.log('leech')}") from None
-    finally:
-        for program in programs:
-            program.kill()
-            program.wait()
-        network.tracker.swarms.clear()
-    content = (tmp_path / "leech/film.bin").read_bytes()
-    assert hashlib.sha256(content).digest() == hashlib.sha256(body_of(size)).digest()
-    print(f"\n{size / took / 1e6:.2f} MB/s in {took:.1f} s")
-    print(torrent.log("seed"), torrent.log("leech"), sep="\n")
-    status = network.ours.status()
-    assert status is not None
-    assert status["interfaces"]["sam"]["streams_total"] > 0
 
 
 @pytest.mark.parametrize(
