@@ -121,13 +121,15 @@ class SamRouter(BaseRouter):
 
 def _options(options: SessionOptions) -> dict[str, str]:
     hops, tunnels = str(options.hops), str(options.tunnels)
+    # i2pd: with the option at all, "false" included, it does not publish (2.59).
+    publishing = {} if options.publish else {"i2cp.dontPublishLeaseSet": "true"}
     return {
         "inbound.length": hops,
         "outbound.length": hops,
         "inbound.quantity": tunnels,
         "outbound.quantity": tunnels,
         "i2cp.leaseSetEncType": "4",
-        "i2cp.dontPublishLeaseSet": "false" if options.publish else "true",
+        **publishing,
     }
 
 

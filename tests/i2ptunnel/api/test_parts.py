@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from core.data.private_keys import PrivateKeys
 from i2ptunnel import api
 from i2ptunnel.api.interface import Stream
 from i2ptunnel.api.opening import limited
+from tests.support.deterministic import SeededEntropy
 from tests.support.own_network import NETWORK_ID
 
 LOOK = """
@@ -266,3 +268,42 @@ def test_limits_within_limits_and_sockets_that_time_out() -> None:
         assert not isinstance(caught.value, api.Error), "the caller's own limit"
 
     asyncio.run(main())
+
+
+def test_a_bridge_that_tells_no_ports_leads_to_the_only_listener() -> None:
+    peer = PrivateKeys.generate_destination(SeededEntropy("peer")).destination
+    own = PrivateKeys.generate_destination(SeededEntropy("own")).destination
+    answers = {
+        "HELLO VERSION": "HELLO REPLY RESULT=OK VERSION=3.1\n",
+        "SESSION CREATE": "SESSION STATUS RESULT=OK DESTINATION=x\n",
+        "NAMING LOOKUP": f"NAMING REPLY RESULT=OK NAME=ME VALUE={own.b64}\n",
+        "STREAM ACCEPT": f"STREAM STATUS RESULT=OK\n{peer.b64}\nhello",
+    }
+    commands: list[str] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := (await reader.readline()).decode():
+            commands.append(line)
+            writer.write(answers[" ".join(line.split()[:2])].encode())
+            if line.startswith("STREAM"):
+                break
+        await reader.read()
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with (
+            server,
+            api.attach_sam(port=port) as router,
+            router.open_session(publish=True) as session,
+            session.listen(7) as listener,
+        ):
+            assert session.address.host == own.b32
+            async with await listener.accept(timeout=5) as stream:
+                assert (await stream.read(), stream.local_port) == (b"hello", 7)
+                assert stream.remote.base64 == peer.b64
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    (created,) = [line for line in commands if line.startswith("SESSION CREATE")]
+    assert "SIGNATURE_TYPE=7" in created and "dontPublishLeaseSet" not in created
