@@ -42,6 +42,7 @@ from core.io.router import Router
 from core.io.session import ClientSession
 from core.io.sqlite_file import SqliteFile
 from core.io.sqlite_salvage import Readable
+from core.io.stages import Stages, begin_stage, end_stage, noting_stages
 from core.io.status import (
     BandwidthStatus,
     ClockStatus,
@@ -104,6 +105,7 @@ __all__ = [
     "SessionConfig",
     "SignerCertificate",
     "SqliteFile",
+    "Stages",
     "Stream",
     "StreamReset",
     "StreamingOptions",
@@ -114,15 +116,18 @@ __all__ = [
     "TunnelPath",
     "TunnelShape",
     "WrongPassphrase",
+    "begin_stage",
     "check_key_sum",
     "check_not_lost",
     "check_private",
     "counter_descriptions",
     "create_key_file",
+    "end_stage",
     "ensure_certificate",
     "keep_key_sum",
     "make_directory",
     "new_event_loop",
+    "noting_stages",
     "open_bundle",
     "open_signed",
     "open_stream",

@@ -53,3 +53,21 @@ def torrent_lines(torrents: list[dict[str, Any]]) -> Iterator[str]:
         why = one["error"] or (one["tracker_error"] and f"tracker: {one['tracker_error']}")
         if why:
             yield f"          {printable(why)}"
+_STEPS = {
+    "name": "name",
+    "tunnels": "our tunnels",
+    "lease_set": "lease set",
+    "stream": "stream",
+    "server": "server",
+}
+_MARKS = {True: "✓", False: "✗", None: "-"}
+
+
+def why_lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(mark, line) of each step of a visit: what it was, how long it took, how it ended."""
+    for step in found["stages"]:
+        took = "" if step["seconds"] is None else f"{step['seconds']:.2f} s"
+        text = step["text"] if step["ok"] is not None else "not come to"
+        if step["stage"] == "name" and step["ok"]:
+            text = str(found["address"])
+        yield _MARKS[step["ok"]], f"{_STEPS[step['stage']]:12} {took:>8}  {printable(text)}"

@@ -39,6 +39,7 @@ from i2ptunnel.naming.store import Book
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.pinging import ping as send_ping
 from i2ptunnel.plan import Plan
+from i2ptunnel.reaching import why as reach
 from i2ptunnel.reseeding import Reseeding
 from i2ptunnel.services import Services
 from i2ptunnel.torrents.client import TorrentClient
@@ -287,6 +288,11 @@ async def ping(program: Program, *, destination: str, wait_s: float) -> float | 
     return await send_ping(program.naming, destination, wait_s)
 
 
+async def why(program: Program, *, url: str, wait_s: float = 60.0) -> dict[str, Any]:
+    """How far a visit of a site in I2P gets, each step with its time."""
+    return await reach(program.naming, url, wait_s)
+
+
 # Network database
 
 
@@ -379,6 +385,7 @@ COMMANDS: dict[str, Function] = {
     "address-fetch": address_fetch,
     "ping": ping,
     **TORRENT_COMMANDS,
+    "why": why,
     "netdb-list": netdb_list,
     "netdb-export": netdb_export,
     "netdb-import": netdb_import,

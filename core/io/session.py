@@ -21,6 +21,7 @@ from core.data.lease_set_layers import ClientAuthorisation
 from core.io.backlog import Backlog
 from core.io.datagrams import Datagram, DatagramInbox, DatagramReceiver
 from core.io.session_ports import NamingEngine, SessionEngine
+from core.io.stages import begin_stage, end_stage
 from core.io.stream import Stream, StreamReset
 from core.io.tracing import RouterLog
 from core.streaming import events as stream_events
@@ -171,9 +172,12 @@ class ClientSession:
         "stream_reset", and what :meth:`lookup` raises).
         """
         deadline = self._now() + timeout_s
+        begin_stage("tunnels")
         await self.wait_ready(timeout_s)
         left_s = max(0.1, deadline - self._now())
+        begin_stage("lease_set")
         lease_set = await self._find(target, left_s)
+        begin_stage("stream")
         engine_stream = self._engine.streams.connect(
             lease_set.destination,
             to_port=port,
@@ -192,6 +196,7 @@ class ClientSession:
         except asyncio.CancelledError:
             stream.reset()
             raise
+        end_stage()
         return stream
 
     async def ping(

@@ -31,6 +31,7 @@ _COMMANDS = {
     "backup":  ("backup", "add_backup", "keys, names and configuration in one encrypted file"),
     "restore": ("backup", "add_restore", "what a backup holds, back to where it was"),
     "address": ("address", "add_address", "the address books"),
+    "why":     ("why", "add_why", "whether a site can be reached, each step timed"),
     "ping":    ("ping",   "add_ping",    "whether a destination answers, and how fast"),
     "import":  ("import_", "add_import", "configuration, keys and names of i2pd or Java I2P"),
     "doctor":  ("doctor", "add_doctor", "what does not work, and what helps"),

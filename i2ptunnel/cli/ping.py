@@ -12,7 +12,7 @@ from i2ptunnel.config.units import read_duration
 from i2ptunnel.control import ask
 
 #: besides the time for an answer: tunnels that are still being built, and the lookup
-_GRACE_S = 70.0
+GRACE_S = 70.0
 
 
 def add_ping(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_ping(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-n", "--count", type=_count, default=3, help="how often; default: 3")
     parser.add_argument(
-        "-t", "--timeout", type=_timeout, default=30.0, help="for each answer; default: 30s"
+        "-t", "--timeout", type=timeout_argument, default=30.0, help="for each answer; default: 30s"
     )
     parser.set_defaults(run=_ping)
 
@@ -37,7 +37,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _timeout(text: str) -> float:
+def timeout_argument(text: str) -> float:
+    """How long to wait for an answer."""
     try:
         seconds = read_duration(text)
     except ValueError as error:
@@ -58,7 +59,7 @@ def _ping(arguments: argparse.Namespace) -> int:
         seconds = ask(
             path,
             "ping",
-            timeout_s=arguments.timeout + _GRACE_S,
+            timeout_s=arguments.timeout + GRACE_S,
             destination=name,
             wait_s=arguments.timeout,
         )

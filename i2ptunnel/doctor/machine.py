@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import resource
 import socket
@@ -135,7 +136,7 @@ def check_ports(doors: tuple[Door, ...], own_pid: int | None) -> Iterator[Findin
                     "See what i2ptunnel status says of it.",
                 )
             continue
-        pid = owner_of(door.endpoint.port, is_udp=door.is_udp)
+        pid = owner_of(*address, is_udp=door.is_udp)
         if own_pid is not None and pid in (own_pid, None):
             continue
         taken += 1
@@ -172,14 +173,14 @@ def _cannot_bind(family: int, address: tuple[str, int], is_udp: bool) -> str | N
         return (error.strerror or str(error)).lower()
 
 
-def owner_of(port: int, *, is_udp: bool) -> int | None:
-    """The process that listens at a port, as far as this user may see."""
+def owner_of(host: str, port: int, *, is_udp: bool) -> int | None:
+    """The process that listens at an address, as far as this user may see."""
     inodes = set()
     for table in _TABLES[is_udp]:
         with contextlib.suppress(OSError):
             for line in (ROOT / f"proc/net/{table}").read_text().splitlines()[1:]:
                 words = line.split()
-                if words[3] == _LISTENING[is_udp] and int(words[1].rpartition(":")[2], 16) == port:
+                if words[3] == _LISTENING[is_udp] and _meets(words[1], host, port):
                     inodes.add(f"socket:[{words[9]}]")
     if not inodes:
         return None
@@ -191,6 +192,17 @@ def owner_of(port: int, *, is_udp: bool) -> int | None:
                 if os.readlink(link) in inodes:
                     return int(folder.parent.name)
     return None
+
+
+def _meets(local: str, host: str, port: int) -> bool:
+    """Whether a listener, as the kernel writes it, and another want the same address."""
+    packed, _, hex_port = local.rpartition(":")
+    if int(hex_port, 16) != port:
+        return False
+    raw = bytes.fromhex(packed)
+    words = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
+    own, wanted = ipaddress.ip_address(words), ipaddress.ip_address(host)
+    return own == wanted or own.is_unspecified or wanted.is_unspecified
 
 
 def _name_of(pid: int) -> str:

@@ -45,6 +45,14 @@ _CHOICES = (
         "later with a signature.",
     ),
 )
+#: the steps of a visit, in words for users
+STAGES = {
+    "name": "The name is in the address book",
+    "tunnels": "This proxy has tunnels into I2P",
+    "lease_set": "The network knows how to reach the site",
+    "stream": "The site answers",
+    "server": "Its web server sends a page",
+}
 _SELF_TEST = (
     "Your browser uses the proxy. It sent the headers on the left; sites in I2P get those on the "
     "right."
@@ -301,6 +309,18 @@ def plain_name_link(url: str, language: str) -> str:
 def paragraph(sentence: Sentence, language: str) -> str:
     """A sentence as HTML."""
     return f"<p>{_sentence(sentence, language)}</p>"
+
+
+def stages_part(rows: Sequence[tuple[str, float, bool]], language: str) -> str:
+    """How far a visit got: each step with its time. ``rows``: step, seconds, whether it is done."""
+    if not rows or rows[-1][2]:
+        return ""
+    cells = "".join(
+        f"<tr><td>{html.text(translate(STAGES.get(name, name), language))}</td>"
+        f"<td>{seconds:.1f} s</td><td>{'✓' if is_done else '✗'}</td></tr>"
+        for name, seconds, is_done in rows
+    )
+    return f"<table>{cells}</table>"
 
 
 def jump_links(urls: Iterable[str], host: str) -> str:

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from core.api import begin_stage
 from core.base.errors import Unavailable
 from i2ptunnel.config.client_models import ListeningSection
 from i2ptunnel.naming.address import Address
@@ -152,6 +153,7 @@ class ClientTunnel(Tunnel[ListeningT]):
         try:
             if session is None:
                 raise Unavailable("the I2P session is not open yet", "tunnels_not_ready")
+            begin_stage("tunnels")
             if not session.is_ready:
                 await session.wait_ready(min(READY_WAIT_S, timeout_s))
             targets = (address.target(secret, client_key), *address.others)

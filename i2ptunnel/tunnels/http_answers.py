@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from core.api import Stages
 from i2ptunnel.naming.address import Address
 from i2ptunnel.protocols import error_pages as pages
 from i2ptunnel.protocols.error_pages import Page, bad_request
@@ -36,6 +37,7 @@ class Request:
     credential: str | None
     language: str
     address: Address | None = field(default=None)
+    stages: Stages = field(default_factory=Stages)
 
     @property
     def url(self) -> str:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from core.api import begin_stage, noting_stages
 from core.base.authority import authority
 from core.base.errors import Unavailable
 from i2ptunnel.config.client_models import HttpClientSection
@@ -176,7 +177,8 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             subject = target.authority
             request = Request(front, head, target, verdict.credential, language)
             try:
-                return await self._route(request)
+                with noting_stages() as request.stages:
+                    return await self._route(request)
             except ResponseNotStarted as error:
                 raise self._page_for(request, error) from None
         except Answer as raised:
@@ -218,7 +220,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             page = pages.not_ready(self._health(is_ready=False), request.language)
         is_asking = id(page) in _CREDENTIAL_PAGES and request.head.method in ("GET", "HEAD")
         if not is_asking or request.address is None or not is_navigation(request.head):
-            return Answer(page)
+            return Answer(page, more=own_pages.stages_part(request.stages.rows(), request.language))
         form = self._site.credentials_form(request.address, request.url, request.language)
         targets = own_pages.form_targets([request.target.authority])
         return Answer(page, more=form, form_action=targets)
@@ -307,7 +309,9 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         )
 
         async def open_back(first: bytes) -> Channel:
-            return await self.connect_for(visit, address, target.port, first)
+            channel = await self.connect_for(visit, address, target.port, first)
+            begin_stage("server")
+            return channel
 
         place = None
         if self.model.keep_alive:
@@ -321,6 +325,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         return await self._site.resolve(host)
 
     async def _resolve(self, host: str, language: str) -> Address:
+        begin_stage("name")
         try:
             return await self.lookup(host)
         except NameFault as fault:

@@ -72,6 +72,7 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
         ("netdb-import", {"routers": ["no base64!", ""]}),
         ("netdb-reseed", {}),
         ("ping", {"destination": "unknown.i2p", "wait_s": 1}),
+        ("why", {"url": "http://unknown.i2p/", "wait_s": 1}),
         ("address-list", {"book": "nowhere"}),
         ("doctor", {}),
         ("logs", {"lines": 5}),
@@ -100,13 +101,14 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
     assert by_name == by_address == listed == [added]
     assert private == [] and removed == ["local"]
     assert books["names"]
-    known, exported, taken, reseeded, ping, nowhere, findings, lines, opened = found[14:]
+    known, exported, taken, reseeded, ping, why, nowhere, findings, lines, opened = found[14:]
     assert {"clock", "reload"} & {finding["subject"] for finding in findings}
     assert len(lines) <= 5
     assert "the console is off" in str(opened)
     assert known == [] and len(exported) == 1 and taken == 0
     assert "set router.reseed.urls" in str(reseeded)
     assert "address book" in str(ping)
+    assert not why["ok"] and why["stages"][0]["stage"] == "name"
     assert "no book 'nowhere'" in str(nowhere)
     elsewhere = {"address-fetch", "console-open", *TORRENT_COMMANDS}
     assert {name for name, _ in calls} | elsewhere == set(COMMANDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from core.api import begin_stage, end_stage
 from core.base.errors import Retry, Unavailable
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
@@ -191,13 +192,16 @@ class LoopbackSession:
         self.connects.append((destination_hash, port))
         self.initials.append(initial)
         self._check_open()
+        begin_stage("tunnels")
         await self.wait_ready(timeout_s)
+        begin_stage("lease_set")
         failure = self._network.failures.get(destination_hash)
         if failure is not None:
             raise Unavailable(f"made to fail: {failure}", failure)
         other = self._network.sessions.get(destination_hash)
         if other is None or other.is_closed:
             raise Unavailable("no lease set found", "lease_set_not_found")
+        begin_stage("stream")
         await asyncio.sleep(0)
         there, back = _Pipe(), _Pipe()
         mine = LoopbackStream(other.destination, from_port, port, back, there)
@@ -208,6 +212,7 @@ class LoopbackSession:
         other._arrived.set()
         if initial:
             await mine.write(initial)
+        end_stage()
         return mine
 
     async def lookup(self, target: bytes | BlindedTarget, timeout_s: float = 20.0) -> Destination:

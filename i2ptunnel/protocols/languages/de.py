@@ -402,4 +402,9 @@ TEXTS: dict[str, str] = {
         "einen Link schreibt, kann jede Adresse hineinschreiben. Die Adresse des Links ist:"
     ),
     "Leave the list of exceptions empty.": "Lassen Sie die Liste der Ausnahmen leer.",
+    "The name is in the address book": "Der Name steht im Adressbuch",
+    "This proxy has tunnels into I2P": "Dieser Proxy hat Tunnel ins I2P-Netz",
+    "The network knows how to reach the site": "Das Netz weiß, wie die Seite zu erreichen ist",
+    "The site answers": "Die Seite antwortet",
+    "Its web server sends a page": "Ihr Webserver sendet eine Seite",
 }

@@ -384,4 +384,9 @@ TEXTS: dict[str, str] = {
         "Quien escribe un enlace puede poner cualquier dirección. La dirección del enlace es:"
     ),
     "Leave the list of exceptions empty.": "Deje vacía la lista de excepciones.",
+    "The name is in the address book": "El nombre está en la libreta de direcciones",
+    "This proxy has tunnels into I2P": "Este proxy tiene túneles hacia I2P",
+    "The network knows how to reach the site": "La red sabe cómo llegar al sitio",
+    "The site answers": "El sitio responde",
+    "Its web server sends a page": "Su servidor web envía una página",
 }

@@ -387,4 +387,9 @@ TEXTS: dict[str, str] = {
         "un lien peut y mettre n’importe quelle adresse. L’adresse du lien est :"
     ),
     "Leave the list of exceptions empty.": "Laissez la liste des exceptions vide.",
+    "The name is in the address book": "Le nom est dans le carnet d'adresses",
+    "This proxy has tunnels into I2P": "Ce proxy a des tunnels vers I2P",
+    "The network knows how to reach the site": "Le réseau sait comment joindre le site",
+    "The site answers": "Le site répond",
+    "Its web server sends a page": "Son serveur web envoie une page",
 }

@@ -376,4 +376,9 @@ TEXTS: dict[str, str] = {
         "кто пишет ссылку, может указать любой адрес. Адрес из ссылки:"
     ),
     "Leave the list of exceptions empty.": "Оставьте список исключений пустым.",
+    "The name is in the address book": "Имя есть в адресной книге",
+    "This proxy has tunnels into I2P": "У этого прокси есть туннели в I2P",
+    "The network knows how to reach the site": "Сеть знает, как попасть на сайт",
+    "The site answers": "Сайт отвечает",
+    "Its web server sends a page": "Его веб-сервер присылает страницу",
 }

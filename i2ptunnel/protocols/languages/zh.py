@@ -241,4 +241,9 @@ TEXTS: dict[str, str] = {
         "writes a link can put any address there. The link's address is:"
     ): "链接给出了此名称的地址，但无人核实。写链接的人可以填写任何地址。链接中的地址是：",
     "Leave the list of exceptions empty.": "请将例外列表留空。",
+    "The name is in the address book": "地址簿中有该名称",
+    "This proxy has tunnels into I2P": "本代理已有通往 I2P 的隧道",
+    "The network knows how to reach the site": "网络知道如何到达该站点",
+    "The site answers": "站点有响应",
+    "Its web server sends a page": "其 Web 服务器发来页面",
 }

@@ -93,6 +93,17 @@ def test_descriptors_of_the_program_that_runs(
     assert machine.check_descriptors(7).level is Level.UNKNOWN
 
 
+def test_the_same_port_at_another_address_is_somebody_elses() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.9", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert machine.owner_of("127.0.0.9", port, is_udp=False) == os.getpid()
+        assert machine.owner_of("127.0.0.8", port, is_udp=False) is None
+        assert machine.owner_of("0.0.0.0", port, is_udp=False) == os.getpid()
+        assert machine.owner_of("127.0.0.9", port, is_udp=True) is None
+
+
 # The data directory
 
 

@@ -76,6 +76,7 @@ def words_of_own_pages(language: str) -> Iterator[bytes]:
         own_pages.helper_form(b"k", "a.i2p", "b", "c", has_books=True, language=language),
         own_pages.conflict_choice("a.i2p", "b", "c", "d", "e", language),
         own_pages.plain_name_link("b", language),
+        own_pages.stages_part([(one, 1.0, False) for one in own_pages.STAGES], language),
         *(own_pages.paragraph(state.sentence, language) for state in states),
     ]
     for part in parts:

@@ -136,3 +136,17 @@ def test_an_unknown_name_says_what_the_subscriptions_do() -> None:
 def test_sentences_are_escaped() -> None:
     made = paragraph(Sentence(FETCHED, {"ago": "<b>", "next": '"'}), "en")
     assert "<b>" not in made and "&lt;b&gt;" in made
+
+
+def test_a_page_shows_how_far_the_visit_got() -> None:
+    async def case(bench: Bench) -> bytes:
+        raw = f"GET http://{OTHER}/ HTTP/1.1\r\nHost: x\r\nSec-Fetch-Mode: navigate\r\n\r\n"
+        return await bench.ask(raw.encode())
+
+    rows = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td><td>(.)</td></tr>", run(case).decode())
+    assert [(text, mark) for text, _, mark in rows] == [
+        ("The name is in the address book", "✓"),
+        ("This proxy has tunnels into I2P", "✓"),
+        ("The network knows how to reach the site", "✗"),
+    ]
+    assert all(re.fullmatch(r"\d+\.\d s", seconds) for _, seconds, _ in rows)
