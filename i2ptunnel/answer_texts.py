@@ -53,6 +53,8 @@ def torrent_lines(torrents: list[dict[str, Any]]) -> Iterator[str]:
         why = one["error"] or (one["tracker_error"] and f"tracker: {one['tracker_error']}")
         if why:
             yield f"          {printable(why)}"
+
+
 _STEPS = {
     "name": "name",
     "tunnels": "our tunnels",
