@@ -103,7 +103,7 @@ def test_names_are_added_found_replaced_and_removed(tmp_path: Path) -> None:
                 assert (await visitor.post("addresses/add", form)).status == 303
             first = await visitor.get("addresses")
             assert "Part 1 of 2" in first.words
-            second = await visitor.send("GET", link(first, "On"))
+            second = await visitor.send("GET", link(first, "Next"))
             assert "Part 2 of 2" in second.words
             assert second.text.count('<th scope="row">') == 1
 

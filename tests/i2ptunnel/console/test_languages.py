@@ -1,0 +1,86 @@
+"""The console in six languages: every text is translated, none is left over, places are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+import i2ptunnel.console
+from core.transport.reachability_votes import ReachabilityState
+from i2ptunnel import health
+from i2ptunnel.console.languages import LANGUAGES, texts, translate
+from i2ptunnel.console.pages.tunnels import RECIPES
+from i2ptunnel.naming.store import Book
+from i2ptunnel.protocols import languages as common
+from i2ptunnel.supervisor import State
+from tests.support.console import console
+
+FOLDER = Path(next(iter(i2ptunnel.console.__path__)))
+OTHERS = [language for language in LANGUAGES if language != "en"]
+_IN_TEMPLATE = re.compile(r"\b_\('((?:[^'\\]|\\.)*)'")
+_NAMES_IN_LOOP = re.compile(r"\{% for \w+, (?:name|words) in \[(.*?)\]", re.DOTALL)
+_IN_CODE = re.compile(
+    r'(?:say\(|line\(|Refused\(\d+,|_welcome\([\w.() ]+,|fault =|detail if[^"]*else|text =)'
+    r'\s*"([^"]{2,})"'
+)
+
+
+def used_texts() -> set[str]:
+    """Every text that a page says, as far as the source shows it."""
+    found: set[str] = set()
+    for path in (FOLDER / "templates").glob("*.html"):
+        source = path.read_text()
+        found |= set(_IN_TEMPLATE.findall(source))
+        for pairs in _NAMES_IN_LOOP.findall(source):
+            found |= set(re.findall(r"\('[^']*', '([^']*)'\)", pairs))
+    for path in FOLDER.rglob("*.py"):
+        if path.parent.name != "languages":
+            found |= set(_IN_CODE.findall(path.read_text()))
+    for recipe in RECIPES.values():
+        found |= {recipe.title, recipe.text}
+    found |= {state.value for state in (*State, *health.State)} - {"listening"}
+    found |= {state.value for state in ReachabilityState} - {"disabled"}
+    found |= {book.word for book in Book}
+    found |= {"The password is wrong.", "Too many wrong passwords; wait a minute."}
+    return found | {health.SOME_READY, health.TUNNEL_FAILED, health.TUNNELS_FAILED}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_text_is_translated_and_none_is_left_over(language: str) -> None:
+    used = used_texts()
+    own, shared = texts(language), common._TEXTS[language]
+    assert sorted(used - own.keys() - shared.keys()) == []
+    assert sorted(own.keys() - used) == []
+    assert not own.keys() & shared.keys()
+    assert all(own.values())
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_places_and_names_are_kept(language: str) -> None:
+    for english, translated in texts(language).items():
+        for part in re.findall(r"{\w+}|about:profiles|\.b32\.i2p|SSH|IRC|I2P", english):
+            assert part in translated, (english, translated)
+        assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", translated))
+
+
+def test_what_nobody_has_translated_is_english() -> None:
+    assert translate("Tunnels", "en") == "Tunnels"
+    assert translate("Tunnels", "de") == "Tunnel"
+    assert translate("no such text", "de") == "no such text"
+
+
+def test_pages_come_in_the_language_of_the_browser(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with console(tmp_path) as visitor:
+            visitor.more = {"Accept-Language": "fr-CA, en;q=0.5"}
+            await visitor.enter()
+            page = await visitor.get("")
+            assert '<html lang="fr">' in page.text
+            assert "Aucun autre routeur" in page.words
+            for path, words in (("tunnels", "Nouveau tunnel"), ("logs", "Journal")):
+                assert words in (await visitor.get(path)).words
+
+    asyncio.run(main())
