@@ -98,7 +98,7 @@ def known_routers(own: RouterInfo) -> list[Any]:
 def test_no_page_takes_long_or_holds_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The best time of several, since other programs run beside this; turns by processor time."""
+    """By processor time, the visitor's included, since other programs run beside this."""
     logging.getLogger().addHandler(RECENT)
     took: dict[str, float] = {}
     turns: dict[str, float] = {}
@@ -107,12 +107,12 @@ def test_no_page_takes_long_or_holds_the_loop(
         times, longest = [], []
         for _ in range(7):
             meter = LoopMeter()
-            begun = time.perf_counter()
+            begun = time.thread_time()
             answer = await visitor.get(page)
-            times.append(time.perf_counter() - begun)
+            times.append(time.thread_time() - begun)
             longest.append(meter.stop())
             assert answer.status == 200, page
-        took[page], turns[page] = min(times), statistics.median(longest)
+        took[page], turns[page] = statistics.median(times), statistics.median(longest)
 
     async def main() -> None:
         async with console(tmp_path, tunnels=tunnels()) as visitor:
