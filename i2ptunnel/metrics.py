@@ -10,6 +10,7 @@ Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from itertools import accumulate
@@ -146,6 +147,8 @@ def render(status: Mapping[str, Any]) -> str:
     interfaces = status.get("interfaces", {})
     _services(lines, {**status.get("services", {}), **interfaces})
     _interfaces(lines, interfaces)
+    if status.get("torrents"):
+        _torrents(lines, status["torrents"])
     if status.get("loop"):
         _loop(lines, status["loop"])
     labels = [
@@ -207,6 +210,20 @@ def _interfaces(lines: list[str], interfaces: Mapping[str, Mapping[str, Any]]) -
     for name, key, kind, text in _INTERFACE:
         samples = ((label, one.get(key)) for label, one in labels)
         _figure(lines, f"i2ptunnel_interface_{name}", kind, text, samples)
+
+
+def _torrents(lines: list[str], torrents: Mapping[str, Any]) -> None:
+    """Torrents by state and what they transfer; no names and no hashes."""
+    counts = Counter(one["state"] for one in torrents.get("torrents", ()))
+    samples = [(f'{{state="{state}"}}', count) for state, count in sorted(counts.items())]
+    _figure(lines, "i2ptunnel_torrents", "gauge", "Torrents, by state", samples)
+    is_up = torrents["state"] == "listening" and torrents.get("pid") is not None
+    name, text = "i2ptunnel_torrents_running", "1: the torrent client runs"
+    _figure(lines, name, "gauge", text, [("", is_up)])
+    for way, word in (("download", "received"), ("upload", "sent")):
+        name = f"i2ptunnel_torrents_{way}_bytes_per_second"
+        rate = torrents.get(f"{way}_rate")
+        _figure(lines, name, "gauge", f"Content that all torrents have {word}", [("", rate)])
 
 
 def _loop(lines: list[str], loop: Mapping[str, Any]) -> None:

@@ -30,7 +30,7 @@ def status_text(status: dict[str, Any]) -> str:
         counts += counted(interface.get("streams", 0), "stream")
         lines.append(f"{name:8} {interface.get('listen', interface['state'])}, {counts}")
     if status.get("torrents") is not None:
-        lines.append(_torrents_line(status["torrents"]))
+        lines.append(torrents_line(status["torrents"]))
     for name, service in (status["services"] | status.get("interfaces", {})).items():
         if service["last_error"]:
             lines.append(f"{name}: {printable(service['last_error'])}; it is tried again")
@@ -54,7 +54,7 @@ def status_text(status: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _torrents_line(torrents: dict[str, Any]) -> str:
+def torrents_line(torrents: dict[str, Any]) -> str:
     """The torrent client: why it is not running, or how many torrents are in which state."""
     error = torrents["last_error"] or (torrents.get("worker") or {}).get("last_error")
     if error or "torrents" not in torrents:

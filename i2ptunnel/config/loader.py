@@ -41,6 +41,9 @@ class Loaded:
 
 def _check_purpose(root: Mapping, faults: Faults) -> None:
     """A file that says nothing is a mistake; a router without tunnels says ``router: {}``."""
+    torrents = root.entries.get("torrents")
+    if torrents is not None and isinstance(torrents.value, Mapping):
+        return
     if "router" in root.entries or not all(_is_empty(e.value) for e in root.entries.values()):
         return
     wrong = "there are no tunnels" if root.entries else "the file is empty"

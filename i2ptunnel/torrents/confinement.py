@@ -2,9 +2,9 @@
 
 * A network namespace of its own, with loopback and nothing else: user_namespaces(7),
   network_namespaces(7). A socket that listens there and was handed out before is the one way in.
-* No socket but of IPv4, IPv6 and netlink, which live in that namespace. Unix sockets do not:
-  behind one a name service would ask the network for us. No new programs, nothing done to other
-  processes: seccomp(2).
+* No socket but of IPv4 and IPv6, which live in that namespace. Unix sockets do not: behind one a
+  name service would ask the network for us. No new programs, nothing done to other processes:
+  seccomp(2).
 * Files: two directories to write to, a few to read. landlock(7), where the kernel has it.
 
 Linux alone has these. What cannot be had of the first two is an error, and nothing runs without.
@@ -12,6 +12,7 @@ Linux alone has these. What cannot be had of the first two is an error, and noth
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -37,7 +38,7 @@ _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0
 _KILL, _FAIL, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 _NUMBER_AT, _MACHINE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
 _X32_BIT = 0x40000000
-_FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
 class CannotConfine(Exception):
@@ -121,9 +122,18 @@ def leave_network() -> None:
             f"the system allows no network namespace of its own for the torrent client ({reason}); "
             "see docs/TORRENTS.md"
         ) from None
-    interfaces = [name for _, name in socket.if_nameindex()]
+    interfaces = _interfaces()
     if interfaces != ["lo"]:
         raise CannotConfine(f"the network namespace is not empty: {', '.join(interfaces)}")
+
+
+def _interfaces() -> list[str]:
+    """From the file, for a service may have no netlink."""
+    try:
+        lines = Path("/proc/self/net/dev").read_text().splitlines()[2:]
+    except OSError as error:
+        raise CannotConfine(f"the network namespace cannot be looked at ({error})") from None
+    return [line.partition(":")[0].strip() for line in lines]
 
 
 def _set_up_loopback() -> None:
@@ -134,12 +144,16 @@ def _set_up_loopback() -> None:
 
 
 def drop_rights() -> None:
-    """Give up all capabilities for good, and core dumps; raises CannotConfine."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Give up all capabilities for good, and core dumps; raises CannotConfine.
+
+    Where a service's filter refuses the former, those that are left are of this process's own
+    namespaces, in which there is nothing.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _libc.capset(struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24))
     try:
         _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
-        header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
-        _checked(_libc.capset(header, bytes(24)), "capset")
     except OSError as error:
         raise CannotConfine(str(error)) from None
 

@@ -251,9 +251,10 @@ class Engine:
         parameters.trackers = [*parameters.trackers, *_trackers_of(request)]
         self._faults.pop(name, None)
         removed = self._start(parameters, name, is_new=True)
+        info = parameters.ti
         return {
             "id": name,
-            "name": _short(parameters.name or name),
+            "name": _short(parameters.name if info is None else info.name()) or name,
             "trackers": len(parameters.trackers),
             "removed": removed.plain(),
         }

@@ -17,6 +17,7 @@ from i2ptunnel.torrents import confinement as confine
 
 inside, outside = map(Path, sys.argv[1:])
 confine.leave_network()
+interfaces = [name for _, name in socket.if_nameindex()]
 listener = socket.create_server(("127.0.0.1", 0))
 confine.drop_rights()
 confine.die_with_parent()
@@ -36,12 +37,13 @@ def syscall(number, *arguments):
     if libc.syscall(number, *arguments) < 0:
         raise OSError(ctypes.get_errno(), "refused")
 
-attempt("interfaces", lambda: [name for _, name in socket.if_nameindex()])
+result["interfaces"] = interfaces
 attempt("loopback", lambda: socket.create_connection(listener.getsockname(), 5).close())
 attempt("internet", lambda: socket.create_connection(("192.0.2.1", 80), 5))
 attempt("packets", lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 53)))
 attempt("names", lambda: socket.getaddrinfo("example.org", 80))
 attempt("unix", lambda: socket.socket(socket.AF_UNIX))
+attempt("netlink", lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
 attempt("raw", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
 attempt("program", lambda: os.execv("/bin/true", ["true"]))
 attempt("signal", lambda: os.kill(os.getppid(), 0))
@@ -78,7 +80,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_there_is_no_network_but_loopback_of_its_own(tried: dict[str, Any]) -> None:
     assert tried["interfaces"] == ["lo"]
     assert tried["loopback"] == "done"
-    refused = ("internet", "packets", "names", "unix", "raw", "other network")
+    refused = ("internet", "packets", "names", "unix", "netlink", "raw", "other network")
     assert [tried[name] for name in refused] == ["refused"] * len(refused)
 
 
