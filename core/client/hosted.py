@@ -269,6 +269,10 @@ class HostedEngine(LocalDestination):
                 member.republish(now)  # it has signed another one
         self._has_key = True
 
+    def excuse(self) -> None:
+        """The client has answered, with nothing that is of use: its lease set is not waited for."""
+        self.own.asked_at = None
+
     def send(
         self, destination_hash: bytes, payload: bytes, nonce: int, now: float
     ) -> Status | None:

@@ -122,6 +122,7 @@ class _Client:
         self._established = established
         self._connection = ServerConnection(server.wall, is_guarded=server.is_user is not None)
         self._sessions: dict[int, HostedSession] = {}
+        self._unreachable: set[int] = set()
         self._changed = asyncio.Event()
         self._lookups = Lookups(server.lookups, self._connection, self._sessions, self._changed.set)
         self._reason = ""
@@ -294,7 +295,10 @@ class _Client:
         """Java: over a socket its subsessions sign nothing better; the first session goes on."""
         if number == next(iter(self._sessions)):
             self._connection.disconnect(NO_ELGAMAL)
-        else:
+            return
+        self._sessions[number].engine.excuse()
+        if number not in self._unreachable:
+            self._unreachable.add(number)
             logger.warning(
                 "a subsession of an I2CP client cannot be reached: it signs a lease set of type 1"
             )
