@@ -19,14 +19,17 @@ from core.client.hosted import (
     SigningFailed,
     StatusKnown,
 )
+from core.client.hosted_options import hosted_config
 from core.client.own_lease_set import OwnLeaseSet
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedAddress, BlindedTarget
+from core.data.encoding import b64encode
 from core.data.lease_set import Lease, LeaseSet2
 from core.data.payload import PROTOCOL_RAW, wrap
 from core.data.private_keys import PrivateKeys
 from core.garlic.sessions import MessageKind
 from core.i2cp.data_messages import Status
+from core.i2cp.options import offers_elgamal_only
 from core.tunnel.pool import TunnelPool
 from tests.client.parties import Party, World
 from tests.support.deterministic import SeededEntropy
@@ -234,6 +237,24 @@ def test_an_encrypted_lease_set_that_cannot_be_read_here_is_published_all_the_sa
     one.engine.own._config = HostedConfig("one")  # the router is not told the secret
     one.run(10)
     assert one.engine.own.published is not None and one.engine.own.current is None
+
+
+def test_what_opens_an_encrypted_lease_set_is_among_the_options() -> None:
+    own, shared = b"o" * 32, b"s" * 32
+    psk = {"i2cp.leaseSetClient.psk.0": f"bmFtZQ==:{b64encode(shared)}"}
+    assert hosted_config(psk).client_key == shared
+    both = psk | {"i2cp.leaseSetPrivKey": b64encode(own), "i2cp.leaseSetSecret": "d29yZA=="}
+    config = hosted_config(both)
+    assert (config.client_key, config.secret) == (own, "word")
+    assert hosted_config({"i2cp.leaseSetPrivKey": "nonsense"}).client_key is None
+
+
+@pytest.mark.parametrize(
+    ("types", "is_lacking"),
+    [("", False), ("0", True), ("0,1", True), ("4,0", False), ("6, 4", False)],
+)
+def test_elgamal_alone_is_seen_in_the_options(types: str, is_lacking: bool) -> None:
+    assert offers_elgamal_only({"i2cp.leaseSetEncType": types}) == is_lacking
 
 
 # Several destinations with the same tunnels
