@@ -184,6 +184,7 @@ class View:
                 "url": self.url,
                 "here": self.request.url.path.removeprefix(f"/{self.session.key}/"),
                 "csrf": csrf_field(self.session),
+                "has_torrents": self.program.loaded.configuration.torrents is not None,
                 "state": self.program.health().state.value,
             }
         return known | facts

@@ -250,4 +250,30 @@ TEXTS: dict[str, str] = {
     "Any other service of this machine, such as SSH.": (
         "Ein anderer Dienst dieses Rechners, zum Beispiel SSH."
     ),
+    "A passphrase has 8 characters or more.": "Eine Passphrase hat mindestens 8 Zeichen.",
+    "Backup": "Sicherung",
+    "Done": "Fertig",
+    "Download the backup": "Sicherung herunterladen",
+    (
+        "Keys, names, state and configuration in one file, encrypted with a passphrase. "
+        "Without the passphrase it is lost."
+    ): (
+        "Schlüssel, Namen, Zustand und Konfiguration in einer Datei, mit einer Passphrase "
+        "verschlüsselt. Ohne die Passphrase ist sie verloren."
+    ),
+    "Magnet link": "Magnet-Link",
+    "Once more": "Noch einmal",
+    "Passphrase": "Passphrase",
+    "Pause": "Anhalten",
+    "Peers": "Gegenstellen",
+    "Rates": "Raten",
+    "Removing a torrent leaves its files.": "Wird ein Torrent entfernt, bleiben seine Dateien.",
+    "Resume": "Fortsetzen",
+    "The torrent is added.": "Der Torrent ist hinzugefügt.",
+    "The two are not the same.": "Die beiden sind nicht gleich.",
+    "There are no torrents yet.": "Es gibt noch keine Torrents.",
+    "To restore it, stop the program and run:": (
+        "Zum Wiederherstellen halten Sie das Programm an und führen aus:"
+    ),
+    "Torrents": "Torrents",
 }

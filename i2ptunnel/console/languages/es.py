@@ -247,4 +247,28 @@ TEXTS: dict[str, str] = {
     "Any other service of this machine, such as SSH.": (
         "Cualquier otro servicio de esta máquina, como SSH."
     ),
+    "A passphrase has 8 characters or more.": "Una frase de paso tiene 8 caracteres o más.",
+    "Backup": "Copia de seguridad",
+    "Done": "Hecho",
+    "Download the backup": "Descargar la copia",
+    (
+        "Keys, names, state and configuration in one file, encrypted with a passphrase. "
+        "Without the passphrase it is lost."
+    ): (
+        "Claves, nombres, estado y configuración en un archivo, cifrado con una frase de "
+        "paso. Sin la frase está perdido."
+    ),
+    "Magnet link": "Enlace magnet",
+    "Once more": "Otra vez",
+    "Passphrase": "Frase de paso",
+    "Pause": "Pausar",
+    "Peers": "Pares",
+    "Rates": "Velocidades",
+    "Removing a torrent leaves its files.": "Al quitar un torrent quedan sus archivos.",
+    "Resume": "Reanudar",
+    "The torrent is added.": "El torrent se ha añadido.",
+    "The two are not the same.": "Las dos no son iguales.",
+    "There are no torrents yet.": "Aún no hay torrents.",
+    "To restore it, stop the program and run:": "Para restaurarla, detenga el programa y ejecute:",
+    "Torrents": "Torrents",
 }

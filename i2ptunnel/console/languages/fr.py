@@ -247,4 +247,30 @@ TEXTS: dict[str, str] = {
     "Any other service of this machine, such as SSH.": (
         "Tout autre service de cette machine, par exemple SSH."
     ),
+    "A passphrase has 8 characters or more.": "Une phrase secrète a 8 caractères ou plus.",
+    "Backup": "Sauvegarde",
+    "Done": "Terminé",
+    "Download the backup": "Télécharger la sauvegarde",
+    (
+        "Keys, names, state and configuration in one file, encrypted with a passphrase. "
+        "Without the passphrase it is lost."
+    ): (
+        "Clés, noms, état et configuration en un fichier, chiffré par une phrase secrète. "
+        "Sans elle, il est perdu."
+    ),
+    "Magnet link": "Lien magnet",
+    "Once more": "Encore une fois",
+    "Passphrase": "Phrase secrète",
+    "Pause": "Suspendre",
+    "Peers": "Pairs",
+    "Rates": "Débits",
+    "Removing a torrent leaves its files.": "Retirer un torrent laisse ses fichiers.",
+    "Resume": "Reprendre",
+    "The torrent is added.": "Le torrent est ajouté.",
+    "The two are not the same.": "Les deux ne sont pas identiques.",
+    "There are no torrents yet.": "Il n’y a pas encore de torrents.",
+    "To restore it, stop the program and run:": (
+        "Pour la restaurer, arrêtez le programme et lancez :"
+    ),
+    "Torrents": "Torrents",
 }

@@ -238,4 +238,30 @@ TEXTS: dict[str, str] = {
     "Any other service of this machine, such as SSH.": (
         "Любая другая служба этой машины, например SSH."
     ),
+    "A passphrase has 8 characters or more.": "Парольная фраза — не короче 8 знаков.",
+    "Backup": "Резервная копия",
+    "Done": "Готово",
+    "Download the backup": "Скачать копию",
+    (
+        "Keys, names, state and configuration in one file, encrypted with a passphrase. "
+        "Without the passphrase it is lost."
+    ): (
+        "Ключи, имена, состояние и конфигурация в одном файле, зашифрованном парольной "
+        "фразой. Без неё он потерян."
+    ),
+    "Magnet link": "Magnet-ссылка",
+    "Once more": "Ещё раз",
+    "Passphrase": "Парольная фраза",
+    "Pause": "Приостановить",
+    "Peers": "Пиры",
+    "Rates": "Скорости",
+    "Removing a torrent leaves its files.": "При удалении торрента его файлы остаются.",
+    "Resume": "Продолжить",
+    "The torrent is added.": "Торрент добавлен.",
+    "The two are not the same.": "Они не совпадают.",
+    "There are no torrents yet.": "Торрентов пока нет.",
+    "To restore it, stop the program and run:": (
+        "Для восстановления остановите программу и выполните:"
+    ),
+    "Torrents": "Торренты",
 }

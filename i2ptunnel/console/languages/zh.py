@@ -220,4 +220,25 @@ TEXTS: dict[str, str] = {
     "A web server of this machine, seen in I2P.": "让本机的网页服务器在 I2P 中可见。",
     "Publish a service": "发布服务",
     "Any other service of this machine, such as SSH.": "本机的任何其他服务，例如 SSH。",
+    "A passphrase has 8 characters or more.": "密码短语至少 8 个字符。",
+    "Backup": "备份",
+    "Done": "完成",
+    "Download the backup": "下载备份",
+    (
+        "Keys, names, state and configuration in one file, encrypted with a passphrase. "
+        "Without the passphrase it is lost."
+    ): "密钥、名称、状态和配置存于一个文件，用密码短语加密。没有密码短语就无法恢复。",
+    "Magnet link": "磁力链接",
+    "Once more": "再输入一次",
+    "Passphrase": "密码短语",
+    "Pause": "暂停",
+    "Peers": "节点",
+    "Rates": "速率",
+    "Removing a torrent leaves its files.": "移除种子时保留其文件。",
+    "Resume": "继续",
+    "The torrent is added.": "种子已添加。",
+    "The two are not the same.": "两次输入不一致。",
+    "There are no torrents yet.": "还没有种子。",
+    "To restore it, stop the program and run:": "恢复时，请停止程序并运行：",
+    "Torrents": "种子",
 }

@@ -12,8 +12,9 @@ import pytest
 
 from core.api import LinkedRouter, TunnelPath
 from core.data.encoding import b32encode
+from i2ptunnel.cli.main import main as cli
 from i2ptunnel.logs import RecentLines
-from tests.support.console import Visitor, console, link
+from tests.support.console import Answer, Visitor, console, link
 
 XSS = """<script>alert(1)</script>"'&"""
 
@@ -203,5 +204,71 @@ def test_a_browser_is_told_where_the_proxy_is(tmp_path: Path) -> None:
             assert re.search(r"127\.78\.9\.2 , 4444 as HTTP proxy", page.words)
             form = {"name": "web", "action": "stop"}
             assert (await visitor.post("tunnels/act", form)).status == 303
+
+    asyncio.run(main())
+
+
+def test_a_backup_is_downloaded_and_opens_with_its_passphrase(tmp_path: Path) -> None:
+    async def main() -> Answer:
+        async with console(tmp_path) as visitor:
+            await visitor.enter()
+            short = await visitor.post("settings/backup", {"passphrase": "short", "again": "short"})
+            assert short.status == 422
+            form = {"passphrase": "correct horse", "again": "correct hors"}
+            assert (await visitor.post("settings/backup", form)).status == 422
+            return await visitor.post("settings/backup", form | {"again": "correct horse"})
+
+    answer = asyncio.run(main())
+    assert answer.status == 200
+    assert "attachment" in answer.headers["content-disposition"]
+    file = tmp_path / "a.backup"
+    file.write_bytes(answer.body)
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("correct horse\n")
+    check = ["backup", "--verify", str(file), "--passphrase-file", str(passphrase)]
+    assert cli([*check, "-c", str(tmp_path / "my.yaml")]) == 0
+    passphrase.write_text("correct hors\n")
+    assert cli([*check, "-c", str(tmp_path / "my.yaml")]) != 0
+
+
+def test_torrents_have_a_page_where_the_client_is_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {
+        "id": "ab" * 20,
+        "name": XSS,
+        "state": "downloading",
+        "size": 2000,
+        "done": 500,
+        "download_rate": 3000,
+        "upload_rate": 0,
+        "peers": 2,
+        "error": None,
+        "tracker_error": "no answer",
+    }
+    asked: list[str] = []
+
+    async def pause(torrent: str) -> str:
+        asked.append(torrent)
+        return torrent
+
+    async def main() -> None:
+        async with console(tmp_path) as visitor:
+            await visitor.enter()
+            assert "Torrents" not in (await visitor.get("")).words
+            assert "no torrent client" in (await visitor.get("torrents")).words
+            added = await visitor.post("torrents/add", {"magnet": "magnet:?x"})
+            assert "no torrent client" in (await visitor.page_after(added)).words
+            client = visitor.program.torrents
+            monkeypatch.setattr(client, "list", lambda: [row])
+            monkeypatch.setattr(client, "pause", pause)
+            page = await visitor.get("torrents")
+            assert f"{XSS} 2.0 kB" in page.words
+            assert "25.0 %" in page.words
+            assert "<script>alert" not in page.text
+            form = {"torrent": row["id"], "action": "pause"}
+            assert (await visitor.post("torrents/act", form)).status == 303
+            assert asked == [row["id"]]
+            assert (await visitor.post("torrents/act", {"action": "x"})).status == 400
 
     asyncio.run(main())
