@@ -31,6 +31,8 @@ DISPROVED_FAILURES = 3 + RESTART_FAILURES
 DUMPED_MAX = 5000
 #: i2pd: forgets a failed handshake after 28 to 33 s and refuses others until then.
 LENIENT_S = 40.0
+#: By then its link has ended, or it was heard.
+SILENT_PAUSE_S = 15.0
 _HASH_BYTES = 32
 _MAGIC = b"I2P peer records 1\n"
 _HEADER = Struct(f">{len(_MAGIC)}sd")
@@ -107,6 +109,11 @@ class PeerBook:
     def note_disconnected(self, router_hash: bytes) -> None:
         """The link is gone, whatever the reason."""
         self._connected.discard(router_hash)
+
+    def note_silent(self, router_hash: bytes, now: float) -> None:
+        """It acknowledges nothing on its link: for a moment it is no hop."""
+        record = self._record(router_hash, now)
+        record.silent_until = max(record.silent_until, now + SILENT_PAUSE_S)
 
     def note_connect_failed(
         self, router_hash: bytes, now: float, *, is_peers_fault: bool = True

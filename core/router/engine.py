@@ -342,6 +342,7 @@ class RouterEngine:
             client.run(now)
             for tunnel in client.suspects:
                 self.tunnels.note_suspect(tunnel, now)
+                self.links.ask(self.tunnels.neighbours(now), now)
             client.suspects.clear()
             if client.control:
                 control, client.control = client.control, []
@@ -382,6 +383,10 @@ class RouterEngine:
                 self.peers.note_disconnected(router_hash)
                 if reason != "idle_timeout":
                     self.tunnels.note_peer_failed(router_hash, now)
+            case link_events.PeerSilent(router_hash):
+                self.peers.note_silent(router_hash, now)
+                self.tunnels.note_peer_silent(router_hash, now)
+                self.links.ask(self.tunnels.neighbours(now), now)
             case link_events.PeerFailed(router_hash):
                 is_its = event.is_peers_fault
                 self.peers.note_connect_failed(router_hash, now, is_peers_fault=is_its)

@@ -35,6 +35,13 @@ class PeerDisconnected:
     reason: str
 
 
+@dataclass(slots=True)
+class PeerSilent:
+    """The session with this router is up, but nothing is acknowledged on it any more."""
+
+    router_hash: bytes
+
+
 _NOT_THE_PEERS = frozenset(("banned", "backoff", "busy", "closed", "local"))
 
 
@@ -117,6 +124,7 @@ Event = (
     PeerConnected
     | MessagesReceived
     | PeerDisconnected
+    | PeerSilent
     | PeerFailed
     | RouterInfoReceived
     | SkewMeasured

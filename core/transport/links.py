@@ -40,6 +40,7 @@ from core.transport.ports import (
     Established,
     RouterInfoBlock,
     Session,
+    Silent,
     Skew,
     Unreachable,
 )
@@ -216,6 +217,10 @@ class Links:
         for peer in list(self._peers.values()):
             self._outbound.give_up(peer, "closed")
 
+    def ask(self, router_hashes: Iterable[bytes], now: float) -> None:
+        """Who of these does not acknowledge what we ask is told as PeerSilent."""
+        self._table.ask(router_hashes, now)
+
     # Time
 
     def next_timer(self) -> float | None:
@@ -320,7 +325,9 @@ class Links:
             if isinstance(event, Established):
                 self._on_established(session, link, event, now)
             elif isinstance(event, RouterInfoBlock):
-                self._on_router_info(link, event)
+                self._table.received_router_info(link, event)
+            elif isinstance(event, Silent):
+                self._table.silent(link)
             elif isinstance(event, Skew):
                 router_hash = session.router_hash
                 if router_hash is not None:
@@ -335,12 +342,6 @@ class Links:
                 self._outbound.unreachable(link, event, now)
             else:
                 self._on_ended(link, event, now)
-
-    def _on_router_info(self, link: Link | None, event: RouterInfoBlock) -> None:
-        peer = None if link is None else link.peer
-        if peer is not None and event.router_info.hash == peer.hash:
-            peer.router_info = event.router_info
-        self._events.append(RouterInfoReceived(event.router_info, event.flood))
 
     def _on_established(
         self, session: Session, dial: Link | None, event: Established, now: float

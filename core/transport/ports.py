@@ -95,7 +95,12 @@ class Ended:
     is_remote: bool = False
 
 
-SessionEvent = Established | Confirmed | RouterInfoBlock | Skew | Unreachable | Ended
+@dataclass(slots=True)
+class Silent:
+    """The peer leaves what was sent unacknowledged; told once until it is heard again."""
+
+
+SessionEvent = Established | Confirmed | RouterInfoBlock | Skew | Silent | Unreachable | Ended
 """After :class:`Unreachable` or :class:`Ended` nothing follows."""
 
 
@@ -140,6 +145,10 @@ class Session(Protocol):
 
     def send(self, messages: Sequence[bytes], now: float) -> None:
         """Take short-form messages to be written; only from :meth:`SessionOwner.fill`."""
+        ...
+
+    def ask(self, now: float) -> None:
+        """Find out whether the peer is there, unless its system tells when it is gone."""
         ...
 
     def take_output(self) -> object:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
-from core.transport.events import Event
+from core.transport.events import Event, PeerSilent, RouterInfoReceived
 from core.transport.outqueue import OutQueue
-from core.transport.ports import Bid, Session
+from core.transport.ports import Bid, RouterInfoBlock, Session
 from core.transport.records import Link, LinkLimits, Peer
 from core.transport.stats import LinkStats
 
@@ -43,6 +44,26 @@ class LinkTable:
         """Forget a link; harmless the second time."""
         if self.links.pop(link.session, None) is not None:
             self.outbound_count -= link.is_outbound
+
+    def ask(self, router_hashes: Iterable[bytes], now: float) -> None:
+        """Find out which of these are still there."""
+        for router_hash in router_hashes:
+            peer = self.peers.get(router_hash)
+            if peer is not None and peer.link is not None:
+                peer.link.session.ask(now)
+
+    def silent(self, link: Link | None) -> None:
+        """Nothing is acknowledged on this link; of a spare that says nothing."""
+        peer = None if link is None else link.peer
+        if peer is not None and peer.link is link:
+            self.events.append(PeerSilent(peer.hash))
+
+    def received_router_info(self, link: Link | None, block: RouterInfoBlock) -> None:
+        """The peer of this link has sent one, perhaps its own."""
+        peer = None if link is None else link.peer
+        if peer is not None and block.router_info.hash == peer.hash:
+            peer.router_info = block.router_info
+        self.events.append(RouterInfoReceived(block.router_info, block.flood))
 
     def drop_queue(self, peer: Peer) -> int:
         """Lose what waits for a router; returns how many messages that were, which is counted."""

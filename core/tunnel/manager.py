@@ -21,7 +21,7 @@ from core.i2np.message import Message
 from core.tunnel.builder import Builder
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.events import LeasesChanged, TunnelEvent, TunnelLost
-from core.tunnel.pool import TunnelPool
+from core.tunnel.pool import FAILURES_MAX, TunnelPool
 from core.tunnel.ports import GarlicSealer
 from core.tunnel.records import LONG, SHORT, RecordFormat
 from core.tunnel.selection import HopSelector
@@ -201,12 +201,24 @@ class TunnelManager:
         self.builder.note_peer_failed(router_hash, now, is_peers_fault=is_peers_fault)
         self._wake(now)
         for pool in self._pools.values():
-            for outbound in pool.outbound.tunnels:
-                if outbound.hops and outbound.hops[0] == router_hash:
-                    self.note_suspect(outbound, now)
-            for inbound in pool.inbound.tunnels:
-                if inbound.hops and inbound.hops[-1] == router_hash:
-                    self.note_suspect(inbound, now)
+            for tunnel in pool.beside(router_hash):
+                self.note_suspect(tunnel, now)
+
+    def note_peer_silent(self, router_hash: bytes, now: float) -> None:
+        """A neighbour acknowledges nothing any more: use other tunnels, and build more of them.
+
+        What leads through it is tested: if it is heard again the tunnels are as good as before.
+        """
+        for pool in self._pools.values():
+            for tunnel in pool.beside(router_hash):
+                self.note_suspect(tunnel, now)
+                tunnel.failures = max(tunnel.failures, FAILURES_MAX)
+            self._check_leases(pool, now)
+
+    def neighbours(self, now: float) -> list[bytes]:
+        """The routers with which our live tunnels begin or end, once each."""
+        pools = self._pools.values()
+        return list(dict.fromkeys(hop for pool in pools for hop in pool.neighbours(now)))
 
     def clock_changed(self, now: float) -> None:
         """The wall clock was set, or the machine slept: test all tunnels, build what is missing."""

@@ -220,8 +220,24 @@ class TunnelPool:
         self.is_closed = False
 
     def live_inbound(self, now: float) -> list[InboundTunnel]:
-        """Tunnels to publish as leases, best first, at most ``quantity`` of them."""
-        return self.inbound.live(now)[: max(1, min(self.inbound.shape.quantity, QUANTITY_MAX))]
+        """Tunnels to publish as leases, best first, at most ``quantity`` of them.
+
+        One that has failed is published only if all have.
+        """
+        live = self.inbound.live(now)
+        live = [t for t in live if t.failures < FAILURES_MAX] or live
+        return live[: max(1, min(self.inbound.shape.quantity, QUANTITY_MAX))]
+
+    def neighbours(self, now: float) -> list[bytes]:
+        """Our neighbours in the tunnels of this pool that live."""
+        inbound = [t.hops[-1] for t in self.inbound.live(now) if t.hops]
+        return [*inbound, *(t.hops[0] for t in self.outbound.live(now) if t.hops)]
+
+    def beside(self, router_hash: bytes) -> list[InboundTunnel | OutboundTunnel]:
+        """The tunnels whose neighbour of ours this router is."""
+        inbound = [t for t in self.inbound.tunnels if t.hops and t.hops[-1] == router_hash]
+        outbound = [t for t in self.outbound.tunnels if t.hops and t.hops[0] == router_hash]
+        return [*inbound, *outbound]
 
     def live_outbound(self, now: float) -> list[OutboundTunnel]:
         """Tunnels to send through, best first."""
@@ -232,8 +248,10 @@ class TunnelPool:
         return bool(self.inbound.live(now)) and bool(self.outbound.live(now))
 
     def can_send_through(self, tunnel: OutboundTunnel, now: float) -> bool:
-        """Whether a tunnel of this pool is alive for a while yet."""
-        return tunnel.expires_at - now > OUTBOUND_MARGIN_S and tunnel in self.outbound.tunnels
+        """Whether a tunnel of this pool is alive for a while yet, and none is better."""
+        if tunnel.expires_at - now <= OUTBOUND_MARGIN_S or tunnel not in self.outbound.tunnels:
+            return False
+        return tunnel.failures < FAILURES_MAX or self.outbound.pick(now) is tunnel
 
     def pick_outbound(
         self, now: float, avoid: Collection[OutboundTunnel] = ()

@@ -156,6 +156,9 @@ class Ntcp2Session:
         assert connection is not None
         self.sealed = connection.seal_messages(messages, now)
 
+    def ask(self, now: float) -> None:
+        """See :class:`core.transport.ports.Session`: TCP does that."""
+
     def take_output(self) -> bytes:
         """What to write now."""
         sealed, self.sealed = self.sealed, b""

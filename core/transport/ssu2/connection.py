@@ -19,7 +19,7 @@ from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
 from core.base.reassembly import ReassemblyMemory
 from core.transport.context import CLOCK_SKEW_MAX_S
-from core.transport.ports import Blame, Confirmed, Ended, Skew
+from core.transport.ports import Blame, Confirmed, Ended, Silent, Skew
 from core.transport.reasons import TerminationReason, reason_word
 from core.transport.ssu2.acks import ReceivedPackets
 from core.transport.ssu2.blocks import AddressBlock, DateTime, Termination
@@ -30,6 +30,7 @@ from core.transport.ssu2.fragments import Reassembler
 from core.transport.ssu2.framing import KNOWN_BLOCKS, BlockType, SocketAddress, write_block
 from core.transport.ssu2.header import FLAG_IMMEDIATE_ACK, PACKET_BYTES_MIN
 from core.transport.ssu2.keys import SessionKeys
+from core.transport.ssu2.liveness import Liveness
 from core.transport.ssu2.notices import Moved, Notice, ReceivedBlock, SeenAs
 from core.transport.ssu2.packets import NUMBER_MAX, PacketOpener, message_key
 from core.transport.ssu2.path_mtu import PathMtu
@@ -89,6 +90,7 @@ class Connection:
         )
         self._reassembler = Reassembler(stats, memory=memory)
         self._seen = DuplicateFilter(DUPLICATES_S, DUPLICATES_MAX)
+        self._liveness = Liveness()
         self._direct: Datagrams = []
         self._validation: PathValidation | None = None
         self._refused_path: SocketAddress | None = None
@@ -153,6 +155,7 @@ class Connection:
             return messages
         self._stats.packets_received += 1
         self.last_received = now
+        self._liveness.received(len(found))
         is_newest = number > received.highest
         elicits = bool(found)
         for kind, _ in others:
@@ -340,6 +343,10 @@ class Connection:
             payload = block + self._received.block(32) + self._sender.padding()
             self._direct.append((self._sender.seal(payload, now), self.remote))
 
+    def ask(self) -> None:
+        """Have the peer acknowledge something, unless it was heard just now."""
+        self._liveness.doubt()
+
     def acknowledge(self, now: float) -> None:
         """Have an ack leave with the next packets."""
         self._received.acknowledge(now)
@@ -397,6 +404,7 @@ class Connection:
         at = self.last_active + IDLE_TIMEOUT_S
         if self.keep_alive_s:
             at = min(at, self._sender.last_sent + self.keep_alive_s)
+        at = min(at, self._liveness.ask_at(self.last_received))
         if self._validation is not None:
             at = min(at, self._validation.ask_at)
         waiting = self._reassembler.deadline
@@ -424,6 +432,9 @@ class Connection:
                 code = TerminationReason.INTRA_FRAME_TIMEOUT
                 self._end(Ended("no_acknowledgement", code, Blame.NOBODY, False), code, now)
                 return
+            if recovery.is_silent(now) and not self._liveness.is_told:
+                self._liveness.is_told = True
+                self.notices.append(Silent())
         if now - self.last_active >= IDLE_TIMEOUT_S:
             self.close(TerminationReason.IDLE_TIMEOUT, now)
             return
@@ -431,5 +442,7 @@ class Connection:
             self._ask_path(now)
         if self._reassembler.deadline is not None:
             self._reassembler.handle_timer(now)
-        if self.keep_alive_s and now - self._sender.last_sent >= self.keep_alive_s:
+        is_quiet = self.keep_alive_s and now - self._sender.last_sent >= self.keep_alive_s
+        if is_quiet or now >= self._liveness.ask_at(self.last_received):
+            self._liveness.asked()
             self._sender.ping(self._direct, self.remote, now)

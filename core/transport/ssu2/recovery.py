@@ -41,6 +41,9 @@ TIMEOUTS_PERSISTENT = 2
 #: timeouts in a row, and seconds, after which nobody is there any more; i2pd: 6 resends, Java: 10
 TIMEOUTS_MAX = 6
 SILENCE_MAX_S = 12.0
+#: timeouts in a row, and seconds, after which the peer may have died
+TIMEOUTS_SILENT = 3
+SILENT_S = 1.0
 #: lost packets of which it is remembered that they may still arrive
 LOST_MAX = 512
 _ROUNDING_S = 1e-6
@@ -308,6 +311,10 @@ class Recovery:
     def is_given_up(self, now: float) -> bool:
         """Whether so many timeouts passed without an ack that nobody is there any more."""
         return self.timeouts >= TIMEOUTS_MAX and now - self._silent_since >= SILENCE_MAX_S
+
+    def is_silent(self, now: float) -> bool:
+        """Whether what is in flight has gone unacknowledged for so long that others are better."""
+        return self.timeouts >= TIMEOUTS_SILENT and now - self._silent_since >= SILENT_S
 
     def on_timer(self, now: float) -> None:
         """Handle a passed deadline: find packets lost, or allow probes."""

@@ -21,6 +21,7 @@ from core.transport.ports import (
     Established,
     RouterInfoBlock,
     SessionEvent,
+    Silent,
     Skew,
     Unreachable,
 )
@@ -33,7 +34,7 @@ from core.transport.ssu2.framing import BlockType, SocketAddress
 from core.transport.ssu2.handshake import ConnectionIds
 from core.transport.ssu2.initiator import Initiator
 from core.transport.ssu2.keys import SessionKeys
-from core.transport.ssu2.notices import Moved, ReceivedBlock, SeenAs
+from core.transport.ssu2.notices import Moved, SeenAs
 from core.transport.ssu2.responder import Accepted, Responder
 from core.transport.ssu2.tokens import NEW_TOKEN_S
 
@@ -195,6 +196,12 @@ class Ssu2Session:
         """Take short-form messages to be packed into packets."""
         assert self.connection is not None
         self.connection.send(messages, now)
+
+    def ask(self, now: float) -> None:
+        """See :class:`core.transport.ports.Session`."""
+        if self.connection is not None:
+            self.connection.ask()
+            self._host.mark(self)
 
     def take_output(self) -> list[bytes]:
         """Handshake packets to send now; those of the data phase the endpoint pulls itself."""
@@ -383,7 +390,7 @@ class Ssu2Session:
                     self.initiator.confirmed(now)
                     self.initiator = None
                 self._tell(notice, now)
-            elif isinstance(notice, Skew):
+            elif isinstance(notice, Skew | Silent):
                 self._tell(notice, now)
             elif isinstance(notice, Ended):
                 self._finish(notice, now)
@@ -392,11 +399,8 @@ class Ssu2Session:
             elif isinstance(notice, Moved):
                 self.remote = notice.address
             else:
-                self._on_received_block(notice, now)
+                self._on_block(notice.block_type, notice.data, now)
         self._host.mark(self)
-
-    def _on_received_block(self, notice: ReceivedBlock, now: float) -> None:
-        self._on_block(notice.block_type, notice.data, now)
 
     def _on_block(self, kind: int, data: bytes, now: float) -> None:
         context = self._host.context
