@@ -143,6 +143,7 @@ test: $(READY)
 
 # What is skipped, because a router cannot be built here, is told in the last lines.
 slow: peers
+	$(BIN)/python -m tests.support.fetch_axe
 	$(BIN)/python -m tests.support.fetch_qbittorrent
 	$(BIN)/python -m tests.support.fetch_go
 	$(BIN)/python -m tests.support.fetch_java
