@@ -32,6 +32,7 @@ setup(
     else {f"{PLACE}.{ROUTER}": ROUTER, "i2ptunnel.profiles": "profiles"},
     data_files=[
         ("share/man/man1", ["man/i2ptunnel.1"]),
+        ("share/man/man5", ["man/i2ptunnel.yaml.5"]),
         ("share/i2ptunnel/systemd", sorted(str(path) for path in Path("systemd").iterdir())),
     ],
 )

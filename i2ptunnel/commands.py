@@ -336,11 +336,16 @@ async def netdb_reseed(program: Program) -> dict[str, Any]:
 # Log
 
 
-async def logs(program: Program, *, lines: int = 200, level: str = "debug") -> list[dict[str, Any]]:
-    """The last lines of the log, the oldest first; ``level``: the least that is wanted."""
+async def logs(
+    program: Program, *, lines: int = 200, level: str = "debug", room: str = "", after: int = 0
+) -> list[dict[str, Any]]:
+    """The last lines of the log, the oldest first; ``level``: the least that is wanted.
+
+    ``room``: only those of one part of the program; ``after``: only those with a higher number.
+    """
     if level.upper() not in LEVELS:
         raise CommandRefused(f"there is no level {level!r}; known: {', '.join(LEVELS).lower()}")
-    return RECENT.lines(max(0, lines), LEVELS[level.upper()])
+    return RECENT.lines(max(0, lines), LEVELS[level.upper()], room=room, after=after)
 
 
 # Console

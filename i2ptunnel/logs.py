@@ -130,12 +130,19 @@ class BudgetHandler(logging.Handler):
         return False
 
 
+def _is_in(name: str, room: str) -> bool:
+    """Whether a logger belongs to a room, or is in it."""
+    return not room or name == room or name.startswith(f"{room}.")
+
+
 class RecentLines(logging.Handler):
     """Keeps the last lines for commands and pages. Messages hold no secrets, so these do not."""
 
     def __init__(self, count: int = RECENT_LINES) -> None:
         super().__init__()
         self._lines: deque[tuple[float, int, str, str]] = deque(maxlen=count)
+        #: of the next line, from 1
+        self._number = 1
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep ``record``; a line that repeats at once is kept once."""
@@ -145,19 +152,36 @@ class RecentLines(logging.Handler):
             return
         if self._lines and self._lines[-1][1:] == (record.levelno, record.name, message):
             self._lines.pop()
+            self._number -= 1
         self._lines.append((record.created, record.levelno, record.name, message))
+        self._number += 1
 
-    def lines(self, count: int, level: int = logging.DEBUG) -> list[dict[str, Any]]:
-        """The last ``count`` lines of a level or above; ``time`` is Unix seconds."""
-        wanted = [line for line in list(self._lines) if line[1] >= level]
+    def lines(
+        self, count: int, level: int = logging.DEBUG, *, room: str = "", after: int = 0
+    ) -> list[dict[str, Any]]:
+        """The last ``count`` lines of a level or above; ``time`` is Unix seconds.
+
+        ``room``: only those of one part of the program. ``after``: only those with a higher
+        ``number``; a line that repeats at once keeps its number.
+        """
+        kept = list(self._lines)
+        first = self._number - len(kept)
+        wanted = [
+            (number, *line)
+            for number, line in enumerate(kept, first)
+            if number > after and line[1] >= level and _is_in(line[2], room)
+        ]
         return [
             {
+                "number": number,
                 "time": round(created, 3),
-                "level": logging.getLevelName(number).lower(),
+                "level": logging.getLevelName(levelno).lower(),
                 "room": name,
                 "message": message,
             }
-            for created, number, name, message in wanted[len(wanted) - min(count, len(wanted)) :]
+            for number, created, levelno, name, message in wanted[
+                len(wanted) - min(count, len(wanted)) :
+            ]
         ]
 
 

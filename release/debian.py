@@ -139,6 +139,7 @@ def _lay_out(work: Root, tree: Path) -> None:
     _compile(work, program)
     for source, target in (
         ("man/i2ptunnel.1", "usr/share/man/man1/i2ptunnel.1.gz"),
+        ("man/i2ptunnel.yaml.5", "usr/share/man/man5/i2ptunnel.yaml.5.gz"),
         ("CHANGELOG.md", "usr/share/doc/i2ptunnel/changelog.gz"),
     ):
         (tree / target).parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from core.api import read_limited, write_atomic
@@ -14,6 +15,7 @@ from core.data.identity import hash_to_b32
 from i2ptunnel.cli.address_feeds import add_feed_actions, why_unknown
 from i2ptunnel.cli.books import open_books
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
+from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import data_dir_of
 from i2ptunnel.cli.sources import add_source_options, text_argument
 from i2ptunnel.naming.address import NameFault, read_address
@@ -73,6 +75,7 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     export.set_defaults(run=_export)
     for action in (finding, listing, add, remove, imported, export):
         add_source_options(action)
+    add_json(add, remove, imported)
     add_feed_actions(actions)
 
 
@@ -155,7 +158,8 @@ def _add(arguments: argparse.Namespace) -> int:
             is_replacing=arguments.replace,
             is_further=arguments.further,
         )
-    print(f"{entry.name} is {entry.address or hash_to_b32(entry.hash)} ({book.word} book)")
+    shown = f"{entry.name} is {entry.address or hash_to_b32(entry.hash)} ({book.word} book)"
+    tell(arguments, describe(entry), shown)
     return Exit.OK
 
 
@@ -166,7 +170,8 @@ def _remove(arguments: argparse.Namespace) -> int:
         meant = suggestion(arguments.name)
         hint = f"; did you mean {meant}?" if meant else ""
         raise CommandFault(f"{printable(arguments.name)}: no address book has this name{hint}")
-    print("removed from the " + " and the ".join(f"{book.word} book" for book in had))
+    words = [book.word for book in had]
+    tell(arguments, words, "removed from the " + " and the ".join(f"{one} book" for one in words))
     return Exit.OK
 
 
@@ -178,10 +183,12 @@ def _import(arguments: argparse.Namespace) -> int:
         raise CommandFault(f"{path}: {error}") from None
     with open_books(arguments, writes=True) as books:
         done = books.import_text(Book.of(arguments.book), text, is_replacing=arguments.replace)
-    print(
+    tell(
+        arguments,
+        asdict(done),
         f"{counted(done.added, 'name')} added, {done.known} known already, "
         f"{done.conflicts} known with another address and kept, "
-        f"{counted(done.faults, 'line')} wrong"
+        f"{counted(done.faults, 'line')} wrong",
     )
     for fault in done.first_faults:
         complain(f"{path}: {fault}")

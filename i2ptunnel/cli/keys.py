@@ -15,6 +15,7 @@ from core.data.encoding import b64encode
 from core.data.lease_set_layers import client_public_key
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
+from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.keyfiles import (
     KEEP_IT,
     KEY_FILE_BYTES_MAX,
@@ -75,6 +76,7 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
     )
     client.add_argument("file", type=Path, help="for client_key_file; made unless it is there")
     client.set_defaults(run=_client)
+    add_json(generate, show, imported, transient, client)
 
 
 def _days(text: str) -> int:
@@ -90,19 +92,23 @@ def _read(path: Path) -> PrivateKeys:
     return keys
 
 
-def _print_address(keys: PrivateKeys) -> None:
+def _print_address(arguments: argparse.Namespace, keys: PrivateKeys, **more: str) -> None:
+    """The address of keys, and how they sign; ``more``: what else was made."""
     names = {number: name for name, number in SIGNING_TYPES.items()}
-    signing_type = keys.destination.signing_type
-    print(f"address       {keys.destination.b32}")
-    print(f"signing type  {names.get(signing_type, signing_type)}")
+    signing_type = names.get(keys.destination.signing_type, str(keys.destination.signing_type))
+    report: dict[str, object] = {"address": keys.destination.b32, "signing_type": signing_type}
+    lines = [f"address       {keys.destination.b32}", f"signing type  {signing_type}"]
     if keys.offline is not None:
-        print(f"offline key   valid until {moment_text(keys.offline.expires_s)}")
+        report["expires"] = keys.offline.expires_s
+        lines.append(f"offline key   valid until {moment_text(keys.offline.expires_s)}")
+    lines += [f"{name.replace('_', ' '):12}  {value}" for name, value in more.items()]
+    tell(arguments, report | more, *lines)
 
 
 def _generate(arguments: argparse.Namespace) -> int:
     keys = generate_keys(SIGNING_TYPES[arguments.signing_type])
     write_new_keys(arguments.file, keys)
-    _print_address(keys)
+    _print_address(arguments, keys)
     complain(f"{arguments.file}: {KEEP_IT}")
     return Exit.OK
 
@@ -110,9 +116,9 @@ def _generate(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     keys = _read(arguments.file)
     if arguments.destination:
-        print(keys.destination.b64)
+        tell(arguments, {"destination": keys.destination.b64}, keys.destination.b64)
     else:
-        _print_address(keys)
+        _print_address(arguments, keys)
     return Exit.OK
 
 
@@ -126,7 +132,7 @@ def _import(arguments: argparse.Namespace) -> int:
         except (DecodeError, UnicodeDecodeError):
             raise FileFault(arguments.source, "holds no private keys") from None
     write_new_keys(arguments.file, keys)
-    _print_address(keys)
+    _print_address(arguments, keys)
     return Exit.OK
 
 
@@ -140,17 +146,16 @@ def _transient(arguments: argparse.Namespace) -> int:
     old = read_keys(arguments.file)
     if old is not None and (old.offline is None or old.hash != master.hash):
         raise CommandFault(f"{arguments.file}: is there already, and no transient key of this one")
-    if arguments.encrypted:
-        _make_daily(arguments, master)
+    more = {"daily_keys": str(_make_daily(arguments, master))} if arguments.encrypted else {}
     if old is None:
         write_new_keys(arguments.file, keys)
     else:
         replace_keys(arguments.file, keys)
-    _print_address(keys)
+    _print_address(arguments, keys, **more)
     return Exit.OK
 
 
-def _make_daily(arguments: argparse.Namespace, master: PrivateKeys) -> None:
+def _make_daily(arguments: argparse.Namespace, master: PrivateKeys) -> Path:
     """The file of daily keys, from yesterday on: the clocks of two machines differ."""
     path = daily_path(arguments.file)
     secret = ""
@@ -170,7 +175,7 @@ def _make_daily(arguments: argparse.Namespace, master: PrivateKeys) -> None:
                 f"{path}: is there already, for another key or secret; move it away"
             ) from None
     write_atomic(path, write_daily_keys(daily))
-    print(f"daily keys    {path}")
+    return path
 
 
 def _first_line(path: Path) -> str:
@@ -190,7 +195,8 @@ def _client(arguments: argparse.Namespace) -> int:
     if key is None:
         key = SystemEntropy().random_bytes(KEY_BYTES)
         create_key_file(path, f"{b64encode(key)}\n".encode())
-    print(f"public key    {b64encode(client_public_key(key))}")
+    public = b64encode(client_public_key(key))
+    tell(arguments, {"public_key": public}, f"public key    {public}")
     return Exit.OK
 
 

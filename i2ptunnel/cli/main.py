@@ -26,6 +26,7 @@ _COMMANDS = {
     "plan":    ("status", "add_plan",    "what a reload would change"),
     "reload":  ("status", "add_reload",  "read the configuration again: all or nothing"),
     "status":  ("status", "add_status",  "state of the running appliance"),
+    "logs":    ("logs",   "add_logs",    "the log of the running appliance"),
     "tunnels": ("status", "add_tunnels", "list, start, stop, restart tunnels"),
     "keys":    ("keys",   "add_keys",    "destination key files"),
     "backup":  ("backup", "add_backup", "keys, names and configuration in one encrypted file"),
@@ -38,6 +39,7 @@ _COMMANDS = {
     "torrents": ("torrents", "add_torrents", "the torrent client"),
     "netdb":   ("netdb",  "add_netdb",   "the network database"),
     "schema":  ("run",    "add_schema",  "the JSON Schema of the YAML, for editors"),
+    "completion": ("completion", "add_completion", "a script that completes commands in a shell"),
     "demo":    ("demo",   "add_demo",    "a private I2P network on this machine"),
     "console": ("console", "add_console", "the web console, in a browser"),
 }
@@ -82,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(str(fault))
         return fault.status
     except KeyboardInterrupt:
-        return Exit.OK if arguments.command in ("run", "demo", "status") else Exit.FAILED
+        return Exit.OK if arguments.command in ("run", "demo", "status", "logs") else Exit.FAILED
     except BrokenPipeError:
         # Whoever read our output has seen enough; do not fail again when Python flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,6 +15,7 @@ from core.api import make_directory
 from core.data.router_info import RouterInfo
 from i2ptunnel.answer_texts import router_line
 from i2ptunnel.cli.exits import CommandFault, Exit
+from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import CONTROL_SOCKET, control_socket, data_dir_of
 from i2ptunnel.cli.sources import add_source_options, load_sources
 from i2ptunnel.config.faults import ConfigError
@@ -53,6 +54,7 @@ def add_netdb(parser: argparse.ArgumentParser) -> None:
     reseed.set_defaults(run=_reseed)
     for action in (listing, export, imported, reseed):
         add_source_options(action)
+    add_json(export, imported, reseed)
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -75,7 +77,7 @@ def _export(arguments: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise CommandFault(f"{arguments.directory}: {error.strerror}") from None
-    print(f"{counted(count, 'router')} exported")
+    tell(arguments, {"exported": count}, f"{counted(count, 'router')} exported")
     return Exit.OK
 
 
@@ -92,9 +94,11 @@ def _import(arguments: argparse.Namespace) -> int:
             taken += ask(path, "netdb-import", routers=batch, timeout_s=60)
     except NotRunning:
         keep_for_next_start(path.parent, infos)
-        print(f"{counted(len(infos), 'router')} kept for the next start{note}")
+        report = {"found": len(infos), "kept_for_next_start": len(infos), "rejected": rejected}
+        tell(arguments, report, f"{counted(len(infos), 'router')} kept for the next start{note}")
         return Exit.OK
-    print(f"{taken} of {counted(len(infos), 'router')} taken{note}")
+    report = {"found": len(infos), "taken": taken, "rejected": rejected}
+    tell(arguments, report, f"{taken} of {counted(len(infos), 'router')} taken{note}")
     return Exit.OK
 
 
@@ -116,7 +120,7 @@ def _reseed(arguments: argparse.Namespace) -> int:
     if result["last_error"] is not None:
         raise CommandFault(" ".join(filter(None, (f"{result['last_error']}.", result["remedy"]))))
     servers = counted(result["bundles"], "server")
-    print(f"{counted(result['routers'], 'router')} from {servers}")
+    tell(arguments, result, f"{counted(result['routers'], 'router')} from {servers}")
     return Exit.OK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from i2ptunnel.answer_texts import ping_line
 from i2ptunnel.cli.exits import Exit
@@ -28,6 +29,7 @@ def add_ping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-t", "--timeout", type=timeout_argument, default=30.0, help="for each answer; default: 30s"
     )
+    parser.add_argument("--json", action="store_true", help="for programs; one object a line")
     parser.set_defaults(run=_ping)
 
 
@@ -64,5 +66,6 @@ def _ping(arguments: argparse.Namespace) -> int:
             wait_s=arguments.timeout,
         )
         answers += seconds is not None
-        print(ping_line(name, seconds), flush=True)
+        text = json.dumps({"seconds": seconds}) if arguments.json else ping_line(name, seconds)
+        print(text, flush=True)
     return Exit.OK if answers else Exit.FAILED

@@ -6,15 +6,15 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 
 from i2ptunnel.answer_texts import plan_lines, tunnel_line
 from i2ptunnel.cli.exits import Exit, complain
 from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options, load_sources, text_argument
+from i2ptunnel.cli.watch import INTERVAL_S, watch
 from i2ptunnel.control import SocketGone, ask
 from i2ptunnel.status_text import status_text
-
-_WATCH_S = 2.0
 
 
 def add_status(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +34,8 @@ def add_status(parser: argparse.ArgumentParser) -> None:
 def _status(arguments: argparse.Namespace) -> int:
     """Show the running appliance; exit status 4 if it does not run."""
     path = control_socket(arguments)
+    if arguments.watch and not arguments.json and not arguments.check and sys.stdout.isatty():
+        watch(partial(ask, path, "status"))
     while True:
         try:
             status = ask(path, "status")
@@ -44,12 +46,12 @@ def _status(arguments: argparse.Namespace) -> int:
         if arguments.check:
             is_good = arguments.check == "live" or status["ready"]
             return Exit.OK if is_good else Exit.NOT_READY
-        if arguments.watch and sys.stdout.isatty():
-            print("\033[H\033[2J", end="")
-        print(json.dumps(status, indent=2) if arguments.json else status_text(status), flush=True)
+        indent = None if arguments.watch else 2  # a stream of them has one on each line
+        text = json.dumps(status, indent=indent) if arguments.json else status_text(status)
+        print(text, flush=True)
         if not arguments.watch:
             return Exit.OK
-        time.sleep(_WATCH_S)
+        time.sleep(INTERVAL_S)
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +88,7 @@ def _reload(arguments: argparse.Namespace) -> int:
 def add_tunnels(parser: argparse.ArgumentParser) -> None:
     """Options of ``i2ptunnel tunnels``: list them all, or start, stop or restart one by name."""
     parser.description = _tunnels.__doc__
+    parser.add_argument("--json", action="store_true", help="for programs; with list")
     parser.add_argument(
         "action", nargs="?", default="list", choices=("list", "start", "stop", "restart")
     )
@@ -101,6 +104,9 @@ def _tunnels(arguments: argparse.Namespace) -> int:
     path = control_socket(arguments)
     if arguments.action != "list":
         ask(path, f"tunnel-{arguments.action}", name=arguments.name, timeout_s=30)
+        return Exit.OK
+    if arguments.json:
+        print(json.dumps(ask(path, "tunnels"), indent=2))
         return Exit.OK
     for tunnel in ask(path, "tunnels"):
         print(tunnel_line(tunnel))

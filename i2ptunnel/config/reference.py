@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import MISSING, Field
-from typing import Any
+from typing import Any, NamedTuple
 
 from i2ptunnel.config.client_models import ClientSection, ListeningSection, ProxySection
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
@@ -126,7 +126,16 @@ def _anchor(title: str) -> str:
     return re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-")
 
 
-def _rows(options: dict[str, Field[Any]], groups: _Groups, prefix: str = "") -> Iterator[str]:
+class Row(NamedTuple):
+    """An option, and all that is told of it; ``default`` empty: it must be given, or is a group."""
+
+    key: str
+    word: str
+    default: str
+    help: str
+
+
+def _rows(options: dict[str, Field[Any]], groups: _Groups, prefix: str = "") -> Iterator[Row]:
     for key, field in options.items():
         info = info_of(field)
         note = f" *({info.note})*" if info.note else ""
@@ -136,21 +145,25 @@ def _rows(options: dict[str, Field[Any]], groups: _Groups, prefix: str = "") -> 
         if inner is not None and is_plain and link is None:
             yield from _rows(options_of(inner.model), groups, f"{prefix}{key}.")
             continue
-        word = info.kind.word.replace("|", "\\|")
+        word = info.kind.word
         if link is not None:
             word = word.replace("section", link) if "section" in word else f"{word}: {link}"
         default = ""
         if field.default is not MISSING and not is_plain:
-            shown = info.kind.show(field.default) or '""'
-            default = f"`{shown}`"
-        yield f"| `{prefix}{key}` | {word} | {default} | {info.help}{note} |"
+            default = info.kind.show(field.default) or '""'
+        yield Row(prefix + key, word, default, info.help + note)
         if inner is not None and link is None:
             yield from _rows(options_of(inner.model), groups, f"{prefix}{key}.")
 
 
 def _table(options: dict[str, Field[Any]], groups: _Groups) -> str:
-    rows = list(_rows(options, groups))
+    rows = [_markdown(row) for row in _rows(options, groups)]
     return _TABLE + "\n".join(rows) + "\n" if rows else ""
+
+
+def _markdown(row: Row) -> str:
+    word, default = row.word.replace("|", "\\|"), f"`{row.default}`" if row.default else ""
+    return f"| `{row.key}` | {word} | {default} | {row.help} |"
 
 
 def _shared_by(model: type[Any]) -> str:
@@ -204,6 +217,37 @@ def option_reference() -> str:
         for model, title in sorted(groups.titles.items(), key=lambda item: item[1])
     ]
     return "\n".join(parts)
+
+
+class Part(NamedTuple):
+    """A part of the reference: ``level`` 1 for a section of the file, 2 for what is in one."""
+
+    level: int
+    title: str
+    text: str
+    rows: tuple[Row, ...]
+
+
+def reference_parts() -> Iterator[Part]:
+    """The same as plain values, for other formats."""
+    groups = _Groups()
+
+    def rows(options: dict[str, Field[Any]]) -> tuple[Row, ...]:
+        return tuple(_rows(options, groups))
+
+    for name, model in _SECTIONS:
+        yield Part(1, name, description_of(model), rows(options_of(model)))
+    yield Part(1, "tunnels", "Each entry has a name of its own and a type.", ())
+    for name, kind in TUNNEL_MODELS.items():
+        shared = ", ".join(_SHARED[base] for base in reversed(kind.__mro__) if base in _SHARED)
+        text = f"{description_of(kind)} Shared options: {shared}."
+        yield Part(2, name, text, rows(_own_options(kind)))
+    yield Part(1, "shared options", "", ())
+    for base, title in _SHARED.items():
+        yield Part(2, title, "", rows(_own_options(base)))
+    yield Part(1, "groups of options", "", ())
+    for group, title in sorted(groups.titles.items(), key=lambda item: item[1]):
+        yield Part(2, title, description_of(group), rows(options_of(group)))
 
 
 if __name__ == "__main__":

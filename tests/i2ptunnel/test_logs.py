@@ -14,7 +14,7 @@ from i2ptunnel.cli.main import main
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.log_levels import ROOMS, LogLevel, read_log_level
-from i2ptunnel.logs import BudgetHandler, JsonFormatter, LogLevels, TextFormatter
+from i2ptunnel.logs import BudgetHandler, JsonFormatter, LogLevels, RecentLines, TextFormatter
 
 
 def record(message: str, at: float = 0.0, level: int = logging.INFO) -> logging.LogRecord:
@@ -126,3 +126,28 @@ def test_levels_that_are_none(text: str, hint: str, capsys: pytest.CaptureFixtur
 def test_levels_in_the_configuration() -> None:
     control = load_text("router: {}\ncontrol: {log: [info, core.tunnel=debug]}\n").configuration
     assert [str(level) for level in control.control.log] == ["info", "core.tunnel=debug"]
+
+
+def test_recent_lines_of_a_room_and_those_that_follow() -> None:
+    recent = RecentLines(3)
+
+    def log(room: str, message: str) -> None:
+        recent.emit(logging.LogRecord(room, logging.INFO, "", 0, message, (), None))
+
+    for number in range(5):
+        log("core.tunnel" if number % 2 else "core.tunnels", f"line {number}")
+    kept = recent.lines(10)
+    assert [(one["number"], one["message"]) for one in kept] == [
+        (3, "line 2"),
+        (4, "line 3"),
+        (5, "line 4"),
+    ]
+    assert [one["number"] for one in recent.lines(10, room="core.tunnel")] == [4]
+    assert [one["number"] for one in recent.lines(10, room="core")] == [3, 4, 5]
+    assert [one["number"] for one in recent.lines(10, after=4)] == [5]
+    # What repeats at once stays one line, with its number: who follows sees it once.
+    log("core.tunnels", "line 4")
+    assert [one["number"] for one in recent.lines(10, after=5)] == []
+    log("core.tunnels", "line 5")
+    assert [one["number"] for one in recent.lines(10, after=5)] == [6]
+    assert recent.lines(1)[0]["message"] == "line 5" and recent.lines(0) == []

@@ -35,3 +35,12 @@ def test_the_doctor_of_a_program_that_runs(network: Network) -> None:
     assert found["configuration"]["level"] == "ok", found["configuration"]
     assert found["ports"]["level"] == "ok", found["ports"]
     assert {"reachability", "links", "known routers", "tunnel builds", "clock"} <= set(found)
+
+
+def test_the_log_of_a_program_that_runs(network: Network) -> None:
+    data_dir = str(network.ours.data_dir)
+    done = run_command("logs", "-n", "500", "--data-dir", data_dir)
+    assert done.returncode == 0 and "tunnel web ready" in done.stdout, done.stderr
+    done = run_command("logs", "i2ptunnel", "--json", "-n", "3", "--data-dir", data_dir)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert 0 < len(lines) <= 3 and all(one["room"].startswith("i2ptunnel") for one in lines)
