@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from i2ptunnel.answer_texts import ping_line, plan_lines, router_line, tunnel_line
+from i2ptunnel.answer_texts import ping_line, plan_lines, router_line, tunnel_line, why_lines
 from i2ptunnel.printable import counted, printable
 from i2ptunnel.status_text import status_text
 
@@ -92,6 +92,10 @@ def _log(result: Any, _: Mapping[str, Any]) -> Iterable[str]:
         yield f"{moment} {one['level']:7} {one['room']}: {one['message']}"
 
 
+def _visit(result: Any, _: Mapping[str, Any]) -> Iterable[str]:
+    return (f"{mark} {line}" for mark, line in why_lines(result))
+
+
 _FORMS: dict[str, Callable[[Any, Mapping[str, Any]], Iterable[str]]] = {
     "status": _status,
     "tunnels": _tunnels,
@@ -100,6 +104,7 @@ _FORMS: dict[str, Callable[[Any, Mapping[str, Any]], Iterable[str]]] = {
     "address-list": _names,
     "netdb-list": _routers,
     "ping": _ping,
+    "why": _visit,
     "doctor": _findings,
     "logs": _log,
 }

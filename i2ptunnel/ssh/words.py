@@ -29,6 +29,26 @@ _HIDDEN = frozenset(("origins",))
 _PLAIN = frozenset(("part", "urls"))
 #: what the command line gives by itself, too
 _USUAL: Mapping[str, Mapping[str, Any]] = {"ping": {"wait_s": 30.0}}
+#: for people; other commands are told by what their function says of itself
+_HELP: Mapping[str, str] = {
+    "status": "the state of the program",
+    "tunnels": "the tunnels and their states",
+    "tunnel-start": "start a stopped tunnel, or try a failed one at once",
+    "tunnel-stop": "stop a tunnel until it is started again",
+    "tunnel-restart": "start a tunnel anew",
+    "plan": "what a reload would change",
+    "reload": "read the configuration again: all or nothing",
+    "address-lookup": "the address behind a name, or the names of an address",
+    "address-list": "the names that are known, or those that contain PART",
+    "address-add": "give an address a name",
+    "address-remove": "forget a name; feeds cannot bring it back",
+    "address-status": "how many names are known, and how the subscriptions are",
+    "address-fetch": "fetch these subscriptions now, or all of them",
+    "netdb-list": "the routers that are known",
+    "netdb-reseed": "ask reseed servers for routers now",
+    "ping": "whether a destination answers, and how fast",
+    "logs": "the last lines of the log",
+}
 WATCH_S = 2.0
 WATCH_MIN_S, WATCH_MAX_S = 1.0, 3600.0
 LINE_CHARACTERS_MAX = 4096
@@ -205,7 +225,8 @@ def _known(name: str, function: Callable[..., Any]) -> Known | None:
     options = [one.name for one in parameters if one.name not in plain]
     head, _, tail = name.partition("-")
     words = (("tunnels" if head == "tunnel" else head), *((tail,) if tail else ()))
-    text = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ").replace("``", "")
+    said = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ").replace("``", "")
+    text = _HELP.get(name, said)
     return Known(
         name,
         words,

@@ -49,6 +49,8 @@ def test_commands_with_openssh(tmp_path: Path) -> None:
         status, out, _ = await running.openssh("logs --lines 2 --level warning")
         assert status == 0 and len(out.splitlines()) <= 2
         assert (await running.openssh("logs --level loud"))[0] == 1
+        status, out, _ = await running.openssh("why nobody.i2p --wait-s 1s")
+        assert status == 0 and "nobody.i2p" not in out.splitlines()[0] and "✗" in out
         assert "= keep     web" in (await running.openssh("plan"))[1]
         assert (await running.openssh("netdb list"))[1] == "0 routers\n"
         assert (await running.openssh("reload"))[0] == 0

@@ -130,7 +130,7 @@ def test_answers_of_any_form_move_no_cursor() -> None:
         "text": "\x1b[2Jclear", "none": None, "yes": True, "rows": [{"a": 1}, {"a": 2}],
         "deep": {"x": ["one", "two\x07"]}, "empty": [],
     }  # fmt: skip
-    lines = list(answer_lines("why", {}, result, is_json=False))
+    lines = list(answer_lines("other", {}, result, is_json=False))
     assert lines == [
         "text   \\x1b[2Jclear",
         "none   -",
