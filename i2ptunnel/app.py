@@ -185,6 +185,8 @@ class App:
             if isinstance(tunnel, HttpClientSection) and tunnel.enabled:
                 text = "set %s as HTTP proxy in the browser and open http://proxy.i2p/ (tunnel %s)"
                 _log.info(text, tunnel.listen, name)
+        if loaded.configuration.control.console is not None:
+            _log.info("the console is opened by: i2ptunnel console")
         for address in self._sockets.unused(loaded.configuration.tunnels.values()):
             _log.warning("the service manager listens at %s, but no tunnel does", address)
 

@@ -63,17 +63,20 @@ class _Doors:
     async def enter(self, request: Request) -> Response:
         """The token of ``i2ptunnel console``."""
         view = self._view(request)
-        guesses = self._console.guesses
-        try:
-            guesses.check(view.client)
-        except PasswordRefused:
-            return await self._welcome(view, "Too many attempts; wait a minute.", 429)
         await view.read_form()
         if not self._console.enter(view.form.get("token", "")):
-            guesses.count(view.client)
-            fault = "This file has been used, or is older than a minute."
-            return await self._welcome(view, fault, 403)
+            return await self._welcome(view, *self._wrong_token(view.client))
         return await self._let_in(view)
+
+    def _wrong_token(self, client: str) -> tuple[str, int]:
+        """What is said of it. A right one is always taken: any page can send wrong ones."""
+        guesses = self._console.guesses
+        try:
+            guesses.check(client)
+        except PasswordRefused:
+            return "Too many attempts; wait a minute.", 429
+        guesses.count(client)
+        return "This file has been used, or is older than a minute.", 403
 
     async def log_in(self, request: Request) -> Response:
         """The password, where there is one."""

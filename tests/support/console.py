@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from i2ptunnel.app import App
@@ -154,10 +153,13 @@ def read_answer(data: bytes) -> Answer:
 
 @asynccontextmanager
 async def console(
-    directory: Path, more: str = "", tunnels: str = TUNNELS, text: str = "", **change: Any
+    directory: Path, more: str = "", tunnels: str = TUNNELS, text: str = "", port: int = 0
 ) -> AsyncIterator[Visitor]:
-    """A program of a configuration file in ``directory``; ``more``: options of the console."""
-    port = free_port("127.0.0.1", 0)
+    """A program of a configuration file in ``directory``; ``more``: options of the console.
+
+    ``text``: another file altogether, whose console listens at ``port``.
+    """
+    port = port or free_port("127.0.0.1", 0)
     places = {
         "directory": directory,
         "port": port,

@@ -44,6 +44,8 @@ def used_texts() -> set[str]:
     found |= {state.value for state in (*State, *health.State)} - {"listening"}
     found |= {state.value for state in ReachabilityState} - {"disabled"}
     found |= {book.word for book in Book}
+    found |= {"Too many attempts; wait a minute."}
+    found |= {"This file has been used, or is older than a minute."}
     found |= {"The password is wrong.", "Too many wrong passwords; wait a minute."}
     return found | {health.SOME_READY, health.TUNNEL_FAILED, health.TUNNELS_FAILED}
 

@@ -13,6 +13,7 @@ import pytest
 from core.api import LinkedRouter, TunnelPath
 from core.data.encoding import b32encode
 from i2ptunnel.cli.main import main as cli
+from i2ptunnel.demo import free_port
 from i2ptunnel.logs import RecentLines
 from tests.support.console import Answer, Visitor, console, link
 
@@ -270,5 +271,24 @@ def test_torrents_have_a_page_where_the_client_is_on(
             assert (await visitor.post("torrents/act", form)).status == 303
             assert asked == [row["id"]]
             assert (await visitor.post("torrents/act", {"action": "x"})).status == 400
+
+    asyncio.run(main())
+
+
+def test_pages_of_tunnels_that_run_over_a_foreign_router(tmp_path: Path) -> None:
+    port = free_port("127.0.0.1", 0)
+    text = f"""\
+router: {{data_dir: {tmp_path}/data, i2cp: "127.78.9.9:7654"}}
+control: {{console: {{listen: "127.0.0.1:{port}"}}}}
+tunnels: {{web: {{type: httpclient, listen: "unix:{tmp_path}/web"}}}}
+"""
+
+    async def main() -> None:
+        async with console(tmp_path, text=text, port=port) as visitor:
+            await visitor.enter()
+            assert "127.78.9.9:7654 (I2CP)" in (await visitor.get("")).words
+            for page in ("tunnels", "network", "network/links", "network/routers", "addresses"):
+                assert (await visitor.get(page)).status == 200, page
+            assert (await visitor.get("network/transit")).status == 200
 
     asyncio.run(main())
