@@ -6,15 +6,13 @@ written when it is added, when something about it changes, and every minute whil
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import json
 import os
 import selectors
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +24,27 @@ from i2ptunnel.torrents.clean import (
     keep_handle_clean,
     keep_i2p_alone,
 )
+from i2ptunnel.torrents.requests import (
+    Refused,
+    check_files,
+    hash_of,
+    id_of,
+    parameters_of,
+    short,
+    trackers_of,
+)
 from i2ptunnel.torrents.settings import TORRENTS_MAX, limit_settings, session_settings
-from i2ptunnel.tracker_urls import LOOK, is_i2p_tracker
 
 NEWS_S = 1.0
 SAVE_S = 60.0
+ANNOUNCE_S = 2.0
 STOP_S = 3.0
 SUFFIX = ".resume"
 _DELETE_S = 30.0
+#: how libtorrent's words begin for an announce that has to wait for the SAM session
+_NO_SESSION = "Waiting for i2p"
 _READ_BYTES = 1 << 16
 _PREFIX_MIN = 4
-_TEXT_MAX = 300
 _PRIORITY = 4
 _STATES = {
     "checking_files": "checking",
@@ -53,10 +61,6 @@ _ALERTS = (
     | lt.alert.category_t.storage_notification
     | lt.alert.category_t.tracker_notification
 )
-
-
-class Refused(Exception):
-    """A request that cannot be carried out; the message goes to the user."""
 
 
 class Engine:
@@ -80,6 +84,9 @@ class Engine:
         self._deleting: dict[str, tuple[int, float]] = {}
         #: by ID: requests that wait until the torrent's state is on the disk
         self._saving: dict[str, list[int]] = {}
+        #: by ID: those that announced before there was a SAM session, and when to announce again
+        self._early: set[str] = set()
+        self._announce_at = 0.0
         self._i2p_error: str | None = None
         self._unsaved = 0
         self._news: dict[str, Any] = {}
@@ -132,7 +139,7 @@ class Engine:
         except Refused as refused:
             self._out.append({"id": number, "error": str(refused)})
         except RuntimeError as error:  # what libtorrent throws
-            self._out.append({"id": number, "error": _short(str(error))})
+            self._out.append({"id": number, "error": short(str(error))})
         else:
             if result is not None:
                 self._out.append({"id": number, "ok": result})
@@ -153,6 +160,12 @@ class Engine:
         for name, (number, until) in list(self._deleting.items()):
             if now >= until:
                 self._deleted(name, number, "the files could not be deleted in time")
+        if self._early and now >= self._announce_at:
+            # By itself libtorrent waits longer each time, though nothing was sent.
+            self._announce_at = now + ANNOUNCE_S
+            for name in self._early & {*self._handles}:
+                self._handles[name].force_reannounce()
+            self._early.clear()
         news = self._status()
         if news != self._news:
             self._news = news
@@ -220,26 +233,14 @@ class Engine:
 
     def _check(self, info: Any, name: str) -> None:
         """Raise Refused for files that do not belong into the directory, or that are another's."""
-        files = info.layout()
-        for index in range(files.num_files()):
-            parts = Path(files.file_path(index)).parts
-            if not parts or ".." in parts or parts[0].startswith("/"):
-                raise Refused("the torrent has files outside of its directory")
-            if files.file_flags(index) & lt.file_flags_t.flag_symlink:
-                raise Refused("the torrent has symbolic links")
-        if parts := Path(files.file_path(0)).parts:
-            for own, handle in self._handles.items():
-                other = handle.torrent_file()
-                if other is None or own == name:
-                    continue
-                if Path(other.layout().file_path(0)).parts[:1] == parts[:1]:
-                    raise Refused(f"another torrent has files at {parts[0]}")
+        others = (one.torrent_file() for own, one in self._handles.items() if own != name)
+        check_files(info, (other for other in others if other is not None))
 
     # Requests
 
     def _add(self, request: dict[str, Any]) -> dict[str, Any]:
-        parameters = _parameters(request)
-        name = _id(parameters)
+        parameters = parameters_of(request)
+        name = id_of(parameters)
         if len(self._handles) >= self._torrents_max:
             raise Refused(f"there are {self._torrents_max} torrents already")
         if name in self._handles or name in self._deleting:
@@ -248,13 +249,13 @@ class Engine:
             parameters.flags = int(parameters.flags) | int(lt.torrent_flags.paused)
         else:
             parameters.flags = int(parameters.flags) & ~int(lt.torrent_flags.paused)
-        parameters.trackers = [*parameters.trackers, *_trackers_of(request)]
+        parameters.trackers = [*parameters.trackers, *trackers_of(request)]
         self._faults.pop(name, None)
         removed = self._start(parameters, name, is_new=True)
         info = parameters.ti
         return {
             "id": name,
-            "name": _short(parameters.name if info is None else info.name()) or name,
+            "name": short(parameters.name if info is None else info.name()) or name,
             "trackers": len(parameters.trackers),
             "removed": removed.plain(),
         }
@@ -342,9 +343,11 @@ class Engine:
                 case lt.tracker_error_alert():
                     if name := self._name(alert):
                         text = alert.error_message() or alert.error.message()
-                        self._tracker_errors[name] = _short(text)
+                        self._tracker_errors[name] = short(text)
+                        if text.startswith(_NO_SESSION):
+                            self._early.add(name)
                 case lt.i2p_alert():
-                    self._i2p_error = _short(alert.error.message())
+                    self._i2p_error = short(alert.error.message())
                 case _:
                     pass
 
@@ -377,9 +380,9 @@ class Engine:
 
     def _on_deleted(self, alert: Any) -> None:
         hashes = alert.info_hashes
-        for name in {_hash(hashes), str(hashes.get_best())} & {*self._deleting}:
+        for name in {hash_of(hashes), str(hashes.get_best())} & {*self._deleting}:
             is_bad = isinstance(alert, lt.torrent_delete_failed_alert)
-            error = _short(alert.error.message()) if is_bad else ""
+            error = short(alert.error.message()) if is_bad else ""
             self._deleted(name, self._deleting[name][0], error)
 
     # State
@@ -394,7 +397,7 @@ class Engine:
         return {"torrents": torrents, "i2p_error": self._i2p_error}
 
     def _describe(self, name: str, status: Any) -> dict[str, Any]:
-        fault = self._faults.get(name) or _short(
+        fault = self._faults.get(name) or short(
             status.errc.message() if status.errc.value() else ""
         )
         if fault:
@@ -405,7 +408,7 @@ class Engine:
             state = _STATES.get(str(status.state), "checking")
         return {
             "id": name,
-            "name": _short(status.name or name),
+            "name": short(status.name or name),
             "state": state,
             "size": status.total_wanted,
             "done": status.total_wanted_done,
@@ -419,34 +422,3 @@ class Engine:
             "error": fault or None,
             "tracker_error": self._tracker_errors.get(name),
         }
-
-
-def _parameters(request: dict[str, Any]) -> Any:
-    """Of a magnet link or the content of a file; raises Refused."""
-    try:
-        if request.get("magnet"):
-            return lt.parse_magnet_uri(request["magnet"])
-        return lt.load_torrent_buffer(base64.b64decode(request["file"], validate=True))
-    except (RuntimeError, binascii.Error, ValueError) as error:
-        what = "magnet link" if request.get("magnet") else "torrent file"
-        raise Refused(f"this is no {what}: {_short(str(error))}") from None
-
-
-def _trackers_of(request: dict[str, Any]) -> Iterator[str]:
-    for url in request.get("trackers") or ():
-        if not is_i2p_tracker(url):
-            raise Refused(f"{_short(url)} is no tracker in I2P; they look like {LOOK}")
-        yield url
-
-
-def _id(parameters: Any) -> str:
-    return _hash(parameters.info_hashes if parameters.ti is None else parameters.ti.info_hashes())
-
-
-def _hash(hashes: Any) -> str:
-    """The one that more programs know: of version 1, if there is one."""
-    return str(hashes.v1 if hashes.has_v1() else hashes.get_best())
-
-
-def _short(text: str) -> str:
-    return text[:_TEXT_MAX]
