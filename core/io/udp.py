@@ -24,7 +24,12 @@ from core.base.bounded import BoundedMap
 from core.io.alarm import Alarm
 from core.io.packet_filter import detach
 from core.io.udp_guard import Guarded, UdpGuard
-from core.io.udp_socket import ANCILLARY_BYTES, SEGMENTS_BYTES_MAX, SEGMENTS_MAX, UdpSocket
+from core.io.udp_socket import (
+    ANCILLARY_BYTES,
+    SEGMENTS_BYTES_MAX,
+    SEGMENTS_MAX,
+    UdpSocket,
+)
 from core.io.wakeup import Wakeup
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.stats import LinkStats
@@ -53,6 +58,10 @@ class DatagramEndpoint(Guarded, Protocol):
     def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> int:
         """Datagrams came from one source: ``size`` bytes each, but the last, which may be
         smaller. Returns how many of them are strangers'."""
+        ...
+
+    def readable(self, wanted: int) -> int:
+        """How many of ``wanted`` bytes one read may bring."""
         ...
 
     def take_output(self, now: float) -> list[Datagram]:
@@ -199,6 +208,9 @@ class UdpTransport:
         wakeup = self._wakeup
         if not wakeup.may_read(sock.socket.fileno(), now):
             return
+        may_coalesce = endpoint.readable(READ_BYTES) >= READ_BYTES
+        if may_coalesce != sock.has_coalescing:
+            sock.coalesce(may_coalesce)
         receive_run = endpoint.receive_run
         recvmsg_into = sock.socket.recvmsg_into
         buffers = [view]

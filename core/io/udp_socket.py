@@ -43,11 +43,12 @@ Ancillary = list[tuple[int, int, bytes]]
 class UdpSocket:
     """Bound, non-blocking. ``has_offload``: several datagrams can leave in one call.
 
-    ``is_wildcard``: it listens on all addresses, so that answers must say from which they leave.
+    ``has_coalescing``: several can come in one. ``is_wildcard``: it listens on all addresses, so that answers must say from which they leave.
     """
 
     __slots__ = (
         "_overruns",
+        "has_coalescing",
         "has_offload",
         "is_ipv6",
         "is_wildcard",
@@ -63,6 +64,7 @@ class UdpSocket:
         self.is_wildcard = address.is_unspecified
         self.is_writing = False
         self.has_offload = _IS_LINUX
+        self.has_coalescing = True
         self._overruns = 0
         family = socket.AF_INET6 if self.is_ipv6 else socket.AF_INET
         sock = inherited or socket.socket(family, socket.SOCK_DGRAM)
@@ -99,6 +101,12 @@ class UdpSocket:
         for level, option, value in options:
             with contextlib.suppress(OSError):
                 sock.setsockopt(level, option, value)
+
+    def coalesce(self, is_wanted: bool) -> None:
+        """Whether one read may bring many datagrams; of those that have come it still may."""
+        self.has_coalescing = is_wanted
+        with contextlib.suppress(OSError):  # elsewhere each comes alone
+            self.socket.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, int(is_wanted))
 
     def read_ancillary(
         self, ancillary: list[tuple[int, int, bytes]], size: int

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -35,6 +36,7 @@ class Recorder:
         self.rang: list[float] = []
         self.is_shut = False
         self.drops_strangers = False
+        self.read_max = 1 << 20
         self._echoes = echoes
 
     def receive_run(self, data: bytes, size: int, source: SocketAddress, now: float) -> int:
@@ -50,6 +52,9 @@ class Recorder:
 
     def newcomers(self) -> list[SocketAddress]:
         return []
+
+    def readable(self, wanted: int) -> int:
+        return min(wanted, self.read_max)
 
     def take_output(self, now: float) -> list[tuple[bytes, SocketAddress]]:
         output, self.output = self.output, []
@@ -412,3 +417,41 @@ def test_a_flood_leaves_the_loop_to_others() -> None:
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(asyncio.wait_for(body(), 20))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux brings several in one read")
+@pytest.mark.parametrize("is_slow", [True, False])
+def test_a_read_of_a_slow_limit_brings_one_datagram(run: Run, is_slow: bool) -> None:
+    """With GRO it brings up to 64 KiB: a second of what a slow limit allows."""
+
+    async def body() -> None:
+        alice, bob = Running(), Running()
+        to_bob = await bob.at("127.92.0.2")
+        await alice.at("127.92.0.1")
+        bob.endpoint.read_max = 8000 if is_slow else 1 << 20
+        brought: list[int] = []
+        receive_run = bob.endpoint.receive_run
+
+        def note(data: bytes, size: int, source: SocketAddress, now: float) -> int:
+            brought.append(len(data))
+            return receive_run(data, size, source, now)
+
+        bob.endpoint.receive_run = note  # type: ignore[method-assign]
+        alice.send((b"first", to_bob))
+        await until(lambda: len(bob.endpoint.received) == 1)
+        for _ in range(3):
+            alice.send(*((os.urandom(1200), to_bob) for _ in range(40)))
+        await until(lambda: len(bob.endpoint.received) == 121)
+        assert (max(brought) == 1200) is is_slow
+        # Another limit, by a reload.
+        bob.endpoint.read_max = 1 << 20 if is_slow else 8000
+        alice.send((b"next", to_bob))
+        await until(lambda: len(bob.endpoint.received) == 122)
+        brought.clear()
+        alice.send(*((os.urandom(1200), to_bob) for _ in range(40)))
+        await until(lambda: len(bob.endpoint.received) == 162)
+        assert (max(brought) > 1200) is is_slow
+        await alice.udp.stop(0.0)
+        await bob.udp.stop(0.0)
+
+    run(body)

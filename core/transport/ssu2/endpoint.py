@@ -309,6 +309,10 @@ class Ssu2Endpoint:
             self.stats.bytes_sent += self._output.ended(output, now)
         return output
 
+    def readable(self, wanted: int) -> int:
+        """How many of ``wanted`` bytes one read may bring: less where the limit is slow."""
+        return self._bandwidth.readable(wanted)
+
     def read_pause(self, now: float) -> float:
         """Seconds for which nothing should be read, 0.0 for none."""
         return self._bandwidth.read_pause(now)
