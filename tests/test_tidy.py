@@ -21,6 +21,7 @@ SKIPS = {
     "tests/interop/test_further_peers.py",
     "tests/interop/test_port_mapping.py",
     "tests/interop/test_proxied_router.py",
+    "tests/release/test_debian.py",
     "tests/test_rerun.py",
 }
 

@@ -1,0 +1,225 @@
+"""The Debian package on a clean system with a real systemd: run, hurt, upgraded, removed.
+
+The tests of a suite go on where the one before has stopped, as the life of an installation does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from release import debian
+from release.roots import ROOTS, SUITES, Root, remove, root_with, run
+from tests.support.i2pd_net import wait_until
+from tests.support.systemd_machine import SystemdMachine
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a Debian system"),
+]
+
+#: a system that boots, and nothing of ours
+SYSTEM = ("systemd", "systemd-sysv", "dbus", "iproute2", "python3")
+CONFIG = "/etc/i2ptunnel/i2ptunnel.yaml"
+UNIT = "i2ptunnel.service"
+QUICK = "[Service]\nRestartSec=1\n"
+ASK = """python3 - <<'END'
+import urllib.request
+proxy = urllib.request.ProxyHandler({"http": "http://127.0.0.1:4444"})
+print(urllib.request.build_opener(proxy).open("http://proxy.i2p/", timeout=60).status)
+END"""
+
+
+@pytest.fixture(scope="module", params=SUITES)
+def package(request: pytest.FixtureRequest) -> tuple[str, Path]:
+    """(suite, package); built here unless I2PTUNNEL_DEB names a directory where they are."""
+    suite = request.param
+    given = os.environ.get("I2PTUNNEL_DEB")
+    if given is None:
+        return suite, debian.build(suite)
+    (file,) = Path(given).glob(f"i2ptunnel_{debian.version_of(suite)}_*.deb")
+    return suite, file
+
+
+@pytest.fixture(scope="module")
+def machine(package: tuple[str, Path]) -> Iterator[SystemdMachine]:
+    suite, file = package
+    root = root_with(suite, "system", SYSTEM).copy(ROOTS / f"{suite}-test")
+    shutil.copy(file, root.path / "root" / "i2ptunnel.deb")
+    told = root.install("/root/i2ptunnel.deb")
+    assert "Setting up i2ptunnel" in told
+    made = SystemdMachine(root)
+    made.write("/etc/systemd/system/i2ptunnel.service.d/quick.conf", QUICK)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        remove(root.path)
+
+
+def status(machine: SystemdMachine) -> str:
+    return machine.attempt(f"i2ptunnel status -c {CONFIG}").stdout
+
+
+def test_the_service_runs_in_its_sandbox_after_boot(machine: SystemdMachine) -> None:
+    process = machine.wait_active(UNIT)
+    assert machine.run(f"i2ptunnel check -c {CONFIG}").splitlines()[-1] == "valid: 2 tunnels"
+    assert machine.run(ASK).strip() == "200"
+    facts = machine.run(f"cat /proc/{process}/status")
+    for fact in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000"):
+        assert fact in facts
+    assert machine.run(f"stat -c %U /proc/{process}").strip() == "i2ptunnel"
+    log = machine.run(f"journalctl -u {UNIT} -o cat")
+    assert "native twins and compiled modules" in log and "Traceback" not in log
+    # No compiler, no pip, no headers came along.
+    assert machine.attempt("command -v gcc pip pip3").returncode != 0
+    # systemd, status and the log tell the same.
+    told = machine.property(UNIT, "StatusText")
+    assert told.startswith(status(machine).splitlines()[1].split(",")[0]), told
+
+
+def test_a_reload_takes_a_right_configuration_and_refuses_a_wrong_one(
+    machine: SystemdMachine,
+) -> None:
+    process = machine.wait_active(UNIT)
+    config = machine.root.path / CONFIG.lstrip("/")
+    before = config.read_text()
+    config.write_text(f"{before}\ntunnels:\n  irc: {{type: nonsense}}\n")
+    assert machine.attempt(f"systemctl reload {UNIT}").returncode != 0
+    text = "tunnels:\n  own: {type: sockstunnel, listen: 127.0.0.1:4449}\n"
+    config.write_text(f"{before}\n{text}")
+    machine.run(f"systemctl reload {UNIT}")
+    assert "own " in status(machine)
+    assert machine.property(UNIT, "MainPID") == process
+
+
+def test_kill_9_and_a_stalled_loop_end_in_a_new_start(machine: SystemdMachine) -> None:
+    keys = machine.run("sha256sum /var/lib/i2ptunnel/router.keys")
+    process = machine.wait_active(UNIT)
+    machine.run(f"kill -KILL {process}")
+    process = machine.wait_active(UNIT, other_than=process)
+    machine.write("/etc/systemd/system/i2ptunnel.service.d/quick.conf", f"{QUICK}WatchdogSec=3\n")
+    machine.run(f"systemctl daemon-reload; systemctl restart {UNIT}")
+    process = machine.wait_active(UNIT, other_than=process)
+    # It runs, but its loop does not turn: nothing but the watchdog can tell.
+    machine.run(f"kill -STOP {process}")
+    machine.wait_active(UNIT, other_than=process)
+    assert "Watchdog timeout" in machine.run(f"journalctl -u {UNIT} -o cat")
+    assert machine.run("sha256sum /var/lib/i2ptunnel/router.keys") == keys
+    machine.write("/etc/systemd/system/i2ptunnel.service.d/quick.conf", QUICK)
+    machine.run(f"systemctl daemon-reload; systemctl restart {UNIT}")
+    machine.wait_active(UNIT)
+
+
+def test_a_full_disk_is_told_and_survived(machine: SystemdMachine) -> None:
+    directory = "/var/lib/i2ptunnel"
+    machine.run(f"systemctl stop {UNIT}")
+    owner = f"$(stat -c uid=%u,gid=%g {directory})"
+    # A small disk with a copy of the directory, in its place.
+    machine.run(
+        f"mount -t tmpfs -o size=1m,mode=700,{owner} small /mnt && cp -a {directory}/. /mnt/ && "
+        f"mount --move /mnt {directory} && systemctl start {UNIT}"
+    )
+    process = machine.wait_active(UNIT)
+    machine.attempt(f"cat /dev/zero > {directory}/ballast")
+    # The router writes when it has learned something: a router info of its own, to begin with.
+    exported = "i2ptunnel netdb export /tmp/known && i2ptunnel netdb import /tmp/known"
+    machine.attempt(exported)
+    assert machine.property(UNIT, "MainPID") == process
+    assert machine.run(ASK).strip() == "200"
+    machine.run(f"systemctl kill -s KILL {UNIT}")
+    # With no room at all it may not start; it says why, and tries again until there is room.
+    wait_until("a word", lambda: "space" in machine.run(f"journalctl -u {UNIT} -o cat"), 30)
+    machine.run(f"rm {directory}/ballast")
+    machine.wait_active(UNIT, other_than=process)
+    machine.run(f"systemctl stop {UNIT}; umount {directory}; systemctl start {UNIT}")
+    machine.wait_active(UNIT)
+
+
+def test_a_clock_that_jumps_and_a_network_that_is_lost_are_survived(
+    machine: SystemdMachine,
+) -> None:
+    process = machine.wait_active(UNIT)
+    machine.run("ip link set lo down")
+    assert machine.property(UNIT, "ActiveState") == "active"
+    machine.run("ip link set lo up")
+    assert machine.run(ASK).strip() == "200"
+    assert machine.property(UNIT, "MainPID") == process
+
+
+def test_a_socket_unit_starts_the_service_and_holds_its_port(machine: SystemdMachine) -> None:
+    machine.run(f"systemctl stop {UNIT}; systemctl start i2ptunnel-browser.socket")
+    assert machine.property(UNIT, "ActiveState") == "inactive"
+    assert machine.run(ASK).strip() == "200"
+    first = machine.wait_active(UNIT)
+    machine.run(f"(sleep 0.2; systemctl restart {UNIT}) & {ASK}")
+    machine.wait_active(UNIT, other_than=first)
+    assert machine.run(ASK).strip() == "200"
+    machine.run(f"systemctl stop i2ptunnel-browser.socket {UNIT}; systemctl start {UNIT}")
+    machine.wait_active(UNIT)
+
+
+def test_keys_come_from_a_credential(machine: SystemdMachine) -> None:
+    made = machine.run("mkdir -p /root/keys; i2ptunnel keys generate /root/keys/site.dat")
+    address = next(word for word in made.split() if word.endswith(".b32.i2p"))
+    text = "[Service]\nLoadCredential=site.dat:/root/keys/site.dat\n"
+    machine.write("/etc/systemd/system/i2ptunnel.service.d/keys.conf", text)
+    config = machine.root.path / CONFIG.lstrip("/")
+    place = "/run/credentials/i2ptunnel.service/site.dat"
+    site = f"  site: {{type: httpserver, target: '127.0.0.1:8080', keys: {place}}}\n"
+    config.write_text(config.read_text() + site)
+    machine.run(f"systemctl daemon-reload; systemctl restart {UNIT}")
+    machine.wait_active(UNIT)
+    wait_until("the site", lambda: address in status(machine), 30)
+    # The file is root's alone, and what the service sees of it is its own.
+    assert machine.run("stat -c %a:%U /root/keys/site.dat").strip() == "600:root"
+
+
+def test_a_profile_is_a_service_of_its_own(machine: SystemdMachine) -> None:
+    machine.run("systemctl start i2ptunnel@mail")
+    process = machine.wait_active("i2ptunnel@mail")
+    assert machine.run(f"stat -c %U /proc/{process}").strip() == "i2ptunnel-mail"
+    machine.run("systemctl reload i2ptunnel@mail")
+    assert "pop3 " in machine.run("i2ptunnel status --data-dir /var/lib/i2ptunnel-mail; true")
+    machine.run("systemctl stop i2ptunnel@mail")
+
+
+def test_upgrade_removal_and_purge_keep_the_keys(
+    machine: SystemdMachine, package: tuple[str, Path]
+) -> None:
+    keys = machine.run("sha256sum /var/lib/i2ptunnel/router.keys")
+    config = machine.run(f"sha256sum {CONFIG}; stat -c %a:%G {CONFIG}")
+    process = machine.wait_active(UNIT)
+    newer = _newer(package[1], machine.root)
+    machine.run(f"DEBIAN_FRONTEND=noninteractive apt-get -y install {newer}")
+    machine.wait_active(UNIT, other_than=process)
+    assert machine.run(f"sha256sum {CONFIG}; stat -c %a:%G {CONFIG}") == config
+    assert config.split()[-1] == "640:i2ptunnel"
+    machine.run("apt-get -y remove i2ptunnel")
+    assert machine.property(UNIT, "ActiveState") != "active"
+    assert machine.run("sha256sum /var/lib/i2ptunnel/router.keys") == keys
+    assert machine.attempt("command -v i2ptunnel").returncode != 0
+    machine.run(f"DEBIAN_FRONTEND=noninteractive apt-get -y install {newer}")
+    machine.wait_active(UNIT)
+    told = machine.run("apt-get -y purge i2ptunnel")
+    assert "its keys are the addresses of your sites" in told.lower()
+    assert "rm -r /var/lib/i2ptunnel" in told
+    assert machine.run("sha256sum /var/lib/i2ptunnel/router.keys") == keys
+    assert machine.attempt(f"test -e {CONFIG}").returncode != 0
+
+
+def _newer(package: Path, root: Root) -> str:
+    """The same package with a higher version; its path inside the root."""
+    tree = root.path / "root" / "newer"
+    run(["dpkg-deb", "--raw-extract", str(package), str(tree)])
+    control = tree / "DEBIAN" / "control"
+    control.write_text(control.read_text().replace("\nVersion: ", "\nVersion: 9"))
+    target = root.path / "root" / "newer.deb"
+    run(["dpkg-deb", "--root-owner-group", "--build", "-Zgzip", str(tree), str(target)])
+    return "/root/newer.deb"
