@@ -87,7 +87,7 @@ class SystemdMachine:
         """Run a shell command inside, as root."""
         inside = ["nsenter", "--target", str(self._init), *(f"--{one}" for one in _NAMESPACES)]
         return subprocess.run(
-            [*inside, "--root", "--wd=/", "sh", "-c", command],
+            [*inside, "--root", "--wd", "sh", "-c", command],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
