@@ -120,11 +120,11 @@ def test_kill_9_and_a_stalled_loop_end_in_a_new_start(machine: SystemdMachine) -
 def test_a_full_disk_is_told_and_survived(machine: SystemdMachine) -> None:
     directory = "/var/lib/i2ptunnel"
     machine.run(f"systemctl stop {UNIT}")
-    owner = f"$(stat -c uid=%u,gid=%g {directory})"
     # A small disk with a copy of the directory, in its place.
+    owner = machine.run(f"stat -c uid=%u,gid=%g {directory}").strip()
     machine.run(
-        f"mount -t tmpfs -o size=1m,mode=700,{owner} small /mnt && cp -a {directory}/. /mnt/ && "
-        f"mount --move /mnt {directory} && systemctl start {UNIT}"
+        f"cp -a {directory} /root/copy && mount -t tmpfs -o size=1m,mode=700,{owner} small "
+        f"{directory} && cp -a /root/copy/. {directory}/ && systemctl start {UNIT}"
     )
     process = machine.wait_active(UNIT)
     machine.attempt(f"cat /dev/zero > {directory}/ballast")
