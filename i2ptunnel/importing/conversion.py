@@ -19,7 +19,7 @@ from i2ptunnel.importing import i2pd_router, i2pd_tunnels, java_router, java_tun
 from i2ptunnel.importing.books import BookText, read_books, read_subscriptions
 from i2ptunnel.importing.draft import Draft, Note, Options, TunnelDraft, slug
 from i2ptunnel.importing.formats import parse_ini, parse_properties, read_text
-from i2ptunnel.importing.places import Found, find, key_candidates
+from i2ptunnel.importing.places import Found, find, find_file
 from i2ptunnel.importing.yaml_text import write_text
 from i2ptunnel.keyfiles import KEY_FILE_BYTES_MAX
 from i2ptunnel.naming.books import FILE_NAME, AddressBooks
@@ -224,11 +224,11 @@ def _own_name(name: str, taken: set[str]) -> str:
 
 def _read_key(made: Conversion, found: Found, tunnel: TunnelDraft, name: str) -> None:
     assert tunnel.keys is not None
-    for path in key_candidates(tunnel.keys, found.roots):
-        if path.is_file():
-            if not _take_key(made, path, name) and tunnel.is_server:
-                tunnel.turn_off(f"its key file {path} cannot be used")
-            return
+    path = find_file(tunnel.keys, found.roots)
+    if path is not None:
+        if not _take_key(made, path, name) and tunnel.is_server:
+            tunnel.turn_off(f"its key file {path} cannot be used")
+        return
     made.missing.append((tunnel.name, tunnel.keys))
     tunnel.note(f"keys = {tunnel.keys}", f"the file is missing; copy it here as {name}")
     if tunnel.is_server:
@@ -254,12 +254,11 @@ def _find_filters(made: Conversion, found: Found) -> None:
         wanted = tunnel.get("access.filter")
         if not wanted:
             continue
-        for path in key_candidates(wanted, found.roots):
-            if path.is_file():
-                name = f"{tunnel.name}.filter"
-                made.files[name] = read_limited(path, _FILTER_BYTES_MAX)
-                tunnel.values["access"]["filter"] = name
-                break
+        path = find_file(wanted, found.roots)
+        if path is not None:
+            name = f"{tunnel.name}.filter"
+            made.files[name] = read_limited(path, _FILTER_BYTES_MAX)
+            tunnel.values["access"]["filter"] = name
         else:
             del tunnel.values["access"]
             tunnel.note(f"filterDefinition = {wanted}", "the file is missing")

@@ -307,6 +307,9 @@ def _join(first: TunnelDraft, draft: TunnelDraft, merged: list[TunnelDraft]) -> 
         _swap(first, draft)
     port = draft.port
     ports = first.values.setdefault("ports", {})
+    if not port.isdecimal():
+        first.note(f"[{draft.section}]", f"{port!r} is no port")
+        return
     if port in ports:
         first.note(f"[{draft.section}]", f"port {port} is there twice; the first counts")
         return

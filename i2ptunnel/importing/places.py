@@ -8,7 +8,6 @@ together, and a file that two names lead to is read once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +40,7 @@ class Found:
     def add(self, kind: list[Path], path: Path) -> None:
         """Note a file of a kind, unless it is there by another name."""
         real = os.path.realpath(path)
-        if path.is_file() and real not in self._seen and len(self._seen) < FILES_MAX:
+        if _is_file(path) and real not in self._seen and len(self._seen) < FILES_MAX:
             self._seen.add(real)
             kind.append(path)
 
@@ -167,12 +166,18 @@ def _follow(path: Path, found: Found) -> None:
         _add_all(found, found.i2pd_tunnels, directory / said["tunnelsdir"], "*.conf")
 
 
-def key_candidates(name: str, roots: list[Path]) -> Iterator[Path]:
-    """Where a key file of this name may be."""
+def find_file(name: str, roots: list[Path]) -> Path | None:
+    """The file that a configuration names, or None: relative names start at one of ``roots``."""
     path = Path(name)
+    candidates = [root / path for root in roots]
     if path.is_absolute():
-        yield path
         # A copy of the machine's files: the end of the path is below a directory given.
-        yield from (root / path.name for root in roots)
-    else:
-        yield from (root / path for root in roots)
+        candidates = [path, *(root / path.name for root in roots)]
+    return next((one for one in candidates if _is_file(one)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is none
+        return False

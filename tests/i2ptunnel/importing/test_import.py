@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -287,3 +289,47 @@ def test_damaged_keys_start_nothing(
     assert not done.tunnels["private"].enabled
     assert "no usable key file" in done.reason("keys")
     assert not (done.out / "private.dat").exists()
+
+
+_JUNK = (
+    *("", "0", "-1", "9" * 20, "true", "maybe", "[::1]", "a b c", "x" * 300, "é", "://", "*"),
+    *(",,,", "null", "{}", "'", '"', "\\", "a:b:c", "${HOME}", "../../etc/passwd", "router.keys"),
+)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_stands_in_the_files_the_result_is_valid(
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Values are replaced, lines left out, repeated and moved between sections."""
+    chance = random.Random(seed)
+    sources = (*_DATA.glob("i2pd/*.conf"), *_DATA.glob("java/*.config"))
+    for source in (*sources, _DATA / "i2pd/tunnels.conf.d/private.conf"):
+        lines = source.read_text().splitlines()
+        for at, line in enumerate(lines):
+            kind = chance.random()
+            if kind < 0.1 and "=" in line:
+                lines[at] = f"{line.split('=')[0]}={chance.choice(_JUNK)}"
+            elif kind < 0.16:
+                lines[at] = chance.choice(("", f"{line}\n{line}", chance.choice(lines)))
+        (tmp_path / source.name).write_text("\n".join(lines))
+    done = run(capsys, tmp_path, tmp_path)
+    assert done.loaded.configuration is not None
+    text = done.text
+    for tunnel in done.report["tunnels"]:
+        assert f"  {tunnel['name']}:\n" in text
+
+
+def test_many_tunnels_take_a_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "tunnels.conf"
+    source.write_text(
+        "".join(
+            f"[t{n}]\ntype = server\nhost = 127.0.0.1\nport = 80\nkeys = t{n}.dat\n"
+            "inbound.length = 2\noutbound.length = 2\n"
+            for n in range(500)
+        )
+    )
+    began = time.process_time()
+    done = run(capsys, tmp_path, source)
+    assert len(done.report["tunnels"]) == 500
+    assert time.process_time() - began < 20
