@@ -170,7 +170,7 @@ def read_tunnel(options: Options, number: int, taken: list[str]) -> TunnelDraft 
             options.take(name)
         return None
     draft = TunnelDraft({"type": kind}, name=slug(title, taken), source=options.source)
-    draft.section = title
+    draft.section = options.section = title
     description = options.take("description")
     if description:
         draft.comments.append(description)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +45,21 @@ def test_the_log_of_a_program_that_runs(network: Network) -> None:
     done = run_command("logs", "i2ptunnel", "--json", "-n", "3", "--data-dir", data_dir)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert 0 < len(lines) <= 3 and all(one["room"].startswith("i2ptunnel") for one in lines)
+
+
+def test_a_backup_of_a_program_that_runs(network: Network, tmp_path: Path) -> None:
+    (tmp_path / "word").write_text("some words\n")
+    phrase = ("--passphrase-file", str(tmp_path / "word"))
+    file = tmp_path / "my.backup"
+    done = run_command("backup", str(file), "-c", str(network.ours.config_file), *phrase)
+    assert done.returncode == 0 and network.our_site in done.stdout, done.stderr
+    target = tmp_path / "there"
+    place = ("--data-dir", str(target), "-c", str(target / "i2ptunnel.yaml"))
+    done = run_command("restore", str(file), *place, *phrase)
+    assert done.returncode == 0 and network.our_site in done.stdout, done.stderr
+    assert (target / "site.dat").read_bytes() == (network.ours.data_dir / "site.dat").read_bytes()
+    done = run_command("address", "list", "--data-dir", str(target))
+    assert done.returncode == 0, done.stderr
+    # Where the program runs, nothing is restored.
+    done = run_command("restore", str(file), *phrase)
+    assert done.returncode == 1 and "stop it first" in done.stderr

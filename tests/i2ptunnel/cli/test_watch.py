@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import time
 from collections import deque
 from typing import Any
 
-from i2ptunnel.cli.watch import Rates, bars, frame
+import pytest
+
+from i2ptunnel.cli.watch import Rates, bars, frame, watch
 
 
 def status(got: int = 0, sent: int = 0, tunnels: int = 1, **router: Any) -> dict[str, Any]:
@@ -83,3 +88,22 @@ def test_no_frame_is_larger_than_the_terminal_or_obeys_what_it_shows() -> None:
 def test_bars() -> None:
     assert bars(deque([0.0, 4.0, 8.0]), 8.0) == "▁▅█"
     assert bars(deque([0.0]), 0.0) == "▁"
+
+
+def test_the_terminal_is_as_before_however_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    looks = iter([status(1), status(2)])
+
+    def look() -> dict[str, Any]:
+        found = next(looks, None)
+        if found is None:
+            raise KeyboardInterrupt
+        return found
+
+    with pytest.raises(KeyboardInterrupt):
+        watch(look)
+    text = out.getvalue()
+    assert text.startswith("\x1b[?1049h") and text.endswith("\x1b[?1049l")
+    assert text.count("web0") == 2
