@@ -44,7 +44,8 @@ STATE = {
     *("record.failures", "entry.failures", "entry.attempts", "entry.generation"),
     *("entry.verify_failures", "lookup.asks", "lookup.fetches", "lookup.width"),
     *("PeerRecord.accepted", "PeerRecord.declined", "PeerRecord.lost", "PeerRecord.loss_streak"),
-    *("neighbour.answered", "neighbour.unanswered", "neighbour.run", "Remote.questions"),
+    *("neighbour.answered", "neighbour.unanswered", "neighbour.run", "neighbour.waiting"),
+    "Remote.questions",
     *("HalfClosed.questions", "Bbr.window", "Cubic.window", "Recovery.delivered"),
     *(
         "RttEstimator.smoothed",
