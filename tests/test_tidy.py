@@ -14,7 +14,7 @@ from i2ptunnel.cli.main import build_parser
 ROOT = Path(__file__).parents[1]
 LINES_MAX = 600
 SOURCES = sorted(path for room in ("core", "i2ptunnel") for path in (ROOT / room).rglob("*.py"))
-#: who may skip: where Linux, systemd or root is missing, and a project inside a test; all else must fail
+#: who may skip: without Linux, systemd or root, and a project inside a test; all else must fail
 SKIPS = {
     "tests/i2ptunnel/test_systemd.py",
     "tests/interop/test_nat_boxes.py",
