@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
+import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from i2ptunnel.cli.main import main
 from i2ptunnel.config.profiles import profiles
 from i2ptunnel.keyfiles import read_keys
 from tests.interop.conftest import IS_PRIVATE
 from tests.support import curl
-from tests.support.appliance import FAST, Appliance, run_command
+from tests.support.appliance import FAST, Appliance
 from tests.support.i2pd_net import wait_until
 from tests.support.sam_client import SamClient
 
@@ -168,13 +171,18 @@ def first_words(port: int) -> bytes:
     return said
 
 
+def _is_ready(config: str) -> bool:
+    # In this process: no interpreter to start.
+    return main(["status", "--check", "ready", "-c", config]) == 0
+
+
 def test_every_profile_is_run_here(network: Profiles) -> None:
     extended = {one for router in network.routers for one in router.config["extends"]}
     everything = profiles()["everything"].read_text()
     used = extended | {name for name in profiles() if name in everything}
     assert used == set(profiles())
     for router in network.routers:
-        assert run_command("check", "-c", str(router.config_file)).returncode == 0
+        assert main(["check", "-c", str(router.config_file)]) == 0
 
 
 def test_the_browser_and_socks_show_the_eepsite(network: Profiles) -> None:
@@ -233,10 +241,27 @@ def test_relay_and_floodfills_work_for_others(network: Profiles) -> None:
     assert all(one["router"]["transit_accepted"] > 0 for one in found)
 
 
+@pytest.mark.parametrize(
+    "seconds", [12, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+)
+def test_a_program_that_stood_still_goes_on(network: Profiles, seconds: int) -> None:
+    process = network.people.process
+    assert process is not None
+    # No condition to wait for: the others are to see it silent for so long.
+    process.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    site = f"http://{network.b32('eepsite.dat')}/"
+    assert curl.fetch_with_retry(site, proxy=PROXY).body.decode() == PAGE
+    assert process.poll() is None
+
+
 def test_there_is_one_state_of_readiness(network: Profiles) -> None:
     for router in network.routers:
         config = str(router.config_file)
-        assert run_command("status", "--check", "ready", "-c", config).returncode == 0
-        told = json.loads(run_command("status", "--json", "-c", config).stdout)
+        wait_until("ready", partial(_is_ready, config), 60)
+        told = router.status() or {}
         assert (told["state"], told["reason"]) == ("ready", None)
         assert router.log.count("Traceback") == 0
