@@ -64,26 +64,34 @@ class WebServer:
             asyncio.create_task(_read(transport, protocol)),
             asyncio.create_task(transport.write_all()),
         ]
+        is_ours = False
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            is_ours = transport.is_closing()
         finally:
             protocol.connection_lost(None)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if transport.is_closing():
+        if is_ours:
             await finish_politely(accepted.channel)
+        elif transport.is_stuck:
+            accepted.channel.reset()
         else:
             accepted.channel.end()
 
 
 async def _read(transport: _ChannelTransport, protocol: _Protocol) -> None:
-    with contextlib.suppress(TimeoutError, Unavailable):
+    with contextlib.suppress(Unavailable):
         while not transport.is_closing():
-            async with asyncio.timeout_at(protocol.deadline) as limit:
-                protocol.limit = limit
-                await transport.may_read.wait()
-                data = await transport.accepted.channel.read(_READ_BYTES)
+            try:
+                async with asyncio.timeout_at(protocol.deadline) as limit:
+                    protocol.limit = limit
+                    await transport.may_read.wait()
+                    data = await transport.accepted.channel.read(_READ_BYTES)
+            except TimeoutError:
+                transport.is_stuck = protocol.is_busy or transport.is_sending
+                return
             if not data:
                 return
             protocol.data_received(data)
@@ -99,10 +107,15 @@ class _Protocol(H11Protocol):
         self.limit: asyncio.Timeout | None = None
         self._served: object = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a response is under way."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def handle_events(self) -> None:
         super().handle_events()
         cycle = self.cycle
-        if cycle is not None and cycle is not self._served and not cycle.response_complete:
+        if self.is_busy and cycle is not self._served:
             self._served = cycle
             self._set_deadline(RESPONSE_TIMEOUT_S)
             if self.accepted is not None:
@@ -132,6 +145,9 @@ class _ChannelTransport(asyncio.Transport):
         self.may_read.set()
         self._buffer = bytearray()
         self._changed = asyncio.Event()
+        #: the other side does not take what it asked for
+        self.is_stuck = False
+        self.is_sending = False
         self._is_closing = False
         self._is_full = False
 
@@ -170,7 +186,9 @@ class _ChannelTransport(asyncio.Transport):
                 data = bytes(self._buffer)
                 self._buffer.clear()
                 if data:
+                    self.is_sending = True
                     await channel.write(data)
+                    self.is_sending = False
                 if self._is_full and len(self._buffer) <= _WRITE_BYTES_HIGH:
                     self._is_full = False
                     cast(H11Protocol, self.protocol).flow.resume_writing()
