@@ -290,7 +290,13 @@ async def ping(program: Program, *, destination: str, wait_s: float) -> float | 
 
 async def why(program: Program, *, url: str, wait_s: float = 60.0) -> dict[str, Any]:
     """How far a visit of a site in I2P gets, each step with its time."""
-    return await reach(program.naming, url, wait_s)
+    found = await reach(program.naming, url, wait_s)
+    health = program.health()
+    for stage in found["stages"]:
+        if stage["stage"] == "tunnels" and stage["ok"] is False and health.reason is not None:
+            parts = [str(part) for part in (health.reason, health.remedy) if part is not None]
+            found["failure"] = stage["text"] = " ".join(parts)
+    return found
 
 
 # Network database

@@ -7,6 +7,7 @@ first words. What goes wrong is said as the proxy's pages say it.
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
@@ -123,8 +124,9 @@ async def _visit(
     texts: dict[str, str],
 ) -> None:
     stages.begin("tunnels")
-    async with names.session() as lent:
-        session: _Session = lent
+    async with AsyncExitStack() as stack:
+        async with asyncio.timeout(wait_s):
+            session: _Session = await stack.enter_async_context(names.session())
         stream = await session.connect(
             address.target(), port=place.port, timeout_s=wait_s, initial=_request(place, address)
         )

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.api import FileFault
+from core.data.daily_keys import covered_until_s
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_files import key_file_of
 from i2ptunnel.doctor.findings import Finding, note, ok, problem, unknown, warning
-from i2ptunnel.keyfiles import read_keys
+from i2ptunnel.keyfiles import daily_path, read_daily_keys, read_keys
 from i2ptunnel.printable import counted, moment_text, size_text
 
 _SPACE_NEEDED = 50_000_000
@@ -91,15 +92,33 @@ def check_keys(loaded: Loaded, now: float) -> Iterator[Finding]:
         if keys is None:
             continue
         count += 1
-        if keys.offline is None or keys.offline.expires_s - now > _WARN_BEFORE_S:
-            continue
-        when = moment_text(keys.offline.expires_s)
-        remedy = "Make a new one with the offline key: i2ptunnel keys transient MASTER FILE."
-        if keys.offline.expires_s <= now:
-            yield problem("keys", f"tunnel {name}: the transient key ended {when}", remedy)
-        else:
-            yield warning("keys", f"tunnel {name}: the transient key ends {when}", remedy)
+        end = None if keys.offline is None else keys.offline.expires_s
+        yield from _check_end(name, end, now, "transient key")
+        encrypted = getattr(tunnel, "encrypted", None)
+        if keys.offline is not None and encrypted is not None and encrypted.enabled:
+            yield from _check_daily(name, loaded.data_dir / file, now)
     yield ok("keys", f"{counted(count, 'key file')} looked at")
+
+
+def _check_end(name: str, end: float | None, now: float, what: str) -> Iterator[Finding]:
+    if end is None or end - now > _WARN_BEFORE_S:
+        return
+    remedy = "Make a new one with the offline key: i2ptunnel keys transient MASTER FILE."
+    if end <= now:
+        yield problem("keys", f"tunnel {name}: the {what} ended {moment_text(end)}", remedy)
+    else:
+        yield warning("keys", f"tunnel {name}: the {what} ends {moment_text(end)}", remedy)
+
+
+def _check_daily(name: str, path: Path, now: float) -> Iterator[Finding]:
+    """The keys of an encrypted lease set whose signing key is offline: one for each day."""
+    try:
+        daily = read_daily_keys(daily_path(path))
+    except FileFault as fault:
+        yield problem("keys", f"tunnel {name}: {fault}", "Restore it: i2ptunnel restore FILE.")
+        return
+    end = covered_until_s(daily, now) if daily else now
+    yield from _check_end(name, end, now, "last of the daily keys")
 
 
 def check_known_routers(directory: Path) -> Finding:

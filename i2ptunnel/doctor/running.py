@@ -98,6 +98,8 @@ def check_network(status: dict[str, Any]) -> Iterator[Finding]:
             f"only {counted(links, 'router')} connected",
             "Check that the firewall lets outgoing TCP and UDP to all ports through.",
         )
+    elif not links:
+        yield unknown("links", "no router is connected yet")
     else:
         yield ok("links", f"{counted(links, 'router')} connected")
     yield _builds(router)

@@ -80,8 +80,8 @@ REASONS = {
     "i2cp.dontPublishLeaseSet": "servers are published, clients are not",
     "inbound.nickname": "tunnels are known by their names",
     "outbound.nickname": "tunnels are known by their names",
-    "accesslist": "visitors of this type of tunnel cannot be told apart",
-    "whitelist": "visitors of this type of tunnel cannot be told apart",
+    "accesslist": "client tunnels have no visitors",
+    "whitelist": "accesslist says it, or client tunnels have no visitors",
 }
 
 
@@ -194,6 +194,8 @@ def _read_server(options: Options, draft: TunnelDraft) -> None:
     draft.set("target", endpoint(host, port), "host, port")
     draft.port = options.take("inport") or port
     source = options.take("address")
+    read_access_list(options, draft, options.take("accesslist") or options.take("whitelist"))
+    _read_encrypted(options, draft)
     if draft.type == "udpserver":
         if source:
             options.note(f"address = {source}", "unique_local decides where packets come from")
@@ -212,8 +214,6 @@ def _read_server(options: Options, draft: TunnelDraft) -> None:
             "i2pd does not look at the service's certificate; here it must be a right one: name "
             "it, or its issuer's, in target_tls.ca",
         )
-    read_access_list(options, draft, options.take("accesslist") or options.take("whitelist"))
-    _read_encrypted(options, draft)
 
 
 def read_access_list(options: Options, draft: TunnelDraft, listed: str | None) -> None:
@@ -293,9 +293,13 @@ def _join(first: TunnelDraft, draft: TunnelDraft, merged: list[TunnelDraft]) -> 
             draft.turn_off(f"the client tunnel {first.name} has its keys")
         merged.append(draft)
         return
+    # i2pd makes the destination as the first section says.
+    draft.values.setdefault("encrypted", first.values.get("encrypted"))
     same_access = all(
         first.values.get(part) == draft.values.get(part) for part in ("access", "encrypted")
     )
+    if draft.values["encrypted"] is None:
+        del draft.values["encrypted"]
     if first.type not in _PLAIN or draft.type not in _PLAIN or not same_access:
         why = "who may connect differs" if not same_access else "the types do not go together"
         draft.keys = None

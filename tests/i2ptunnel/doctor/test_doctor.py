@@ -134,6 +134,24 @@ def test_keys_that_end(tmp_path: Path) -> None:
     assert levels(files.check_keys(of(tmp_path, tunnels), now))["keys"] is Level.PROBLEM
 
 
+def test_daily_keys_that_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    master, file = tmp_path / "m.dat", tmp_path / "s.dat"
+    tunnels = (
+        "tunnels: {s: {type: server, target: '127.0.0.1:1', keys: s.dat, "
+        "encrypted: {enabled: true}}}\n"
+    )
+    assert main(["keys", "generate", str(master), "--signing-type", "reddsa"]) == 0
+    words = ["keys", "transient", str(master), str(file), "--encrypted", "--days", "90"]
+    assert main(words) == 0
+    now = time.time()
+    loaded = of(tmp_path, tunnels)
+    assert levels(files.check_keys(loaded, now))["keys"] is Level.OK
+    assert levels(files.check_keys(loaded, now + 80 * DAY))["keys"] is Level.WARNING
+    (tmp_path / "s.days").unlink()
+    found = list(files.check_keys(loaded, now))
+    assert found[0].level is Level.PROBLEM and "daily keys" in found[0].text
+
+
 def test_known_routers_of_a_program_that_does_not_run(tmp_path: Path) -> None:
     assert files.check_known_routers(tmp_path).level is Level.NOTE
     with sqlite3.connect(tmp_path / "state.sqlite") as database:
@@ -247,6 +265,11 @@ def test_a_healthy_program() -> None:
 )
 def test_a_program_in_trouble(router: dict[str, Any], subject: str, level: Level) -> None:
     assert levels(running.check_network(status(**router)))[subject] is level
+
+
+def test_a_program_that_has_just_started_is_not_blamed_for_having_no_links() -> None:
+    young = status(links={"inbound": 0, "outbound": 0}) | {"uptime_s": 5.0}
+    assert levels(running.check_network(young))["links"] is Level.UNKNOWN
 
 
 def test_what_a_running_program_says_of_its_clock_and_its_tunnels() -> None:

@@ -128,6 +128,25 @@ def test_what_keeps_somebody_out_is_never_lost(
     assert done.tunnels["encrypted"].webirc_password == "secret-word"
 
 
+def test_an_encrypted_destination_stays_encrypted_whatever_it_serves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tunnels.conf").write_text(
+        "[udp]\ntype = udpserver\nhost = 127.0.0.1\nport = 53\nkeys = udp.dat\n"
+        "i2cp.leaseSetType = 5\n"
+        f"accesslist = {'a' * 52}\n"
+        "[web]\ntype = http\nhost = 127.0.0.1\nport = 80\nkeys = web.dat\n"
+        "i2cp.leaseSetType = 5\n"
+        "[more]\ntype = server\nhost = 127.0.0.1\nport = 22\nkeys = web.dat\n"
+    )
+    for name in ("udp.dat", "web.dat"):
+        (tmp_path / name).write_bytes(generate_keys(11).write())
+    tunnels = run(capsys, tmp_path, tmp_path).tunnels
+    assert tunnels["udp"].encrypted.enabled and len(tunnels["udp"].access.allow) == 1
+    assert tunnels["web"].encrypted.enabled and tunnels["web"].enabled
+    assert [port for port, _ in tunnels["web"].ports] == [22]
+
+
 def test_what_is_left_out_is_named(
     i2pd: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
