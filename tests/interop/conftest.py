@@ -32,6 +32,7 @@ IS_PRIVATE = enter_private_network()
 
 _LOG_CHARACTERS = 4000
 SAM_PORT, SAM_UDP_PORT = 7656, 7655
+I2CP_PORT = 7654
 #: networks that are up at the same time in ``make interop``, each in a process of its own
 _NETWORKS_AT_ONCE = 2
 
@@ -169,6 +170,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
                 "sam.address": router.address,
                 "sam.port": str(SAM_PORT),
                 "sam.portudp": str(SAM_UDP_PORT),
+                "i2cp.enabled": "true",
+                "i2cp.address": router.address,
+                "i2cp.port": str(I2CP_PORT),
             }
         no_transit = {"transit": {"enabled": False}}
         ours = Appliance(
@@ -192,7 +196,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
                 "sam": {
                     "listen": f"{appliance.address}:{SAM_PORT}",
                     "udp": f"{appliance.address}:{SAM_UDP_PORT}",
-                }
+                },
+                "i2cp": {"listen": f"{appliance.address}:{I2CP_PORT}"},
             }
         # i2pd gives up streams of which the first packets get lost, as they do in a relay at its
         # limit.
