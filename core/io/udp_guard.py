@@ -105,15 +105,17 @@ class UdpGuard:
             hosts[host] += count
 
     def spent(self, seconds: float, now: float) -> None:
-        """Reading what strangers sent took so long."""
-        if self._timer is None and now - self._began_at > PERIOD_S:
-            self._begin(now)
-            self._endpoint.drops_strangers = False
+        """Reading what strangers sent took so long, up to ``now``."""
         self._spent_s += seconds
+        is_over = self._timer is None and now - self._began_at > PERIOD_S
         if self._spent_s > BUDGET * PERIOD_S and self._strangers >= STRANGERS_MIN:
             self._endpoint.drops_strangers = True
             if self._timer is None:
+                self._began_at = max(self._began_at, now - PERIOD_S)
                 self._look()
+        elif is_over:
+            self._begin(now)
+            self._endpoint.drops_strangers = False
 
     def stop(self) -> None:
         """Have everything queued again."""

@@ -43,7 +43,8 @@ Ancillary = list[tuple[int, int, bytes]]
 class UdpSocket:
     """Bound, non-blocking. ``has_offload``: several datagrams can leave in one call.
 
-    ``has_coalescing``: several can come in one. ``is_wildcard``: it listens on all addresses, so that answers must say from which they leave.
+    ``has_coalescing``: several can come in one. ``is_wildcard``: it listens on all addresses, so
+    that answers must say from which they leave.
     """
 
     __slots__ = (

@@ -1,7 +1,7 @@
 """``router.bandwidth`` on real sockets, over NTCP2 and SSU2, with more demand than there is room.
 
-What the sockets carry is sampled all the time: over any seconds it stays below the limit and what may
-be saved up, and over all it uses the limit up. A relay at its limit delays its own traffic little.
+What the sockets carry is sampled all the time: over any seconds it stays below the limit and what
+may be saved up, and over all it uses the limit up. A relay at its limit answers its own user soon.
 """
 
 from __future__ import annotations

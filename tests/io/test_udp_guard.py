@@ -17,6 +17,7 @@ from core.io.loop import new_event_loop
 from core.io.packet_filter import PacketFilter, detach
 from core.io.system import SystemEntropy
 from core.io.udp import UdpTransport
+from core.io.udp_socket import UdpSocket
 from core.io.wakeup import Wakeup
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.stats import LinkStats
@@ -214,3 +215,21 @@ def test_where_the_kernel_has_no_filters_strangers_get_no_work_beyond_the_budget
         await udp.stop(0)
 
     asyncio.run(run())
+
+
+def test_a_flood_is_noticed_by_a_loop_with_long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch then ends a period, and counts all the same."""
+    monkeypatch.setattr(PacketFilter, "attach", lambda *_: False)
+    endpoint = Recorder()
+    loop = asyncio.new_event_loop()
+    sock = UdpSocket("127.94.1.1", 0)
+    guard = udp_guard.UdpGuard(endpoint, lambda: [sock], LinkStats(), loop)
+    now = loop.time()
+    guard.saw(SocketAddress("127.94.0.3", 1), udp_guard.STRANGERS_MIN)
+    guard.spent(udp_guard.PERIOD_S, now + 3600)
+    assert endpoint.drops_strangers
+    guard.saw(SocketAddress("127.94.0.3", 1), 1)
+    guard.spent(0.001, now + 7200)
+    assert not endpoint.drops_strangers
+    sock.socket.close()
+    loop.close()
