@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -64,13 +64,14 @@ def test_examples_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_examples_start_from_the_command_line(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py"), "--help"],
-        capture_output=True, text=True, timeout=60, check=False, cwd=EXAMPLES.parents[1],
-        env={"PYTHONPATH": str(EXAMPLES.parents[1])},
-    )  # fmt: skip
-    assert done.returncode == 0 and "--data-dir" in done.stdout, done.stderr
+def test_examples_start_from_the_command_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    assert not ended.value.code and "--data-dir" in capsys.readouterr().out
 
 
 def test_examples_import_nothing_else_of_ours() -> None:
