@@ -31,6 +31,11 @@ _SOURCES = (
 )
 _REVISIONS = {"bookworm": "1+deb12", "trixie": "1+deb13"}
 _NOT_NEEDED = ("bin/activate*", "bin/Activate.ps1", "bin/pip*", "include", "share", "lib64")
+_COMPLETIONS = {
+    "bash": "usr/share/bash-completion/completions/i2ptunnel",
+    "zsh": "usr/share/zsh/vendor-completions/_i2ptunnel",
+    "fish": "usr/share/fish/vendor_completions.d/i2ptunnel.fish",
+}
 _OLDEST_GLIBC = 17
 _CONTROL = """\
 Package: i2ptunnel
@@ -66,6 +71,7 @@ def build(suite: str) -> Path:
     try:
         _install_program(work)
         tree = work.path / "tree"
+        _write_completions(work, tree)
         _lay_out(work, tree)
         _write_control(work, tree, suite)
         DIST.mkdir(exist_ok=True)
@@ -121,6 +127,14 @@ def _download(work: Root, wheels: Path) -> None:
     options += [f"--platform={platform}" for platform in platforms]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(wheels)]
     run([*command, *options, *wanted])
+
+
+def _write_completions(work: Root, tree: Path) -> None:
+    """What completes commands and options in shells, as the program in its place prints it."""
+    for shell, target in _COMPLETIONS.items():
+        (tree / target).parent.mkdir(parents=True)
+        text = work.run(f"{PLACE}/bin/i2ptunnel", "completion", shell)
+        (tree / target).write_text(text)
 
 
 def _lay_out(work: Root, tree: Path) -> None:

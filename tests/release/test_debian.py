@@ -77,6 +77,10 @@ def test_the_service_runs_in_its_sandbox_after_boot(machine: SystemdMachine) -> 
     assert machine.run(f"stat -c %U /proc/{process}").strip() == "i2ptunnel"
     log = machine.run(f"journalctl -u {UNIT} -o cat")
     assert "native twins and compiled modules" in log and "Traceback" not in log
+    for page in ("man1/i2ptunnel.1.gz", "man5/i2ptunnel.yaml.5.gz"):
+        assert (machine.root.path / "usr/share/man" / page).exists()
+    completion = "usr/share/bash-completion/completions/i2ptunnel"
+    assert "i2ptunnel" in (machine.root.path / completion).read_text()
     # No compiler, no pip, no headers came along.
     assert machine.attempt("command -v gcc pip pip3").returncode != 0
     # systemd, status and the log tell the same.
