@@ -6,6 +6,7 @@ not installed. A root with more packages is a copy of the smallest one.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -137,11 +138,14 @@ def _made(suite: str, name: str, make: Callable[[Path], object]) -> Root:
         raise RootFault("only root can make the root of a Debian system; use sudo")
     path = ROOTS / name
     done = ROOTS / f"{name}.done"
-    if not done.exists():
-        remove(path)
-        path.mkdir(parents=True)
-        make(path)
-        done.touch()
+    ROOTS.mkdir(parents=True, exist_ok=True)
+    with (ROOTS / f"{name}.lock").open("w") as lock:  # two may want it at the same time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            remove(path)
+            path.mkdir()
+            make(path)
+            done.touch()
     return Root(path, suite)
 
 
