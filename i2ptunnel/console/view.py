@@ -187,6 +187,7 @@ class View:
                 "has_torrents": self.program.loaded.configuration.torrents is not None,
                 "state": self.program.health().state.value,
             }
+        assert not known.keys() & facts.keys(), "a page must not hide what all have"
         return known | facts
 
 

@@ -47,6 +47,7 @@ PAGES = (
     "network/routers",
     "network/transit",
     "logs",
+    "doctor",
     "browser",
     "settings",
     "settings/file",

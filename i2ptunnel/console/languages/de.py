@@ -223,7 +223,7 @@ TEXTS: dict[str, str] = {
     "reseeding": "erster Kontakt",
     "degraded": "eingeschränkt",
     "failed": "gescheitert",
-    "ok": "ja",
+    "ok": "in Ordnung",
     "firewalled": "hinter einer Firewall",
     "symmetric nat": "symmetrisches NAT",
     "unknown": "unbekannt",
@@ -276,4 +276,16 @@ TEXTS: dict[str, str] = {
         "Zum Wiederherstellen halten Sie das Programm an und führen aus:"
     ),
     "Torrents": "Torrents",
+    "Check-up": "Prüfung",
+    "What": "Was",
+    "Finding": "Befund",
+    "Why does a site not open?": "Warum öffnet sich eine Seite nicht?",
+    "Try it": "Versuchen",
+    "It is visited once through I2P; that takes up to half a minute.": (
+        "Die Seite wird einmal durch I2P besucht; das dauert bis zu einer halben Minute."
+    ),
+    "Step": "Schritt",
+    "note": "Hinweis",
+    "warning": "Warnung",
+    "problem": "Problem",
 }

@@ -220,7 +220,7 @@ TEXTS: dict[str, str] = {
     "reseeding": "primer contacto",
     "degraded": "degradado",
     "failed": "fallido",
-    "ok": "sí",
+    "ok": "bien",
     "firewalled": "tras un cortafuegos",
     "symmetric nat": "NAT simétrico",
     "unknown": "desconocido",
@@ -271,4 +271,16 @@ TEXTS: dict[str, str] = {
     "There are no torrents yet.": "Aún no hay torrents.",
     "To restore it, stop the program and run:": "Para restaurarla, detenga el programa y ejecute:",
     "Torrents": "Torrents",
+    "Check-up": "Revisión",
+    "What": "Qué",
+    "Finding": "Resultado de la revisión",
+    "Why does a site not open?": "¿Por qué no se abre un sitio?",
+    "Try it": "Probar",
+    "It is visited once through I2P; that takes up to half a minute.": (
+        "Se visita una vez por I2P; tarda hasta medio minuto."
+    ),
+    "Step": "Paso",
+    "note": "nota",
+    "warning": "aviso",
+    "problem": "problema",
 }

@@ -218,7 +218,7 @@ TEXTS: dict[str, str] = {
     "reseeding": "premier contact",
     "degraded": "dégradé",
     "failed": "échec",
-    "ok": "oui",
+    "ok": "en ordre",
     "firewalled": "derrière un pare-feu",
     "symmetric nat": "NAT symétrique",
     "unknown": "inconnu",
@@ -273,4 +273,16 @@ TEXTS: dict[str, str] = {
         "Pour la restaurer, arrêtez le programme et lancez :"
     ),
     "Torrents": "Torrents",
+    "Check-up": "Contrôle",
+    "What": "Quoi",
+    "Finding": "Constat",
+    "Why does a site not open?": "Pourquoi un site ne s’ouvre-t-il pas ?",
+    "Try it": "Essayer",
+    "It is visited once through I2P; that takes up to half a minute.": (
+        "Il est visité une fois par I2P ; cela prend jusqu’à une demi-minute."
+    ),
+    "Step": "Étape",
+    "note": "remarque",
+    "warning": "avertissement",
+    "problem": "problème",
 }

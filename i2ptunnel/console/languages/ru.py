@@ -215,7 +215,7 @@ TEXTS: dict[str, str] = {
     "reseeding": "первичная загрузка",
     "degraded": "неполадки",
     "failed": "ошибка",
-    "ok": "да",
+    "ok": "в порядке",
     "firewalled": "за межсетевым экраном",
     "symmetric nat": "симметричный NAT",
     "unknown": "неизвестно",
@@ -264,4 +264,16 @@ TEXTS: dict[str, str] = {
         "Для восстановления остановите программу и выполните:"
     ),
     "Torrents": "Торренты",
+    "Check-up": "Проверка",
+    "What": "Что",
+    "Finding": "Вывод",
+    "Why does a site not open?": "Почему сайт не открывается?",
+    "Try it": "Попробовать",
+    "It is visited once through I2P; that takes up to half a minute.": (
+        "Сайт посещается один раз через I2P; это занимает до полминуты."
+    ),
+    "Step": "Шаг",
+    "note": "заметка",
+    "warning": "предупреждение",
+    "problem": "проблема",
 }

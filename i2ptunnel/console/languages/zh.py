@@ -199,7 +199,7 @@ TEXTS: dict[str, str] = {
     "reseeding": "初次连接",
     "degraded": "降级",
     "failed": "失败",
-    "ok": "可达",
+    "ok": "正常",
     "firewalled": "在防火墙后",
     "symmetric nat": "对称 NAT",
     "unknown": "未知",
@@ -241,4 +241,16 @@ TEXTS: dict[str, str] = {
     "There are no torrents yet.": "还没有种子。",
     "To restore it, stop the program and run:": "恢复时，请停止程序并运行：",
     "Torrents": "种子",
+    "Check-up": "检查",
+    "What": "项目",
+    "Finding": "结果说明",
+    "Why does a site not open?": "为什么打不开某个网站？",
+    "Try it": "试一试",
+    "It is visited once through I2P; that takes up to half a minute.": (
+        "会通过 I2P 访问一次，最多需要半分钟。"
+    ),
+    "Step": "步骤",
+    "note": "提示",
+    "warning": "警告",
+    "problem": "问题",
 }

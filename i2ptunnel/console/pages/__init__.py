@@ -6,6 +6,7 @@ from i2ptunnel.console.pages import (
     addresses,
     backup,
     browser,
+    doctor,
     logs,
     network,
     overview,
@@ -15,6 +16,6 @@ from i2ptunnel.console.pages import (
 )
 from i2ptunnel.console.view import Answer
 
-_ROOMS = (overview, tunnels, torrents, addresses, network, logs, browser, settings, backup)
+_ROOMS = (overview, tunnels, torrents, addresses, network, logs, doctor, browser, settings, backup)
 #: path below that of the session -> page
 PAGES: dict[str, Answer] = {path: page for room in _ROOMS for path, page in room.PAGES.items()}

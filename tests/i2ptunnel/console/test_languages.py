@@ -13,6 +13,7 @@ from core.transport.reachability_votes import ReachabilityState
 from i2ptunnel import health
 from i2ptunnel.console.languages import LANGUAGES, texts, translate
 from i2ptunnel.console.pages.tunnels import RECIPES
+from i2ptunnel.doctor.findings import Level
 from i2ptunnel.naming.store import Book
 from i2ptunnel.protocols import languages as common
 from i2ptunnel.supervisor import State
@@ -43,7 +44,7 @@ def used_texts() -> set[str]:
         found |= {recipe.title, recipe.text}
     found |= {state.value for state in (*State, *health.State)} - {"listening"}
     found |= {state.value for state in ReachabilityState} - {"disabled"}
-    found |= {book.word for book in Book}
+    found |= {book.word for book in Book} | {level.value for level in Level}
     found |= {"Too many attempts; wait a minute."}
     found |= {"This file has been used, or is older than a minute."}
     found |= {"The password is wrong.", "Too many wrong passwords; wait a minute."}

@@ -292,3 +292,18 @@ tunnels: {{web: {{type: httpclient, listen: "unix:{tmp_path}/web"}}}}
             assert (await visitor.get("network/transit")).status == 200
 
     asyncio.run(main())
+
+
+def test_the_check_up_says_what_is_wrong_and_how_far_a_visit_gets(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with console(tmp_path) as visitor:
+            await visitor.enter()
+            page = await visitor.get("doctor")
+            assert page.status == 200
+            assert page.words.index("problem") < page.words.index(" ok ")
+            visited = await visitor.post("doctor", {"url": "http://unknown-name.i2p/"})
+            assert visited.status == 200
+            assert "the name is in no address book" in visited.words
+            assert "<script>alert" not in (await visitor.post("doctor", {"url": XSS})).text
+
+    asyncio.run(main())
