@@ -229,6 +229,7 @@ class TorrentService(Supervisor[Entry]):
         self._entry = self._entries["torrents"] = Entry(name="torrents")
         self._tried = asyncio.Event()
         self._bridge: SamBridge | None = None
+        self._ending: asyncio.Task[None] | None = None
         self.worker: Worker | None = None
         self.is_stopped = False
 
@@ -258,6 +259,8 @@ class TorrentService(Supervisor[Entry]):
         """End the worker, which saves what it has; may be called in any state."""
         self.is_stopped = True
         await self._stop(self._entry)
+        if self._ending is not None:
+            await asyncio.wait([self._ending])
 
     async def check(self) -> None:
         """Nothing to find out: who ends is started again at once."""
@@ -283,24 +286,22 @@ class TorrentService(Supervisor[Entry]):
     async def _run(self, entry: Entry) -> None:
         """One worker, until it ends."""
         worker = await Worker.start(self._task(), self._changed)
+        bridge = self._answer(worker)
         try:
-            bridge = self._bridge = await self._answer(worker)
-            try:
-                self.worker = worker
-                if entry.last_error is not None:
-                    _log.warning("torrents: running again")
-                entry.last_error = None
-                self._set(entry, State.READY)
-                self._tried.set()
-                raise Unavailable(await worker.ended(), "worker")
-            finally:
-                self.worker = self._bridge = None
-                await worker.stop()
-                await bridge.stop()
+            await bridge.start()
+            self.worker, self._bridge = worker, bridge
+            if entry.last_error is not None:
+                _log.warning("torrents: running again")
+            entry.last_error = None
+            self._set(entry, State.READY)
+            self._tried.set()
+            raise Unavailable(await worker.ended(), "worker")
         finally:
-            await worker.kill()
+            self.worker = self._bridge = None
+            self._ending = asyncio.create_task(_end(worker, bridge))
+            await asyncio.shield(self._ending)  # who stops us meanwhile waits for it
 
-    async def _answer(self, worker: Worker) -> SamBridge:
+    def _answer(self, worker: Worker) -> SamBridge:
         """SAM for the worker, at the socket that it has sent."""
         sock, worker.sam = worker.sam, None
         section = SamSection(
@@ -309,13 +310,7 @@ class TorrentService(Supervisor[Entry]):
             max_sessions=_SESSIONS_MAX,
             max_connections=self._section.max_connections + _MORE_CONNECTIONS,
         )
-        bridge = SamBridge(section, self._context, sock)
-        try:
-            await bridge.start()
-        except BaseException:
-            await bridge.stop()
-            raise
-        return bridge
+        return SamBridge(section, self._context, sock)
 
     def _task(self) -> dict[str, Any]:
         """What the worker is to do; see :mod:`i2ptunnel.torrents.engine`."""
@@ -329,6 +324,13 @@ class TorrentService(Supervisor[Entry]):
             "inbound": _shape(section.inbound),
             "outbound": _shape(section.outbound),
         }
+
+
+async def _end(worker: Worker, bridge: SamBridge) -> None:
+    try:
+        await worker.stop()
+    finally:
+        await bridge.stop()
 
 
 def _shape(section: TorrentTunnelsSection) -> dict[str, int]:

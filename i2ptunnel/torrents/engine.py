@@ -1,7 +1,7 @@
 """libtorrent's session, obedient to requests: the part of the worker that has torrents.
 
-What is known of a torrent is in the state directory, in a file of libtorrent's own format for each:
-written when it is added, when something about it changes, and every minute while it transfers.
+What is known of a torrent is kept (``keeping``) when it is added, when something about it changes,
+and every minute while it transfers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import selectors
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from i2ptunnel.torrents.clean import (
     keep_handle_clean,
     keep_i2p_alone,
 )
+from i2ptunnel.torrents.describe import describe, state_of
+from i2ptunnel.torrents.keeping import StateFiles
 from i2ptunnel.torrents.requests import (
     Refused,
     check_files,
@@ -39,21 +42,13 @@ NEWS_S = 1.0
 SAVE_S = 60.0
 ANNOUNCE_S = 2.0
 STOP_S = 3.0
-SUFFIX = ".resume"
 _DELETE_S = 30.0
+_WAIT_MS = 50
 #: how libtorrent's words begin for an announce that has to wait for the SAM session
 _NO_SESSION = "Waiting for i2p"
 _READ_BYTES = 1 << 16
 _PREFIX_MIN = 4
 _PRIORITY = 4
-_STATES = {
-    "checking_files": "checking",
-    "checking_resume_data": "checking",
-    "downloading_metadata": "metadata",
-    "downloading": "downloading",
-    "finished": "seeding",
-    "seeding": "seeding",
-}
 _OFF = lt.torrent_flags.disable_dht | lt.torrent_flags.disable_lsd
 _ALERTS = (
     lt.alert.category_t.error_notification
@@ -68,7 +63,7 @@ class Engine:
 
     def __init__(self, task: dict[str, Any]) -> None:
         self._download_dir = Path(task["download_dir"])
-        self._state_dir = Path(task["state_dir"])
+        self._files = StateFiles(Path(task["state_dir"]))
         self._trackers = tuple(task["trackers"])
         self._torrents_max = min(int(task["max_torrents"]), TORRENTS_MAX)
         settings: Any = session_settings(task) | limit_settings(task["limits"])
@@ -82,13 +77,17 @@ class Engine:
         self._tracker_errors: dict[str, str] = {}
         #: by ID: requests that wait until the files are gone
         self._deleting: dict[str, tuple[int, float]] = {}
-        #: by ID: requests that wait until the torrent's state is on the disk
+        #: by ID: requests that wait until the torrent's state is on the disk, and how often it is
+        #: being saved
         self._saving: dict[str, list[int]] = {}
+        self._saves: Counter[str] = Counter()
+        #: by ID: those with all content on the disk, and those of which it is being written
+        self._whole: set[str] = set()
+        self._flushing: set[str] = set()
         #: by ID: those that announced before there was a SAM session, and when to announce again
         self._early: set[str] = set()
         self._announce_at = 0.0
         self._i2p_error: str | None = None
-        self._unsaved = 0
         self._news: dict[str, Any] = {}
         self._out: list[dict[str, Any]] = []
         self._does: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -155,8 +154,8 @@ class Engine:
         now = time.monotonic()
         if now - self._saved_at >= SAVE_S:
             self._saved_at = now
-            for handle in self._handles.values():
-                self._save(handle, lt.save_resume_flags_t.only_if_modified)
+            for name in self._handles:
+                self._save(name, lt.save_resume_flags_t.only_if_modified)
         for name, (number, until) in list(self._deleting.items()):
             if now >= until:
                 self._deleted(name, number, "the files could not be deleted in time")
@@ -172,41 +171,47 @@ class Engine:
             self._out.append(news)
 
     def _stop(self) -> None:
-        """Save what is not saved yet; no longer than STOP_S."""
+        """Write what is not written yet; no longer than STOP_S."""
         until = time.monotonic() + STOP_S
         self._session.pause()
-        for handle in self._handles.values():
-            self._save(handle, lt.save_resume_flags_t.only_if_modified)
-        while self._unsaved > 0 and time.monotonic() < until:
-            self._session.wait_for_alert(100)
+        for name, handle in self._handles.items():
+            if name not in self._whole and handle.torrent_file() is not None:
+                self._flushing.add(name)
+                handle.flush_cache()
+        self._wait(lambda: not self._flushing, until)
+        for name in self._handles:
+            self._save(name, lt.save_resume_flags_t.only_if_modified)
+        if self._wait(lambda: not self._saves.total(), until):
+            self._files.finish()
+
+    def _wait(self, is_over: Callable[[], bool], until: float) -> bool:
+        while not is_over() and time.monotonic() < until:
+            self._session.wait_for_alert(_WAIT_MS)
             self._read_alerts()
+        return is_over()
 
     # What is kept
 
     def _load(self) -> None:
-        """All torrents of the state directory; what cannot be read is left alone."""
-        for path in sorted(self._state_dir.glob(f"*{SUFFIX}"))[: self._torrents_max]:
+        """All torrents of the state directory; what cannot be used is put aside."""
+        for name, parameters in self._files.load(self._torrents_max):
             try:
-                parameters = lt.read_resume_data(path.read_bytes())
-                self._start(parameters, path.stem, is_new=False)
-            except (OSError, RuntimeError, Refused):
-                path.replace(path.with_suffix(".unreadable"))
+                self._start(parameters, name, is_new=False)
+            except (RuntimeError, Refused):
+                self._files.put_aside(name)
+                continue
+            if self._files.is_after_crash and not self._files.is_whole(name):
+                # What libtorrent had in memory, and took for written, may be missing.
+                self._handles[name].force_recheck()
 
-    def _save(self, handle: Any, flags: Any = None) -> None:
+    def _save(self, name: str, flags: Any = None) -> None:
         more = lt.save_resume_flags_t.save_info_dict
-        handle.save_resume_data(int(more) | int(flags or 0))
-        self._unsaved += 1
+        self._handles[name].save_resume_data(int(more) | int(flags or 0))
+        self._saves[name] += 1
 
     def _write(self, name: str, parameters: Any) -> None:
-        """Whole or not at all."""
-        path = self._state_dir / f"{name}{SUFFIX}"
-        temporary = path.with_suffix(".new")
         try:
-            with temporary.open("wb") as file:
-                file.write(lt.write_resume_data_buf(parameters))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            self._files.write(name, parameters)
         except OSError as error:
             self._faults[name] = f"its state cannot be kept: {error.strerror}"
 
@@ -263,7 +268,7 @@ class Engine:
     def _pause(self, request: dict[str, Any]) -> None:
         name, handle = self._find(request)
         handle.pause()
-        self._save_for(request, name, handle)
+        self._save_for(request, name)
 
     def _resume(self, request: dict[str, Any]) -> None:
         name, handle = self._find(request)
@@ -274,12 +279,12 @@ class Engine:
         self._faults.pop(name, None)
         handle.resume()
         handle.force_reannounce()
-        self._save_for(request, name, handle)
+        self._save_for(request, name)
 
-    def _save_for(self, request: dict[str, Any], name: str, handle: Any) -> None:
+    def _save_for(self, request: dict[str, Any], name: str) -> None:
         """The answer waits until a crash cannot undo what was asked for."""
         self._saving.setdefault(name, []).append(int(request["id"]))
-        self._save(handle)
+        self._save(name)
 
     def _remove(self, request: dict[str, Any]) -> str | None:
         name, handle = self._find(request)
@@ -287,9 +292,12 @@ class Engine:
         with_data = bool(request.get("data")) and has_files and name not in self._faults
         del self._handles[name]
         self._session.remove_torrent(handle, lt.session.delete_files if with_data else 0)
-        (self._state_dir / f"{name}{SUFFIX}").unlink(missing_ok=True)
+        self._files.forget(name)
         self._faults.pop(name, None)
         self._tracker_errors.pop(name, None)
+        self._whole.discard(name)
+        self._flushing.discard(name)
+        self._saves.pop(name, None)
         self._saved(name)
         if not with_data:
             return name
@@ -324,18 +332,12 @@ class Engine:
     def _read_alerts(self) -> None:
         for alert in self._session.pop_alerts():
             match alert:
-                case lt.save_resume_data_alert():
-                    self._unsaved -= 1
-                    if name := self._name(alert):  # it was not removed meanwhile
-                        self._write(name, alert.params)
-                        self._saved(name)
-                case lt.save_resume_data_failed_alert():
-                    self._unsaved -= 1
-                    self._saved(self._name(alert))
+                case lt.save_resume_data_alert() | lt.save_resume_data_failed_alert():
+                    self._on_saved(alert)
+                case lt.cache_flushed_alert():
+                    self._on_flushed(alert)
                 case lt.metadata_received_alert():
                     self._on_metadata(alert)
-                case lt.torrent_finished_alert() if self._name(alert):
-                    self._save(alert.handle)
                 case lt.torrent_deleted_alert() | lt.torrent_delete_failed_alert():
                     self._on_deleted(alert)
                 case lt.tracker_reply_alert():
@@ -355,6 +357,27 @@ class Engine:
         """The ID of a torrent, empty if it was removed."""
         return next((name for name, one in self._handles.items() if one == alert.handle), "")
 
+    def _on_saved(self, alert: Any) -> None:
+        name = self._name(alert)
+        if not name:  # it was removed meanwhile
+            return
+        if isinstance(alert, lt.save_resume_data_alert):
+            self._write(name, alert.params)
+        self._saves[name] -= 1
+        if self._saves[name] <= 0:
+            del self._saves[name]
+            self._saved(name)
+
+    def _on_flushed(self, alert: Any) -> None:
+        name = self._name(alert)
+        if name not in self._flushing:
+            return
+        self._flushing.discard(name)
+        if alert.handle.status().is_seeding:
+            self._whole.add(name)
+            self._files.mark_whole(name)
+            self._save(name)
+
     def _saved(self, name: str) -> None:
         for number in self._saving.pop(name, ()):
             self._out.append({"id": number, "ok": name})
@@ -373,7 +396,7 @@ class Engine:
         else:
             self._open(handle, info)
         keep_handle_clean(handle)
-        self._save(handle)
+        self._save(name)
 
     def _open(self, handle: Any, info: Any) -> None:
         handle.prioritize_files([_PRIORITY] * info.layout().num_files())
@@ -396,29 +419,23 @@ class Engine:
             self._i2p_error = None
         return {"torrents": torrents, "i2p_error": self._i2p_error}
 
+    def _complete(self, name: str) -> str:
+        """All of it has come; it is told when it is on the disk."""
+        if name not in self._flushing:
+            self._flushing.add(name)
+            self._handles[name].flush_cache()
+        return "downloading"
+
     def _describe(self, name: str, status: Any) -> dict[str, Any]:
         fault = self._faults.get(name) or short(
             status.errc.message() if status.errc.value() else ""
         )
         if fault:
             state = "error"
-        elif int(status.flags) & int(lt.torrent_flags.paused):
-            state = "paused"
         else:
-            state = _STATES.get(str(status.state), "checking")
-        return {
-            "id": name,
-            "name": short(status.name or name),
-            "state": state,
-            "size": status.total_wanted,
-            "done": status.total_wanted_done,
-            "download_rate": status.download_payload_rate,
-            "upload_rate": status.upload_payload_rate,
-            "downloaded": status.all_time_download,
-            "uploaded": status.all_time_upload,
-            "peers": status.num_peers,
-            "seeds": status.num_seeds,
-            "added": status.added_time,
-            "error": fault or None,
-            "tracker_error": self._tracker_errors.get(name),
-        }
+            state = state_of(status)
+            if state not in ("seeding", "paused"):
+                self._whole.discard(name)
+            elif state == "seeding" and name not in self._whole:
+                state = self._complete(name)
+        return describe(name, status, state, fault, self._tracker_errors.get(name))

@@ -114,7 +114,10 @@ async def _answer(stream: Any, swarms: dict[bytes, dict[bytes, None]]) -> None:
     with contextlib.suppress(Exception):
         head = b""
         while b"\r\n\r\n" not in head:
-            head += await stream.read()
+            piece = await stream.read()
+            if not piece:
+                return
+            head += piece
         swarms[b""][head] = None
         query = head.split(b" ")[1].partition(b"?")[2].decode()
         given = {
