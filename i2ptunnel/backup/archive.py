@@ -14,9 +14,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from core.api import FileFault, SystemEntropy, seal_stream
 from core.base.errors import DecodeError
@@ -205,6 +204,14 @@ def _decompressed(parts: Iterable[bytes]) -> Iterator[bytes]:
         raise DecodeError(f"the inside of the backup is damaged ({error})") from None
 
 
+def _content(file: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+    except tarfile.TarError as error:
+        raise DecodeError(f"the inside of the backup is damaged ({error})") from None
+
+
 def read_members(parts: Iterable[bytes]) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Name and content of each member. Raises DecodeError; all is genuine when it has ended."""
     source = _Source(_decompressed(parts))
@@ -214,7 +221,7 @@ def read_members(parts: Iterable[bytes]) -> Iterator[tuple[str, Iterator[bytes]]
                 file = archive.extractfile(member) if member.isreg() else None
                 if file is None:
                     raise DecodeError("the backup holds something that is no file")
-                yield member.name, iter(partial(file.read, _PIECE_BYTES), b"")
+                yield member.name, _content(file)
     except tarfile.TarError as error:
         raise DecodeError(f"the inside of the backup is damaged ({error})") from None
     source.drain()

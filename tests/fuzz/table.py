@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.fuzz import (
     app_targets,
     core_targets,
+    file_targets,
     i2cp_targets,
     machine_targets,
     sam_targets,
@@ -19,4 +20,5 @@ TARGETS: tuple[Target, ...] = (
     *app_targets.TARGETS,
     *sam_targets.TARGETS,
     *i2cp_targets.TARGETS,
+    *file_targets.TARGETS,
 )

@@ -52,3 +52,21 @@ def test_i2pds_site_has_the_same_address_here(release: str, tmp_path: Path) -> N
         assert site["b32"] == address
     finally:
         ours.stop(kill=True)
+
+
+@pytest.mark.parametrize("release", list(RELEASES))
+def test_what_debian_installs_becomes_a_valid_configuration(release: str, tmp_path: Path) -> None:
+    """Its state directory links to its configuration: each file counts once."""
+    root = installed(release).root
+    out = tmp_path / "out"
+    folders = (str(root / "etc/i2pd"), str(root / "var/lib/i2pd"))
+    done = run_command("import", *folders, "--out", str(out), "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    read = [Path(path).resolve() for path in report["read"]]
+    assert len(set(read)) == len(read) >= 2
+    assert {"httpclient", "sockstunnel", "client"} <= {one["type"] for one in report["tunnels"]}
+    checked = run_command("check", "-c", str(out / "i2ptunnel.yaml"))
+    assert checked.returncode == 0, checked.stderr
+    unknown = [one for one in report["not_carried"] if "no such option" in one["reason"]]
+    assert not unknown
