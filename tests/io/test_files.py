@@ -14,6 +14,7 @@ from core.io.files import (
     AlreadyRunning,
     DataDirectoryLock,
     FileFault,
+    check_private,
     create_key_file,
     make_directory,
     read_key_file,
@@ -68,6 +69,22 @@ def test_unreadable_key_file(tmp_path: Path) -> None:
     path.symlink_to(path)
     with pytest.raises(FileFault, match="cannot read"):
         read_key_file(path, 391, 2000)
+
+
+def test_others_may_not_read_keys_but_an_acl_may_open_a_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "c").mkdir()
+    for path in (tmp_path / "a.dat", tmp_path / "c" / "a.dat"):
+        path.touch(0o600)
+        check_private(path)
+        path.chmod(0o440)  # what stat shows of a file with an ACL for the service
+        with pytest.raises(FileFault, match="others can read this key file"):
+            check_private(path)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "c"))
+    check_private(tmp_path / "c" / "a.dat")
+    with pytest.raises(FileFault, match="others can read this key file"):
+        check_private(tmp_path / "a.dat")
 
 
 def test_a_pipe_is_not_a_file(tmp_path: Path) -> None:

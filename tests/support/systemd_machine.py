@@ -25,17 +25,16 @@ mount -t sysfs -o ro sysfs "$root/sys"
 mount -t tmpfs -o mode=755 run "$root/run"
 mount -t tmpfs tmp "$root/tmp"
 mount -t tmpfs -o mode=755 dev "$root/dev"
-for name in null zero full random urandom tty; do
-    touch "$root/dev/$name"
-    mount --bind "/dev/$name" "$root/dev/$name"
+# Nodes of its own: systemd changes owners and modes, and must not change those outside.
+for node in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0" "console 1 3"; do
+    set -- $node
+    mknod -m 666 "$root/dev/$1" c "$2" "$3"
 done
 mkdir "$root/dev/shm" "$root/dev/pts"
 mount -t tmpfs shm "$root/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
-touch "$root/dev/console"
-mount --bind /dev/null "$root/dev/console"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 cd "$root"
 pivot_root . mnt
@@ -45,6 +44,8 @@ mount --make-rshared /
 exec env -i container=unshare PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit=multi-user.target
 """
+#: two machines must not share a slice: each boots in a cgroup of its own
+_IN_CGROUP = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
 _NAMESPACES = ("mount", "pid", "uts", "ipc", "net", "cgroup")
 
 
@@ -55,12 +56,15 @@ class SystemdMachine:
         self.root = root
         self._boot: subprocess.Popen[bytes] | None = None
         self._init = 0
+        self._cgroup = _cgroup2() / f"i2ptunnel-test-{os.getpid()}-{root.path.name}"
 
     def start(self) -> None:
         """Boot; returns when systemd has started what it should."""
         flags = [f"--{name}" for name in _NAMESPACES]
+        self._cgroup.mkdir()
+        isolated = ["sh", "-c", _IN_CGROUP, str(self._cgroup), "unshare", *flags, "--fork"]
         self._boot = subprocess.Popen(
-            ["unshare", *flags, "--fork", "sh", "-c", _BOOT, str(self.root.path)],
+            [*isolated, "sh", "-c", _BOOT, str(self.root.path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
@@ -82,6 +86,8 @@ class SystemdMachine:
                 os.kill(self._init, signal.SIGKILL)
             self._boot.wait(30)
             self._boot = None
+            # Its processes are gone, or will be in a moment; then empty cgroups can go, too.
+            wait_until("no cgroups", lambda: _is_removed(self._cgroup), 30)
 
     def attempt(self, command: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a shell command inside, as root."""
@@ -131,3 +137,21 @@ class SystemdMachine:
             log = self.attempt(f"journalctl -u {unit} -o cat | tail -40").stdout
             raise TimeoutError(f"{error} ({time.monotonic() - began:.0f} s)\n{log}") from None
         return found
+
+
+def _cgroup2() -> Path:
+    """Where this machine has the unified hierarchy."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        words = line.split()
+        if words[2] == "cgroup2":
+            return Path(words[1])
+    raise RuntimeError("this machine has no cgroup2")
+
+
+def _is_removed(cgroup: Path) -> bool:
+    for folder, _, _ in os.walk(cgroup, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            return False
+    return True
