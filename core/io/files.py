@@ -76,8 +76,8 @@ def _problem(error: OSError) -> str:
 def check_private(path: Path) -> None:
     """Raise FileFault if others can read the key file ``path``; it must be there.
 
-    A credential of this service (systemd.exec(5)) is root's, and an ACL opens it for the service: the
-    group's bits are the mask of that.
+    A credential of this service (systemd.exec(5)) is root's, and an ACL opens it for the service:
+    the group's bits are the mask of that.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
     if credentials.startswith("/") and path.is_relative_to(credentials):
