@@ -20,6 +20,7 @@ from itertools import islice
 from struct import Struct
 
 from core.base.errors import DecodeError
+from core.peers.hardship import Hardship
 from core.peers.record import RECORD_BYTES, RESTART_FAILURES, PeerRecord
 from core.peers.silence import SilenceWatch
 
@@ -39,6 +40,8 @@ _HEADER = Struct(f">{len(_MAGIC)}sd")
 """Magic, and the wall clock in seconds when the records were written. Records follow, and the
 SHA-256 of all that."""
 DUMP_BYTES_MAX = _HEADER.size + DUMPED_MAX * (_HASH_BYTES + RECORD_BYTES) + 32
+#: While many routers have vanished.
+LIVELY_FACTOR = 10.0
 _FAST_RTT_S = 0.25
 _FAST_ACCEPTED_MIN = 2.0
 #: The rate of strangers comes from about so many of their last builds.
@@ -69,6 +72,7 @@ class PeerBook:
         self._connected: set[bytes] = set()
         self._is_banned = is_banned
         self._silence = SilenceWatch()
+        self._hardship = Hardship()
         self._strangers_accepted = 0.0
         self._strangers_lost = 0.0
 
@@ -147,8 +151,11 @@ class PeerBook:
         link to us, if the build was given to it; ``elapsed_s``: how long the build took.
         """
         if codes is None:
+            if hops:
+                self._hardship.lost(now - elapsed_s)
             self._note_lost_build(hops, neighbour, now - elapsed_s, now)
             return
+        self._hardship.answered()
         if neighbour is not None:
             self._silence.answered(neighbour, now)
             self._record(neighbour, now).silent_until = 0.0
@@ -202,10 +209,16 @@ class PeerBook:
         run = self._silence.run(router_hash) if is_neighbour else record.loss_streak
         return doubt * (1 + run) * (_NEIGHBOUR_DOUBT if is_neighbour else 1.0)
 
-    def note_test(self, hops: Sequence[bytes], rtt_s: float | None, now: float) -> None:
-        """A tunnel test passed these hops, or was lost among them (None)."""
+    def note_test(
+        self, hops: Sequence[bytes], rtt_s: float | None, now: float, elapsed_s: float = 0.0
+    ) -> None:
+        """A tunnel test passed these hops, or was lost among them (None) in ``elapsed_s``."""
         if not hops:
             return
+        if rtt_s is None:
+            self._hardship.lost(now - elapsed_s)
+        else:
+            self._hardship.answered()
         share = 1 / len(hops)
         for router_hash in hops:
             hop_rtt_s = None if rtt_s is None else rtt_s * share
@@ -276,7 +289,10 @@ class PeerBook:
         return accepted / (accepted + self._strangers_lost)
 
     def weight(self, router_hash: bytes, now: float) -> float:
-        """Relative chance of being chosen, 0.02 to 3; an unknown router is 1."""
+        """Relative chance of being chosen, 0.02 to 3; an unknown router is 1.
+
+        While our builds get lost it is more for who has shown since then that it is there.
+        """
         record = self._records.get(router_hash)
         if record is None:
             return 1.0
@@ -286,6 +302,8 @@ class PeerBook:
             weight *= min(1.5, 2 * _FAST_RTT_S / (record.hop_rtt_s + _FAST_RTT_S))
         if record.accepted >= _FAST_ACCEPTED_MIN:
             weight *= 2
+        if self._hardship.since is not None and record.good_at > self._hardship.since:
+            weight *= LIVELY_FACTOR
         return max(0.02, weight)
 
     def record(self, router_hash: bytes) -> PeerRecord | None:

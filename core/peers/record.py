@@ -38,6 +38,7 @@ class PeerRecord:
         "connected_at",
         "decline_streak",
         "declined",
+        "good_at",
         "hop_rtt_s",
         "loss_streak",
         "lost",
@@ -58,6 +59,8 @@ class PeerRecord:
         self.hop_rtt_s: float | None = None
         """Round trip that the router adds to a tunnel test."""
         self.paused_until = 0.0
+        self.good_at = float("-inf")
+        """When it was last known to be there: dialled, a hop of a build or of a test."""
         self.silent_until = 0.0
         """As our neighbour it lets builds vanish; see core/peers/silence.py."""
         self.unreachable_until = 0.0
@@ -78,6 +81,7 @@ class PeerRecord:
         """It agreed to be a hop."""
         self._touch(now)
         self.accepted += 1
+        self.good_at = now
         self.decline_streak = 0
         self.loss_streak = 0.0
         self.paused_until = 0.0
@@ -86,6 +90,7 @@ class PeerRecord:
         """It declined to be a hop: leave it alone for a while, longer each time in a row."""
         self._touch(now)
         self.declined += 1
+        self.good_at = now
         self.loss_streak = 0.0
         pause = min(DECLINE_PAUSE_S * 2**self.decline_streak, DECLINE_PAUSE_MAX_S)
         self.decline_streak = min(self.decline_streak + 1, 16)
@@ -114,13 +119,14 @@ class PeerRecord:
         if hop_rtt_s is None:
             self.lost += share / 2
             return
+        self.good_at = now
         old = self.hop_rtt_s
         self.hop_rtt_s = hop_rtt_s if old is None else 0.8 * old + 0.2 * hop_rtt_s
 
     def note_connected(self, now: float) -> None:
         """A link to it is up."""
         self._touch(now)
-        self.connected_at = now
+        self.connected_at = self.good_at = now
         self.connect_failures = 0
         self.unreachable_until = 0.0
 

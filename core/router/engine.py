@@ -61,6 +61,7 @@ from core.tunnel.manager import TunnelManager
 from core.tunnel.records import HopIdentity
 from core.tunnel.selection import HopSelector
 from core.tunnel.shape import TunnelShape
+from core.tunnel.testing import TEST_TIMEOUT_S
 from core.tunnel.transit import TransitHops
 
 logger = logging.getLogger("core.router")
@@ -447,7 +448,7 @@ class RouterEngine:
                         if not code:
                             self.netdb.prove_router(router_hash)
                 case tunnel_events.TunnelTested(_, hops, rtt_s):
-                    self.peers.note_test(hops, rtt_s, now)
+                    self.peers.note_test(hops, rtt_s, now, TEST_TIMEOUT_S)
                 case tunnel_events.RoutersWanted(_, wanted):
                     for router_hash in wanted:
                         self.netdb.lookup_router(router_hash, now, is_direct=False)
