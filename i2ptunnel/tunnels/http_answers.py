@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from core.api import Stages
+from core.base.errors import Unavailable
 from i2ptunnel.naming.address import Address
 from i2ptunnel.protocols import error_pages as pages
+from i2ptunnel.protocols import own_pages
 from i2ptunnel.protocols.error_pages import Page, bad_request
 from i2ptunnel.protocols.http1 import HttpFault, RequestHead
 from i2ptunnel.protocols.languages import choose_language
 from i2ptunnel.protocols.proxy_target import ProxyTarget
+from i2ptunnel.relay.http_exchange import ResponseNotStarted
 from i2ptunnel.relay.http_front import Front
+
+T = TypeVar("T")
 
 
 class Answer(Exception):
@@ -44,6 +51,12 @@ class Request:
         """As the user would write it; always ``http``, since ``https`` comes by CONNECT."""
         return f"http://{self.target.authority}{self.target.path}"
 
+    def steps(self) -> str:
+        """How far it got, for the user; scripts of a site are not told our times."""
+        if not is_navigation(self.head):
+            return ""
+        return own_pages.stages_part(self.stages.rows(), self.language)
+
 
 def is_navigation(head: RequestHead) -> bool:
     """Whether the user will see the answer, as far as browsers say; scripts cannot pretend it."""
@@ -60,3 +73,11 @@ def page_of_fault(fault: HttpFault) -> Page:
     if fault.status == 502:
         return pages.BROKEN_RESPONSE
     return pages.TOO_LARGE if fault.status == 413 else bad_request(fault.status, str(fault))
+
+
+async def before_response(work: Coroutine[Any, Any, T]) -> T:
+    """The result; what goes wrong can still be said to the browser."""
+    try:
+        return await work
+    except Unavailable as error:
+        raise ResponseNotStarted(str(error), error.code) from None

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from core.api import begin_stage, noting_stages
 from core.base.authority import authority
@@ -52,6 +51,7 @@ from i2ptunnel.tunnels.client_base import HEADER_TIMEOUT_S
 from i2ptunnel.tunnels.http_answers import (
     Answer,
     Request,
+    before_response,
     is_navigation,
     language_for,
     page_of_fault,
@@ -59,8 +59,6 @@ from i2ptunnel.tunnels.http_answers import (
 from i2ptunnel.tunnels.outproxy import OutproxyChoice
 from i2ptunnel.tunnels.own_site import OwnSite
 from i2ptunnel.tunnels.proxy_base import IdentityPlace, ProxyTunnel, Visit
-
-T = TypeVar("T")
 
 _KEEP_ALIVE_TIMEOUT_S = 120.0
 _REALM = "I2P HTTP Proxy"
@@ -220,7 +218,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             page = pages.not_ready(self._health(is_ready=False), request.language)
         is_asking = id(page) in _CREDENTIAL_PAGES and request.head.method in ("GET", "HEAD")
         if not is_asking or request.address is None or not is_navigation(request.head):
-            return Answer(page, more=own_pages.stages_part(request.stages.rows(), request.language))
+            return Answer(page, more=request.steps())
         form = self._site.credentials_form(request.address, request.url, request.language)
         targets = own_pages.form_targets([request.target.authority])
         return Answer(page, more=form, form_action=targets)
@@ -296,7 +294,7 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         if target.is_connect:
             assert request.front.local is not None
             opening = self.connect_for(visit, address, target.port)
-            stream = await _before_response(unless_lost(request.front.local, opening))
+            stream = await before_response(unless_lost(request.front.local, opening))
             return await self._tunnel(request.front, stream)
         filtered = filter_request(
             request.head,
@@ -418,9 +416,9 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             is_tunnel=target.is_connect,
         )
         if target.is_connect:
-            way = await _before_response(unless_lost(front.local, reaching))
+            way = await before_response(unless_lost(front.local, reaching))
             return await self._tunnel(front, way.channel)
-        way = await _before_response(front.unless_gone(reaching))
+        way = await before_response(front.unless_gone(reaching))
         filtered = filter_request(
             request.head,
             target=request.url if way.is_proxy else target.path,
@@ -437,14 +435,6 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
             return way.channel
 
         return await self._exchange(request, filtered, open_back)
-
-
-async def _before_response(work: Coroutine[Any, Any, T]) -> T:
-    """The result; what goes wrong can still be said to the browser."""
-    try:
-        return await work
-    except Unavailable as error:
-        raise ResponseNotStarted(str(error), error.code) from None
 
 
 def _filter_response(head: ResponseHead, keep_alive: bool) -> ResponseHead:

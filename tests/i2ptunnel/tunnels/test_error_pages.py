@@ -150,3 +150,12 @@ def test_a_page_shows_how_far_the_visit_got() -> None:
         ("The network knows how to reach the site", "✗"),
     ]
     assert all(re.fullmatch(r"\d+\.\d s", seconds) for _, seconds, _ in rows)
+
+
+def test_scripts_of_a_site_are_not_told_how_long_it_took() -> None:
+    async def case(bench: Bench) -> bytes:
+        raw = f"GET http://{OTHER}/ HTTP/1.1\r\nHost: x\r\nSec-Fetch-Mode: cors\r\n\r\n"
+        return await bench.ask(raw.encode())
+
+    answer = run(case)
+    assert b"504" in answer and b"<tr>" not in answer
