@@ -16,6 +16,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.base.credentials import is_credential
 from core.base.errors import I2PError
 
 FILE_MODE = 0o600
@@ -74,15 +75,8 @@ def _problem(error: OSError) -> str:
 
 
 def check_private(path: Path) -> None:
-    """Raise FileFault if others can read the key file ``path``; it must be there.
-
-    A credential of this service (systemd.exec(5)) is root's, and an ACL opens it for the service:
-    the group's bits are the mask of that.
-    """
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    if credentials.startswith("/") and path.is_relative_to(credentials):
-        return
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+    """Raise FileFault if others can read the key file ``path``; it must be there."""
+    if not is_credential(path) and stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise FileFault(path, f"others can read this key file; make it private: chmod 600 {path}")
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.api import FileFault
+from core.base.credentials import is_credential
 from core.base.errors import DecodeError
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.checks import RESERVED_FILES, add_fault
@@ -199,7 +200,7 @@ def _check_key_file(disk: _Disk, keys: tuple[str, ...], path: Path) -> None:
             f"{path} cannot be read: permission denied (it belongs to user {owner})",
             "give it to the user that runs i2ptunnel",
         )
-    elif stat.S_IMODE(mode) & 0o077:
+    elif stat.S_IMODE(mode) & 0o077 and not is_credential(path):
         disk.fault(keys, f"others can read {path.name}", f"make it private: chmod 600 {path}")
     elif (stranger := _stranger(path, disk.data_dir)) is not None:
         wrong = f"{path} belongs to user {stranger}, and the data directory to another one"

@@ -83,9 +83,13 @@ def test_the_service_runs_in_its_sandbox_after_boot(machine: SystemdMachine) -> 
     assert "i2ptunnel" in (machine.root.path / completion).read_text()
     # No compiler, no pip, no headers came along.
     assert machine.attempt("command -v gcc pip pip3").returncode != 0
+
     # systemd, status and the log tell the same.
-    told = machine.property(UNIT, "StatusText")
-    assert told.startswith(status(machine).splitlines()[1].split(",")[0]), told
+    def is_told() -> bool:
+        state = status(machine).splitlines()[1].partition(",")[0]
+        return machine.property(UNIT, "StatusText").startswith(f"{state}: ")
+
+    wait_until("one state for both", is_told, 30)
 
 
 def test_a_reload_takes_a_right_configuration_and_refuses_a_wrong_one(
