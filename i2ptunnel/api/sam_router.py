@@ -73,6 +73,9 @@ class SamRouter(BaseRouter):
         asking = await self.connection()
         try:
             reply = await asking.ask("NAMING LOOKUP", {"NAME": name})
+        except UsageError:  # i2pd: INVALID_KEY for a name that it does not know
+            why = "the router's address book does not have this name"
+            raise NotFound(why, "key_not_found") from None
         finally:
             asking.abort()
         return _destination(reply.values.get("VALUE", ""))

@@ -124,6 +124,14 @@ async def messages(to: api.Router, by: api.Router) -> str:
     return "none"
 
 
+async def names(router: api.Router) -> str:
+    """A name that nobody has."""
+    try:
+        return (await router.resolve("nobody-has-this.i2p", timeout=90)).host
+    except api.NotFound:
+        return "not found"
+
+
 def test_the_library_over_every_router(network: Network, tmp_path: Path) -> None:
     """All at once: most of the time passes while tunnels are built and lease sets spread."""
 
@@ -133,13 +141,14 @@ def test_the_library_over_every_router(network: Network, tmp_path: Path) -> None
             echoes(tmp_path / f"{number}.dat", to, by),
             questions(to, by),
             messages(to, by),
+            names(to),
         )
 
     async def main() -> None:
         async with ways(network, tmp_path, *WAYS) as routers:
             pairs = zip(WAYS, routers, [*routers[1:], routers[0]], strict=True)
             found = await asyncio.gather(*(of(at, *pair) for at, pair in enumerate(pairs)))
-        wanted = [["page", "page"], ECHO_BYTES, "pong", "told"]
+        wanted = [["page", "page"], ECHO_BYTES, "pong", "told", "not found"]
         assert dict(zip(WAYS, found, strict=True)) == dict.fromkeys(WAYS, wanted)
 
     asyncio.run(asyncio.wait_for(main(), 200))

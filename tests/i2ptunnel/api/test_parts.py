@@ -300,6 +300,9 @@ def test_a_bridge_that_tells_no_ports_leads_to_the_only_listener() -> None:
             session.listen(7) as listener,
         ):
             assert session.address.host == own.b32
+            answers["NAMING LOOKUP"] = "NAMING REPLY RESULT=INVALID_KEY NAME=x.i2p\n"  # i2pd
+            with pytest.raises(api.NotFound):
+                await router.resolve("x.i2p")
             async with await listener.accept(timeout=5) as stream:
                 assert (await stream.read(), stream.local_port) == (b"hello", 7)
                 assert stream.remote.base64 == peer.b64
