@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from core.api import FileFault, read_limited
 from core.base.errors import DecodeError
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
-from i2ptunnel.cli.places import data_dir_of, is_running
+from i2ptunnel.cli.places import configuration_of, is_running
 from i2ptunnel.cli.progress import Progress
-from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.printable import counted, moment_text, printable, size_text
 
 if TYPE_CHECKING:
@@ -95,11 +95,9 @@ def _backup(arguments: argparse.Namespace) -> int:
     if arguments.verify:
         return _verify(arguments)
     # Imported late: what other commands do not need.
-    from dataclasses import replace
-
     from i2ptunnel.backup.archive import make_backup
 
-    loaded = replace(load_sources(arguments), data_dir=data_dir_of(arguments))
+    loaded = configuration_of(arguments)
     path: Path = arguments.file or Path(time.strftime("i2ptunnel-%Y-%m-%d.backup", time.gmtime()))
     if path.exists():
         raise CommandFault(f"{path}: is there already; choose another name")

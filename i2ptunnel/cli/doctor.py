@@ -11,8 +11,8 @@ from typing import Any
 from core.base.errors import I2PError
 from i2ptunnel.cli.colours import FAINT, GREEN, RED, YELLOW, paint
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
-from i2ptunnel.cli.places import control_socket, data_dir_of
-from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.cli.places import configuration_of, control_socket
+from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.control import ControlFault, NotRunning, ask
@@ -37,16 +37,13 @@ def _doctor(arguments: argparse.Namespace) -> int:
     configuration.
     """
     # Imported late: what other commands do not need.
-    from dataclasses import replace
-
     from i2ptunnel.doctor.examination import examine
     from i2ptunnel.doctor.findings import Level
 
     loaded, status, plan = None, None, None
     is_valid = True
     try:
-        loaded = load_sources(arguments)
-        loaded = replace(loaded, data_dir=data_dir_of(arguments))
+        loaded = configuration_of(arguments)
     except ConfigError as error:
         is_valid = False
         complain(str(error))

@@ -11,16 +11,18 @@ A command never writes beside a running service: where it is not clear what is m
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.base.errors import I2PError
 from i2ptunnel.cli.exits import CommandFault, complain
 from i2ptunnel.cli.sources import load_sources
 from i2ptunnel.config.loader import Loaded
-from i2ptunnel.control import RUNNING_FILE, lock_owner
+from i2ptunnel.control import RUNNING_FILE, ask, lock_owner
 
 CONTROL_SOCKET = "control.sock"
 #: where the parts of the system are; tests have another root
@@ -81,6 +83,31 @@ def data_dir_of(arguments: argparse.Namespace, *, writes: bool = False) -> Path:
     return own
 
 
+def configuration_of(arguments: argparse.Namespace) -> Loaded:
+    """What the options mean, with the data directory of who uses it.
+
+    Without ``-c`` and ``--profile`` it is the file of the program whose directory that is, if it
+    can be found out. Raises ConfigError and CommandFault.
+    """
+    data_dir = data_dir_of(arguments)
+    named = argparse.Namespace(**vars(arguments))
+    if arguments.config is None and not getattr(arguments, "profile", []):
+        named.config = next(_files_used_with(data_dir), None)
+    return replace(load_sources(named), data_dir=data_dir)
+
+
+def _files_used_with(data_dir: Path) -> Iterator[Path]:
+    """What a running program, or a service, was started with; the file that was named first."""
+    if is_running(data_dir):
+        with contextlib.suppress(I2PError):
+            for name in ask(data_dir / CONTROL_SOCKET, "status")["configuration"]:
+                if os.access(name, os.R_OK):
+                    yield Path(name)
+    for service in find_services():
+        if _is_same(service.data_dir, data_dir):
+            yield from (path for path in service.files if os.access(path, os.R_OK))
+
+
 def _runs_with(service: Service, files: tuple[Path, ...]) -> bool:
     return any(_is_same(one, other) for one in service.files for other in files)
 
@@ -122,7 +149,7 @@ def find_services() -> list[Service]:
     for service in (*_told_by_running(), *_told_by_units(), *_usual()):
         path = Path(os.path.realpath(service.data_dir))
         known = found.get(path, Service(path))
-        found[path] = Service(path, tuple({*known.files, *service.files}))
+        found[path] = Service(path, tuple(dict.fromkeys((*known.files, *service.files))))
     return list(found.values())
 
 

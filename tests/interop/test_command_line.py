@@ -51,13 +51,15 @@ def test_a_backup_of_a_program_that_runs(network: Network, tmp_path: Path) -> No
     (tmp_path / "word").write_text("some words\n")
     phrase = ("--passphrase-file", str(tmp_path / "word"))
     file = tmp_path / "my.backup"
-    done = run_command("backup", str(file), "-c", str(network.ours.config_file), *phrase)
+    # Without -c: the running program knows which file it was started with.
+    done = run_command("backup", str(file), "--data-dir", str(network.ours.data_dir), *phrase)
     assert done.returncode == 0 and network.our_site in done.stdout, done.stderr
     target = tmp_path / "there"
     place = ("--data-dir", str(target), "-c", str(target / "i2ptunnel.yaml"))
     done = run_command("restore", str(file), *place, *phrase)
     assert done.returncode == 0 and network.our_site in done.stdout, done.stderr
     assert (target / "site.dat").read_bytes() == (network.ours.data_dir / "site.dat").read_bytes()
+    assert (target / "i2ptunnel.yaml").read_bytes() == network.ours.config_file.read_bytes()
     done = run_command("address", "list", "--data-dir", str(target))
     assert done.returncode == 0, done.stderr
     # Where the program runs, nothing is restored.

@@ -15,7 +15,7 @@ from core.data.router_info import RouterInfo
 from i2ptunnel.cli import places
 from i2ptunnel.cli.exits import CommandFault
 from i2ptunnel.cli.main import main
-from i2ptunnel.cli.places import data_dir_of
+from i2ptunnel.cli.places import configuration_of, data_dir_of
 from tests.support.deterministic import SeededEntropy
 
 UNIT = (Path(__file__).parents[3] / "systemd" / "i2ptunnel.service").read_text()
@@ -185,3 +185,21 @@ def test_check_looks_at_the_services_keys(
     key.chmod(0o644)
     assert main(words) == 3
     assert f"chmod 600 {key}" in capsys.readouterr().err
+
+
+def test_without_a_file_a_services_own_one_is_meant(machine: Machine) -> None:
+    machine.install()
+    machine.config.write_text("router: {port: 12345}\n")
+    parser = argparse.ArgumentParser()
+    places_options(parser)
+    # A service that does not run, and a directory that is named.
+    words = ["--data-dir", str(machine.state)]
+    found = configuration_of(parser.parse_args(words))
+    assert found.configuration.router.port == 12345 and found.data_dir == machine.state
+    # One that runs is meant without any word.
+    with DataDirectoryLock(machine.state):
+        found = configuration_of(parser.parse_args([]))
+    assert found.configuration.router.port == 12345
+    # Another directory is another program's: the profile for browsers, as with run.
+    found = configuration_of(parser.parse_args(["--data-dir", str(machine.own)]))
+    assert found.configuration.router.port is None and "web" not in found.files
