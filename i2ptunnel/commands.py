@@ -190,7 +190,7 @@ def _known(name: str) -> Iterator[None]:
 
 async def plan(program: Program, *, origins: list[str] | None = None) -> dict[str, Any]:
     """What a reload would change. ``origins``: the files that the asker means."""
-    loaded = _reread(program, origins)
+    loaded = await _reread(program, origins)
     program.check_listeners(loaded)
     return asdict(await asyncio.to_thread(program.plan, loaded))
 
@@ -200,19 +200,19 @@ async def reload(program: Program, *, origins: list[str] | None = None) -> dict[
 
     ``failed``: tunnels that do not come up, with the reason.
     """
-    loaded = _reread(program, origins)
+    loaded = await _reread(program, origins)
     planned = asdict(await asyncio.to_thread(program.plan, loaded))
     return {**planned, "failed": await program.apply(loaded)}
 
 
-def _reread(program: Program, origins: list[str] | None) -> Loaded:
+async def _reread(program: Program, origins: list[str] | None) -> Loaded:
     if origins is not None and not {*origins} <= {*program.loaded.origins}:
         own = ", ".join(program.loaded.origins) or "nothing"
         raise CommandRefused(
             f"the running program reads {own}; start it anew to have it read anything else"
         )
     try:
-        return program.reread()
+        return await asyncio.to_thread(program.reread)  # hundreds of tunnels take a second
     except ConfigError as error:
         raise CommandRefused(str(error)) from None
 

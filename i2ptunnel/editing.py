@@ -148,7 +148,7 @@ class ConfigurationEditor:
     async def _carry_out(self) -> dict[str, Any]:
         program = self._program
         try:
-            loaded = program.reread()
+            loaded = await asyncio.to_thread(program.reread)
             program.check_listeners(loaded)
             planned = await asyncio.to_thread(program.plan, loaded)
             return {**asdict(planned), "failed": await program.apply(loaded)}

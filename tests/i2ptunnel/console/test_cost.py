@@ -23,6 +23,8 @@ TUNNELS = 200
 ROUTERS = 5000
 PAGE_S = 0.05
 TURN_S = 0.01
+#: reads the configuration of 200 tunnels anew, beside the loop
+SLOW = frozenset(("doctor",))
 PAGES = (
     "",
     "tunnels",
@@ -39,6 +41,9 @@ PAGES = (
     "network/routers?find=ab",
     "network/transit",
     "logs",
+    "doctor",
+    "settings/backup",
+    "torrents",
     "browser",
     "settings",
     "settings/file",
@@ -134,7 +139,7 @@ def test_no_page_takes_long_or_holds_the_loop(
     finally:
         logging.getLogger().removeHandler(RECENT)
     print({page: (round(1e3 * took[page], 1), round(1e3 * turns[page], 1)) for page in PAGES})
-    assert {page: seconds for page, seconds in took.items() if seconds > PAGE_S} == {}
+    assert {page: seconds for page, seconds in took.items() if seconds > PAGE_S}.keys() <= SLOW
     assert {page: seconds for page, seconds in turns.items() if seconds > TURN_S} == {}
 
 
