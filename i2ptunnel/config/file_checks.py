@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.api import FileFault
+from core.api import FileFault, read_limited
 from core.base.credentials import is_credential
 from core.base.errors import DecodeError
 from core.data.private_keys import PrivateKeys
+from i2ptunnel.config.authorized_keys import fault_of
 from i2ptunnel.config.checks import RESERVED_FILES, add_fault
 from i2ptunnel.config.client_models import ProxySection
 from i2ptunnel.config.faults import Faults
@@ -29,9 +30,11 @@ from i2ptunnel.config.own_files import OwnFiles, key_file_of
 from i2ptunnel.config.server_models import HttpServerSection, ServerSection, TcpServerSection
 from i2ptunnel.config.tunnel_parts import ListenTlsSection, TunnelSection
 from i2ptunnel.geoip import open_geoip
+from i2ptunnel.text_files import decode_text
 
 _UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 _STATUS = Path("/proc/self/status")
+_AUTHORIZED_BYTES_MAX = 1 << 20
 _NET_BIND_SERVICE = 10  # the capability's number: capabilities(7)
 
 
@@ -101,12 +104,23 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
     for option, path in () if console is None else console.secrets:
         _check_readable(disk, ("control", "console", option), path)
     if (ssh := configuration.control.ssh) is not None:
-        _check_readable(disk, ("control", "ssh", "authorized_keys"), ssh.authorized_keys)
+        _check_authorized_keys(disk, ssh.authorized_keys)
     _check_ports(disk)
     _check_data_dir(disk)
     for name, tunnel in configuration.tunnels.items():
         if tunnel.enabled:
             _check_tunnel(disk, name, tunnel)
+
+
+def _check_authorized_keys(disk: _Disk, path: Path) -> None:
+    where = ("control", "ssh", "authorized_keys")
+    _check_readable(disk, where, path)
+    try:
+        text = decode_text(read_limited(path, _AUTHORIZED_BYTES_MAX), "replace")
+    except (FileFault, DecodeError):
+        return  # told already
+    if (wrong := fault_of(text)) is not None:
+        disk.fault(where, f"{path}: {wrong}", "write a public key on each line (ssh-ed25519 AAAA…)")
 
 
 def _check_geoip(disk: _Disk) -> None:

@@ -10,6 +10,7 @@ import asyncssh
 
 from core.api import FileFault, check_private, create_key_file, read_key_file, read_limited
 from core.base.errors import Unavailable
+from i2ptunnel.config.authorized_keys import fault_of
 from i2ptunnel.config.network_kinds import Endpoint
 
 _HOST_KEY_BYTES_MAX = 16384
@@ -45,8 +46,8 @@ def load_authorized(path: Path) -> asyncssh.SSHAuthorizedKeys:
     """The keys in an ``authorized_keys`` file. Raises FileFault, or Unavailable without a key."""
     text = read_limited(path, _AUTHORIZED_BYTES_MAX).decode("utf-8", "replace")
     _check_owner(path)
-    if not any(line.strip() and not line.strip().startswith("#") for line in text.splitlines()):
-        raise Unavailable(f"{path}: there is no key in it; add a public key", "no_keys")
+    if (wrong := fault_of(text)) is not None:
+        raise Unavailable(f"{path}: {wrong}; write a public key on each line", "no_keys")
     try:
         return asyncssh.import_authorized_keys(text)
     except ValueError as error:

@@ -207,7 +207,7 @@ def test_logs_tell_nothing_of_what_was_asked(
     [
         (b"", 0o600, "there is no key in it"),
         (b"# none\n\n", 0o600, "there is no key in it"),
-        (b"ssh-ed25519 nonsense\n", 0o600, "no public key"),
+        (b"ssh-ed25519 nonsense\n", 0o600, "line 1 is no public key"),
         (None, 0o600, "No such file"),
         (b"x", 0o622, "others can write it"),
     ],

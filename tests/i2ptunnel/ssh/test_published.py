@@ -7,11 +7,13 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
+import asyncssh
 import pytest
 
+from i2ptunnel.config.authorized_keys import fault_of
 from i2ptunnel.config.client_models import ClientTunnelSection
-from i2ptunnel.config.faults import ConfigError
-from i2ptunnel.config.loader import load_text
+from i2ptunnel.config.faults import ConfigError, Source
+from i2ptunnel.config.loader import load, load_text
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
@@ -99,3 +101,24 @@ def test_through_i2p(tmp_path: Path) -> None:
                 assert own.is_own(sock, may_offer=True)
 
     asyncio.run(asyncio.wait_for(main(), 100))
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
+def test_files_of_keys(kind: str) -> None:
+    line = asyncssh.generate_private_key(kind).export_public_key().decode()
+    assert fault_of(line) is None
+    options = 'from="127.0.0.0/8",command="status" ' + line.strip() + " me@home\n# more\n\n"
+    assert fault_of(options) is None
+    assert fault_of("\n# none") == "there is no key in it"
+    assert fault_of(line + "junk\n") == "line 2 is no public key"
+    assert fault_of(line.replace("AAAA", "AAAB", 1)) == "line 1 is no public key"
+
+
+def test_check_looks_into_the_file(tmp_path: Path) -> None:
+    text = f"router: {{}}\ncontrol: {{ssh: {{authorized_keys: {tmp_path}/keys}}}}".encode()
+    sources = [(text, Source("x.yaml", tmp_path))]
+    for content, told in ((None, "no such file"), ("junk", "line 1 is no public key")):
+        if content is not None:
+            (tmp_path / "keys").write_text(content)
+        with pytest.raises(ConfigError, match=told):
+            load(sources, tmp_path / "data", files=True)
