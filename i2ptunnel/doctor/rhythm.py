@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 from itertools import pairwise
 from pathlib import Path
 
+from core.api import FileFault, read_limited
 from i2ptunnel.doctor.findings import Finding, note, ok, warning
 
 POWER = Path("/sys/class/power_supply")
@@ -22,6 +24,10 @@ _OFF_S = 3600.0
 _OFTEN = 4
 _DAY_S = 86400.0
 _TIMEOUT_S = 10.0
+#: logins and boots, in records of utmp(5)
+WTMP = Path("/var/log/wtmp")
+_WTMP_BYTES_MAX = 16 * 1024 * 1024
+_RECORD_BYTES, _RECORD_TIME, _BOOT = 384, 340, 2
 _SUBJECT = "daily rhythm"
 _REMEDY = (
     "Run services on a machine that stays on, or let them run over another router (router.i2cp). "
@@ -65,7 +71,31 @@ def off_days(spans: list[tuple[float, float]], now: float) -> set[int]:
 
 
 def boots() -> list[tuple[float, float]]:
-    """(first, last) entry of each boot in the journal, oldest first, in Unix seconds."""
+    """(first, last) sign of each boot, oldest first, Unix seconds: of the journal, or of wtmp."""
+    return _boots_of_journal() or _boots_of_wtmp()
+
+
+def _boots_of_wtmp() -> list[tuple[float, float]]:
+    try:
+        return read_wtmp(read_limited(WTMP, _WTMP_BYTES_MAX))
+    except FileFault:
+        return []
+
+
+def read_wtmp(data: bytes) -> list[tuple[float, float]]:
+    """The boots of a wtmp file: each begins with a record of its own and ends with its last one."""
+    spans: list[tuple[float, float]] = []
+    for at in range(0, len(data) - _RECORD_BYTES + 1, _RECORD_BYTES):
+        (kind,) = struct.unpack_from("=h", data, at)
+        (when,) = struct.unpack_from("=I", data, at + _RECORD_TIME)
+        if kind == _BOOT:
+            spans.append((float(when), float(when)))
+        elif kind != 0 and spans:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], float(when)))
+    return spans
+
+
+def _boots_of_journal() -> list[tuple[float, float]]:
     program = shutil.which("journalctl")
     if program is None:
         return []

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sqlite3
+import struct
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -193,6 +194,22 @@ def test_boots_as_the_journal_tells_them() -> None:
     assert rhythm.read_boots(json.dumps(rows).encode()) == [(1.0, 2.0), (3.0, 4.0)]
     for junk in (b"", b"no json", b"{}", b'[{"index": 0}]', b'["x"]'):
         assert rhythm.read_boots(junk) == []
+
+
+def test_boots_as_wtmp_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def record(kind: int, when: int) -> bytes:
+        return struct.pack("=h", kind).ljust(340, b"\0") + struct.pack("=I", when).ljust(44, b"\0")
+
+    data = b"".join(record(*one) for one in ((7, 1), (2, 10), (7, 20), (1, 30), (2, 5000), (0, 9)))
+    assert rhythm.read_wtmp(data) == [(10.0, 30.0), (5000.0, 5000.0)]
+    assert rhythm.read_wtmp(data[:-1]) == [(10.0, 30.0), (5000.0, 5000.0)]
+    assert rhythm.read_wtmp(b"junk" * 500) is not None and rhythm.read_wtmp(b"") == []
+    # Where the journal knows nothing.
+    monkeypatch.setattr(rhythm, "WTMP", tmp_path / "wtmp")
+    monkeypatch.setattr(rhythm.shutil, "which", lambda _: None)
+    assert rhythm.boots() == []
+    (tmp_path / "wtmp").write_bytes(data)
+    assert len(rhythm.boots()) == 2
 
 
 def test_a_laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
