@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
+from email.utils import formatdate
 from pathlib import Path
 
 from release.roots import ROOT, SUITES, Root, RootFault, remove, root_with, run
@@ -30,13 +31,22 @@ _SOURCES = (
     *("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"),
 )
 _REVISIONS = {"bookworm": "1+deb12", "trixie": "1+deb13"}
-_NOT_NEEDED = ("bin/activate*", "bin/Activate.ps1", "bin/pip*", "include", "share", "lib64")
+_NOT_NEEDED = ("include", "share", "lib64")
+_PROGRAMS = ("i2ptunnel", "python", "python3")
+_CHANGES = """\
+i2ptunnel ({version}) stable; urgency=medium
+
+  * See changelog.gz.
+
+ -- {maintainer}  {date}
+"""
 _COMPLETIONS = {
     "bash": "usr/share/bash-completion/completions/i2ptunnel",
     "zsh": "usr/share/zsh/vendor-completions/_i2ptunnel",
     "fish": "usr/share/fish/vendor_completions.d/i2ptunnel.fish",
 }
 _OLDEST_GLIBC = 17
+_MAINTAINER = "I2P appliance maintainers <maintainers@i2ptunnel.invalid>"
 _CONTROL = """\
 Package: i2ptunnel
 Version: {version}
@@ -148,6 +158,9 @@ def _lay_out(work: Root, tree: Path) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+    for path in (program / "bin").iterdir():
+        if path.name not in _PROGRAMS:
+            path.unlink()
     for path in program.rglob("*.so"):
         work.run("strip", "--strip-unneeded", f"/{path.relative_to(work.path)}")
     _compile(work, program)
@@ -209,6 +222,11 @@ def _write_control(work: Root, tree: Path, suite: str) -> None:
     for name in ("postinst", "prerm", "postrm"):
         shutil.copy(FILES / name, control)
         (control / name).chmod(0o755)
+    changes = _CHANGES.format(
+        version=version_of(suite), maintainer=_MAINTAINER, date=formatdate(usegmt=False)
+    )
+    packed = tree / "usr/share/doc/i2ptunnel/changelog.Debian.gz"
+    packed.write_bytes(gzip.compress(changes.encode(), 9, mtime=0))
     (control / "conffiles").write_text("/etc/i2ptunnel/i2ptunnel.yaml\n")
     version = work.run("python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
     major, minor = version.split(".")
@@ -220,7 +238,6 @@ def _write_control(work: Root, tree: Path, suite: str) -> None:
         f"libc6 (>= {libc})",
         openssl,
         "ca-certificates",
-        "init-system-helpers",
         "systemd | systemd-standalone-sysusers",
         "systemd | systemd-standalone-tmpfiles",
     ]
@@ -228,7 +245,7 @@ def _write_control(work: Root, tree: Path, suite: str) -> None:
         _CONTROL.format(
             version=version_of(suite),
             architecture=work.run("dpkg", "--print-architecture").strip(),
-            maintainer="I2P appliance maintainers <maintainers@i2ptunnel.invalid>",
+            maintainer=_MAINTAINER,
             size=int(run(["du", "-sk", "--apparent-size", str(tree)]).split()[0]),
             depends=", ".join(depends),
         )
