@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -139,3 +140,12 @@ def test_no_junk_brings_it_down(step: int) -> None:
             list(Blockfile(bytes(changed)).entries())
         except DecodeError:
             continue
+
+
+def test_a_file_that_java_i2p_has_written() -> None:
+    """By BlockfileNamingService and its BlockFile: names drawn for this test."""
+    data = Path(__file__).parent / "data"
+    file = Blockfile(gzip.decompress((data / "hostsdb.blockfile.gz").read_bytes()))
+    found = sorted(f"{e.book} {e.name} {e.destination.b32}" for e in file.entries())
+    assert found == (data / "blockfile.txt").read_text().splitlines()
+    assert not file.faults
