@@ -51,6 +51,7 @@ from core.io.status import (
     TrafficTotals,
     TunnelPath,
     count_links,
+    linked_routers,
     port_mapping_status,
     published_addresses,
 )
@@ -288,14 +289,7 @@ class Router:
 
     def linked_routers(self) -> list[LinkedRouter]:
         """Every router with a link that stands, for display."""
-        now = self.now()
-        return [
-            LinkedRouter(
-                one.router_hash, one.transport, one.is_outbound, max(0.0, now - one.last_received)
-            )
-            for one in self._engine.links.connected_sessions()
-            if one.router_hash is not None
-        ]
+        return linked_routers(self._engine.links.connected_sessions(), self.now())
 
     def tunnel_paths(self) -> list[TunnelPath]:
         """Every live tunnel of our own, for display; the router's own ones last."""

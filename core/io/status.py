@@ -212,6 +212,17 @@ class LinkedRouter(NamedTuple):
     quiet_s: float
 
 
+def linked_routers(sessions: Sequence[Session], now: float) -> list[LinkedRouter]:
+    """``sessions``: one for each connected router; ``now``: the clock of their times."""
+    return [
+        LinkedRouter(
+            one.router_hash, one.transport, one.is_outbound, max(0.0, now - one.last_received)
+        )
+        for one in sessions
+        if one.router_hash is not None
+    ]
+
+
 class TunnelPath(NamedTuple):
     """A live tunnel: its hops from its first to its last.
 
