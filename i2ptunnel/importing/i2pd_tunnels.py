@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from core.base.errors import DecodeError
+from core.data.encoding import b64decode
+from core.data.identity import Destination, hash_to_b32
 from i2ptunnel.importing.draft import (
     Draft,
     Options,
@@ -229,9 +232,15 @@ def read_access_list(options: Options, draft: TunnelDraft, listed: str | None) -
 
 
 def _b32(word: str) -> str | None:
+    """The address of an entry: a b32 address, or as Java has it a hash or destination in base64."""
     label = word.lower().removesuffix(".b32.i2p")
-    is_good = len(label) == 52 and not set(label) - set("abcdefghijklmnopqrstuvwxyz234567")
-    return f"{label}.b32.i2p" if is_good else None
+    if len(label) == 52 and not set(label) - set("abcdefghijklmnopqrstuvwxyz234567"):
+        return f"{label}.b32.i2p"
+    try:
+        data = b64decode(word)
+        return hash_to_b32(data) if len(data) == 32 else Destination.from_bytes(data).b32
+    except DecodeError:
+        return None
 
 
 def _read_encrypted(options: Options, draft: TunnelDraft) -> None:

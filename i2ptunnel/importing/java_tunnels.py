@@ -226,7 +226,7 @@ def _read_client(options: Options, draft: TunnelDraft, number: int) -> None:
     host, port = options.take("interface") or "127.0.0.1", options.take("listenPort") or "0"
     if kind == "streamrclient":
         target = options.take("targetHost") or host
-        draft.set("target", endpoint(target, options.take("targetPort") or port), "listenPort")
+        draft.set("target", endpoint(target, port), "targetHost, listenPort")
     else:
         _read_access(options, draft, host)
         if draft.get("auth"):
@@ -321,8 +321,8 @@ def _read_server(options: Options, draft: TunnelDraft, number: int) -> None:
     listen_port = options.take("listenPort")
     options.take("sharedClient")
     options.take("targetDestination")
-    if kind == "streamrserver":
-        listen_at(options, draft, inner, listen_port or port or "0")
+    if kind == "streamrserver":  # its "target" is where it listens
+        listen_at(options, draft, inner, port or listen_port or "0")
     else:
         draft.set("target", endpoint(host, port or "0"), "targetHost, targetPort")
         draft.carry(options, _SERVER, _OPTION)
@@ -392,6 +392,7 @@ def _read_encrypted(options: Options, draft: TunnelDraft) -> None:
     if secret:
         draft.set("encrypted.secret", _from_base64(secret), "i2cp.leaseSetSecret")
     auth = options.take(f"{_OPTION}i2cp.leaseSetAuthType")
+    own_key = options.take(f"{_OPTION}i2cp.leaseSetPrivKey")
     clients = []
     for group, key in (("dh", "public_key"), ("psk", "shared_key")):
         prefix = f"{_OPTION}i2cp.leaseSetClient.{group}."
@@ -399,13 +400,13 @@ def _read_encrypted(options: Options, draft: TunnelDraft) -> None:
             user, colon, value = (options.take(name) or "").partition(":")
             if colon:
                 clients.append({"name": slug(_from_base64(user), []), key: value})
+    if not clients and auth == "2" and own_key:  # one key for all of them
+        clients.append({"name": "shared", "shared_key": own_key})
     if clients:
         draft.set("encrypted.clients", clients, "i2cp.leaseSetClient")
     elif auth not in (None, "0"):
-        draft.turn_off("its lease set has a key that clients share, which is not carried over")
-        options.note(
-            "option.i2cp.leaseSetAuthType", "write the clients and their keys: encrypted.clients"
-        )
+        draft.turn_off("nobody could connect: it asks for keys of clients and lists none")
+        options.note("option.i2cp.leaseSetAuthType", "write the clients: encrypted.clients")
 
 
 def _from_base64(value: str) -> str:

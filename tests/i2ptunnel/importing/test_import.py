@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.data.encoding import b64encode
 from core.data.identity import Destination
 from i2ptunnel.cli.main import main
 from i2ptunnel.config.loader import Loaded, load, read_source
@@ -248,6 +249,68 @@ def test_java_tunnels(java: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
         Book.LOCAL: {"userhosts.i2p"},
         Book.ROUTER: {"hosts.i2p"},
     }
+
+
+def test_java_tunnels_whose_ports_mean_something_else_and_encrypted_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    word = b64encode(b"a word")
+    (tmp_path / "i2ptunnel.config").write_text(
+        "tunnel.0.name=tv\ntunnel.0.type=streamrclient\ntunnel.0.targetHost=127.0.0.1\n"
+        f"tunnel.0.listenPort=5006\ntunnel.0.targetDestination={'a' * 52}.b32.i2p\n"
+        + "".join(
+            f"tunnel.{n}.name=s{n}\ntunnel.{n}.type=server\ntunnel.{n}.targetHost=127.0.0.1\n"
+            f"tunnel.{n}.targetPort=22\ntunnel.{n}.privKeyFile=s{n}.dat\n"
+            f"tunnel.{n}.option.i2cp.leaseSetType=5\n{more}"
+            for n, more in (
+                (1, f"tunnel.1.option.i2cp.leaseSetSecret={word}\n"),
+                (
+                    2,
+                    "tunnel.2.option.i2cp.leaseSetAuthType=2\n"
+                    f"tunnel.2.option.i2cp.leaseSetPrivKey={key}\n",
+                ),
+                (
+                    3,
+                    "tunnel.3.option.i2cp.leaseSetAuthType=1\n"
+                    f"tunnel.3.option.i2cp.leaseSetClient.dh.0={b64encode(b'bob')}:{key}\n",
+                ),
+                (4, "tunnel.4.option.i2cp.leaseSetAuthType=1\n"),
+            )
+        )
+    )
+    for n in range(1, 5):
+        (tmp_path / f"s{n}.dat").write_bytes(generate_keys(11).write())
+    tunnels = run(capsys, tmp_path, tmp_path).tunnels
+    assert str(tunnels["tv"].target) == "127.0.0.1:5006"
+    assert tunnels["s1"].encrypted.secret == "a word"
+    assert tunnels["s2"].encrypted.clients[0].shared_key == bytes(range(32))
+    (client,) = tunnels["s3"].encrypted.clients
+    assert client.name == "bob" and client.public_key == bytes(range(32))
+    assert [tunnels[f"s{n}"].enabled for n in range(1, 5)] == [True, True, True, False]
+
+
+def test_java_access_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Java keeps hashes in base64; users write addresses, too, and names nobody can resolve."""
+    one, two = generate_keys().destination, generate_keys().destination
+    both = f"{b64encode(one.hash)},{two.b64}"
+    lists = {"enableAccessList": (both, f"{both},friend.i2p", ""), "enableBlackList": (both,)}
+    text, number = "", 0
+    for switch, entries in lists.items():
+        for listed in entries:
+            start = f"tunnel.{number}."
+            text += (
+                f"{start}name=s{number}\n{start}type=server\n{start}targetPort=22\n"
+                f"{start}privKeyFile=s{number}.dat\n{start}option.i2cp.{switch}=true\n"
+                f"{start}option.i2cp.accessList={listed}\n"
+            )
+            (tmp_path / f"s{number}.dat").write_bytes(generate_keys().write())
+            number += 1
+    (tmp_path / "i2ptunnel.config").write_text(text)
+    tunnels = run(capsys, tmp_path, tmp_path).tunnels
+    assert tunnels["s0"].access.allow == (one.hash, two.hash) and tunnels["s0"].enabled
+    assert not tunnels["s1"].enabled and not tunnels["s2"].enabled
+    assert tunnels["s3"].access.deny == (one.hash, two.hash) and not tunnels["s3"].access.allow
 
 
 def test_java_split_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
