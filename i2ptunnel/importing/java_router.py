@@ -47,7 +47,9 @@ _ROUTER: Table = {
     "i2np.ntcp.enable": ("router.ntcp2.enabled", flag),
     "i2np.udp.enable": ("router.ssu2.enabled", flag),
     "i2np.upnp.enable": ("router.port_mapping", _mapping),
-    "i2np.reseedURL": ("router.reseed.urls", _urls),
+    "i2p.reseedURL": ("router.reseed.urls", _urls),
+    "router.reseedDisable": ("router.reseed.enabled", no_flag),
+    "router.isHidden": ("router.hidden", word_flag),
     "time.disabled": ("router.time.ntp", no_flag),
     "time.sntpServerList": ("router.time.servers", words),
 }
@@ -96,14 +98,7 @@ def read_router(options: Options, draft: Draft) -> None:
     if bind:
         draft.set("router.bind", words(bind), "bindInterface")
     draft.carry(options, _ROUTER)
-    proxy, proxy_port = (
-        options.take("router.reseedProxyHost"),
-        options.take("router.reseedProxyPort"),
-    )
-    if options.flag("router.reseedProxyEnable") and proxy and proxy_port:
-        kind = (options.take("router.reseedProxyType") or "http").lower()
-        scheme = "socks5" if kind.startswith("socks") else "http"
-        draft.set("router.reseed.proxy", f"{scheme}://{endpoint(proxy, proxy_port)}", "reseedProxy")
+    _read_reseed_proxy(options, draft)
     if not options.flag("i2cp.disableInterface"):
         everywhere = options.flag("i2cp.tcp.bindAllInterfaces")
         where = options.take("i2cp.hostname") or "127.0.0.1"
@@ -114,6 +109,19 @@ def read_router(options: Options, draft: Draft) -> None:
         if options.flag("i2cp.SSL"):
             draft.set("interfaces.i2cp.tls", True, "i2cp.SSL")
     options.finish(_REASONS)
+
+
+def _read_reseed_proxy(options: Options, draft: Draft) -> None:
+    """Reseed servers are asked by https, so of the two proxies it is the one for that."""
+    for prefix in ("router.reseedSSLProxy", "router.reseedProxy"):
+        host, port = options.take(f"{prefix}Host"), options.take(f"{prefix}Port")
+        kind = (options.take(f"{prefix}Type") or "http").lower()
+        is_on = options.flag(f"{prefix}Enable")
+        if is_on and host and port and draft.get("router.reseed.proxy") is None:
+            scheme = "socks5" if kind.startswith("socks") else "http"
+            draft.set("router.reseed.proxy", f"{scheme}://{endpoint(host, port)}", f"{prefix}Host")
+        elif is_on:
+            options.note(f"{prefix}Enable", "there is one proxy for reseeding")
 
 
 def split_clients(properties: dict[str, str]) -> list[dict[str, str]]:

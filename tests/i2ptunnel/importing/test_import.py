@@ -242,6 +242,8 @@ def test_java_tunnels(java: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     router = done.loaded.configuration.router
     assert (router.bandwidth.inbound, router.bandwidth.share) == (600 * 1024, 0.75)
     assert router.port == 17890 and router.port_mapping == "off"
+    assert router.reseed.proxy == "socks5://127.0.0.1:9050"
+    assert router.reseed.urls == ("https://reseed.example.org/", "https://other.example.org/")
     assert str(done.loaded.configuration.interfaces.sam.listen) == "127.0.0.1:7656"  # type: ignore[union-attr]
     assert done.loaded.configuration.naming.subscriptions == ("http://i2p-projekt.i2p/hosts.txt",)
     assert {book: done.names(book) for book in Book} == {
