@@ -355,8 +355,8 @@ def _read_ports(options: Options, draft: TunnelDraft) -> None:
 def _read_hosts(options: Options, draft: TunnelDraft) -> None:
     if host := options.take("spoofedHost"):
         draft.set("hostname", host, "spoofedHost")
-    for name in [one for one in options.names() if one.startswith("spoofedHost.")]:
-        port = name.removeprefix("spoofedHost.")
+    for name in [one for one in options.names() if "spoofedHost." in one]:
+        port = name.rpartition(".")[2]
         draft.values.setdefault("hostnames", {})[port] = options.take(name)
     if options.flag(f"{_OPTION}rejectUserAgents"):
         listed = options.take(f"{_OPTION}userAgentRejectList") or ""

@@ -225,6 +225,7 @@ def test_java_tunnels(java: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not site.enabled and site.hostname == "mysite.i2p" and site.keys == "eepsite/eepPriv.dat"
     assert [(port, str(target)) for port, target in site.ports] == [(443, "127.0.0.1:7668")]
     assert site.limits.client_minute == 30 and site.posts.per_client == 6 and site.reject_inproxies
+    assert site.hostnames == ((8080, "test.i2p"),)
     assert done.address("I2P-webserver").endswith(".b32.i2p")
     socks = tunnels["SOCKS"]
     assert str(socks.outproxies[0]).startswith("socks5://socks.stormycloud.i2p")
