@@ -23,13 +23,13 @@ from core.transport.events import PeerConnected
 from tests.support import curl
 from tests.support.appliance import run_command
 from tests.support.i2pd_net import wait_until
+from tests.support.java_net import hash_in_java
 from tests.support.java_network import (
     JAVA_PROXY,
     OURS,
     PROXY,
     UDP_CLIENT_PORT,
     JavaNetwork,
-    hash_in_java,
     java_network,
     start_tunnel,
 )
@@ -38,8 +38,7 @@ from tests.support.live_peer import LivePeer
 from tests.support.machine import slowdown
 from tests.support.origin import digest_of
 
-#: slow: Java drops what a neighbour asks beyond seven build requests in 110 s, so that one of our
-#: four sessions may wait for minutes for its first tunnel
+#: slow: a Java floodfill answers no lookups in its first two minutes
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(300)]
 
 LARGE = 20_000_000
@@ -214,7 +213,7 @@ def test_i2pd_visits_i2pd_through_java_and_ours(network: JavaNetwork) -> None:
 
 
 def test_our_routers_have_every_role_in_tunnels_of_java(network: JavaNetwork) -> None:
-    """Java's own choice: gateway, participant and end point."""
+    """Gateway, participant and end point."""
     ours = {hash_in_java(one.router_info) for one in (network.ours, network.relay)}
 
     def roles() -> set[str]:

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from core.base.errors import DecodeError
+from core.data.encoding import b64encode
 from core.data.router_info import RouterInfo
 from tests.support import fetch_java
 from tests.support.i2pd_net import NETWORK_ID, read_whole, wait_until
@@ -23,6 +24,11 @@ from tests.support.i2pd_net import NETWORK_ID, read_whole, wait_until
 ADDRESS = "127.0.0.1"
 _START_TIMEOUT_S = 60
 _LOGGED = "logger.record.net.i2p.router.Banlist=INFO\nlogger.logFileSize=20m\n"
+
+
+def hash_in_java(raw: bytes) -> str:
+    """The hash of a RouterInfo as Java and i2pd print it."""
+    return b64encode(RouterInfo.parse(raw).hash)
 
 
 @dataclass
@@ -143,12 +149,26 @@ class JavaRouter:
     def learn(self, infos: list[bytes]) -> None:
         """Tell it RouterInfos of others."""
         own = self.router_info
-        for index, raw in enumerate(raw for raw in infos if raw != own):
-            file = self.data_dir / f"learnt-{index}"
-            file.write_bytes(raw)
-            self.send_command(f"learn {file}")
-            done = f"learnt {file.name}"
-            wait_until(done, partial(self._has_printed, done), 20)
+        for raw in infos:
+            if raw != own:
+                self._tell("learn", raw)
+
+    def dial(self, other: JavaRouter) -> None:
+        """Have a link with another one.
+
+        Java: of two that dial each other at once, each may take the other one for unreachable, and
+        bans it for minutes.
+        """
+        self._tell("dial", other.router_info)
+        name = hash_in_java(self.router_info)
+        wait_until("a link", partial(other._has_printed, f"link in {name}"), 20)
+
+    def _tell(self, command: str, raw: bytes) -> None:
+        file = self.data_dir / f"{command}-{RouterInfo.parse(raw).hash.hex()[:16]}"
+        file.write_bytes(raw)
+        self.send_command(f"{command} {file}")
+        done = f"learnt {file.name}"
+        wait_until(done, partial(self._has_printed, done), 20)
 
     def open_destinations(self, *destinations: str) -> None:
         """Open them, as ``Peer`` writes them: ``proxy:web:4471``. ``b32_of`` waits for one."""

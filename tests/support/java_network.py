@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from core.data.router_info import RouterInfo
 from tests.support.appliance import FAST, Appliance, run_command
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet
-from tests.support.java_net import ADDRESS, JavaRouter
+from tests.support.java_net import ADDRESS, JavaRouter, hash_in_java
 from tests.support.namespace import add_outside_address
 from tests.support.origin import Origin
 
@@ -93,11 +94,6 @@ class JavaNetwork:
         assert status is not None
         paths = (path for path in status["paths"] if path["session"] in sessions)
         return {hop for path in paths for hop in path["hops"]}
-
-
-def hash_in_java(raw: bytes) -> str:
-    """The hash of a RouterInfo as Java and i2pd print it."""
-    return b64encode(_hash(raw))
 
 
 def _hash(raw: bytes) -> bytes:
@@ -181,6 +177,8 @@ def java_network(root: Path, *, limits: bool = False) -> Iterator[JavaNetwork]:
             for one in starting:
                 one.result()
         infos += [java.router_info for java in javas]
+        for dials, is_dialled in combinations(javas[1:], 2):
+            dials.dial(is_dialled)
         # As systemd keeps it over restarts: who calls meanwhile waits.
         kept = stack.enter_context(socket.create_server((OURS, 20151), backlog=_LISTEN_BACKLOG))
         ours.handed_over = [("ntcp2", kept.fileno())]
@@ -202,12 +200,14 @@ def java_network(root: Path, *, limits: bool = False) -> Iterator[JavaNetwork]:
             list(pool.map(lambda java: java.learn(infos), javas))
         # Java takes minutes to see that its own tunnels ended with a hop: these two keep theirs.
         steady = ",".join(hash_in_java(raw) for raw in net.router_infos())
+        own = ",".join(hash_in_java(one.router_info) for one in (ours, relay))
         javas[0].open_destinations(
             f"server:site:{origin.port}:{steady}",
             f"encrypted:secret-site:{origin.port}",
             f"halfclose:half:{origin.port}",
             f"proxy:web:{JAVA_PROXY_PORT}:{steady}",
-            "echo:echo:0",
+            # Java's own choice may take minutes to give ours every role.
+            f"echo:echo:0:{own}:inbound.length=2;outbound.length=2",
         )
         ours.wait_ready("web", "site", "secret-site", "udp-site", timeout_s=READY_TIMEOUT_S)
         names = ("site", "secret-site", "half", "web", "echo")

@@ -43,8 +43,10 @@ import net.i2p.data.Destination;
 import net.i2p.data.Hash;
 import net.i2p.data.PrivateKey;
 import net.i2p.data.PublicKey;
+import net.i2p.data.i2np.DeliveryStatusMessage;
 import net.i2p.data.router.RouterIdentity;
 import net.i2p.data.router.RouterInfo;
+import net.i2p.router.OutNetMessage;
 import net.i2p.router.Router;
 import net.i2p.router.RouterContext;
 import net.i2p.router.RouterLaunch;
@@ -57,7 +59,8 @@ import net.i2p.router.tunnel.pool.TunnelPool;
  * A Java I2P router with local destinations, for the tests.
  *
  * <p>Argument: the router's folder. Prints {@code started}, then takes commands from standard input.
- * {@code learn FILE} puts a RouterInfo into the netDb and prints {@code learnt} with the file's name.
+ * {@code learn FILE} puts a RouterInfo into the netDb and prints {@code learnt} with the file's name;
+ * {@code dial FILE} also sends that router something.
  * {@code open DESTINATION...} opens any number of destinations. With {@code i2cp:HOST:PORT} and
  * destinations behind the folder no router is started, and they live on the one that is found there:
  *
@@ -88,6 +91,7 @@ public final class Peer {
     private static final int BUFFER_BYTES = 64 * 1024;
     private static final int HEAD_BYTES_MAX = 64 * 1024;
     private static final long CONNECT_TIMEOUT_MS = 60_000;
+    private static final long DIAL_TIMEOUT_MS = 10_000;
     private static final long WATCH_EVERY_MS = 1_000;
 
     /** Of a destination in an argument; the last one may have colons. */
@@ -146,6 +150,8 @@ public final class Peer {
                 run(() -> echoes.get(0).send(count, gapMs, new Destination(words[3])));
             } else if (words[0].equals("learn")) {
                 run(() -> learn(context, new File(words[1])));
+            } else if (words[0].equals("dial")) {
+                run(() -> dial(context, new File(words[1])));
             }
         }
         router.shutdown(Router.EXIT_HARD);
@@ -234,13 +240,24 @@ public final class Peer {
         session.destroySession();
     }
 
-    private static void learn(RouterContext context, File file) throws Exception {
+    private static RouterInfo learn(RouterContext context, File file) throws Exception {
         try (FileInputStream in = new FileInputStream(file)) {
             RouterInfo info = new RouterInfo();
             info.readBytes(in);
             context.netDb().store(info.getIdentity().getHash(), info);
             say("learnt " + file.getName());
+            return info;
         }
+    }
+
+    private static void dial(RouterContext context, File file) throws Exception {
+        RouterInfo info = learn(context, file);
+        DeliveryStatusMessage message = new DeliveryStatusMessage(context);
+        long expires = context.clock().now() + DIAL_TIMEOUT_MS;
+        message.setMessageId(1);
+        message.setArrival(context.clock().now());
+        message.setMessageExpiration(expires);
+        context.outNetMessagePool().add(new OutNetMessage(context, message, expires, 400, info));
     }
 
     private static synchronized void say(String line) {
