@@ -14,13 +14,15 @@ from i2ptunnel.cli.main import build_parser
 ROOT = Path(__file__).parents[1]
 LINES_MAX = 600
 SOURCES = sorted(path for room in ("core", "i2ptunnel") for path in (ROOT / room).rglob("*.py"))
-#: who may skip: without Linux, systemd or root, and a project inside a test; all else must fail
+#: who may skip: without Linux, systemd, root, Node.js or a Python before 3.10, and a project inside
+#: a test; all else must fail
 SKIPS = {
     "tests/i2ptunnel/test_systemd.py",
     "tests/interop/test_nat_boxes.py",
     "tests/interop/test_further_peers.py",
     "tests/interop/test_port_mapping.py",
     "tests/interop/test_proxied_router.py",
+    "tests/interop/test_sam_libraries.py",
     "tests/io/test_udp.py",
     "tests/io/test_udp_guard.py",
     "tests/release/test_debian.py",

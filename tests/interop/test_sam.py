@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import Coroutine
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -253,46 +254,94 @@ def test_a_session_is_there_again_after_a_restart(network: Network) -> None:
 # Programs
 
 
-def test_as_bitcoin_core_does_it(network: Network) -> None:
-    """Its order (i2p.cpp): a control socket, its own key, lookups and streams on further ones."""
+class BitcoinCore:
+    """What its i2p.cpp says to a bridge, in its order. ``is_persistent``: it listens, too."""
 
-    async def node(host: str, name: str) -> tuple[SamClient, str]:
-        control = await SamClient.connect(SAM_PORT, host)
-        hello = await control.ask("HELLO VERSION MIN=3.1 MAX=3.1")
-        assert hello == ("HELLO REPLY", {"RESULT": "OK", "VERSION": "3.1"})
+    def __init__(self, host: str, *, is_persistent: bool) -> None:
+        self.host = host
+        self.is_persistent = is_persistent
+        self.private = ""
+        self.session = ""
+        self.control: SamClient | None = None
+
+    async def hello(self) -> SamClient:
+        client = await SamClient.connect(SAM_PORT, self.host)
+        reply = await client.ask("HELLO VERSION MIN=3.1 MAX=3.1")
+        assert reply == ("HELLO REPLY", {"RESULT": "OK", "VERSION": "3.1"})
+        return client
+
+    async def create(self) -> None:
+        """A control socket and a session; with the same key whenever it has one."""
+        self.session = token_hex(5)
+        control = await self.hello()
+        if self.is_persistent and not self.private:
+            self.private = (await control.ask("DEST GENERATE SIGNATURE_TYPE=7"))[1]["PRIV"]
+        key = self.private if self.is_persistent else "TRANSIENT SIGNATURE_TYPE=7"
+        quantity = 3 if self.is_persistent else 1
         reply = await control.ask(
-            f"SESSION CREATE STYLE=STREAM ID={name} DESTINATION=TRANSIENT SIGNATURE_TYPE=7 "
-            "i2cp.leaseSetEncType=4,0 inbound.quantity=1 outbound.quantity=1 "
-            "inbound.length=2 outbound.length=2",
+            f"SESSION CREATE STYLE=STREAM ID={self.session} DESTINATION={key} "
+            f"i2cp.leaseSetEncType=4,0 inbound.quantity={quantity} outbound.quantity={quantity}",
             120,
         )
-        assert reply[1]["RESULT"] == "OK"
-        private = b64decode(reply[1]["DESTINATION"])
-        # ReadBinary: the destination is 387 bytes and what its certificate says
+        assert reply[1]["RESULT"] == "OK", reply
+        if not self.is_persistent:
+            self.private = reply[1]["DESTINATION"]
+        self.control = control
+
+    @property
+    def address(self) -> str:
+        """It cuts the destination out of its key: 387 bytes and what the certificate says."""
+        private = b64decode(self.private)
         size = 387 + int.from_bytes(private[385:387], "big")
-        return control, Destination.from_bytes(private[:size]).b32
+        return Destination.from_bytes(private[:size]).b32
+
+    async def accept(self) -> SamClient:
+        waiting = await self.hello()
+        reply = await waiting.ask(f"STREAM ACCEPT ID={self.session} SILENT=false")
+        assert reply == ("STREAM STATUS", {"RESULT": "OK"})
+        return waiting
+
+    async def connect(self, address: str) -> SamClient:
+        """Lookup and stream on one socket."""
+        for _ in range(6):
+            asking = await self.hello()
+            found = await asking.ask(f"NAMING LOOKUP NAME={address}", 90)
+            if found[1]["RESULT"] == "OK":
+                target = found[1]["VALUE"]
+                line = f"STREAM CONNECT ID={self.session} DESTINATION={target} SILENT=false"
+                reply = await asking.ask(line, 90)
+                if reply == ("STREAM STATUS", {"RESULT": "OK"}):
+                    return asking
+            await asking.close()
+            await asyncio.sleep(2)
+        raise AssertionError(found)
+
+
+def test_as_bitcoin_core_does_it(network: Network) -> None:
+    """A node that only calls, one that listens; this one comes back with its address."""
 
     async def run() -> None:
-        here, there = network.ours.address, network.other.address
-        (one, _), (two, address) = await asyncio.gather(node(here, "a1b2c3"), node(there, "d4e5f6"))
-        waiting = await greeted(there)
-        assert await waiting.ask("STREAM ACCEPT ID=d4e5f6 SILENT=false") == (
-            "STREAM STATUS",
-            {"RESULT": "OK"},
-        )
-        asking = await greeted(here)
-        found = await asking.ask(f"NAMING LOOKUP NAME={address}", 90)
-        assert found[1]["RESULT"] == "OK"
-        reply = await asking.ask(
-            f"STREAM CONNECT ID=a1b2c3 DESTINATION={found[1]['VALUE']} SILENT=false", 90
-        )
-        assert reply == ("STREAM STATUS", {"RESULT": "OK"})
-        peer = await waiting.line()
-        assert len(Destination.from_base64(peer).raw) == 391
-        asking.writer.write(b"version")
-        assert await waiting.reader.readexactly(7) == b"version"
-        assert (await one.ask("NAMING LOOKUP NAME=ME"))[1]["VALUE"] == peer
-        await two.close()
+        caller = BitcoinCore(network.ours.address, is_persistent=False)
+        listener = BitcoinCore(network.other.address, is_persistent=True)
+        await asyncio.gather(caller.create(), listener.create())
+        address = listener.address
+        for is_again in (False, True):
+            if is_again:
+                assert listener.control is not None
+                await listener.control.close()
+                await listener.create()
+                assert listener.address == address
+            waiting = await listener.accept()
+            asking = await caller.connect(address)
+            # What it takes the peer's address from: 3.1 has no ports behind it.
+            peer = Destination.from_base64(await waiting.line())
+            assert (len(peer.raw), peer.b32) == (391, caller.address)
+            asking.writer.write(b"version")
+            assert await waiting.reader.readexactly(7) == b"version"
+            waiting.writer.write(b"verack")
+            assert await asking.reader.readexactly(6) == b"verack"
+        assert listener.control is not None
+        await listener.control.close()
         assert await asking.at_end()
 
     drive(run())

@@ -1,19 +1,28 @@
 """Programs that speak SAM: ``python -m tests.support.fetch_sam`` installs them.
 
-libtorrent, i2psam and txi2p (Twisted) come from PyPI into a virtual environment of their own.
+libtorrent, i2psam, txi2p (Twisted), leaflet and i2plib come from PyPI into a virtual environment of
+their own; @diva.exchange/i2p-sam comes from npm, where there is one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.support.debian import cache_dir, exclusive_cache
 
-_PACKAGES = ("libtorrent==2.1.1", "i2psam==1.0.0", "txi2p-tahoe==0.3.7")
+_PACKAGES = (
+    "libtorrent==2.1.1",
+    "i2psam==1.0.0",
+    "txi2p-tahoe==0.3.7",
+    "leaflet==0.0.3",
+    "i2plib==0.0.14",
+)
+_NODE_PACKAGE = "@diva.exchange/i2p-sam@5.5.2"
 _TIMEOUT_S = 600
 
 
@@ -32,16 +41,39 @@ def python() -> str:
     return str(program)
 
 
+def libraries() -> str:
+    """The folder of the libraries for Python, for another interpreter."""
+    (folder,) = Path(python()).parents[1].glob("lib/python3*/site-packages")
+    return str(folder)
+
+
+def node_folder() -> Path | None:
+    """Where the library for Node.js is; None if this machine has no npm."""
+    folder = cache_dir() / f"sam-node-{hashlib.sha256(_NODE_PACKAGE.encode()).hexdigest()[:12]}"
+    return folder if (folder / ".complete").exists() or shutil.which("npm") else None
+
+
 def fetch() -> None:
     """Install them unless the cache already holds them."""
     place = _environment()
     with exclusive_cache("sam"):
+        _fetch_for_node()
         if (place / ".complete").exists():
             return
         _run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(place)])
         pip = [sys.executable, "-m", "pip", "--python", str(place / "bin/python"), "install"]
         _run([*pip, "--quiet", "--disable-pip-version-check", *_PACKAGES])
         (place / ".complete").touch()
+
+
+def _fetch_for_node() -> None:
+    place = node_folder()
+    if place is None or (place / ".complete").exists():
+        return
+    place.mkdir(parents=True, exist_ok=True)
+    words = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(place)]
+    _run([*words, _NODE_PACKAGE])
+    (place / ".complete").touch()
 
 
 def _run(command: list[str]) -> None:
@@ -61,6 +93,8 @@ def _run(command: list[str]) -> None:
 def main() -> int:
     fetch()
     print(", ".join(_PACKAGES), "from PyPI")
+    if node_folder() is not None:
+        print(_NODE_PACKAGE, "from npm")
     return 0
 
 
