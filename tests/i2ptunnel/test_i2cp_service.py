@@ -14,7 +14,6 @@ import pytest
 
 from core.api import ForeignRouter, I2cpAddress, Router, RouterConfig, SessionConfig, TunnelShape
 from core.base.errors import Unavailable
-from core.data.identity import Destination
 from core.data.lease_set import LeaseSet
 from core.data.private_keys import PrivateKeys
 from core.i2cp.frames import FrameReader
@@ -39,6 +38,7 @@ from i2ptunnel.naming_service import NamingService
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.tls import client_context
 from tests.support.deterministic import SeededEntropy
+from tests.support.twin_client import twin_of
 
 ADDRESS = "127.79.0.1"
 KEYS = PrivateKeys.generate_destination(SeededEntropy("guest"))
@@ -264,12 +264,9 @@ def test_refused_lookups_are_shown(tmp_path: Path) -> None:
 
 
 def _twin_of(keys: PrivateKeys, seed: str, *, same_key: bool = True) -> PrivateKeys:
-    """Other signing keys, and the unused public key of ``keys``: what a subsession must have."""
+    """Other signing keys; with the unused public key of ``keys``, they are a subsession's."""
     other = PrivateKeys.generate_destination(SeededEntropy(seed))
-    if not same_key:
-        return other
-    raw = keys.destination.raw[:256] + other.destination.raw[256:]
-    return PrivateKeys(Destination.from_bytes(raw), other.crypto_private, other.signing)
+    return twin_of(keys, other) if same_key else other
 
 
 @pytest.mark.parametrize("same_key", [True, False])

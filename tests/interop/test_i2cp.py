@@ -11,9 +11,10 @@ import pytest
 from tests.support.appliance import FAST, Appliance
 from tests.support.curl import fetch
 from tests.support.fetch_i2pd import RELEASES, installed
-from tests.support.i2pd_net import I2pdNet
+from tests.support.i2pd_net import I2pdNet, wait_until
 from tests.support.origin import PAGE, Origin, body_of
 from tests.support.over_i2cp import I2PD_SHAPE, fetched, names_of, over_i2cp, proxy_at
+from tests.support.twin_client import TwinClient
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 
@@ -37,6 +38,7 @@ class I2cpNetwork:
     ours: Appliance
     host: Appliance
     guest: Appliance
+    twins: TwinClient
     i2pd_site: str
     sites: dict[str, str]
     guest_sites: dict[str, str]
@@ -66,6 +68,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[I2cpNetwork]:
         guest = over_i2cp(root / "guest", GUEST, f"{HOST}:7654", origin.port)
         host = Appliance(root / "host", HOST, 20078, {"web": proxy_at(HOST)}, **FAST)
         host.config["interfaces"] = {"i2cp": {"listen": f"{HOST}:7654"}}
+        twins = TwinClient(HOST, 7654, PAGE)
         try:
             net.prepare([host.write_router_info_once()])
             host.import_router_infos(net.router_infos())
@@ -76,8 +79,10 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[I2cpNetwork]:
                 appliance.wait_ready("web", "site", "secret-site", timeout_s=90)
             i2pd_site = net.routers[4].local_b32("site")
             sites = names_of(ours), names_of(guest)
-            yield I2cpNetwork(net, ours, host, guest, i2pd_site, *sites)
+            twins.start()
+            yield I2cpNetwork(net, ours, host, guest, twins, i2pd_site, *sites)
         finally:
+            twins.stop()
             for appliance in (ours, guest, host):
                 appliance.stop(kill=True)
             net.stop()
@@ -105,7 +110,7 @@ def test_our_own_interface_is_as_good(network: I2cpNetwork) -> None:
     status = network.host.status()
     assert status is not None
     i2cp = status["interfaces"]["i2cp"]
-    assert (i2cp["listen"], i2cp["sessions"], i2cp["last_error"]) == (f"{HOST}:7654", 3, None)
+    assert (i2cp["listen"], i2cp["last_error"]) == (f"{HOST}:7654", None)
 
 
 def test_encrypted_lease_sets_are_published_over_both(network: I2cpNetwork) -> None:
@@ -122,6 +127,21 @@ def test_i2pd_finds_no_encrypted_address_for_clients_and_the_page_says_so(
     answer = fetch(f"http://{network.guest_sites['secret-site']}/", proxy=PROXY, timeout_s=60)
     assert answer.status == 504
     assert b"I2CP" in answer.body
+
+
+def test_two_destinations_of_a_client_share_its_tunnels(network: I2cpNetwork) -> None:
+    """i2pd knows one key for both, and speaks to both in one ratchet session."""
+    twins = network.twins
+    wait_until("both sites are published", lambda: twins.is_ready, 60)
+    for _ in range(2):
+        for name in twins.names:
+            assert fetched(network.i2pd_proxy, f"http://{name}/") == PAGE
+            assert fetched(PROXY, f"http://{name}/") == PAGE
+    status = network.host.status()
+    assert status is not None
+    assert {path["session"] for path in status["paths"]} >= {"pair"}
+    assert "pair-twin" not in {path["session"] for path in status["paths"]}
+    assert status["interfaces"]["i2cp"]["sessions"] == 5
 
 
 @pytest.mark.slow
