@@ -157,7 +157,7 @@ class LocalDestination:
         if not isinstance(opened, Opened):
             sender, to_hash, data, start, end = opened
             member = self.members.get(to_hash, self)
-            remote = member._remotes.by_static.get(sender)
+            remote = member._remote_of(sender, now)
             if remote is not None:
                 remote.heard_at = now
                 if remote.is_suspect:
@@ -166,17 +166,18 @@ class LocalDestination:
                 member._receive_payload(data, start, end, remote)
             return
         static, cloves, acks = opened[:3]
-        shared = len(self.members) > 1
-        for member in self._addressed(cloves, acks) if shared else (self,):
+        targets = self._addressed(cloves, acks) if len(self.members) > 1 else [self]
+        for clove in cloves:
+            if clove.message_type == MessageType.DATABASE_STORE and clove.kind == Delivery.LOCAL:
+                self._receive_store(clove, static, targets, now)
+        for member in targets:
             member._receive_cloves(static, cloves, acks, now)
         for clove in cloves:
             kind = clove.message_type
             if clove.kind == Delivery.LOCAL and kind not in _FOR_DESTINATIONS:
                 self.control.append(clove)
 
-    def _addressed(
-        self, cloves: Iterable[Clove], acks: Iterable[int]
-    ) -> Iterable[LocalDestination]:
+    def _addressed(self, cloves: Iterable[Clove], acks: Iterable[int]) -> list[LocalDestination]:
         """Whom of those that share our tunnels a message concerns; all if it does not say."""
         numbers = {ack >> ACK_NUMBER_SHIFT for ack in acks}
         hashes = {one.to_hash for one in cloves if one.kind == Delivery.DESTINATION}
@@ -184,14 +185,24 @@ class LocalDestination:
         found = [one for one in members if one.owner in hashes or one._number in numbers]
         return found or members
 
+    def _remote_of(self, static: bytes | None, now: float) -> Remote | None:
+        """Whose ratchet key this is. i2pd: it tells its lease set once to all that share a key."""
+        if static is None:
+            return None
+        remote = self._remotes.by_static.get(static)
+        if remote is None and len(self.first.members) > 1:
+            for member in self.first.members.values():
+                known = member._remotes.by_static.get(static)
+                if known is not None and known.lease_set is not None:
+                    self._remotes.receive_lease_set(known.lease_set, now)
+                    return self._remotes.by_static.get(static)
+        return remote
+
     def _receive_cloves(
         self, static: bytes | None, cloves: Sequence[Clove], acks: Iterable[int], now: float
     ) -> None:
-        for clove in cloves:
-            if clove.message_type == MessageType.DATABASE_STORE and clove.kind == Delivery.LOCAL:
-                self._receive_store(clove, static, now)
-        # only now: the lease set that came along says whose key this is
-        remote = None if static is None else self._remotes.by_static.get(static)
+        # The lease set that came along says whose key this is.
+        remote = self._remote_of(static, now)
         if remote is not None:
             remote.heard(now)
             for acknowledged in acks:
@@ -284,12 +295,17 @@ class LocalDestination:
 
     # Inside: receiving
 
-    def _receive_store(self, clove: Clove, static: bytes | None, now: float) -> None:
-        """A lease set that came along binds the session's key to a destination."""
+    def _receive_store(
+        self, clove: Clove, static: bytes | None, targets: list[LocalDestination], now: float
+    ) -> None:
+        """A lease set that came along binds the session's key to a destination.
+
+        For ``targets`` it is new, those of the others that know its destination keep step.
+        """
         try:
             store = DatabaseStore.parse(clove.body)
             if store.is_router_info:
-                self.first.control.append(clove)
+                self.control.append(clove)
                 return
             lease_set = store.lease_set()
         except DecodeError:
@@ -298,7 +314,9 @@ class LocalDestination:
         if static is None or getattr(lease_set, "x25519_key", None) != static:
             self.stats.foreign_lease_set += 1
             return
-        self._remotes.receive_lease_set(lease_set, now)
+        for member in self.members.values():
+            if member in targets or lease_set.hash in member._remotes.by_hash:
+                member._remotes.receive_lease_set(lease_set, now)
 
     def _receive_data(self, body: bytes, remote: Remote | None) -> None:
         end = 4 + int.from_bytes(body[:4], "big")

@@ -328,6 +328,33 @@ def test_a_new_session_to_a_twin_is_answered_by_it() -> None:
     assert (first.engine.stats.messages_out, second.engine.stats.messages_out) == (0, 1)
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_visitor_that_tells_its_lease_set_once_is_answered_by_both(is_late: bool) -> None:
+    """i2pd: to it all destinations with one key are one session, and clients are not published."""
+    world = World(START)
+    first, other = Hosted(world, "first"), Hosted(world, "x", publish=False)
+    _run(10, first, other)
+    second = None if is_late else Hosted(world, "second", first=first)
+    _run(10, *filter(None, (first, second, other)))
+    _sends(other, first)
+    _run(5, *filter(None, (first, second, other)))
+    _sends(first, other)  # the session is there
+    _run(2, *filter(None, (first, second, other)))
+    second = second or Hosted(world, "second", first=first)
+    _run(10, first, second, other)
+    remote = other.engine._remotes.get(second.party.keys.hash, world.network.now)
+    remote.known_lease_set_s = 2**33  # nothing goes along any more
+    _sends(other, second)
+    _run(5, first, second, other)
+    assert second.payloads() == [PAYLOAD]
+    other.payloads()
+    assert second.engine.send(other.engine.owner, PAYLOAD, 0, world.network.now) is (
+        Status.GUARANTEED_SUCCESS
+    )
+    _run(3, first, second, other)
+    assert other.payloads() == [PAYLOAD]
+
+
 def test_an_acknowledgement_counts_for_the_twin_that_asked() -> None:
     world, first, second, other = _twins(publish=False)
     _run(10, first, second, other)
