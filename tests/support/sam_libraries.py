@@ -56,22 +56,21 @@ async def with_i2plib(host_a, host_b, port):  # type: ignore[no-untyped-def]
             await stream.reader.readline()  # who it is
             stream.write((await stream.read(100)).upper())
 
-    async with (
-        i2plib.Session("i2plib-a", sam_address=here, destination=keys, options=HOPS),
-        i2plib.Session("i2plib-b", sam_address=there, options=HOPS),
-    ):
-        serving = asyncio.ensure_future(serve())
-        for _ in range(TRIES):
-            try:
-                found = await i2plib.dest_lookup(keys.base32 + ".b32.i2p", sam_address=there)
-                async with i2plib.StreamConnection("i2plib-b", found, sam_address=there) as stream:
-                    stream.write(b"i2plib")
-                    heard = await stream.read(100)
-                    serving.cancel()
-                    return heard.decode()
-            except Exception as error:
-                print(type(error).__name__, error, flush=True)
-                await asyncio.sleep(2)
+    serving = i2plib.Session("i2plib-a", sam_address=here, destination=keys, options=HOPS)
+    asking = i2plib.Session("i2plib-b", sam_address=there, options=HOPS)
+    await asyncio.gather(serving.__aenter__(), asking.__aenter__())
+    answering = asyncio.ensure_future(serve())
+    for _ in range(TRIES):
+        try:
+            found = await i2plib.dest_lookup(keys.base32 + ".b32.i2p", sam_address=there)
+            async with i2plib.StreamConnection("i2plib-b", found, sam_address=there) as stream:
+                stream.write(b"i2plib")
+                heard = await stream.read(100)
+                answering.cancel()
+                return heard.decode()
+        except Exception as error:
+            print(type(error).__name__, error, flush=True)
+            await asyncio.sleep(2)
     raise RuntimeError("no stream")
 
 
