@@ -50,6 +50,7 @@ class ConsoleService:
 
     async def start(self) -> None:
         """Listen; raises Unavailable or FileFault."""
+        self.console.close_entry()  # of a program that was killed
         if self._section.password_file is not None:
             sealed = await asyncio.to_thread(sealed_password, self._section.password_file)
             self.console.password = PasswordGuard(sealed, time.monotonic)

@@ -69,8 +69,12 @@ def test_sessions_end_when_idle_and_in_any_case() -> None:
 
 
 def test_a_browser_comes_in_once_by_the_file_and_out_again(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(0o700)
+    (tmp_path / "data" / "console.html").write_text("of a program that was killed")
+
     async def main() -> None:
         async with console(tmp_path) as visitor:
+            assert not (tmp_path / "data" / "console.html").exists()
             strange = await visitor.get("/")
             assert strange.status == 200
             assert "i2ptunnel console" in strange.words
