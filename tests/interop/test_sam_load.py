@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -142,3 +145,83 @@ async def compare(
         figures.append((round(pair[0] / 1e6, 2), round(pair[1] / 1e6, 2)))
     await close_all()
     return figures
+
+
+SESSIONS = 1000
+#: before anything is measured: caches and free lists have their size then
+WARM_UP = 200
+AT_ONCE = 10
+REMEMBERED_BYTES_MAX = 60_000
+NO_HOPS = "inbound.length=0 outbound.length=0 inbound.quantity=1 outbound.quantity=1"
+
+
+#: what a session is made of
+PARTS = {"SamSession", "Connection", "ClientSession", "ClientEngine", "LocalDestination", "Stream"}
+
+
+def held() -> dict[str, int]:
+    """Descriptors, tasks, resident memory in bytes, and parts of sessions in this process."""
+    for _ in range(2):  # the router's loop puts what lives long aside, after each collection
+        gc.unfreeze()
+        gc.collect()
+    gc.unfreeze()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    kinds = Counter(type(one).__name__ for one in gc.get_objects())
+    return {
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "tasks": len(asyncio.all_tasks()),
+        "bytes": pages * 4096,
+        **{name: kinds[name] for name in sorted(PARTS)},
+    }
+
+
+def test_a_thousand_sessions_leave_nothing(tmp_path: Path) -> None:
+    """On a real router, lease sets and streams to the session itself's neighbour included."""
+
+    async def one(port: int, number: int, neighbour: str) -> None:
+        control = await SamClient.greeted(port)
+        create = f"SESSION CREATE STYLE=STREAM ID=s{number} DESTINATION=TRANSIENT SIGNATURE_TYPE=7 "
+        assert (await control.ask(create + NO_HOPS, 120))[1]["RESULT"] == "OK"
+        client = await SamClient.greeted(port)
+        reply = await client.ask(f"STREAM CONNECT ID=s{number} DESTINATION={neighbour}", 120)
+        assert reply[1]["RESULT"] == "OK", reply
+        client.writer.write(b"9\n")
+        assert await client.reader.readexactly(9)
+        await client.close()
+        await control.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        target = server.sockets[0].getsockname()[1]
+        async with server, own_network(tmp_path, 4, ends=1) as net, bridge(net.routers[-1]) as sam:
+            host = await SamClient.greeted(sam.port)
+            create = "SESSION CREATE STYLE=STREAM ID=host DESTINATION=TRANSIENT SIGNATURE_TYPE=7 "
+            assert (await host.ask(create + NO_HOPS, 120))[1]["RESULT"] == "OK"
+            neighbour = (await host.ask("NAMING LOOKUP NAME=ME"))[1]["VALUE"]
+            forwarding = await SamClient.greeted(sam.port)
+            await forwarding.ask(f"STREAM FORWARD ID=host PORT={target} SILENT=true")
+
+            async def many(numbers: Iterable[int]) -> dict[str, int]:
+                left = iter(numbers)
+
+                async def some() -> None:
+                    for number in left:
+                        await one(sam.port, number, neighbour)
+
+                await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+                async with asyncio.timeout(60):
+                    while sam.status()["sessions"] > 1 or sam.status()["streams"]:
+                        await asyncio.sleep(0.05)
+                return held()
+
+            before = await many(range(WARM_UP))
+            after = await many(range(WARM_UP, WARM_UP + SESSIONS))
+            print(f"\n{before}\n{after}")
+            await close_all()
+        # Four routers remember lease sets for ten minutes, and the neighbour whom it has met.
+        remembered = after.pop("bytes") - before.pop("bytes")
+        assert remembered < SESSIONS * REMEMBERED_BYTES_MAX
+        assert {name: count for name, count in after.items() if count > before[name] + 5} == {}
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(run())

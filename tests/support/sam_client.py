@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 Reply = tuple[str, dict[str, str]]
-_opened: list[SamClient] = []
+_opened: set[SamClient] = set()
 
 
 class SamClient:
@@ -15,7 +15,7 @@ class SamClient:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        _opened.append(self)
+        _opened.add(self)
 
     @classmethod
     async def connect(cls, port: int, host: str = "127.0.0.1") -> SamClient:
@@ -56,6 +56,7 @@ class SamClient:
                 return True
 
     async def close(self) -> None:
+        _opened.discard(self)
         self.writer.close()
         try:
             await self.writer.wait_closed()
