@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is in a backup. ``left_out``: files that were too large."""
+    """What is in a backup. ``left_out``: files that were too large, and downloads."""
 
     version: str
     created: int

@@ -15,6 +15,7 @@ from pathlib import Path
 from core.api import FileFault
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_files import OwnFiles
+from i2ptunnel.config.torrents_model import DOWNLOADS
 
 #: the largest file besides databases: keys, certificates and lists are small
 FILE_BYTES_MAX = 64 * 1024 * 1024
@@ -70,7 +71,14 @@ def _walk(directory: Path, root: Path, left_out: list[str]) -> Iterator[Item]:
     try:
         for path in sorted(directory.rglob("*")):
             name = str(path.relative_to(root))
-            if path.is_symlink() or not path.is_file() or _is_left_out(Path(name)):
+            if path == root / DOWNLOADS and path.is_dir():
+                left_out.append(f"{DOWNLOADS}/")
+            if (
+                root / DOWNLOADS in path.parents
+                or path.is_symlink()
+                or not path.is_file()
+                or _is_left_out(Path(name))
+            ):
                 continue
             count += 1
             if count > FILES_MAX:

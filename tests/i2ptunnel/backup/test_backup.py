@@ -178,3 +178,15 @@ def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert run(tmp_path, "restore", str(tmp_path / "none.backup")) == 1
     told = capsys.readouterr().err
     assert "no such data directory" in told and "none.backup" in told
+
+
+def test_downloads_are_no_part_of_it(home: Path) -> None:
+    """What torrents have brought may be large and many; their state is taken along."""
+    for name in ("downloads/film/part", "torrents/00.resume"):
+        path = home / "data" / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+    target = home / "target"
+    assert restore(home, backup(home), target) == 0
+    assert (target / "data/torrents/00.resume").exists()
+    assert not (target / "data/downloads").exists()
