@@ -182,7 +182,8 @@ def _tell(arguments: argparse.Namespace, manifest: Manifest, more: dict[str, Any
         print(f"{printable(entry.name):24}  {entry.address}")
     print(f"{counted(len(manifest.entries), 'file')}, {counted(len(keys), 'key file')} among them")
     for name in manifest.left_out:
-        complain(f"left out, for it is too large: {name}")
+        why = "what torrents have brought" if name.endswith("/") else "it is too large"
+        complain(f"left out: {name} ({why})")
 
 
 def _restore(arguments: argparse.Namespace) -> int:
