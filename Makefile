@@ -161,13 +161,13 @@ fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 wheels: $(READY)
-	$(BIN)/python -m release.wheels
+	PYTHONPATH=.ci $(BIN)/python -m release.wheels
 
 deb: $(READY)
-	$(BIN)/python -m release.debian $(SUITES)
+	PYTHONPATH=.ci $(BIN)/python -m release.debian $(SUITES)
 
 onefile: $(READY)
-	$(BIN)/python -m release.onefile
+	PYTHONPATH=.ci $(BIN)/python -m release.onefile
 
 bench: peers $(if $(NATIVE),native)
 	$(if $(NATIVE),PYTHONPATH=$(EXTRA)) $(BIN)/python -m tests.bench

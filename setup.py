@@ -31,8 +31,8 @@ setup(
     if is_editable
     else {f"{PLACE}.{ROUTER}": ROUTER, "i2ptunnel.profiles": "profiles"},
     data_files=[
-        ("share/man/man1", ["man/i2ptunnel.1"]),
-        ("share/man/man5", ["man/i2ptunnel.yaml.5"]),
+        ("share/man/man1", ["docs/man/i2ptunnel.1"]),
+        ("share/man/man5", ["docs/man/i2ptunnel.yaml.5"]),
         ("share/i2ptunnel/systemd", sorted(str(path) for path in Path("systemd").iterdir())),
     ],
 )

@@ -1,6 +1,6 @@
 """Writes the manual pages from the command line and the options of the file.
 
-``python -m i2ptunnel.cli.manual man`` writes ``man/i2ptunnel.1`` and ``man/i2ptunnel.yaml.5``. A
+``python -m i2ptunnel.cli.manual docs/man`` writes i2ptunnel(1) and i2ptunnel.yaml(5). A
 test compares them with the program.
 """
 
@@ -188,4 +188,4 @@ def main(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "man"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/man"))

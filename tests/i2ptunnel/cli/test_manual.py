@@ -13,7 +13,7 @@ from i2ptunnel.cli.manual import PAGES
 from i2ptunnel.cli.tree import command_tree
 from i2ptunnel.config.profiles import profiles
 
-FOLDER = Path(__file__).parents[3] / "man"
+FOLDER = Path(__file__).parents[3] / "docs/man"
 
 
 @pytest.mark.parametrize("name", list(PAGES))

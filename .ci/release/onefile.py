@@ -1,4 +1,4 @@
-"""The whole program in one file, for a plain Python: ``python -m release.onefile``.
+"""The whole program in one file, for a plain Python: ``make onefile``.
 
 The file is a zip archive made by shiv, with the dependencies inside. It holds compiled libraries,
 so it is for one version of Python, one C library and one kind of machine: those it was made with,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ROOTS = ROOT / "build" / "roots"
 SUITES = ("bookworm", "trixie")
 #: in the smallest root, beside what every Debian has

@@ -1,4 +1,4 @@
-"""The Debian package, for each suite: ``python -m release.debian [SUITE …]``, as root.
+"""The Debian package, for each suite: ``make deb SUITES=…``, as root.
 
 Built inside a clean root of the suite, so that the compiled parts fit its Python and OpenSSL. The
 program, its dependencies and the native extra are a virtual environment in /usr/lib/i2ptunnel: on
@@ -21,13 +21,13 @@ from pathlib import Path
 from release.roots import ROOT, SUITES, Root, RootFault, remove, root_with, run
 
 DIST = ROOT / "dist"
-FILES = ROOT / "release" / "debian_files"
+FILES = ROOT / ".ci/release/debian_files"
 PLACE = "/usr/lib/i2ptunnel"
 #: what compiles the native extra; nothing of it is needed later
 _BUILD_PACKAGES = ("python3", "python3-venv", "python3-dev", "gcc", "libc6-dev", "libssl-dev")
 #: what the wheel and the extra are built from
 _SOURCES = (
-    *("core", "i2ptunnel", "profiles", "systemd", "man"),
+    *("core", "i2ptunnel", "profiles", "systemd", "docs/man"),
     *("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"),
 )
 _REVISIONS = {"bookworm": "1+deb12", "trixie": "1+deb13"}
@@ -165,8 +165,8 @@ def _lay_out(work: Root, tree: Path) -> None:
         work.run("strip", "--strip-unneeded", f"/{path.relative_to(work.path)}")
     _compile(work, program)
     for source, target in (
-        ("man/i2ptunnel.1", "usr/share/man/man1/i2ptunnel.1.gz"),
-        ("man/i2ptunnel.yaml.5", "usr/share/man/man5/i2ptunnel.yaml.5.gz"),
+        ("docs/man/i2ptunnel.1", "usr/share/man/man1/i2ptunnel.1.gz"),
+        ("docs/man/i2ptunnel.yaml.5", "usr/share/man/man5/i2ptunnel.yaml.5.gz"),
         ("CHANGELOG.md", "usr/share/doc/i2ptunnel/changelog.gz"),
     ):
         (tree / target).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The pure wheel and that of the native extra, in dist/; each is installed anew and run.
 
-``python -m release.wheels`` does both; ``--pure`` leaves the extra out, which needs a compiler.
+``make wheels`` does both; the word ``--pure`` leaves the extra out, which needs a compiler.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / "dist"
 PURE = "i2ptunnel_appliance-*.whl"
 EXTRA = "i2ptunnel_native-*.whl"
