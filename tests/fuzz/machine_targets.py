@@ -37,6 +37,7 @@ from core.transport.ssu2.blocks import (
     RelayTagRequest,
     parse_block,
 )
+from core.transport.ssu2.connection import RARE_BLOCKS_MAX
 from core.transport.ssu2.framing import SocketAddress, split_blocks
 from core.transport.ssu2.header import LongHeader, PacketType
 from core.transport.ssu2.traversal import connection_ids
@@ -187,7 +188,8 @@ def _nat_traversal(role: str) -> Target:
 
     def parse(raw: bytes) -> None:
         bench.pass_time(0.5)
-        for kind, data in split_blocks(raw)[0]:
+        # What one packet may bring.
+        for kind, data in split_blocks(raw[:1500])[0][:RARE_BLOCKS_MAX]:
             try:
                 block = parse_block(kind, data)
                 if block is None:

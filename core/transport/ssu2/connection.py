@@ -48,6 +48,8 @@ HANDSHAKE_ECHO_S = 30.0
 #: answered PathChallenges may not amplify; larger ones are ignored
 CHALLENGE_ANSWERED_MAX = 64
 DIRECT_MAX = 16
+#: of one packet, which could have hundreds: genuine ones have a few
+RARE_BLOCKS_MAX = 32
 #: blocks that elicit no ack
 _SILENT = frozenset((BlockType.DATE_TIME, BlockType.TERMINATION, BlockType.ACK, BlockType.ADDRESS))
 
@@ -229,6 +231,8 @@ class Connection:
         elif kind == BlockType.TERMINATION:
             self._on_termination(Termination.parse(data).reason, now)
             return True
+        elif len(self.notices) >= RARE_BLOCKS_MAX:
+            self._stats.blocks_malformed += 1
         elif kind == BlockType.DATE_TIME:
             skew_s = DateTime.parse(data).time_s - self._wall.now()
             self.notices.append(Skew(skew_s))

@@ -7,11 +7,11 @@ import pytest
 from core.base.congestion import CongestionController
 from core.crypto.aead import ChaChaPoly
 from core.crypto.chacha20 import ChaChaMask
-from core.transport.ports import Confirmed, Skew
+from core.transport.ports import Confirmed, Ended, Skew
 from core.transport.ssu2 import congestion
 from core.transport.ssu2.acks import DELAY_MAX_S
 from core.transport.ssu2.blocks import Termination
-from core.transport.ssu2.connection import IDLE_TIMEOUT_S, Connection
+from core.transport.ssu2.connection import IDLE_TIMEOUT_S, RARE_BLOCKS_MAX, Connection
 from core.transport.ssu2.framing import BlockType, SocketAddress, write_block, write_padding
 from core.transport.ssu2.notices import Moved, ReceivedBlock, SeenAs
 from core.transport.ssu2.path_mtu import MTU_MIN
@@ -502,3 +502,17 @@ def test_a_goodbye_of_a_forger_is_none() -> None:
     block = Termination(0, 0).write()
     pair.bob.connection.receive(forger._sender.seal(block, pair.now), ALICE, pair.now)
     assert not pair.bob.connection.notices
+
+
+def test_a_packet_full_of_rare_blocks_costs_no_more_than_a_few() -> None:
+    """Each asks for 10 us of work, and there is room for hundreds."""
+    pair = Pair()
+    pair.run(seconds=1)
+    before = pair.bob.connection._stats.blocks_malformed
+    blocks = write_block(BlockType.RELAY_TAG_REQUEST, b"") * 400 + Termination(0, 0).write()
+    packet = pair.alice.connection._sender.sealer.seal(blocks)
+    pair.bob.connection.receive(packet, ALICE, pair.now)
+    notices = pair.bob.connection.notices
+    assert sum(isinstance(one, ReceivedBlock) for one in notices) == RARE_BLOCKS_MAX
+    assert pair.bob.connection._stats.blocks_malformed == before + 400 - RARE_BLOCKS_MAX
+    assert any(isinstance(one, Ended) for one in notices), "what comes last counts, too"
