@@ -1,12 +1,12 @@
 """Ours beside i2pd over delay and loss: ``python -m tests.bench.delay [--quick] [--out DIR]``.
 
 Every router is a machine of its own in :mod:`tests.support.lossy_relay`; links between routers are
-real TCP through IP packets that are delayed and lost. Each path has a network of its own that has
-never known another one: sessions, tunnels and what routers remember of round trips are as old as
-the path. What this shows: how streams and links live with long and lossy paths. What it does not:
-bandwidth limits and queues (there are none), and loss that the router itself sees as lost tunnel
-messages, because NTCP2 is TCP and repairs it; that needs SSU2 or the simulations of
-``tests/support/stream_path.py``. Needs root.
+real TCP, or SSU2 with ``--transport ssu2``, through IP packets that are delayed and lost, and with
+``--bad`` also late or there twice. Each path has a network of its own that has never known another
+one: sessions, tunnels and what routers remember of round trips are as old as the path. What this
+shows: how streams and links live with long and lossy paths. What it does not: bandwidth limits and
+queues (there are none), and loss that the router itself sees as lost tunnel messages, because links
+repair it; that needs the simulations of ``tests/support/stream_path.py``. Needs root.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import load
-from tests.bench.fabric import PLAIN_ROUTES, Fabric, Place, Route, running
+from tests.bench.fabric import PLAIN_ROUTES, SAME_ROUTES, TRANSPORTS, Fabric, Place, Route, running
 from tests.bench.network import Results
 from tests.bench.origin import OriginProcess
 from tests.bench.report import as_text
@@ -40,11 +40,15 @@ class PathCase:
 
     delay_ms: tuple[int, int]
     loss: float
+    #: shares of packets that others overtake, and that come twice
+    late: float = 0.0
+    twice: float = 0.0
 
     @property
     def name(self) -> str:
         least, most = self.delay_ms
-        return f"links {least}-{most} ms, loss {self.loss * 100:g} %"
+        bad = ", bad" if self.late else ""
+        return f"links {least}-{most} ms, loss {self.loss * 100:g} %{bad}"
 
 
 PATHS = (
@@ -55,6 +59,12 @@ PATHS = (
     PathCase((50, 150), 0.0),
     PathCase((50, 150), 0.01),
     PathCase((50, 150), 0.03),
+)
+#: what a session over datagrams has to repair itself
+BAD_PATHS = (
+    PathCase((10, 30), 0.01, late=0.05, twice=0.02),
+    PathCase((10, 30), 0.05, late=0.05, twice=0.02),
+    PathCase((100, 100), 0.05, late=0.05, twice=0.02),
 )
 
 
@@ -107,17 +117,24 @@ class PathBench:
         print(f"  {path.name:32} {route.name:18} {rate:6.2f} MB/s", flush=True)
 
 
+def _routes(transport: str) -> list[Route]:
+    return SAME_ROUTES if transport == "ssu2" else PLAIN_ROUTES
+
+
 @contextlib.contextmanager
-def _network_on(path: PathCase, internet: Internet, program: I2pdProgram) -> Iterator[Fabric]:
+def _network_on(
+    path: PathCase, internet: Internet, program: I2pdProgram, transport: str
+) -> Iterator[Fabric]:
     """All routers, started on that path."""
     least, most = path.delay_ms
-    internet.set_path((least / 1000, most / 1000), path.loss)
+    internet.set_path((least / 1000, most / 1000), path.loss, late=path.late, twice=path.twice)
     with (
         tempfile.TemporaryDirectory(prefix="i2ptunnel-bench-") as folder,
         contextlib.ExitStack() as stack,
     ):
         places = (Place(machine.address, machine.enter) for machine in internet.machines)
-        fabric = Fabric(Path(folder), program, routes=PLAIN_ROUTES, places=places)
+        routes = _routes(transport)
+        fabric = Fabric(Path(folder), program, routes=routes, places=places, transport=transport)
         origins: dict[str, int] = {}
         for kind, server in fabric.servers.items():
             with server.place.enter():
@@ -131,6 +148,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
     parser.add_argument("--quick", action="store_true", help="one round, fewer paths")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--transport", choices=TRANSPORTS, default="ntcp2")
+    parser.add_argument("--bad", action="store_true", help="packets come late and twice, too")
     parser.add_argument("--bytes", type=int, default=3_000_000)
     arguments = parser.parse_args()
     reason = why_not()
@@ -139,14 +158,15 @@ def main() -> int:
         return 1
     program = installed("sid")
     rounds = 1 if arguments.quick else arguments.rounds
-    paths = PATHS[:4] if arguments.quick else PATHS
+    paths = BAD_PATHS if arguments.bad else PATHS[:4] if arguments.quick else PATHS
     results = Results()
     with Internet(_ROUTERS) as internet:
         for path in paths:
-            with _network_on(path, internet, program) as fabric:
+            with _network_on(path, internet, program, arguments.transport) as fabric:
                 PathBench(fabric, path, arguments.bytes, results).run(rounds)
     about = {"i2pd": program.version(), "bytes": arguments.bytes, "rounds": rounds}
-    text = as_text(results, [route.name for route in PLAIN_ROUTES], about)
+    about["transport"] = arguments.transport
+    text = as_text(results, [route.name for route in _routes(arguments.transport)], about)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "delay.txt").write_text(text)
     document = {"about": about, **results.as_json()}

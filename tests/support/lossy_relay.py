@@ -6,7 +6,9 @@ on a real path, without kernel modules (this works where ``netem`` is missing) a
 the machine's own network. Needs root and ``/dev/net/tun``; :func:`why_not` says what is missing.
 
 Every pair of namespaces has its own constant delay out of a range, the same both ways; loss is
-independent for each packet. There is no bandwidth limit and no queue but the delay itself.
+independent for each packet. Packets may also be late, so that others overtake them, come twice, or
+be too large for the path, which nobody tells. There is no bandwidth limit and no queue but the
+delay itself.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ _CLONE_NEWNET = 0x40000000
 _TUNSETIFF = 0x400454CA
 _IFF_TUN_NO_PI = 0x1001
 _MTU = 1500
+LATE_S = 0.03
 _READS_PER_WAKEUP = 64
 _QUEUE_PACKETS_MAX = 100_000
 _OWN_NAMESPACE = "/proc/thread-self/ns/net"
@@ -151,10 +154,23 @@ class Internet:
             raise
         return self
 
-    def set_path(self, delay_s: tuple[float, float], loss: float) -> None:
-        """One-way delay of every pair, least and most, and the share of packets lost."""
+    def set_path(
+        self,
+        delay_s: tuple[float, float],
+        loss: float,
+        *,
+        late: float = 0.0,
+        twice: float = 0.0,
+        bytes_max: int = _MTU,
+    ) -> None:
+        """One-way delay of every pair, least and most, and the share of packets lost.
+
+        ``late``: the share that takes up to :data:`LATE_S` longer; ``twice``: that comes twice;
+        ``bytes_max``: of an IP packet.
+        """
         assert self._relay is not None and self._relay.stdin is not None
-        self._relay.stdin.write(json.dumps([*delay_s, loss]).encode() + b"\n")
+        path = [*delay_s, loss, late, twice, bytes_max]
+        self._relay.stdin.write(json.dumps(path).encode() + b"\n")
         self._relay.stdin.flush()
 
     def __exit__(self, *_: object) -> None:
@@ -181,7 +197,8 @@ class _Relay:
         self._number = 0
         self._delay_s = (0.0, 0.0)
         self._delays: dict[bytes, float] = {}
-        self._loss = 0.0
+        self._loss = self._late = self._twice = 0.0
+        self._bytes_max = _MTU
         self._random = random.Random(1)
 
     def run(self) -> None:
@@ -201,7 +218,8 @@ class _Relay:
                 line = control.readline()
                 if not line:
                     return
-                least, most, self._loss = json.loads(line)
+                path = json.loads(line)
+                least, most, self._loss, self._late, self._twice, self._bytes_max = path
                 self._delay_s = (least, most)
                 self._delays.clear()
             self._deliver()
@@ -218,12 +236,17 @@ class _Relay:
                 out is None
                 or packet[0] >> 4 != 4
                 or len(self._heap) >= _QUEUE_PACKETS_MAX
+                or len(packet) > self._bytes_max
                 or (self._loss and self._random.random() < self._loss)
             ):
                 continue
-            self._number += 1
             due = now + self._delay(packet[12:16], packet[16:20])
-            heapq.heappush(self._heap, (due, self._number, out, packet))
+            for _ in range(2 if self._twice and self._random.random() < self._twice else 1):
+                self._number += 1
+                late_s = 0.0
+                if self._late and self._random.random() < self._late:
+                    late_s = self._random.uniform(0.0, LATE_S)
+                heapq.heappush(self._heap, (due + late_s, self._number, out, packet))
 
     def _delay(self, source: bytes, target: bytes) -> float:
         pair = min(source, target) + max(source, target)
