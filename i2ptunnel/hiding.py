@@ -36,6 +36,7 @@ class HiddenMode:
         self._wanted = section.hidden
         self._country = section.country.upper() if section.country is not None else None
         self._geoip = section.geoip
+        self._has_proxy = section.ntcp2.proxy is not None
         self._country_of = _never if section.geoip is None else open_geoip(section.geoip)
         self._own_country = self._country
         self.now = self.decide([str(host) for host in section.host or ()])
@@ -70,6 +71,12 @@ class HiddenMode:
             return Hiding(False, "the country is not known: set router.country or router.geoip")
         if hosts:
             return Hiding(False, "router.geoip does not know the country of this router's address")
+        if self._has_proxy:
+            return Hiding(
+                True,
+                "with router.ntcp2.proxy this router never learns its address, and so router.geoip"
+                " not its country: set router.country",
+            )
         return Hiding(True, "hidden until this router's address, and so its country, is known")
 
 

@@ -54,6 +54,14 @@ def test_by_the_configuration_alone(tmp_path: Path, text: str, hidden: bool, why
     assert router_config(section(tmp_path, text)).hidden is hidden
 
 
+def test_behind_a_proxy_the_address_is_never_known(tmp_path: Path, geoip: Path) -> None:
+    proxy = "ntcp2: {proxy: 'socks5://127.0.0.1:1080'}"
+    now = HiddenMode(section(tmp_path, f"geoip: {geoip}, {proxy}")).now
+    assert now.hidden and "until" not in now.why and "set router.country" in now.why
+    now = HiddenMode(section(tmp_path, f"geoip: {geoip}, country: DE, {proxy}")).now
+    assert not now.hidden
+
+
 def test_by_the_address_once_it_is_known(tmp_path: Path, geoip: Path) -> None:
     mode = HiddenMode(section(tmp_path, f"geoip: {geoip}"))
     assert mode.now.hidden and "until" in mode.now.why
