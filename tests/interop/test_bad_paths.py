@@ -125,7 +125,9 @@ def test_a_path_that_stops_taking_large_packets(internet: Internet) -> None:
     def narrow() -> None:
         internet.set_path((0.01, 0.01), 0.0, bytes_max=1300)
 
-    assert run(internet, narrow).dropped_path <= IN_FLIGHT_MAX
+    stats = run(internet, narrow)
+    assert stats.path_fallbacks
+    assert stats.dropped_path <= IN_FLIGHT_MAX
 
 
 def test_a_path_that_never_took_large_packets(internet: Internet) -> None:

@@ -204,8 +204,10 @@ class Connection:
         for kind, data in blocks:
             try:
                 if kind == BlockType.ACK:
+                    falls = self._mtu.black_holes
                     if not self._sender.on_ack(Ack.parse(data).intervals(), now):
                         self._stats.blocks_malformed += 1
+                    self._stats.path_fallbacks += self._mtu.black_holes - falls
                 elif kind == BlockType.FIRST_FRAGMENT:
                     self._keep(self._reassembler.add_first(data, now), messages, now)
                 elif kind == BlockType.FOLLOW_ON_FRAGMENT:
