@@ -274,6 +274,7 @@ def test_a_java_client_with_elgamal_alone_is_refused(
 
 def test_a_java_client_looks_up_without_a_session(network: I2cpNetwork) -> None:
     address = network.sites["site"]
+    assert fetched(network.i2pd_proxy, f"http://{address}/") == PAGE  # it is published
     found = network.client.look_up(address)
     assert found is not None
     assert Destination.from_base64(found).b32 == address
