@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from release import debian
 from release.roots import ROOTS, SUITES, Root, remove, root_with, run
-
 from tests.support.i2pd_net import wait_until
 from tests.support.systemd_machine import SystemdMachine
 
