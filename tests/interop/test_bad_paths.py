@@ -18,14 +18,13 @@ from core.io.loop import new_event_loop
 from core.transport.events import MessagesReceived
 from core.transport.stats import LinkStats
 from tests.bench.transports import Router
-from tests.support.lossy_relay import Internet, why_not
+from tests.support.lossy_relay import Internet
 from tests.support.machine import slowdown
 from tests.support.ssu2_nodes import Ssu2Node
 
 pytestmark = [
     pytest.mark.interop,
     pytest.mark.timeout(200),
-    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
 ]
 
 MESSAGES = 800

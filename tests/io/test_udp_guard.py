@@ -190,33 +190,6 @@ def test_a_socket_left_by_a_process_that_was_flooded_has_no_filter() -> None:
     asyncio.run(run())
 
 
-def test_where_the_kernel_has_no_filters_strangers_get_no_work_beyond_the_budget(
-    quick: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(PacketFilter, "attach", lambda *_: False)
-
-    async def run() -> None:
-        endpoint = Guarded()
-        udp = UdpTransport(endpoint, Wakeup(lambda: None), LinkStats())
-        port = await udp.start("127.94.1.1")
-        with opened("127.94.0.3") as stranger:
-
-            def flood() -> None:
-                for _ in range(100):
-                    send(stranger, b"x", ("127.94.1.1", port))
-
-            await until("work for strangers ends", lambda: endpoint.drops_strangers, flood)
-            assert not udp._guard.is_on
-
-            def drip() -> None:
-                send(stranger, b"x", ("127.94.1.1", port))
-
-            await until("and begins again", lambda: not endpoint.drops_strangers, drip)
-        await udp.stop(0)
-
-    asyncio.run(run())
-
-
 def test_a_flood_is_noticed_by_a_loop_with_long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch then ends a period, and counts all the same."""
     monkeypatch.setattr(PacketFilter, "attach", lambda *_: False)
