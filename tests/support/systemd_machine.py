@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 from release.roots import Root
-
 from tests.support.i2pd_net import wait_until
 
 _BOOT = """
