@@ -25,10 +25,12 @@ from core.io.files import (
     FileFault,
     check_private,
     create_key_file,
+    give_to_owner,
     make_directory,
     read_key_file,
     read_limited,
     read_router_files,
+    replace_with,
     write_atomic,
 )
 from core.io.foreign_router import AnyRouter, ForeignRouter
@@ -125,6 +127,7 @@ __all__ = [
     "end_stage",
     "ensure_certificate",
     "keep_key_sum",
+    "give_to_owner",
     "make_directory",
     "new_event_loop",
     "noting_stages",
@@ -135,6 +138,7 @@ __all__ = [
     "read_key_file",
     "read_limited",
     "read_router_files",
+    "replace_with",
     "seal_stream",
     "share_turn",
     "turn_figures",

@@ -18,14 +18,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from core.api import (
-    AnyRouter,
-    FileFault,
-    ForeignRouter,
-    TraceFile,
-    share_turn,
-    write_atomic,
-)
+from core.api import AnyRouter, FileFault, ForeignRouter, TraceFile, share_turn, write_atomic
 from core.base.errors import Unavailable
 from core.data.router_info import RouterInfo
 from i2ptunnel import __version__
@@ -38,6 +31,7 @@ from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import SshSection
 from i2ptunnel.console.service import ConsoleService
 from i2ptunnel.control import RUNNING_FILE, ControlServer
+from i2ptunnel.finishing import begin, finish
 from i2ptunnel.health import (
     CLOCK_ERROR_TOLD_S,
     Facts,
@@ -132,7 +126,7 @@ class App:
         self._is_started = False
         self._told: tuple[str, str] = ("", "")
         self._told_correction_s = 0.0
-        self._reloading: asyncio.Task[None] | None = None
+        self._hangup, self._applying = asyncio.Lock(), asyncio.Lock()
 
     # Life
 
@@ -340,18 +334,16 @@ class App:
 
     def _on_hangup(self) -> None:
         self.services.check()
+        begin(self._reload())
+
+    async def _reload(self) -> None:
         try:
-            loaded = self.reread()
+            async with self._hangup:  # what was read last is what runs
+                await self.apply(await asyncio.to_thread(self.reread))
         except ConfigError as error:
             self._notifier.status(f"reload refused: {counted(len(error.faults), 'fault')}")
             for fault in error.faults[:20]:
                 _log.error("reload refused: %s", fault)
-            return
-        self._reloading = asyncio.create_task(self._reload(loaded))
-
-    async def _reload(self, loaded: Loaded) -> None:
-        try:
-            await self.apply(loaded)
         except Unavailable as error:
             self._notifier.status("reload refused")
             _log.error("reload refused: %s", error)
@@ -361,6 +353,15 @@ class App:
 
         All or nothing as far as it can be known: what another program holds refuses the reload.
         """
+        return await finish(self._apply(loaded))
+
+    async def _apply(self, loaded: Loaded) -> dict[str, str]:
+        async with self._applying:
+            return await self._carry_out(loaded)
+
+    async def _carry_out(self, loaded: Loaded) -> dict[str, str]:
+        if self._stop.is_set():
+            raise Unavailable("the program stops", "stopping")
         self.check_listeners(loaded)
         plan = self.plan(loaded)
         self._notifier.reloading()

@@ -20,6 +20,7 @@ from i2ptunnel.config.faults import ConfigError, Source
 from i2ptunnel.config.layers import read_source
 from i2ptunnel.config.loader import Loaded, load
 from i2ptunnel.config.nodes import FILE_BYTES_MAX
+from i2ptunnel.finishing import finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ class ConfigurationEditor:
 
         Raises CommandRefused, and then nothing has changed.
         """
+        return await finish(self._edit(change))
+
+    async def _edit(self, change: Callable[[str], str]) -> dict[str, Any]:
         async with self._editing:
             path = self._path()
             try:

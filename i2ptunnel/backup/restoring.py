@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -15,7 +16,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.api import FileFault, make_directory, open_stream, write_atomic
+from core.api import (
+    FileFault,
+    give_to_owner,
+    make_directory,
+    open_stream,
+    replace_with,
+    write_atomic,
+)
 from core.base.errors import DecodeError
 from i2ptunnel.backup.archive import (
     MANIFEST,
@@ -160,6 +168,9 @@ def put_into_place(staged: Staged, place: Place, progress: Progress) -> list[Pat
     """
     moved: list[Path] = []
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    data_dir = place.data_dir or Path(staged.manifest.data_dir)
+    for entry in staged.manifest.entries:
+        _check_way(entry, target_of(entry, staged.manifest, place), data_dir)
     ordered = sorted(staged.manifest.entries, key=lambda entry: not entry.name.endswith(".dat"))
     for entry in ordered:
         target, source = target_of(entry, staged.manifest, place), staged.path(entry)
@@ -184,12 +195,21 @@ def _place(source: Path, target: Path) -> None:
     if source.stat().st_size <= _PIECE_BYTES:
         write_atomic(target, source.read_bytes())
         return
-    temporary = target.with_name(f".{target.name}.restore.tmp")
+    # A name that nobody can have made a link of before: root may write for a service here.
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
-        shutil.copyfile(source, temporary)
-        os.chmod(temporary, 0o600)
-        os.replace(temporary, target)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(handle, "wb") as file, source.open("rb") as content:
+            give_to_owner(handle, target.parent)
+            shutil.copyfileobj(content, file, _PIECE_BYTES)
+        replace_with(temporary, target)
     except OSError as error:
         raise FileFault(target, f"cannot be written: {error.strerror or error}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _check_way(entry: Entry, target: Path, data_dir: Path) -> None:
+    """No link in a data directory, which is another user's, may lead root out of it."""
+    if entry.part == DATA and not target.parent.resolve().is_relative_to(data_dir.resolve()):
+        raise FileFault(target, "a link leads out of the data directory there; remove it")

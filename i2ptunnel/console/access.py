@@ -70,12 +70,6 @@ class Access:
                 return ends_at is not None and self._clock() < ends_at
         return False
 
-    @property
-    def has_tokens(self) -> bool:
-        """Whether one would still let in."""
-        now = self._clock()
-        return any(now < ends_at for ends_at in self._tokens.values())
-
     def begin(self) -> Session:
         """A new session; the oldest ends where there are too many."""
         now = self._clock()

@@ -40,6 +40,7 @@ class Console:
         self.editor = ConfigurationEditor(program)
         self.history = History()
         self._entry = program.loaded.data_dir / ENTRY_FILE
+        self._forgetting: asyncio.TimerHandle | None = None
 
     async def open(self, url: str) -> dict[str, Any]:
         """A file that brings a browser to ``url``, once and within a minute; raises FileFault.
@@ -48,7 +49,9 @@ class Console:
         """
         page = _ENTRY_PAGE.format(url=html.escape(url), token=self.access.make_token())
         await asyncio.to_thread(write_atomic, self._entry, page.encode(), 0o600)
-        asyncio.get_running_loop().call_later(TOKEN_LIFE_S, self._forget_entry)
+        self._keep_entry()
+        loop = asyncio.get_running_loop()
+        self._forgetting = loop.call_later(TOKEN_LIFE_S, self.close_entry)
         return {"file": str(self._entry), "url": url, "wait_s": TOKEN_LIFE_S}
 
     def enter(self, token: str) -> bool:
@@ -60,9 +63,12 @@ class Console:
 
     def close_entry(self) -> None:
         """No file lets in any more."""
+        self._keep_entry()
         with contextlib.suppress(OSError):
             os.unlink(self._entry)
 
-    def _forget_entry(self) -> None:
-        if not self.access.has_tokens:
-            self.close_entry()
+    def _keep_entry(self) -> None:
+        """The next file is not this one: perhaps another console's."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+            self._forgetting = None

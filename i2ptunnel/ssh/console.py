@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
-from typing import Any
 
 import asyncssh
 
 from core.api import share_turn
 from core.base.errors import I2PError
 from i2ptunnel.commands import COMMANDS, Program, call
+from i2ptunnel.finishing import finish
 from i2ptunnel.naming.store import Book
 from i2ptunnel.printable import printable
 from i2ptunnel.ssh.answers import answer_lines
@@ -135,7 +135,8 @@ class Console:
             return self._complain("internal error", _FAILED)
 
     async def _answer(self, request: Request) -> None:
-        result = await _carried_out(self._program, request)
+        # It may stop this session: a reload does.
+        result = await finish(call(self._program, request.name, dict(request.arguments)))
         if request.watch_s is not None and self._is_terminal:
             self._process.stdout.write(_CLEAR)
         part: list[str] = []
@@ -175,21 +176,3 @@ class Console:
         if command.startswith("tunnel-") and argument == "name":
             return [str(one["name"]) for one in self._program.manager.status()]
         return [book.word for book in Book] if argument == "book" else []
-
-
-#: commands that go on although their session has ended
-_carrying_out: set[asyncio.Task[Any]] = set()
-
-
-async def _carried_out(program: Program, request: Request) -> Any:
-    """The result. What was begun is ended whatever becomes of the session, which it may close."""
-    task = asyncio.ensure_future(call(program, request.name, dict(request.arguments)))
-    _carrying_out.add(task)
-    task.add_done_callback(_forget)
-    return await asyncio.shield(task)
-
-
-def _forget(task: asyncio.Task[Any]) -> None:
-    _carrying_out.discard(task)
-    if not task.cancelled():
-        task.exception()  # nobody may be left who wants to know

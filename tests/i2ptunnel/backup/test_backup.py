@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from core.base.errors import DecodeError
 from i2ptunnel.backup.archive import make_backup
-from i2ptunnel.backup.restoring import opened
+from i2ptunnel.backup.restoring import _PIECE_BYTES, opened
 from i2ptunnel.cli.main import main
 from i2ptunnel.config.loader import load, read_source
 from i2ptunnel.keyfiles import generate_keys, write_new_keys
@@ -180,7 +181,7 @@ def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "no such data directory" in told and "none.backup" in told
 
 
-def test_downloads_are_no_part_of_it(home: Path) -> None:
+def test_downloads_are_no_part_of_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What torrents have brought may be large and many; their state is taken along."""
     for name in ("downloads/film/part", "torrents/00.resume"):
         path = home / "data" / name
@@ -190,3 +191,40 @@ def test_downloads_are_no_part_of_it(home: Path) -> None:
     assert restore(home, backup(home), target) == 0
     assert (target / "data/torrents/00.resume").exists()
     assert not (target / "data/downloads").exists()
+    assert "left out: downloads/ (what torrents have brought)" in capsys.readouterr().err
+
+
+def test_no_link_takes_what_is_restored_elsewhere(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The user of a service may make links in its directory, and root may restore."""
+    for name in ("large", "torrents/00.resume"):
+        path = home / "data" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x" * (_PIECE_BYTES + 1))
+    packed, target, elsewhere = backup(home), home / "other", home / "elsewhere"
+    data = target / "data"
+    data.mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("as it was")
+    (data / "torrents").symlink_to(elsewhere)
+    assert restore(home, packed, target) == 1
+    assert "a link leads out of the data directory" in capsys.readouterr().err
+    assert [path.name for path in data.iterdir()] == ["torrents"]
+    (data / "torrents").unlink()
+    (data / ".large.restore.tmp").symlink_to(elsewhere / "file")
+    assert restore(home, packed, target) == 0
+    assert stat.S_IMODE((data / "large").lstat().st_mode) == 0o600
+    assert [path.name for path in elsewhere.iterdir()] == ["file"]
+    assert (elsewhere / "file").read_text() == "as it was"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_restores_belongs_to_the_service(home: Path) -> None:
+    (home / "data" / "large").write_bytes(b"x" * (_PIECE_BYTES + 1))
+    packed, target = backup(home), home / "other"
+    (target / "data").mkdir(parents=True)
+    os.chown(target / "data", 65534, 65534)
+    assert restore(home, packed, target) == 0
+    for name in ("large", "site.dat"):
+        assert (target / "data" / name).stat().st_uid == 65534

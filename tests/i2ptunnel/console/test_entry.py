@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from i2ptunnel.commands import console_open
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.console.access import SESSION_IDLE_S, SESSION_LIFE_S, TOKEN_LIFE_S, Access
@@ -44,9 +45,7 @@ def test_tokens_work_once_and_for_a_minute() -> None:
     assert not access.use_token("é" + token)
     assert access.use_token(token)
     assert not access.use_token(token)
-    assert access.has_tokens
     clock.now += TOKEN_LIFE_S
-    assert not access.has_tokens
     assert not access.use_token(late)
 
 
@@ -113,6 +112,28 @@ def test_the_file_is_its_owners_alone_and_a_token_of_it_works_once(tmp_path: Pat
                 last = await visitor.send("POST", "/enter", b"token=x")
             assert last.status == 429
             await visitor.enter()  # nobody is kept out by wrong ones
+
+    asyncio.run(main())
+
+
+def test_a_console_that_has_ended_takes_no_file_of_the_next_one(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with console(tmp_path) as visitor:
+            services = visitor.program.services
+            before = services.running("console").console  # type: ignore[union-attr]
+            await console_open(visitor.program)
+            assert before._forgetting is not None and not before._forgetting.cancelled()
+            timer = before._forgetting
+            text = visitor.path.read_text()
+            visitor.path.write_text(text.replace(f'{visitor.port}"', f'{visitor.port}", hosts: a'))
+            await visitor.program.apply(visitor.program.reread())
+            assert timer.cancelled()
+            after = services.running("console").console  # type: ignore[union-attr]
+            assert after is not before
+            file = Path((await console_open(visitor.program))["file"])
+            assert file.exists()
+            after._forgetting._run()
+            assert not file.exists()
 
     asyncio.run(main())
 
