@@ -93,11 +93,16 @@ class PacketFilter:
         program = b"".join(struct.pack("HBBI", *one) for one in self.program(is_ipv6))
         held = ctypes.create_string_buffer(program, len(program))
         reference = struct.pack("HP", len(program) // 8, ctypes.addressof(held))
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, reference)
-        except OSError:
-            return False
-        return True
+        for is_last in (False, True):
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, reference)
+            except OSError:
+                if is_last:
+                    return False
+                detach(sock)  # older kernels have no room for two at a time
+            else:
+                return True
+        return False
 
 
 def detach(sock: socket.socket) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import socket
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +28,7 @@ from tests.io.test_udp import Recorder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has socket filters")
 
+_CLONE_NEWNET = 0x40000000
 PEER = SocketAddress("127.94.0.2", 40001)
 
 
@@ -77,6 +81,30 @@ def test_who_passes(number_of_peers: int, host: str, own: str, far: str) -> None
         assert came(here) == {addresses[1]: 1}
         for sender in senders:
             sender.close()
+
+
+def test_a_large_program_replaces_another_one_where_there_is_room_for_one() -> None:
+    """Kernels before 6.9 have 20 KB for all options of a socket."""
+    peers = others(800, "192.0.2.{}")
+    heavy = [f"198.51.{n // 250}.{n % 250}" for n in range(400)]
+    made = [PacketFilter(SystemEntropy(), peers, heavy, 0.5, 1e-9) for _ in range(3)]
+
+    def attach() -> list[bool] | None:
+        room = Path("/proc/sys/net/core/optmem_max")
+        if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET) or not room.exists():
+            return None
+        try:
+            room.write_text("20480")
+        except OSError:
+            return None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            return [one.attach(sock, False) for one in made]
+
+    with ThreadPoolExecutor(1) as own_namespace:
+        attached = own_namespace.submit(attach).result()
+    if attached is None:
+        pytest.skip("no network namespaces with a limit of their own")
+    assert attached == [True, True, True]
 
 
 def test_heavy_hosts_and_the_share_of_the_others() -> None:
