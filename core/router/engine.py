@@ -343,7 +343,6 @@ class RouterEngine:
             client.run(now)
             for tunnel in client.suspects:
                 self.tunnels.note_suspect(tunnel, now)
-                self.links.ask(self.tunnels.neighbours(now), now)
             client.suspects.clear()
             if client.control:
                 control, client.control = client.control, []
@@ -387,7 +386,7 @@ class RouterEngine:
             case link_events.PeerSilent(router_hash):
                 self.peers.note_silent(router_hash, now)
                 self.tunnels.note_peer_silent(router_hash, now)
-                self.links.ask(self.tunnels.neighbours(now), now)
+                self.links.ask(now)
             case link_events.PeerFailed(router_hash):
                 is_its = event.is_peers_fault
                 self.peers.note_connect_failed(router_hash, now, is_peers_fault=is_its)

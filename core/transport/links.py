@@ -217,9 +217,13 @@ class Links:
         for peer in list(self._peers.values()):
             self._outbound.give_up(peer, "closed")
 
-    def ask(self, router_hashes: Iterable[bytes], now: float) -> None:
-        """Who of these does not acknowledge what we ask is told as PeerSilent."""
-        self._table.ask(router_hashes, now)
+    def ask(self, now: float) -> None:
+        """Who has sent messages and does not acknowledge what we ask is told as PeerSilent.
+
+        Everybody is asked, whoever the messages were for: a peer must not learn by it whether
+        tunnels through it are ours or others'.
+        """
+        self._table.ask(now)
 
     # Time
 

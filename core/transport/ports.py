@@ -148,7 +148,7 @@ class Session(Protocol):
         ...
 
     def ask(self, now: float) -> None:
-        """Find out whether the peer is there, unless its system tells when it is gone."""
+        """Find out whether a peer that has sent messages is there, unless its system tells."""
         ...
 
     def take_output(self) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 
 from core.transport.events import Event, PeerSilent, RouterInfoReceived
 from core.transport.outqueue import OutQueue
@@ -11,11 +10,14 @@ from core.transport.ports import Bid, RouterInfoBlock, Session
 from core.transport.records import Link, LinkLimits, Peer
 from core.transport.stats import LinkStats
 
+#: many fall silent at once
+ASK_INTERVAL_S = 1.0
+
 
 class LinkTable:
     """Rows and queues only; :mod:`core.transport.links` decides who changes them and when."""
 
-    __slots__ = ("_limits", "events", "links", "outbound_count", "peers", "stats")
+    __slots__ = ("_ask_at", "_limits", "events", "links", "outbound_count", "peers", "stats")
 
     def __init__(self, limits: LinkLimits, stats: LinkStats) -> None:
         self._limits = limits
@@ -25,6 +27,7 @@ class LinkTable:
         self.events: deque[Event] = deque()
         self.outbound_count = 0
         """Links that we dialled, and dials under way."""
+        self._ask_at = 0.0
 
     def add_peer(self, router_hash: bytes) -> Peer:
         """A row for a router that is dialled or has called."""
@@ -45,11 +48,13 @@ class LinkTable:
         if self.links.pop(link.session, None) is not None:
             self.outbound_count -= link.is_outbound
 
-    def ask(self, router_hashes: Iterable[bytes], now: float) -> None:
-        """Find out which of these are still there."""
-        for router_hash in router_hashes:
-            peer = self.peers.get(router_hash)
-            if peer is not None and peer.link is not None:
+    def ask(self, now: float) -> None:
+        """Find out who is still there, unless all have been asked just now."""
+        if now < self._ask_at:
+            return
+        self._ask_at = now + ASK_INTERVAL_S
+        for peer in self.peers.values():
+            if peer.link is not None:
                 peer.link.session.ask(now)
 
     def silent(self, link: Link | None) -> None:

@@ -215,11 +215,6 @@ class TunnelManager:
                 tunnel.failures = max(tunnel.failures, FAILURES_MAX)
             self._check_leases(pool, now)
 
-    def neighbours(self, now: float) -> list[bytes]:
-        """The routers with which our live tunnels begin or end, once each."""
-        pools = self._pools.values()
-        return list(dict.fromkeys(hop for pool in pools for hop in pool.neighbours(now)))
-
     def clock_changed(self, now: float) -> None:
         """The wall clock was set, or the machine slept: test all tunnels, build what is missing."""
         for pool in self._pools.values():

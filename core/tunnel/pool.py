@@ -228,11 +228,6 @@ class TunnelPool:
         live = [t for t in live if t.failures < FAILURES_MAX] or live
         return live[: max(1, min(self.inbound.shape.quantity, QUANTITY_MAX))]
 
-    def neighbours(self, now: float) -> list[bytes]:
-        """Our neighbours in the tunnels of this pool that live."""
-        inbound = [t.hops[-1] for t in self.inbound.live(now) if t.hops]
-        return [*inbound, *(t.hops[0] for t in self.outbound.live(now) if t.hops)]
-
     def beside(self, router_hash: bytes) -> list[InboundTunnel | OutboundTunnel]:
         """The tunnels whose neighbour of ours this router is."""
         inbound = [t for t in self.inbound.tunnels if t.hops and t.hops[-1] == router_hash]

@@ -349,9 +349,9 @@ class Connection:
             payload = block + self._received.block(32) + self._sender.padding()
             self._direct.append((self._sender.seal(payload, now), self.remote))
 
-    def ask(self) -> None:
-        """Have the peer acknowledge something, unless it was heard just now."""
-        self._liveness.doubt()
+    def ask(self) -> bool:
+        """Have the peer acknowledge something when it is quiet; whether that is due at all."""
+        return self._liveness.doubt()
 
     def acknowledge(self, now: float) -> None:
         """Have an ack leave with the next packets."""

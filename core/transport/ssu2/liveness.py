@@ -3,8 +3,8 @@
 Over TCP the system tells at once that a process has died. Here nobody tells, and whoever only
 receives has nothing in flight that would stay unacknowledged. So a flow that stops is followed by
 one packet that elicits an ack, and only one: a session that is idle for long costs nothing, and a
-trickle one packet for every eight messages. The rule is the same for everybody's messages, so it
-does not tell whose they are.
+trickle one packet for every eight messages. While others fall silent one message is enough. The
+rule is the same for everybody's messages, so it does not tell whose they are.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ class Liveness:
         """When to have the peer acknowledge something."""
         return last_received + STOPPED_S if self._messages >= FLOW_MESSAGES else _NEVER
 
-    def doubt(self) -> None:
-        """Others have gone: ask as if a flow had stopped."""
-        self._messages = FLOW_MESSAGES
+    def doubt(self) -> bool:
+        """Others have gone: ask as if a flow had stopped; False if no message came since we did."""
+        if self._messages:
+            self._messages = FLOW_MESSAGES
+        return self._messages > 0
 
     def asked(self) -> None:
         """That has been done."""

@@ -71,12 +71,26 @@ def test_a_flow_that_stops_costs_one_packet_and_a_few_messages_none() -> None:
 
 def test_who_is_asked_answers_or_is_told_to_be_silent() -> None:
     net, alice, bob = linked()
-    alice.links.ask([bob.hash, bytes(32)], net.now)
+    alice.links.ask(net.now)
     net.run(seconds=10)
     assert not silences(alice)
+    flow(net, bob, alice, 1)
     net.ways.cut([BOB_AT.host])
-    alice.links.ask([bob.hash], net.now)
+    alice.links.ask(net.now)
     assert net.run(lambda: silences(alice) == [bob.hash], NOTICED_S)
+
+
+def test_all_are_asked_once_for_what_they_have_sent_since() -> None:
+    net, alice, bob = linked()
+    for messages, asked in ((0, 1), (0, 0), (1, 1), (0, 0)):  # linked() has brought one
+        if messages:
+            flow(net, bob, alice, messages)
+            net.run(seconds=5)
+        sent = alice.stats.packets_sent
+        for _ in range(10):
+            alice.links.ask(net.now)
+            net.run(seconds=2)
+        assert alice.stats.packets_sent == sent + asked
 
 
 def test_loss_is_no_silence_and_who_is_heard_again_may_fall_silent_again() -> None:
@@ -86,8 +100,9 @@ def test_loss_is_no_silence_and_who_is_heard_again_may_fall_silent_again() -> No
         net.run(seconds=3)
     assert not silences(alice)
     for times in (1, 2):
+        flow(net, bob, alice, 1)
         net.ways.cut([BOB_AT.host])
-        alice.links.ask([bob.hash], net.now)
+        alice.links.ask(net.now)
         assert net.run(lambda times=times: len(silences(alice)) == times, 5)
         net.ways.heal()
         flow(net, bob, alice)
