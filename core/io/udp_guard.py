@@ -46,6 +46,8 @@ PEERS_MAX = 800
 HEAVY_MAX = 400
 HOSTS_MAX = 8192
 TOLD_INTERVAL_S = 600.0
+#: between two attempts where the kernel does not do it
+TRY_INTERVAL_S = 60.0
 
 Recent = tuple[float, SocketAddress]
 
@@ -90,6 +92,7 @@ class UdpGuard:
         self._shown: tuple[frozenset[SocketAddress], frozenset[str], float] | None = None
         self._share = 1.0
         self._quiet_since = 0.0
+        self._try_at = float("-inf")
         self._told_at = float("-inf")
 
     @property
@@ -108,14 +111,17 @@ class UdpGuard:
         """Reading what strangers sent took so long, up to ``now``."""
         self._spent_s += seconds
         is_over = self._timer is None and now - self._began_at > PERIOD_S
+        was_dropping = self._endpoint.drops_strangers
         if self._spent_s > BUDGET * PERIOD_S and self._strangers >= STRANGERS_MIN:
             self._endpoint.drops_strangers = True
-            if self._timer is None:
+            if self._timer is None and now >= self._try_at:
                 self._began_at = max(self._began_at, now - PERIOD_S)
                 self._look()
-        elif is_over:
+                return
+        if is_over:
+            # Without the kernel's help strangers get the budget of the next period, too.
+            self._endpoint.drops_strangers &= not was_dropping
             self._begin(now)
-            self._endpoint.drops_strangers = False
 
     def stop(self) -> None:
         """Have everything queued again."""
@@ -149,7 +155,10 @@ class UdpGuard:
         if self._heavy or self._share < 1.0 or not self._quiet_since:
             self._quiet_since = now
         self._begin(now)
-        if now - self._quiet_since >= QUIET_S or not self._show():
+        is_quiet = now - self._quiet_since >= QUIET_S
+        if is_quiet or not self._show():
+            if not is_quiet:
+                self._try_at = now + TRY_INTERVAL_S
             self._quiet_since = 0.0
             self._share = 1.0
             self.stop()

@@ -234,3 +234,31 @@ def test_a_flood_is_noticed_by_a_loop_with_long_turns(monkeypatch: pytest.Monkey
     assert not endpoint.drops_strangers
     sock.socket.close()
     loop.close()
+
+
+def test_where_the_kernel_has_no_filters_strangers_get_the_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two seconds of a flood that exceeds it even where nothing is done about it."""
+    tried = 0
+
+    def attach(*_: object) -> bool:
+        nonlocal tried
+        tried += 1
+        return False
+
+    monkeypatch.setattr(PacketFilter, "attach", attach)
+    endpoint = Recorder()
+    loop = asyncio.new_event_loop()
+    sock = UdpSocket("127.94.1.1", 0)
+    guard = udp_guard.UdpGuard(endpoint, lambda: [sock], LinkStats(), loop)
+    began, worked_s = loop.time(), 0.0
+    for turn in range(400):
+        took_s = 0.001 if endpoint.drops_strangers else 0.0025
+        worked_s += 0 if endpoint.drops_strangers else took_s
+        guard.saw(SocketAddress("127.94.0.3", 1), 50)
+        guard.spent(took_s, began + turn * 0.005)
+    assert 0.5 < worked_s / (2 * udp_guard.BUDGET) < 1.5
+    assert tried == 1, "the kernel is not asked again and again"
+    sock.socket.close()
+    loop.close()
