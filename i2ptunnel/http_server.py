@@ -21,7 +21,6 @@ from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
 from i2ptunnel.relay.channel import finish_politely
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.tls import own_server_context
-from i2ptunnel.tunnels.base import end_task
 
 REQUEST_TIMEOUT_S = 10.0
 _HEAD_BYTES_MAX = 8192
@@ -77,7 +76,6 @@ class HttpServer:
         self._body_max = body_max
         self._certificate = certificate
         self._listener = Listener(listen, self._serve, _LIMITS, allow)
-        self._serving: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
@@ -88,19 +86,15 @@ class HttpServer:
         """Listen; raises Unavailable, or FileFault for the certificate."""
         if self._certificate is not None:
             self._listener.tls = await own_server_context(self._certificate, self._listen.host)
-        self._listener.bind()
-        self._serving = asyncio.create_task(self._listener.serve())
+        self._listener.start()
 
     async def stop(self) -> None:
         """May be called in any state."""
-        serving, self._serving = self._serving, None
-        await end_task(serving)
-        self._listener.close()
+        await self._listener.stop()
 
     async def check(self) -> None:
         """Raise Unavailable if nobody can reach the listener any more."""
-        if self._serving is None or self._serving.done() or not self._listener.is_in_place:
-            raise Unavailable(f"the listener at {self._listen} is gone", "closed")
+        self._listener.check()
 
     def status(self) -> dict[str, Any]:
         """Where it listens, and how many are connected."""

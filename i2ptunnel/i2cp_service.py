@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.tls import own_server_context
 from i2ptunnel.sam.users import UserStore
-from i2ptunnel.tunnels.base import end_task
 
 CERTIFICATE = "i2cp.pem"
 #: beside the sessions there are connections for lookups
@@ -57,7 +55,6 @@ class I2cpService:
             section.max_sessions,
         )
         self._last_end = ""
-        self._serving: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
@@ -70,19 +67,15 @@ class I2cpService:
         if self._section.tls:
             certificate = self._context.data_dir / CERTIFICATE
             self._listener.tls = await own_server_context(certificate, self._section.listen.host)
-        self._listener.bind()
-        self._serving = asyncio.create_task(self._listener.serve())
+        self._listener.start()
 
     async def stop(self) -> None:
         """End all connections and sessions; may be called in any state."""
-        serving, self._serving = self._serving, None
-        await end_task(serving)
-        self._listener.close()
+        await self._listener.stop()
 
     async def check(self) -> None:
         """Raise Unavailable if nobody can reach the listener any more."""
-        if self._serving is None or self._serving.done() or not self._listener.is_in_place:
-            raise Unavailable("the listener for I2CP is gone", "closed")
+        self._listener.check()
 
     def status(self) -> dict[str, Any]:
         """Where it listens and what is open."""

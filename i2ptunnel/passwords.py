@@ -50,7 +50,9 @@ def is_sealed(line: str) -> bool:
 
 
 def _hash(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=_COST, r=_BLOCK, p=_LANES, dklen=32)
+    # JSON may hold halves of characters.
+    secret = password.encode("utf-8", "surrogatepass")
+    return hashlib.scrypt(secret, salt=salt, n=_COST, r=_BLOCK, p=_LANES, dklen=32)
 
 
 def _unseal(line: str) -> tuple[bytes, bytes]:

@@ -76,8 +76,26 @@ class UsersKind(Kind[Users]):
         return str(value.file) if value.file is not None else dict(value.passwords)
 
 
+class _WithUsers:
+    """What of an interface its users decide."""
+
+    __slots__ = ()
+    users: Users | None
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it asks who is there."""
+        return self.users is not None
+
+    @property
+    def secrets(self) -> tuple[tuple[str, Path], ...]:
+        """Option and file of what nobody else may read."""
+        file = None if self.users is None else self.users.file
+        return () if file is None else (("users", file),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SamSection:
+class SamSection(_WithUsers):
     """SAM 3.3, for programs that bring their own I2P support, such as torrent clients."""
 
     listen: Endpoint = option(
@@ -108,17 +126,6 @@ class SamSection:
         """Option, endpoint and whether it is UDP, of all it listens at."""
         udp = () if self.udp is None else (("udp", self.udp, True),)
         return (("listen", self.listen, False), *udp)
-
-    @property
-    def is_guarded(self) -> bool:
-        """Whether it asks who is there."""
-        return self.users is not None
-
-    @property
-    def secrets(self) -> tuple[tuple[str, Path], ...]:
-        """Option and file of what nobody else may read."""
-        file = None if self.users is None else self.users.file
-        return () if file is None else (("users", file),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +164,7 @@ class I2pControlSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class I2cpSection:
+class I2cpSection(_WithUsers):
     """I2CP, for programs that are written for Java I2P's router, such as i2psnark."""
 
     listen: Endpoint = option(
@@ -180,17 +187,6 @@ class I2cpSection:
     def doors(self) -> tuple[tuple[str, Endpoint, bool], ...]:
         """Option, endpoint and whether it is UDP, of all it listens at."""
         return (("listen", self.listen, False),)
-
-    @property
-    def is_guarded(self) -> bool:
-        """Whether it asks who is there."""
-        return self.users is not None
-
-    @property
-    def secrets(self) -> tuple[tuple[str, Path], ...]:
-        """Option and file of what nobody else may read."""
-        file = None if self.users is None else self.users.file
-        return () if file is None else (("users", file),)
 
 
 InterfaceSection: TypeAlias = SamSection | I2cpSection | I2pControlSection

@@ -38,7 +38,7 @@ class ConsoleService:
         self._listener = Listener(section.listen, self._serve, _LIMITS, section.allow)
         self._web: WebServer | None = None
         self._loading = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._sampling: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -57,24 +57,21 @@ class ConsoleService:
         if self._section.tls:
             certificate = self._program.loaded.data_dir / CERTIFICATE_FILE
             self._listener.tls = await own_server_context(certificate, self._section.listen.host)
-        self._listener.bind()
-        self._tasks = [
-            asyncio.create_task(self._listener.serve(), name="console"),
-            asyncio.create_task(self._sample(), name="console history"),
-        ]
+        self._listener.start()
+        self._sampling = asyncio.create_task(self._sample(), name="console history")
 
     async def stop(self) -> None:
         """May be called in any state."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            await end_task(task)
-        self._listener.close()
+        sampling, self._sampling = self._sampling, None
+        await self._listener.stop()
+        await end_task(sampling)
         self.console.close_entry()
 
     async def check(self) -> None:
         """Raise Unavailable if nobody can reach the listener any more."""
-        if not self._tasks or any(task.done() for task in self._tasks):
-            raise Unavailable(f"the listener at {self._section.listen} is gone", "closed")
+        self._listener.check()
+        if self._sampling is None or self._sampling.done():
+            raise Unavailable("the history of the console has ended", "closed")
 
     def status(self) -> dict[str, Any]:
         """Where it listens, and how many are connected."""

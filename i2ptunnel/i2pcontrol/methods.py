@@ -87,7 +87,7 @@ class Methods:
             raise RpcError(METHOD_NOT_FOUND, f"there is no method {name!r}")
         try:
             return await method(params)
-        except I2PError as error:
+        except (I2PError, OSError) as error:
             raise RpcError(INTERNAL_ERROR, str(error)) from None
 
     # Methods that look

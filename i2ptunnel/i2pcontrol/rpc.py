@@ -100,4 +100,4 @@ def _error(request_id: Any, error: RpcError) -> dict[str, Any]:
 
 
 def _write(answer: Any) -> bytes:
-    return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -124,6 +124,26 @@ class Listener:
         self._place: tuple[int, int] | None = None
         self._slots: Slots[Accepted] = Slots()
         self.counters = ListenerCounters()
+        self._serving: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """:meth:`bind`, unless it is done, and serve until :meth:`stop`."""
+        if self._socket is None:
+            self.bind()
+        self._serving = asyncio.create_task(self.serve())
+
+    async def stop(self) -> None:
+        """End listening and all connections; may be called in any state."""
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+        self.close()
+
+    def check(self) -> None:
+        """Raise Unavailable if nobody can reach what was started any more."""
+        if self._serving is None or self._serving.done() or not self.is_in_place:
+            raise Unavailable(f"the listener at {self._endpoint} is gone", "closed")
 
     @property
     def open_connections(self) -> int:

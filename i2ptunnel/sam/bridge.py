@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import Any
 
-from core.base.errors import Unavailable
 from i2ptunnel.config.interfaces_model import SamSection
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.udp import UdpAddress
@@ -17,7 +15,6 @@ from i2ptunnel.sam.names import Names
 from i2ptunnel.sam.parts import BridgeParts
 from i2ptunnel.sam.sessions import Sessions
 from i2ptunnel.sam.users import UserStore
-from i2ptunnel.tunnels.base import end_task
 
 
 class SamBridge:
@@ -40,7 +37,6 @@ class SamBridge:
         sender = Sender(sessions.find, names, figures)
         users = UserStore(section.users, may_disable=is_local)
         self._parts = BridgeParts(context.entropy, figures, users, names, sessions, sender)
-        self._serving: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
@@ -58,21 +54,18 @@ class SamBridge:
         self._listener.bind(self._listening)
         await self._udp.open()
         await self._parts.sessions.start()
-        self._serving = asyncio.create_task(self._listener.serve())
+        self._listener.start()
 
     async def stop(self) -> None:
         """End all connections and sessions; may be called in any state."""
         await self._parts.sessions.stop()
-        serving, self._serving = self._serving, None
-        await end_task(serving)
-        self._listener.close()
+        await self._listener.stop()
         await self._parts.sender.close()
         self._udp.close()
 
     async def check(self) -> None:
         """Raise Unavailable if nobody can reach the listener any more."""
-        if self._serving is None or self._serving.done() or not self._listener.is_in_place:
-            raise Unavailable("the listener for SAM is gone", "closed")
+        self._listener.check()
 
     def status(self) -> dict[str, Any]:
         """Where it listens, what is open, and figures since the start."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncssh
 
-from core.base.errors import I2PError, Unavailable
+from core.base.errors import I2PError
 from core.base.rates import WindowCounter
 from i2ptunnel.commands import Program
 from i2ptunnel.config.network_kinds import Endpoint
@@ -23,7 +23,6 @@ from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.ssh.console import Console
 from i2ptunnel.ssh.keys import host_key_file, load_authorized, load_host_key
 from i2ptunnel.ssh.words import LINE_CHARACTERS_MAX
-from i2ptunnel.tunnels.base import end_task
 
 CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT = 32, 8
 SESSIONS_PER_CONNECTION = 8
@@ -78,7 +77,6 @@ class _Door:
         self.endpoint = endpoint
         self.key = key
         self.listener = listener
-        self.serving: asyncio.Task[None] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -117,24 +115,21 @@ class SshConsole:
         limits = ListenerLimits(CONNECTIONS_MAX, most)
         serve = partial(self._serve, key)
         listener = _Listener(endpoint, serve, limits, self._section.allow, budget=self._budget)
-        listener.bind()
+        listener.start()
         door = _Door(endpoint, key, listener)
         self._doors.append(door)
-        door.serving = asyncio.create_task(listener.serve())
         _log.info("console at %s, host key %s", endpoint, door.fingerprint)
 
     async def stop(self) -> None:
         """May be called in any state."""
         doors, self._doors = self._doors, []
         for door in doors:
-            door.listener.close()
-            await end_task(door.serving)
+            await door.listener.stop()
 
     async def check(self) -> None:
         """Raise Unavailable if nobody can reach a listener any more."""
         for door in self._doors:
-            if not door.listener.is_in_place or door.serving is None or door.serving.done():
-                raise Unavailable(f"the listener {door.endpoint} is gone", "closed")
+            door.listener.check()
 
     @property
     def ports(self) -> list[int]:

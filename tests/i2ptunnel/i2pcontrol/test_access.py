@@ -55,6 +55,7 @@ def test_api_and_password_are_both_needed() -> None:
     assert code_of(access, API=2, Password=PASSWORD) == -32006
     assert code_of(access, API=1) == -32001
     assert code_of(access, API=1, Password="correct") == -32001
+    assert code_of(access, API=1, Password="\ud800") == -32001
     assert code_of(access, API="1", Password=PASSWORD) == 0
 
 

@@ -219,3 +219,17 @@ def test_over_a_foreign_router_what_it_alone_knows_is_an_error(tmp_path: Path) -
             await running
 
     asyncio.run(main())
+
+
+def test_what_the_system_refuses_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def use(call: Call, _: App) -> None:
+        monkeypatch.setattr("i2ptunnel.commands.snapshot", full)
+        assert await code_of(call("ClientServicesInfo", BOB="")) == -32603
+        monkeypatch.undo()
+
+    run(tmp_path, may_write=False, use=use)

@@ -32,6 +32,14 @@ def test_a_request_gets_the_result_with_its_id() -> None:
     assert answer(request(id="a")) == expected
 
 
+def test_half_a_character_is_answered() -> None:
+    assert answer(b'{"method": "Echo", "id": 1, "params": {"Echo": "\\ud800"}}') == {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "result": {"Result": "?"},
+    }
+
+
 def test_a_notification_gets_nothing_even_if_it_fails() -> None:
     said = request()
     del said["id"]
