@@ -7,13 +7,12 @@ client sessions wake whoever waits, and the driver writes each link once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
 from core.base import native
-from core.base.errors import DecodeError, LocalError
+from core.base.errors import LocalError
 from core.client.config import SessionConfig
 from core.client.hosted import HostedConfig
 from core.client.local_destination import LocalDestination
@@ -21,7 +20,6 @@ from core.crypto.signing import SigningType
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
-from core.data.transport_address import Ntcp2Address, Ssu2Address
 from core.io.alarm import Alarm
 from core.io.counters import DATABASE_COUNTERS, GARBAGE_COUNTERS, TIME_COUNTERS
 from core.io.database import Database
@@ -31,7 +29,6 @@ from core.io.files import (
     FileFault,
     check_data_directory,
     make_directory,
-    read_limited,
     write_atomic,
 )
 from core.io.garbage import GarbageCollection
@@ -55,6 +52,7 @@ from core.io.status import (
     port_mapping_status,
     published_addresses,
 )
+from core.io.stored import stored_port, stored_routers
 from core.io.surroundings import Surroundings
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tracing import RouterLog, TraceFile
@@ -72,9 +70,6 @@ DATABASE_FILE = "state.sqlite"
 SAVE_INTERVAL_S = 5.0
 GOODBYE_S = 0.6
 SAVE_MORE_S = 0.1
-_INFO_BYTES_MAX = 65536
-_PORT_FIRST, _PORT_COUNT = 9000, 22000
-_PORT_SPACE, _PORT_NAME = "router", b"port"
 _PROVEN_SPACE = "proven"
 """Names: routers that are known to exist."""
 
@@ -134,7 +129,9 @@ class Router:
             raise
         try:
             self._started_at = self.now()
-            port = self._port = self._choose_port()
+            port = self._port = config.port or stored_port(
+                self._database, config.data_dir / INFO_FILE, self._own_hash, self._entropy
+            )
             self._engine = RouterEngine(
                 config,
                 keys,
@@ -148,7 +145,7 @@ class Router:
             self._counters = CounterTree(self._engine)
             self._engine.observer = self.log
             proven = self._database.load_space(_PROVEN_SPACE).keys()
-            self._engine.load_routers(self._stored_routers(), proven)
+            self._engine.load_routers(stored_routers(self._database), proven)
             self._peer_records = PeerRecords(
                 config.data_dir, self._engine.peers, self._wall, self._started_at
             )
@@ -394,44 +391,6 @@ class Router:
         self._alarm.set(engine.next_timer())
 
     # Disk
-
-    def _choose_port(self) -> int:
-        """The configured port, or one drawn once at random and kept."""
-        if self.config.port:
-            return self.config.port
-        stored = self._database.get(_PORT_SPACE, _PORT_NAME)
-        if stored is not None and stored.isdigit():
-            return int(stored)
-        port = self._published_port() or _PORT_FIRST + self._entropy.randbelow(_PORT_COUNT)
-        self._database.save_space(_PORT_SPACE, {_PORT_NAME: str(port).encode()})
-        return port
-
-    def _published_port(self) -> int:
-        """The port of the RouterInfo we wrote last, for when the database was lost; or 0."""
-        try:
-            info = RouterInfo.parse(read_limited(self.config.data_dir / INFO_FILE, _INFO_BYTES_MAX))
-        except (FileFault, DecodeError):
-            return 0
-        is_ours = info.hash == self._own_hash and info.verify()
-        found = [
-            kind.from_address(address)
-            for kind in (Ntcp2Address, Ssu2Address)
-            for address in info.addresses
-        ]
-        ports = [address.port for address in found if address is not None and address.port]
-        return ports[0] if is_ours and ports else 0
-
-    def _stored_routers(self) -> list[RouterInfo]:
-        infos = []
-        for router_hash, _, raw in self._database.load_routers():
-            with contextlib.suppress(DecodeError):
-                info = RouterInfo.parse(raw)
-                is_right = info.hash == router_hash
-                if is_right and (not self._database.is_rescued or info.verify()):
-                    infos.append(info)
-                    continue
-            logger.warning("dropped a damaged router info from the database")
-        return infos
 
     def _write_info(self) -> None:
         self._written_info = self._engine.router_info.raw
