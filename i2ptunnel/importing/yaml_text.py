@@ -106,7 +106,7 @@ def _at(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _render(title: str, draft: Draft, tunnels: list[TunnelDraft]) -> str:
-    lines = [f"# {line}" for line in title.splitlines()]
+    lines = [_comment(line, "") for line in title.splitlines()]
     lines += _notes(draft.notes, "")
     for name, value in {"router": {}, **draft.values}.items():
         lines.append("")

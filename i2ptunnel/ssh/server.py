@@ -168,6 +168,7 @@ class SshConsole:
         try:
             accepted.establish()
             self.logins += 1
+            _log.info("somebody has logged in")
             await connection.wait_closed()
         finally:
             connection.abort()

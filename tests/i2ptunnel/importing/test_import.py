@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import stat
@@ -418,3 +419,16 @@ def test_many_tunnels_take_a_moment(tmp_path: Path, capsys: pytest.CaptureFixtur
     done = run(capsys, tmp_path, source)
     assert len(done.report["tunnels"]) == 500
     assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize("name", [b"a\xffb", b"a\x1bb", b"a\ntunnels: {}\nb", "a\u2028b".encode()])
+def test_names_of_directories_cannot_break_the_yaml(
+    name: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / os.fsdecode(name)
+    place.mkdir()
+    (place / "tunnels.conf").write_text(
+        "[web]\ntype = client\nport = 6668\ndestination = irc.postman.i2p\n"
+    )
+    made = run(capsys, tmp_path, place)
+    assert list(made.tunnels) == ["web"]

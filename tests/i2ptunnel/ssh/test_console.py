@@ -199,6 +199,7 @@ def test_logs_tell_nothing_of_what_was_asked(
         await running.openssh("address lookup secret-site.i2p")
 
     use(tmp_path, work)
+    assert "somebody has logged in" in caplog.messages
     assert "secret-site" not in caplog.text and "admin" not in caplog.text
 
 
