@@ -166,7 +166,8 @@ class Database:
             self.failure = None
 
     def _has_failed(self, batch: _Batch, error: sqlite3.Error) -> bool:
-        """A full disk stops nobody: what waits is written when there is room. False: at the end."""
+        """A full disk stops nobody: what waits is written when there is room. False: at the end,
+        which comes after one last attempt."""
         self.failures += 1
         if self.failure is None:
             _log.error("cannot write %s: %s; it is tried again", self._path, error)
@@ -178,8 +179,9 @@ class Database:
                 self.forgotten += len(batch)
             self._is_writing = False
             self._condition.notify_all()
+            is_last = self._is_closed
             self._condition.wait_for(lambda: self._is_closed, self._retry_s)
-            return not self._is_closed
+            return not is_last
 
     def _next_batch(self) -> _Batch | None:
         with self._condition:

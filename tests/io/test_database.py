@@ -113,6 +113,30 @@ def test_a_full_disk_loses_nothing_and_stops_nobody(
     assert time.monotonic() - began < 5
 
 
+def test_who_closes_while_a_write_waits_for_room_has_it_tried_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(tmp_path / "router.db", retry_s=60)
+    has_failed = threading.Event()
+    write = database_module._write
+
+    def fail_once(connection: sqlite3.Connection, batch: Any) -> None:
+        if not has_failed.is_set():
+            has_failed.set()
+            raise sqlite3.OperationalError("database or disk is full")
+        write(connection, batch)
+
+    monkeypatch.setattr(database_module, "_write", fail_once)
+    database.save_space("s", {b"a": b"kept"})
+    assert has_failed.wait(10)
+    while database.failure is None or database._is_writing:
+        time.sleep(0)
+    database.close()
+    database = Database(tmp_path / "router.db")
+    assert database.get("s", b"a") == b"kept"
+    database.close()
+
+
 def test_many_threads_may_write(tmp_path: Path) -> None:
     database = Database(tmp_path / "router.db")
 
