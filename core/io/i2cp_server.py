@@ -290,6 +290,7 @@ class _Client:
             session.on_change = _nothing
             await session.close()
             self._server.free_number(number)
+            self._unreachable.discard(number)
 
     def _refuse_old(self, number: int) -> None:
         """Java: over a socket its subsessions sign nothing better; the first session goes on."""
