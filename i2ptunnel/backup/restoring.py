@@ -12,7 +12,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -49,14 +49,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A checked backup in a directory of its own; gone when the context ends."""
+    """A checked backup in a directory of its own; gone when the context ends.
+
+    ``files``: where the content of each entry is now.
+    """
 
     manifest: Manifest
-    directory: Path
-
-    def path(self, entry: Entry) -> Path:
-        """Where the content of an entry is now."""
-        return self.directory / str(self.manifest.entries.index(entry))
+    files: Mapping[Entry, Path]
 
 
 def _read(path: Path) -> Iterator[bytes]:
@@ -77,10 +76,10 @@ def opened(path: Path, passphrase: str, progress: Progress, beside: Path) -> Ite
     with tempfile.TemporaryDirectory(dir=beside, prefix=".restore-") as name:
         directory = Path(name)
         manifest = _unpack(open_stream(passphrase, _read(path)), directory, progress)
-        staged = Staged(manifest, directory)
-        for entry in manifest.entries:
-            _check(entry, staged.path(entry))
-        yield staged
+        files = {entry: directory / str(number) for number, entry in enumerate(manifest.entries)}
+        for entry, path in files.items():
+            _check(entry, path)
+        yield Staged(manifest, files)
 
 
 def _unpack(plain: Iterator[bytes], directory: Path, progress: Progress) -> Manifest:
@@ -151,7 +150,7 @@ def conflicts(staged: Staged, place: Place) -> list[Path]:
         target
         for entry in staged.manifest.entries
         if (target := target_of(entry, staged.manifest, place)).exists()
-        and not _is_same(staged.path(entry), target)
+        and not _is_same(staged.files[entry], target)
     ]
 
 
@@ -173,7 +172,7 @@ def put_into_place(staged: Staged, place: Place, progress: Progress) -> list[Pat
         _check_way(entry, target_of(entry, staged.manifest, place), data_dir)
     ordered = sorted(staged.manifest.entries, key=lambda entry: not entry.name.endswith(".dat"))
     for entry in ordered:
-        target, source = target_of(entry, staged.manifest, place), staged.path(entry)
+        target, source = target_of(entry, staged.manifest, place), staged.files[entry]
         if target.exists() and _is_same(source, target):
             continue
         progress(entry.name)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.api import FileFault, read_limited
+from core.api import DataDirectoryLock, FileFault, make_directory, read_limited
 from core.base.errors import DecodeError
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import configuration_of, is_running
@@ -206,7 +206,9 @@ def _restore(arguments: argparse.Namespace) -> int:
         if obstacles and not arguments.force:
             listed = "\n".join(f"{path} is there already" for path in obstacles[:20])
             raise CommandFault(f"{listed}\nnothing was written; --force moves these aside")
-        moved = put_into_place(staged, place, progress.show)
+        make_directory(data_dir)
+        with DataDirectoryLock(data_dir):  # nor may one start meanwhile
+            moved = put_into_place(staged, place, progress.show)
     more = {"data_dir": str(data_dir), "moved_aside": [str(path) for path in moved]}
     _tell(arguments, manifest, more)
     if not arguments.json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable
 from typing import Any
@@ -15,12 +14,11 @@ from i2ptunnel.commands import CommandRefused
 from i2ptunnel.config.document import Document
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.console.view import Answer, View, paged
+from i2ptunnel.finishing import begin
 from i2ptunnel.naming.store import Book
 
 _PAGE = 100
 _BOOKS = tuple(book.word for book in Book)
-#: fetches that go on after their page was answered
-_fetching: set[asyncio.Future[Any]] = set()
 
 
 async def addresses(view: View) -> Response:
@@ -104,9 +102,7 @@ async def _subscribe(view: View) -> Response:
 async def fetch(view: View) -> Response:
     """Fetch the subscriptions; that may take minutes, so nobody waits for it."""
     if view.is_post:
-        fetching = asyncio.ensure_future(_quietly(commands.address_fetch(view.program)))
-        _fetching.add(fetching)
-        fetching.add_done_callback(_fetching.discard)
+        begin(_quietly(commands.address_fetch(view.program)))
         view.note(view.say("The subscriptions are being fetched."))
     return view.to("addresses/subscriptions")
 

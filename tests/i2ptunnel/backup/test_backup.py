@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core.api import DataDirectoryLock
 from core.base.errors import DecodeError
 from i2ptunnel.backup.archive import make_backup
 from i2ptunnel.backup.restoring import _PIECE_BYTES, opened
@@ -210,13 +211,26 @@ def test_no_link_takes_what_is_restored_elsewhere(
     (data / "torrents").symlink_to(elsewhere)
     assert restore(home, packed, target) == 1
     assert "a link leads out of the data directory" in capsys.readouterr().err
-    assert [path.name for path in data.iterdir()] == ["torrents"]
+    assert {path.name for path in data.iterdir()} == {"router.lock", "torrents"}
     (data / "torrents").unlink()
     (data / ".large.restore.tmp").symlink_to(elsewhere / "file")
     assert restore(home, packed, target) == 0
     assert stat.S_IMODE((data / "large").lstat().st_mode) == 0o600
     assert [path.name for path in elsewhere.iterdir()] == ["file"]
     assert (elsewhere / "file").read_text() == "as it was"
+
+
+def test_nothing_is_restored_below_a_program_that_starts_meanwhile(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed, data = backup(home), home / "other" / "data"
+    data.mkdir(parents=True)
+    monkeypatch.setattr("i2ptunnel.cli.backup.is_running", lambda _: False)
+    with DataDirectoryLock(data):
+        assert restore(home, packed, home / "other") == 1
+    assert "in use by process" in capsys.readouterr().err
+    assert [path.name for path in data.iterdir()] == ["router.lock"]
+    assert restore(home, packed, home / "other") == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
