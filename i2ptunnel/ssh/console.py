@@ -40,6 +40,12 @@ class Console:
         self._is_terminal = process.term_type is not None
         self._lines: asyncio.Queue[str | None] = asyncio.Queue(AHEAD_MAX)
         self._interrupt = asyncio.Event()
+        self._is_working = self._is_leaving = False
+
+    def leave(self) -> bool:
+        """Take no more commands; whether there is one to be answered yet."""
+        self._is_leaving = True
+        return self._is_working
 
     async def run(self) -> int:
         """The exit status of the session."""
@@ -64,6 +70,7 @@ class Console:
             while True:
                 if self._is_terminal:
                     self._process.stdout.write(PROMPT)
+                self._is_working = False
                 async with asyncio.timeout(IDLE_S):
                     line = await self._lines.get()
                 if line is None or line.strip() in EXIT:
@@ -71,6 +78,8 @@ class Console:
                 self._interrupt.clear()
                 if line.strip():
                     status = await self._interruptible(line)
+                if self._is_leaving:
+                    return status
         except TimeoutError:
             return self._complain("nobody was here for an hour", _OK)
         finally:
@@ -118,9 +127,11 @@ class Console:
         try:
             request = self._words.parse(line)
             while True:
+                self._is_working = True
                 await self._answer(request)
-                if request.watch_s is None:
+                if request.watch_s is None or self._is_leaving:
                     return _OK
+                self._is_working = False
                 await asyncio.sleep(request.watch_s)
         except WrongLine as error:
             return self._complain(str(error), _USAGE)
@@ -135,7 +146,7 @@ class Console:
             return self._complain("internal error", _FAILED)
 
     async def _answer(self, request: Request) -> None:
-        # It may stop this session: a reload does.
+        # It may stop this console: a reload does.
         result = await finish(call(self._program, request.name, dict(request.arguments)))
         if request.watch_s is not None and self._is_terminal:
             self._process.stdout.write(_CLEAR)

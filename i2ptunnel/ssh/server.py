@@ -17,6 +17,7 @@ from core.base.rates import WindowCounter
 from i2ptunnel.commands import Program
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import SshSection
+from i2ptunnel.finishing import begin
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.local import LocalChannel
@@ -32,6 +33,8 @@ KEYS_TRIED_MAX = 10
 #: keys that are not authorised, from one address in a minute, until it is not heard for its rest
 FAILURES_MAX, FAILURES_PERIOD_S = 30, 60.0
 KEEPALIVE_S = 30.0
+#: for the answer to a command that is being carried out when the console stops
+LAST_ANSWER_S = 30.0
 _SERVER_NAME = "i2ptunnel"
 
 _log = logging.getLogger("i2ptunnel.ssh")
@@ -118,7 +121,7 @@ class SshConsole:
         listener.start()
         door = _Door(endpoint, key, listener)
         self._doors.append(door)
-        _log.info("console at %s, host key %s", endpoint, door.fingerprint)
+        _log.info("SSH console at %s, host key %s", endpoint, door.fingerprint)
 
     async def stop(self) -> None:
         """May be called in any state."""
@@ -171,8 +174,8 @@ class SshConsole:
             _log.info("somebody has logged in")
             await connection.wait_closed()
         finally:
-            connection.abort()
-            await visit.end()
+            # Not waited for: a reload stops this console, and its own answer is still to come.
+            begin(visit.end(connection))
 
     async def _shake_hands(
         self,
@@ -211,9 +214,9 @@ class SshConsole:
             return False
         return self._failures.counted(client, time.monotonic()) >= FAILURES_MAX
 
-    async def run(self, process: asyncssh.SSHServerProcess[str]) -> int:
-        """One session, to its exit status."""
-        return await Console(self._program, process).run()
+    def session(self, process: asyncssh.SSHServerProcess[str]) -> Console:
+        """One session, not begun."""
+        return Console(self._program, process)
 
 
 #: what SSH can do besides running our commands, switched off one by one
@@ -251,7 +254,8 @@ class _Visit(asyncssh.SSHServer):
         self._tried = 0
         #: whether asyncssh closes the socket
         self.has_transport = False
-        self._sessions: set[asyncio.Task[None]] = set()
+        self._sessions: dict[asyncio.Task[None], Console] = {}
+        self._is_over = False
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """See :class:`asyncssh.SSHServer`."""
@@ -275,17 +279,18 @@ class _Visit(asyncssh.SSHServer):
 
     def serve(self, process: asyncssh.SSHServerProcess[str]) -> None:
         """Start a session."""
-        if len(self._sessions) >= SESSIONS_PER_CONNECTION:
+        if self._is_over or len(self._sessions) >= SESSIONS_PER_CONNECTION:
             process.stderr.write("too many sessions\n")
             process.exit(1)
             return
-        task = asyncio.create_task(self._run(process))
-        self._sessions.add(task)
-        task.add_done_callback(self._sessions.discard)
+        session = self._console.session(process)
+        task = asyncio.create_task(self._run(process, session))
+        self._sessions[task] = session
+        task.add_done_callback(self._sessions.pop)
 
-    async def _run(self, process: asyncssh.SSHServerProcess[str]) -> None:
+    async def _run(self, process: asyncssh.SSHServerProcess[str], session: Console) -> None:
         gone = asyncio.create_task(process.channel.wait_closed())
-        running = asyncio.create_task(self._console.run(process))
+        running = asyncio.create_task(session.run())
         try:
             await asyncio.wait({gone, running}, return_when=asyncio.FIRST_COMPLETED)
             if running.done() and not running.cancelled():
@@ -297,8 +302,21 @@ class _Visit(asyncssh.SSHServer):
             with contextlib.suppress(OSError):
                 process.close()
 
-    async def end(self) -> None:
-        """The connection is over: nothing goes on."""
-        for task in self._sessions:
-            task.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
+    async def end(self, connection: asyncssh.SSHServerConnection) -> None:
+        """Nothing new begins; a command that is being carried out is answered first."""
+        self._is_over = True
+        sessions = dict(self._sessions)
+        busy = [task for task, session in sessions.items() if session.leave()]
+        try:
+            for task in sessions.keys() - set(busy):
+                task.cancel()
+            if busy:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_ANSWER_S):
+                        await asyncio.wait(busy)
+                        await connection.wait_closed()
+        finally:
+            connection.abort()
+            for task in busy:
+                task.cancel()
+            await asyncio.gather(*sessions, return_exceptions=True)

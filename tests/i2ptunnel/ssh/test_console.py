@@ -293,16 +293,22 @@ def test_a_unix_socket_and_what_a_stop_ends(tmp_path: Path) -> None:
     use(tmp_path, work)
 
 
-def test_a_reload_that_closes_the_session_is_carried_out(tmp_path: Path) -> None:
+def test_a_reload_that_closes_the_console_is_carried_out_and_answered(tmp_path: Path) -> None:
     async def work(running: Console) -> None:
         port = free_port("127.0.0.1", 0)
         running.text = running.text.replace(f'"127.0.0.1:{running.port}"', f'"127.0.0.1:{port}"')
         running.text += f'  more: {{type: httpclient, listen: "unix:{tmp_path}/more"}}\n'
-        asked = asyncio.create_task(running.openssh("reload"))
+        async with await running.connect() as idle:
+            waiting = await idle.create_process()
+            watching = await idle.create_process("watch 60 tunnels")
+            assert "web" in await watching.stdout.readline()
+            status, out, err = await running.openssh("reload")
+            assert (status, err) == (0, "") and "more" in out
+            # Who only waits for a prompt, or for the next round, has nothing to come.
+            await asyncio.gather(waiting.wait_closed(), watching.wait_closed())
         moved = replace(running, port=port)
         while (await moved.openssh("tunnels"))[0]:
             await asyncio.sleep(0.1)
-        await asked
         assert "more  httpclient" in (await moved.openssh("tunnels"))[1]
         assert running.app.loaded.configuration.control.ssh.listen[0].port == port
 
