@@ -126,7 +126,7 @@ class App:
         self._is_started = False
         self._told: tuple[str, str] = ("", "")
         self._told_correction_s = 0.0
-        self._hangup, self._applying = asyncio.Lock(), asyncio.Lock()
+        self.editing, self._applying = asyncio.Lock(), asyncio.Lock()
 
     # Life
 
@@ -338,7 +338,7 @@ class App:
 
     async def _reload(self) -> None:
         try:
-            async with self._hangup:  # what was read last is what runs
+            async with self.editing:  # what was read last is what runs
                 await self.apply(await asyncio.to_thread(self.reread))
         except ConfigError as error:
             self._notifier.status(f"reload refused: {counted(len(error.faults), 'fault')}")

@@ -65,6 +65,8 @@ class Program(Protocol):
     reseeding: Reseeding
     torrents: TorrentClient
     loaded: Loaded
+    #: held while the file is changed, or read to be run
+    editing: asyncio.Lock
 
     @property
     def uptime_s(self) -> float:

@@ -43,7 +43,6 @@ class ConfigurationEditor:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._editing = asyncio.Lock()
         #: the file as it was before the last change, and after it
         self._last: tuple[str, str] | None = None
 
@@ -60,7 +59,7 @@ class ConfigurationEditor:
         return await finish(self._edit(change))
 
     async def _edit(self, change: Callable[[str], str]) -> dict[str, Any]:
-        async with self._editing:
+        async with self._program.editing:
             path = self._path()
             try:
                 old = await asyncio.to_thread(_read, path)

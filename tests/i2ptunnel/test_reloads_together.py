@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from i2ptunnel.config.loader import Loaded
+from i2ptunnel.editing import ConfigurationEditor
 from i2ptunnel.finishing import finish
 from tests.support.console import TUNNELS, Visitor, console
 
@@ -79,6 +80,25 @@ def test_two_reloads_at_once_end_and_the_later_one_holds(tmp_path: Path) -> None
             assert not program.services.failed
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
+
+    asyncio.run(main())
+
+
+def test_two_consoles_that_change_the_file_at_once_lose_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with console(tmp_path, tunnels=TUNNELS) as visitor:
+            _with(visitor, _tunnel("one", tmp_path))
+            await visitor.program.apply(visitor.program.reread())
+            await asyncio.gather(
+                *(
+                    ConfigurationEditor(visitor.program).edit(
+                        lambda text, name=name: text + _tunnel(name, tmp_path)  # type: ignore[misc]
+                    )
+                    for name in ("two", "three")
+                )
+            )
+            assert sorted(_names(visitor)) == ["one", "three", "two"]
+            assert sorted(visitor.program.reread().configuration.tunnels) == ["one", "three", "two"]
 
     asyncio.run(main())
 
