@@ -18,6 +18,7 @@ import i2ptunnel.metrics
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import MetricsSection
+from i2ptunnel.health import State
 from i2ptunnel.http_server import HttpServer
 from i2ptunnel.metrics import metrics_server, render
 
@@ -224,3 +225,18 @@ def test_whatever_a_tunnel_counts_is_a_metric() -> None:
     page = render({"state": "ready", "ready": True, "router": {}, "tunnels": [tunnel]})
     values = [line for line in page.splitlines() if line.endswith(" 7")]
     assert len(values) == len(counted), sorted(counted)
+
+
+def test_the_page_on_operations_names_metrics_and_states_that_exist() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "OPERATIONS.md").read_text()
+    router: dict[str, Any] = {key: 1 for _, key, _, _ in i2ptunnel.metrics._ROUTER}
+    router |= STATUS["router"] | {"clock": {"correction_s": 0.5}}
+    router["reachability"] = {"transports": {"ssu2/ipv4": "ok"}}
+    tunnel: dict[str, Any] = {key: 1 for _, key, _, _ in i2ptunnel.metrics._TUNNEL}
+    tunnel |= {"name": "irc", "type": "ircclient"}
+    lines = render(STATUS | {"router": router, "tunnels": [tunnel]}).splitlines()
+    there = {line.split()[2] for line in lines if line.startswith("# TYPE")}
+    named = set(re.findall(r"`(i2ptunnel_[a-z_]+)`", page))
+    assert len(named) > 12 and named <= there
+    section = page.split("## States")[1].split("## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.M)) == {str(state) for state in State}

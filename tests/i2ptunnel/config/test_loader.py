@@ -14,7 +14,7 @@ from i2ptunnel.config import units
 from i2ptunnel.config.client_models import ClientTunnelSection, HttpClientSection
 from i2ptunnel.config.faults import ConfigError, Source
 from i2ptunnel.config.loader import load, load_text, read_source
-from i2ptunnel.config.model import default_data_dir, json_schema
+from i2ptunnel.config.model import Configuration, default_data_dir, json_schema
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.reference import option_reference
 from i2ptunnel.config.server_models import HttpServerSection
@@ -216,13 +216,24 @@ def test_option_reference_is_up_to_date() -> None:
     )
 
 
-def test_the_examples_of_the_readme_are_valid() -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
-    reseed, whole = (part.split("```")[0] for part in readme.split("```yaml\n")[1:3])
-    section = load_text(reseed).configuration.router.reseed
-    assert section.proxy is not None and len(section.files) == 1
-    loaded = load_text(whole.replace("….b32", "a" * 52 + ".b32"))
-    assert len(loaded.configuration.tunnels) == 5
+_GUIDES = ("CONFIGURE", "NAMES", "OPERATIONS", "FROM_I2PD", "FROM_JAVA_I2P", "FROM_TOR")
+
+
+def test_the_examples_of_the_guides_are_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = Path(__file__).parents[3]
+    loaded: dict[str, list[Configuration]] = {}
+    for page in (root / "README.md", *(root / "docs" / f"{name}.md" for name in _GUIDES)):
+        text = page.read_text().replace("….b32", "a" * 52 + ".b32")
+        blocks = re.findall(r"```yaml\n(.*?)```", text, re.S)
+        loaded[page.stem] = [load_text(block).configuration for block in blocks]
+    assert list(loaded["README"][0].tunnels) == ["browser", "socks", "site"]
+    assert len(loaded["CONFIGURE"][0].tunnels) == 5
+    reseed = loaded["CONFIGURE"][-1].router.reseed
+    assert reseed.proxy is not None and len(reseed.files) == 1
+    assert len(loaded["OPERATIONS"]) == len(loaded["NAMES"]) == 1
 
 
 def test_the_examples_for_servers_are_valid() -> None:
