@@ -218,10 +218,10 @@ class Links:
             self._outbound.give_up(peer, "closed")
 
     def ask(self, now: float) -> None:
-        """Who has sent messages and does not acknowledge what we ask is told as PeerSilent.
+        """Find out who is still there, of all with whom there were messages of late.
 
-        Everybody is asked, whoever the messages were for: a peer must not learn by it whether
-        tunnels through it are ours or others'.
+        Who acknowledges nothing is told as PeerSilent. Whose messages they were does not matter: a
+        peer must not learn by it whether tunnels through it are ours or others'.
         """
         self._table.ask(now)
 

@@ -148,7 +148,7 @@ class Session(Protocol):
         ...
 
     def ask(self, now: float) -> None:
-        """Find out whether a peer that has sent messages is there, unless its system tells."""
+        """Find out whether a peer that was of use lately is there, unless its system tells."""
         ...
 
     def take_output(self) -> object:

@@ -11,7 +11,7 @@ from core.transport.records import Link, LinkLimits, Peer
 from core.transport.stats import LinkStats
 
 #: many fall silent at once
-ASK_INTERVAL_S = 1.0
+ASK_INTERVAL_S = 3.0
 
 
 class LinkTable:

@@ -157,7 +157,7 @@ class Connection:
             return messages
         self._stats.packets_received += 1
         self.last_received = now
-        self._liveness.received(len(found))
+        self._liveness.received(len(found), now)
         is_newest = number > received.highest
         elicits = bool(found)
         for kind, _ in others:
@@ -338,6 +338,7 @@ class Connection:
         """Take messages in short form, each at most 64 KiB."""
         if self._closing is None:
             self._sender.outgoing.push(messages)
+            self._liveness.sent(now)
 
     def send_block(self, block: bytes, now: float, *, is_reliable: bool = True) -> None:
         """Take a whole block, at most 1100 bytes; ``is_reliable``: sent again if it is lost."""
@@ -349,9 +350,9 @@ class Connection:
             payload = block + self._received.block(32) + self._sender.padding()
             self._direct.append((self._sender.seal(payload, now), self.remote))
 
-    def ask(self) -> bool:
+    def ask(self, now: float) -> bool:
         """Have the peer acknowledge something when it is quiet; whether that is due at all."""
-        return self._liveness.doubt()
+        return self._liveness.doubt(now)
 
     def acknowledge(self, now: float) -> None:
         """Have an ack leave with the next packets."""

@@ -199,7 +199,7 @@ class Ssu2Session:
 
     def ask(self, now: float) -> None:
         """See :class:`core.transport.ports.Session`."""
-        if self.connection is not None and self.connection.ask():
+        if self.connection is not None and self.connection.ask(now):
             self._host.mark(self)
 
     def take_output(self) -> list[bytes]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import count as counter
 
 from core.transport.events import PeerSilent
-from core.transport.ssu2.liveness import FLOW_MESSAGES, STOPPED_S
+from core.transport.ssu2.liveness import FLOW_MESSAGES, RECENT_S, STOPPED_S
+from core.transport.table import ASK_INTERVAL_S
 from tests.support.ssu2_nodes import Ssu2Net, Ssu2Node
 from tests.support.ssu2_path import message
 from tests.support.world.models import LinkModel
@@ -80,16 +81,18 @@ def test_who_is_asked_answers_or_is_told_to_be_silent() -> None:
     assert net.run(lambda: silences(alice) == [bob.hash], NOTICED_S)
 
 
-def test_all_are_asked_once_for_what_they_have_sent_since() -> None:
+def test_all_are_asked_with_whom_there_were_messages_of_late_and_not_too_often() -> None:
     net, alice, bob = linked()
-    for messages, asked in ((0, 1), (0, 0), (1, 1), (0, 0)):  # linked() has brought one
-        if messages:
-            flow(net, bob, alice, messages)
+    for sender, receiver, asked in ((None, None, 0), (bob, alice, 3), (alice, bob, 3)):
+        net.run(seconds=RECENT_S)
+        if sender and receiver:
+            flow(net, sender, receiver, 1)
             net.run(seconds=5)
         sent = alice.stats.packets_sent
-        for _ in range(10):
-            alice.links.ask(net.now)
-            net.run(seconds=2)
+        for _ in range(3):
+            for _ in range(5):
+                alice.links.ask(net.now)
+            net.run(seconds=ASK_INTERVAL_S + 0.1)
         assert alice.stats.packets_sent == sent + asked
 
 
