@@ -147,7 +147,11 @@ def _look_at(path: Path, found: Found) -> None:
     elif name == "i2pd.conf":
         found.add(found.i2pd_conf, path)
     else:
-        sections = parse_ini(read_text(path)).sections
+        ini = parse_ini(read_text(path))
+        sections = ini.sections
+        if len(ini.faults) >= sum(map(len, sections.values())):
+            # A line with = is in any text; what came out would be a configuration of defaults.
+            raise FileFault(path, "is no configuration of i2pd or Java I2P")
         is_tunnels = any("type" in options for name, options in sections.items() if name)
         found.add(found.i2pd_tunnels if is_tunnels else found.i2pd_conf, path)
 

@@ -366,6 +366,17 @@ def test_what_is_no_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert wrong.value.code == 2
 
 
+@pytest.mark.parametrize("text", [b"", b"A letter.\nx = y\nYours", b"\xff\n=b\n\x01\n\xfe"])
+def test_a_named_file_that_is_something_else(
+    text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "letter", tmp_path / "out"
+    path.write_bytes(text)
+    assert main(["import", str(path), "--out", str(out)]) == 1
+    assert "no configuration of i2pd or Java I2P" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_damaged_keys_start_nothing(
     i2pd: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
