@@ -61,7 +61,7 @@ def test_everybody_gets_on_although_newcomers_use_every_turn_up() -> None:
                 await asyncio.sleep(0)
 
         hogs = [asyncio.create_task(hog()) for _ in range(3)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(modest() for _ in range(3)))
         is_over = True
         await asyncio.gather(*hogs)
@@ -81,7 +81,7 @@ def test_one_that_is_cancelled_while_it_waits_keeps_nobody_up() -> None:
         await asyncio.sleep(0)
         for task in tasks[1::2]:
             task.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.gather(*tasks, return_exceptions=True)
         assert [task.cancelled() for task in tasks] == [False, True] * 3
 
