@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shlex
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -180,7 +181,8 @@ class App:
                 text = "set %s as HTTP proxy in the browser and open http://proxy.i2p/ (tunnel %s)"
                 _log.info(text, tunnel.listen, name)
         if loaded.configuration.control.console is not None:
-            _log.info("the console is opened by: i2ptunnel console")
+            place = [] if loaded.is_default_dir else ["--data-dir", str(loaded.data_dir)]
+            _log.info("the console is opened by: i2ptunnel %s", shlex.join(["console", *place]))
         for address in self._sockets.unused(loaded.configuration.tunnels.values()):
             _log.warning("the service manager listens at %s, but no tunnel does", address)
 

@@ -98,7 +98,8 @@ def test_life_of_the_program(program: Program) -> None:
     metrics = free_port()
     with taken:
         program.write(
-            f"control: {{metrics: {{listen: '127.0.0.1:{metrics}'}}}}\n"
+            f"control:\n  metrics: {{listen: '127.0.0.1:{metrics}'}}\n"
+            f"  console: {{listen: '127.0.0.1:{free_port()}'}}\n"
             f"tunnels:\n  web: {{type: httpclient, listen: '127.0.0.1:{port}'}}\n"
             f"  bad: {{type: sockstunnel, listen: '127.0.0.1:{taken.getsockname()[1]}'}}\n"
         )
@@ -115,11 +116,14 @@ def test_life_of_the_program(program: Program) -> None:
         assert program.command("status", "--check", "ready").returncode == 5
         shown = program.command("status").stdout
         assert "web" in shown and f"data     {program.data}" in shown
+        opened = run("console", "--no-browser", "--data-dir", str(program.data))
+        assert opened.returncode == 0 and f"{program.data}/console.html" in opened.stdout
         log = program.log.read_text()
         for part in (
             f"i2ptunnel {status['version']} with {program.config}; data directory {program.data}",
             "the router listens at 127.78.2.1:",
             f"set 127.0.0.1:{port} as HTTP proxy in the browser and open http://proxy.i2p/",
+            f"the console is opened by: i2ptunnel console --data-dir {program.data}\n",
         ):
             assert log.count(part) == 1, part
 
