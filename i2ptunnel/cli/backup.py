@@ -168,13 +168,13 @@ def _tell(arguments: argparse.Namespace, manifest: Manifest, more: dict[str, Any
     keys = [entry for entry in manifest.entries if entry.address is not None]
     if arguments.json:
         report = {
-            **more,
             "version": manifest.version,
             "created": manifest.created,
             "data_dir": manifest.data_dir,
             "files": [entry.name for entry in manifest.entries],
             "addresses": {entry.name: entry.address for entry in keys},
             "left_out": list(manifest.left_out),
+            **more,  # a restored data directory is where it is now
         }
         print(json.dumps(report, indent=2))
         return

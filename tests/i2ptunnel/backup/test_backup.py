@@ -140,6 +140,9 @@ def test_verify_and_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None
     report = json.loads(capsys.readouterr().out)
     assert report["valid"] and set(report["addresses"]) == {"site.dat"}
     assert "router.keys" in report["files"]
+    place = home.parent / "elsewhere"
+    assert run(home, "restore", str(path), "--data-dir", str(place), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["data_dir"] == str(place)
 
 
 def test_passphrase_from_standard_input(
