@@ -30,9 +30,13 @@ class Gateway:
 
     def endpoint(self, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
         """What ``connect`` takes."""
+        return self.at(str(self.address), port)
+
+    def at(self, host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+        """``host`` of the gateway's own network as sockets take it."""
         if self.address.version == 4:
-            return str(self.address), port
-        return str(self.address), port, 0, self.scope
+            return host, port
+        return host, port, 0, self.scope
 
 
 def parse_routes(table: str) -> tuple[IPv4Address, str] | None:

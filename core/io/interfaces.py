@@ -59,7 +59,17 @@ def has_global_ipv6() -> bool:
         source = source_address(6)
     except OSError:
         return False
-    return family_of(source) is Family.IPV6 and routable_ip(source) is not None
+    return is_global_ipv6(source)
+
+
+def is_global_ipv6(address: str) -> bool:
+    """Whether it is valid in the internet; Yggdrasil's are not."""
+    return family_of(address) is Family.IPV6 and routable_ip(address) is not None
+
+
+def interface_of_ipv6(address: str) -> str | None:
+    """The interface that has this IPv6 address; None if it is none of this machine."""
+    return _told(_table_6).get(address)
 
 
 def source_address(version: int, bind: str | None = None) -> str:

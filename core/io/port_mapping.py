@@ -6,16 +6,18 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from ipaddress import ip_address
 
 from core.base.ports import Entropy
 from core.io.alarm import Alarm
+from core.io.announcements import Announcements
 from core.io.gateways import Gateway, find_gateway
+from core.io.interfaces import interface_of_ipv6, is_global_ipv6
 from core.io.upnp import carry_out
-from core.nat.mapper import Mapper, MappingChanged, UpnpOutcome, UpnpWanted
+from core.nat.mapper import ASKED, PCP, Mapper, MappingChanged, UpnpOutcome, UpnpWanted
 from core.nat.mapping import External, PortMapping, Way
-from core.nat.pcp import ANNOUNCE_PORT, PORT
+from core.nat.pcp import PORT
 
 logger = logging.getLogger("core.io.nat")
 
@@ -24,32 +26,34 @@ LOOK_S = 30.0
 GOODBYE_S = 0.3
 _PACKET_BYTES_MAX = 1500
 _PACKETS_MAX = 16
-_ALL_HOSTS = "224.0.0.1"
 
 
 class _AtGateway:
-    """The mapper of one gateway, with its socket."""
+    """The mapper of one gateway, with its sockets."""
 
-    def __init__(self, gateway: Gateway, mapper: Mapper, udp: socket.socket) -> None:
+    def __init__(
+        self, gateway: Gateway, mapper: Mapper, udp: socket.socket, announcements: Announcements
+    ) -> None:
         self.gateway = gateway
         self.mapper = mapper
         self.udp = udp
+        self.announcements = announcements
 
 
 class PortMappings:
     """Keeps ``port`` mapped, for TCP and UDP, at the gateway of each IP version.
 
-    ``methods``: those of :mod:`core.nat.mapper`, in order; empty: nothing is mapped. ``versions``:
-    4 and 6. ``bind``: the only local address that may be used. ``changed``: told of what is
-    believed.
+    IPv6 has no translation: there a home router only lets strangers through to our own address
+    (a pinhole), and only PCP asks for that. ``methods``: those of :mod:`core.nat.mapper`, in
+    order; empty: nothing is mapped. ``sources``: each IP version that is used, with the only local
+    address that may be; None: the system chooses. ``changed``: told of what is believed.
     """
 
     def __init__(
         self,
         methods: Sequence[str],
         port: int,
-        versions: Collection[int],
-        bind: str | None,
+        sources: Mapping[int, str | None],
         secret: bytes,
         entropy: Entropy,
         loop: asyncio.AbstractEventLoop,
@@ -59,8 +63,9 @@ class PortMappings:
     ) -> None:
         self._methods = methods
         self._port = port
-        self._versions = versions
-        self._bind = bind
+        self._sources = {
+            version: source for version, source in sources.items() if version == 4 or PCP in methods
+        }
         self._secret = secret
         self._entropy = entropy
         self._loop = loop
@@ -70,19 +75,20 @@ class PortMappings:
         self._at: dict[int, _AtGateway] = {}
         self._absent: dict[int, str] = {}
         """IP version -> why nothing is mapped there."""
-        self._announcements: socket.socket | None = None
+        self._hushed = ""
+        """Why IPv6 is left alone; told to the log once."""
         self._alarm = Alarm(loop, self._serve)
         self._look_at = 0.0
         self._unmapping: set[asyncio.Future[None]] = set()
         self._is_running = False
-        self.mapping = PortMapping(reason="port_mapping is off")
+        reason = "the router has no socket in IPv4" if methods else "port_mapping is off"
+        self.mapping = PortMapping(reason=reason)
         """What is believed to be mapped. See :meth:`PortMapping.believed`."""
 
     def start(self) -> None:
         """Begin; returns at once."""
-        if self._methods:
+        if self._methods and self._sources:
             self._is_running = True
-            self._listen()
             self._serve()
 
     async def stop(self) -> None:
@@ -94,9 +100,6 @@ class PortMappings:
         for one in list(self._at.values()):
             self._leave(one)
         self._at.clear()
-        if self._announcements is not None:
-            self._loop.remove_reader(self._announcements)
-            self._announcements.close()
         if self._unmapping:
             await asyncio.wait(self._unmapping, timeout=GOODBYE_S)
 
@@ -121,7 +124,7 @@ class PortMappings:
             return
         if now >= self._look_at:
             self._look_at = now + LOOK_S
-            for version in self._versions:
+            for version in self._sources:
                 self._look(version, now)
             self._tell()
         for one in self._at.values():
@@ -175,19 +178,26 @@ class PortMappings:
             return
         arguments = self._port, self._methods, self._secret, self._entropy, now
         mapper = Mapper(gateway.address, gateway.client, *arguments)
-        one = self._at[version] = _AtGateway(gateway, mapper, udp)
+        announcements = Announcements(gateway, self._loop, self._hear)
+        one = self._at[version] = _AtGateway(gateway, mapper, udp, announcements)
         self._loop.add_reader(udp, self._receive, one)
 
     def _find(self, version: int) -> tuple[Gateway | None, str]:
-        if self._bind is not None:
-            bound = ip_address(self._bind)
-            if bound.version != version or bound.is_loopback:
-                return None, f"the router is bound to {bound}"
-        gateway = find_gateway(version, self._bind)
+        source = self._sources[version]
+        if source is not None and ip_address(source).is_loopback:
+            return None, f"the router is bound to {source}"
+        gateway = find_gateway(version, source)
         if gateway is None:
             return None, "there is no home router (no default gateway)"
         if version == 4 and gateway.client.is_global:
             return None, "this machine has a public address of its own"
+        if version == 6 and not self._private:
+            client = str(gateway.client)
+            if not is_global_ipv6(client):
+                return None, "this machine has no global address"
+            if interface_of_ipv6(client) != gateway.interface:
+                # A VPN's address, which the home router must not learn.
+                return None, "this machine's address is not in the home router's network"
         return gateway, ""
 
     def _open(self, gateway: Gateway) -> socket.socket:
@@ -207,6 +217,7 @@ class PortMappings:
     def _leave(self, one: _AtGateway) -> None:
         one.mapper.close()
         self._drain(one)
+        one.announcements.close()
         self._loop.remove_reader(one.udp)
         one.udp.close()
 
@@ -221,47 +232,39 @@ class PortMappings:
             one.mapper.receive(data, (str(one.gateway.address), PORT), self._loop.time())
         self._serve()
 
-    # Announcements of restarts: RFC 6887, section 14.1.1, and RFC 6886, section 3.2.1
-
-    def _listen(self) -> None:
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            udp.setblocking(False)
-            # Other programs on this machine listen there, too.
-            udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # Only what is sent to all hosts of the LAN; membership in it is automatic.
-            udp.bind((_ALL_HOSTS, ANNOUNCE_PORT))
-        except OSError as error:
-            logger.debug("announcements of gateways cannot be heard: %s", error)
-            udp.close()
-            return
-        self._announcements = udp
-        self._loop.add_reader(udp, self._receive_announcement, udp)
-
-    def _receive_announcement(self, udp: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            data, source = udp.recvfrom(_PACKET_BYTES_MAX)
-            one = self._at.get(4)
-            if one is not None and source[0] == str(one.gateway.address):
-                one.mapper.receive(data, source, self._loop.time())
+    def _hear(self, data: bytes, source: tuple[str, int]) -> None:
+        """A gateway announces to all hosts that it was restarted."""
+        now = self._loop.time()
+        for one in self._at.values():
+            if source[0] == str(one.gateway.address):
+                one.mapper.receive(data, source, now)
                 # miniupnpd announces by PCP alone, also to those who use NAT-PMP or UPnP.
-                one.mapper.recheck(self._loop.time())
-                self._serve()
+                one.mapper.recheck(now)
+        self._serve()
 
     # What is told
 
     def _tell(self) -> None:
         external: dict[Way, External] = {}
         reasons: list[str] = []
-        for version in self._versions:
+        for version in self._sources:
             one = self._at.get(version)
             mapping = PortMapping(reason=self._absent.get(version, ""))
             if one is not None:
                 mapping = one.mapper.mapping.believed(self._seen, private=self._private)
             external |= mapping.external
-            if mapping.reason:
-                prefix = f"IPv{version}: " if len(self._versions) > 1 else ""
+            is_met = one is not None and one.mapper.is_answered
+            if version == 6 and not is_met and len(self._sources) > 1:
+                self._hush(mapping.reason)
+            elif mapping.reason:
+                prefix = f"IPv{version}: " if len(self._sources) > 1 else ""
                 reasons.append(prefix + mapping.reason)
         before, self.mapping = self.mapping, PortMapping(external, "; ".join(reasons))
         if not self.mapping.is_same(before):
             self._changed(self.mapping)
+
+    def _hush(self, reason: str) -> None:
+        """Most home routers know no pinholes, and many networks no IPv6: no news for anybody."""
+        if self._is_running and reason not in (self._hushed, ASKED):
+            self._hushed = reason
+            logger.debug("no pinhole for IPv6: %s", reason)

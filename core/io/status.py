@@ -42,7 +42,10 @@ class MappedPort:
 
 @dataclass(frozen=True, slots=True)
 class PortMappingStatus:
-    """``reason``: why something is not mapped, one sentence for people; None: everything is."""
+    """``reason``: why something is not mapped, one sentence for people; None: everything is.
+
+    Where IPv4 is mapped, a gateway of IPv6 that does not know PCP is no reason.
+    """
 
     mapped: tuple[MappedPort, ...]
     reason: str | None

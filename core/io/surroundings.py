@@ -31,7 +31,8 @@ class Surroundings:
         loop: asyncio.AbstractEventLoop,
         wake: Callable[[], None],
     ) -> None:
-        bind = config.sources.get(Family.IPV4)
+        versions = {4: Family.IPV4, 6: Family.IPV6}
+        sources = {version: config.sources.get(family) for version, family in versions.items()}
         self._engine = engine
         self._loop = loop
         self._watch = NetworkWatch(
@@ -40,13 +41,12 @@ class Surroundings:
         self._wake = wake
         self._seen: frozenset[str] = frozenset()
         self.time_servers = TimeServers(
-            config.time_servers, bind, entropy, engine.clock, loop, wake
+            config.time_servers, sources[4], entropy, engine.clock, loop, wake
         )
         self.port_mappings = PortMappings(
             config.port_mapping,
             port,
-            (4,),
-            bind,
+            {one: sources[one] for one, family in versions.items() if family in config.binds},
             engine.keys.mapping_secret,
             entropy,
             loop,

@@ -35,6 +35,7 @@ UPNP_RENEW_S = 1200.0
 RETRY_MIN_S, RETRY_MAX_S = 60.0, 3600.0
 #: A gateway that announces a restart is believed this often.
 RECHECK_MIN_S = 10.0
+ASKED = "the gateway is being asked"
 _NAMES = {PCP: "PCP", NAT_PMP: "NAT-PMP", UPNP: "UPnP"}
 
 
@@ -117,6 +118,8 @@ class Mapper:
         self._retry_s = RETRY_MIN_S
         self._poll_at = inf
         self._rechecked_at = -inf
+        self.is_answered = False
+        """Whether the gateway has ever spoken one of the protocols."""
         self._output: list[bytes] = []
         self._events: deque[Event] = deque()
         self._start(0, now)
@@ -186,6 +189,7 @@ class Mapper:
             if not self._leases:
                 self._give_up("the gateway does not know it", now)
         else:
+            self.is_answered = True
             is_pcp = self._dialect.name == PCP
             if reading.epoch_s is not None and self._epoch.note(
                 reading.epoch_s, now, is_pcp=is_pcp
@@ -405,7 +409,7 @@ class Mapper:
             return f"{missing[0].upper()}: {why}"
         if self._failures:
             return "; ".join(self._failures)
-        return "the gateway is being asked"
+        return ASKED
 
     def _tell(self) -> None:
         mapping = self.mapping

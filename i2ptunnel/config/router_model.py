@@ -242,7 +242,8 @@ class RouterSection:
     port_mapping: str = option(
         Choice("auto", "upnp", "pcp", "off"),
         "ask the home router to forward the port; auto: PCP, else NAT-PMP, else UPnP; pcp: the "
-        "first two. UPnP needs the extra upnp. Not with ntcp2.proxy",
+        "first two. Over IPv6 its firewall is asked, by PCP only. UPnP needs the extra upnp. Not "
+        "with ntcp2.proxy",
         default="auto",
     )
     i2cp: I2cpRouterSection | None = option(

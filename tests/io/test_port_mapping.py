@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 
@@ -25,10 +25,12 @@ OWN_PORT = 23456
 class GatewayOnLoopback:
     """Answers at port 5351 of an address of loopback."""
 
-    def __init__(self, address: str) -> None:
-        self.route = Gateway(IPv4Address(address), "lo", HERE)
-        self.gateway = fake.Gateway(external="8.8.4.1", booted_at=time.monotonic())
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    def __init__(self, address: str, external: str = "8.8.4.1") -> None:
+        ip = ip_address(address)
+        self.route = Gateway(ip, "lo", HERE if ip.version == 4 else ip)
+        self.gateway = fake.Gateway(external=external, booted_at=time.monotonic())
+        family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.bind((address, fake.PORT))
         self.socket.setblocking(False)
 
@@ -50,7 +52,7 @@ def gateways() -> Iterator[tuple[GatewayOnLoopback, GatewayOnLoopback]]:
 def mappings(changes: list[PortMapping], bind: str | None = None) -> PortMappings:
     loop, entropy = asyncio.get_running_loop(), SeededEntropy("port mapping")
     methods = ("pcp", "nat-pmp")
-    return PortMappings(methods, OWN_PORT, (4,), bind, b"s", entropy, loop, changes.append)
+    return PortMappings(methods, OWN_PORT, {4: bind}, b"s", entropy, loop, changes.append)
 
 
 async def until_last(changes: list[PortMapping], count: int) -> None:
@@ -107,7 +109,6 @@ def test_the_gateway_changes_and_vanishes(
     ("bind", "client", "reason"),
     [
         ("127.0.0.1", "127.0.0.1", "the router is bound to 127.0.0.1"),
-        ("::1", "127.0.0.1", "the router is bound to ::1"),
         (None, "8.8.4.4", "this machine has a public address of its own"),
         (None, None, "there is no home router (no default gateway)"),
     ],
@@ -127,3 +128,136 @@ def test_nobody_is_asked_where_there_is_nothing_to_map(
         await mapper.stop()
 
     asyncio.run(main())
+
+
+@pytest.fixture
+def home() -> Iterator[dict[int, GatewayOnLoopback]]:
+    """A home router with an address of each IP version."""
+    found = {4: GatewayOnLoopback("127.78.30.1"), 6: GatewayOnLoopback("::1", "::1")}
+    yield found
+    for one in found.values():
+        one.socket.close()
+
+
+def in_both(methods: tuple[str, ...], changes: list[PortMapping]) -> PortMappings:
+    loop, entropy = asyncio.get_running_loop(), SeededEntropy("port mapping")
+    sources = {4: None, 6: None}
+    return PortMappings(
+        methods, OWN_PORT, sources, b"s", entropy, loop, changes.append, private=True
+    )
+
+
+async def run_at(home: dict[int, GatewayOnLoopback], count: int) -> PortMapping:
+    """What is believed once so many ways are mapped."""
+    loop = asyncio.get_running_loop()
+    for one in home.values():
+        loop.add_reader(one.socket, one.serve)
+    changes: list[PortMapping] = []
+    mapper = in_both(("pcp", "nat-pmp"), changes)
+    mapper.start()
+    await until_last(changes, count)
+    # IPv6 has been asked before, or is not to be asked.
+    async with asyncio.timeout(30):
+        while home[6].gateway.asked == []:
+            await asyncio.sleep(0.01)
+    found = mapper.mapping
+    await mapper.stop()
+    async with asyncio.timeout(30):
+        while any(one.gateway.mapped for one in home.values()):
+            await asyncio.sleep(0.01)
+    return found
+
+
+def test_the_gateway_of_ipv6_lets_through_to_our_own_address(
+    monkeypatch: pytest.MonkeyPatch, home: dict[int, GatewayOnLoopback]
+) -> None:
+    monkeypatch.setattr(port_mapping, "find_gateway", lambda version, _: home[version].route)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        found = runner.run(run_at(home, 4))
+    ways = {way: (one.address, one.port) for way, one in found.external.items()}
+    assert ways == {
+        ("tcp", 4): ("8.8.4.1", OWN_PORT),
+        ("udp", 4): ("8.8.4.1", OWN_PORT),
+        ("tcp", 6): ("::1", OWN_PORT),
+        ("udp", 6): ("::1", OWN_PORT),
+    }
+    assert found.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("speaks", "result", "reason"),
+    [
+        (("pcp",), {"tcp": 2, "udp": 2}, "IPv6: PCP: it does not allow that"),
+        (("nat-pmp",), {}, ""),
+        ((), {}, ""),
+    ],
+)
+def test_only_a_gateway_that_knows_pinholes_is_spoken_of(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    home: dict[int, GatewayOnLoopback],
+    speaks: tuple[str, ...],
+    result: dict[str, int],
+    reason: str,
+) -> None:
+    caplog.set_level("DEBUG", "core.io.nat")
+    home[6].gateway.speaks, home[6].gateway.result = speaks, result
+    monkeypatch.setattr(port_mapping, "find_gateway", lambda version, _: home[version].route)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        found = runner.run(run_at(home, 2))
+    assert found.reason == reason
+    lines = [one.message for one in caplog.records if "no pinhole" in one.message]
+    knows = ["no pinhole for IPv6: PCP: the gateway does not know it"]
+    assert lines == (knows if speaks == ("nat-pmp",) else [])
+
+
+def test_without_pcp_nobody_looks_for_a_gateway_of_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(port_mapping, "find_gateway", lambda version, _: looked.append(version))
+
+    async def main() -> None:
+        for methods in (("upnp",), ()):
+            mapper = in_both(methods, [])
+            mapper.start()
+            await mapper.stop()
+
+    asyncio.run(main())
+    assert looked == [4]
+
+
+@pytest.mark.parametrize(
+    ("client", "reason"),
+    [
+        (None, "there is no home router (no default gateway)"),
+        ("fd09::2", "this machine has no global address"),
+        ("201:abcd::2", "this machine has no global address"),
+        # A VPN's: it is on another interface.
+        ("2a01:db9::2", "this machine's address is not in the home router's network"),
+    ],
+)
+def test_no_pinhole_is_asked_for_an_address_that_is_not_the_home_routers(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    client: str | None,
+    reason: str,
+) -> None:
+    caplog.set_level("DEBUG", "core.io.nat")
+    route = client and Gateway(IPv6Address("fe80::1"), "lan", IPv6Address(client), 1)
+    monkeypatch.setattr(
+        port_mapping, "find_gateway", lambda version, _: route if version == 6 else None
+    )
+    monkeypatch.setattr(port_mapping, "interface_of_ipv6", lambda _: "vpn")
+
+    async def main() -> None:
+        loop, entropy = asyncio.get_running_loop(), SeededEntropy("port mapping")
+        mapper = PortMappings(
+            ("pcp",), OWN_PORT, {4: None, 6: None}, b"s", entropy, loop, lambda _: None
+        )
+        mapper.start()
+        mapper.recheck()
+        assert mapper.mapping.reason == "IPv4: there is no home router (no default gateway)"
+        await mapper.stop()
+
+    asyncio.run(main())
+    lines = [one.message for one in caplog.records]
+    assert lines == [f"no pinhole for IPv6: {reason}"]

@@ -1,7 +1,8 @@
 """A home network in namespaces: a machine, a home router with miniupnpd and nftables, the world.
 
 ``machine`` 192.168.7.2 -- 192.168.7.1 ``router`` 11.22.33.44 -- 11.22.33.1 ``world``. The external
-address is one that miniupnpd takes for public; nothing leaves the namespaces. Needs root.
+address is one that miniupnpd takes for public; nothing leaves the namespaces. Needs root. With
+:meth:`HomeNetwork.add_ipv6` the machine has an address of the internet behind the same firewall.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tests.support.fetch_miniupnpd import miniupnpd_command, nft_command
 from tests.support.namespace import inside_network
 
 MACHINE, ROUTER, EXTERNAL, WORLD = "192.168.7.2", "192.168.7.1", "11.22.33.44", "11.22.33.1"
+MACHINE_6, LATER_6, WORLD_6 = "2a01:db9:7::2", "2a01:db9:7::3", "2a01:db9:9::1"
 _RULES = """
 table inet filter {
   chain forward { type filter hook forward priority 0; policy drop;
@@ -127,6 +129,27 @@ class HomeNetwork:
             namespace.run("ip", "address", "add", f"{ip}/24", "dev", link)
             namespace.run("ip", "link", "set", link, "up")
 
+    def add_ipv6(self) -> None:
+        """Addresses and routes; the machine knows its gateway by the link-local address."""
+        for namespace, link, addresses in (
+            (self.machine, "eth0", (MACHINE_6,)),
+            (self.router, "lan", ("2a01:db9:7::1", "fe80::1")),
+            (self.router, "wan", ("2a01:db9:9::44",)),
+            (self.world, "eth0", (WORLD_6,)),
+        ):
+            for address in addresses:
+                namespace.run("ip", "address", "add", f"{address}/64", "dev", link, "nodad")
+        self.router.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+        self.machine.run("ip", "-6", "route", "add", "default", "via", "fe80::1", "dev", "eth0")
+        self.world.run("ip", "-6", "route", "add", "default", "via", "2a01:db9:9::44")
+
+    def move_ipv6(self) -> None:
+        """The machine's address gets old, as temporary ones do, and another is used."""
+        self.machine.run("ip", "address", "add", f"{LATER_6}/64", "dev", "eth0", "nodad")
+        self.machine.run(
+            *("ip", "address", "change", f"{MACHINE_6}/64", "dev", "eth0", "preferred_lft", "0")
+        )
+
     def _flush(self) -> None:
         self.router.run(*nft_command(), "-f", "-", text=f"flush ruleset\n{_RULES}")
 
@@ -156,14 +179,26 @@ class HomeNetwork:
     @property
     def forwarded(self) -> str:
         """What the home router forwards."""
-        return self.router.run(*nft_command(), "list", "chain", "inet", "filter",
-                               "prerouting_miniupnpd")  # fmt: skip
+        return self._chain("prerouting_miniupnpd")
 
-    def can_connect(self, port: int) -> bool:
+    @property
+    def let_through(self) -> str:
+        """For whom the home router's firewall is open."""
+        return self._chain("miniupnpd")
+
+    def _chain(self, name: str) -> str:
+        return self.router.run(*nft_command(), "list", "chain", "inet", "filter", name)
+
+    def can_connect(self, port: int, host: str = EXTERNAL) -> bool:
         """Whether the world reaches the machine through the home router, over TCP."""
-        script = f"import socket; socket.create_connection(('{EXTERNAL}', {port}), 3)"
+        script = f"import socket; socket.create_connection(('{host}', {port}), 3)"
         command = self.world.command("/usr/bin/env", "python3", "-c", script)
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def machine_listens(self, port: int) -> bool:
+        """Whether a program on the machine waits for TCP over IPv6."""
+        table = self.machine.run("cat", "/proc/net/tcp6")
+        return f":{port:04X} {'0' * 32}:0000 0A" in table
 
     def close(self) -> None:
         if self._gateway is not None:

@@ -1,6 +1,7 @@
 """A router that maps its port: ``python -m tests.support.mapped_router DIR BIND PORT METHOD…``.
 
-It prints its ``port_mapping`` status as a line of JSON whenever that changes, until SIGTERM.
+BIND is an address, or empty for all of the machine. It prints its ``port_mapping`` status as a line
+of JSON whenever that changes, until SIGTERM.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from core.api import Router, RouterConfig, new_event_loop
 
 async def main(directory: str, bind: str, port: str, *methods: str) -> None:
     config = RouterConfig(
-        data_dir=Path(directory), network_id=77, bind=bind, port=int(port), port_mapping=methods
+        data_dir=Path(directory),
+        network_id=77,
+        bind=bind or (),
+        port=int(port),
+        port_mapping=methods,
     )
     router = Router(config)
     stopped = asyncio.Event()
