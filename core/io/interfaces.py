@@ -67,9 +67,10 @@ def is_global_ipv6(address: str) -> bool:
     return family_of(address) is Family.IPV6 and routable_ip(address) is not None
 
 
-def interface_of_ipv6(address: str) -> str | None:
-    """The interface that has this IPv6 address; None if it is none of this machine."""
-    return _told(_table_6).get(address)
+def interface_of(address: str) -> str | None:
+    """The interface that has this address; None if it is none of this machine."""
+    version = ipaddress.ip_address(address).version
+    return _told(_table_4 if version == 4 else _table_6).get(address)
 
 
 def source_address(version: int, bind: str | None = None) -> str:
@@ -89,7 +90,7 @@ def find_mtu(bind: str) -> int | None:
     )
     with contextlib.suppress(OSError), _asking(version, bind) as probe:
         return int(probe.getsockopt(level, option))
-    name = _told(_table_4 if version == 4 else _table_6).get(bind)
+    name = interface_of(bind)
     with contextlib.suppress(OSError, struct.error):
         return None if name is None else _interface_mtu(name)
     return None

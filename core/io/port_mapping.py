@@ -13,7 +13,7 @@ from core.base.ports import Entropy
 from core.io.alarm import Alarm
 from core.io.announcements import Announcements
 from core.io.gateways import Gateway, find_gateway
-from core.io.interfaces import interface_of_ipv6, is_global_ipv6
+from core.io.interfaces import interface_of, is_global_ipv6
 from core.io.upnp import carry_out
 from core.nat.mapper import ASKED, PCP, Mapper, MappingChanged, UpnpOutcome, UpnpWanted
 from core.nat.mapping import External, PortMapping, Way
@@ -134,9 +134,12 @@ class PortMappings:
         self._alarm.set(min([self._look_at, *deadlines]))
 
     def _drain(self, one: _AtGateway) -> None:
-        for packet in one.mapper.take_output():
-            with contextlib.suppress(OSError):
-                one.udp.send(packet)
+        packets = one.mapper.take_output()
+        # Linux sends from an address that is gone, too: another network would learn where we were.
+        if packets and interface_of(str(one.gateway.client)) is not None:
+            for packet in packets:
+                with contextlib.suppress(OSError):
+                    one.udp.send(packet)
         while (event := one.mapper.next_event()) is not None:
             if isinstance(event, UpnpWanted):
                 self._start_upnp(one, event)
@@ -195,7 +198,7 @@ class PortMappings:
             client = str(gateway.client)
             if not is_global_ipv6(client):
                 return None, "this machine has no global address"
-            if interface_of_ipv6(client) != gateway.interface:
+            if interface_of(client) != gateway.interface:
                 # A VPN's address, which the home router must not learn.
                 return None, "this machine's address is not in the home router's network"
         return gateway, ""

@@ -139,6 +139,8 @@ def test_pcp_opens_the_firewall_for_our_ipv6_address(home: HomeNetwork, tmp_path
         assert router.said[-1]["reason"] is None
         assert home.can_connect(PORT, MACHINE_6)
         assert not home.can_connect(PORT + 1, MACHINE_6)
+        assert home.can_send(PORT, MACHINE_6)
+        assert not home.can_send(PORT + 1, MACHINE_6)
         assert home.let_through.count(nft_hex(MACHINE_6)) == 2
 
         home.stop_gateway()

@@ -246,7 +246,7 @@ def test_no_pinhole_is_asked_for_an_address_that_is_not_the_home_routers(
     monkeypatch.setattr(
         port_mapping, "find_gateway", lambda version, _: route if version == 6 else None
     )
-    monkeypatch.setattr(port_mapping, "interface_of_ipv6", lambda _: "vpn")
+    monkeypatch.setattr(port_mapping, "interface_of", lambda _: "vpn")
 
     async def main() -> None:
         loop, entropy = asyncio.get_running_loop(), SeededEntropy("port mapping")
@@ -261,3 +261,33 @@ def test_no_pinhole_is_asked_for_an_address_that_is_not_the_home_routers(
     asyncio.run(main())
     lines = [one.message for one in caplog.records]
     assert lines == [f"no pinhole for IPv6: {reason}"]
+
+
+def test_an_address_that_is_gone_is_not_told_to_the_next_network(
+    monkeypatch: pytest.MonkeyPatch, home: dict[int, GatewayOnLoopback]
+) -> None:
+    routes: dict[int, Gateway | None] = {version: home[version].route for version in home}
+    monkeypatch.setattr(port_mapping, "find_gateway", lambda version, _: routes[version])
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for one in home.values():
+            loop.add_reader(one.socket, one.serve)
+        changes: list[PortMapping] = []
+        mapper = in_both(("pcp",), changes)
+        mapper.start()
+        await until_last(changes, 4)
+        asked = len(home[6].gateway.asked)
+        monkeypatch.setattr(port_mapping, "interface_of", lambda one: None if ":" in one else "lo")
+        routes[4] = routes[6] = None
+        mapper.recheck()
+        # The goodbye to the gateway of IPv4 is sent first, and answered.
+        async with asyncio.timeout(30):
+            while home[4].gateway.mapped:
+                await asyncio.sleep(0.01)
+        with pytest.raises(BlockingIOError):
+            home[6].socket.recv(2000)
+        assert len(home[6].gateway.asked) == asked
+        await mapper.stop()
+
+    asyncio.run(main())

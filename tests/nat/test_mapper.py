@@ -358,8 +358,16 @@ def test_a_pinhole_of_ipv6() -> None:
         ("tcp", 6): (client, OWN_PORT, "pcp"),
         ("udp", 6): (client, OWN_PORT, "pcp"),
     }
+    scene.run(LEASE_S / 2)
+    assert scene.asked("pcp", "tcp") == scene.asked("pcp", "udp") == 2
+    # Restarted: the epoch that is polled tells.
+    scene.gateway.restart(scene.now)
+    scene.run(POLL_S)
+    assert scene.gateway.mapped == {"tcp": OWN_PORT, "udp": OWN_PORT}
+    assert scene.mapper.is_answered
     scene = Scene(Gateway(()), address="fe80::1", client=client)
     scene.run(20)
+    assert not scene.mapper.is_answered
     assert scene.mapper.mapping.reason == "PCP: no answer"
     assert scene.wanted == []
 

@@ -8,9 +8,11 @@ address is one that miniupnpd takes for public; nothing leaves the namespaces. N
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.fetch_miniupnpd import miniupnpd_command, nft_command
@@ -18,6 +20,7 @@ from tests.support.namespace import inside_network
 
 MACHINE, ROUTER, EXTERNAL, WORLD = "192.168.7.2", "192.168.7.1", "11.22.33.44", "11.22.33.1"
 MACHINE_6, LATER_6, WORLD_6 = "2a01:db9:7::2", "2a01:db9:7::3", "2a01:db9:9::1"
+_ETH_P_IPV6 = 0x86DD
 _RULES = """
 table inet filter {
   chain forward { type filter hook forward priority 0; policy drop;
@@ -194,6 +197,23 @@ class HomeNetwork:
         script = f"import socket; socket.create_connection(('{host}', {port}), 3)"
         command = self.world.command("/usr/bin/env", "python3", "-c", script)
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def can_send(self, port: int, host: str) -> bool:
+        """Whether a datagram of the world over IPv6 arrives at the machine."""
+        with self.machine.entered():
+            arriving = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IPV6))
+        with self.world.entered():
+            calling = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        sent = os.urandom(16)
+        with arriving, calling:
+            calling.sendto(sent, (host, port))
+            end = time.monotonic() + 2
+            while (left := end - time.monotonic()) > 0:
+                arriving.settimeout(left)
+                with suppress(TimeoutError):
+                    if arriving.recv(2000).endswith(sent):
+                        return True
+        return False
 
     def machine_listens(self, port: int) -> bool:
         """Whether a program on the machine waits for TCP over IPv6."""
