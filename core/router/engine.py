@@ -48,6 +48,7 @@ from core.router.transports import (
     ntcp2_only,
     own_addresses,
 )
+from core.router.tunnel_events import TunnelEvents
 from core.transport import events as link_events
 from core.transport.bandwidth import Bandwidth
 from core.transport.context import TransportContext
@@ -55,13 +56,11 @@ from core.transport.links import Links
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from core.transport.records import LinkLimits
 from core.transport.ssu2.endpoint import Ssu2Endpoint
-from core.tunnel import events as tunnel_events
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.manager import TunnelManager
 from core.tunnel.records import HopIdentity
 from core.tunnel.selection import HopSelector
 from core.tunnel.shape import TunnelShape
-from core.tunnel.testing import TEST_TIMEOUT_S
 from core.tunnel.transit import TransitHops
 
 logger = logging.getLogger("core.router")
@@ -168,6 +167,9 @@ class RouterEngine:
         )
         self._opener = SessionOpener(
             self.tunnels, self.netdb, self.inbox, self.clients, wall, entropy, self._shares
+        )
+        self._tunnel_events = TunnelEvents(
+            self.tunnels, self.netdb, self.peers, self.inbox, self.clients
         )
         self._netdb_events = NetDbEvents(
             self.netdb,
@@ -287,7 +289,8 @@ class RouterEngine:
             if clients.touched:
                 self._run_clients(now)
             self.tunnels.flush(now)
-            is_busy = self._drain_tunnel_events(now) | self._netdb_events.drain(self.observer, now)
+            is_busy = self._tunnel_events.drain(self.observer, now)
+            is_busy |= self._netdb_events.drain(self.observer, now)
             for router_hash, messages, source in dispatcher.take_outgoing():
                 self._send(router_hash, messages, now, source)
             if not (is_busy or dispatcher.delivered or clients.touched or self.links.has_events):
@@ -422,33 +425,3 @@ class RouterEngine:
             self.inbox.receive_link_messages(messages, router_hash, now)
         else:
             self.pending_sends.send(router_hash, messages, now, source)
-
-    # Tunnels
-
-    def _drain_tunnel_events(self, now: float) -> bool:
-        is_busy = False
-        while (event := self.tunnels.next_event()) is not None:
-            is_busy = True
-            self.observer.on_tunnel_event(event, now)
-            match event:
-                case tunnel_events.RegisterReplyKey(owner, tag, key):
-                    self.inbox.register_reply_key(owner, tag, key, now)
-                case tunnel_events.LeasesChanged(owner):
-                    client = self.clients.get_touched(owner)
-                    if client is not None:
-                        client.leases_changed(now)
-                case tunnel_events.TunnelReady(owner) | tunnel_events.TunnelLost(owner):
-                    client = self.clients.get_touched(owner)
-                    if client is not None:
-                        client.tunnels_changed()
-                case tunnel_events.BuildFinished(_, _, hops, codes, elapsed_s, neighbour):
-                    self.peers.note_build(hops, codes, now, neighbour, elapsed_s)
-                    for router_hash, code in zip(hops, codes or (), strict=codes is not None):
-                        if not code:
-                            self.netdb.prove_router(router_hash)
-                case tunnel_events.TunnelTested(_, hops, rtt_s):
-                    self.peers.note_test(hops, rtt_s, now, TEST_TIMEOUT_S)
-                case tunnel_events.RoutersWanted(_, wanted):
-                    for router_hash in wanted:
-                        self.netdb.lookup_router(router_hash, now, is_direct=False)
-        return is_busy

@@ -10,9 +10,9 @@ No packet raises out of here: what is not genuine is dropped and counted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 
 from core.base.errors import DecodeError
-from core.base.reassembly import ReassemblyMemory
 from core.crypto.chacha20 import ChaChaMask
 from core.crypto.x25519 import X25519Key
 from core.data.router_info import RouterInfo
@@ -30,28 +30,25 @@ from core.transport.ports import (
 )
 from core.transport.publishing import Address, Published
 from core.transport.reasons import TerminationReason
+from core.transport.ssu2.bids import Bids
 from core.transport.ssu2.blocks import Block
 from core.transport.ssu2.connection import Connection
+from core.transport.ssu2.connections import Connections
 from core.transport.ssu2.context import Context
 from core.transport.ssu2.deadlines import NEVER, Deadlines
 from core.transport.ssu2.dials import Dials
 from core.transport.ssu2.framing import SocketAddress
-from core.transport.ssu2.header import PACKET_BYTES_MIN, PacketType, read_destination, read_type
+from core.transport.ssu2.header import PACKET_BYTES_MIN, read_destination
 from core.transport.ssu2.introducing import Introductions, NoIntroductions
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.listener import Listener
 from core.transport.ssu2.output import SessionOutput
 from core.transport.ssu2.outside import IntroKey
-from core.transport.ssu2.path_mtu import MTU_MAX, MTU_MIN, LocalMtu
-from core.transport.ssu2.published import COST_PUBLISHED, PublishedAddress
+from core.transport.ssu2.path_mtu import LocalMtu
+from core.transport.ssu2.published import PublishedAddress
 from core.transport.ssu2.session import Ssu2Session
 from core.transport.ssu2.session_traversal import SessionTraversal
 from core.transport.ssu2.traversal import Introduced, IntroductionFailed
-
-#: less than any other: only over SSU2 others test and introduce us
-COST_BOB = 1
-#: more than any published address has: an introduction takes two round trips more
-COST_INTRODUCED = 20
 
 
 class Ssu2Endpoint:
@@ -78,14 +75,13 @@ class Ssu2Endpoint:
         self.context = Context.of(context, static_key, intro, self._published)
         self.introductions = introductions or NoIntroductions(context.stats)
         self.traversal: SessionTraversal | None = None
-        self._mtu = mtu or LocalMtu()
-        self._own_addresses = PublishedAddress(static_key, intro, self._published, self._mtu)
+        mtu = mtu or LocalMtu()
+        self._own_addresses = PublishedAddress(static_key, intro, self._published, mtu)
+        self._connections = Connections(self.context, mtu)
         self._mask = ChaChaMask(intro_key)
         self._bandwidth = context.bandwidth
         self._output = SessionOutput(context.bandwidth)
-        self._reachability = context.reachability
-        self._families = context.families
-        self._memory = ReassemblyMemory()
+        self._bids = Bids(self, context)
         self._gate: InboundGate[Ssu2Session] = InboundGate(
             context.limits, has_subnet_limits=not context.reachability.private
         )
@@ -99,8 +95,7 @@ class Ssu2Endpoint:
         self._arrived: list[bytes] = []
         self._arrived_for: Ssu2Session | None = None
         self._deadlines = Deadlines()
-        self._next_number = 1
-        self._is_closing = False
+        self._numbers = count(1)
         #: in a flood: nothing is done about what is of no session and no dial
         self.drops_strangers = False
         self._now = 0.0
@@ -160,31 +155,17 @@ class Ssu2Endpoint:
         return {}
 
     def bid(self, router_info: RouterInfo, now: float) -> Bid | None:
-        """The best published SSU2 address that can be dialled from here, or by introduction."""
-        if self._is_closing:
+        """See :class:`core.transport.ssu2.bids.Bids`."""
+        if self._listener.is_closing:
             return None
-        addresses = router_info.ssu2_addresses()
-        best = self._families.best([*filter(self._is_usable, addresses)])
-        if best is not None:
-            is_bob = self.traversal is not None and self.traversal.wants_as_bob(router_info, now)
-            return Bid(self, best.host, best, COST_BOB if is_bob else COST_PUBLISHED)
-        if self.traversal is None or not any(one.introducers for one in addresses):
-            return None
-        hidden = self.traversal.address_behind(router_info)
-        return (
-            None if hidden is None else Bid(self, router_info.hash.hex(), hidden, COST_INTRODUCED)
-        )
-
-    def _is_usable(self, address: Ssu2Address) -> bool:
-        is_possible = address.is_published and (not address.mtu or address.mtu >= MTU_MIN)
-        return is_possible and self._reachability.can_dial(address.host)
+        return self._bids.bid(router_info, self.traversal, now)
 
     def dial(self, router_info: RouterInfo, bid: Bid, now: float) -> Ssu2Session:
         """Begin a session; its first packet leaves with the next output."""
         address = bid.address
         assert isinstance(address, Ssu2Address)
         remote = SocketAddress(address.host, address.port)
-        session = Ssu2Session(self, self._take_number(), remote, True)
+        session = Ssu2Session(self, next(self._numbers), remote, True)
         session.router_info = router_info
         session.address = address
         if self.traversal is not None and not address.is_published:
@@ -219,7 +200,7 @@ class Ssu2Endpoint:
     def shutdown(self, now: float) -> None:
         """Close every session with reason 3, refuse new ones and dial no more."""
         self._now = now
-        self._is_closing = self._listener.is_closing = True
+        self._listener.is_closing = True
         sessions = [*self._ready.values(), *self._sessions.values(), *self._dials.waiting]
         for session in {one.number: one for one in sessions}.values():
             session.close(TerminationReason.ROUTER_SHUTDOWN, now)
@@ -329,7 +310,7 @@ class Ssu2Endpoint:
         at = self._deadlines.next_at
         if self._output.is_limited:
             at = min(at, self._bandwidth.write_at(self._now))
-        if self.traversal is not None and not self._is_closing:
+        if self.traversal is not None and not self._listener.is_closing:
             at = min(at, self.traversal.next_timer())
         return None if at == NEVER else at
 
@@ -347,22 +328,9 @@ class Ssu2Endpoint:
         self, session: Ssu2Session, keys: SessionKeys, rtt_s: float, now: float
     ) -> Connection:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
-        context = self.context
-        peer_mtu = session.address.mtu if session.address is not None else 0
-        mtu = max(MTU_MIN, min(self._mtu.of(session.remote.is_ipv6), peer_mtu or MTU_MAX))
         if not session.is_outbound:
             self._gate.succeeded(session)
-        return Connection(
-            keys,
-            session.remote,
-            mtu=mtu,
-            wall=context.wall,
-            entropy=context.entropy,
-            stats=self.stats,
-            now=now,
-            rtt_s=rtt_s,
-            memory=self._memory,
-        )
+        return self._connections.begin(session, keys, rtt_s, now)
 
     def mark(self, session: Ssu2Session) -> None:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
@@ -418,33 +386,19 @@ class Ssu2Endpoint:
         if self.drops_strangers and is_strange:
             self.stats.datagrams_shed += 1
             return 1
-        intro = self.context.local.intro
-        kind = read_type(datagram, intro.header)
         try:
-            if kind == PacketType.TOKEN_REQUEST:
-                if not self._is_closing:
-                    self._listener.on_token_request(datagram, source, now)
-            elif kind == PacketType.SESSION_REQUEST:
-                self._on_session_request(datagram, source, now)
-            elif kind in (PacketType.PEER_TEST, PacketType.HOLE_PUNCH):
-                self.introductions.packet_received(datagram, source, now)
-            else:
-                raise DecodeError("a packet of no session")
+            session, victims = self._listener.receive(datagram, source, self.introductions, now)
         except DecodeError:
             self.stats.packets_malformed += 1
             return 1
-        self._owner.heard(now)
-        return 1
-
-    def _on_session_request(self, datagram: bytes, source: SocketAddress, now: float) -> None:
-        session, victims = self._listener.on_session_request(datagram, source, now)
         for victim in victims:
             self._evict(victim, now)
-        if session is None or session.responder is None:
-            return
-        session.local_id = session.responder.ids.local.to_bytes(8, "big")
-        self._sessions[session.local_id] = session
-        self._ready[session.number] = session
+        if session is not None and session.responder is not None:
+            session.local_id = session.responder.ids.local.to_bytes(8, "big")
+            self._sessions[session.local_id] = session
+            self._ready[session.number] = session
+        self._owner.heard(now)
+        return 1
 
     def _evict(self, session: Ssu2Session, now: float) -> None:
         """Close a session so that another one may take its place."""
@@ -482,13 +436,8 @@ class Ssu2Endpoint:
 
     # The tables
 
-    def _take_number(self) -> int:
-        number = self._next_number
-        self._next_number += 1
-        return number
-
     def _new_inbound(self, source: SocketAddress) -> Ssu2Session:
-        return Ssu2Session(self, self._take_number(), source, False)
+        return Ssu2Session(self, next(self._numbers), source, False)
 
     def _forget(self, session: Ssu2Session) -> None:
         self._sessions.pop(session.local_id, None)

@@ -19,7 +19,8 @@ from core.transport.ssu2 import outside
 from core.transport.ssu2.context import Context
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.handshake import Request, check_header, open_request_header
-from core.transport.ssu2.header import LongHeader, PacketType
+from core.transport.ssu2.header import LongHeader, PacketType, read_type
+from core.transport.ssu2.introducing import Introductions
 from core.transport.ssu2.responder import Responder
 from core.transport.ssu2.session import Ssu2Session
 
@@ -45,6 +46,25 @@ class Listener:
         self._retries = TokenBucket(RETRIES_PER_SECOND)
         self.replies: list[tuple[bytes, SocketAddress]] = []
         self.is_closing = False
+
+    def receive(
+        self, packet: bytes, source: SocketAddress, introductions: Introductions, now: float
+    ) -> tuple[Ssu2Session | None, list[Ssu2Session]]:
+        """A packet of no session, and of no dial; returns as :meth:`on_session_request`.
+
+        DecodeError if the packet is not genuine.
+        """
+        kind = read_type(packet, self._context.local.intro.header)
+        if kind == PacketType.SESSION_REQUEST:
+            return self.on_session_request(packet, source, now)
+        if kind == PacketType.TOKEN_REQUEST:
+            if not self.is_closing:
+                self.on_token_request(packet, source, now)
+        elif kind in (PacketType.PEER_TEST, PacketType.HOLE_PUNCH):
+            introductions.packet_received(packet, source, now)
+        else:
+            raise DecodeError("a packet of no session")
+        return None, []
 
     def on_token_request(self, packet: bytes, source: SocketAddress, now: float) -> None:
         """Answer with a token; DecodeError if the packet is not genuine.

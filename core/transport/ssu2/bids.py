@@ -1,0 +1,48 @@
+"""Which address of a router SSU2 would dial, and how dear that is: directly, or introduced."""
+
+from __future__ import annotations
+
+from core.data.router_info import RouterInfo
+from core.data.transport_address import Ssu2Address
+from core.transport.context import TransportContext
+from core.transport.ports import Bid, Endpoint
+from core.transport.ssu2.path_mtu import MTU_MIN
+from core.transport.ssu2.published import COST_PUBLISHED
+from core.transport.ssu2.session_traversal import SessionTraversal
+
+#: less than any other: only over SSU2 others test and introduce us
+COST_BOB = 1
+#: more than any published address has: an introduction takes two round trips more
+COST_INTRODUCED = 20
+
+
+class Bids:
+    """See the module. ``endpoint``: who bids."""
+
+    __slots__ = ("_endpoint", "_families", "_reachability")
+
+    def __init__(self, endpoint: Endpoint, context: TransportContext) -> None:
+        self._endpoint = endpoint
+        self._families = context.families
+        self._reachability = context.reachability
+
+    def bid(
+        self, router_info: RouterInfo, traversal: SessionTraversal | None, now: float
+    ) -> Bid | None:
+        """The best published SSU2 address that can be dialled from here, or by introduction."""
+        addresses = router_info.ssu2_addresses()
+        best = self._families.best([*filter(self._is_usable, addresses)])
+        if best is not None:
+            is_bob = traversal is not None and traversal.wants_as_bob(router_info, now)
+            cost = COST_BOB if is_bob else COST_PUBLISHED
+            return Bid(self._endpoint, best.host, best, cost)
+        if traversal is None or not any(one.introducers for one in addresses):
+            return None
+        hidden = traversal.address_behind(router_info)
+        if hidden is None:
+            return None
+        return Bid(self._endpoint, router_info.hash.hex(), hidden, COST_INTRODUCED)
+
+    def _is_usable(self, address: Ssu2Address) -> bool:
+        is_possible = address.is_published and (not address.mtu or address.mtu >= MTU_MIN)
+        return is_possible and self._reachability.can_dial(address.host)
