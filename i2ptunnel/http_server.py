@@ -18,7 +18,8 @@ import h11
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
-from i2ptunnel.relay.channel import finish_politely
+from i2ptunnel.relay.channel import Channel, finish_politely
+from i2ptunnel.relay.last_answer import answer_out
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.tls import own_server_context
 
@@ -102,29 +103,22 @@ class HttpServer:
 
     async def _serve(self, accepted: Accepted) -> None:
         channel = accepted.channel
-        is_head = False
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 request = await self._read(accepted)
-            is_head = request.method == "HEAD"
-            accepted.establish()
-            response = await self._answer(request)
         except _Refused as refused:
-            response = refused.response
+            await _send(channel, refused.response)
         except (h11.RemoteProtocolError, TimeoutError):
-            response = refusal(HTTPStatus.BAD_REQUEST, "not a request")
+            await _send(channel, refusal(HTTPStatus.BAD_REQUEST, "not a request"))
         except Unavailable:
             return
-        head = [
-            f"HTTP/1.1 {response.status} {response.status.phrase}",
-            f"Content-Type: {response.content_type}",
-            f"Content-Length: {len(response.body)}",
-            *(f"{name}: {value}" for name, value in response.headers),
-            "Connection: close",
-            *("", ""),
-        ]
-        await channel.write("\r\n".join(head).encode() + (b"" if is_head else response.body))
-        await finish_politely(channel)
+        else:
+            accepted.establish()
+            await answer_out(accepted, self._respond(channel, request))
+
+    async def _respond(self, channel: Channel, request: HttpRequest) -> None:
+        response = await self._answer(request)
+        await _send(channel, response, is_head=request.method == "HEAD")
 
     async def _read(self, accepted: Accepted) -> HttpRequest:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES_MAX)
@@ -159,6 +153,20 @@ class _Refused(Exception):
     def __init__(self, response: HttpResponse) -> None:
         super().__init__(response.status)
         self.response = response
+
+
+async def _send(channel: Channel, response: HttpResponse, *, is_head: bool = False) -> None:
+    """A whole response, and the end of the connection."""
+    head = [
+        f"HTTP/1.1 {response.status} {response.status.phrase}",
+        f"Content-Type: {response.content_type}",
+        f"Content-Length: {len(response.body)}",
+        *(f"{name}: {value}" for name, value in response.headers),
+        "Connection: close",
+        *("", ""),
+    ]
+    await channel.write("\r\n".join(head).encode() + (b"" if is_head else response.body))
+    await finish_politely(channel)
 
 
 def is_local_name(host: bytes) -> bool:

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from core.api import write_atomic
+from core.base.authority import authority
 from i2ptunnel.commands import Program
 from i2ptunnel.config.router_model import ConsoleSection
 from i2ptunnel.console.access import TOKEN_LIFE_S, Access
@@ -24,6 +25,14 @@ _ENTRY_PAGE = """\
 <button>Open the I2P console</button></form><script>document.forms[0].submit()</script>
 </body></html>
 """
+
+
+def url_of(section: ConsoleSection, port: int = 0) -> str:
+    """Where a browser on this machine finds a console that listens there."""
+    listen = section.listen
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
+    scheme = "https" if section.tls else "http"
+    return f"{scheme}://{authority(host, port or listen.port)}/"
 
 
 class Console:
@@ -41,6 +50,16 @@ class Console:
         self.history = History()
         self._entry = program.loaded.data_dir / ENTRY_FILE
         self._forgetting: asyncio.TimerHandle | None = None
+
+    @property
+    def section_now(self) -> ConsoleSection | None:
+        """What a reload has made of its section; None: there is no console any more."""
+        return self.program.loaded.configuration.control.console
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a reload has stopped it, and perhaps started another one."""
+        return self.section_now != self.section
 
     async def open(self, url: str) -> dict[str, Any]:
         """A file that brings a browser to ``url``, once and within a minute; raises FileFault.

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from core.base.errors import Unavailable
 from i2ptunnel.relay.channel import finish_politely
+from i2ptunnel.relay.last_answer import answer_out
 from i2ptunnel.relay.listener import Accepted
 
 #: from the connection, or the last response, to the end of a request's head
@@ -54,31 +55,36 @@ class WebServer:
         self._state = ServerState()
 
     async def serve(self, accepted: Accepted) -> None:
-        """One connection, until it ends."""
+        """One connection, until it ends; an answer that is owed then is still given."""
         transport = _ChannelTransport(accepted)
         protocol = _Protocol(self._config, self._state, {}, asyncio.get_running_loop())
         transport.protocol = protocol
         protocol.accepted = accepted
         protocol.connection_made(transport)
-        tasks = [
-            asyncio.create_task(_read(transport, protocol)),
-            asyncio.create_task(transport.write_all()),
-        ]
-        is_ours = False
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            is_ours = transport.is_closing()
-        finally:
-            protocol.connection_lost(None)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        if is_ours:
-            await finish_politely(accepted.channel)
-        elif transport.is_stuck:
-            accepted.channel.reset()
-        else:
-            accepted.channel.end()
+        await answer_out(accepted, _serve(transport, protocol), protocol.begin_last)
+
+
+async def _serve(transport: _ChannelTransport, protocol: _Protocol) -> None:
+    accepted = transport.accepted
+    tasks = [
+        asyncio.create_task(_read(transport, protocol)),
+        asyncio.create_task(transport.write_all()),
+    ]
+    is_ours = False
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        is_ours = transport.is_closing()
+    finally:
+        protocol.connection_lost(None)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if is_ours:
+        await finish_politely(accepted.channel)
+    elif transport.is_stuck:
+        accepted.channel.reset()
+    else:
+        accepted.channel.end()
 
 
 async def _read(transport: _ChannelTransport, protocol: _Protocol) -> None:
@@ -111,6 +117,15 @@ class _Protocol(H11Protocol):
     def is_busy(self) -> bool:
         """Whether a response is under way."""
         return self.cycle is not None and not self.cycle.response_complete
+
+    def begin_last(self) -> bool:
+        """Whether a page is owed, the last one then; a live page ends, which asks again."""
+        cycle, transport = self.cycle, cast(_ChannelTransport, self.transport)
+        has_unsent = not self.is_busy and transport.is_unsent
+        if not has_unsent and (cycle is None or not self.is_busy or cycle.response_started):
+            return False
+        self.shutdown()
+        return True
 
     def handle_events(self) -> None:
         super().handle_events()
@@ -175,6 +190,11 @@ class _ChannelTransport(asyncio.Transport):
         if len(self._buffer) > _WRITE_BYTES_HIGH and not self._is_full:
             self._is_full = True
             cast(H11Protocol, self.protocol).flow.pause_writing()
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether some of what was written is still here."""
+        return self.is_sending or bool(self._buffer)
 
     async def write_all(self) -> None:
         """Send what is written, until the transport is closed and everything is sent."""

@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from core.base.authority import authority
 from core.base.errors import Unavailable
 from i2ptunnel.commands import Program
 from i2ptunnel.config.router_model import ConsoleSection
-from i2ptunnel.console.context import Console
+from i2ptunnel.console.context import Console, url_of
 from i2ptunnel.console.history import STEP_S
 from i2ptunnel.passwords import PasswordGuard, sealed_password
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
@@ -43,10 +42,7 @@ class ConsoleService:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds it."""
-        listen = self._section.listen
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
-        scheme = "https" if self._section.tls else "http"
-        return f"{scheme}://{authority(host, self._listener.port)}/"
+        return url_of(self._section, self._listener.port)
 
     async def start(self) -> None:
         """Listen; raises Unavailable or FileFault."""

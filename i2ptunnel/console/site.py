@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from i2ptunnel.console.access import Session
 from i2ptunnel.console.assets import ASSETS
-from i2ptunnel.console.context import Console
+from i2ptunnel.console.context import Console, url_of
 from i2ptunnel.console.guard import ENTRY_PATH, Guard, Refused
 from i2ptunnel.console.pages import PAGES
 from i2ptunnel.console.view import COOKIE, Answer, View
@@ -122,9 +122,19 @@ class _Doors:
                 if not hmac.compare_digest(given.encode(), session.csrf.encode()):
                     raise Refused(403, "This form is not of this session; load the page again.")
             request.state.session = session
-            return await answer(view)
+            response = await answer(view)
+            return await self._moved(request, session) if self._console.is_over else response
 
         return endpoint  # type: ignore[return-value]
+
+    async def _moved(self, request: Request, session: Session) -> Response:
+        """Where the console is, as a change has just stopped this one."""
+        console = self._console
+        section = console.section_now
+        place = None if section is None else url_of(section)
+        fault = console.program.services.failed.get("console")
+        view = self._view(request)
+        return await view.page("moved.html", place=place, fault=fault, said=session.notes)
 
     async def refuse(self, request: Request, error: Exception) -> Response:
         """A page for what cannot be served."""

@@ -19,6 +19,7 @@ from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import SshSection
 from i2ptunnel.finishing import begin
 from i2ptunnel.relay.budget import ConnectionBudget
+from i2ptunnel.relay.last_answer import LAST_ANSWER_S
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.ssh.console import Console
@@ -33,8 +34,6 @@ KEYS_TRIED_MAX = 10
 #: keys that are not authorised, from one address in a minute, until it is not heard for its rest
 FAILURES_MAX, FAILURES_PERIOD_S = 30, 60.0
 KEEPALIVE_S = 30.0
-#: for the answer to a command that is being carried out when the console stops
-LAST_ANSWER_S = 30.0
 _SERVER_NAME = "i2ptunnel"
 
 _log = logging.getLogger("i2ptunnel.ssh")

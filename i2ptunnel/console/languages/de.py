@@ -50,6 +50,8 @@ TEXTS: dict[str, str] = {
     "Figures": "Zahlen",
     "Go on": "Weiter",
     "Hops": "Stationen",
+    "It is here now:": "Sie ist jetzt hier:",
+    "It is switched off.": "Sie ist ausgeschaltet.",
     "It opens this page in the browser and signs you in.": (
         "Das öffnet diese Seite im Browser und meldet Sie an."
     ),
@@ -121,6 +123,7 @@ TEXTS: dict[str, str] = {
         "Die Änderung kann von hier aus nicht geschrieben werden: {why}."
     ),
     "The change is made.": "Die Änderung ist ausgeführt.",
+    "The console has moved": "Die Konsole ist umgezogen",
     "The last day": "Der letzte Tag",
     "The last hour": "Die letzte Stunde",
     "The name is saved.": "Der Name ist gespeichert.",

@@ -49,6 +49,8 @@ TEXTS: dict[str, str] = {
     "Figures": "Cifras",
     "Go on": "Continuar",
     "Hops": "Saltos",
+    "It is here now:": "Ahora está aquí:",
+    "It is switched off.": "Está desactivada.",
     "It opens this page in the browser and signs you in.": (
         "Abre esta página en el navegador y le da acceso."
     ),
@@ -120,6 +122,7 @@ TEXTS: dict[str, str] = {
         "El cambio no se puede escribir desde aquí: {why}."
     ),
     "The change is made.": "El cambio está hecho.",
+    "The console has moved": "La consola se ha trasladado",
     "The last day": "El último día",
     "The last hour": "La última hora",
     "The name is saved.": "El nombre está guardado.",

@@ -49,6 +49,8 @@ TEXTS: dict[str, str] = {
     "Figures": "Chiffres",
     "Go on": "Continuer",
     "Hops": "Sauts",
+    "It is here now:": "Elle est maintenant ici :",
+    "It is switched off.": "Elle est désactivée.",
     "It opens this page in the browser and signs you in.": (
         "Cela ouvre cette page dans le navigateur et vous connecte."
     ),
@@ -118,6 +120,7 @@ TEXTS: dict[str, str] = {
         "Le changement ne peut pas être écrit d’ici : {why}."
     ),
     "The change is made.": "Le changement est appliqué.",
+    "The console has moved": "La console a déménagé",
     "The last day": "Le dernier jour",
     "The last hour": "La dernière heure",
     "The name is saved.": "Le nom est enregistré.",

@@ -49,6 +49,8 @@ TEXTS: dict[str, str] = {
     "Figures": "Показатели",
     "Go on": "Продолжить",
     "Hops": "Узлы",
+    "It is here now:": "Теперь она здесь:",
+    "It is switched off.": "Она выключена.",
     "It opens this page in the browser and signs you in.": (
         "Команда откроет эту страницу в браузере и впустит вас."
     ),
@@ -116,6 +118,7 @@ TEXTS: dict[str, str] = {
     "The I2P console": "Консоль I2P",
     "The change cannot be written from here: {why}.": "Изменение нельзя записать отсюда: {why}.",
     "The change is made.": "Изменение выполнено.",
+    "The console has moved": "Консоль переехала",
     "The last day": "Последние сутки",
     "The last hour": "Последний час",
     "The name is saved.": "Имя сохранено.",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from i2ptunnel.console import guard, server
+from i2ptunnel.demo import free_port
 from tests.support.console import Visitor, console, read_answer
 
 PIPELINED = ("tunnels", "logs", "nowhere")
@@ -142,5 +143,32 @@ def test_the_end_of_the_service_ends_its_connections(tmp_path: Path) -> None:
                     await reader.read()
             with pytest.raises(ConnectionError):
                 await asyncio.open_connection("127.0.0.1", visitor.port)
+
+    asyncio.run(main())
+
+
+def test_a_console_that_moves_itself_says_where_it_is(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with console(tmp_path) as visitor:
+            await visitor.enter()
+            before, port = visitor.port, free_port("127.0.0.1", 0)
+            text = visitor.path.read_text()
+            moved = text.replace(f"127.0.0.1:{before}", f"127.0.0.1:{port}")
+            await visitor.page_after(await visitor.post("settings/file", {"text": moved}))
+            async with asyncio.timeout(10):
+                answer = await visitor.post("settings/confirm", {})
+            assert answer.status == 200
+            assert f'href="http://127.0.0.1:{port}/"' in answer.text
+            assert "The console has moved The change is made." in answer.words
+            with pytest.raises(ConnectionError):
+                await asyncio.open_connection("127.0.0.1", before)
+            visitor.port = port
+            visitor.cookie = visitor.base = ""
+            await visitor.enter()
+            # Switched off, it still answers whoever did that.
+            gone = visitor.path.read_text().replace("control:\n  console:", "x-was:\n  console:")
+            await visitor.page_after(await visitor.post("settings/file", {"text": gone}))
+            answer = await visitor.post("settings/confirm", {})
+            assert "The change is made. It is switched off." in answer.words
 
     asyncio.run(main())

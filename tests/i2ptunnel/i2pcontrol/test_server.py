@@ -82,6 +82,38 @@ def test_a_program_logs_in_and_asks(tmp_path: Path) -> None:
     assert "correct horse" not in (tmp_path / "password").read_text()
 
 
+def test_a_reload_that_moves_it_is_answered(tmp_path: Path) -> None:
+    port, other = free_port("127.0.0.1", 0), free_port("127.0.0.1", 0)
+    path = tmp_path / "my.yaml"
+    text = CONFIGURATION.format(tmp_path, port, free_port("127.78.7.4", 0))
+    path.write_text(text.replace("password_file", "write: true, password_file"))
+    (tmp_path / "password").write_text("correct horse\n")
+
+    async def main() -> None:
+        app = App(load([read_source(path)]), lambda: load([read_source(path)]))
+        running = asyncio.create_task(app.run())
+        certificate = tmp_path / "data" / "i2pcontrol.pem"
+        try:
+            async with asyncio.timeout(20):
+                while app.services.status().get("i2pcontrol", {}).get("state") != "listening":
+                    await asyncio.sleep(0.01)
+            login = request("Authenticate", API=1, Password="correct horse")
+            token = (await asyncio.to_thread(post, port, certificate, login))[1]["result"]["Token"]
+            path.write_text(path.read_text().replace(f"127.0.0.1:{port}", f"127.0.0.1:{other}"))
+            change = request("NetworkSetting", Token=token, **{"i2p.router.net.bw.in": "500"})
+            code, said = await asyncio.to_thread(post, port, certificate, change)
+            assert code == 200
+            assert said["result"]["SettingsSaved"]
+            assert (await asyncio.to_thread(post, other, certificate, login))[0] == 200
+            with pytest.raises(ConnectionError):
+                await asyncio.open_connection("127.0.0.1", port)
+        finally:
+            app.request_stop()
+            await running
+
+    asyncio.run(main())
+
+
 def test_without_a_password_nothing_is_started(tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
     text = CONFIGURATION.format(tmp_path, 7650, 9000)
