@@ -118,6 +118,7 @@ peers: curl
 	$(BIN)/python -m tests.support.fetch_mail
 	$(BIN)/python -m tests.support.fetch_miniupnpd
 	$(BIN)/python -m tests.support.fetch_sam
+	$(BIN)/python -m tests.support.fetch_java
 
 # What fails among real routers runs once more, in a fresh network; logs of both in build/gate/flaky.
 GATE := build/gate
@@ -153,7 +154,6 @@ slow: peers
 # Every transport, IPv4 and IPv6, every peer; a table of what passed and when. What has passed is not
 # run again for 30 days; a run ends within an hour, and the next one goes on.
 matrix: peers
-	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.run_matrix build/matrix
 
 # A million hostile inputs for each parser; FUZZ="socks http" for some of them only.

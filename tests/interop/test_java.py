@@ -38,8 +38,9 @@ from tests.support.live_peer import LivePeer
 from tests.support.machine import slowdown
 from tests.support.origin import digest_of
 
-#: slow: a Java floodfill answers no lookups in its first two minutes
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
+#: what waits for minutes until Java dials, or notices that something has gone
+slow = pytest.mark.slow
 
 LARGE = 20_000_000
 IDLE_S = 15 * 60
@@ -195,6 +196,7 @@ def test_server_that_drops_a_half_closed_stream(network: JavaNetwork) -> None:
     assert b" 200 " in answer.split(b"\r\n")[0]
 
 
+@slow
 def test_i2pd_visits_i2pd_through_java_and_ours(network: JavaNetwork) -> None:
     """Each of its four paths has our relay and a Java router, in either order."""
     proxy = f"http://{network.i2pd.routers[1].address}:4445"
@@ -251,6 +253,7 @@ def test_java_has_every_role_in_tunnels_of_ours(network: JavaNetwork) -> None:
     wait_until("every role", lambda: roles() == {"in", "out", "middle"}, 120, 1)
 
 
+@slow
 def test_links_are_dialled_by_both_sides(network: JavaNetwork) -> None:
     ours = {hash_in_java(one.router_info) for one in (network.ours, network.relay)}
 
@@ -301,6 +304,7 @@ async def until_known(network: JavaNetwork, floodfills: list[bytes], sites: list
         assert len(peer.of(PeerConnected)) == len(hashes)
 
 
+@slow
 @pytest.mark.timeout(1500)
 def test_first_pages_after_15_idle_minutes(network: JavaNetwork) -> None:
     """Longer than any tunnel or lease lives."""
@@ -315,6 +319,7 @@ def test_first_pages_after_15_idle_minutes(network: JavaNetwork) -> None:
 # From here on something is taken away
 
 
+@slow
 def test_restart_is_no_reason_for_a_ban(network: JavaNetwork) -> None:
     """Java takes our router back at once: it is never refused while it redials.
 
@@ -333,6 +338,7 @@ def test_restart_is_no_reason_for_a_ban(network: JavaNetwork) -> None:
         assert not bans, bans
 
 
+@slow
 def test_a_killed_hop(network: JavaNetwork) -> None:
     """One of the two Java routers that all of our tunnels lead through."""
     javas = network.java_hashes()
@@ -345,6 +351,7 @@ def test_a_killed_hop(network: JavaNetwork) -> None:
     assert took_s < 30 * slowdown()
 
 
+@slow
 def test_new_lease_sets_through_the_only_floodfill(network: JavaNetwork) -> None:
     """That of Java, once ours is gone: what is new is published there, and found there.
 
