@@ -102,14 +102,13 @@ class App:
         )
         data_dir = loaded.data_dir
         sessions = SessionPool(self.router.open_session, data_dir, _SESSION_LINGER_S)
+        section = reseed_section(loaded.configuration.router)
         self.reseeding = Reseeding(
-            reseed_section(loaded.configuration.router),
-            data_dir,
-            self.router,
-            status=self.router.status,
-            show=show,
+            section, data_dir, self.router, status=self.router.status, show=show
         )
-        self.naming = NamingService(loaded.configuration, data_dir, sessions.open, sessions.release)
+        self.naming = NamingService(
+            loaded.configuration, data_dir, sessions.open, sessions.release, facts=self._facts
+        )
         self._budget = ConnectionBudget(self.router.descriptors.local)
         self.manager = Manager(
             classes,
@@ -266,8 +265,8 @@ class App:
         ready, running = self.manager.counts
         return Facts(
             routers=router.routers,
-            # Without a network the links are dead, though nobody has said so yet.
-            links=0 if router.cut_off else router.links.total,
+            links=router.links.total,
+            is_cut_off=router.cut_off,
             clock_skew_s=router.clock_skew_s,
             builds_started=router.builds_started,
             builds_succeeded=router.builds_succeeded,

@@ -296,8 +296,7 @@ async def why(program: Program, *, url: str, wait_s: float = 60.0) -> dict[str, 
     health = program.health()
     for stage in found["stages"]:
         if stage["stage"] == "tunnels" and stage["ok"] is False and health.reason is not None:
-            parts = [str(part) for part in (health.reason, health.remedy) if part is not None]
-            found["failure"] = stage["text"] = " ".join(parts)
+            found["failure"] = stage["text"] = health.words
     return found
 
 

@@ -63,8 +63,12 @@ class Health:
 
     def __str__(self) -> str:
         """The state with its reason and remedy, as text."""
-        parts = [str(part) for part in (self.reason, self.remedy) if part is not None]
-        return f"{self.state.value}: {' '.join(parts)}" if parts else self.state.value
+        return f"{self.state.value}: {self.words}" if self.words else self.state.value
+
+    @property
+    def words(self) -> str:
+        """The reason and the remedy, as text; empty where there is none."""
+        return " ".join(str(part) for part in (self.reason, self.remedy) if part is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Facts:
     """What the router and the tunnels say about themselves.
 
     ``clock_skew_s``: the clocks of other routers minus ours, in seconds; ``failed``: tunnel -> why;
+    ``is_cut_off``: this machine has no network, though nobody has ended the links yet;
     ``storage``: why the disk cannot be written.
     """
 
@@ -108,6 +113,7 @@ class Facts:
     is_stopping: bool = False
     reseed: ReseedFacts = ReseedFacts()
     i2cp: I2cpFacts | None = None
+    is_cut_off: bool = False
     storage: str | None = None
 
 
@@ -213,11 +219,12 @@ def assess_router(facts: Facts) -> Health:
         template = CLOCK_BEHIND if skew_s > 0 else CLOCK_AHEAD
         reason = Sentence(template, {"time": show_difference(skew_s)})
         return Health(State.DEGRADED, reason, Sentence(SET_CLOCK), is_waiting=False)
-    if facts.reseed.is_running and not facts.links:
+    links = 0 if facts.is_cut_off else facts.links
+    if facts.reseed.is_running and not links:
         return Health(State.RESEEDING, _reseeding(facts.reseed))
     if not facts.routers:
         return _no_routers(facts.reseed)
-    if not facts.links:
+    if not links:
         reason = Sentence(NOBODY_REACHED, {"routers": str(facts.routers)})
         return Health(State.BUILDING, reason, Sentence(CHECK_NETWORK))
     return Health(State.READY)
@@ -229,6 +236,14 @@ def assess_proxy(facts: Facts, *, is_ready: bool) -> Health:
     if router.state is State.READY and not is_ready:
         return _building(facts)
     return router
+
+
+def why_waiting_is_vain(facts: Facts) -> Health | None:
+    """How the router is if its tunnels will not come soon whoever waits for them, else None."""
+    health = assess_router(facts)
+    has_nobody = health.reason is not None and health.reason.template == RESEED_FAILED
+    is_cut_off = facts.is_cut_off and health.state is State.BUILDING
+    return health if has_nobody or is_cut_off or not health.is_waiting else None
 
 
 def clock_warning(correction_s: float, source: str | None) -> str | None:

@@ -17,6 +17,7 @@ from i2ptunnel.config.client_models import ClientSection
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.own_files import key_file_of
 from i2ptunnel.config.router_model import ShapeSection
+from i2ptunnel.health import Facts
 from i2ptunnel.keyfiles import read_keys
 from i2ptunnel.naming.books import FILE_NAME, AddressBooks, BookFault
 from i2ptunnel.naming.feeds import Feeds, FeedSettings
@@ -27,7 +28,7 @@ from i2ptunnel.naming.publish import PUBLIC_BOOKS, PublishedFile
 from i2ptunnel.naming.resolver import BookResolver, FileResolver
 from i2ptunnel.naming.store import Book
 from i2ptunnel.relay.channel import I2pSession
-from i2ptunnel.tunnels.base import SessionRequest, end_task
+from i2ptunnel.tunnels.base import SessionRequest, end_task, no_facts, wait_for_tunnels
 
 HOSTS_FILE = "hosts.txt"
 PUBLIC_NETWORK = 2
@@ -49,8 +50,10 @@ class NamingService:
         open_session: Callable[[SessionRequest], Awaitable[I2pSession]],
         release_session: Callable[[I2pSession], Awaitable[None]],
         wall: Callable[[], float] = time.time,
+        facts: Callable[[], Facts] = no_facts,
     ) -> None:
-        """Open the books; raises FileFault."""
+        """Open the books; raises FileFault. ``facts``: how the router is."""
+        self._facts = facts
         self._configuration = configuration
         self._data_dir = data_dir
         self._open_session = open_session
@@ -180,7 +183,7 @@ class NamingService:
         )
         session = await self._open_session(SessionRequest(_SESSION_NAME, *shape, None, True, False))
         try:
-            await session.wait_ready(_READY_TIMEOUT_S)
+            await wait_for_tunnels(session, self._facts, _READY_TIMEOUT_S)
             yield cast(FeedSession, session)
         finally:
             await self._release_session(session)

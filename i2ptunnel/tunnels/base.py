@@ -24,7 +24,7 @@ from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import ShapeSection
 from i2ptunnel.config.server_models import ServerSection, TcpServerSection
 from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection, TunnelSection
-from i2ptunnel.health import Facts
+from i2ptunnel.health import Facts, State, assess_router, why_waiting_is_vain
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.activation import ActivatedSockets
 from i2ptunnel.relay.budget import ConnectionBudget
@@ -91,6 +91,24 @@ async def close_own_session(session: I2pSession) -> None:
 def no_facts() -> Facts:
     """A router about which nothing is known, and nothing bad."""
     return Facts(routers=1, links=1)
+
+
+async def wait_for_tunnels(
+    session: I2pSession, facts: Callable[[], Facts], timeout_s: float
+) -> None:
+    """Until a session is ready, unless waiting is vain; raises Unavailable with what is wrong."""
+    if session.is_ready:
+        return
+    vain = why_waiting_is_vain(facts())
+    if vain is not None:
+        raise Unavailable(f"no tunnels yet: {vain.words}", "tunnels_not_ready")
+    try:
+        await session.wait_ready(timeout_s)
+    except Unavailable as error:
+        health = assess_router(facts())
+        if error.code != "tunnels_not_ready" or health.state is State.READY:
+            raise
+        raise Unavailable(f"no tunnels yet: {health.words}", error.code) from None
 
 
 @dataclass(slots=True)

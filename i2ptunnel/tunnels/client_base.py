@@ -18,7 +18,7 @@ from i2ptunnel.naming.address import Address
 from i2ptunnel.relay.channel import CountedChannel, I2pSession
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.tls import own_server_context, server_context
-from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task
+from i2ptunnel.tunnels.base import Tunnel, TunnelContext, end_task, wait_for_tunnels
 
 HEADER_TIMEOUT_S = 15.0
 READY_WAIT_S = 20.0
@@ -154,8 +154,7 @@ class ClientTunnel(Tunnel[ListeningT]):
             if session is None:
                 raise Unavailable("the I2P session is not open yet", "tunnels_not_ready")
             begin_stage("tunnels")
-            if not session.is_ready:
-                await session.wait_ready(min(READY_WAIT_S, timeout_s))
+            await wait_for_tunnels(session, self.context.facts, min(READY_WAIT_S, timeout_s))
             targets = (address.target(secret, client_key), *address.others)
             for target in targets:
                 try:

@@ -24,7 +24,7 @@ from i2ptunnel.protocols.udp_sessions import RAW, UdpClientSessions, is_control
 from i2ptunnel.relay.channel import I2pSession
 from i2ptunnel.relay.listener import Accepted
 from i2ptunnel.relay.udp import DatagramSession, I2pDatagram, UdpAddress, UdpSocket
-from i2ptunnel.tunnels.base import end_task
+from i2ptunnel.tunnels.base import end_task, wait_for_tunnels
 from i2ptunnel.tunnels.client_base import READY_WAIT_S
 from i2ptunnel.tunnels.datagram_base import sender_of
 from i2ptunnel.tunnels.isolation import Identity
@@ -108,8 +108,7 @@ class UdpRelay:
                 carrier.receiving = asyncio.create_task(self._receive(key, carrier))
             carrier.users += 1
         try:
-            if not carrier.session.is_ready:
-                await carrier.session.wait_ready(READY_WAIT_S)
+            await wait_for_tunnels(carrier.session, self.proxy.context.facts, READY_WAIT_S)
         except BaseException:
             await self.leave(key, carrier)
             raise
