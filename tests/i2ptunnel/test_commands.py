@@ -111,7 +111,7 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
     # No tunnels: why there are none is what status says of the program.
     assert [one["ok"] for one in why["stages"]] == [True, False, None, None, None]
     assert why["failure"] == f"{status['reason']} {status['remedy']}"
-    assert 1 <= why["stages"][1]["seconds"] < 10
+    assert why["stages"][1]["seconds"] < 5  # nobody waits for what will not come
     assert "no book 'nowhere'" in str(nowhere)
     elsewhere = {"address-fetch", "console-open", *TORRENT_COMMANDS}
     assert {name for name, _ in calls} | elsewhere == set(COMMANDS)
