@@ -8,7 +8,7 @@ import json
 from i2ptunnel.answer_texts import ping_line
 from i2ptunnel.cli.exits import Exit
 from i2ptunnel.cli.places import control_socket
-from i2ptunnel.cli.sources import add_source_options, text_argument
+from i2ptunnel.cli.sources import add_source_options, place_argument
 from i2ptunnel.config.units import read_duration
 from i2ptunnel.control import ask
 
@@ -22,7 +22,7 @@ def add_ping(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
     parser.add_argument(
         "destination",
-        type=text_argument,
+        type=place_argument,
         help="name.i2p, ….b32.i2p or base64, perhaps with :port",
     )
     parser.add_argument("-n", "--count", type=_count, default=3, help="how often; default: 3")

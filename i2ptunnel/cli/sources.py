@@ -41,6 +41,13 @@ def text_argument(word: str) -> str:
         raise argparse.ArgumentTypeError(f"{printable(word)}: not UTF-8 text") from None
 
 
+def place_argument(word: str) -> str:
+    """A name or an address, which is never empty."""
+    if not word.strip():
+        raise argparse.ArgumentTypeError("a name or an address is needed, not nothing")
+    return text_argument(word)
+
+
 def _directory(text: str) -> Path:
     """As in the file: ``~`` is expanded, variables are the shell's business."""
     try:

@@ -12,7 +12,7 @@ from i2ptunnel.cli.exits import Exit
 from i2ptunnel.cli.ping import GRACE_S, timeout_argument
 from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.progress import Progress
-from i2ptunnel.cli.sources import add_source_options, text_argument
+from i2ptunnel.cli.sources import add_source_options, place_argument
 from i2ptunnel.control import ask
 
 
@@ -21,7 +21,7 @@ def add_why(parser: argparse.ArgumentParser) -> None:
     parser.description = _why.__doc__
     add_source_options(parser)
     parser.add_argument(
-        "url", type=text_argument, metavar="URL", help="http://name.i2p/, or host:PORT"
+        "url", type=place_argument, metavar="URL", help="http://name.i2p/, or host:PORT"
     )
     parser.add_argument(
         "-t",
