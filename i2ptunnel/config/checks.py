@@ -215,7 +215,11 @@ class _Checker:
 
     def _check_tunnel(self, name: str, tunnel: TunnelSection) -> None:
         if isinstance(tunnel, HttpServerSection):
-            if tunnel.target is None and tunnel.docroot is None:
+            # A value that was refused is not there, and has been told of.
+            is_told = any(
+                self._faults.has(join(join("tunnels", name), key)) for key in ("target", "docroot")
+            )
+            if tunnel.target is None and tunnel.docroot is None and not is_told:
                 self.fault(
                     ("tunnels", name),
                     "target is missing",

@@ -113,6 +113,10 @@ class Faults:
     def __len__(self) -> int:
         return len(self._faults)
 
+    def has(self, path: str) -> bool:
+        """Whether the option at ``path`` is known to be wrong."""
+        return any(fault.path == path for fault in self._faults)
+
     def add(self, mark: Mark, path: str, wrong: str, right: str = "") -> None:
         """Record a fault: ``wrong`` says what it is, ``right`` what to write instead."""
         self.append(Fault(mark, path, wrong, right))

@@ -51,6 +51,7 @@ _SECTIONS = (
     ("naming", NamingSection),
     ("torrents", TorrentsSection),
 )
+_SECTION_NAMES: dict[type[Any], str] = {model: name for name, model in _SECTIONS}
 #: what tunnel types share: class -> title
 _SHARED: dict[type[Any], str] = {
     TunnelSection: "Every tunnel",
@@ -70,7 +71,9 @@ class _Groups:
         used: Counter[type[Any]] = Counter()
         keys: dict[type[Any], list[str]] = {}
         for model, options in _own_tables():
-            for path, field in _paths(model, options):
+            # With the section: two groups of one name would share a link.
+            section = _SECTION_NAMES.get(model)
+            for path, field in _paths(model, options, f"{section}." if section else ""):
                 inner = _inner_section(info_of(field).kind)
                 if inner is not None:
                     used[inner.model] += 1

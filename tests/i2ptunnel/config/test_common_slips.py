@@ -58,6 +58,7 @@ def test_a_target_in_another_form_is_answered_with_the_right_one(target: str, ri
     found = told(f"tunnels: {{a: {{type: httpserver, target: '{target}'}}}}\n")
     assert found.startswith("t.yaml:1:") and right in found
     assert "brackets" not in found
+    assert len(found.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,7 @@ def test_option_reference_has_every_option_once_and_no_dead_links() -> None:
     text = option_reference()
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 _-]", "", one.lower()).replace(" ", "-") for one in headings}
+    assert len(anchors) == len(headings)
     assert set(re.findall(r"\]\(#([^)]*)\)", text)) <= anchors
     assert text.count("`max_window`") == text.count("`isolate`") == 1
     rows = sum(line.startswith("| `") for line in text.splitlines())
