@@ -22,21 +22,23 @@ def add_status(parser: argparse.ArgumentParser) -> None:
     parser.description = _status.__doc__
     add_source_options(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--watch", action="store_true", help="again and again, until interrupted")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="again and again, until interrupted; with --json one line each time",
+    )
     parser.add_argument(
         "--check",
         choices=("live", "ready"),
         help="print nothing; status 0 if it runs (live) or can carry traffic (ready)",
     )
-    parser.set_defaults(run=_status, usage_error=parser.error)
+    parser.set_defaults(run=_status)
 
 
 def _status(arguments: argparse.Namespace) -> int:
     """Show the running appliance; exit status 4 if it does not run."""
-    if arguments.watch and (arguments.json or arguments.check):
-        arguments.usage_error("--watch is for people: it goes with neither --json nor --check")
     path = control_socket(arguments)
-    if arguments.watch and sys.stdout.isatty():
+    if arguments.watch and not arguments.json and not arguments.check and sys.stdout.isatty():
         watch(partial(ask, path, "status"))
     while True:
         try:
@@ -48,7 +50,8 @@ def _status(arguments: argparse.Namespace) -> int:
         if arguments.check:
             is_good = arguments.check == "live" or status["ready"]
             return Exit.OK if is_good else Exit.NOT_READY
-        text = json.dumps(status, indent=2) if arguments.json else status_text(status)
+        indent = None if arguments.watch else 2  # a stream of them has one on each line
+        text = json.dumps(status, indent=indent) if arguments.json else status_text(status)
         print(text, flush=True)
         if not arguments.watch:
             return Exit.OK

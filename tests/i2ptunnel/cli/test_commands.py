@@ -60,8 +60,6 @@ def test_run_refuses_an_invalid_file(tmp_path: Path, capsys: pytest.CaptureFixtu
         ["run", "--nope"],
         ["keys"],
         ["status", "x"],
-        ["status", "--watch", "--json"],
-        ["status", "--watch", "--check", "ready"],
         ["why", ""],
         ["ping", " "],
         ["ping", ""],

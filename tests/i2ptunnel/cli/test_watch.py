@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from i2ptunnel.cli.main import main
 from i2ptunnel.cli.watch import Rates, bars, frame, watch
 
 
@@ -107,3 +110,20 @@ def test_the_terminal_is_as_before_however_it_ends(monkeypatch: pytest.MonkeyPat
     text = out.getvalue()
     assert text.startswith("\x1b[?1049h") and text.endswith("\x1b[?1049l")
     assert text.count("web0") == 2
+
+
+def test_a_program_that_watches_gets_one_line_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = [{"state": "building"}, {"state": "ready"}]
+
+    def next_answer(*_: object) -> dict[str, str]:
+        if not answers:
+            raise KeyboardInterrupt
+        return answers.pop(0)
+
+    monkeypatch.setattr("i2ptunnel.cli.status.ask", next_answer)
+    monkeypatch.setattr("i2ptunnel.cli.status.INTERVAL_S", 0)
+    main(["status", "--watch", "--json", "--data-dir", str(tmp_path)])
+    states = [json.loads(line)["state"] for line in capsys.readouterr().out.splitlines()]
+    assert states == ["building", "ready"]
