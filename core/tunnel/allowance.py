@@ -5,6 +5,8 @@ lead to it four in 220 s are welcome everywhere, and up to 22 where thousands pa
 it brings seven in 110 s, and up to 27. i2pd has no such limit. So a few builds are free. More are
 tried some at a time, until one is lost: then that is the limit for a while.
 
+While nobody answers at all, the network is gone, or we are: that tells nothing of a neighbour.
+
 Nobody is left without a tunnel by this: where there is none, and nobody else can be asked, a build
 beyond the limit goes out all the same, but ever more rarely for as long as it is lost.
 """
@@ -45,12 +47,14 @@ class _Beyond:
     #: how many were in the window with it
     count: int
     is_overdraft: bool
+    sent_at: float
 
 
 class Allowance:
     """See the module. Builds are known by an id, neighbours by their hash; times are monotonic."""
 
     __slots__ = (
+        "_answered_at",
         "_beyond",
         "_neighbours",
         "_overdraft_at",
@@ -64,6 +68,8 @@ class Allowance:
         """Builds that were put off."""
         self._neighbours: BoundedMap[bytes, _Neighbour] = BoundedMap(NEIGHBOURS_MAX)
         self._beyond: dict[int, _Beyond] = {}
+        #: when any build was answered last
+        self._answered_at = float("-inf")
         self._overdraft_at = float("-inf")
         self._overdraft_s = OVERDRAFT_MIN_S
         self._wanted_until = float("-inf")
@@ -102,7 +108,7 @@ class Allowance:
         count = self._count(neighbour, now)
         if count > FREE:
             neighbour.waiting += 1
-            self._beyond[build_id] = _Beyond(neighbour, count, is_overdraft)
+            self._beyond[build_id] = _Beyond(neighbour, count, is_overdraft, now)
         return True
 
     def is_beyond(self, build_id: int) -> bool:
@@ -112,6 +118,7 @@ class Allowance:
 
     def answered(self, build_id: int, now: float) -> None:
         """The build was answered, well or badly: one more than these can be tried."""
+        self._answered_at = now
         beyond = self._end(build_id)
         if beyond is None:
             return
@@ -122,7 +129,7 @@ class Allowance:
     def lost(self, build_id: int, now: float) -> None:
         """No answer came, perhaps because it was one too many."""
         beyond = self._end(build_id)
-        if beyond is None:
+        if beyond is None or self._answered_at < beyond.sent_at:
             return
         neighbour = beyond.neighbour
         if now >= neighbour.limited_until:

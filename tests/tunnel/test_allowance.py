@@ -23,6 +23,12 @@ def spend_free(allowance: Allowance, now: float = 0.0) -> None:
         allowance.answered(build, now)
 
 
+def lose(allowance: Allowance, build: int, now: float) -> None:
+    """While others are answered."""
+    allowance.answered(1_000 + build, now)
+    allowance.lost(build, now)
+
+
 def test_a_few_builds_are_free_and_more_go_some_at_a_time() -> None:
     allowance = Allowance()
     spend_free(allowance)
@@ -47,7 +53,7 @@ def test_a_lost_build_beyond_the_free_ones_is_the_limit_until_the_window_ends() 
     allowance = Allowance()
     spend_free(allowance)
     assert allowance.take(10, NEAR, 1)
-    allowance.lost(10, 9)
+    lose(allowance, 10, 9)
     assert not allowance.has_room(NEAR, 9)
     assert allowance.has_room(NEAR, WINDOW_S + 1)
 
@@ -56,7 +62,7 @@ def test_a_limit_is_forgotten_after_a_while() -> None:
     allowance = Allowance()
     spend_free(allowance)
     assert allowance.take(10, NEAR, 1)
-    allowance.lost(10, 9)
+    lose(allowance, 10, 9)
     later = 9 + LIMIT_S - 1
     for build in range(20, 20 + FREE):
         assert allowance.take(build, NEAR, later)
@@ -68,12 +74,12 @@ def test_beyond_all_limits_builds_go_ever_more_rarely_until_one_is_answered() ->
     allowance = Allowance()
     spend_free(allowance)
     allowance.take(10, NEAR, 0)
-    allowance.lost(10, 0)
+    lose(allowance, 10, 0)
     now, gaps, build, last = 0.0, [], 20, 0.0
     while now < 200:
         if allowance.take(build, NEAR, now):
             assert allowance.is_beyond(build)
-            allowance.lost(build, now)
+            lose(allowance, build, now)
             gaps.append(now - last)
             build, last = build + 1, now
         now += 0.5
@@ -82,6 +88,17 @@ def test_beyond_all_limits_builds_go_ever_more_rarely_until_one_is_answered() ->
     assert allowance.take(build, NEAR, last + OVERDRAFT_MAX_S)
     allowance.answered(build, now)
     assert allowance.has_room(NEAR, last + OVERDRAFT_MAX_S)
+
+
+def test_what_is_lost_while_nobody_answers_says_nothing() -> None:
+    """An outage: the builds that follow it are not held up."""
+    allowance = Allowance()
+    spend_free(allowance)
+    for build in range(10, 30):
+        assert allowance.take(build, NEAR, build)
+        assert not allowance.is_beyond(build)
+        allowance.lost(build, build)
+    assert allowance.has_room(NEAR, 30)
 
 
 def test_a_build_lost_elsewhere_says_nothing() -> None:
@@ -98,7 +115,7 @@ def test_others_make_way_for_what_is_urgent() -> None:
     allowance = Allowance()
     spend_free(allowance)
     allowance.take(10, NEAR, 0)
-    allowance.lost(10, 0)
+    lose(allowance, 10, 0)
     assert not allowance.take(11, NEAR, 0, is_urgent=False)
     assert allowance.take(12, OTHER, 0, is_urgent=False)
     assert allowance.take(13, NEAR, 0)
