@@ -21,7 +21,7 @@ from i2ptunnel.importing.draft import (
     whole,
     words,
 )
-from i2ptunnel.importing.i2pd_tunnels import listen_at, read_access_list
+from i2ptunnel.importing.i2pd_tunnels import SHAPE, listen_at, read_access_list
 
 TYPES = (
     *("client", "httpclient", "connectclient", "sockstunnel", "socksirctunnel", "ircclient"),
@@ -36,15 +36,8 @@ def _some(value: str) -> int:
     return max(0, whole(value))
 
 
-_SHAPE: Table = {
-    f"{way}.{there}": (f"{way}.{here}", whole)
-    for way in ("inbound", "outbound")
-    for there, here in (
-        ("length", "length"),
-        ("quantity", "quantity"),
-        ("lengthVariance", "length_variance"),
-        ("backupQuantity", "backup_quantity"),
-    )
+_SHAPE: Table = SHAPE | {
+    f"{way}.backupQuantity": (f"{way}.backup_quantity", whole) for way in ("inbound", "outbound")
 }
 _STREAM: Table = {
     "i2p.streaming.maxWindowSize": ("streaming.max_window", whole),
