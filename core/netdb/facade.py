@@ -226,16 +226,20 @@ class NetDb:
     def lookup_lease_set(self, key: bytes, owner: Owner, now: float, *, fresh: bool = False) -> int:
         """Find a lease set for ``owner``, through its tunnels; LookupFinished follows.
 
-        ``fresh``: do not answer from what is known (its tunnels turned out to be dead).
+        ``fresh``: do not answer from what is known (its tunnels turned out to be dead). The same
+        one is found again if several floodfills have none newer.
         """
         self.is_rescheduled = True
         request = self._next_request()
         kind = LookupKind.LEASE_SET
-        known = None if fresh else self._lease_sets.get_client(key, owner, self._wall_ms())
-        if known is not None:
+        known = self._lease_sets.get_client(key, owner, self._wall_ms())
+        if known is not None and not fresh:
             self._events.append(LookupFinished(request, kind, key, owner, known))
         else:
-            self._lookups.start(kind, key, owner, request, now, is_paced=fresh)
+            newer_ms = 0 if known is None else known.published_ms + 1
+            self._lookups.start(
+                kind, key, owner, request, now, is_paced=fresh, published_min_ms=newer_ms
+            )
         return request
 
     def remember_lease_set(self, lease_set: AnyLeaseSet, owner: Owner, now: float) -> bool:

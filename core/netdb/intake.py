@@ -162,10 +162,11 @@ class Intake:
             self._events.append(LeaseSetStored(owner, lease_set))
         elif verdict is not LeaseVerdict.KNOWN:
             self._stats.refused += 1
-        if known is not None and (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
+        if known is None or not (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
+            return False
+        if verdict.is_stored or is_wanted:
             self._lookups.arrived(known, owner, None, now)
-            return True
-        return False
+        return True
 
     def _receive_lease_set_store(
         self, store: DatabaseStore, sender: bytes | None, source: Source, now: float

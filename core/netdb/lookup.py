@@ -6,6 +6,9 @@ the next at once, and unknown floodfills it names are fetched (through explorato
 lookup is a destination's). A silent floodfill keeps its chance: whatever arrives before the end is
 taken, whoever sent it. When all are silent, they are asked once more.
 
+Who looks for a newer lease set than the one it has is answered with an old one only when several
+floodfills had none newer: after a partition of the network some still keep what is long out of use.
+
 A key that several floodfills denied three times in a row fails at once for a while.
 """
 
@@ -35,6 +38,8 @@ LOOKUPS_MAX = 512
 REPLY_PEERS_MAX = 16
 FETCHES_MAX = 6
 """Unknown floodfills that one lookup fetches: a liar cannot keep it busy."""
+STALE_ANSWERS_MAX = 3
+"""So many floodfills that have no newer lease set are believed that there is none."""
 RECENT_S = 30.0
 DENIALS_MAX = 3
 DENIAL_WINDOW_S = 120.0
@@ -103,6 +108,9 @@ class _Lookup:
     asks: int = 0
     hedge_at: float = 0.0
     last_ask: float = 0.0
+    best: AnyLeaseSet | None = None
+    """The newest lease set that came, if it is older than what is looked for."""
+    stale_answers: int = 0
     is_second_round: bool = False
     is_done: bool = False
 
@@ -217,6 +225,8 @@ class Lookups:
                 self._answered(lookup, answering, now)
             if result.published_ms >= lookup.published_min_ms:
                 self._finish(lookup, result, now)
+            elif kind is LookupKind.LEASE_SET:
+                self._note_stale(lookup, result, answering, now)
             elif answering is not None:
                 lookup.denied.add(answering)
                 self._advance(lookup, now)
@@ -376,6 +386,23 @@ class Lookups:
         lookup.silent.discard(router_hash)
         self._floodfills.answered(router_hash, now - lookup.asked[router_hash])
 
+    def _note_stale(
+        self, lookup: _Lookup, result: Result, answering: bytes | None, now: float
+    ) -> None:
+        """An answer that is older than what is looked for: go on, but not for ever."""
+        assert not isinstance(result, RouterInfo)
+        lookup.best = result
+        lookup.stale_answers += 1
+        if answering is not None:
+            lookup.denied.add(answering)
+        elif lookup.waits:
+            # Who of those asked answered is not known; most likely who was asked first.
+            del lookup.waits[next(iter(lookup.waits))]
+        if lookup.stale_answers >= STALE_ANSWERS_MAX:
+            self._finish(lookup, None, now)
+        else:
+            self._advance(lookup, now)
+
     def _fetch_unknown(self, lookup: _Lookup, reply: DatabaseSearchReply, now: float) -> None:
         for router_hash in reply.peers[:REPLY_PEERS_MAX]:
             if (
@@ -399,6 +426,7 @@ class Lookups:
 
     def _finish(self, lookup: _Lookup, result: Result | None, now: float) -> None:
         self._forget(lookup)
+        result = lookup.best if result is None else result
         if result is not None:
             self.found += 1
             self._denials.pop(lookup.id)

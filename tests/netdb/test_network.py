@@ -7,6 +7,7 @@ import pytest
 from core.data.lease_set import LeaseSet2
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
+from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType
 from core.netdb.events import (
     LookupKind,
@@ -303,6 +304,44 @@ def test_a_refresh_wants_a_newer_router_info() -> None:
     result = bob.finished()[1].result
     assert isinstance(result, RouterInfo)
     assert result == newer
+
+
+@pytest.mark.parametrize("updated", [0, 1, 4])
+def test_a_fresh_lookup_does_not_take_an_old_lease_set_for_the_answer(updated: int) -> None:
+    """After a partition the floodfills nearest to the key may still have what is out of use."""
+    network, ffs, (bob,) = make(6, 1)
+    keys = PrivateKeys.generate_destination(network.entropy)
+    old = build_lease_set(keys, network.wall.now())
+    newer = build_lease_set(keys, network.wall.now() + 5)
+    ranked = bob.netdb.closest_floodfills(keys.hash, 6, (), network.now)
+    for ff in ffs:
+        ff.netdb.receive_store(DatabaseStore.of_lease_set(old), None, network.now)
+    bob.netdb.lookup_lease_set(keys.hash, "browser", network.now)
+    network.run_until(lambda: bool(bob.finished()))
+    assert bob.finished()[0].result == old
+    for info in ranked[2 : 2 + updated]:
+        ff = network.nodes[info.hash]
+        ff.netdb.receive_store(DatabaseStore.of_lease_set(newer), None, network.now)
+    sent = len(bob.sent)
+    bob.netdb.lookup_lease_set(keys.hash, "browser", network.now, fresh=True)
+    took = network.run_until(lambda: len(bob.finished()) == 2)
+    assert bob.finished()[1].result == (newer if updated else old)
+    assert took < 1.5
+    assert len(bob.sent) - sent <= 4
+    assert bob.netdb.active_lookups == 0
+
+
+def test_one_that_is_not_renewed_is_found_again_at_a_lone_floodfill() -> None:
+    network, _, (alice, bob) = make(1, 2)
+    keys = PrivateKeys.generate_destination(network.entropy)
+    lease_set = build_lease_set(keys, network.wall.now())
+    alice.netdb.publish_lease_set(lease_set, "site", network.now)
+    network.run_until(lambda: alice.count(PublishConfirmed) == 1)
+    for number in (1, 2):
+        bob.netdb.lookup_lease_set(keys.hash, "browser", network.now, fresh=number > 1)
+        took = network.run_until(lambda number=number: len(bob.finished()) == number)
+        assert took < 1.0
+    assert bob.finished()[1].result == lease_set
 
 
 def test_closing_an_owner_ends_its_business() -> None:

@@ -155,7 +155,7 @@ def test_a_router_that_leaves_is_replaced_in_tunnels() -> None:
 
 @pytest.mark.world
 def test_a_network_in_two_parts_grows_together_again() -> None:
-    town = Town("j", 16, sites=1, visitors=1, floodfills=4)
+    town = Town("d", 16, sites=1, visitors=1, floodfills=4)
     with telling_seed(town.world) as world:
         town.begin()
         site, visitor = town.sites[0], town.visitors[0]
@@ -167,7 +167,7 @@ def test_a_network_in_two_parts_grows_together_again() -> None:
         assert not fetch.is_done
         assert town.world.tcp.broken > 0
         world.ways.heal()
-        world.run_until(lambda: fetch.is_done, 90)
+        world.run_until(lambda: fetch.is_done, 60)
 
 
 @pytest.mark.world
