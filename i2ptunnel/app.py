@@ -27,6 +27,7 @@ from i2ptunnel.commands import COMMANDS, call, snapshot
 from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
+from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import SshSection
@@ -50,9 +51,9 @@ from i2ptunnel.metrics import metrics_server
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, take_pending
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
-from i2ptunnel.plan import Plan, check_listeners, make_plan
+from i2ptunnel.plan import Plan, check_listeners, listeners_of, make_plan
 from i2ptunnel.printable import counted
-from i2ptunnel.relay.activation import ActivatedSockets
+from i2ptunnel.relay.activation import ActivatedSockets, Take
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.reseeding import Reseeding
 from i2ptunnel.router_setup import i2cp_facts, make_router, reseed_section, router_config
@@ -182,8 +183,9 @@ class App:
         if loaded.configuration.control.console is not None:
             place = [] if loaded.is_default_dir else ["--data-dir", str(loaded.data_dir)]
             _log.info("the console is opened by: i2ptunnel %s", shlex.join(["console", *place]))
-        for address in self._sockets.unused(loaded.configuration.tunnels.values()):
-            _log.warning("the service manager listens at %s, but no tunnel does", address)
+        listeners = [(one.endpoint, one.kind) for one in listeners_of(loaded.configuration)]
+        for address in self._sockets.unused(listeners):
+            _log.warning("the service manager listens at %s, but nothing here does", address)
 
     def _announce_place(self) -> None:
         """Tell root's commands, which lack the service's environment, where the data are."""
@@ -398,20 +400,23 @@ class App:
         wanted = {_CONTROL: Wanted(lambda: ControlServer(path, commands))}
         metrics = self.loaded.configuration.control.metrics
         if metrics is not None:
-            make = partial(metrics_server, metrics, partial(snapshot, self))
+            take = self._taker("metrics", metrics.listen)
+            make = partial(metrics_server, metrics, partial(snapshot, self), take)
             wanted["metrics"] = Wanted(make, metrics)
         ssh = self.loaded.configuration.control.ssh
         if ssh is not None:
             wanted["ssh"] = Wanted(partial(self._ssh_console, ssh), ssh)
         wanted |= wanted_interfaces(
-            self.loaded, self.router, self.naming, self._own_doors, self._budget
+            self.loaded, self.router, self.naming, self._own_doors, self._budget, self._taker
         )
         console = self.loaded.configuration.control.console
         if console is not None:
-            wanted["console"] = Wanted(partial(ConsoleService, console, self), console)
+            take = self._taker("console", console.listen)
+            wanted["console"] = Wanted(partial(ConsoleService, console, self, take), console)
         i2pcontrol = self.loaded.configuration.interfaces.i2pcontrol
         if i2pcontrol is not None:
-            server = partial(I2pControlServer, i2pcontrol, self, self.request_stop)
+            take = self._taker("i2pcontrol", i2pcontrol.listen)
+            server = partial(I2pControlServer, i2pcontrol, self, self.request_stop, take)
             wanted["i2pcontrol"] = Wanted(server, i2pcontrol)
         torrents = self.loaded.configuration.torrents
         if torrents is not None:
@@ -423,7 +428,11 @@ class App:
         # Imported late: most have none, and it brings a library of its own.
         from i2ptunnel.ssh.server import SshConsole
 
-        return SshConsole(section, self, self._budget)
+        return SshConsole(section, self, self._budget, self._taker("ssh", *section.listen))
+
+    def _taker(self, service: str, *listen: Endpoint) -> Take:
+        """Sockets that the service manager made for a service, by its path."""
+        return self._sockets.of(path_of(service), *listen)
 
     def _own_doors(self) -> OwnDoors:
         return OwnDoors.of(self.loaded.configuration, self.loaded.data_dir, self.router.port)

@@ -18,6 +18,7 @@ import h11
 
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
+from i2ptunnel.relay.activation import Take, take_none
 from i2ptunnel.relay.channel import Channel, finish_politely
 from i2ptunnel.relay.last_answer import answer_out
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
@@ -71,12 +72,13 @@ class HttpServer:
         allow: Sequence[IpNetwork] = (),
         body_max: int = 0,
         certificate: Path | None = None,
+        take: Take = take_none,
     ) -> None:
         self._listen = listen
         self._answer = answer
         self._body_max = body_max
         self._certificate = certificate
-        self._listener = Listener(listen, self._serve, _LIMITS, allow)
+        self._listener = Listener(listen, self._serve, _LIMITS, allow, take=take)
 
     @property
     def port(self) -> int:

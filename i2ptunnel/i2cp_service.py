@@ -14,6 +14,7 @@ from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
 from i2ptunnel.config.interfaces_model import I2cpSection
 from i2ptunnel.naming_service import NamingService
+from i2ptunnel.relay.activation import Take, take_none
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.tls import own_server_context
@@ -39,12 +40,14 @@ class I2cpContext:
 class I2cpService:
     """One life of the service: :meth:`start` once, :meth:`stop` once."""
 
-    def __init__(self, section: I2cpSection, context: I2cpContext) -> None:
+    def __init__(self, section: I2cpSection, context: I2cpContext, take: Take = take_none) -> None:
         self._section = section
         self._context = context
         most = section.max_sessions + _MORE_CONNECTIONS
         limits = ListenerLimits(most, most if section.listen.is_loopback else most // 2)
-        self._listener = Listener(section.listen, self._serve, limits, budget=context.budget)
+        self._listener = Listener(
+            section.listen, self._serve, limits, budget=context.budget, take=take
+        )
         self._users = UserStore(section.users, may_disable=False)
         self._lookups = LookupService(self._resolve, self._search)
         self._server = I2cpServer(

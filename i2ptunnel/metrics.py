@@ -20,6 +20,7 @@ from core.api import counter_descriptions
 from i2ptunnel.config.router_model import MetricsSection
 from i2ptunnel.health import State
 from i2ptunnel.http_server import HttpRequest, HttpResponse, HttpServer, refusal
+from i2ptunnel.relay.activation import Take, take_none
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -272,6 +273,8 @@ class MetricsPage:
         return HttpResponse(render(self._status()).encode(), content_type=_CONTENT_TYPE)
 
 
-def metrics_server(section: MetricsSection, status: Callable[[], Mapping[str, Any]]) -> HttpServer:
+def metrics_server(
+    section: MetricsSection, status: Callable[[], Mapping[str, Any]], take: Take = take_none
+) -> HttpServer:
     """The service of ``control.metrics``."""
-    return HttpServer(section.listen, MetricsPage(status), allow=section.allow)
+    return HttpServer(section.listen, MetricsPage(status), allow=section.allow, take=take)

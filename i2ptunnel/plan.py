@@ -8,6 +8,7 @@ A server whose keys change gets another public address; both are shown.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -15,14 +16,14 @@ from typing import Any
 
 from core.base.errors import I2PError, Unavailable
 from core.data.blinded_address import BlindedAddress
-from i2ptunnel.config.client_models import ListeningSection
-from i2ptunnel.config.interfaces_model import interface_sections
+from i2ptunnel.config.client_models import ListeningSection, UdpClientSection
+from i2ptunnel.config.interfaces_model import SamSection, interface_sections
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.model import Configuration
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.own_files import key_file_of
 from i2ptunnel.config.router_model import RouterSection, service_sections
-from i2ptunnel.config.server_models import ServerSection
+from i2ptunnel.config.server_models import ServerSection, StreamrServerSection
 from i2ptunnel.config.tunnel_parts import TunnelSection
 from i2ptunnel.keyfiles import read_keys
 from i2ptunnel.relay.listener import Listener, ListenerLimits
@@ -126,40 +127,51 @@ def check_listeners(
 
     ``failed``: paths of what should listen and does not, such as ``tunnels.web``; it may go on
     failing. ``is_had``: whether a socket for it is there already. What another program takes in the
-    moment between this and the reload fails later.
+    moment between this and the reload fails later. UDP is not tried.
     """
-    before = dict(_listeners(old))
-    held = {str(endpoint) for path, (endpoint, _) in before.items() if path not in failed}
-    for path, (endpoint, section) in _listeners(new):
-        if not getattr(section, "enabled", True) or is_had(endpoint):
+    before = {one.path: one for one in listeners_of(old) if one.kind == socket.SOCK_STREAM}
+    held = {str(one.endpoint) for path, one in before.items() if path not in failed}
+    for one in listeners_of(new):
+        if one.kind != socket.SOCK_STREAM or is_had(one.endpoint):
             continue
-        if str(endpoint) in held or (path in before and before[path][1] == section):
+        if not getattr(one.section, "enabled", True) or str(one.endpoint) in held:
             continue
-        listener = Listener(endpoint, _never, ListenerLimits(1, 1))
+        if one.path in before and before[one.path].section == one.section:
+            continue
+        listener = Listener(one.endpoint, _never, ListenerLimits(1, 1))
         try:
             listener.bind()
         except Unavailable as error:
-            raise Unavailable(f"{path}: {error}", error.code) from None
+            raise Unavailable(f"{one.path}: {error}", error.code) from None
         finally:
             listener.close()
 
 
-def _listeners(configuration: Configuration) -> Iterator[tuple[str, tuple[Endpoint, Any]]]:
-    """Path -> (endpoint, section) of what listens for TCP."""
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """An address of the configuration. ``path``: of the option's section."""
+
+    path: str
+    endpoint: Endpoint
+    section: Any
+    kind: socket.SocketKind = socket.SOCK_STREAM
+
+
+def listeners_of(configuration: Configuration) -> Iterator[Listening]:
+    """Where tunnels, services and interfaces of a configuration listen."""
     for name, section in service_sections(configuration.control):
         for index, endpoint in enumerate(section.endpoints):
-            yield (
-                f"control.{name}.listen[{index}]" if index else f"control.{name}",
-                (
-                    endpoint,
-                    section,
-                ),
-            )
+            path = f"control.{name}.listen[{index}]" if index else f"control.{name}"
+            yield Listening(path, endpoint, section)
     for name, interface in interface_sections(configuration.interfaces):
-        yield f"interfaces.{name}", (interface.listen, interface)
+        yield Listening(f"interfaces.{name}", interface.listen, interface)
+        if isinstance(interface, SamSection) and interface.udp is not None:
+            yield Listening(f"interfaces.{name}.udp", interface.udp, interface, socket.SOCK_DGRAM)
     for name, tunnel in configuration.tunnels.items():
         if isinstance(tunnel, ListeningSection):
-            yield f"tunnels.{name}", (tunnel.listen, tunnel)
+            yield Listening(f"tunnels.{name}", tunnel.listen, tunnel)
+        elif isinstance(tunnel, UdpClientSection | StreamrServerSection):
+            yield Listening(f"tunnels.{name}", tunnel.listen, tunnel, socket.SOCK_DGRAM)
 
 
 async def _never(_: object) -> None:

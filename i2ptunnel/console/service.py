@@ -16,6 +16,7 @@ from i2ptunnel.config.router_model import ConsoleSection
 from i2ptunnel.console.context import Console, url_of
 from i2ptunnel.console.history import STEP_S
 from i2ptunnel.passwords import PasswordGuard, sealed_password
+from i2ptunnel.relay.activation import Take, take_none
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.tls import own_server_context
 from i2ptunnel.tunnels.base import end_task
@@ -30,11 +31,11 @@ _LIMITS = ListenerLimits(connections=64, connections_per_client=48)
 class ConsoleService:
     """A service (:mod:`i2ptunnel.services`)."""
 
-    def __init__(self, section: ConsoleSection, program: Program) -> None:
+    def __init__(self, section: ConsoleSection, program: Program, take: Take = take_none) -> None:
         self._section = section
         self._program = program
         self.console = Console(section, program)
-        self._listener = Listener(section.listen, self._serve, _LIMITS, section.allow)
+        self._listener = Listener(section.listen, self._serve, _LIMITS, section.allow, take=take)
         self._web: WebServer | None = None
         self._loading = asyncio.Lock()
         self._sampling: asyncio.Task[None] | None = None

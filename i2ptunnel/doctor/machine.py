@@ -24,6 +24,8 @@ _CONNTRACK_WANTED = 16384
 _CONNTRACK_FULL = 0.8
 _PQ_VERSION = 48
 _PROCESSES_MAX = 20_000
+#: the process that holds the ports of socket units
+_SERVICE_MANAGER = 1
 _TABLES = {False: ("tcp", "tcp6"), True: ("udp", "udp6")}
 _LISTENING = {False: "0A", True: "07"}
 
@@ -136,10 +138,13 @@ def check_ports(doors: tuple[Door, ...], own_pid: int | None) -> Iterator[Findin
                     "See what i2ptunnel status says of it.",
                 )
             continue
-        pid = owner_of(*address, is_udp=door.is_udp)
-        if own_pid is not None and pid in (own_pid, None):
+        owners = owners_of(*address, is_udp=door.is_udp)
+        if own_pid is not None and (not owners or own_pid in owners):
             continue
+        if own_pid is None and owners == [_SERVICE_MANAGER]:
+            continue  # a socket unit holds it for us
         taken += 1
+        pid = owners[0] if owners else None
         who = f"process {pid} ({_name_of(pid)})" if pid else why
         yield problem(
             "ports",
@@ -173,8 +178,8 @@ def _cannot_bind(family: int, address: tuple[str, int], is_udp: bool) -> str | N
         return (error.strerror or str(error)).lower()
 
 
-def owner_of(host: str, port: int, *, is_udp: bool) -> int | None:
-    """The process that listens at an address, as far as this user may see."""
+def owners_of(host: str, port: int, *, is_udp: bool) -> list[int]:
+    """The processes that listen at an address, as far as this user may see, in order."""
     inodes = set()
     for table in _TABLES[is_udp]:
         with contextlib.suppress(OSError):
@@ -182,16 +187,16 @@ def owner_of(host: str, port: int, *, is_udp: bool) -> int | None:
                 words = line.split()
                 if words[3] == _LISTENING[is_udp] and _meets(words[1], host, port):
                     inodes.add(f"socket:[{words[9]}]")
+    owners: list[int] = []
     if not inodes:
-        return None
+        return owners
     for number, folder in enumerate((ROOT / "proc").glob("[0-9]*/fd")):
         if number >= _PROCESSES_MAX:
             break
         with contextlib.suppress(OSError):
-            for link in folder.iterdir():
-                if os.readlink(link) in inodes:
-                    return int(folder.parent.name)
-    return None
+            if any(os.readlink(link) in inodes for link in folder.iterdir()):
+                owners.append(int(folder.parent.name))
+    return sorted(owners)
 
 
 def _meets(local: str, host: str, port: int) -> bool:

@@ -16,6 +16,7 @@ from i2ptunnel.i2pcontrol.methods import Methods
 from i2ptunnel.i2pcontrol.rates import SAMPLE_S
 from i2ptunnel.i2pcontrol.rpc import serve
 from i2ptunnel.passwords import sealed_password
+from i2ptunnel.relay.activation import Take, take_none
 from i2ptunnel.tunnels.base import end_task
 
 BODY_BYTES_MAX = 65536
@@ -26,7 +27,11 @@ class I2pControlServer:
     """A service (:mod:`i2ptunnel.services`). ``stop``: ends the program."""
 
     def __init__(
-        self, section: I2pControlSection, program: Program, stop: Callable[[], None]
+        self,
+        section: I2pControlSection,
+        program: Program,
+        stop: Callable[[], None],
+        take: Take = take_none,
     ) -> None:
         self._section = section
         self._program = program
@@ -39,6 +44,7 @@ class I2pControlServer:
             allow=section.allow,
             body_max=BODY_BYTES_MAX,
             certificate=program.loaded.data_dir / CERTIFICATE_FILE,
+            take=take,
         )
 
     @property

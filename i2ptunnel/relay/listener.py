@@ -26,6 +26,7 @@ from core.api import share_turn
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
 from i2ptunnel.relay.acceptor import Acceptor
+from i2ptunnel.relay.activation import Take, take_none
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.relay.slots import Slots
@@ -110,7 +111,9 @@ class Listener:
         allow: Sequence[IpNetwork] = (),
         busy_answer: bytes = b"",
         budget: ConnectionBudget | None = None,
+        take: Take = take_none,
     ) -> None:
+        """``take``: a socket that listens there, made by somebody who also sees to its file."""
         self._endpoint = endpoint
         self._handler = handler
         self._limits = limits
@@ -118,6 +121,7 @@ class Listener:
         self._busy_answer = busy_answer
         self.tls: ssl.SSLContext | None = None
         self._budget = budget or ConnectionBudget()
+        self._take_made = take
         self._socket: socket.socket | None = None
         self._acceptor: Acceptor | None = None
         #: device and inode of a Unix socket's file
@@ -166,14 +170,12 @@ class Listener:
         self._limits = limits
         self._allow = tuple(allow)
 
-    def bind(self, listening: socket.socket | None = None) -> None:
-        """Take the address; raises Unavailable ``cannot_listen``.
-
-        ``listening``: a socket that listens there, made by somebody who also sees to its file.
-        """
+    def bind(self) -> None:
+        """Take the address; raises Unavailable ``cannot_listen``."""
+        made = self._take_made(self._endpoint, socket.SOCK_STREAM)
         try:
-            if listening is not None:
-                self._socket = listening
+            if made is not None:
+                self._socket = made
             else:
                 self._socket = self._bind_unix() if self._endpoint.is_unix else self._bind_tcp()
         except OSError as error:
@@ -181,7 +183,7 @@ class Listener:
             raise Unavailable(
                 f"cannot listen on {self._endpoint}: {reason}", code="cannot_listen"
             ) from None
-        is_own_file = self._endpoint.is_unix and listening is None
+        is_own_file = self._endpoint.is_unix and made is None
         self._place = _place_of(self._endpoint.path) if is_own_file else None
         self._acceptor = Acceptor(self._socket, self._on_exhausted)
         self._budget.join(self, _OWN_DESCRIPTORS)

@@ -13,6 +13,7 @@ from core.base.errors import Unavailable
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
+from i2ptunnel.relay.activation import Take, take_none
 from i2ptunnel.relay.channel import I2pSession
 
 UdpAddress = tuple[str, int]
@@ -107,14 +108,20 @@ class UdpSocket(asyncio.DatagramProtocol):
 
     @classmethod
     async def bind(
-        cls, endpoint: Endpoint, handler: PacketHandler, allow: Sequence[IpNetwork] = ()
+        cls,
+        endpoint: Endpoint,
+        handler: PacketHandler,
+        allow: Sequence[IpNetwork] = (),
+        take: Take = take_none,
     ) -> UdpSocket:
-        """Take an address; raises Unavailable ``cannot_listen``."""
+        """Take an address; raises Unavailable ``cannot_listen``. ``take``: a socket made there."""
         host = "127.0.0.1" if endpoint.host == "localhost" else endpoint.host
         loop = asyncio.get_running_loop()
+        made = take(endpoint, socket.SOCK_DGRAM)
+        where: dict[str, Any] = {"local_addr": (host, endpoint.port)} if made is None else {}
         try:
             _, udp = await loop.create_datagram_endpoint(
-                lambda: cls(handler, allow), local_addr=(host, endpoint.port)
+                lambda: cls(handler, allow), sock=made, **where
             )
         except OSError as error:
             raise Unavailable(

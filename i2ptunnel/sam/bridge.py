@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 from i2ptunnel.config.interfaces_model import SamSection
+from i2ptunnel.relay.activation import Take, take_none
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.udp import UdpAddress
 from i2ptunnel.sam.connection import Connection
@@ -20,17 +20,15 @@ from i2ptunnel.sam.users import UserStore
 class SamBridge:
     """One life of the service: :meth:`start` once, :meth:`stop` once."""
 
-    def __init__(
-        self, section: SamSection, context: SamContext, listening: socket.socket | None = None
-    ) -> None:
-        """``listening``: a socket that listens already, which the bridge closes."""
+    def __init__(self, section: SamSection, context: SamContext, take: Take = take_none) -> None:
         self._section = section
         is_local = section.listen.is_loopback
         most = section.max_connections
         limits = ListenerLimits(most, most if is_local else max(1, most // 2))
-        self._listener = Listener(section.listen, self._serve, limits, budget=context.budget)
-        self._listening = listening
-        self._udp = UdpPort(section.udp, self._on_packet)
+        self._listener = Listener(
+            section.listen, self._serve, limits, budget=context.budget, take=take
+        )
+        self._udp = UdpPort(section.udp, self._on_packet, take)
         figures, names = Figures(), Names(context)
         room = _Room(self._listener, context)
         sessions = Sessions(section, context, figures, self._udp, room)
@@ -51,7 +49,7 @@ class SamBridge:
     async def start(self) -> None:
         """Listen; raises Unavailable, FileFault or OSError."""
         self._parts.users.load()
-        self._listener.bind(self._listening)
+        self._listener.bind()
         await self._udp.open()
         await self._parts.sessions.start()
         self._listener.start()

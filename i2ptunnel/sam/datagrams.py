@@ -13,6 +13,7 @@ from core.base.errors import DecodeError, Unavailable
 from core.data.encoding import b64encode
 from core.data.identity import Destination, b32_to_hash
 from i2ptunnel.config.network_kinds import Endpoint
+from i2ptunnel.relay.activation import Take, take_none
 from i2ptunnel.relay.udp import UdpAddress, UdpSocket
 from i2ptunnel.sam.context import Figures
 from i2ptunnel.sam.names import Names
@@ -33,9 +34,15 @@ Write = Callable[[bytes], Awaitable[None]]
 class UdpPort:
     """The bridge's UDP port, and sockets to forward from where that one cannot reach."""
 
-    def __init__(self, endpoint: Endpoint | None, handler: Callable[[bytes, UdpAddress], None]):
+    def __init__(
+        self,
+        endpoint: Endpoint | None,
+        handler: Callable[[bytes, UdpAddress], None],
+        take: Take = take_none,
+    ) -> None:
         self._endpoint = endpoint
         self._handler = handler
+        self._take = take
         self._main: UdpSocket | None = None
         self._others: dict[int, UdpSocket] = {}
 
@@ -47,7 +54,7 @@ class UdpPort:
     async def open(self) -> None:
         """Raises Unavailable ``cannot_listen``."""
         if self._endpoint is not None:
-            self._main = await UdpSocket.bind(self._endpoint, self._handler)
+            self._main = await UdpSocket.bind(self._endpoint, self._handler, take=self._take)
 
     async def prepare(self, host: str) -> None:
         """Have a socket that can send to ``host``, an address; raises Unavailable."""

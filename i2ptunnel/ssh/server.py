@@ -18,6 +18,7 @@ from i2ptunnel.commands import Program
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import SshSection
 from i2ptunnel.finishing import begin
+from i2ptunnel.relay.activation import Take, take_none
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.last_answer import LAST_ANSWER_S
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
@@ -89,10 +90,17 @@ class _Door:
 class SshConsole:
     """A service (:mod:`i2ptunnel.services`)."""
 
-    def __init__(self, section: SshSection, program: Program, budget: ConnectionBudget) -> None:
+    def __init__(
+        self,
+        section: SshSection,
+        program: Program,
+        budget: ConnectionBudget,
+        take: Take = take_none,
+    ) -> None:
         self._section = section
         self._program = program
         self._budget = budget
+        self._take = take
         self._doors: list[_Door] = []
         self._failures = WindowCounter(FAILURES_PERIOD_S)
         self.logins = self.refused = 0
@@ -116,7 +124,9 @@ class SshConsole:
         most = CONNECTIONS_MAX if endpoint.is_loopback else CONNECTIONS_PER_CLIENT
         limits = ListenerLimits(CONNECTIONS_MAX, most)
         serve = partial(self._serve, key)
-        listener = _Listener(endpoint, serve, limits, self._section.allow, budget=self._budget)
+        listener = _Listener(
+            endpoint, serve, limits, self._section.allow, budget=self._budget, take=self._take
+        )
         listener.start()
         door = _Door(endpoint, key, listener)
         self._doors.append(door)

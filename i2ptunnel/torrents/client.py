@@ -310,7 +310,7 @@ class TorrentService(Supervisor[Entry]):
             max_sessions=_SESSIONS_MAX,
             max_connections=self._section.max_connections + _MORE_CONNECTIONS,
         )
-        return SamBridge(section, self._context, sock)
+        return SamBridge(section, self._context, lambda *_: sock)
 
     def _task(self) -> dict[str, Any]:
         """What the worker is to do; see :mod:`i2ptunnel.torrents.engine`."""

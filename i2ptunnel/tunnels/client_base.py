@@ -51,6 +51,7 @@ class ClientTunnel(Tunnel[ListeningT]):
             model.allow,
             self.BUSY_ANSWER,
             context.budget,
+            context.sockets.of(context.name, model.listen),
         )
         self._serving: asyncio.Task[None] | None = None
 
@@ -82,7 +83,7 @@ class ClientTunnel(Tunnel[ListeningT]):
         self.last_error = None
         self.prepare()
         await self._prepare_tls()
-        self.listener.bind(self.context.sockets.take(self.name, self.model.listen))
+        self.listener.bind()
         self._serving = asyncio.create_task(self.listener.serve())
         self._serving.add_done_callback(self._on_serving_done)
         try:

@@ -45,7 +45,9 @@ class StreamrServer(DatagramTunnel[StreamrServerSection]):
 
     async def open_local(self) -> None:
         """Packets from outside of ``allow`` are not taken."""
-        self._socket = await UdpSocket.bind(self.model.listen, self._on_packet, self.model.allow)
+        listen = self.model.listen
+        take = self.context.sockets.of(self.name, listen)
+        self._socket = await UdpSocket.bind(listen, self._on_packet, self.model.allow, take)
 
     def close_local(self) -> None:
         """Subscribers stay: they hear from us again after another start."""

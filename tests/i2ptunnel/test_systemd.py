@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,14 +13,13 @@ from pathlib import Path
 import pytest
 
 from i2ptunnel.cli.main import build_parser
-from i2ptunnel.config.client_models import HttpClientSection
-from i2ptunnel.config.loader import load, read_source
-from i2ptunnel.config.profiles import profiles
+from i2ptunnel.config.loader import load_text
+from i2ptunnel.plan import listeners_of
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "i2ptunnel.service"
 INSTANCE = SYSTEMD / "i2ptunnel@.service"
-SOCKET = SYSTEMD / "i2ptunnel-browser.socket"
+SOCKETS = sorted(SYSTEMD.glob("*.socket"))
 
 
 def needs(program: str) -> pytest.MarkDecorator:
@@ -63,13 +63,23 @@ def test_an_instance_has_the_sandbox_of_the_service() -> None:
     assert len(shared(UNIT)) > 60
 
 
-def test_the_socket_unit_is_for_a_tunnel_that_the_profile_has() -> None:
-    options = dict(re.findall(r"^(\w+)=(.*)$", SOCKET.read_text(), re.M))
-    tunnels = load([read_source(profiles()["browser"])]).configuration.tunnels
-    browser = tunnels[options["FileDescriptorName"]]
-    assert isinstance(browser, HttpClientSection)
-    assert str(browser.listen) == options["ListenStream"]
+@pytest.mark.parametrize("unit", SOCKETS, ids=lambda unit: unit.name)
+def test_a_socket_unit_is_for_what_listens_there_unless_told_otherwise(unit: Path) -> None:
+    text = unit.read_text()
+    options = dict(re.findall(r"^(\w+)=(.*)$", text, re.M))
+    name = options["FileDescriptorName"]
+    ssh = "control: {ssh: {authorized_keys: keys}}\nextends: [everything]\n"
+    listeners = listeners_of(load_text(ssh).configuration)
+    known = [
+        one for one in listeners if f"{one.path}.".startswith((f"{name}.", f"tunnels.{name}."))
+    ]
+    kinds = {"Stream": socket.SOCK_STREAM, "Datagram": socket.SOCK_DGRAM}
+    held = re.findall(r"^Listen(\w+)=(.*)$", text, re.M)
+    assert known and [(kinds[kind], address) for kind, address in held] == [
+        (one.kind, str(one.endpoint)) for one in known
+    ]
     assert options["Service"] == UNIT.name
+    assert f"systemctl enable --now {unit.name}\n" in text
 
 
 def test_an_invalid_file_is_not_tried_again_and_a_mended_one_starts_at_once() -> None:
@@ -102,7 +112,7 @@ def test_an_invalid_file_ends_run_with_3_and_every_fault(tmp_path: Path) -> None
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     # The program that they name does not exist on every machine.
     units = []
-    for unit in (UNIT, INSTANCE, SOCKET):
+    for unit in (UNIT, INSTANCE, *SOCKETS):
         units.append(tmp_path / unit.name.replace("@.", "@browser."))
         units[-1].write_text(unit.read_text().replace("/usr/bin/i2ptunnel", "/bin/true"))
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Sockets that a service manager made: which tunnel gets which, and what a listener does."""
+"""Sockets that a service manager made: who gets which, and what a listener does."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import Unavailable
-from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay.activation import ActivatedSockets
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
+
+TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 
 
 @pytest.fixture
@@ -31,7 +32,13 @@ def tcp(made: ExitStack, host: str = "127.0.0.1") -> tuple[socket.socket, Endpoi
     return sock, Endpoint(host, sock.getsockname()[1])
 
 
-def test_a_socket_belongs_to_the_tunnel_at_its_address(made: ExitStack, tmp_path: Path) -> None:
+def datagrams(made: ExitStack, endpoint: Endpoint) -> socket.socket:
+    sock = made.enter_context(socket.socket(type=UDP))
+    sock.bind((endpoint.host, endpoint.port))
+    return sock
+
+
+def test_a_socket_belongs_to_what_listens_at_its_address(made: ExitStack, tmp_path: Path) -> None:
     four, endpoint = tcp(made)
     six, sixth = tcp(made, "::1")
     path = str(tmp_path / "proxy.sock")
@@ -40,7 +47,7 @@ def test_a_socket_belongs_to_the_tunnel_at_its_address(made: ExitStack, tmp_path
     unix.listen()
     sockets = ActivatedSockets([("x.socket", four), ("six", six), ("u", unix)])
     for sock, where in ((four, endpoint), (six, sixth), (unix, Endpoint(path=path))):
-        with sockets.take("browser", where) or socket.socket() as copy:
+        with sockets.of("browser", where)(where, TCP) or socket.socket() as copy:
             assert copy.fileno() != sock.fileno() and copy.getsockname() == sock.getsockname()
         assert sockets.has(where)
     assert sockets.has(Endpoint("localhost", endpoint.port))
@@ -49,26 +56,45 @@ def test_a_socket_belongs_to_the_tunnel_at_its_address(made: ExitStack, tmp_path
         Endpoint(path=f"{path}2"),
         Endpoint("x", 1),
     ):
-        assert sockets.take("browser", other) is None
-    tunnels = [HttpClientSection(listen=endpoint)]
-    assert sockets.unused(tunnels) == [f"[::1]:{sixth.port}", f"unix:{path}"]
+        assert sockets.of("browser", other)(other, TCP) is None
+    listeners = [(endpoint, TCP), (sixth, UDP)]
+    assert sockets.unused(listeners) == [f"[::1]:{sixth.port}", f"unix:{path}"]
 
 
-def test_one_that_is_named_after_a_tunnel_must_be_where_that_listens(made: ExitStack) -> None:
+def test_tcp_and_udp_at_one_address_are_two_sockets(made: ExitStack) -> None:
+    listening, endpoint = tcp(made)
+    udp = datagrams(made, endpoint)
+    sockets = ActivatedSockets([("sam", listening), ("sam", udp)])
+    take = sockets.of("sam", endpoint)
+    for kind in (TCP, UDP):
+        assert sockets.has(endpoint, kind)
+        with take(endpoint, kind) or socket.socket() as copy:
+            assert copy.type == kind and copy.getsockname() == listening.getsockname()
+    assert sockets.unused([(endpoint, TCP)]) == [f"{endpoint}/udp"]
+
+
+def test_one_with_a_name_must_be_where_that_listens(made: ExitStack) -> None:
     sock, endpoint = tcp(made)
     sockets = ActivatedSockets([("browser", sock)])
     other = Endpoint("127.0.0.1", 1)
     with pytest.raises(Unavailable, match=f"socket browser is at {endpoint}, not at {other}"):
-        sockets.take("browser", other)
-    assert sockets.take("irc", other) is None
+        sockets.of("browser", other)(other, TCP)
+    assert sockets.of("irc", other)(other, TCP) is None
+    # It has two addresses, and takes the port of one of them by itself.
+    assert sockets.of("browser", endpoint, other)(other, TCP) is None
+    assert sockets.of("browser", other)(other, UDP) is None
 
 
-def test_what_does_not_listen_is_closed(made: ExitStack) -> None:
+def test_what_does_not_wait_for_anybody_is_closed(made: ExitStack) -> None:
     listening, endpoint = tcp(made)
     connected = made.enter_context(socket.create_connection((endpoint.host, endpoint.port)))
-    datagrams = made.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-    sockets = ActivatedSockets([("a", connected), ("b", datagrams), ("c", listening)])
-    assert connected.fileno() == datagrams.fileno() == -1
+    silent = made.enter_context(socket.socket())
+    one_peer = datagrams(made, Endpoint("127.0.0.1", 0))
+    one_peer.connect(("127.0.0.1", endpoint.port))
+    pair = [made.enter_context(one) for one in socket.socketpair()]
+    others = [connected, silent, one_peer, *pair]
+    sockets = ActivatedSockets([*(("x", one) for one in others), ("c", listening)])
+    assert {one.fileno() for one in others} == {-1}
     assert len(sockets.unused([])) == 1
 
 
@@ -88,8 +114,9 @@ def test_a_listener_leaves_the_socket_and_its_file_to_their_owner(
         accepted.channel.reset()
 
     async def life(word: str) -> None:
-        listener = Listener(endpoint, serve, ListenerLimits())
-        listener.bind(sockets.take("browser", endpoint))
+        take = sockets.of("browser", endpoint)
+        listener = Listener(endpoint, serve, ListenerLimits(), take=take)
+        listener.bind()
         serving = asyncio.create_task(listener.serve())
         async with asyncio.timeout(10):
             while served[-1:] != [str(word.encode())]:
