@@ -118,6 +118,7 @@ peers: curl
 	$(BIN)/python -m tests.support.fetch_mail
 	$(BIN)/python -m tests.support.fetch_miniupnpd
 	$(BIN)/python -m tests.support.fetch_sam
+	$(BIN)/python -m tests.support.fetch_prometheus
 	$(BIN)/python -m tests.support.fetch_java
 
 # What fails among real routers runs once more, in a fresh network; logs of both in build/gate/flaky.
