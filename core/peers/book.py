@@ -53,13 +53,15 @@ _NEIGHBOUR_DOUBT = 2.0
 class PeerBook:
     """See the module. Hashes are 32 bytes, times monotonic seconds.
 
-    ``is_banned``: whether there is nothing to be had to do with a router at a time.
+    ``is_banned``: whether there is nothing to be had to do with a router at a time. ``heard_at``:
+    when something came over the link with a router last, minus infinity without a link.
     """
 
     def __init__(
         self,
         records_max: int = RECORDS_MAX,
         is_banned: Callable[[bytes, float], bool] | None = None,
+        heard_at: Callable[[bytes], float] | None = None,
     ) -> None:
         self._records: dict[bytes, PeerRecord] = {}
         self._records_max = records_max
@@ -71,6 +73,7 @@ class PeerBook:
         self._lenient_until = 0.0
         self._connected: set[bytes] = set()
         self._is_banned = is_banned
+        self._heard_at = heard_at
         self._silence = SilenceWatch()
         self._hardship = Hardship()
         self._strangers_accepted = 0.0
@@ -240,6 +243,10 @@ class PeerBook:
     def is_connected(self, router_hash: bytes) -> bool:
         """True while a link to it is up."""
         return router_hash in self._connected
+
+    def heard_at(self, router_hash: bytes) -> float:
+        """When something came over the link with it last; minus infinity without a link."""
+        return float("-inf") if self._heard_at is None else self._heard_at(router_hash)
 
     @property
     def connected(self) -> frozenset[bytes]:

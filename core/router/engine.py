@@ -137,7 +137,7 @@ class RouterEngine:
         self.netdb.set_own_router_info(self.router_info)
         self.pending_sends = PendingSends(self.links, self.netdb)
         self._bobs = BobSearch(self.ssu2, self.netdb, self.links)
-        self.peers = PeerBook(is_banned=self._is_banned)
+        self.peers = PeerBook(is_banned=self._is_banned, heard_at=self.links.heard_at)
         dispatcher = self._dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
         self.transit = TransitHops(
             HopIdentity(keys.hash, keys.crypto),
@@ -385,7 +385,7 @@ class RouterEngine:
             case link_events.PeerDisconnected(router_hash, reason):
                 self.peers.note_disconnected(router_hash)
                 if reason != "idle_timeout":
-                    self.tunnels.note_peer_failed(router_hash, now)
+                    self.tunnels.note_link_lost(router_hash, now)
             case link_events.PeerSilent(router_hash):
                 self.peers.note_silent(router_hash, now)
                 self.tunnels.note_peer_silent(router_hash, now)

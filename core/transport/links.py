@@ -124,6 +124,13 @@ class Links:
         peer = self._peers.get(router_hash)
         return peer is not None and peer.link is not None
 
+    def heard_at(self, router_hash: bytes) -> float:
+        """When something came over the link with this router last; minus infinity without one."""
+        peer = self._peers.get(router_hash)
+        if peer is None or peer.link is None:
+            return float("-inf")
+        return peer.link.session.last_received
+
     def connected_routers(self) -> list[bytes]:
         """Hashes of all routers with a session."""
         return [peer.hash for peer in self._peers.values() if peer.link is not None]

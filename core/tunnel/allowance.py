@@ -5,7 +5,8 @@ lead to it four in 220 s are welcome everywhere, and up to 22 where thousands pa
 it brings seven in 110 s, and up to 27. i2pd has no such limit. So a few builds are free. More are
 tried some at a time, until one is lost: then that is the limit for a while.
 
-While nobody answers at all, the network is gone, or we are: that tells nothing of a neighbour.
+A lost build tells that only if the neighbour's link was heard since it was sent. Otherwise it may
+never have come there: the network is gone, or the neighbour is.
 
 Nobody is left without a tunnel by this: where there is none, and nobody else can be asked, a build
 beyond the limit goes out all the same, but ever more rarely for as long as it is lost.
@@ -41,20 +42,20 @@ class _Neighbour:
     limited_until: float = float("-inf")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Beyond:
     neighbour: _Neighbour
     #: how many were in the window with it
     count: int
     is_overdraft: bool
     sent_at: float
+    is_lost: bool = False
 
 
 class Allowance:
     """See the module. Builds are known by an id, neighbours by their hash; times are monotonic."""
 
     __slots__ = (
-        "_answered_at",
         "_beyond",
         "_neighbours",
         "_overdraft_at",
@@ -68,8 +69,6 @@ class Allowance:
         """Builds that were put off."""
         self._neighbours: BoundedMap[bytes, _Neighbour] = BoundedMap(NEIGHBOURS_MAX)
         self._beyond: dict[int, _Beyond] = {}
-        #: when any build was answered last
-        self._answered_at = float("-inf")
         self._overdraft_at = float("-inf")
         self._overdraft_s = OVERDRAFT_MIN_S
         self._wanted_until = float("-inf")
@@ -117,8 +116,10 @@ class Allowance:
         return beyond is not None and beyond.is_overdraft
 
     def answered(self, build_id: int, now: float) -> None:
-        """The build was answered, well or badly: one more than these can be tried."""
-        self._answered_at = now
+        """The build was answered, well or badly: one more than these can be tried.
+
+        Late as well: it was lost nowhere.
+        """
         beyond = self._end(build_id)
         if beyond is None:
             return
@@ -126,12 +127,20 @@ class Allowance:
         if beyond.is_overdraft:
             self._overdraft_s = OVERDRAFT_MIN_S
 
-    def lost(self, build_id: int, now: float) -> None:
-        """No answer came, perhaps because it was one too many."""
-        beyond = self._end(build_id)
-        if beyond is None or self._answered_at < beyond.sent_at:
+    def lost(self, build_id: int, heard_at: float, now: float) -> None:
+        """No answer came in time, perhaps because it was one too many.
+
+        ``heard_at``: when anything came over the neighbour's link last. Follow it up with
+        :meth:`answered` or :meth:`forget`.
+        """
+        beyond = self._beyond.get(build_id)
+        if beyond is None or beyond.is_lost:
             return
         neighbour = beyond.neighbour
+        neighbour.waiting -= 1
+        beyond.is_lost = True
+        if heard_at <= beyond.sent_at:
+            return
         if now >= neighbour.limited_until:
             neighbour.limit = beyond.count - 1
         neighbour.limit = max(FREE, min(neighbour.limit, beyond.count - 1))
@@ -145,7 +154,7 @@ class Allowance:
 
     def _end(self, build_id: int) -> _Beyond | None:
         beyond = self._beyond.pop(build_id, None)
-        if beyond is not None:
+        if beyond is not None and not beyond.is_lost:
             beyond.neighbour.waiting -= 1
         return beyond
 

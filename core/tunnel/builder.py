@@ -143,6 +143,7 @@ class Builder:
             # Not "else": time leaps while a machine sleeps, and each build has to end once.
             if age >= LATE_S:
                 del self._builds[build_id]
+                self.selector.allowance.forget(build_id)
 
     def deadlines(self) -> list[float]:
         """When :meth:`expire` has something to do."""
@@ -394,7 +395,7 @@ class Builder:
         else:
             if allowance.is_beyond(build_id):
                 neighbour = None  # which owed us nothing
-            allowance.lost(build_id, now)
+            allowance.lost(build_id, self.selector.heard_at(pending.neighbour), now)
         elapsed = now - pending.started_at
         self._events.append(
             BuildFinished(pool.owner, pending.is_inbound, hops, codes, elapsed, neighbour)

@@ -194,15 +194,34 @@ class TunnelManager:
         self.is_rescheduled = True
         self.builder.note_peer_connected(router_hash, now)
 
+    def note_link_lost(self, router_hash: bytes, now: float) -> None:
+        """A link broke: builds given to it will not come back.
+
+        A neighbour of our tunnels is dialled at once, which tells sooner than tests whether it has
+        only dropped the link.
+        """
+        self.builder.note_peer_failed(router_hash, now)
+        self._wake(now)
+        if self._suspect_beside(router_hash, now):
+            self.dispatcher.queue(router_hash, False)
+
     def note_peer_failed(
         self, router_hash: bytes, now: float, *, is_peers_fault: bool = True
     ) -> None:
-        """A link could not be made or broke: builds that depend on it will not come back."""
+        """A link could not be made: builds and tunnels that depend on it are of no use."""
         self.builder.note_peer_failed(router_hash, now, is_peers_fault=is_peers_fault)
         self._wake(now)
-        for pool in self._pools.values():
-            for tunnel in pool.beside(router_hash):
-                self.note_suspect(tunnel, now)
+        if is_peers_fault:
+            self.note_peer_silent(router_hash, now)
+        else:
+            self._suspect_beside(router_hash, now)
+
+    def _suspect_beside(self, router_hash: bytes, now: float) -> bool:
+        """Test the tunnels whose neighbour of ours this is; False if there are none."""
+        beside = [tunnel for pool in self._pools.values() for tunnel in pool.beside(router_hash)]
+        for tunnel in beside:
+            self.note_suspect(tunnel, now)
+        return bool(beside)
 
     def note_peer_silent(self, router_hash: bytes, now: float) -> None:
         """A neighbour acknowledges nothing any more: use other tunnels, and build more of them.

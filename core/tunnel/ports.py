@@ -59,6 +59,10 @@ class PeerOpinions(Protocol):
         """True if a link to the router is up."""
         ...
 
+    def heard_at(self, router_hash: bytes) -> float:
+        """When something came over the link with it last; minus infinity without a link."""
+        ...
+
     def is_usable(self, router_hash: bytes, now: float) -> bool:
         """False for routers that are banned, unreachable, or lately decline or fail."""
         ...

@@ -281,6 +281,10 @@ class HopSelector:
         """Whether a link to the router is up."""
         return self._peers.is_connected(router_hash)
 
+    def heard_at(self, router_hash: bytes) -> float:
+        """See :class:`core.tunnel.ports.PeerOpinions`."""
+        return self._peers.heard_at(router_hash)
+
     def unknown(self, router_hashes: Iterable[bytes]) -> list[bytes]:
         """Those of the routers of which we have no router info."""
         return [one for one in router_hashes if self._directory.get_router(one) is None]

@@ -60,6 +60,7 @@ class Opinions:
         self.proven: list[bytes] = []
         self.restarting: set[bytes] = set()
         self.strangers_rate = 1.0
+        self.heard: dict[bytes, float] = {}
 
     def is_restarting(self, router_hash: bytes, now: float) -> bool:
         return router_hash in self.restarting
@@ -69,6 +70,9 @@ class Opinions:
 
     def is_connected(self, router_hash: bytes) -> bool:
         return router_hash in self.connected
+
+    def heard_at(self, router_hash: bytes) -> float:
+        return self.heard.get(router_hash, float("-inf"))
 
     def is_usable(self, router_hash: bytes, now: float) -> bool:
         return router_hash not in self.unusable

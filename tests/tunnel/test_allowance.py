@@ -24,9 +24,9 @@ def spend_free(allowance: Allowance, now: float = 0.0) -> None:
 
 
 def lose(allowance: Allowance, build: int, now: float) -> None:
-    """While others are answered."""
-    allowance.answered(1_000 + build, now)
-    allowance.lost(build, now)
+    """While the link is heard."""
+    allowance.lost(build, heard_at=now + 0.1, now=now)
+    allowance.forget(build)
 
 
 def test_a_few_builds_are_free_and_more_go_some_at_a_time() -> None:
@@ -90,15 +90,37 @@ def test_beyond_all_limits_builds_go_ever_more_rarely_until_one_is_answered() ->
     assert allowance.has_room(NEAR, last + OVERDRAFT_MAX_S)
 
 
-def test_what_is_lost_while_nobody_answers_says_nothing() -> None:
+def test_what_is_lost_while_the_link_is_dead_says_nothing() -> None:
     """An outage: the builds that follow it are not held up."""
     allowance = Allowance()
     spend_free(allowance)
     for build in range(10, 30):
         assert allowance.take(build, NEAR, build)
         assert not allowance.is_beyond(build)
-        allowance.lost(build, build)
-    assert allowance.has_room(NEAR, 30)
+        allowance.lost(build, heard_at=9, now=build + 8)
+    assert allowance.has_room(NEAR, 40)
+
+
+def test_who_is_silent_while_others_answer_is_told_from_an_outage_by_its_link() -> None:
+    """All are lost, and nobody else answers either; but the neighbour is there."""
+    allowance = Allowance()
+    spend_free(allowance)
+    assert allowance.take(10, NEAR, 10)
+    allowance.lost(10, heard_at=10.5, now=18)
+    assert not allowance.has_room(NEAR, 18)
+
+
+def test_an_answer_that_comes_late_takes_the_limit_back() -> None:
+    """The request stuck in a link that was down for a moment."""
+    allowance = Allowance()
+    spend_free(allowance)
+    assert allowance.take(10, NEAR, 1)
+    allowance.lost(10, heard_at=8, now=9)
+    assert not allowance.has_room(NEAR, 9)
+    allowance.answered(10, 12)
+    assert allowance.has_room(NEAR, 12)
+    assert allowance.take(11, NEAR, 12)
+    assert not allowance.has_room(NEAR, 12)
 
 
 def test_a_build_lost_elsewhere_says_nothing() -> None:

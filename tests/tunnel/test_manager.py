@@ -295,6 +295,26 @@ def test_suspicion_leads_to_a_test_at_once() -> None:
     assert tunnel in [e.tunnel for e in events if isinstance(e, TunnelReady)]
 
 
+def test_a_neighbour_whose_link_broke_is_dialled_and_replaced_once_that_fails() -> None:
+    mesh = Mesh(6)
+    start(mesh, client=TunnelShape(1, 2))
+    mesh.run(20)
+    router = mesh.routers[0]
+    manager, pool = router.manager, router.manager.pool("client")
+    assert pool is not None
+    tunnel = pool.live_inbound(mesh.now)[0]
+    neighbour = tunnel.hops[-1]
+    manager.note_link_lost(neighbour, mesh.now)
+    assert router.dispatcher.take_outgoing() == [(neighbour, [], None)]
+    assert tunnel.failures == 1
+    assert not pool.inbound.missing(mesh.now)
+    manager.note_peer_failed(neighbour, mesh.now, is_peers_fault=False)
+    assert not pool.inbound.missing(mesh.now)
+    manager.note_peer_failed(neighbour, mesh.now)
+    assert pool.inbound.missing(mesh.now)
+    assert tunnel not in pool.live_inbound(mesh.now)
+
+
 def test_a_lossy_network_keeps_its_tunnels() -> None:
     mesh = Mesh(8)
     counter = iter(range(10**9))

@@ -1,4 +1,4 @@
-"""Hops that lose their power while a download goes through them: over UDP nobody tells."""
+"""Hops that end while a download goes through them: over UDP nobody tells."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from core.tunnel.shape import TunnelShape
 from tests.support.world import LinkModel, Machine, World
-from tests.support.world.pages import Fetch, Site, Visitor
+from tests.support.world.pages import Fetch, Party, Site, Visitor
 from tests.support.world.world import telling_seed
 
 #: what each way carries makes the download last
@@ -14,15 +14,19 @@ WAYS = LinkModel(delay_s=0.03, jitter_s=0.01, bytes_s=150_000)
 SIZE = 2_000_000
 #: until the data flow again, by how many hops are gone: who loses all needs a new tunnel first
 RESUMED_S = {1: 6.0, 2: 8.0}
+#: both ends at once, which have to find each other anew; the worst of eight worlds needs 9 s
+FOUND_S = 10.0
 ONE_HOP = TunnelShape(1, 2)
 
 
 class Download:
-    """Twelve routers with SSU2 alone; one of them fetches a large page of another one."""
+    """Twelve routers with one transport; one of them fetches a large page of another one."""
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, *, has_udp: bool = True) -> None:
         world = self.world = World(seed, ways=WAYS)
-        machines = [world.add(has_udp=True, ntcp2=False, floodfill=i < 4) for i in range(12)]
+        machines = [
+            world.add(has_udp=has_udp, ntcp2=not has_udp, floodfill=i < 4) for i in range(12)
+        ]
         self.site = Site(machines[-1], "site", shape=ONE_HOP)
         self.visitor = Visitor(machines[-2], "visitor", shape=ONE_HOP)
         self.by_hash = {one.hash: one for one in machines[:-2]}
@@ -40,10 +44,12 @@ class Download:
     def received(self) -> int:
         return len(self.fetch._answer)
 
-    def hops(self) -> list[Machine]:
-        """All hops of the visitor's inbound tunnels."""
-        live = self.visitor.session.pool.live_inbound(self.world.now)
-        return [self.by_hash[hop] for hop in dict.fromkeys(h for t in live for h in t.hops)]
+    def hops(self, *parties: Party) -> list[Machine]:
+        """All hops of their inbound tunnels, but not these two themselves."""
+        pools = [party.session.pool for party in parties]
+        live = [tunnel for pool in pools for tunnel in pool.live_inbound(self.world.now)]
+        hops = dict.fromkeys(h for t in live for h in t.hops)
+        return [self.by_hash[hop] for hop in hops if hop in self.by_hash]
 
     def longest_gap_s(self) -> float:
         """From now on, until the page is there."""
@@ -64,8 +70,22 @@ def test_a_download_goes_on_soon_after_hops_lost_their_power(count: int) -> None
     download = Download(f"silent hops {count}")
     with telling_seed(download.world):
         download.begin()
-        for hop in download.hops()[:count]:
+        for hop in download.hops(download.visitor)[:count]:
             hop.crash(is_silent=True)
         gap_s = download.longest_gap_s()
         print(f"longest silence {gap_s:.1f} s")
         assert gap_s < RESUMED_S[count]
+
+
+@pytest.mark.world
+@pytest.mark.parametrize("seed", ["a", "b", "c"])
+def test_a_download_goes_on_soon_after_both_ends_lost_their_inbound_tunnels(seed: str) -> None:
+    """Over TCP the end of a process is told; who cannot be dialled then is waited for no more."""
+    download = Download(f"both ends {seed}", has_udp=False)
+    with telling_seed(download.world):
+        download.begin()
+        for hop in download.hops(download.site, download.visitor):
+            hop.crash()
+        gap_s = download.longest_gap_s()
+        print(f"longest silence {gap_s:.1f} s")
+        assert gap_s < FOUND_S

@@ -233,12 +233,12 @@ def test_neighbours_are_not_asked_for_more_than_they_take() -> None:
         world.introduce()
         world.run(290)
         builder = ours.engine.tunnels.builder
-        assert builder.started < 250, (builder.succeeded, builder.started)
+        assert builder.started < 80, (builder.succeeded, builder.started)
         assert builder.succeeded > 12, (builder.succeeded, builder.started)
         world.run_until(lambda: all(one.is_ready for one in visitors), 300)
         world.run(300)
         assert all(one.is_ready for one in visitors)
-        assert builder.started < 600, (builder.succeeded, builder.started)
+        assert builder.started < 160, (builder.succeeded, builder.started)
 
 
 def _run(hash_seed: str, seed: str) -> subprocess.Popen[str]:
