@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from i2ptunnel.answer_texts import torrent_lines
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
@@ -32,7 +33,11 @@ def add_torrents(parser: argparse.ArgumentParser) -> None:
     parser.description = "Torrents in I2P. TORRENT is an ID, its first characters, or a name."
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     adding = actions.add_parser("add", help="a magnet link or a torrent file")
-    adding.add_argument("torrent", metavar="MAGNET|FILE", type=text_argument)
+    adding.description = (
+        "Other users of the machine see the arguments of programs: with - the magnet link, or the "
+        "file, is read from standard input."
+    )
+    adding.add_argument("torrent", metavar="MAGNET|FILE|-", type=text_argument)
     adding.add_argument(
         "--tracker", action="append", default=[], metavar="URL", help="announce there, too"
     )
@@ -90,12 +95,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _add(path: Path, arguments: argparse.Namespace) -> None:
-    given = arguments.torrent
     what: dict[str, Any] = {"trackers": arguments.tracker, "paused": arguments.paused}
-    if given.lower().startswith("magnet:"):
-        what["magnet"] = given
-    else:
-        what["file"] = b64encode(_content(Path(given))).decode()
+    what |= _torrent(arguments.torrent)
     added = ask(path, "torrents-add", timeout_s=_ANSWER_S, **what)
     print(f"{added['id']}  {printable(added['name'])}")
     removed = [counted(count, _REMOVED[kind]) for kind, count in added["removed"].items()]
@@ -105,11 +106,28 @@ def _add(path: Path, arguments: argparse.Namespace) -> None:
         complain("it has no tracker in I2P, so it finds no peers: add one with --tracker")
 
 
-def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(_FILE_BYTES_MAX + 1)
+def _torrent(given: str) -> dict[str, str]:
+    """``magnet`` or ``file`` (in base64) of the command, from an argument, a file or ``-``."""
+    if _is_magnet(given.encode()):
+        return {"magnet": given}
+    if given != "-":
+        with Path(given).open("rb") as file:
+            content = _content(file, given)
+    else:
+        content = _content(sys.stdin.buffer, "standard input")
+        if _is_magnet(content):
+            return {"magnet": content.decode(errors="replace").strip()}
+    return {"file": b64encode(content).decode()}
+
+
+def _is_magnet(content: bytes) -> bool:
+    return content[:64].lstrip().lower().startswith(b"magnet:")
+
+
+def _content(file: BinaryIO, name: str) -> bytes:
+    content = file.read(_FILE_BYTES_MAX + 1)
     if len(content) > _FILE_BYTES_MAX:
-        raise CommandFault(f"{path} is larger than {_FILE_BYTES_MAX} bytes: use a magnet link")
+        raise CommandFault(f"{name} is larger than {_FILE_BYTES_MAX} bytes: use a magnet link")
     return content
 
 

@@ -72,8 +72,8 @@ class TorrentsSection:
     max_torrents: int = option(Number(1, 1000), "torrents, paused ones included", default=200)
     trackers: tuple[str, ...] = option(
         ListOf(TrackerKind()),
-        "announce URLs in I2P that each torrent gets besides its own when it is added, unless it "
-        "is private",
+        "announce URLs in I2P that each torrent gets besides its own, once it is known "
+        "not to be private",
         default=(),
     )
     inbound: TorrentTunnelsSection = option(

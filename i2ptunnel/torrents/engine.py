@@ -20,10 +20,11 @@ from typing import Any
 import libtorrent as lt
 
 from i2ptunnel.torrents.clean import (
-    I2P_TORRENT,
     Removed,
+    is_public,
     keep_handle_clean,
     keep_i2p_alone,
+    open_to_others,
 )
 from i2ptunnel.torrents.describe import describe, state_of
 from i2ptunnel.torrents.keeping import StateFiles
@@ -49,7 +50,6 @@ _NO_SESSION = "Waiting for i2p"
 _READ_BYTES = 1 << 16
 _PREFIX_MIN = 4
 _PRIORITY = 4
-_OFF = lt.torrent_flags.disable_dht | lt.torrent_flags.disable_lsd
 _ALERTS = (
     lt.alert.category_t.error_notification
     | lt.alert.category_t.status_notification
@@ -197,7 +197,7 @@ class Engine:
         for name, parameters in self._files.load(self._torrents_max):
             try:
                 self._start(parameters, name, is_new=False)
-            except (RuntimeError, Refused):
+            except RuntimeError:
                 self._files.put_aside(name)
                 continue
             if self._files.is_after_crash and not self._files.is_whole(name):
@@ -220,14 +220,21 @@ class Engine:
         parameters.save_path = str(self._download_dir)
         parameters.part_file_dir = ""
         parameters.renamed_files = {}
-        flags = int(parameters.flags) | I2P_TORRENT | int(_OFF)
-        flags &= ~int(lt.torrent_flags.auto_managed)
+        flags = int(parameters.flags) & ~int(lt.torrent_flags.auto_managed)
         if parameters.ti is None:
             flags |= int(lt.torrent_flags.default_dont_download)
         else:
-            self._check(parameters.ti, name)
+            # What was saved when the metadata of a magnet link came says that nothing is wanted.
             flags &= ~int(lt.torrent_flags.default_dont_download)
-            parameters.file_priorities = []
+            parameters.file_priorities, parameters.piece_priorities = [], []
+            try:
+                self._check(parameters.ti, name)
+            except Refused as refused:
+                if is_new:
+                    raise
+                self._faults[name] = str(refused)
+                flags |= int(lt.torrent_flags.paused)
+                parameters.file_priorities = [0] * parameters.ti.layout().num_files()
         parameters.flags = flags
         if is_new:
             self._write(name, parameters)
@@ -254,7 +261,7 @@ class Engine:
             parameters.flags = int(parameters.flags) | int(lt.torrent_flags.paused)
         else:
             parameters.flags = int(parameters.flags) & ~int(lt.torrent_flags.paused)
-        parameters.trackers = [*parameters.trackers, *trackers_of(request)]
+        parameters.trackers = [*parameters.trackers, *trackers_of(request, parameters.ti)]
         self._faults.pop(name, None)
         removed = self._start(parameters, name, is_new=True)
         info = parameters.ti
@@ -396,6 +403,8 @@ class Engine:
         else:
             self._open(handle, info)
         keep_handle_clean(handle)
+        if is_public(info):
+            open_to_others(handle, self._trackers)
         self._save(name)
 
     def _open(self, handle: Any, info: Any) -> None:

@@ -8,7 +8,6 @@ ended without writing everything, so that what is not whole has to be checked an
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,18 @@ class StateFiles:
         self.is_after_crash = running.exists()
         running.touch()
 
-    def load(self, count_max: int) -> Iterator[tuple[str, Any]]:
-        """ID and ``add_torrent_params`` of each torrent; what cannot be read is put aside."""
+    def load(self, count_max: int) -> list[tuple[str, Any]]:
+        """ID and ``add_torrent_params`` of each torrent; what cannot be read is put aside.
+
+        Those that were held back come last: the names of their files are another's.
+        """
+        found = []
         for path in sorted(self._directory.glob(f"*{RESUME}"))[:count_max]:
             try:
-                yield path.stem, lt.read_resume_data(path.read_bytes())
+                found.append((path.stem, lt.read_resume_data(path.read_bytes())))
             except (OSError, RuntimeError):
                 self.put_aside(path.stem)
+        return sorted(found, key=lambda one: _is_held_back(one[1]))
 
     def put_aside(self, name: str) -> None:
         """Nobody can use it, and nobody else is to lose it."""
@@ -69,3 +73,9 @@ class StateFiles:
 
     def _path(self, name: str, suffix: str) -> Path:
         return self._directory / f"{name}{suffix}"
+
+
+def _is_held_back(parameters: Any) -> bool:
+    """Whether none of a torrent's files was wanted when it was saved."""
+    priorities = parameters.file_priorities
+    return bool(priorities) and not any(priorities)

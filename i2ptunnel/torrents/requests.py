@@ -30,9 +30,14 @@ def parameters_of(request: dict[str, Any]) -> Any:
         raise Refused(f"this is no {what}: {short(str(error))}") from None
 
 
-def trackers_of(request: dict[str, Any]) -> Iterator[str]:
-    """The trackers that are to be added; raises Refused."""
+def trackers_of(request: dict[str, Any], info: Any) -> Iterator[str]:
+    """The trackers that are to be added to a torrent, of which ``info`` is known or None.
+
+    Raises Refused.
+    """
     for url in request.get("trackers") or ():
+        if info is not None and info.priv():
+            raise Refused("the torrent is private: it has no trackers but its own")
         if not is_i2p_tracker(url):
             raise Refused(f"{short(url)} is no tracker in I2P; they look like {LOOK}")
         yield url

@@ -85,8 +85,9 @@ def hash_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("size", [2_000_000, 50_000_000], ids=["2 MB", "50 MB"])
+@pytest.mark.parametrize(
+    "size", [2_000_000, pytest.param(50_000_000, marks=pytest.mark.slow)], ids=["2 MB", "50 MB"]
+)
 def test_between_two_appliances(
     network: Network, clients: tuple[Appliance, Appliance], tmp_path: Path, size: int
 ) -> None:

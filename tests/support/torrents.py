@@ -28,6 +28,7 @@ def make_torrent(
     *,
     web_seed: str = "",
     name: str = "",
+    is_private: bool = False,
 ) -> bytes:
     """A torrent of one file, or of files below ``name``, which are written into ``folder``."""
     for path, content in files.items():
@@ -38,7 +39,7 @@ def make_torrent(
         {b"length": len(content), b"path": path.encode().split(b"/")}
         for path, content in files.items()
     ]
-    return write_torrent(entries, b"".join(files.values()), trackers, web_seed, name)
+    return write_torrent(entries, b"".join(files.values()), trackers, web_seed, name, is_private)
 
 
 def write_torrent(
@@ -47,6 +48,7 @@ def write_torrent(
     trackers: list[str],
     web_seed: str = "",
     name: str = "",
+    is_private: bool = False,
 ) -> bytes:
     """BEP 3, as strange as the entries of its files are; without a name it has one file."""
     pieces = [content[at : at + PIECE_BYTES] for at in range(0, len(content), PIECE_BYTES)]
@@ -58,6 +60,8 @@ def write_torrent(
         info |= {b"name": name.encode(), b"files": entries}
     else:
         info |= {b"name": entries[0][b"path"][0], b"length": entries[0][b"length"]}
+    if is_private:
+        info[b"private"] = 1
     made: dict[bytes, Any] = {b"info": info}
     if trackers:
         made[b"announce-list"] = [[url.encode()] for url in trackers]

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import libtorrent as lt
 import pytest
 
 from core.base.errors import Unavailable
@@ -190,6 +191,120 @@ def test_torrents_outlive_workers_and_the_service(tmp_path: Path) -> None:
             await until("all is there again", lambda: states() == wanted)
             await one.client.resume("two")
             await until("it goes on", lambda: states()["two"] == "seeding")
+
+    drive(run())
+
+
+def _saved(one: Side) -> Any:
+    """What the disk has of its only torrent; None before there is something."""
+    found = next(one.state.glob("*.resume"), None)
+    return None if found is None else lt.read_resume_data(found.read_bytes())
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["before", "after"])
+def test_a_worker_is_killed_when_metadata_comes(tmp_path: Path, is_known: bool) -> None:
+    """What a magnet link did not say is learnt again, or saved and used: it goes on at once."""
+
+    async def run() -> None:
+        network = SamNetwork(tmp_path)
+        (tmp_path / "a/downloads").mkdir(parents=True)
+        torrent = make_torrent(tmp_path / "a/downloads", {"film.bin": FILM}, [TRACKER])
+        async with (
+            tracker(network) as swarms,
+            side(network, tmp_path / "a") as seed,
+            side(network, tmp_path / "b", download_rate=100_000) as leech,
+        ):
+            await seed.client.add(file=torrent)
+            await until("it announces", lambda: len(swarms) > 1)
+            await leech.client.add(magnet=magnet_of(torrent))
+
+            def is_time() -> bool:
+                if is_known:
+                    return _saved(leech).ti is not None
+                return leech.torrent()["peers"] > 0
+
+            await until("it is time", lambda: leech.client.list() and is_time())
+            assert leech.torrent()["done"] < len(FILM)
+            os.kill(leech.pid, signal.SIGKILL)
+            await until("another worker", lambda: leech.state_of() is None)
+            await until("it goes on", leech.state_of)
+            await leech.client.limit(Limits(None, None, 20))
+            await until("it is there", lambda: leech.state_of() == "seeding", 30)
+            assert (leech.downloads / "film.bin").read_bytes() == FILM
+
+    drive(run())
+
+
+def test_private_torrents_ask_their_own_trackers_alone(tmp_path: Path) -> None:
+    """BEP 27. Whether a magnet link is private is known with its metadata, and not before."""
+    own = "http://own.i2p/a"
+    no_pex, no_dht = lt.torrent_flags.disable_pex, lt.torrent_flags.disable_dht
+
+    async def run() -> None:
+        network = SamNetwork(tmp_path)
+        (tmp_path / "a/downloads").mkdir(parents=True)
+        public, private = (
+            make_torrent(tmp_path / "a/downloads", {name: FILM}, [TRACKER], is_private=is_private)
+            for name, is_private in (("public", False), ("private", True))
+        )
+        async with (
+            tracker(network) as swarms,
+            side(network, tmp_path / "a", trackers=(own,)) as seed,
+            side(network, tmp_path / "b", trackers=(own,)) as leech,
+        ):
+            with pytest.raises(TorrentRefused, match="no trackers but its own"):
+                await seed.client.add(file=private, trackers=("http://more.i2p/a",))
+            assert (await seed.client.add(file=private))["trackers"] == 1
+            saved = _saved(seed)
+            assert (saved.trackers, saved.ti.priv()) == ([TRACKER], True)
+            assert saved.flags & no_pex and saved.flags & no_dht
+            await seed.client.remove("private")
+
+            assert (await seed.client.add(file=public))["trackers"] == 2
+            assert not _saved(seed).flags & no_pex
+            await until("it announces", lambda: len(swarms) > 1)
+            assert (await leech.client.add(magnet=magnet_of(public)))["trackers"] == 1
+            saved = _saved(leech)
+            assert (saved.trackers, saved.ti) == ([TRACKER], None)
+            assert saved.flags & no_pex
+            await until("it is there", lambda: leech.state_of() == "seeding")
+            saved = _saved(leech)
+            assert (saved.trackers, saved.ti.priv()) == ([TRACKER, own], False)
+            assert saved.flags & no_dht and not saved.flags & no_pex
+
+    drive(run())
+
+
+def test_what_is_held_back_is_still_there_after_a_restart(tmp_path: Path) -> None:
+    """A magnet link whose files turn out to have the name of another torrent's."""
+
+    async def run() -> None:
+        network = SamNetwork(tmp_path)
+        (tmp_path / "a/downloads").mkdir(parents=True)
+        theirs = make_torrent(tmp_path / "a/downloads", {"film.bin": FILM}, [TRACKER])
+        async with (
+            tracker(network) as swarms,
+            side(network, tmp_path / "a") as seed,
+            side(network, tmp_path / "b") as leech,
+        ):
+            await seed.client.add(file=theirs)
+            await until("it announces", lambda: len(swarms) > 1)
+            for word in (b"x", b"y", b"z"):  # whose ID is lower makes no difference
+                own = make_torrent(leech.downloads, {"film.bin": word * 99}, [])
+                first = (await leech.client.add(file=own))["id"]
+                second = (await leech.client.add(magnet=magnet_of(theirs)))["id"]
+                wanted = {first: "seeding", second: "error"}
+
+                def states() -> dict[str, str]:
+                    return {one["id"]: one["state"] for one in leech.client.list()}
+
+                await until("it is held back", lambda wanted=wanted: states() == wanted)
+                await leech.services.stop()
+                await leech.start()
+                await until("it is, still", lambda wanted=wanted: states() == wanted)
+                assert (leech.downloads / "film.bin").read_bytes() == word * 99
+                await leech.client.remove(first)
+                await leech.client.remove(second)
 
     drive(run())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Coroutine
 from pathlib import Path
@@ -137,7 +138,9 @@ def test_commands_without_a_client_say_what_is_missing(tmp_path: Path) -> None:
     drive(run())
 
 
-def test_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``i2ptunnel torrents …`` at the control socket of a program that has nothing else."""
 
     async def run() -> None:
@@ -190,6 +193,16 @@ def test_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             assert (await shell("add", str(tmp_path / "none")))[0] == 1
             status, _, error = await shell("add", "magnet:?xt=urn:btih:" + "1" * 40)
             assert "no tracker in I2P" in error
+
+            async def piped(content: bytes) -> tuple[int, str, str]:
+                monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+                return await shell("add", "-")
+
+            link = b" magnet:?xt=urn:btih:" + b"2" * 40 + b"&dn=from%20a%20pipe\n"
+            assert (await piped(link))[1] == f"{'2' * 40}  from a pipe\n"
+            assert (await piped(made))[1] == f"{found[0]['id']}  film.bin\n"
+            assert "standard input is larger" in (await piped(bytes(1_400_001)))[2]
+            assert "this is no torrent file" in (await piped(b""))[2]
         finally:
             await control.stop()
             await program.services.stop()
