@@ -25,12 +25,10 @@ from core.io.files import (
     FileFault,
     check_private,
     create_key_file,
-    give_to_owner,
     make_directory,
     read_key_file,
     read_limited,
     read_router_files,
-    replace_with,
     write_atomic,
 )
 from core.io.foreign_router import AnyRouter, ForeignRouter
@@ -126,7 +124,6 @@ __all__ = [
     "create_key_file",
     "end_stage",
     "ensure_certificate",
-    "give_to_owner",
     "keep_key_sum",
     "make_directory",
     "new_event_loop",
@@ -138,7 +135,6 @@ __all__ = [
     "read_key_file",
     "read_limited",
     "read_router_files",
-    "replace_with",
     "seal_stream",
     "share_turn",
     "turn_figures",

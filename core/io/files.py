@@ -91,10 +91,10 @@ def check_data_directory(path: Path) -> None:
         )
 
 
-def give_to_owner(handle: int, directory: Path) -> None:
+def give_to_owner(handle: int, directory: Path | int) -> None:
     """What root writes into the directory of a service belongs to the service."""
     if os.geteuid() == 0:
-        owner = directory.stat()
+        owner = os.stat(directory)
         if owner.st_uid != 0:
             os.fchown(handle, owner.st_uid, owner.st_gid)
 
@@ -224,8 +224,10 @@ class DataDirectoryLock:
 
     NAME = "router.lock"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, opened: int | None = None) -> None:
+        """``opened``: a descriptor of the directory, if its name may lead elsewhere by now."""
         self._path = directory / self.NAME
+        self._directory = opened
         self._handle: int | None = None
 
     def acquire(self) -> None:
@@ -267,7 +269,8 @@ class DataDirectoryLock:
         """The lock file, and nothing that a link makes of it: it is written to."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            handle = os.open(self._path, flags, FILE_MODE)
+            place = self._path if self._directory is None else self.NAME
+            handle = os.open(place, flags, FILE_MODE, dir_fd=self._directory)
         except OSError as error:
             problem = "it is a link" if error.errno == errno.ELOOP else _problem(error)
             text = f"cannot open the lock file: {problem}; remove it"
@@ -276,7 +279,7 @@ class DataDirectoryLock:
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
             os.close(handle)
             raise FileFault(self._path, "is another file under this name; remove it")
-        give_to_owner(handle, self._path.parent)
+        give_to_owner(handle, self._path.parent if self._directory is None else self._directory)
         return handle
 
     def release(self) -> None:

@@ -23,6 +23,7 @@ from core.data.private_keys import PrivateKeys
 from i2ptunnel import __version__
 from i2ptunnel.backup.contents import Item, copy_database, items_of
 from i2ptunnel.config.loader import Loaded
+from i2ptunnel.directories import Directory, room_beside
 
 MANIFEST = "backup.json"
 MANIFEST_BYTES_MAX = 4 * 1024 * 1024
@@ -99,7 +100,8 @@ def _archive(
     loaded: Loaded, items: list[Item], left_out: list[str], progress: Progress
 ) -> Iterator[bytes]:
     """The tar archive. Its files are read once: what the list says is what follows."""
-    with tempfile.TemporaryDirectory(dir=loaded.data_dir, prefix=".backup-") as directory:
+    beside = room_beside(loaded.data_dir)
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".backup-") as directory:
         contents: list[tuple[Entry, Path | bytes]] = []
         for number, item in enumerate(items):
             progress(item.name)
@@ -124,9 +126,12 @@ def _read(item: Item, copy: Path) -> tuple[Entry, Path | bytes] | None:
         if item.is_database:
             copy_database(item.path, copy)
             return Entry(item.part, item.name, str(item.path), copy.stat().st_size), copy
-        data = item.path.read_bytes()
-    except FileNotFoundError:
-        return None
+        with Directory.open(item.path.parent) as directory:
+            file = directory.read(item.path.name)
+        if file is None:
+            return None
+        with file:
+            data = file.read()
     except OSError as error:
         raise FileFault(item.path, f"cannot be read: {error.strerror or error}") from None
     return Entry(item.part, item.name, str(item.path), len(data), address_of(item.name, data)), data

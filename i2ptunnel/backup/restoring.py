@@ -7,23 +7,13 @@ else stays, unless the user says otherwise; then it is kept beside, with another
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.api import (
-    FileFault,
-    give_to_owner,
-    make_directory,
-    open_stream,
-    replace_with,
-    write_atomic,
-)
+from core.api import FileFault, open_stream
 from core.base.errors import DecodeError
 from i2ptunnel.backup.archive import (
     MANIFEST,
@@ -35,6 +25,7 @@ from i2ptunnel.backup.archive import (
     read_members,
 )
 from i2ptunnel.backup.contents import CONFIGURATION, DATA, EXTRA, check_database
+from i2ptunnel.directories import Directory, NotThere
 
 _PIECE_BYTES = 1 << 20
 
@@ -155,9 +146,11 @@ def conflicts(staged: Staged, place: Place) -> list[Path]:
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    if not other.is_file() or one.stat().st_size != other.stat().st_size:
-        return False
-    return one.read_bytes() == other.read_bytes()
+    return other.is_file() and _says(one, other.read_bytes())
+
+
+def _says(one: Path, data: bytes) -> bool:
+    return one.stat().st_size == len(data) and one.read_bytes() == data
 
 
 def put_into_place(staged: Staged, place: Place, progress: Progress) -> list[Path]:
@@ -167,48 +160,39 @@ def put_into_place(staged: Staged, place: Place, progress: Progress) -> list[Pat
     """
     moved: list[Path] = []
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    data_dir = place.data_dir or Path(staged.manifest.data_dir)
-    for entry in staged.manifest.entries:
-        _check_way(entry, target_of(entry, staged.manifest, place), data_dir)
-    ordered = sorted(staged.manifest.entries, key=lambda entry: not entry.name.endswith(".dat"))
-    for entry in ordered:
-        target, source = target_of(entry, staged.manifest, place), staged.files[entry]
-        if target.exists() and _is_same(source, target):
-            continue
-        progress(entry.name)
-        make_directory(target.parent)
-        try:
-            if target.exists() or target.is_symlink():
-                aside = target.with_name(f"{target.name}.before-{stamp}")
-                os.rename(target, aside)
-                moved.append(aside)
+    entries = staged.manifest.entries
+    for entry in entries:  # a link in the way is found before anything is written
+        with contextlib.suppress(NotThere), _directory_of(entry, staged.manifest, place):
+            pass
+    for entry in sorted(entries, key=lambda entry: not entry.name.endswith(".dat")):
+        name = target_of(entry, staged.manifest, place).name
+        with _directory_of(entry, staged.manifest, place, make=True) as directory:
+            if _is_there(staged.files[entry], directory, name):
+                continue
+            progress(entry.name)
+            if directory.has(name):
+                moved.append(directory.rename(name, f"{name}.before-{stamp}"))
             for suffix in ("-wal", "-shm"):  # of the database that was there
-                target.with_name(target.name + suffix).unlink(missing_ok=True)
-        except OSError as error:
-            raise FileFault(target, f"cannot be replaced: {error.strerror or error}") from None
-        _place(source, target)
+                directory.remove(name + suffix)
+            with staged.files[entry].open("rb") as content:
+                directory.write(name, content)
     return moved
 
 
-def _place(source: Path, target: Path) -> None:
-    if source.stat().st_size <= _PIECE_BYTES:
-        write_atomic(target, source.read_bytes())
-        return
-    # A name that nobody can have made a link of before: root may write for a service here.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "wb") as file, source.open("rb") as content:
-            give_to_owner(handle, target.parent)
-            shutil.copyfileobj(content, file, _PIECE_BYTES)
-        replace_with(temporary, target)
-    except OSError as error:
-        raise FileFault(target, f"cannot be written: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+def _directory_of(
+    entry: Entry, manifest: Manifest, place: Place, *, make: bool = False
+) -> Directory:
+    """Where a file goes. No link in a data directory, which may be another user's, is followed."""
+    target = target_of(entry, manifest, place)
+    if entry.part != DATA:
+        return Directory.open(target.parent, make=make)
+    with Directory.open(place.data_dir or Path(manifest.data_dir), make=make) as data_dir:
+        return data_dir.inside(PurePosixPath(entry.name).parent.parts, make=make)
 
 
-def _check_way(entry: Entry, target: Path, data_dir: Path) -> None:
-    """No link in a data directory, which is another user's, may lead root out of it."""
-    if entry.part == DATA and not target.parent.resolve().is_relative_to(data_dir.resolve()):
-        raise FileFault(target, "a link leads out of the data directory there; remove it")
+def _is_there(source: Path, directory: Directory, name: str) -> bool:
+    file = directory.read(name)
+    if file is None:
+        return False
+    with file:
+        return _says(source, file.read())

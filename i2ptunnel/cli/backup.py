@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.api import DataDirectoryLock, FileFault, make_directory, read_limited
+from core.api import DataDirectoryLock, FileFault, read_limited
 from core.base.errors import DecodeError
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import configuration_of, is_running
@@ -96,6 +96,7 @@ def _backup(arguments: argparse.Namespace) -> int:
         return _verify(arguments)
     # Imported late: what other commands do not need.
     from i2ptunnel.backup.archive import make_backup
+    from i2ptunnel.directories import room_beside
 
     loaded = configuration_of(arguments)
     path: Path = arguments.file or Path(time.strftime("i2ptunnel-%Y-%m-%d.backup", time.gmtime()))
@@ -104,7 +105,7 @@ def _backup(arguments: argparse.Namespace) -> int:
     passphrase = _passphrase(arguments, is_new=True)
     with Progress() as progress:
         size = _write(path, make_backup(loaded, passphrase, progress.show))
-        with _opened(path, passphrase, progress, loaded.data_dir) as staged:
+        with _opened(path, passphrase, progress, room_beside(loaded.data_dir)) as staged:
             manifest = staged.manifest
     _tell(arguments, manifest, {"file": str(path), "bytes": size})
     if not arguments.json:
@@ -148,10 +149,6 @@ def _memory() -> Path:
     return memory if os.access(memory, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
 
 
-def _existing(path: Path) -> Path:
-    return next(one for one in (path, *path.parents) if one.is_dir())
-
-
 def _verify(arguments: argparse.Namespace) -> int:
     if arguments.file is None:
         raise CommandFault("--verify needs a FILE", Exit.USAGE)
@@ -193,10 +190,11 @@ def _restore(arguments: argparse.Namespace) -> int:
     stays, and nothing at all is written, unless --force is given.
     """
     from i2ptunnel.backup.restoring import Place, conflicts, put_into_place
+    from i2ptunnel.directories import Directory, room_beside
 
     passphrase = _passphrase(arguments, is_new=False)
     place = Place(arguments.data_dir, arguments.config)
-    beside = _memory() if place.data_dir is None else _existing(place.data_dir.absolute())
+    beside = _memory() if place.data_dir is None else room_beside(place.data_dir)
     with Progress() as progress, _opened(arguments.file, passphrase, progress, beside) as staged:
         manifest = staged.manifest
         data_dir = place.data_dir or Path(manifest.data_dir)
@@ -206,8 +204,10 @@ def _restore(arguments: argparse.Namespace) -> int:
         if obstacles and not arguments.force:
             listed = "\n".join(f"{path} is there already" for path in obstacles[:20])
             raise CommandFault(f"{listed}\nnothing was written; --force moves these aside")
-        make_directory(data_dir)
-        with DataDirectoryLock(data_dir):  # nor may one start meanwhile
+        with (
+            Directory.open(data_dir, make=True) as directory,
+            DataDirectoryLock(data_dir, directory.handle),  # nor may one start meanwhile
+        ):
             moved = put_into_place(staged, place, progress.show)
     more = {"data_dir": str(data_dir), "moved_aside": [str(path) for path in moved]}
     _tell(arguments, manifest, more)

@@ -6,6 +6,7 @@ as ``router.data_dir``, the key files, and ``addresses.sqlite`` with the names.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from core.api import FileFault, create_key_file, keep_key_sum, make_directory, r
 from core.base.errors import DecodeError
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.checks import RESERVED_FILES
+from i2ptunnel.directories import Directory, room_beside
 from i2ptunnel.importing import i2pd_router, i2pd_tunnels, java_router, java_tunnels
 from i2ptunnel.importing.books import BookText, read_books, read_subscriptions
 from i2ptunnel.importing.draft import Draft, Note, Options, TunnelDraft, slug
@@ -24,6 +26,7 @@ from i2ptunnel.importing.yaml_text import write_text
 from i2ptunnel.keyfiles import KEY_FILE_BYTES_MAX
 from i2ptunnel.naming.books import FILE_NAME, AddressBooks
 from i2ptunnel.printable import counted
+from i2ptunnel.rights import rights_for
 
 YAML_NAME = "i2ptunnel.yaml"
 _FILTER_BYTES_MAX = 1024 * 1024
@@ -62,8 +65,23 @@ class Conversion:
         for name in self.names:
             if (directory / name).exists() or (directory / name).is_symlink():
                 raise FileFault(directory / name, "is there already; choose another --out")
-        make_directory(directory)
+        beside = room_beside(directory)
+        with (
+            tempfile.TemporaryDirectory(dir=beside, prefix=".import-") as made,
+            Directory.open(directory, make=True) as out,
+        ):
+            counts = self._make(Path(made), progress)
+            found = [path for path in Path(made).rglob("*") if path.is_file()]
+            # The configuration comes last: it is there if everything is.
+            for path in sorted(found, key=lambda path: path.name == YAML_NAME):
+                parts = path.relative_to(made).parts
+                with out.inside(parts[:-1], make=True) as place, path.open("rb") as content:
+                    place.write(parts[-1], content, replace=False)
+        return counts
+
+    def _make(self, directory: Path, progress: Progress) -> dict[str, int]:
         for name, (data, keys) in self.keys.items():
+            progress(f"keys: {name}")
             path = directory / name
             make_directory(path.parent)
             create_key_file(path, data)
@@ -71,9 +89,8 @@ class Conversion:
         for name, data in self.files.items():
             make_directory((directory / name).parent)
             create_key_file(directory / name, data)
-        counts = self._write_books(directory, progress)
         create_key_file(directory / YAML_NAME, self.text.encode())
-        return counts
+        return self._write_books(directory, progress)
 
     def _write_books(self, directory: Path, progress: Progress) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -95,8 +112,16 @@ class Conversion:
 
 
 def convert(paths: list[Path], directory: Path, progress: Progress = lambda _: None) -> Conversion:
-    """Read all of it. ``directory``: where it will be written. Raises FileFault."""
+    """Read all of it. ``directory``: where it will be written. Raises FileFault.
+
+    Root reads no more than the owner of the files may: they can name any file, and be links.
+    """
     found = find(paths)
+    with rights_for(*found.roots, *found.files):
+        return _convert(found, directory, progress)
+
+
+def _convert(found: Found, directory: Path, progress: Progress) -> Conversion:
     draft = Draft()
     tunnels = [*_read_i2pd(found, draft, progress), *_read_java(found, draft, progress)]
     urls = read_subscriptions(found, draft.notes)
@@ -254,14 +279,16 @@ def _find_filters(made: Conversion, found: Found) -> None:
         wanted = tunnel.get("access.filter")
         if not wanted:
             continue
-        path = find_file(wanted, found.roots)
-        if path is not None:
+        try:
+            path = find_file(wanted, found.roots)
+            if path is None:
+                raise FileFault(Path(wanted), "the file is missing")
             name = f"{tunnel.name}.filter"
             made.files[name] = read_limited(path, _FILTER_BYTES_MAX)
             tunnel.values["access"]["filter"] = name
-        else:
+        except FileFault as fault:
             del tunnel.values["access"]
-            tunnel.note(f"filterDefinition = {wanted}", "the file is missing")
+            tunnel.note(f"filterDefinition = {wanted}", fault.problem)
             tunnel.turn_off("its access filter is missing")
 
 

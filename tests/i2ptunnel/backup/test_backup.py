@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from core.api import DataDirectoryLock
+from core.api import DataDirectoryLock, FileFault
 from core.base.errors import DecodeError
 from i2ptunnel.backup.archive import make_backup
-from i2ptunnel.backup.restoring import _PIECE_BYTES, opened
+from i2ptunnel.backup.restoring import _PIECE_BYTES, Place, opened, put_into_place
 from i2ptunnel.cli.main import main
 from i2ptunnel.config.loader import load, read_source
 from i2ptunnel.keyfiles import generate_keys, write_new_keys
@@ -213,7 +213,7 @@ def test_no_link_takes_what_is_restored_elsewhere(
     (elsewhere / "file").write_text("as it was")
     (data / "torrents").symlink_to(elsewhere)
     assert restore(home, packed, target) == 1
-    assert "a link leads out of the data directory" in capsys.readouterr().err
+    assert "a link leads elsewhere there; remove it" in capsys.readouterr().err
     assert {path.name for path in data.iterdir()} == {"router.lock", "torrents"}
     (data / "torrents").unlink()
     (data / ".large.restore.tmp").symlink_to(elsewhere / "file")
@@ -221,6 +221,32 @@ def test_no_link_takes_what_is_restored_elsewhere(
     assert stat.S_IMODE((data / "large").lstat().st_mode) == 0o600
     assert [path.name for path in elsewhere.iterdir()] == ["file"]
     assert (elsewhere / "file").read_text() == "as it was"
+
+
+def test_a_directory_that_is_exchanged_meanwhile_leads_nowhere(home: Path) -> None:
+    """Whoever owns the data directory may do that while root restores."""
+    (home / "data/torrents").mkdir()
+    for name in ("one.resume", "two.resume"):
+        (home / "data/torrents" / name).write_bytes(b"resume")
+    packed, target, elsewhere = backup(home), home / "other", home / "elsewhere"
+    elsewhere.mkdir()
+    exchanged: list[str] = []
+
+    def exchange(name: str) -> None:
+        if name == "torrents/one.resume" and target.is_dir():
+            (target / "data/torrents").rename(target / "data/theirs")
+            (target / "data/torrents").symlink_to(elsewhere)
+            exchanged.append(name)
+
+    place = Place(target / "data", target / "i2ptunnel.yaml")
+    with (
+        opened(packed, _WORD, exchange, home) as staged,
+        pytest.raises(FileFault, match="torrents: a link leads elsewhere there; remove it"),
+    ):
+        put_into_place(staged, place, exchange)
+    # What was opened before went where it should, and what came later went nowhere.
+    assert exchanged and [one.name for one in (target / "data/theirs").iterdir()] == ["one.resume"]
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_nothing_is_restored_below_a_program_that_starts_meanwhile(
