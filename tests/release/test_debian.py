@@ -5,6 +5,7 @@ The tests of a suite go on where the one before has stopped, as the life of an i
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -32,6 +33,22 @@ ASK = """python3 - <<'END'
 import urllib.request
 proxy = urllib.request.ProxyHandler({"http": "http://127.0.0.1:4444"})
 print(urllib.request.build_opener(proxy).open("http://proxy.i2p/", timeout=60).status)
+END"""
+
+HELLO = """python3 - <<'END'
+import socket
+with socket.create_connection(("127.0.0.1", 7656), 60) as sam:
+    sam.sendall(b"HELLO VERSION\\n")
+    print(sam.recv(100).decode())
+END"""
+SEND = """python3 - <<'END'
+import socket
+with socket.socket(type=socket.SOCK_DGRAM) as sam:
+    sam.sendto(b"3.0 nobody nowhere\\npayload", ("127.0.0.1", 7655))
+END"""
+VISIT = """python3 - <<'END'
+import urllib.request
+print(urllib.request.urlopen("http://127.0.0.1:7657/", timeout=60).status)
 END"""
 
 
@@ -166,6 +183,56 @@ def test_a_socket_unit_starts_the_service_and_holds_its_port(machine: SystemdMac
     assert machine.run(ASK).strip() == "200"
     machine.run(f"systemctl stop i2ptunnel-browser.socket {UNIT}; systemctl start {UNIT}")
     machine.wait_active(UNIT)
+
+
+def test_socket_units_hold_the_ports_of_services(machine: SystemdMachine) -> None:
+    with_sam = "\ninterfaces: {sam: {}}\ntunnels:\n"
+    config = machine.root.path / CONFIG.lstrip("/")
+    config.write_text(config.read_text().replace("\ntunnels:\n", with_sam, 1))
+    units = "i2ptunnel-console.socket i2ptunnel-sam.socket"
+    machine.run(f"systemctl stop {UNIT}; systemctl start {units}")
+    # What holds the ports is no other program to the doctor.
+    assert "all free" in machine.attempt(f"i2ptunnel doctor -c {CONFIG}").stdout
+    # The hello waits until the service that it starts has read its configuration.
+    assert "RESULT=OK" in machine.run(HELLO)
+    first = machine.wait_active(UNIT)
+    assert "all ours" in machine.attempt(f"i2ptunnel doctor -c {CONFIG}").stdout
+    machine.run(f"systemctl stop {UNIT}")
+    assert machine.property(UNIT, "ActiveState") == "inactive"
+    # A datagram is enough, too: it was held, and is judged.
+    machine.run(SEND)
+    machine.wait_active(UNIT, other_than=first)
+
+    def dropped() -> int:
+        told = machine.run(f"i2ptunnel status --json -c {CONFIG}; true")
+        status = json.loads(told[told.index("{") :])
+        return int(status["interfaces"]["sam"]["datagrams_dropped"])
+
+    wait_until("the datagram", lambda: dropped() == 1, 20)
+    assert machine.run(VISIT).strip() == "200"
+    machine.run(f"systemctl stop {units} {UNIT}; systemctl start {UNIT}")
+    machine.wait_active(UNIT)
+
+
+def test_the_console_offers_the_file_that_it_may_not_write(machine: SystemdMachine) -> None:
+    """To the service /etc is read-only."""
+    machine.wait_active(UNIT)
+    visit = Path(__file__).parents[1] / "support" / "console_visit.py"
+    machine.write("/root/visit.py", visit.read_text())
+    told = machine.run(f"i2ptunnel console --no-browser -c {CONFIG}")
+    (way,) = [word for word in told.split() if word.endswith(".html")]
+    config = machine.root.path / CONFIG.lstrip("/")
+    before = config.read_text()
+    added = "  shown: {type: sockstunnel, listen: '127.0.0.1:4450'}\n"
+    answer = machine.run(f'python3 /root/visit.py {way} http://127.0.0.1:7657 "{added}"')
+    note, _, offered = answer.partition("\n")
+    assert f"the program may not write {CONFIG}" in note
+    assert "Download the new file" in note
+    assert config.read_text() == before and offered == before + added
+    # As the page says: put in its place, and reload.
+    config.write_text(offered)
+    machine.run(f"systemctl reload {UNIT}")
+    assert "shown " in status(machine)
 
 
 def test_keys_come_from_a_credential(machine: SystemdMachine) -> None:
