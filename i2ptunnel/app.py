@@ -239,8 +239,9 @@ class App:
                     await stopping
             except TimeoutError:
                 _log.warning("the %s took too long to stop", what)
-            except Exception:
-                _log.exception("the %s did not stop cleanly", what)
+            except Exception as error:
+                _log.error("the %s did not stop cleanly: %s", what, type(error).__name__)
+                _log.debug("internal error", exc_info=True)
         self.naming.close()
 
     async def _import_pending(self) -> None:

@@ -73,12 +73,16 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class ReseedFacts:
-    """How reseeding is. ``remedy``: the template of what helps, since it has failed."""
+    """How reseeding is. ``remedy``: the template of what helps, since it has failed.
+
+    ``rests_s``: so long no server may be asked, although it is due; else None.
+    """
 
     is_running: bool = False
     bundles: int = 0
     wanted: int = 0
     remedy: str | None = None
+    rests_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,10 @@ IMPORT_ROUTERS = (
 RESEEDING = (
     "Other routers are being fetched from reseed servers; {bundles} of {wanted} have answered."
 )
+RESEED_RESTS = (
+    "No other router is known. The reseed servers were asked lately, and limit how often; they are "
+    "asked again in {time}."
+)
 RESEED_FAILED = "No other router is known, and no reseed server has brought any."
 CHECK_ONLINE = "Check that this machine is online and can resolve names."
 CHECK_PROXY = "Check router.reseed.proxy, and that the proxy is running."
@@ -169,6 +177,7 @@ PAGE_TEMPLATES = (
     NO_ROUTERS,
     IMPORT_ROUTERS,
     RESEEDING,
+    RESEED_RESTS,
     RESEED_FAILED,
     CHECK_ONLINE,
     CHECK_PROXY,
@@ -266,6 +275,9 @@ def _reseeding(reseed: ReseedFacts) -> Sentence:
 def _no_routers(reseed: ReseedFacts) -> Health:
     if reseed.remedy is not None:
         return Health(State.DEGRADED, Sentence(RESEED_FAILED), Sentence(reseed.remedy))
+    if reseed.rests_s is not None:
+        reason = Sentence(RESEED_RESTS, {"time": show_difference(reseed.rests_s)})
+        return Health(State.DEGRADED, reason, Sentence(IMPORT_ROUTERS))
     return Health(State.DEGRADED, Sentence(NO_ROUTERS), Sentence(IMPORT_ROUTERS), is_waiting=False)
 
 

@@ -57,7 +57,6 @@ class Manager(Supervisor[_Tunnel]):
     """Owns all tunnels. Use it as ``async with``; :meth:`apply` gives it the tunnels to run."""
 
     FAILURE = "tunnel %s failed: %s; it is tried again"
-    CRASH = "tunnel %s ended with an error of ours"
 
     def __init__(
         self,

@@ -93,6 +93,8 @@ class Reseeding:
         self._outcome: Outcome | None = None
         #: from the start until the first decision whether to ask
         self._is_deciding = False
+        #: it is due, and no server may be asked
+        self._is_resting = False
         self._is_joined = False
         self._second_tries = 0
         self._dry_since: float | None = None
@@ -135,14 +137,17 @@ class Reseeding:
     async def _run(self) -> None:
         while True:
             try:
-                if self._is_due() and self._attempts.allowed(self.servers):
+                is_due = self._is_due()
+                self._is_resting = is_due and not self._attempts.allowed(self.servers)
+                if is_due and not self._is_resting:
                     await self._round()
             except FileFault as fault:
                 self._outcome = Outcome(self._wall(), 0, 0, str(fault), None)
                 _log.error("reseeding: %s", fault)
                 return
-            except Exception:
-                _log.exception("reseeding met an error of ours")
+            except Exception as error:
+                _log.error("internal error in reseeding: %s", type(error).__name__)
+                _log.debug("internal error", exc_info=True)
             finally:
                 self._is_deciding = False
             await asyncio.sleep(CHECK_S)
@@ -291,13 +296,20 @@ class Reseeding:
         progress, outcome = self._progress, self._outcome
         remedy = None if outcome is None else outcome.remedy
         if progress is None:
-            return ReseedFacts(self._is_deciding, 0, WANTED, remedy)
+            return ReseedFacts(self._is_deciding, 0, WANTED, remedy, self._rests_s())
         return ReseedFacts(True, progress.bundles, progress.wanted, remedy)
+
+    def _rests_s(self) -> float | None:
+        return max(0.0, self.next_at() - self._wall()) if self._is_resting else None
 
     def status(self) -> dict[str, Any]:
         """For ``status --json``."""
         outcome, now = self._outcome, self._wall()
-        state = "fetching" if self._progress is not None else "waiting" if self.is_on else "off"
+        state = "off"
+        if self._progress is not None:
+            state = "fetching"
+        elif self.is_on:
+            state = "resting" if self._is_resting else "waiting"
         return {
             "state": state,
             "bundles": 0 if outcome is None else outcome.bundles,

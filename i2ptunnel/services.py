@@ -57,7 +57,6 @@ class Services(Supervisor[_Service]):
     """Owns all services: :meth:`apply` gives it those to run."""
 
     FAILURE = "%s: %s; it is tried again"
-    CRASH = "%s ended with an error of ours"
 
     def __init__(self, retry_first_s: float = RETRY_FIRST_S, check_s: float = CHECK_S) -> None:
         super().__init__(_log, retry_first_s)

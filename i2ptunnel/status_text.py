@@ -128,14 +128,17 @@ def _reach_text(reachability: dict[str, Any], introducers: int) -> str:
 
 
 def _reseed_lines(reseed: dict[str, Any]) -> list[str]:
-    """How reseeding goes, while it goes on or if it has failed."""
+    """How reseeding goes, while it goes on, if it has failed, or if nobody may be asked yet."""
     if reseed["state"] == "fetching":
         return ["reseed   under way"]
-    if reseed["last_error"] is None:
+    what = reseed["last_error"]
+    if what is None and reseed["state"] == "resting":
+        what = "the servers were asked lately"
+    if what is None:
         return []
     wait_s = reseed["next_in_s"]
     again = "" if wait_s is None else f"; again in {show_duration(max(1, wait_s))}"
-    return [f"reseed   {printable(reseed['last_error'])}{again}"]
+    return [f"reseed   {printable(what)}{again}"]
 
 
 def _mapping_text(mapping: dict[str, Any]) -> str:

@@ -79,9 +79,8 @@ EntryT = TypeVar("EntryT", bound=Entry)
 class Supervisor(ABC, Generic[EntryT]):
     """Owns entries by name, in the order in which users see them."""
 
-    #: log lines: (name, reason) of a failure, and (name) of an exception that nobody expected
+    #: a log line: (name, reason) of a failure
     FAILURE: ClassVar[str]
-    CRASH: ClassVar[str]
 
     def __init__(self, log: logging.Logger, retry_first_s: float = RETRY_FIRST_S) -> None:
         self._log = log
@@ -143,15 +142,14 @@ class Supervisor(ABC, Generic[EntryT]):
         while True:
             began = time.monotonic()
             self._set(entry, State.STARTING)
-            error: Exception
             try:
                 await self._run(entry)
             except (I2PError, OSError) as fault:
-                error = fault
-            except Exception as fault:
-                self._log.exception(self.CRASH, entry.name)
-                error = fault
-            self._report(entry, str(error) or type(error).__name__)
+                self._report(entry, str(fault) or type(fault).__name__)
+            except Exception as error:
+                # A bug of ours: users can only report it, and where it is interests who mends it.
+                self._report(entry, f"internal error ({type(error).__name__}), please report it")
+                self._log.debug("%s: internal error", entry.name, exc_info=True)
             pause_s = self._pause_s(entry, pause_s, time.monotonic() - began)
             entry.retry_at = time.monotonic() + pause_s if pause_s else None
             entry.retries += 1

@@ -79,12 +79,8 @@ def check_network(status: dict[str, Any]) -> Iterator[Finding]:
     """Known routers, links, and how many builds succeed."""
     router, is_young = status["router"], status["uptime_s"] < _YOUNG_S
     if router["routers"] < _FEW_ROUTERS:
-        yield Finding(
-            "known routers",
-            Level.NOTE if router["routers"] else Level.PROBLEM,
-            f"{router['routers']}",
-            "Fetch some: i2ptunnel netdb reseed, or netdb import FILE.",
-        )
+        level = Level.NOTE if router["routers"] else Level.PROBLEM
+        yield Finding("known routers", level, *_few_routers(router["routers"], status["reseed"]))
     else:
         yield ok("known routers", f"{router['routers']}, {router['floodfills']} floodfill")
     links = router["links"]["inbound"] + router["links"]["outbound"]
@@ -103,6 +99,19 @@ def check_network(status: dict[str, Any]) -> Iterator[Finding]:
     else:
         yield ok("links", f"{counted(links, 'router')} connected")
     yield _builds(router)
+
+
+def _few_routers(count: int, reseed: dict[str, Any]) -> tuple[str, str]:
+    """How few they are, and how to get more."""
+    if reseed["state"] == "fetching":
+        return f"{count}; reseed servers are being asked", "Wait a minute."
+    if not reseed["next_in_s"]:
+        return f"{count}", "Fetch some: i2ptunnel netdb reseed, or netdb import FILE."
+    again = show_duration(max(1, reseed["next_in_s"]))
+    return (
+        f"{count}; the reseed servers were asked lately, and are asked again in {again} if needed",
+        "Import a file until then: i2ptunnel netdb import FILE.",
+    )
 
 
 def _builds(router: dict[str, Any]) -> Finding:

@@ -97,8 +97,9 @@ class Feeds:
                 if str(fault) != self._fault:
                     _log.error("%s", fault)
                 self._fault = str(fault)
-            except Exception:
-                _log.exception("the address book's updates met an error of ours")
+            except Exception as error:
+                _log.error("internal error in updates of names: %s", type(error).__name__)
+                _log.debug("internal error", exc_info=True)
                 await asyncio.sleep(_AFTER_ERROR_S)
             await asyncio.sleep(POLL_S)
 

@@ -199,6 +199,8 @@ def parse_request(lines: list[bytes], *, encodes_target: bool = False) -> Reques
     parts = lines[0].split(b" ")
     if encodes_target and len(parts) == 3 and not parts[1].isascii():
         parts[1] = _encode_target(parts[1])
+    if len(parts) > 3 and parts[1] and _VERSION.fullmatch(parts[-1]):
+        raise HttpFault(400, "a space in the address; %20 stands for one")
     if len(parts) != 3 or not _TOKEN.fullmatch(parts[0]) or not _TARGET.fullmatch(parts[1]):
         raise HttpFault(400, "not an HTTP request line")
     version = _VERSION.fullmatch(parts[2])

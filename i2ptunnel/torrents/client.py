@@ -210,7 +210,6 @@ class TorrentService(Supervisor[Entry]):
     """One life of the section: :meth:`start` once, :meth:`stop` once."""
 
     FAILURE = "%s: %s; it is started again"
-    CRASH = "%s ended with an error of ours"
 
     def __init__(
         self,

@@ -178,7 +178,8 @@ class ServerTunnel(Tunnel[ServerT]):
     def _on_accepting_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             self.last_error = "an internal error"
-            self.context.logger.error("internal error", exc_info=task.exception())
+            self.context.logger.error("internal error: %s", type(task.exception()).__name__)
+            self.context.logger.debug("internal error", exc_info=task.exception())
             self.failed.set()
 
     def _admit(self, stream: I2pStream, group: asyncio.TaskGroup) -> None:

@@ -81,6 +81,15 @@ def test_killed_in_the_middle(program: Appliance, server: ReseedServer) -> None:
     status = status_of(program)
     assert status["reseed"]["servers"] == {server.name: "asked"}
     assert 3500 < status["reseed"]["next_in_s"] <= 3600
+    # Nobody is told to wait without being told how long.
+    wait_until("that it rests", lambda: status_of(program)["reseed"]["state"] == "resting", 20)
+    status = status_of(program)
+    assert status["state"] == "degraded" and "asked again in 1 h." in status["reason"]
+    assert "netdb import FILE" in status["remedy"]
+    shown = run_command("status", "-c", str(program.config_file)).stdout
+    assert "reseed   the servers were asked lately; again in 59m" in shown
+    found = run_command("doctor", "-c", str(program.config_file)).stdout
+    assert "0; the reseed servers were asked lately, and are asked again in 59m" in found
     assert len(server.requests) == 1
     program.stop()
     assert "Traceback" not in program.log

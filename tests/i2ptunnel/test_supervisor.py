@@ -18,7 +18,6 @@ class Lives(Supervisor[Entry]):
     """Each life ends with the next of ``ends``; one goes on for good when there are no more."""
 
     FAILURE = "%s: %s"
-    CRASH = "%s: unexpected"
 
     def __init__(self, *ends: Exception) -> None:
         super().__init__(_log)
@@ -61,9 +60,11 @@ def test_pauses_grow_up_to_a_minute_and_an_order_ends_them() -> None:
     asyncio.run(main())
 
 
-def test_a_failure_is_told_once_and_an_unexpected_one_with_its_traceback(
+def test_a_failure_is_told_once_and_where_it_was_only_to_who_looks(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.DEBUG)
+
     async def main() -> None:
         same = Unavailable("cannot listen", code="cannot_listen")
         lives = Lives(same, same, ZeroDivisionError())
@@ -71,11 +72,15 @@ def test_a_failure_is_told_once_and_an_unexpected_one_with_its_traceback(
         await lives.stop()
 
     asyncio.run(main())
-    told = [(record.getMessage(), record.exc_info is not None) for record in caplog.records]
+    told = [
+        (record.levelname, record.getMessage(), record.exc_info is not None)
+        for record in caplog.records
+        if record.name == "test"
+    ]
     assert told == [
-        ("one: cannot listen", False),
-        ("one: unexpected", True),
-        ("one: ZeroDivisionError", False),
+        ("ERROR", "one: cannot listen", False),
+        ("ERROR", "one: internal error (ZeroDivisionError), please report it", False),
+        ("DEBUG", "one: internal error", True),
     ]
 
 

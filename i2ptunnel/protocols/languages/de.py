@@ -252,6 +252,13 @@ TEXTS: dict[str, str] = {
         "Andere Router werden von Reseed-Servern geholt; bisher haben {bundles} von {wanted} "
         "geantwortet."
     ),
+    (
+        "No other router is known. The reseed servers were asked lately, and limit how often; they "
+        "are asked again in {time}."
+    ): (
+        "Es ist kein anderer Router bekannt. Die Reseed-Server wurden kürzlich gefragt "
+        "und begrenzen, wie oft; sie werden in {time} wieder gefragt."
+    ),
     "No other router is known, and no reseed server has brought any.": (
         "Es ist kein anderer Router bekannt, und kein Reseed-Server hat welche geliefert."
     ),

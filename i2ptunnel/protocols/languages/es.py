@@ -239,6 +239,13 @@ TEXTS: dict[str, str] = {
         "Se están obteniendo otros routers de servidores de reseed; {bundles} de {wanted} han "
         "respondido."
     ),
+    (
+        "No other router is known. The reseed servers were asked lately, and limit how often; they "
+        "are asked again in {time}."
+    ): (
+        "No se conoce ningún otro router. Los servidores de reseed se han consultado hace "
+        "poco y limitan la frecuencia; se consultarán de nuevo en {time}."
+    ),
     "No other router is known, and no reseed server has brought any.": (
         "No se conoce ningún otro router, y ningún servidor de reseed ha enviado alguno."
     ),

@@ -245,6 +245,14 @@ TEXTS: dict[str, str] = {
         "D'autres routeurs sont demandés aux serveurs de reseed ; {bundles} sur {wanted} ont "
         "répondu."
     ),
+    (
+        "No other router is known. The reseed servers were asked lately, and limit how often; they "
+        "are asked again in {time}."
+    ): (
+        "Aucun autre routeur n'est connu. Les serveurs de reseed ont été interrogés "
+        "récemment et limitent la fréquence ; ils seront interrogés à nouveau dans "
+        "{time}."
+    ),
     "No other router is known, and no reseed server has brought any.": (
         "Aucun autre routeur n'est connu, et aucun serveur de reseed n'en a fourni."
     ),

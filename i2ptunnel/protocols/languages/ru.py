@@ -234,6 +234,13 @@ TEXTS: dict[str, str] = {
     ("Other routers are being fetched from reseed servers; {bundles} of {wanted} have answered."): (
         "Другие маршрутизаторы загружаются с серверов reseed; ответили {bundles} из {wanted}."
     ),
+    (
+        "No other router is known. The reseed servers were asked lately, and limit how often; they "
+        "are asked again in {time}."
+    ): (
+        "Не известен ни один другой маршрутизатор. Серверы reseed недавно уже "
+        "опрашивались и ограничивают частоту; они будут опрошены снова через {time}."
+    ),
     "No other router is known, and no reseed server has brought any.": (
         "Не известен ни один другой маршрутизатор, и ни один сервер reseed их не прислал."
     ),

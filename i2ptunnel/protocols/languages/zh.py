@@ -158,6 +158,12 @@ TEXTS: dict[str, str] = {
     ("Other routers are being fetched from reseed servers; {bundles} of {wanted} have answered."): (
         "正在从 reseed 服务器获取其他路由器；{wanted} 个中已有 {bundles} 个应答。"
     ),
+    (
+        "No other router is known. The reseed servers were asked lately, and limit how often; they "
+        "are asked again in {time}."
+    ): (
+        "不知道任何其他路由器。reseed 服务器最近已被询问过，并且限制频率；将在 {time} 后再次询问。"
+    ),
     "No other router is known, and no reseed server has brought any.": (
         "不知道任何其他路由器，也没有 reseed 服务器提供过。"
     ),

@@ -240,6 +240,7 @@ def status(**router: Any) -> dict[str, Any]:
         "pid": os.getpid(),
         "services": {},
         "tunnels": [],
+        "reseed": {"state": "waiting", "next_in_s": 0},
         "router": {
             "routers": 900,
             "floodfills": 100,

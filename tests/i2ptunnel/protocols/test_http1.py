@@ -21,6 +21,7 @@ from i2ptunnel.protocols.http1 import (
     ResponseHead,
     ResponseReader,
     Signal,
+    parse_request,
 )
 
 Got = list[RequestHead | ResponseHead | bytes | Signal]
@@ -193,3 +194,18 @@ def test_bodies_are_written_in_the_framing_that_was_announced() -> None:
     assert chunked.data(b"abc") + chunked.data(b"") + chunked.end() == b"3\r\nabc\r\n0\r\n\r\n"
     plain = BodyWriter(Headers([("Content-Length", "3")]))
     assert plain.data(b"abc") + plain.end() == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"GET http://a.i2p/two words HTTP/1.1", "a space in the address; %20 stands for one"),
+        (b"GET http://a.i2p/ HTTP/1.1 HTTP/1.1", "a space in the address; %20 stands for one"),
+        (b"GET  http://a.i2p/ HTTP/1.1", "not an HTTP request line"),
+        (b"GET http://a.i2p/ FTP/1.1", "not an HTTP request line"),
+    ],
+)
+def test_what_is_wrong_with_a_request_line_is_named(line: bytes, reason: str) -> None:
+    with pytest.raises(HttpFault) as found:
+        parse_request([line, b"Host: a.i2p"])
+    assert found.value.status == 400 and str(found.value) == reason
