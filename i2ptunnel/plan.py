@@ -1,8 +1,8 @@
 """What a reload changes, and what it cannot: said before it is done, and true.
 
 Tunnels are added, changed, restarted and removed while the program runs, and the limits of
-bandwidth and transit hold at once. The rest of the ``router`` section is read once, at the start:
-its changes are named, one by one, as needing a restart of the program.
+bandwidth and transit and the role of a floodfill hold at once. The rest of the ``router`` section
+is read once, at the start: its changes are named, one by one, as needing a restart of the program.
 A server whose keys change gets another public address; both are shown.
 """
 
@@ -30,8 +30,8 @@ from i2ptunnel.relay.listener import Listener, ListenerLimits
 
 CanUpdate = Callable[[str, TunnelSection], bool]
 NEW_ADDRESS = "a new address"
-#: sections of the router that the running one takes
-_LIVE_SECTIONS = ("bandwidth", "transit")
+#: options and sections of the router that the running one takes
+_LIVE = ("bandwidth", "floodfill", "transit")
 
 
 @dataclass(slots=True)
@@ -71,11 +71,11 @@ def make_plan(
             if addresses[0] != addresses[1]:
                 plan.addresses[name] = addresses[0] or "none", addresses[1] or "none"
     plan.remove = [name for name in before.tunnels if name not in after.tunnels]
-    live = {one: getattr(after.router, one) for one in _LIVE_SECTIONS}
+    live = {one: getattr(after.router, one) for one in _LIVE}
     plan.router = list(changed_options(replace(started, **live), after.router, "router"))
-    for section in _LIVE_SECTIONS:
-        pair = getattr(before.router, section), live[section]
-        plan.settings += changed_options(*pair, f"router.{section}")
+    for name in _LIVE:
+        pair = getattr(before.router, name), live[name]
+        plan.settings += changed_options(*pair, f"router.{name}")
     for section in ("control", "naming", "interfaces", "torrents"):
         pair = getattr(before, section), getattr(after, section)
         plan.settings += changed_options(*pair, section)

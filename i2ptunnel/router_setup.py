@@ -36,7 +36,7 @@ PORT_MAPPING_METHODS = {
     "upnp": ("upnp",),
     "off": (),
 }
-IPV6 = {"auto": None, "true": True, "false": False}
+IPV6 = FLOODFILL = {"auto": None, "true": True, "false": False}
 _PASSWORD_BYTES_MAX = 1024
 
 
@@ -101,7 +101,7 @@ def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None)
         share=section.bandwidth.share,
         transit=section.transit.enabled,
         transit_tunnels_max=section.transit.max_tunnels,
-        floodfill=section.floodfill == "true",
+        floodfill=FLOODFILL[section.floodfill],
         exploratory_inbound=tunnel_shape(section.exploratory.inbound),
         exploratory_outbound=tunnel_shape(section.exploratory.outbound),
     )

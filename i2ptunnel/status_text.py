@@ -102,6 +102,8 @@ def _router_lines(status: dict[str, Any]) -> list[str]:
         f"address  {', '.join(map(printable, router['published'])) or 'not published'}",
         f"reach    {_reach_text(router['reachability'], router['introducers'])}",
         f"hidden   {'yes' if router['hidden']['hidden'] else 'no'}: {router['hidden']['why']}",
+        f"role     {'floodfill' if router['floodfill'] else 'no floodfill'}: "
+        + printable(router["floodfill_why"]),
         f"mapping  {_mapping_text(router['port_mapping'])}",
         f"traffic  {_traffic(router)}",
     ]

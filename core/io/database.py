@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from core.base.errors import LocalError
 from core.io.sqlite_file import SqliteFile
@@ -40,6 +40,8 @@ CLOSE_TIMEOUT_S = 10.0
 RETRY_S = 5.0
 #: changes that wait for a disk that cannot be written; above it the oldest ones are forgotten
 WAITING_MAX = 50_000
+
+_RouterRow: TypeAlias = tuple[bytes, int, bytes]
 
 
 @dataclass(slots=True)
@@ -84,10 +86,31 @@ class Database:
         self.is_rescued = True
         return _rescue(connection, damaged)
 
-    def load_routers(self) -> list[tuple[bytes, int, bytes]]:
+    def load_routers(self) -> list[_RouterRow]:
         """(hash, published ms, signed bytes) of every stored RouterInfo."""
         rows = self._reader.execute("SELECT hash, published_ms, raw FROM routers")
         return [row for row in rows if _is_router(row)]
+
+    def load_named_routers(self, space: str, count_max: int) -> list[_RouterRow]:
+        """:meth:`load_routers` of those that ``space`` has a value for, the newest first."""
+        rows = self._reader.execute(
+            "SELECT hash, published_ms, raw FROM entries JOIN routers ON hash = name "
+            "WHERE space = ? ORDER BY published_ms DESC LIMIT ?",
+            (space, count_max),
+        )
+        return [row for row in rows if _is_router(row)]
+
+    def load_routers_after(self, after: bytes, count: int) -> tuple[list[_RouterRow], bytes | None]:
+        """Up to ``count`` of :meth:`load_routers` in the order of their hashes, and the last hash.
+
+        None: there are no more.
+        """
+        rows = self._reader.execute(
+            "SELECT hash, published_ms, raw FROM routers WHERE hash > ? ORDER BY hash LIMIT ?",
+            (after, count),
+        ).fetchall()
+        last = rows[-1][0] if len(rows) == count else None
+        return [row for row in rows if _is_router(row)], last if isinstance(last, bytes) else None
 
     def load_space(self, space: str) -> dict[bytes, bytes]:
         """Every value of one space."""

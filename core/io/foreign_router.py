@@ -111,6 +111,7 @@ class ForeignRouter:
             version="",
             published=(),
             floodfill=False,
+            floodfill_why="no router of ours runs",
             reachability=ReachabilityStatus("disabled", "disabled", {}, "no router of ours runs"),
             introducers=0,
             uptime_s=asyncio.get_running_loop().time() - self._started_at,

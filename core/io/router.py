@@ -52,7 +52,7 @@ from core.io.status import (
     port_mapping_status,
     published_addresses,
 )
-from core.io.stored import stored_port, stored_routers
+from core.io.stored import PROVEN_SPACE, StoredRouters, stored_port
 from core.io.surroundings import Surroundings
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tracing import RouterLog, TraceFile
@@ -70,7 +70,6 @@ DATABASE_FILE = "state.sqlite"
 SAVE_INTERVAL_S = 5.0
 GOODBYE_S = 0.6
 SAVE_MORE_S = 0.1
-_PROVEN_SPACE = "proven"
 """Names: routers that are known to exist."""
 
 Handle = ClientSession | HostedSession
@@ -144,8 +143,8 @@ class Router:
             )
             self._counters = CounterTree(self._engine)
             self._engine.observer = self.log
-            proven = self._database.load_space(_PROVEN_SPACE).keys()
-            self._engine.load_routers(stored_routers(self._database), proven)
+            self._stored = StoredRouters(self._database)
+            self._engine.load_routers(self._stored.first(), self._stored.proven)
             self._peer_records = PeerRecords(
                 config.data_dir, self._engine.peers, self._wall, self._started_at
             )
@@ -164,6 +163,7 @@ class Router:
         logger.info("router code: %s", native.description())
         self._write_info()
         self._engine.start(self.now())
+        self._stored.load_rest(lambda infos: self._engine.load_routers(infos, self._stored.proven))
         self._surroundings.start()
         self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)
         self._drivers.schedule()
@@ -176,6 +176,7 @@ class Router:
         for session in list(self._sessions.values()):
             await session.close()
         self._is_running = False
+        self._stored.stop()
         self._garbage.stop()
         leaving = asyncio.create_task(self._surroundings.stop())
         self._engine.stop_transit()
@@ -255,8 +256,8 @@ class Router:
         return count
 
     def reconfigure(self, config: RouterConfig) -> None:
-        """Take other limits of bandwidth and transit, or hide, while running; the rest of
-        ``config`` takes effect when the router is started anew."""
+        """Take other limits of bandwidth and transit, hide, or be a floodfill, while running; the
+        rest of ``config`` takes effect when the router is started anew."""
         self.config = replace(
             self.config,
             inbound_bytes_s=config.inbound_bytes_s,
@@ -265,6 +266,7 @@ class Router:
             transit=config.transit,
             transit_tunnels_max=config.transit_tunnels_max,
             hidden=config.hidden,
+            floodfill=config.floodfill,
         )
         self._engine.reconfigure(self.config, self.now())
         self._drivers.schedule()
@@ -327,6 +329,7 @@ class Router:
             version=engine.router_info.options["router.version"],
             published=published_addresses(engine.router_info),
             floodfill=engine.router_info.is_floodfill,
+            floodfill_why=engine.floodfill.why,
             reachability=engine.own.status(now),
             introducers=engine.introducer_count,
             uptime_s=now - self._started_at,
@@ -418,5 +421,5 @@ class Router:
             changes.removed,
         )
         proven: dict[bytes, bytes | None] = dict.fromkeys(changes.proven, b"1")
-        self._database.save_space(_PROVEN_SPACE, proven | dict.fromkeys(changes.removed))
+        self._database.save_space(PROVEN_SPACE, proven | dict.fromkeys(changes.removed))
         return changes.has_more

@@ -171,6 +171,8 @@ class RouterStatus:
     published: tuple[str, ...]
     """See :func:`published_addresses`."""
     floodfill: bool
+    floodfill_why: str
+    """Why it is one, or is not, one sentence for people."""
     reachability: ReachabilityStatus
     introducers: int
     uptime_s: float

@@ -73,6 +73,7 @@ class NetDb:
         self._peers = peers
         self._events: deque[Event] = deque()
         self._store = RouterStore(own_hash, config, entropy)
+        self._role = self._store.role
         self._lease_sets = LeaseSets(
             config.lease_sets_max, config.client_lease_sets_max, self._distance
         )
@@ -85,7 +86,7 @@ class NetDb:
         self._explorer = Explorer(self._store, self._floodfills, requests, entropy, wall)
         self._responder = Responder(
             own_hash,
-            config.is_floodfill,
+            self._role,
             self._store,
             self._lease_sets,
             self._floodfills,
@@ -95,7 +96,7 @@ class NetDb:
         )
         self._intake = Intake(
             own_hash,
-            config.is_floodfill,
+            self._role,
             self._store,
             self._lease_sets,
             self._lookups,
@@ -128,8 +129,10 @@ class NetDb:
 
     def load_routers(self, infos: Iterable[RouterInfo], proven: Set[bytes] = frozenset()) -> int:
         """Take back what ``take_changes`` had given out; returns how many."""
+        is_first = self._store.is_small
         loaded = self._store.load(infos, self._wall.now(), proven)
-        self._look_at_dates()
+        if is_first:
+            self._look_at_dates()
         return loaded
 
     def import_routers(self, infos: Iterable[RouterInfo]) -> int:
@@ -145,6 +148,22 @@ class NetDb:
         if self._store.is_small:
             self._look_at_dates()
         return sum(verdict.is_stored for verdict in taken)
+
+    @property
+    def is_floodfill(self) -> bool:
+        """Whether a part of the network database is kept here for others."""
+        return self._role.is_active
+
+    def set_floodfill(self, is_floodfill: bool, now: float) -> None:
+        """Take over the role of a floodfill, or give it up with what was kept for others."""
+        if is_floodfill != self._role.is_active:
+            self._role.is_active = is_floodfill
+            self._role.since = now
+            self._lease_sets.served.clear()
+
+    def declared_floodfills(self) -> int:
+        """How many known routers say that they are floodfills; looks at all of them."""
+        return sum(info.is_floodfill for info in self._store.routers())
 
     def set_own_router_info(self, info: RouterInfo) -> None:
         """What is answered to those who ask for this router; a hidden one answers nothing."""
@@ -418,7 +437,9 @@ class NetDb:
         uptime_s = now - self._started_at if self._started_at is not None else 0.0
         self._look_at_dates()
         if not self.is_clock_wrong:
-            gone = self._store.expire(wall_now, uptime_s, self._peers.is_connected)
+            since = self._role.since
+            floodfill_s = uptime_s if since is None else now - since
+            gone = self._store.expire(wall_now, uptime_s, self._peers.is_connected, floodfill_s)
             if gone >= EXPIRED_AT_ONCE:
                 self._next_housekeeping = now + HOUSEKEEPING_MORE_S
         self._lease_sets.expire(int(wall_now * 1000))

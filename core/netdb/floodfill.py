@@ -31,6 +31,7 @@ from core.i2np.message import MessageType
 from core.netdb.events import Event, SendDirect, SendToGateway
 from core.netdb.floodfills import Floodfills
 from core.netdb.leases import LeaseSets, end_ms
+from core.netdb.ports import FloodfillRole
 from core.netdb.routing_key import is_next_day_near
 from core.netdb.store import RouterStore
 
@@ -73,7 +74,7 @@ class Responder:
     def __init__(
         self,
         own_hash: bytes,
-        is_floodfill: bool,
+        role: FloodfillRole,
         store: RouterStore,
         lease_sets: LeaseSets,
         floodfills: Floodfills,
@@ -84,13 +85,12 @@ class Responder:
         self.own_info: RouterInfo | None = None
         self.stats = ResponderStats()
         self._own_hash = own_hash
-        self._is_floodfill = is_floodfill
+        self._role = role
         self._store = store
         self._lease_sets = lease_sets
         self._floodfills = floodfills
         self._wall = wall
         self._events = events
-        self._lookups_max = LOOKUPS_PER_ASKER if is_floodfill else LOOKUPS_PER_ASKER_PLAIN
         self._askers = WindowCounter(WINDOW_S)
         self._floods = WindowCounter(FLOOD_WINDOW_S)
         self._shares = shares
@@ -135,7 +135,7 @@ class Responder:
     ) -> None:
         """Pass a new entry on, if we are a floodfill. ``published_ms`` counts for RouterInfos."""
         wall_now = self._wall.now()
-        if not self._is_floodfill:
+        if not self._role.is_active:
             return
         if store.is_router_info and published_ms < wall_now * 1000 - FLOOD_AGE_MAX_MS:
             return
@@ -166,7 +166,7 @@ class Responder:
         excluded = {*lookup.excluded, lookup.from_hash, self._own_hash}
         wall_now = self._wall.now()
         if lookup.is_exploratory:
-            if not self._is_floodfill:
+            if not self._role.is_active:
                 self.stats.refused += 1
                 return
             peers = self._store.closest_others(lookup.key, EXPLORATION_PEERS, excluded, wall_now)
@@ -194,7 +194,8 @@ class Responder:
             return False
         # With the source: nobody uses up the lookups of somebody else's reply address.
         asker = (source, lookup.from_hash, lookup.reply_tunnel_id)
-        is_within = self._askers.count(asker, now) <= self._lookups_max
+        most = LOOKUPS_PER_ASKER if self._role.is_active else LOOKUPS_PER_ASKER_PLAIN
+        is_within = self._askers.count(asker, now) <= most
         if is_within and self._shares.take(("lookup", *source), LOOKUP_COST_S, now):
             return True
         self.stats.throttled += 1
@@ -206,7 +207,7 @@ class Responder:
             info = own if lookup.key == self._own_hash else self._store.get(lookup.key)
             if info is not None and (info is own or not info.is_hidden):
                 return DatabaseStore.of_router_info(info)
-        if lookup.lookup_type in (LOOKUP_ANY, LOOKUP_LEASE_SET) and self._is_floodfill:
+        if lookup.lookup_type in (LOOKUP_ANY, LOOKUP_LEASE_SET) and self._role.is_active:
             lease_set = self._lease_sets.served.want(lookup.key)
             if lease_set is not None and end_ms(lease_set) > wall_ms:
                 return DatabaseStore.of_lease_set(lease_set)

@@ -4,12 +4,13 @@ A floodfill that left several questions unanswered is asked last for a while; ho
 decides when the next floodfill is asked in parallel.
 
 Anybody can invent floodfills by the hundred and have their RouterInfos stored here. Of those asked
-in one search at least every second one therefore has answered us before, if there are such.
+in one search at least every second one therefore has answered us before, or was proven to exist in
+an earlier run, if there are such.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 
 from core.base.bounded import BoundedMap
@@ -66,18 +67,22 @@ class Floodfills:
         self, key: bytes, asked: Collection[bytes], exclude: Collection[bytes], now: float
     ) -> RouterInfo | None:
         """Whom to ask after ``asked``, which ``exclude`` contains."""
-        heard = sum(floodfill in self._heard for floodfill in asked)
-        if len(asked) > 2 * heard and (known := self._nearest_heard(key, exclude, now)) is not None:
+        real = self._heard.keys() | self._store.proven_floodfills
+        heard = sum(floodfill in real for floodfill in asked)
+        if (
+            len(asked) > 2 * heard
+            and (known := self._nearest_of(real, key, exclude, now)) is not None
+        ):
             return known
         near = self.choose(key, 1, exclude, now)
         # None near the key can be tried now: those that exist know more.
-        return near[0] if near else self._nearest_heard(key, exclude, now)
+        return near[0] if near else self._nearest_of(real, key, exclude, now)
 
-    def _nearest_heard(
-        self, key: bytes, exclude: Collection[bytes], now: float
+    def _nearest_of(
+        self, real: Set[bytes], key: bytes, exclude: Collection[bytes], now: float
     ) -> RouterInfo | None:
         near = self._store.closest_floodfills(
-            key, _HEARD_SAMPLE, exclude, self._wall.now(), among=self._heard.keys()
+            key, _HEARD_SAMPLE, exclude, self._wall.now(), among=real
         )
         allowed = [info for info in near if not self._peers.is_banned(info.hash)]
         # Even one that is silent now is likelier to exist than one never heard of.

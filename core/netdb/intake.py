@@ -18,6 +18,7 @@ from core.netdb.events import Event, LeaseSetStored, Owner, RouterInfoStored
 from core.netdb.floodfill import Responder
 from core.netdb.leases import LeaseSets, LeaseVerdict
 from core.netdb.lookup import Lookups
+from core.netdb.ports import FloodfillRole
 from core.netdb.store import RouterStore, Verdict
 
 
@@ -35,11 +36,11 @@ class Intake:
 
     __slots__ = (
         "_events",
-        "_is_floodfill",
         "_lease_sets",
         "_lookups",
         "_own_hash",
         "_responder",
+        "_role",
         "_stats",
         "_store",
         "_wall",
@@ -48,7 +49,7 @@ class Intake:
     def __init__(
         self,
         own_hash: bytes,
-        is_floodfill: bool,
+        role: FloodfillRole,
         store: RouterStore,
         lease_sets: LeaseSets,
         lookups: Lookups,
@@ -58,7 +59,7 @@ class Intake:
         stats: NetDbStats,
     ) -> None:
         self._own_hash = own_hash
-        self._is_floodfill = is_floodfill
+        self._role = role
         self._store = store
         self._lease_sets = lease_sets
         self._lookups = lookups
@@ -171,7 +172,7 @@ class Intake:
     def _receive_lease_set_store(
         self, store: DatabaseStore, sender: bytes | None, source: Source, now: float
     ) -> None:
-        if not self._is_floodfill:
+        if not self._role.is_active:
             self._stats.unsolicited += 1
             return
         if not self._responder.takes_store_of(source, now):

@@ -170,6 +170,11 @@ class LeaseSetTable:
             if not self._sources[entry.source]:
                 del self._sources[entry.source]
 
+    def clear(self) -> None:
+        """Forget all."""
+        self._table.clear()
+        self._sources.clear()
+
     def expire(self, wall_ms: int) -> None:
         """Forget what has ended."""
         ended = [key for key, one in self._table.items() if end_ms(one.lease_set) <= wall_ms]

@@ -40,13 +40,23 @@ class ReplyPaths(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class FloodfillRole:
+    """Whether this router is a floodfill now; shared by all parts of its netDb."""
+
+    is_active: bool = False
+    since: float | None = None
+    """Monotonic time at which the role was taken over; None: it was there from the start."""
+
+
 @dataclass(frozen=True, slots=True)
 class NetDbConfig:
     """Settings of one router's network database."""
 
     network_id: int = 2
     is_floodfill: bool = False
-    routers_max: int = 20_000
+    """At the start; :meth:`~core.netdb.facade.NetDb.set_floodfill` changes it."""
+    routers_max: int = 50_000
     lease_sets_max: int = 20_000
     """Lease sets kept for others, as a floodfill."""
     client_lease_sets_max: int = 1_000

@@ -14,6 +14,7 @@ What changed since the last ``take_changes`` is remembered for the disk.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from enum import Enum
@@ -23,7 +24,7 @@ from statistics import median
 
 from core.base.ports import Entropy
 from core.data.router_info import RouterInfo
-from core.netdb.ports import NetDbConfig
+from core.netdb.ports import FloodfillRole, NetDbConfig
 from core.netdb.routing_key import Keyspace, closest, day_number, routing_key
 
 #: i2pd and Java: two minutes of clock difference are tolerated.
@@ -92,12 +93,14 @@ class RouterStore:
     def __init__(self, own_hash: bytes, config: NetDbConfig, entropy: Entropy) -> None:
         self._own_hash = own_hash
         self._config = config
+        self.role = FloodfillRole(config.is_floodfill)
         self._entropy = entropy
         self._routers: dict[bytes, RouterInfo] = {}
         # The same hashes in a list: a random one is found in constant time.
         self._order: list[bytes] = []
         self._index: dict[bytes, int] = {}
         self._floodfills = Keyspace()
+        self.proven_floodfills: set[bytes] = set()
         self._proven: set[bytes] = set()
         self._newly_proven: dict[bytes, None] = {}
         self._changed: dict[bytes, None] = {}
@@ -174,7 +177,7 @@ class RouterStore:
                 loaded += 1
                 if info.hash in proven:
                     self.prove(info.hash)
-        self._newly_proven.clear()
+                    self._newly_proven.pop(info.hash)
         return loaded
 
     def remove(self, router_hash: bytes) -> None:
@@ -187,6 +190,7 @@ class RouterStore:
             self._order[position] = last
             self._index[last] = position
         self._floodfills.discard(router_hash)
+        self.proven_floodfills.discard(router_hash)
         self._proven.discard(router_hash)
         self._newly_proven.pop(router_hash, None)
         self._changed.pop(router_hash, None)
@@ -199,7 +203,7 @@ class RouterStore:
             self._proven.add(router_hash)
             self._newly_proven[router_hash] = None
             if self._is_usable_floodfill(info):
-                self._floodfills.add(router_hash)
+                self._add_floodfill(router_hash)
 
     def is_proven(self, router_hash: bytes) -> bool:
         """True if it has been connected or otherwise shown to exist."""
@@ -268,18 +272,25 @@ class RouterStore:
                     break
         return chosen
 
-    def expire(self, wall_now: float, uptime_s: float, keep: Callable[[bytes], bool]) -> int:
+    def expire(
+        self,
+        wall_now: float,
+        uptime_s: float,
+        keep: Callable[[bytes], bool],
+        floodfill_s: float = math.inf,
+    ) -> int:
         """Forget routers that were not heard of for long; ``keep`` protects (connected ones).
 
         Not in the first ten minutes, and never below 90 routers. The more are known, the sooner:
         27 hours at 90 routers, towards 90 minutes (i2pd: the same curve). Returns how many went, at
-        most ``EXPIRED_AT_ONCE``: then there are more.
+        most ``EXPIRED_AT_ONCE``: then there are more. ``floodfill_s``: how long we have been one.
         """
         total = len(self._routers)
         spare = total - ROUTERS_KEPT_MIN
         if uptime_s < EXPIRY_GRACE_S or spare <= 0:
             return 0
-        if self._config.is_floodfill and uptime_s > FLOODFILL_AGE_MAX_MS / 1000:
+        floodfill_s = min(uptime_s, floodfill_s)
+        if self.role.is_active and floodfill_s > FLOODFILL_AGE_MAX_MS / 1000:
             lifetime_ms = FLOODFILL_AGE_MAX_MS
         else:
             lifetime_ms = EXPIRY_MIN_MS + (AGE_MAX_MS - EXPIRY_MIN_MS) * ROUTERS_KEPT_MIN // total
@@ -347,7 +358,7 @@ class RouterStore:
                 return Verdict.FROM_FUTURE
         if age_max_ms is None:
             age_max_ms = AGE_MAX_MS
-            if self._config.is_floodfill and not self.is_small:
+            if self.role.is_active and not self.is_small:
                 age_max_ms = FLOODFILL_AGE_MAX_MS
         if info.published_ms < wall_ms - age_max_ms:
             return Verdict.TOO_OLD
@@ -368,9 +379,15 @@ class RouterStore:
         self._removed.pop(router_hash, None)
         if not self._is_usable_floodfill(info):
             self._floodfills.discard(router_hash)
+            self.proven_floodfills.discard(router_hash)
         elif len(self._floodfills) < FLOODFILLS_PROVEN_MIN or router_hash in self._proven:
-            self._floodfills.add(router_hash)
+            self._add_floodfill(router_hash)
         return True
+
+    def _add_floodfill(self, router_hash: bytes) -> None:
+        self._floodfills.add(router_hash)
+        if router_hash in self._proven:
+            self.proven_floodfills.add(router_hash)
 
     def _evict(self) -> bool:
         """Make room, if one of a random sample is not proven.

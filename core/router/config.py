@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.data.ip_family import Family, by_family
+from core.netdb.election import Criteria
 from core.transport.reachability import Reachability, avoid_nobody
 from core.transport.ssu2.path_mtu import LocalMtu
 from core.tunnel.shape import TunnelShape
@@ -55,7 +56,9 @@ class RouterConfig:
     """Fraction of the bandwidth that transit may use."""
     transit: bool = True
     transit_tunnels_max: int = 2500
-    floodfill: bool = False
+    floodfill: bool | None = False
+    """Keep a part of the network database for others; None: if the router is fit for it."""
+    floodfill_criteria: Criteria = field(default_factory=Criteria)
     exploratory_inbound: TunnelShape = field(default_factory=lambda: TunnelShape(2, 2))
     exploratory_outbound: TunnelShape = field(default_factory=lambda: TunnelShape(2, 2))
 

@@ -30,6 +30,7 @@ from core.peers.book import PeerBook
 from core.router.bobs import BobSearch
 from core.router.clock import ClockWatch, Dated
 from core.router.config import RouterConfig
+from core.router.floodfill_election import RouterFloodfill
 from core.router.identity import RouterKeys
 from core.router.inbox import Inbox
 from core.router.netdb_events import NetDbEvents
@@ -114,7 +115,6 @@ class RouterEngine:
             own=own_addresses(config),
         )
         self.own = transport.own
-        self.own.may_introduce = introduces(config)
         make_endpoints = make_endpoints or ntcp2_only(config, keys, port)
         self.endpoints = make_endpoints(transport)
         self._own_info = OwnInfo(keys, config, self.endpoints, wall, now)
@@ -126,7 +126,7 @@ class RouterEngine:
             keys.hash,
             NetDbConfig(
                 network_id=config.network_id,
-                is_floodfill=config.floodfill and not config.hidden,
+                is_floodfill=bool(config.floodfill) and not config.hidden,
             ),
             wall,
             entropy,
@@ -150,6 +150,10 @@ class RouterEngine:
             shares=self._shares,
             can_reach=self.pending_sends.can_reach,
         )
+        self.floodfill = RouterFloodfill(
+            config, self.netdb, self.links, self.transit, self.clock, now
+        )
+        self.own.may_introduce = introduces(config, self.floodfill.is_active)
         selector = HopSelector(
             keys.hash,
             self.netdb,
@@ -198,8 +202,10 @@ class RouterEngine:
 
     def load_routers(self, infos: Iterable[RouterInfo], proven: Set[bytes]) -> None:
         """Take back what an earlier run had stored; ``proven``: who was known to exist."""
+        infos = list(infos)
         self.netdb.load_routers(infos, proven)
-        self.peers.prove(one for one in proven if self.netdb.is_proven(one))
+        known = [info.hash for info in infos if info.hash in proven]
+        self.peers.prove(one for one in known if self.netdb.is_proven(one))
 
     def open_client(self, config: SessionConfig, keys: PrivateKeys, now: float) -> ClientEngine:
         """A new session; Unavailable ("in_use") if its destination is open already."""
@@ -238,7 +244,8 @@ class RouterEngine:
         self._bandwidth.configure(float(config.outbound_bytes_s), float(config.inbound_bytes_s))
         self.transit.configure(config.transit_limits)
         self._own_info.config = config
-        self.own.may_introduce = introduces(config)
+        self.floodfill.configure(config, now)
+        self._note_role()
         self.own.hide(config.is_out_of_reach, now)
         self.publish(now)
 
@@ -321,16 +328,25 @@ class RouterEngine:
         self.router_info = self._own_info.sign(now, known)
         self.netdb.publish_router_info(self.router_info, now)
 
+    def _note_role(self) -> None:
+        """Whether we are a floodfill decides what we publish, and whether we introduce others."""
+        self._own_info.is_elected = self.floodfill.is_active
+        self.own.may_introduce = introduces(self.config, self.floodfill.is_active)
+
     def _publish_news(self, now: float) -> None:
         if self._own_info.has_news(now):
             self.publish(now)
 
     def _check_clock(self, now: float) -> None:
         dated: list[Dated] = [self.links, self.netdb, self.tunnels, self.peers, *self.clients]
+        self.floodfill.note_late(now - self.clock.due_at)
         self.own.refresh(now)
         self._bobs.handle_timer(now)
         if self.clock.check(now, dated) or self._own_info.is_outdated:
             self.clients.touch_all()
+            self.publish(now)
+        elif self.floodfill.check(self.router_info, self._own_info.congestion.letter, now):
+            self._note_role()
             self.publish(now)
         elif self._own_info.congestion.update(self._load(now), now):
             self.publish(now)

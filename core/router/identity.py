@@ -111,15 +111,19 @@ def build_router_info(
     published_ms: int,
     known: tuple[int, int] | None = None,
     congestion: str = "",
+    *,
+    is_elected: bool = False,
 ) -> RouterInfo:
     """Sign what we publish: each transport contributes its addresses and options.
 
     ``known``: how many routers and lease sets our netDb has; floodfills say so (Java, i2pd).
-    ``congestion``: see :mod:`core.router.congestion`.
+    ``congestion``: see :mod:`core.router.congestion`. ``is_elected``: we are a floodfill although
+    the settings do not say so.
     """
     is_published = any(endpoint.is_reachable for endpoint in endpoints)
     is_published &= not config.hidden
-    capabilities = _capabilities(config, is_published, congestion)
+    is_floodfill = bool(config.floodfill) or is_elected
+    capabilities = _capabilities(config, is_published, congestion, is_floodfill)
     options = {
         "caps": capabilities,
         "netId": str(config.network_id),
@@ -163,7 +167,9 @@ def addresses_of(config: RouterConfig, endpoints: Sequence[Endpoint]) -> list[Ro
     return conceal(addresses) if config.hidden else addresses
 
 
-def _capabilities(config: RouterConfig, is_published: bool, congestion: str) -> str:
+def _capabilities(
+    config: RouterConfig, is_published: bool, congestion: str, is_floodfill: bool
+) -> str:
     """Bandwidth class, floodfill, reachability, congestion, in the order Java writes them.
 
     Java: a hidden router says L whatever its bandwidth is, and nothing of congestion.
@@ -177,7 +183,7 @@ def _capabilities(config: RouterConfig, is_published: bool, congestion: str) -> 
         congestion = "G"
     return (
         letter
-        + ("f" if config.floodfill and is_published else "")
+        + ("f" if is_floodfill and is_published else "")
         + ("R" if is_published else "U")
         + congestion
     )

@@ -35,6 +35,8 @@ class OwnInfo:
         self._endpoints = endpoints
         self._wall = wall
         self.congestion = Congestion()
+        self.is_elected = False
+        """Whether we were elected as a floodfill."""
         self.current = self._build(int(wall.now() * 1000))
         self._signed_at = float("-inf")
         self.due_at = now + REPUBLISH_S
@@ -77,4 +79,5 @@ class OwnInfo:
             published_ms,
             known,
             self.congestion.letter,
+            is_elected=self.is_elected,
         )

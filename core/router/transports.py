@@ -80,9 +80,9 @@ def _traversal(
     )
 
 
-def introduces(config: RouterConfig) -> bool:
+def introduces(config: RouterConfig, is_floodfill: bool) -> bool:
     """Whether routers that cannot be dialled may be introduced by us. i2pd: floodfills do not."""
-    return config.transit and not config.floodfill and not config.hidden
+    return config.transit and not is_floodfill and not config.hidden
 
 
 def own_addresses(config: RouterConfig) -> OwnAddresses:

@@ -260,7 +260,8 @@ class RouterSection:
     )
     floodfill: str = option(
         Choice("auto", "true", "false"),
-        "store a part of the network database for others; auto: currently the same as false",
+        "store a part of the network database for others; auto: while the router is fast, well "
+        "connected and reachable, has run for two hours, and there are not enough others",
         default="auto",
     )
     exploratory: ExploratorySection = option(

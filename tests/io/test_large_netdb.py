@@ -26,6 +26,7 @@ from core.data.transport_address import RouterAddress
 from core.io.database import Database
 from core.io.loop import RouterLoop
 from core.io.router import DATABASE_FILE
+from core.io.stored import AT_ONCE
 from core.io.turns import TurnFigures, TurnMeter
 from core.netdb.ports import NetDbConfig
 from core.router import engine
@@ -35,7 +36,7 @@ from tests.support.turns import TURN_CPU_MAX_S
 HOUR_MS = 3_600_000
 
 
-def signed_infos(count: int, now_ms: int, seed: int) -> list[RouterInfo]:
+def signed_infos(count: int, now_ms: int, seed: int, network_id: int = 2) -> list[RouterInfo]:
     """Router infos of different routers, properly signed by keys that they share."""
     draw, entropy = Random(seed), SeededEntropy(f"many {seed}")
     signer = SigningKey.generate(entropy, SigningType.ED25519)
@@ -47,14 +48,15 @@ def signed_infos(count: int, now_ms: int, seed: int) -> list[RouterInfo]:
         )
         host = ".".join(str(draw.randrange(11, 120)) for _ in range(4))
         options = {"s": b64encode(key.public), "i": b64encode(bytes(16)), "v": "2"}
-        address = RouterAddress(3, 0, "NTCP2", {**options, "host": host, "port": "4567"})
+        options |= {"host": host, "port": "4567"}
+        ssu2 = {**options, "i": b64encode(draw.randbytes(32)), "caps": "BC4"}
         caps = draw.choice(("XfR", "XR", "LR", "LU", "OR"))
         infos.append(
             RouterInfo.build(
                 PrivateKeys(identity, key.private, signer),
                 now_ms - draw.randrange(HOUR_MS),
-                [address],
-                {"caps": caps, "netId": "2", "router.version": "0.9.67"},
+                [RouterAddress(3, 0, "NTCP2", options), RouterAddress(8, 0, "SSU2", ssu2)],
+                {"caps": caps, "netId": str(network_id), "router.version": "0.9.67"},
             )
         )
     return infos
@@ -91,9 +93,14 @@ def play(tmp_path: Path, stored: int, imported: int, seconds: float) -> TurnFigu
 
     async def main() -> TurnFigures:
         router = Router(config)
-        await router.start()
-        assert router.status().routers == stored
         loop._hooked.meter = TurnMeter()
+        await asyncio.sleep(0)
+        await router.start()
+        assert router.status().routers >= min(stored, AT_ONCE)
+        async with asyncio.timeout(60):
+            while router._stored.is_loading:
+                await asyncio.sleep(0.02)
+        assert router.status().routers == stored
         ends = loop.time() + seconds
         selector = router._engine.tunnels.selector
         for number, info in enumerate(infos):

@@ -60,6 +60,23 @@ def test_without_any_that_answered_the_nearest_is_asked() -> None:
     assert node.netdb._floodfills.next(b"k" * 32, asked, asked, network.now) is None
 
 
+def test_those_that_were_proven_in_an_earlier_run_count_as_well() -> None:
+    network = Network()
+    floodfills = [network.add(floodfill=True) for _ in range(3)]
+    node = network.add()
+    real = {floodfill.hash for floodfill in floodfills}
+    node.netdb.load_routers([floodfill.info for floodfill in floodfills], real)
+    now_ms = int(network.wall.now() * 1000)
+    invented = [
+        build_router_info(PrivateKeys.generate_router(network.entropy), now_ms, floodfill=True)
+        for _ in range(50)
+    ]
+    node.netdb.load_routers(invented, real)
+    asked = [invented[0].hash]
+    chosen = node.netdb._floodfills.next(b"k" * 32, asked, asked, network.now)
+    assert chosen is not None and chosen.hash in real
+
+
 def test_those_that_answered_are_asked_when_none_near_can_be_tried() -> None:
     network, floodfills, alice, _ = poisoned()
     table = alice.netdb._floodfills
