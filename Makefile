@@ -7,6 +7,7 @@
 # make wheels the wheel and that of the native extra, in dist/, each tried in a clean environment
 # make deb    Debian packages for bookworm and trixie, in dist/; as root, SUITES="trixie" for one
 # make onefile the program in one file, for a plain Python of this version
+# make worlds networks of hundreds and thousands of routers in virtual time; tables and curves
 # make bench  throughput and CPU beside i2pd's, on one loopback network; NATIVE=1 with the extra
 
 # The distribution's Python where it can build all of this: it is what users have, and an optimised
@@ -24,7 +25,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # pytest rewrites each assertion anew, and each program compiles itself, when this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check lint unit coverage world test native unit-native interop interop-alone interop-native slow matrix peers fuzz wheels deb onefile bench clean
+.PHONY: demo check lint unit coverage world worlds test native unit-native interop interop-alone interop-native slow matrix peers fuzz wheels deb onefile bench clean
 # One step after the other, also under make -j: tests measure time, and logs stay readable.
 .NOTPARALLEL:
 
@@ -83,6 +84,12 @@ coverage: curl
 # Whole routers in virtual time: networks with churn, liars and bad ways.
 world: $(READY)
 	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'world and not slow' tests/world tests/router tests/streaming
+
+# Larger ones by a command: tables and curves in build/world. SCENARIO="flood --routers 50 --seed 7"
+SCENARIO ?= all
+
+worlds: $(READY)
+	I2PTUNNEL_NATIVE=0 $(BIN)/python -m tests.world $(SCENARIO)
 
 # Into a directory of its own: the pure code stays what runs unless PYTHONPATH says otherwise.
 EXTRA := build/native

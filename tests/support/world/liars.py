@@ -6,7 +6,7 @@ with liars carry the mark of that name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.base.rates import WindowCounter
@@ -101,3 +101,29 @@ def forget_stores(engine: RouterEngine, dice: Dice) -> None:
             receive(store, sender, now, **more)
 
     netdb.receive_store = filtered
+
+
+def decline_builds(engine: RouterEngine, dice: Dice) -> None:
+    """Decline all requests, as a full router does, and say nothing of that in the RouterInfo."""
+    engine.stop_transit()
+
+
+def ignore_lookups(engine: RouterEngine, dice: Dice) -> None:
+    """Never answer a lookup."""
+    responder: Any = engine.netdb._responder
+    responder.answer = lambda *ignored: None
+
+
+def name_accomplices(hashes: Sequence[bytes]) -> Lie:
+    """Say that nothing is here, and that these know more; they exist, and do the same."""
+
+    def lie(engine: RouterEngine, dice: Dice) -> None:
+        responder: Any = engine.netdb._responder
+
+        def answer(lookup: Any, sender: bytes | None, source: Any, now: float) -> None:
+            some = [hashes[dice.randbelow(len(hashes))] for _ in range(INVENTED_ROUTERS)]
+            responder._search_reply(lookup, some, source)
+
+        responder.answer = answer
+
+    return lie

@@ -14,6 +14,7 @@ from core.data.router_info import RouterInfo
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
+from core.router.observer import Nobody, Observer
 from core.router.transports import configured
 from core.transport.ssu2.framing import SocketAddress
 from core.tunnel.shape import TunnelShape
@@ -134,6 +135,7 @@ class Machine:
         self._openings: list[Opening] = []
         self._save_at = 0.0
         self._wake_tick = -1
+        self._observer: Observer = Nobody()
         self.has_udp = has_udp or box is not None
         self.box = box
         self.udp: UdpSocket
@@ -190,6 +192,10 @@ class Machine:
         """Whether its router can do anything."""
         return self.is_running and not self.is_asleep
 
+    def observe(self, observer: Observer) -> None:
+        """Tell it what happens in the router, whenever that starts."""
+        self._observer = self.engine.observer = observer
+
     # Life
 
     def _boot(self) -> None:
@@ -205,6 +211,7 @@ class Machine:
             self.now,
             make_endpoints=configured(self.config, keys, PORT) if self.has_udp else None,
         )
+        self.engine.observer = self._observer
         infos = [RouterInfo.parse(raw) for raw in self.disk.routers.values()]
         self.engine.load_routers(infos, self.disk.proven.keys())
         for lie in self.lies:
@@ -217,10 +224,13 @@ class Machine:
         self.starts += 1
         self.is_running = True
         self.world.ways.set_silent(self.host, False)
-        self.engine.start(self.now)
+        self._begin()
         for opening in self._openings:
             self._open(opening)
         self.touch()
+
+    def _begin(self) -> None:
+        self.engine.start(self.now)
 
     def stop(self) -> None:
         """End in order: peers are told, everything learned is kept."""
@@ -357,9 +367,12 @@ class Machine:
                 opening.application.on_event(event, now)
         return is_busy
 
+    def _next_timer(self) -> float:
+        return self.engine.next_timer()
+
     def _schedule(self) -> None:
         schedule = self.world.schedule
-        due = self.engine.next_timer()
+        due = self._next_timer()
         for endpoint in self.engine.endpoints:
             of_sockets = endpoint.next_timer()
             if of_sockets is not None and of_sockets < due:

@@ -54,7 +54,9 @@ class World:
 
     # Who is there
 
-    def add(self, *, host: str | None = None, **more: Any) -> Machine:
+    def add(
+        self, *, host: str | None = None, kind: type[Machine] = Machine, **more: Any
+    ) -> Machine:
         """One more machine, not yet started; see :class:`Machine` for ``more``.
 
         Every machine has an address in a subnet of its own, as if it were anywhere.
@@ -62,7 +64,7 @@ class World:
         number = len(self.machines) + 1
         if host is None:
             host = f"{20 + number // 200}.{number % 200}.{7 * number % 250}.1"
-        machine = Machine(self, number, host, **more)
+        machine = kind(self, number, host, **more)
         self.machines.append(machine)
         if machine.box is None:
             self.tcp.add(machine)

@@ -1,0 +1,1 @@
+"""Scenarios of whole networks; ``python -m tests.world NAME`` runs one, tests run small ones."""
