@@ -13,11 +13,14 @@ _COLUMNS = 80
 
 
 class TerminalLine:
-    """Nothing is written to what is not a terminal. Other output goes between hide and redraw."""
+    """Nothing is written to what is no terminal, or one that cannot move its cursor.
+
+    Other output goes between hide and redraw.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._is_terminal = stream.isatty()
+        self._is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._text = ""
 
     def show(self, text: str) -> None:

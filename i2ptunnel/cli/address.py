@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -75,7 +74,7 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     export.set_defaults(run=_export)
     for action in (finding, listing, add, remove, imported, export):
         add_source_options(action)
-    add_json(add, remove, imported)
+    add_json(add, remove, imported, export)
     add_feed_actions(actions)
 
 
@@ -201,9 +200,11 @@ def _export(arguments: argparse.Namespace) -> int:
     wanted = [Book.of(word) for word in arguments.book] if arguments.book else PUBLIC_BOOKS
     with open_books(arguments) as books:
         text = export_text(books.store, sorted(set(wanted)))
+    lines = text.splitlines()
     if arguments.file is None:
-        sys.stdout.write(text)
+        tell(arguments, lines, *lines)
         return Exit.OK
     write_atomic(arguments.file, text.encode(), 0o644)
-    print(f"{counted(text.count(chr(10)), 'line')} written")
+    report = {"file": str(arguments.file), "lines": len(lines)}
+    tell(arguments, report, f"{counted(len(lines), 'line')} written")
     return Exit.OK

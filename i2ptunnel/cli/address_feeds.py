@@ -12,7 +12,9 @@ from core.base.errors import LocalError
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.books import open_books
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
+from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import data_dir_of
+from i2ptunnel.cli.progress import Progress
 from i2ptunnel.cli.sources import add_source_options, text_argument
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
@@ -39,17 +41,16 @@ def add_feed_actions(actions: Any) -> None:
     sign.set_defaults(run=_sign)
     subscribe = actions.add_parser("subscribe", help="add a feed of names; without URL: list them")
     subscribe.add_argument("url", nargs="?", type=text_argument)
-    subscribe.add_argument("--json", action="store_true", help="for programs")
     subscribe.set_defaults(run=_subscribe)
     unsubscribe = actions.add_parser("unsubscribe", help="remove a feed; its names stay")
     unsubscribe.add_argument("url", type=text_argument)
     unsubscribe.set_defaults(run=_unsubscribe)
     fetch = actions.add_parser("fetch", help="fetch the feeds now")
     fetch.add_argument("url", nargs="?", type=text_argument, help="only this one")
-    fetch.add_argument("--json", action="store_true", help="for programs")
     fetch.set_defaults(run=_fetch)
     for action in (subscribe, unsubscribe, fetch):
         add_source_options(action)
+    add_json(sign, subscribe, unsubscribe, fetch)
 
 
 def _keys(path: Path) -> PrivateKeys:
@@ -71,7 +72,7 @@ def _sign(arguments: argparse.Namespace) -> int:
         )
     except LocalError as error:
         raise CommandFault(str(error)) from None
-    print(line.text)
+    tell(arguments, {"line": line.text}, line.text)
     return Exit.OK
 
 
@@ -83,13 +84,13 @@ def _url(text: str) -> str:
 
 
 def _subscribe(arguments: argparse.Namespace) -> int:
-
     if arguments.url is None:
         return _list(arguments)
     url = _url(arguments.url)
     with open_books(arguments, writes=True) as books:
         is_new = books.subscribe(url)
-    print(f"{'subscribed to' if is_new else 'already subscribed to'} {url}")
+    said = f"{'subscribed to' if is_new else 'already subscribed to'} {url}"
+    tell(arguments, {"url": url, "is_new": is_new}, said)
     return Exit.OK
 
 
@@ -153,19 +154,20 @@ def _span(seconds: float) -> str:
 
 
 def _unsubscribe(arguments: argparse.Namespace) -> int:
-
+    url = _url(arguments.url)
     with open_books(arguments, writes=True) as books:
-        if not books.unsubscribe(_url(arguments.url)):
+        if not books.unsubscribe(url):
             raise CommandFault("not subscribed by command; see subscriptions: in the YAML file")
-    print("unsubscribed")
+    tell(arguments, {"url": url}, "unsubscribed")
     return Exit.OK
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-
     urls = None if arguments.url is None else [_url(arguments.url)]
     socket = data_dir_of(arguments) / "control.sock"
-    results = ask(socket, "address-fetch", urls=urls, timeout_s=_FETCH_TIMEOUT_S)
+    with Progress() as progress:
+        progress.show("fetching names …")
+        results = ask(socket, "address-fetch", urls=urls, timeout_s=_FETCH_TIMEOUT_S)
     if arguments.json:
         print(json.dumps(results, indent=2))
     elif not results:

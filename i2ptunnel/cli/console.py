@@ -7,6 +7,7 @@ import webbrowser
 from pathlib import Path
 
 from i2ptunnel.cli.exits import Exit
+from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.control import ask
@@ -19,6 +20,7 @@ def add_console(parser: argparse.ArgumentParser) -> None:
         "--no-browser", action="store_true", help="only print the file that opens it"
     )
     add_source_options(parser)
+    add_json(parser)
     parser.set_defaults(run=_console)
 
 
@@ -26,10 +28,11 @@ def _console(arguments: argparse.Namespace) -> int:
     """Open the web console in the browser, by a file that lets in once, within a minute."""
     way = ask(control_socket(arguments), "console-open")
     file = Path(way["file"])
-    if not arguments.no_browser and _open(file):
-        print(f"the console is at {way['url']}")
-        return Exit.OK
-    print(f"open this file in a browser, within {way['wait_s']:.0f} seconds: {file}")
+    said = f"the console is at {way['url']}"
+    way["is_open"] = not arguments.no_browser and _open(file)
+    if not way["is_open"]:
+        said = f"open this file in a browser, within {way['wait_s']:.0f} seconds: {file}"
+    tell(arguments, way, said)
     return Exit.OK
 
 

@@ -76,7 +76,7 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
     )
     client.add_argument("file", type=Path, help="for client_key_file; made unless it is there")
     client.set_defaults(run=_client)
-    add_json(generate, show, imported, transient, client)
+    add_json(generate, show, imported, export, transient, client)
 
 
 def _days(text: str) -> int:
@@ -204,5 +204,6 @@ def _export(arguments: argparse.Namespace) -> int:
     keys = _read(arguments.file)
     if sys.stdout.isatty():
         print("Whoever has this line has your address:", file=sys.stderr)
-    print(keys.to_base64())
+    text = keys.to_base64()
+    tell(arguments, {"private_keys": text, "address": keys.destination.b32}, text)
     return Exit.OK

@@ -17,5 +17,6 @@ def tell(arguments: argparse.Namespace, report: Any, *lines: str) -> None:
     """Print ``report`` as JSON if that is asked for, else the lines."""
     if arguments.json:
         print(json.dumps(report, indent=2))
-    else:
-        print("\n".join(lines))
+        return
+    for line in lines:
+        print(line)

@@ -10,6 +10,7 @@ from functools import partial
 
 from i2ptunnel.answer_texts import plan_lines, tunnel_line
 from i2ptunnel.cli.exits import Exit, complain
+from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options, load_sources, text_argument
 from i2ptunnel.cli.watch import INTERVAL_S, watch
@@ -92,7 +93,7 @@ def _reload(arguments: argparse.Namespace) -> int:
 def add_tunnels(parser: argparse.ArgumentParser) -> None:
     """Options of ``i2ptunnel tunnels``: list them all, or start, stop or restart one by name."""
     parser.description = _tunnels.__doc__
-    parser.add_argument("--json", action="store_true", help="for programs; with list")
+    add_json(parser)
     parser.add_argument(
         "action", nargs="?", default="list", choices=("list", "start", "stop", "restart")
     )
@@ -108,10 +109,8 @@ def _tunnels(arguments: argparse.Namespace) -> int:
     path = control_socket(arguments)
     if arguments.action != "list":
         ask(path, f"tunnel-{arguments.action}", name=arguments.name, timeout_s=30)
+        tell(arguments, {"name": arguments.name, "action": arguments.action})
         return Exit.OK
-    if arguments.json:
-        print(json.dumps(ask(path, "tunnels"), indent=2))
-        return Exit.OK
-    for tunnel in ask(path, "tunnels"):
-        print(tunnel_line(tunnel))
+    tunnels = ask(path, "tunnels")
+    tell(arguments, tunnels, *map(tunnel_line, tunnels))
     return Exit.OK

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from base64 import b64encode
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO
 
 from i2ptunnel.answer_texts import torrent_lines
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
+from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options, text_argument
 from i2ptunnel.config.units import read_rate
@@ -42,8 +42,7 @@ def add_torrents(parser: argparse.ArgumentParser) -> None:
         "--tracker", action="append", default=[], metavar="URL", help="announce there, too"
     )
     adding.add_argument("--paused", action="store_true", help="start nothing yet")
-    listing = actions.add_parser("list", help="all torrents")
-    listing.add_argument("--json", action="store_true", help="for programs")
+    actions.add_parser("list", help="all torrents")
     for name, text in (
         ("pause", "stop its transfers"),
         ("resume", "go on, also after an error"),
@@ -57,10 +56,9 @@ def add_torrents(parser: argparse.ArgumentParser) -> None:
     for way in ("download", "upload"):
         limits.add_argument(f"--{way}", type=_rate, metavar="RATE", help="like 200KB/s; 0: none")
     limits.add_argument("--connections", type=int, metavar="N", help="with peers")
-    for one in (adding, listing, limits, *(actions.choices[n] for n in ("pause", "resume"))):
+    for one in (parser, *actions.choices.values()):
         add_source_options(one)
-    add_source_options(actions.choices["remove"])
-    add_source_options(parser)
+    add_json(*actions.choices.values())
     parser.set_defaults(run=_run, json=False)
 
 
@@ -83,14 +81,12 @@ def _run(arguments: argparse.Namespace) -> int:
             _limits(path, arguments)
         case "list" | None:
             torrents = ask(path, "torrents-list")
-            if arguments.json:
-                print(json.dumps(torrents, indent=2))
-            else:
-                print("\n".join(torrent_lines(torrents)) or "no torrents")
+            tell(arguments, torrents, "\n".join(torrent_lines(torrents)) or "no torrents")
         case action:
             more = {"data": True} if action == "remove" and arguments.data else {}
             name = arguments.torrent
-            ask(path, f"torrents-{action}", torrent=name, timeout_s=_ANSWER_S, **more)
+            done = ask(path, f"torrents-{action}", torrent=name, timeout_s=_ANSWER_S, **more)
+            tell(arguments, {"id": done, "action": action})
     return Exit.OK
 
 
@@ -98,7 +94,7 @@ def _add(path: Path, arguments: argparse.Namespace) -> None:
     what: dict[str, Any] = {"trackers": arguments.tracker, "paused": arguments.paused}
     what |= _torrent(arguments.torrent)
     added = ask(path, "torrents-add", timeout_s=_ANSWER_S, **what)
-    print(f"{added['id']}  {printable(added['name'])}")
+    tell(arguments, added, f"{added['id']}  {printable(added['name'])}")
     removed = [counted(count, _REMOVED[kind]) for kind, count in added["removed"].items()]
     if removed:
         complain(f"removed, because it is not in I2P: {', '.join(removed)}")
@@ -139,7 +135,9 @@ def _limits(path: Path, arguments: argparse.Namespace) -> None:
     }
     wanted = {name: value for name, value in given.items() if value is not None}
     limits = ask(path, "torrents-limits", timeout_s=_ANSWER_S, **wanted)
-    for name, word in (("download_rate", "download"), ("upload_rate", "upload")):
-        rate = limits[name]
-        print(f"{word:12} {'no limit' if rate is None else f'{size_text(rate)}/s'}")
-    print(f"{'connections':12} {limits['connections']}")
+    rates = {way: limits[f"{way}_rate"] for way in ("download", "upload")}
+    lines = [
+        f"{way:12} {'no limit' if rate is None else f'{size_text(rate)}/s'}"
+        for way, rate in rates.items()
+    ]
+    tell(arguments, limits, *lines, f"{'connections':12} {limits['connections']}")
