@@ -7,7 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from i2ptunnel.answer_texts import ping_line, plan_lines, router_line, tunnel_line, why_lines
+from i2ptunnel.answer_texts import (
+    ping_line,
+    plan_lines,
+    router_line,
+    torrent_lines,
+    tunnel_line,
+    why_lines,
+)
 from i2ptunnel.printable import counted, printable
 from i2ptunnel.status_text import status_text
 
@@ -75,6 +82,10 @@ def _names(result: Any, _: Mapping[str, Any]) -> Iterable[str]:
     yield counted(len(result), "name")
 
 
+def _torrents(result: Any, _: Mapping[str, Any]) -> Iterable[str]:
+    return torrent_lines(result) if result else ("no torrents",)
+
+
 def _ping(result: Any, arguments: Mapping[str, Any]) -> Iterable[str]:
     yield ping_line(arguments["destination"], result)
 
@@ -102,6 +113,7 @@ _FORMS: dict[str, Callable[[Any, Mapping[str, Any]], Iterable[str]]] = {
     "plan": _plan,
     "reload": _plan,
     "address-list": _names,
+    "torrents-list": _torrents,
     "netdb-list": _routers,
     "ping": _ping,
     "why": _visit,

@@ -186,4 +186,7 @@ class Console:
     def _values(self, command: str, argument: str) -> Iterable[str]:
         if command.startswith("tunnel-") and argument == "name":
             return [str(one["name"]) for one in self._program.manager.status()]
+        if argument == "torrent":
+            torrents = self._program.torrents
+            return [one["id"] for one in torrents.list()] if torrents.is_running else []
         return [book.word for book in Book] if argument == "book" else []

@@ -22,6 +22,7 @@ from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.ssh import server
 from i2ptunnel.ssh.server import CONNECTIONS_MAX
 from tests.support.ssh_console import Console, console
+from tests.support.torrents import TRACKER, make_torrent, until
 
 
 def use(root: Path, work: Callable[[Console], Awaitable[None]], ways: int = 1) -> None:
@@ -65,6 +66,34 @@ def test_commands_with_openssh(tmp_path: Path) -> None:
         several = await running.openssh(stdin=b"tunnels\nnonsense\nhelp\nexit\nstatus\n")
         assert several[0] == 0 and "web  httpclient" in several[1] and "mapping" not in several[1]
         assert several[2] == "there is no command 'nonsense'; help lists them\n"
+
+    use(tmp_path, work)
+
+
+def test_torrents(tmp_path: Path) -> None:
+    """Whose client is real, and off at first."""
+
+    async def work(running: Console) -> None:
+        status, out, err = await running.openssh("torrents list")
+        assert (status, out) == (1, "") and "there is no torrent client" in err
+        running.text += "torrents: {}\n"
+        assert (await running.openssh("reload"))[0] == 0
+        assert (await running.openssh("torrents list"))[1] == "no torrents\n"
+        made = make_torrent(tmp_path / "data/downloads", {"film.bin": b"x" * 99}, [TRACKER])
+        name = (await running.app.torrents.add(file=made, paused=True))["id"]
+        await until("it is there", running.app.torrents.list)
+        out = (await running.openssh("torrents list"))[1]
+        assert out.startswith(f"{name[:8]}  paused") and out.endswith("  film.bin\n")
+        assert str(tmp_path) not in (await running.openssh("torrents list --json"))[1]
+        assert (await running.openssh("torrents", "resume", name[:6]))[:2] == (0, f"{name}\n")
+        await until("it goes on", lambda: running.app.torrents.list()[0]["state"] == "seeding")
+        assert (await running.openssh("torrents pause film.bin"))[0] == 0
+        status, _, err = await running.openssh("torrents remove nobody")
+        assert (status, err) == (1, "no torrent has this ID or name\n")
+        assert (await running.openssh(f"torrents remove {name}"))[0] == 0
+        assert (await running.openssh("torrents list"))[1] == "no torrents\n"
+        assert (tmp_path / "data/downloads/film.bin").exists()
+        assert (await running.openssh("torrents add /etc/passwd"))[0] == 2
 
     use(tmp_path, work)
 

@@ -14,7 +14,7 @@ from i2ptunnel.ssh.words import Request, Words, WrongLine
 
 WORDS = Words(COMMANDS)
 #: commands of the table that are for this machine's user alone
-NOT_OFFERED = {"netdb-export", "netdb-import"}
+NOT_OFFERED = {"netdb-export", "netdb-import", "torrents-add"}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,12 @@ NOT_OFFERED = {"netdb-export", "netdb-import"}
         ("tunnels restart 'my web'", Request("tunnel-restart", {"name": "my web"})),
         ("ping site.i2p", Request("ping", {"wait_s": 30.0, "destination": "site.i2p"})),
         ("ping site.i2p --wait-s 5s", Request("ping", {"wait_s": 5.0, "destination": "site.i2p"})),
+        ("torrents list", Request("torrents-list")),
+        ("torrents pause abcd", Request("torrents-pause", {"torrent": "abcd"})),
+        (
+            "torrents remove 'a film' --data",
+            Request("torrents-remove", {"torrent": "a film", "data": True}),
+        ),
         ("address list", Request("address-list")),
         (
             "address list foo --book=local",
@@ -59,6 +65,7 @@ def test_lines(line: str, request_: Request) -> None:
         ("keys show x.dat", "no command 'keys'"),
         ("backup", "no command"),
         ("import x", "no command"),
+        ("torrents add /tmp/a.torrent", "torrents what? list, pause, remove, resume"),
         ("netdb export /tmp", "netdb what? list"),
         ("netdb import /tmp", "netdb what?"),
         ("status; id", "no command 'status;'"),
@@ -104,6 +111,7 @@ def test_no_command_is_offered_by_accident() -> None:
         ("address list --b", "address list --book ", []),
         ("address list --book l", "address list --book local ", []),
         ("status --", "status --json ", []),
+        ("torrents remove a", "torrents remove ab12 ", []),
         ("bash -", "bash -", []),
     ],
 )
@@ -111,6 +119,8 @@ def test_completion(start: str, done: str, found: list[str]) -> None:
     def values(command: str, argument: str) -> Iterable[str]:
         if command.startswith("tunnel-"):
             return ["web", "site"]
+        if argument == "torrent":
+            return ["ab12", "cd34"]
         return ["local", "router"] if argument == "book" else []
 
     assert WORDS.complete(start, values) == (done, found)
