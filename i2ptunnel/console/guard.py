@@ -18,9 +18,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 
 from i2ptunnel.http_server import is_local_name
+from i2ptunnel.torrents.client import FILE_BYTES_MAX
 
 BODY_BYTES_MAX = 256 * 1024
 BODY_TIMEOUT_S = 15.0
+#: pages that take files, below the session's path: bytes and seconds of a body
+UPLOADS = {"torrents/add": (FILE_BYTES_MAX + 65_536, 60.0)}
 TARGET_BYTES_MAX = 4096
 #: brought by the file of ``i2ptunnel console``, whose origin is nobody's
 ENTRY_PATH = "/enter"
@@ -78,7 +81,7 @@ class Guard:
             if refusal is not None:
                 await _refuse(*refusal)(scope, receive, say)
             else:
-                await self._site(scope, _Body(receive).receive, say)
+                await self._site(scope, _Body(receive, *_bounds(scope)).receive, say)
         except Exception as error:
             # The path is a secret, so the log has the kind of error alone.
             _log.error("internal error on a page: %s", type(error).__name__)
@@ -100,8 +103,9 @@ class Guard:
             return 405, "GET and POST are served here."
         if scope["method"] == "POST":
             length = headers.get("content-length", "")
-            if length.isdigit() and int(length) > BODY_BYTES_MAX:
-                return 413, f"At most {BODY_BYTES_MAX} bytes are read."
+            bytes_max, _ = _bounds(scope)
+            if length.isdigit() and int(length) > bytes_max:
+                return 413, f"At most {bytes_max} bytes are read."
             if scope["path"] != ENTRY_PATH and not _is_from_us(headers, hosts[0]):
                 return 403, "This form does not come from a page of the console."
         return None
@@ -109,6 +113,12 @@ class Guard:
     def _is_own(self, host: str) -> bool:
         name = host.rpartition(":")[0] if host.count(":") == 1 else host
         return is_local_name(host.encode("latin-1")) or name.lower().rstrip(".") in self._hosts
+
+
+def _bounds(scope: Scope) -> tuple[int, float]:
+    """Bytes of the body, and seconds until it is here."""
+    page = scope["path"].split("/", 2)[-1]
+    return UPLOADS.get(page, (BODY_BYTES_MAX, BODY_TIMEOUT_S))
 
 
 def _is_from_us(headers: Headers, host: str) -> bool:
@@ -135,10 +145,11 @@ def _refuse(status: int, text: str) -> PlainTextResponse:
 class _Body:
     """The body of a request, bounded in size and time."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, bytes_max: int, timeout_s: float) -> None:
         self._receive = receive
         self._bytes = 0
-        self._ends_at = asyncio.get_running_loop().time() + BODY_TIMEOUT_S
+        self._bytes_max = bytes_max
+        self._ends_at = asyncio.get_running_loop().time() + timeout_s
         self._is_over = False
 
     async def receive(self) -> Message:
@@ -151,7 +162,7 @@ class _Body:
         except TimeoutError:
             raise Refused(408, "The request took too long.") from None
         self._bytes += len(message.get("body", b""))
-        if self._bytes > BODY_BYTES_MAX:
-            raise Refused(413, f"At most {BODY_BYTES_MAX} bytes are read.")
+        if self._bytes > self._bytes_max:
+            raise Refused(413, f"At most {self._bytes_max} bytes are read.")
         self._is_over = not message.get("more_body", False)
         return message

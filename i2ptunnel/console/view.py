@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
 
@@ -20,11 +21,15 @@ from i2ptunnel.console.assets import asset_path
 from i2ptunnel.console.context import Console
 from i2ptunnel.console.guard import Refused
 from i2ptunnel.console.languages import choose_language, translate
+from i2ptunnel.console.multipart import CONTENT_TYPE as MULTIPART
+from i2ptunnel.console.multipart import parse_multipart
 from i2ptunnel.health import show_difference
 from i2ptunnel.printable import moment_text, size_text
 
 COOKIE = "i2ptunnel_console"
 FIELDS_MAX = 500
+#: whether the extra with the torrent client is installed
+HAS_LIBTORRENT = find_spec("libtorrent") is not None
 LIVE_EVERY_S = 2.0
 #: a live page asks again after this
 LIVE_FOR_S = 600.0
@@ -70,6 +75,7 @@ class View:
         self.program = console.program
         self.session = session
         self.form: dict[str, str] = {}
+        self.files: dict[str, bytes] = {}
         self._environment = environment
         self.language = choose_language(request.headers.get("accept-language"))
 
@@ -111,7 +117,11 @@ class View:
     async def read_form(self) -> None:
         """Take the body as a form; raises Refused."""
         body = await self.request.body()
+        content_type = self.request.headers.get("content-type", "")
         try:
+            if content_type.startswith(MULTIPART):
+                self.form, self.files = parse_multipart(body, content_type)
+                return
             fields = parse_qs(
                 body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"
             )
@@ -184,7 +194,8 @@ class View:
                 "url": self.url,
                 "here": self.request.url.path.removeprefix(f"/{self.session.key}/"),
                 "csrf": csrf_field(self.session),
-                "has_torrents": self.program.loaded.configuration.torrents is not None,
+                "has_torrents": HAS_LIBTORRENT
+                or self.program.loaded.configuration.torrents is not None,
                 "state": self.program.health().state.value,
             }
         assert not known.keys() & facts.keys(), "a page must not hide what all have"

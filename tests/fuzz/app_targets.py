@@ -13,6 +13,7 @@ from i2ptunnel.commands import COMMANDS
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load
 from i2ptunnel.config.nodes import Source
+from i2ptunnel.console.multipart import parse_multipart
 from i2ptunnel.naming import hosts_file
 from i2ptunnel.naming.address import NameFault, read_address
 from i2ptunnel.naming.fetch import FetchFault, read_feed_url
@@ -283,8 +284,25 @@ def _streamr() -> Callable[[bytes], None]:
     return parse
 
 
+def _multipart(data: bytes) -> None:
+    """The first line is the content type, the rest the body; nothing grows on the way."""
+    head, _, body = data.partition(b"\n")
+    fields, files = parse_multipart(body, head.decode("latin-1"))
+    assert sum(map(len, [*fields.values(), *files.values()])) <= len(body)
+
+
 TARGETS: tuple[Target, ...] = (
     Target("ssh lines", _ssh_lines, _SSH_LINES, (WrongLine,)),
+    Target(
+        "forms with files",
+        _multipart,
+        (
+            b'multipart/form-data; boundary=x\n--x\r\nContent-Disposition: form-data; name="a"'
+            b'\r\n\r\nb\r\n--x\r\nContent-Disposition: form-data; name="f"; filename="g"\r\n'
+            b"Content-Type: text/plain\r\n\r\n\0\xff\r\n--x--\r\n",
+        ),
+        (ValueError,),
+    ),
     Target("http requests", _requests, _REQUESTS, (HttpFault,)),
     Target("http responses", _responses, _RESPONSES, (HttpFault,)),
     Target(

@@ -113,6 +113,28 @@ class Visitor:
         body = urlencode({"csrf": self.csrf, **fields}).encode()
         return await self.send("POST", self.base + page, body, **(usual | headers))
 
+    async def upload(
+        self, page: str, fields: dict[str, str], files: dict[str, bytes], csrf: str | None = None
+    ) -> Answer:
+        """A form with files, as browsers send it; a file of no bytes was not chosen."""
+        mark = "----WebKitFormBoundaryk3Pb"
+        body = b""
+        for name, value in {"csrf": self.csrf if csrf is None else csrf, **fields}.items():
+            body += f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode()
+            body += value.encode() + b"\r\n"
+        for name, content in files.items():
+            chosen = "a.torrent" if content else ""
+            head = f'Content-Disposition: form-data; name="{name}"; filename="{chosen}"'
+            body += f"--{mark}\r\n{head}\r\nContent-Type: application/octet-stream\r\n\r\n".encode()
+            body += content + b"\r\n"
+        return await self.send(
+            "POST",
+            self.base + page,
+            body + f"--{mark}--\r\n".encode(),
+            Origin=f"http://{self.host}",
+            Content_Type=f"multipart/form-data; boundary={mark}",
+        )
+
     async def enter(self) -> Answer:
         """Come in by the file of ``i2ptunnel console``, as a browser that opens it does."""
         way = await console_open(self.program)

@@ -270,9 +270,7 @@ TEXTS: dict[str, str] = {
     "Pause": "Anhalten",
     "Peers": "Gegenstellen",
     "Rates": "Raten",
-    "Removing a torrent leaves its files.": "Wird ein Torrent entfernt, bleiben seine Dateien.",
     "Resume": "Fortsetzen",
-    "The torrent is added.": "Der Torrent ist hinzugefügt.",
     "The two are not the same.": "Die beiden sind nicht gleich.",
     "There are no torrents yet.": "Es gibt noch keine Torrents.",
     "To restore it, stop the program and run:": (
@@ -291,4 +289,40 @@ TEXTS: dict[str, str] = {
     "note": "Hinweis",
     "warning": "Warnung",
     "problem": "Problem",
+    "Add a torrent": "Torrent hinzufügen",
+    "or torrent file": "oder Torrent-Datei",
+    "Start it later": "Später starten",
+    "Limits of all torrents together": "Grenzen für alle Torrents zusammen",
+    "Download, kB/s": "Herunterladen, kB/s",
+    "Upload, kB/s": "Hochladen, kB/s",
+    "no limit": "keine Grenze",
+    "Set": "Setzen",
+    "They hold until the program is started anew. The configuration has those that stay.": (
+        "Sie gelten, bis das Programm neu startet. Dauerhafte stehen in der Konfiguration."
+    ),
+    "The torrent client is installed and switched off. It reaches nothing but I2P.": (
+        "Der Torrent-Client ist installiert und ausgeschaltet. Er erreicht nichts außer I2P."
+    ),
+    "Switch it on": "Einschalten",
+    "Remove a torrent": "Torrent entfernen",
+    "Remove it, keep its files": "Entfernen, Dateien behalten",
+    "Remove it and delete its files": "Entfernen und Dateien löschen",
+    "tracker: {words}": "Tracker: {words}",
+    "{name} is added.": "{name} ist hinzugefügt.",
+    "Not in I2P, and therefore removed from it: {count} trackers, seeds or peers.": (
+        "Nicht in I2P und darum daraus entfernt: {count} Tracker, Web-Seeds oder Gegenstellen."
+    ),
+    "It has no tracker in I2P, so it finds no peers.": (
+        "Er hat keinen Tracker in I2P und findet darum keine Gegenstellen."
+    ),
+    "The torrent is removed.": "Der Torrent ist entfernt.",
+    "There is no such torrent.": "Diesen Torrent gibt es nicht.",
+    "The limits are set.": "Die Grenzen sind gesetzt.",
+    "Limits are whole numbers.": "Grenzen sind ganze Zahlen.",
+    "checking": "wird geprüft",
+    "metadata": "wartet auf Metadaten",
+    "downloading": "lädt herunter",
+    "seeding": "wird verteilt",
+    "paused": "angehalten",
+    "error": "Fehler",
 }

@@ -267,9 +267,7 @@ TEXTS: dict[str, str] = {
     "Pause": "Pausar",
     "Peers": "Pares",
     "Rates": "Velocidades",
-    "Removing a torrent leaves its files.": "Al quitar un torrent quedan sus archivos.",
     "Resume": "Reanudar",
-    "The torrent is added.": "El torrent se ha añadido.",
     "The two are not the same.": "Las dos no son iguales.",
     "There are no torrents yet.": "Aún no hay torrents.",
     "To restore it, stop the program and run:": "Para restaurarla, detenga el programa y ejecute:",
@@ -286,4 +284,40 @@ TEXTS: dict[str, str] = {
     "note": "nota",
     "warning": "aviso",
     "problem": "problema",
+    "Add a torrent": "Añadir un torrent",
+    "or torrent file": "o archivo torrent",
+    "Start it later": "Empezar más tarde",
+    "Limits of all torrents together": "Límites de todos los torrents juntos",
+    "Download, kB/s": "Descarga, kB/s",
+    "Upload, kB/s": "Subida, kB/s",
+    "no limit": "sin límite",
+    "Set": "Fijar",
+    "They hold until the program is started anew. The configuration has those that stay.": (
+        "Valen hasta que el programa se inicie de nuevo. Los permanentes están en la configuración."
+    ),
+    "The torrent client is installed and switched off. It reaches nothing but I2P.": (
+        "El cliente de torrents está instalado y apagado. No alcanza nada más que I2P."
+    ),
+    "Switch it on": "Encenderlo",
+    "Remove a torrent": "Quitar un torrent",
+    "Remove it, keep its files": "Quitarlo y conservar sus archivos",
+    "Remove it and delete its files": "Quitarlo y borrar sus archivos",
+    "tracker: {words}": "tracker: {words}",
+    "{name} is added.": "{name} se ha añadido.",
+    "Not in I2P, and therefore removed from it: {count} trackers, seeds or peers.": (
+        "No está en I2P y por eso se ha quitado: {count} trackers, semillas o pares."
+    ),
+    "It has no tracker in I2P, so it finds no peers.": (
+        "No tiene tracker en I2P, así que no encuentra pares."
+    ),
+    "The torrent is removed.": "El torrent se ha quitado.",
+    "There is no such torrent.": "No existe ese torrent.",
+    "The limits are set.": "Los límites se han fijado.",
+    "Limits are whole numbers.": "Los límites son números enteros.",
+    "checking": "comprobando",
+    "metadata": "esperando metadatos",
+    "downloading": "descargando",
+    "seeding": "compartiendo",
+    "paused": "en pausa",
+    "error": "error",
 }

@@ -267,9 +267,7 @@ TEXTS: dict[str, str] = {
     "Pause": "Suspendre",
     "Peers": "Pairs",
     "Rates": "Débits",
-    "Removing a torrent leaves its files.": "Retirer un torrent laisse ses fichiers.",
     "Resume": "Reprendre",
-    "The torrent is added.": "Le torrent est ajouté.",
     "The two are not the same.": "Les deux ne sont pas identiques.",
     "There are no torrents yet.": "Il n’y a pas encore de torrents.",
     "To restore it, stop the program and run:": (
@@ -288,4 +286,41 @@ TEXTS: dict[str, str] = {
     "note": "remarque",
     "warning": "avertissement",
     "problem": "problème",
+    "Add a torrent": "Ajouter un torrent",
+    "or torrent file": "ou fichier torrent",
+    "Start it later": "Démarrer plus tard",
+    "Limits of all torrents together": "Limites de tous les torrents ensemble",
+    "Download, kB/s": "Réception, ko/s",
+    "Upload, kB/s": "Envoi, ko/s",
+    "no limit": "sans limite",
+    "Set": "Fixer",
+    "They hold until the program is started anew. The configuration has those that stay.": (
+        "Elles valent jusqu’au prochain démarrage du programme. Celles qui restent sont dans "
+        "la configuration."
+    ),
+    "The torrent client is installed and switched off. It reaches nothing but I2P.": (
+        "Le client torrent est installé et désactivé. Il n’atteint rien d’autre qu’I2P."
+    ),
+    "Switch it on": "L’activer",
+    "Remove a torrent": "Retirer un torrent",
+    "Remove it, keep its files": "Le retirer et garder ses fichiers",
+    "Remove it and delete its files": "Le retirer et effacer ses fichiers",
+    "tracker: {words}": "traqueur : {words}",
+    "{name} is added.": "{name} est ajouté.",
+    "Not in I2P, and therefore removed from it: {count} trackers, seeds or peers.": (
+        "Hors d’I2P et donc retirés : {count} traqueurs, sources ou pairs."
+    ),
+    "It has no tracker in I2P, so it finds no peers.": (
+        "Il n’a pas de traqueur dans I2P et ne trouve donc pas de pairs."
+    ),
+    "The torrent is removed.": "Le torrent est retiré.",
+    "There is no such torrent.": "Ce torrent n’existe pas.",
+    "The limits are set.": "Les limites sont fixées.",
+    "Limits are whole numbers.": "Les limites sont des nombres entiers.",
+    "checking": "vérification",
+    "metadata": "attente des métadonnées",
+    "downloading": "réception",
+    "seeding": "partage",
+    "paused": "en pause",
+    "error": "erreur",
 }

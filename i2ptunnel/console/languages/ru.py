@@ -258,9 +258,7 @@ TEXTS: dict[str, str] = {
     "Pause": "Приостановить",
     "Peers": "Пиры",
     "Rates": "Скорости",
-    "Removing a torrent leaves its files.": "При удалении торрента его файлы остаются.",
     "Resume": "Продолжить",
-    "The torrent is added.": "Торрент добавлен.",
     "The two are not the same.": "Они не совпадают.",
     "There are no torrents yet.": "Торрентов пока нет.",
     "To restore it, stop the program and run:": (
@@ -279,4 +277,40 @@ TEXTS: dict[str, str] = {
     "note": "заметка",
     "warning": "предупреждение",
     "problem": "проблема",
+    "Add a torrent": "Добавить торрент",
+    "or torrent file": "или торрент-файл",
+    "Start it later": "Запустить позже",
+    "Limits of all torrents together": "Ограничения для всех торрентов вместе",
+    "Download, kB/s": "Загрузка, кБ/с",
+    "Upload, kB/s": "Отдача, кБ/с",
+    "no limit": "без ограничения",
+    "Set": "Задать",
+    "They hold until the program is started anew. The configuration has those that stay.": (
+        "Они действуют до нового запуска программы. Постоянные задаются в конфигурации."
+    ),
+    "The torrent client is installed and switched off. It reaches nothing but I2P.": (
+        "Торрент-клиент установлен и выключен. Ему доступна только сеть I2P."
+    ),
+    "Switch it on": "Включить",
+    "Remove a torrent": "Удаление торрента",
+    "Remove it, keep its files": "Удалить, файлы оставить",
+    "Remove it and delete its files": "Удалить вместе с файлами",
+    "tracker: {words}": "трекер: {words}",
+    "{name} is added.": "{name} добавлен.",
+    "Not in I2P, and therefore removed from it: {count} trackers, seeds or peers.": (
+        "Вне I2P и поэтому удалено из него: {count} трекеров, веб-сидов или участников."
+    ),
+    "It has no tracker in I2P, so it finds no peers.": (
+        "У него нет трекера в I2P, поэтому участники не найдутся."
+    ),
+    "The torrent is removed.": "Торрент удалён.",
+    "There is no such torrent.": "Такого торрента нет.",
+    "The limits are set.": "Ограничения заданы.",
+    "Limits are whole numbers.": "Ограничения — целые числа.",
+    "checking": "проверка",
+    "metadata": "ожидание метаданных",
+    "downloading": "загрузка",
+    "seeding": "раздача",
+    "paused": "приостановлен",
+    "error": "ошибка",
 }

@@ -237,9 +237,7 @@ TEXTS: dict[str, str] = {
     "Pause": "暂停",
     "Peers": "节点",
     "Rates": "速率",
-    "Removing a torrent leaves its files.": "移除种子时保留其文件。",
     "Resume": "继续",
-    "The torrent is added.": "种子已添加。",
     "The two are not the same.": "两次输入不一致。",
     "There are no torrents yet.": "还没有种子。",
     "To restore it, stop the program and run:": "恢复时，请停止程序并运行：",
@@ -256,4 +254,38 @@ TEXTS: dict[str, str] = {
     "note": "提示",
     "warning": "警告",
     "problem": "问题",
+    "Add a torrent": "添加种子",
+    "or torrent file": "或种子文件",
+    "Start it later": "稍后开始",
+    "Limits of all torrents together": "所有种子的总限制",
+    "Download, kB/s": "下载，kB/s",
+    "Upload, kB/s": "上传，kB/s",
+    "no limit": "无限制",
+    "Set": "设置",
+    "They hold until the program is started anew. The configuration has those that stay.": (
+        "在程序重新启动前有效。长期的限制写在配置中。"
+    ),
+    "The torrent client is installed and switched off. It reaches nothing but I2P.": (
+        "种子客户端已安装但未开启。它只能访问 I2P。"
+    ),
+    "Switch it on": "开启",
+    "Remove a torrent": "移除种子",
+    "Remove it, keep its files": "移除，保留文件",
+    "Remove it and delete its files": "移除并删除文件",
+    "tracker: {words}": "Tracker：{words}",
+    "{name} is added.": "已添加 {name}。",
+    "Not in I2P, and therefore removed from it: {count} trackers, seeds or peers.": (
+        "不在 I2P 中，因此已移除：{count} 个 tracker、网络种子或节点。"
+    ),
+    "It has no tracker in I2P, so it finds no peers.": "它没有 I2P 中的 tracker，因此找不到节点。",
+    "The torrent is removed.": "种子已移除。",
+    "There is no such torrent.": "没有这个种子。",
+    "The limits are set.": "限制已设置。",
+    "Limits are whole numbers.": "限制必须是整数。",
+    "checking": "检查中",
+    "metadata": "等待元数据",
+    "downloading": "下载中",
+    "seeding": "做种中",
+    "paused": "已暂停",
+    "error": "错误",
 }

@@ -17,6 +17,7 @@ from i2ptunnel.doctor.findings import Level
 from i2ptunnel.naming.store import Book
 from i2ptunnel.protocols import languages as common
 from i2ptunnel.supervisor import State
+from i2ptunnel.torrents.process import STATES
 from tests.support.console import console
 
 FOLDER = Path(next(iter(i2ptunnel.console.__path__)))
@@ -45,6 +46,7 @@ def used_texts() -> set[str]:
     found |= {state.value for state in (*State, *health.State)} - {"listening"}
     found |= {state.value for state in ReachabilityState} - {"disabled"}
     found |= {book.word for book in Book} | {level.value for level in Level}
+    found |= {*STATES}
     found |= {"Too many attempts; wait a minute."}
     found |= {"This file has been used, or is older than a minute."}
     found |= {"The password is wrong.", "Too many wrong passwords; wait a minute."}

@@ -232,49 +232,6 @@ def test_a_backup_is_downloaded_and_opens_with_its_passphrase(tmp_path: Path) ->
     assert cli([*check, "-c", str(tmp_path / "my.yaml")]) != 0
 
 
-def test_torrents_have_a_page_where_the_client_is_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = {
-        "id": "ab" * 20,
-        "name": XSS,
-        "state": "downloading",
-        "size": 2000,
-        "done": 500,
-        "download_rate": 3000,
-        "upload_rate": 0,
-        "peers": 2,
-        "error": None,
-        "tracker_error": "no answer",
-    }
-    asked: list[str] = []
-
-    async def pause(torrent: str) -> str:
-        asked.append(torrent)
-        return torrent
-
-    async def main() -> None:
-        async with console(tmp_path) as visitor:
-            await visitor.enter()
-            assert "Torrents" not in (await visitor.get("")).words
-            assert "no torrent client" in (await visitor.get("torrents")).words
-            added = await visitor.post("torrents/add", {"magnet": "magnet:?x"})
-            assert "no torrent client" in (await visitor.page_after(added)).words
-            client = visitor.program.torrents
-            monkeypatch.setattr(client, "list", lambda: [row])
-            monkeypatch.setattr(client, "pause", pause)
-            page = await visitor.get("torrents")
-            assert f"{XSS} 2.0 kB" in page.words
-            assert "25.0 %" in page.words
-            assert "<script>alert" not in page.text
-            form = {"torrent": row["id"], "action": "pause"}
-            assert (await visitor.post("torrents/act", form)).status == 303
-            assert asked == [row["id"]]
-            assert (await visitor.post("torrents/act", {"action": "x"})).status == 400
-
-    asyncio.run(main())
-
-
 def test_pages_of_tunnels_that_run_over_a_foreign_router(tmp_path: Path) -> None:
     port = free_port("127.0.0.1", 0)
     text = f"""\
