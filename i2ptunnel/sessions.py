@@ -52,6 +52,7 @@ _Key = tuple[
     StreamingSection,
     bool,
     bool,
+    tuple[int, ...],
 ]
 
 SHARED_NAME = "shared clients"
@@ -244,6 +245,7 @@ class SessionPool:
                 encrypted=encrypted_options(request.encrypted, daily),
                 is_multihomed=request.is_multihomed,
                 lasting=lasting,
+                encryption_types=request.encryption_types,
             )
         )
 
@@ -263,6 +265,7 @@ class SessionPool:
             request.streaming,
             request.answer_pings,
             request.is_multihomed,
+            request.encryption_types,
         )
 
 

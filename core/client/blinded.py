@@ -10,6 +10,7 @@ layer of the old one end at midnight; for those minutes nobody new can find it.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from core.base.bounded import BoundedMap
@@ -142,9 +143,14 @@ class BlindedLookups:
         return [today]
 
 
-def why_unusable(found: object) -> str:
-    """Why the destination cannot be reached with what a lookup found, if that is so."""
-    if isinstance(found, (LeaseSet, LeaseSet2)) and found.x25519_key is None:
+def why_unusable(found: object, ours: Container[int]) -> str:
+    """Why the destination cannot be reached with what a lookup found, if that is so.
+
+    ``ours``: the encryption types that we have keys of.
+    """
+    if isinstance(found, (LeaseSet, LeaseSet2)) and not any(
+        kind in ours for kind, _ in found.ratchet_keys
+    ):
         return ENCRYPTION_UNSUPPORTED
     return NOT_FOUND
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from core.base.ports import Entropy
 from core.crypto.x25519 import KEY_LENGTH
+from core.data.encryption_keys import EncryptionKeys
 from core.data.lease_set_layers import ClientAuthorisation, DailyKey
 from core.data.private_keys import PrivateKeys
+from core.garlic.suites import usable_types
 from core.streaming.options import StreamingOptions
 from core.tunnel.shape import TunnelShape
 
@@ -44,7 +46,7 @@ class LastingKeys:
     """
 
     encryption: bytes = field(repr=False)
-    """The X25519 private key of the lease set, 32 bytes."""
+    """The X25519 private key of the lease set, 32 bytes; keys of other types come from it."""
     peer_order: bytes = field(repr=False)
     """What the order of hops is derived from, 32 bytes."""
 
@@ -75,3 +77,14 @@ class SessionConfig:
     """What was kept from the last time, for ``keys`` only; None: new ones."""
     lease_set_options: Mapping[str, str] = field(default_factory=dict)
     """What the lease set says besides, such as service records; at most 255 bytes each."""
+    encryption_types: tuple[int, ...] = ()
+    """For which encryption types the lease set has keys: 4 is X25519, 6 and 7 are hybrids with
+    ML-KEM. What the router cannot do is left out; without one that it can do, the defaults: 6 and
+    4, or 4 where the library has no ML-KEM."""
+
+
+def encryption_keys(config: SessionConfig, entropy: Entropy) -> EncryptionKeys:
+    """The keys of the lease set: those that were kept, or fresh ones."""
+    lasting = config.lasting
+    secret = lasting.encryption if lasting else entropy.random_bytes(KEY_LENGTH)
+    return EncryptionKeys.derive(usable_types(config.encryption_types), secret)

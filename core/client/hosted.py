@@ -19,13 +19,15 @@ from core.base.rates import FairShares
 from core.client.events import LeaseSetFound, ReadyChanged
 from core.client.local_destination import LocalDestination
 from core.client.own_lease_set import MIDNIGHT_MARGIN_S, SETTLE_S, leases_of, newest_leases
-from core.crypto.x25519 import KEY_LENGTH, X25519Key
+from core.crypto.x25519 import KEY_LENGTH
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.certificate import CryptoType
+from core.data.encryption_keys import EncryptionKeys
 from core.data.identity import Destination
 from core.data.lease_set import Lease, LeaseSet2
 from core.data.lease_set_layers import open_lease_set
 from core.data.lease_set_variants import AnyLeaseSet, EncryptedLeaseSet
+from core.garlic.suites import SUITES
 from core.i2cp.data_messages import Status
 from core.i2cp.options import NO_ELGAMAL
 from core.netdb.facade import NetDb
@@ -210,14 +212,14 @@ class HostedEngine(LocalDestination):
         self.own = HostedLeaseSet(destination, config, wall)
         self.inbox: deque[bytes] = deque()
         self.hosted_events: deque[HostedEvent] = deque()
-        self._has_key = False
+        self._keys: EncryptionKeys | None = None
         self._key_holder = self if first is None else first
         self._inbox_bytes = 0
         self._waiting: BoundedMap[bytes, _Waiting] = BoundedMap(SEARCHED_MAX)
         super().__init__(
             destination.hash,
             # Until the client has told its own: nobody knows this one.
-            X25519Key.generate(entropy),
+            EncryptionKeys.derive((CryptoType.X25519,), entropy.random_bytes(KEY_LENGTH)),
             self.own,
             _NoStreams(),
             pool,
@@ -240,34 +242,34 @@ class HostedEngine(LocalDestination):
 
         DecodeError if it cannot be used; then the one before stays.
         """
-        key = _x25519_of(private_keys)
-        # What is sealed for a key that we do not have could not be opened.
-        if isinstance(lease_set, LeaseSet2) and lease_set.x25519_key != key.public:
-            raise DecodeError("the private keys do not belong to the lease set")
-        if not self._may_use(key):
+        keys = EncryptionKeys.of_private(private_keys, SUITES)
+        if not keys.ratchet:
+            raise DecodeError(NO_ELGAMAL)
+        if isinstance(lease_set, LeaseSet2):
+            _check_keys(keys, lease_set.encryption_keys)
+        if not self._may_use(keys):
             raise DecodeError("a subsession has another encryption key than the first session")
         public = self.own.take(lease_set, now)
-        if public and (int(CryptoType.X25519), key.public) not in public:
-            raise DecodeError("the private keys do not belong to the lease set")
-        self._key_holder._use(key, now)
+        if public:
+            _check_keys(keys, public)
+        self._key_holder._use(keys, now)
         self._publisher.publish(now)
         self._check_at = 0.0
         self._sending.watch.lease_set_renewed(self._remotes.by_hash.values(), now)
 
-    def _may_use(self, key: X25519Key) -> bool:
+    def _may_use(self, keys: EncryptionKeys) -> bool:
         holder = self._key_holder
-        is_same = key.private == holder.ratchet.static.private
-        return is_same or not holder._has_key or holder is self
+        return holder is self or holder._keys is None or keys.private == holder._keys.private
 
-    def _use(self, key: X25519Key, now: float) -> None:
-        """Open what arrives with this key, for all that share the tunnels."""
-        if self._has_key and key.private == self.ratchet.static.private:
+    def _use(self, keys: EncryptionKeys, now: float) -> None:
+        """Open what arrives with these keys, for all that share the tunnels."""
+        if self._keys is not None and keys.private == self._keys.private:
             return
-        self.ratchet.rekey(key)
+        self.ratchet.rekey(keys.ratchet)
         for member in self.members.values():
-            if self._has_key and member is not self:
+            if self._keys is not None and member is not self:
                 member.republish(now)  # it has signed another one
-        self._has_key = True
+        self._keys = keys
 
     def excuse(self) -> None:
         """The client has answered, with nothing that is of use: its lease set is not waited for."""
@@ -367,9 +369,18 @@ class HostedEngine(LocalDestination):
                 self.hosted_events.append(StatusKnown(nonce, status))
 
 
-def _x25519_of(private_keys: Iterable[tuple[int, bytes]]) -> X25519Key:
-    """The key that this router can use; DecodeError without one."""
-    for crypto_type, key in private_keys:
-        if crypto_type == CryptoType.X25519 and len(key) == KEY_LENGTH:
-            return X25519Key(key)
-    raise DecodeError(NO_ELGAMAL)
+def _check_keys(keys: EncryptionKeys, published: Iterable[tuple[int, bytes]]) -> None:
+    """DecodeError if others may encrypt with a key that we cannot open, or ours are not there.
+
+    Keys of types that nobody of us can use are the client's business, but of those that others
+    prefer to ours none may be there.
+    """
+    listed = set(published)
+    if not listed.issuperset(keys.public):
+        raise DecodeError("the private keys do not belong to the lease set")
+    ours = dict(keys.public)
+    for kind, key in listed:
+        if CryptoType.X25519 <= kind <= CryptoType.MLKEM1024_X25519 and ours.get(kind) != key:
+            raise DecodeError(
+                f"this router cannot decrypt type {kind} of i2cp.leaseSetEncType, or has no key"
+            )

@@ -13,7 +13,7 @@ from dataclasses import replace
 from core.base.bounded import BoundedMap
 from core.base.errors import LocalError
 from core.base.ports import AdjustableClock, Entropy
-from core.client.config import SessionConfig
+from core.client.config import SessionConfig, encryption_keys
 from core.client.events import Event, FoundDestination, LeaseSetFound, ReadyChanged
 from core.client.i2cp_network import I2cpNetwork
 from core.client.multiplexer import Multiplexer
@@ -28,6 +28,7 @@ from core.data.lease_set import Lease
 from core.data.lease_set_layers import CLIENTS_MAX, AuthScheme, ClientAuthorisation
 from core.data.private_keys import PrivateKeys
 from core.datagram.manager import DatagramManager
+from core.garlic.suites import usable_types
 from core.i2cp.client import (
     ClientConnection,
     ClockTold,
@@ -66,6 +67,16 @@ NAME_NOT_FOUND = "unknown_name"
 Target = bytes | BlindedTarget | str
 
 
+def with_encryption(config: SessionConfig) -> SessionConfig:
+    """With X25519 alone unless more is asked for: what the router can do is not known.
+
+    i2pd: it has ML-KEM only with OpenSSL 3.5 or newer, and does not say whether it has. Of a lease
+    set with a key that it cannot use others may choose just that key.
+    """
+    types = usable_types(config.encryption_types or (CryptoType.X25519,))
+    return replace(config, encryption_types=types)
+
+
 def with_router(
     authorisation: ClientAuthorisation | None, own: X25519Key
 ) -> tuple[ClientAuthorisation | None, bytes | None]:
@@ -101,7 +112,7 @@ def session_options(config: SessionConfig, reader: bytes | None = None) -> dict[
     options = {
         "i2cp.fastReceive": "true",
         "i2cp.messageReliability": "none",
-        "i2cp.leaseSetEncType": str(int(CryptoType.X25519)),
+        "i2cp.leaseSetEncType": ",".join(str(kind) for kind in config.encryption_types),
         "i2cp.leaseSetType": _ENCRYPTED_TYPE if config.encrypted is not None else _PLAIN_TYPE,
         **shape_options(config.inbound, config.outbound),
     }
@@ -139,8 +150,7 @@ class I2cpEngine:
         user_name: str = "",
         password: str = "",
     ) -> None:
-        lasting = config.lasting
-        self.config = config
+        self.config = config = with_encryption(config)
         self.keys = keys
         self.owner = keys.hash
         self.streams = StreamManager(keys, config.streaming, wall, entropy)
@@ -150,7 +160,7 @@ class I2cpEngine:
         """Why the last connection ended."""
         self.router_version = ""
         self.network = I2cpNetwork(self._search)
-        self._static = X25519Key(lasting.encryption) if lasting else X25519Key.generate(entropy)
+        self._encryption = encryption_keys(config, entropy)
         self._reader = X25519Key.generate(entropy)
         encrypted, reader = config.encrypted, None
         if encrypted is not None:
@@ -158,7 +168,7 @@ class I2cpEngine:
             encrypted = replace(encrypted, authorisation=authorisation)
         self.own = OwnLeaseSet(
             keys,
-            self._static,
+            self._encryption.public,
             config.publish,
             wall,
             entropy,
@@ -334,8 +344,7 @@ class I2cpEngine:
         published = self.own.published
         if lease_set is None or published is None:
             return
-        keys = ((int(CryptoType.X25519), self._static.private),)
-        connection.publish(published, keys)
+        connection.publish(published, self._encryption.private)
         self.failure = ""
         self._set_ready(True)
 

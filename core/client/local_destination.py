@@ -27,10 +27,10 @@ from core.client.lease_publisher import LeasePublisher
 from core.client.outlet import ACK_DATE_MASK, ACK_NUMBER_SHIFT, LeaseSetOffers, Outlet
 from core.client.ports import LeaseSetSource, StreamPaths
 from core.client.remote import Remote
-from core.client.remotes import Remotes
+from core.client.remotes import Remotes, lease_set_key
 from core.client.sending import Sending
-from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedTarget
+from core.data.encryption_keys import EncryptionKeys
 from core.garlic.cloves import Clove, Delivery
 from core.garlic.opened import RatchetCounters
 from core.garlic.sessions import Opened, RatchetSessions
@@ -54,7 +54,7 @@ class LocalDestination:
     def __init__(
         self,
         owner: bytes,
-        static: X25519Key,
+        keys: EncryptionKeys,
         own: LeaseSetSource,
         streams: StreamPaths,
         pool: TunnelPool,
@@ -77,7 +77,9 @@ class LocalDestination:
         self._joined = 0
         self._number = 0 if first is None else first._next_number()
         self.ratchet: RatchetSessions = (
-            RatchetSessions(static, wall, entropy, refuse_before_s=refuse_before_s, shares=shares)
+            RatchetSessions(
+                keys.ratchet, wall, entropy, refuse_before_s=refuse_before_s, shares=shares
+            )
             if first is None
             else first.ratchet
         )
@@ -203,7 +205,8 @@ class LocalDestination:
     ) -> None:
         # The lease set that came along says whose key this is.
         remote = self._remote_of(static, now)
-        if remote is not None:
+        if remote is not None and static is not None:
+            self._remotes.answer_with(remote, static)
             remote.heard(now)
             for acknowledged in acks:
                 if acknowledged >> ACK_NUMBER_SHIFT == self._number:
@@ -311,7 +314,7 @@ class LocalDestination:
         except DecodeError:
             self.stats.malformed += 1
             return
-        if static is None or getattr(lease_set, "x25519_key", None) != static:
+        if static is None or lease_set_key(lease_set, static) is None:
             self.stats.foreign_lease_set += 1
             return
         for member in self.members.values():

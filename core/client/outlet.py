@@ -163,7 +163,7 @@ class Outlet:
         asks: bool,
     ) -> list[bytes]:
         """Garlic bodies for ``blocks``; the first carries our lease set where it is due."""
-        ratchet, offers = self._ratchet, self._offers
+        ratchet, offers, kind = self._ratchet, self._offers, remote.crypto_type
         sealed: list[bytes] = []
         start = 0
         while start < len(blocks):
@@ -182,10 +182,10 @@ class Outlet:
                 data = write_clove(self._store_clove(own, expires_s)) + data
                 ack_key = self._mark | self._own.published_s
                 offers.note(remote, now)
-            sealed.append(ratchet.seal_body(static, data, now, ack_key))
+            sealed.append(ratchet.seal_body(static, data, now, ack_key, kind))
             start += 1
         if start < len(blocks):
-            sealed += ratchet.seal_bodies(static, blocks[start:] if start else blocks, now)
+            sealed += ratchet.seal_bodies(static, blocks[start:] if start else blocks, now, kind)
         return sealed
 
     def _store_clove(self, own: LeaseSet2, expires_s: int) -> Clove:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from core.base.calendar import day_number, seconds_to_midnight
 from core.base.errors import LocalError
 from core.base.ports import Entropy, WallClock
 from core.client.config import EncryptedLeaseSetOptions
 from core.crypto.blinding import Blinding
-from core.crypto.x25519 import X25519Key
-from core.data.certificate import CryptoType
 from core.data.lease_set import LEASES_MAX, Lease, LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation, DailyKey, daily_key, seal_lease_set
 from core.data.lease_set_variants import EncryptedLeaseSet
@@ -54,6 +52,8 @@ def newest_leases(offered: Iterable[Lease], wall_s: float) -> list[Lease]:
 class OwnLeaseSet:
     """Builds lease sets with growing publication dates (peers keep the newest by its second).
 
+    ``encryption_keys``: (type, public key), the favourite first.
+
     LocalError if it is to be encrypted and ``keys`` cannot be blinded, or if ``said``, the options
     of each lease set, cannot be written.
     """
@@ -63,12 +63,12 @@ class OwnLeaseSet:
         "_daily_key",
         "_daily_keys",
         "_encrypted",
+        "_encryption_keys",
         "_entropy",
         "_is_multihomed",
         "_is_published",
         "_keys",
         "_said",
-        "_static",
         "_wall",
         "authorisation",
         "current",
@@ -79,7 +79,7 @@ class OwnLeaseSet:
     def __init__(
         self,
         keys: PrivateKeys,
-        static: X25519Key,
+        encryption_keys: Sequence[tuple[int, bytes]],
         is_published: bool,
         wall: WallClock,
         entropy: Entropy,
@@ -92,7 +92,7 @@ class OwnLeaseSet:
         self._said = dict(said or {})
         write_mapping(self._said)
         self._is_multihomed = is_multihomed
-        self._static = static
+        self._encryption_keys = encryption_keys
         self._is_published = is_published
         self._wall = wall
         self._entropy = entropy
@@ -172,7 +172,7 @@ class OwnLeaseSet:
         self.is_urgent = not set(before) & set(leases)
         self.current = LeaseSet2.build(
             self._keys,
-            [(CryptoType.X25519, self._static.public)],
+            self._encryption_keys,
             leases,
             published_s * 1000,
             leases[0].end_ms,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from core.base.ports import Entropy
 from core.client.spread import Path, Spread
 from core.data.blinded_address import BlindedTarget
+from core.data.certificate import CryptoType
 from core.data.lease_set import Lease
 from core.data.lease_set_variants import AnyLeaseSet
 from core.garlic.session import UNDER_WAY_MAX
@@ -61,10 +62,12 @@ ANSWER_MAX_S = 30.0
 
 @dataclass(slots=True, eq=False)
 class Remote:
-    """One correspondent. ``static`` is the X25519 key of its lease set."""
+    """One correspondent. ``static`` is the X25519 key of its lease set that we use."""
 
     hash: bytes
     static: bytes | None = None
+    crypto_type: int = int(CryptoType.X25519)
+    """The encryption type of that key."""
     shares_key: bool = False
     """Another destination has the same: which of them sent something is not known."""
     lease_set: AnyLeaseSet | None = None
@@ -177,15 +180,18 @@ class Remote:
             return True
         return self.is_suspect and self.moved_at > self.heard_at
 
-    def adopt(self, lease_set: AnyLeaseSet, static: bytes, now: float) -> None:
-        """Use a newer lease set; the lease in use stays if it is still in there."""
+    def adopt(self, lease_set: AnyLeaseSet, key: tuple[int, bytes], now: float) -> None:
+        """Use a newer lease set; the lease in use stays if it is still in there.
+
+        ``key``: the encryption type and key of it that we use.
+        """
         if self.lease_set is not None and set(_leases(self.lease_set)).isdisjoint(
             _leases(lease_set)
         ):
             self.moved_at = now
         self.lease_set = lease_set
         self.leases_end_ms = max((lease.end_ms for lease in _leases(lease_set)), default=0)
-        self.static = static
+        self.crypto_type, self.static = key
         leases = _leases(lease_set)
         self.answer_s = {lease: self.answer_s[lease] for lease in leases if lease in self.answer_s}
         if self.lease is not None and self.lease not in leases:

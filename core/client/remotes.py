@@ -30,9 +30,17 @@ from core.netdb.leases import PUBLISHED_AHEAD_MAX_MS
 REMOTES_MAX = 4096
 
 
+def lease_set_key(lease_set: object, static: bytes) -> int | None:
+    """The encryption type of the ratchet key ``static`` in a lease set; None if it is not there."""
+    for crypto_type, key in getattr(lease_set, "ratchet_keys", ()):
+        if key == static:
+            return int(crypto_type)
+    return None
+
+
 class Remotes:
-    """``by_hash``: all of them by destination hash; ``by_static``: by the X25519 key of their lease
-    set, where that is known.
+    """``by_hash``: all of them by destination hash; ``by_static``: by each X25519 key of their
+    lease set, where that is known.
 
     ``owner`` is the hash that the netDb knows this session by. ``on_forget`` is called with each
     that is dropped.
@@ -112,31 +120,59 @@ class Remotes:
         self.by_hash.pop(remote.hash, None)
         for tell in self.on_forget:
             tell(remote)
-        if remote.static is not None and self.by_static.get(remote.static) is remote:
-            del self.by_static[remote.static]
+        self._forget_keys(remote)
         if remote.lookup is not None:
             self._lookups.pop(remote.lookup, None)
 
+    def _forget_keys(self, remote: Remote) -> None:
+        for _, key in getattr(remote.lease_set, "ratchet_keys", ()):
+            if self.by_static.get(key) is remote:
+                del self.by_static[key]
+
+    def _choose_key(self, remote: Remote, lease_set: object) -> tuple[int, bytes] | None:
+        """(type, key) to encrypt with: the publisher's favourite among those of types we have.
+
+        A session that is there already goes on under its key. None: there is no such key.
+        """
+        ours = self._ratchet.keys
+        offered: tuple[tuple[int, bytes], ...] = getattr(lease_set, "ratchet_keys", ())
+        keys = [one for one in offered if one[0] in ours]
+        if remote.static is not None and self._ratchet.has_session(remote.static):
+            for one in keys:
+                if one[1] == remote.static:
+                    return one
+        return keys[0] if keys else None
+
+    def answer_with(self, remote: Remote, static: bytes) -> None:
+        """It has sent something with this one of its keys: answer so, unless a session is there."""
+        if remote.static == static or remote.lease_set is None:
+            return
+        if remote.static is not None and self._ratchet.has_session(remote.static):
+            return
+        crypto_type = lease_set_key(remote.lease_set, static)
+        if crypto_type is not None and crypto_type in self._ratchet.keys:
+            remote.static, remote.crypto_type = static, crypto_type
+
     def _adopt(self, remote: Remote, lease_set: object, now: float) -> None:
-        static = getattr(lease_set, "x25519_key", None)
-        if static is None or not isinstance(lease_set, LeaseSet2):
+        chosen = self._choose_key(remote, lease_set)
+        if chosen is None or not isinstance(lease_set, LeaseSet2):
             return  # only ElGamal, or an encrypted lease set we cannot read
         known = remote.lease_set
         if known is not None and lease_set.published_ms < known.published_ms:
             return
-        if remote.static is not None and remote.static != static:
-            if self.by_static.get(remote.static) is remote:
-                del self.by_static[remote.static]
+        if remote.static is not None and remote.static != chosen[1]:
             remote.known_lease_set_s = remote.offered_lease_set_s = 0
-        remote.adopt(lease_set, static, now)
-        other = self.by_static.get(static)
-        if other is not None and other is not remote:
-            other.shares_key = remote.shares_key = True
-        self.by_static[static] = remote
+        self._forget_keys(remote)
+        remote.adopt(lease_set, chosen, now)
+        for _, key in lease_set.ratchet_keys:
+            other = self.by_static.get(key)
+            if other is not None and other is not remote:
+                other.shares_key = remote.shares_key = True
+            self.by_static[key] = remote
         if known is not None and lease_set.published_ms > known.published_ms:
             remote.offers = remote.offered_lease_set_s = 0
             if remote.may_have_lost_us:
-                self._ratchet.doubt(static, now, at_once=True)
+                self._ratchet.doubt(chosen[1], now, at_once=True)
             self._streams.path_changed(remote.hash, now)
 
     def receive_lease_set(self, lease_set: AnyLeaseSet, now: float) -> None:
@@ -177,7 +213,7 @@ class Remotes:
             return
         if result is not None:
             self._adopt(remote, result, now)
-        self._lookup_ended(remote, remote.hash, why_unusable(result))
+        self._lookup_ended(remote, remote.hash, why_unusable(result, self._ratchet.keys))
 
     def look_up(self, remote: Remote, now: float) -> None:
         """Search for its lease set, unless that is under way."""
@@ -201,7 +237,7 @@ class Remotes:
     def _search_ended(self, outcome: BlindedOutcome, now: float) -> None:
         """A search for an encrypted lease set ended; the destination may be new to us."""
         target, lease_set = outcome.target, outcome.lease_set
-        why = outcome.why or why_unusable(lease_set)
+        why = outcome.why or why_unusable(lease_set, self._ratchet.keys)
         if lease_set is not None and self._netdb.remember_lease_set(lease_set, self._owner, now):
             remote = self.get(lease_set.hash, now)
             remote.blinded = target

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from core.base.ports import Entropy, WallClock
 from core.base.rates import FairShares
-from core.client.config import SessionConfig
+from core.client.config import SessionConfig, encryption_keys
 from core.client.local_destination import LocalDestination
 from core.client.multiplexer import Multiplexer
 from core.client.own_lease_set import OwnLeaseSet
-from core.crypto.x25519 import X25519Key
 from core.data.identity import Destination
 from core.data.lease_set_layers import ClientAuthorisation
 from core.data.private_keys import PrivateKeys
@@ -42,14 +41,14 @@ class ClientEngine(LocalDestination):
         shares: FairShares | None = None,
     ) -> None:
         lasting = config.lasting
-        static = X25519Key(lasting.encryption) if lasting else X25519Key.generate(entropy)
+        encryption = encryption_keys(config, entropy)
         self.config = config
         self.keys = keys
         self.streams = StreamManager(keys, config.streaming, wall, entropy)
         self.datagrams = DatagramManager(keys, wall)
         self.own = OwnLeaseSet(
             keys,
-            static,
+            encryption.public,
             config.publish,
             wall,
             entropy,
@@ -61,7 +60,7 @@ class ClientEngine(LocalDestination):
         since = int(wall.now()) - REPLAY_MARGIN_S if lasting else 0
         super().__init__(
             keys.hash,
-            static,
+            encryption,
             self.own,
             self.streams,
             pool,

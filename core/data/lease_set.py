@@ -100,9 +100,9 @@ class LeaseSet:
         return True
 
     @property
-    def x25519_key(self) -> bytes | None:
-        """Always None: this format is for ElGamal only."""
-        return None
+    def ratchet_keys(self) -> tuple[tuple[int, bytes], ...]:
+        """Always empty: this format is for ElGamal only."""
+        return ()
 
     @property
     def hash(self) -> bytes:
@@ -305,12 +305,13 @@ class LeaseSet2(WithHeader):
         return cls.parse(body + keys.sign(b"\x03" + body))
 
     @cached_property
-    def x25519_key(self) -> bytes | None:
-        """The first X25519 key (type 4, 32 bytes), or None."""
-        for crypto_type, key in self.encryption_keys:
-            if crypto_type == CryptoType.X25519 and len(key) == 32:
-                return key
-        return None
+    def ratchet_keys(self) -> tuple[tuple[int, bytes], ...]:
+        """Those for the ratchet (types 4 to 7, 32 bytes), the publisher's favourite first."""
+        return tuple(
+            (crypto_type, key)
+            for crypto_type, key in self.encryption_keys
+            if CryptoType.X25519 <= crypto_type <= CryptoType.MLKEM1024_X25519 and len(key) == 32
+        )
 
 
 class Readable(Protocol):

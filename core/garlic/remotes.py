@@ -84,6 +84,17 @@ class Remotes:
         if static not in self.owed:
             self.owed[static] = now + REPLY_DELAY_S
 
+    def owe_at_once(self, static: bytes, now: float) -> None:
+        """The remote should hear from us even if there is nothing to say.
+
+        i2pd 2.58, 2.59: whatever it sends before comes in replies that nobody can open.
+        """
+        owed = dict(self.owed)
+        owed.pop(static, None)
+        self.owed.clear()
+        self.owed[static] = now
+        self.owed.update(owed)
+
     def settle(self, static: bytes, chosen: RatchetSession | Incoming, now: float) -> None:
         """Something was sent: nothing is owed any more, unless it had no room for all."""
         self.owed.pop(static, None)

@@ -14,9 +14,9 @@ receive on all of them and send on one, the one that the remote was last seen to
 
 The bytes made and read here are the garlic body *without* its 4-byte length field. Remotes are
 known by their X25519 static key only; which destination that is, and how to route to it, is the
-owner's business. So is the lease set of the first message: ask :meth:`RatchetSessions.next_kind`
-and put it in front as a LOCAL DatabaseStore clove. i2pd and Java: without it the other side cannot
-answer.
+owner's business. So is the encryption type of that key, which a new session needs, and the lease
+set of the first message: ask :meth:`RatchetSessions.next_kind` and put it in front as a LOCAL
+DatabaseStore clove. i2pd and Java: without it the other side cannot answer.
 
 Always holds: a new session message is taken once (replay filter on its ephemeral key) and only with
 a fresh date; sessions, handshakes and tags are bounded, and what is oldest and unused goes first.
@@ -24,7 +24,7 @@ a fresh date; sessions, handshakes and tags are bounded, and what is oldest and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
@@ -46,6 +46,7 @@ from core.garlic.padding import Padder
 from core.garlic.remote import REPLIES_PER_HANDSHAKE_MAX, Incoming, Outgoing, Remote
 from core.garlic.remotes import Remotes
 from core.garlic.session import NEXT_KEY_AFTER, RECEIVE_WINDOW, RatchetSession
+from core.garlic.suites import SUITES, X25519
 from core.garlic.tagset import ReceiveTagSet
 
 REPLY_TAGS = 24
@@ -58,12 +59,13 @@ SUSPECT_INTERVAL_S = 5.0
 """While a session gives no answer, a new session message is tried this often beside it."""
 
 _CROWDED_WINDOW = 96
+_HANDSHAKE_BYTES_MAX = 2048
 
 _new_tuple = tuple.__new__  # half the time of the constructor of a named tuple
 
 
 class RatchetSessions:
-    """See the module. ``static`` is the key pair that the local lease set publishes.
+    """See the module. ``keys``: those that the local lease set publishes, by encryption type.
 
     ``refuse_before_s``: new session messages dated before this wall time are not taken; for a key
     that is older than this object, whose replay filter knows nothing of what came before.
@@ -73,7 +75,7 @@ class RatchetSessions:
 
     def __init__(
         self,
-        static: X25519Key,
+        keys: Mapping[int, X25519Key],
         wall: WallClock,
         entropy: Entropy,
         *,
@@ -90,12 +92,12 @@ class RatchetSessions:
         self._receive_window = receive_window
         self._padder = Padder(entropy)
         self._shares = shares
-        self.rekey(static)
+        self.rekey(keys)
 
-    def rekey(self, static: X25519Key) -> None:
-        """Use another key pair: sessions under the one before are forgotten."""
-        self.static = static
-        self._new_sessions = NewSessions(static, self._wall, self.counters, self._shares)
+    def rekey(self, keys: Mapping[int, X25519Key]) -> None:
+        """Use other key pairs: sessions under those before are forgotten."""
+        self.keys = dict(keys)
+        self._new_sessions = NewSessions(self.keys, self._wall, self.counters, self._shares)
         self._all = Remotes(self.counters)
         # Parts of it that every message needs.
         self._table = self._all.tags
@@ -123,43 +125,58 @@ class RatchetSessions:
         now: float,
         *,
         ack_key: int | None = None,
+        crypto_type: int = X25519.crypto_type,
     ) -> bytes:
         """A garlic body for the holder of ``remote_static`` (32 bytes); ``cloves`` may be empty.
+
+        ``crypto_type``: the encryption type of ``remote_static``, one of which we have a key.
 
         ``ack_key`` asks for an acknowledgement and is what ``Opened.acks`` will hold. For a new
         session the reply counts as one, for a reply the first message of the session. DecodeError
         if the key is unusable, LocalError if the cloves do not fit one message.
         """
-        return self._seal_blocks(remote_static, write_cloves(cloves), now, ack_key)
+        return self._seal_blocks(remote_static, write_cloves(cloves), now, ack_key, crypto_type)
 
     def seal_body(
-        self, remote_static: bytes, blocks: bytes, now: float, ack_key: int | None = None
+        self,
+        remote_static: bytes,
+        blocks: bytes,
+        now: float,
+        ack_key: int | None = None,
+        crypto_type: int = X25519.crypto_type,
     ) -> bytes:
         """As :meth:`seal`, for cloves written already; with the length field in front."""
-        message = self._seal_blocks(remote_static, blocks, now, ack_key)
+        message = self._seal_blocks(remote_static, blocks, now, ack_key, crypto_type)
         return len(message).to_bytes(4, "big") + message
 
     def _seal_blocks(
-        self, remote_static: bytes, blocks: bytes, now: float, ack_key: int | None
+        self,
+        remote_static: bytes,
+        blocks: bytes,
+        now: float,
+        ack_key: int | None,
+        crypto_type: int,
     ) -> bytes:
-        if len(blocks) > PAYLOAD_BYTES_MAX - 512:
+        if len(blocks) > PAYLOAD_BYTES_MAX - _HANDSHAKE_BYTES_MAX:
             raise LocalError(f"{len(blocks)} bytes of cloves do not fit one garlic message")
         remote = self._remotes.get(remote_static)
-        if remote is None:
-            return self._seal_new_session(None, remote_static, blocks, now, ack_key)
-        chosen = remote.choose(now, SUSPECT_INTERVAL_S)
+        chosen = None if remote is None else remote.choose(now, SUSPECT_INTERVAL_S)
+        if remote is None or chosen is None:
+            return self._seal_new_session(remote_static, blocks, now, ack_key, crypto_type)
         if isinstance(chosen, RatchetSession):
             message = chosen.seal(blocks, now, ack_key)
-        elif chosen is not None:
-            message = self._seal_reply(remote, chosen, blocks, now, ack_key)
         else:
-            return self._seal_new_session(remote, remote_static, blocks, now, ack_key)
+            message = self._seal_reply(remote, chosen, blocks, now, ack_key)
         if self._owed:
             self._all.settle(remote_static, chosen, now)
         return message
 
     def seal_bodies(
-        self, remote_static: bytes, batch: Sequence[tuple[bytes, bytes]], now: float
+        self,
+        remote_static: bytes,
+        batch: Sequence[tuple[bytes, bytes]],
+        now: float,
+        crypto_type: int = X25519.crypto_type,
     ) -> list[bytes]:
         """As :meth:`seal_body` for each of ``batch``: the hot path.
 
@@ -169,7 +186,10 @@ class RatchetSessions:
         remote = self._remotes.get(remote_static)
         chosen = None if remote is None else remote.choose(now, SUSPECT_INTERVAL_S)
         if not isinstance(chosen, RatchetSession) or chosen.messages_left < len(batch):
-            return [self.seal_body(remote_static, head + data, now) for head, data in batch]
+            return [
+                self.seal_body(remote_static, head + data, now, None, crypto_type)
+                for head, data in batch
+            ]
         bodies = chosen.seal_bodies(batch, now)
         if self._owed:
             self._all.settle(remote_static, chosen, now)
@@ -177,7 +197,9 @@ class RatchetSessions:
 
     def seal_unbound(self, remote_static: bytes, cloves: Sequence[Clove]) -> bytes:
         """An anonymous one-time message, for raw datagrams: no session, no reply."""
-        payload = self._handshake_payload(write_cloves(cloves), with_date=True, overhead=96)
+        payload = self._handshake_payload(
+            write_cloves(cloves), with_date=True, overhead=X25519.new_session_bytes_min
+        )
         return handshake.seal_unbound(remote_static, payload, self._entropy)
 
     def _handshake_payload(self, blocks: bytes, *, with_date: bool, overhead: int) -> bytes:
@@ -187,18 +209,22 @@ class RatchetSessions:
 
     def _seal_new_session(
         self,
-        remote: Remote | None,
         remote_static: bytes,
         blocks: bytes,
         now: float,
         ack_key: int | None,
+        crypto_type: int,
     ) -> bytes:
-        payload = self._handshake_payload(blocks, with_date=True, overhead=96)
-        started, message = handshake.seal_new_session(
-            self.static, remote_static, payload, self._entropy
+        suite, static = SUITES.get(crypto_type), self.keys.get(crypto_type)
+        if suite is None or static is None:
+            raise LocalError(f"no key of encryption type {crypto_type} to start a session with")
+        payload = self._handshake_payload(
+            blocks, with_date=True, overhead=suite.new_session_bytes_min
         )
-        if remote is None:
-            remote = self._all.add(remote_static, now)
+        started, message = handshake.seal_new_session(
+            static, remote_static, payload, self._entropy, suite
+        )
+        remote = self._all.add(remote_static, now)
         outgoing = Outgoing(remote, started, now, ack_key)
         outgoing.tag_set = ReceiveTagSet(
             self._table,
@@ -215,8 +241,13 @@ class RatchetSessions:
     def _seal_reply(
         self, remote: Remote, incoming: Incoming, blocks: bytes, now: float, ack_key: int | None
     ) -> bytes:
-        payload = self._handshake_payload(blocks, with_date=False, overhead=72)
-        message, keys = incoming.handshake.seal_reply(payload, self._entropy)
+        answered = incoming.handshake
+        payload = self._handshake_payload(blocks, with_date=False, overhead=answered.overhead)
+        try:
+            message, keys = answered.seal_reply(payload, self._entropy)
+        except DecodeError:
+            remote.incoming.remove(incoming)  # with an ML-KEM key that is none
+            raise
         session = self._session(remote, keys, False, now)
         session.origin = incoming
         if ack_key is not None:
@@ -393,7 +424,10 @@ class RatchetSessions:
         if remote.wants_session_from(outgoing):
             session = self._session(remote, keys, True, now)
             remote.adopt(session, now)
-            self._all.owe(remote.static, now)
+            if outgoing.handshake.is_hybrid:
+                self._all.owe_at_once(remote.static, now)
+            else:
+                self._all.owe(remote.static, now)
             self._all.grew(remote, now)
         acks: Sequence[int] = ()
         if outgoing.ack_key is not None:
@@ -437,6 +471,11 @@ class RatchetSessions:
     def handle_timer(self, now: float) -> None:
         """Forget what has expired; early and spurious calls do nothing."""
         self._all.handle_timer(now)
+
+    def has_session(self, remote_static: bytes) -> bool:
+        """Whether a session with the holder of that key is established."""
+        remote = self._remotes.get(remote_static)
+        return remote is not None and remote.current is not None
 
     def doubt(self, remote_static: bytes, now: float, *, at_once: bool = False) -> None:
         """The remote may have lost its sessions: new ones are tried beside, ``at_once`` or soon."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from core.base.errors import DecodeError
 from core.data.encoding import b64decode, b64encode
+from core.data.encryption_keys import read_types
 
 LENGTH_MAX = 7
 QUANTITY_MAX = 16
@@ -14,7 +15,7 @@ NO_ELGAMAL = (
     "this router has no ElGamal encryption: set the session option i2cp.leaseSetEncType=4 "
     "(ECIES-X25519)"
 )
-_X25519_NAMES = {"4", "ECIES_X25519"}
+_RATCHET_TYPES = frozenset((4, 5, 6, 7))
 
 
 def flag_of(options: Mapping[str, str], name: str, default: bool) -> bool:
@@ -51,5 +52,8 @@ def hashes_text(hashes: tuple[bytes, ...]) -> str:
 
 def offers_elgamal_only(options: Mapping[str, str]) -> bool:
     """Whether it says so. Java: without the option it is so, but others may mean type 4."""
-    types = options.get("i2cp.leaseSetEncType", "")
-    return bool(types) and not _X25519_NAMES & {one.strip().upper() for one in types.split(",")}
+    try:
+        types = read_types(options.get("i2cp.leaseSetEncType", ""))
+    except DecodeError:
+        return True
+    return bool(types) and not _RATCHET_TYPES & set(types)

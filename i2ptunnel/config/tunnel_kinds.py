@@ -42,6 +42,7 @@ T = TypeVar("T")
 KEY_BYTES = 32
 _ENTRIES_MAX = 64
 _TARGETS_MAX = 16
+_ENCRYPTION_TYPES = (7, 6, 4)
 
 
 class _KeyFile(Text):
@@ -64,6 +65,27 @@ UDP_TARGET = EndpointKind(is_listener=False, unix=False)
 #: of the file beside a key file, for what a destination keeps besides its identity
 LASTING_SUFFIX = ".session"
 SECRET_WORD = Text("write some text", r"\S(.*\S)?", length_max=255)
+
+
+class EncryptionTypeKind(ScalarKind[int]):
+    """The number of an encryption type that lease sets may have keys of."""
+
+    word = "encryption type"
+    right = f"write {', '.join(str(one) for one in _ENCRYPTION_TYPES[:-1])} or 4"
+
+    def convert(self, node: Scalar) -> int:
+        """One of the numbers."""
+        if node.text not in map(str, _ENCRYPTION_TYPES):
+            raise ValueError(self.right)
+        return int(node.text)
+
+    def schema(self) -> Schema:
+        """The numbers."""
+        return {"enum": list(_ENCRYPTION_TYPES)}
+
+    def plain(self, value: int) -> Any:
+        """An int as it is."""
+        return value
 
 
 class HashKind(ScalarKind[bytes]):

@@ -13,7 +13,7 @@ from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.kinds import Choice, Duration, FilePath, Flag, Number, Rate, Text
 from i2ptunnel.config.options import Section, option
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_kinds import SECRET_WORD, HashKind, KeyKind
+from i2ptunnel.config.tunnel_kinds import SECRET_WORD, EncryptionTypeKind, HashKind, KeyKind
 
 _RATE_MAX = 1_000_000
 
@@ -56,6 +56,13 @@ class TunnelSection:
     )
     reduce_to: int = option(
         Number(1, 16), "router tunnels of each direction that are kept then", default=1
+    )
+    encryption_types: tuple[int, ...] = option(
+        ListOf(EncryptionTypeKind(), 8),
+        "how others may encrypt to it: 4 is X25519, 6 and 7 are X25519 with ML-KEM-768 or "
+        "ML-KEM-1024, against computers of the future; []: 6 and 4, or 4 where the library has no "
+        "ML-KEM",
+        default=(),
     )
 
 

@@ -417,6 +417,7 @@ def _config(session: SamSession, lasting: LastingKeys | None) -> SessionConfig:
         encrypted=_encrypted(options.encrypted),
         lasting=lasting,
         lease_set_options=options.lease_set_options,
+        encryption_types=options.encryption_types,
     )
 
 

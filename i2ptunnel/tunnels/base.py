@@ -81,6 +81,7 @@ class SessionRequest:
     answer_pings: bool = True
     streaming: StreamingSection = USUAL_STREAMING
     is_multihomed: bool = False
+    encryption_types: tuple[int, ...] = ()
 
 
 async def close_own_session(session: I2pSession) -> None:
@@ -302,6 +303,7 @@ class Tunnel(ABC, Generic[ModelT]):
             answer_pings,
             streaming,
             is_multihomed,
+            model.encryption_types,
         )
 
     async def _open_session(self) -> I2pSession:

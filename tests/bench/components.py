@@ -329,7 +329,7 @@ class _Ratchets:
     def __init__(self) -> None:
         wall = _wall()
         statics = [X25519Key.generate(_ENTROPY) for _ in range(2)]
-        self.alice, self.bob = (RatchetSessions(s, wall, _ENTROPY) for s in statics)
+        self.alice, self.bob = (RatchetSessions({4: s}, wall, _ENTROPY) for s in statics)
         self.to_alice, self.to_bob = (s.public for s in statics)
         self._expires = int(wall.now()) + 60
         for source, target, key in (

@@ -158,6 +158,7 @@ class World:
         is_multihomed: bool = False,
         clock_error_s: float = 0.0,
         streaming: StreamingOptions | None = None,
+        encryption_types: tuple[int, ...] = (),
     ) -> Party:
         """A session with tunnels; it has not had a turn yet."""
         node = self.network.add()
@@ -174,6 +175,7 @@ class World:
                 streaming=streaming or StreamingOptions(),
                 is_multihomed=is_multihomed,
                 lasting=lasting,
+                encryption_types=encryption_types,
             ),
             keys,
             cast(TunnelPool, party.pool),

@@ -9,7 +9,7 @@ import pytest
 
 from core.base.errors import Retry, Unavailable
 from core.base.wire import Writer
-from core.client.config import EncryptedLeaseSetOptions
+from core.client.config import EncryptedLeaseSetOptions, LastingKeys
 from core.client.session import ClientEngine
 from core.crypto.blinding import Blinding
 from core.data.blinded_address import BlindedAddress, BlindedTarget
@@ -94,7 +94,7 @@ def test_of_several_keys_the_one_of_type_4_is_used(
 ) -> None:
     world = World(START)
     owner = silent_site(world)
-    ours = (4, owner.engine.ratchet.static.public)
+    ours = (4, owner.engine.ratchet.keys[4].public)
     publish(world, owner, with_keys(owner, *before, ours, *after))
     client = world.add("client")
     found = client.find(owner.keys.hash).lease_set
@@ -151,7 +151,7 @@ def test_the_owner_changes_it() -> None:
     client = world.add("client")
     assert client.find(owner.keys.hash).why == "encryption_unsupported"
     world.run(2)
-    ours = (4, owner.engine.ratchet.static.public)
+    ours = (4, owner.engine.ratchet.keys[4].public)
     changed = with_keys(owner, ELGAMAL, ours)
     owner.node.netdb.publish_lease_set(changed, owner.engine.owner, world.network.now)
     world.run(10)
@@ -169,3 +169,84 @@ def test_inside_an_encrypted_lease_set() -> None:
     publish(world, owner, seal_lease_set(inner, blinding, key, SeededEntropy("seal"), None))
     found = world.add("client").find(BlindedTarget(BlindedAddress.of(destination)))
     assert (found.lease_set, found.why) == (None, "encryption_unsupported")
+
+
+def _talk(world: World, sender: Party, receiver: Party, text: bytes, seconds: float = 2.0) -> None:
+    mailbox = receiver.engine.datagrams.bind(PROTOCOL_RAW, 2)
+    sender.engine.datagrams.send(
+        receiver.keys.hash, text, protocol=PROTOCOL_RAW, from_port=1, to_port=2
+    )
+    sender.engine.run(world.network.now)
+    world.run(seconds)
+    got = mailbox.take()
+    receiver.engine.datagrams.unbind(mailbox)
+    assert got is not None and got.content.payload == text
+
+
+def _used(one: Party, other: Party) -> int:
+    remote = one.engine._remotes.by_hash[other.keys.hash]
+    assert remote.static is not None and one.engine.ratchet.has_session(remote.static)
+    return remote.crypto_type
+
+
+@pytest.mark.parametrize(
+    ("visitor", "site", "used"),
+    [
+        ((), (), 6),
+        ((6, 4), (7, 6, 4), 6),
+        ((7, 6, 4), (7, 4), 7),
+        ((4,), (7, 6, 4), 4),
+        ((6, 4), (4,), 4),
+        ((6,), (6, 4), 6),
+    ],
+)
+def test_the_highest_type_that_both_have_is_used_both_ways(
+    visitor: tuple[int, ...], site: tuple[int, ...], used: int
+) -> None:
+    world = World(START)
+    there = world.add("there", publish=True, encryption_types=site)
+    client = world.add("client", encryption_types=visitor)
+    world.run_until(lambda: world.stored(there.keys.hash) >= 3)
+    for text in (b"one", b"two"):
+        _talk(world, client, there, text)
+        _talk(world, there, client, text)
+    assert (_used(client, there), _used(there, client)) == (used, used)
+    keys = [kind for kind, _ in there.engine.own.published.encryption_keys]
+    assert keys == sorted(site or (6, 4), reverse=True)
+
+
+def test_of_no_common_type_nothing_comes() -> None:
+    world = World(START)
+    there = world.add("there", publish=True, encryption_types=(4,))
+    world.run_until(lambda: world.stored(there.keys.hash) >= 3)
+    client = world.add("client", encryption_types=(6,))
+    assert client.find(there.keys.hash).why == "encryption_unsupported"
+
+
+def test_the_publishers_favourite_comes_first_in_its_lease_set() -> None:
+    world = World(START)
+    owner = silent_site(world)
+    keys = dict(owner.engine.own.published.encryption_keys)
+    publish(world, owner, with_keys(owner, (4, keys[4]), (6, keys[6])))
+    client = world.add("client")
+    _talk(world, client, owner, b"hello")
+    assert _used(client, owner) == 4
+
+
+def test_who_writes_with_another_of_its_keys_is_answered_so() -> None:
+    """It knows us from the time when we had one key only, and we know both of it."""
+    world = World(START)
+    lasting = LastingKeys(b"k" * 32, b"p" * 32)
+    before = world.add("site", publish=True, encryption_types=(4,), lasting=lasting)
+    client = world.add("client")
+    world.run_until(lambda: world.stored(before.keys.hash) >= 3)
+    client.find(before.keys.hash)
+    world.stop(before)
+    world.run(10)
+    after = world.add("site", keys=before.keys, publish=True, lasting=lasting)
+    world.run(5)
+    for old in before.pool.inbound:  # as if its leases had stayed
+        world.tunnels[(old.gateway_hash, old.gateway_tunnel_id)] = after
+    _talk(world, client, after, b"hello")
+    _talk(world, after, client, b"answer")
+    assert (_used(client, after), _used(after, client)) == (4, 4)

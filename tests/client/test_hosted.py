@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 import pytest
@@ -24,6 +25,7 @@ from core.client.own_lease_set import OwnLeaseSet
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.encoding import b64encode
+from core.data.encryption_keys import EncryptionKeys
 from core.data.lease_set import Lease, LeaseSet2
 from core.data.payload import PROTOCOL_RAW, wrap
 from core.data.private_keys import PrivateKeys
@@ -68,7 +70,7 @@ class Hosted:
         self.party.engine = self.engine  # type: ignore[assignment]
         options = None if secret is None else EncryptedLeaseSetOptions(secret)
         self.signer = OwnLeaseSet(
-            keys, self.key, publish, self.party.wall, SeededEntropy(1), options
+            keys, [(4, self.key.public)], publish, self.party.wall, SeededEntropy(1), options
         )
         self.events: list[HostedEvent] = []
         self.is_silent = False
@@ -276,7 +278,7 @@ def test_twins_have_the_same_leases_and_key_and_are_published_both() -> None:
     _run(10, first, second, other)
     one, two = first.engine.own.current, second.engine.own.current
     assert one is not None and two is not None
-    assert (one.leases, one.x25519_key) == (two.leases, two.x25519_key)
+    assert (one.leases, one.encryption_keys) == (two.leases, two.encryption_keys)
     assert one.destination != two.destination
     for client in (first, second):
         assert world.stored(client.party.keys.hash) > 0
@@ -404,11 +406,11 @@ def test_another_key_of_the_first_asks_the_twin_for_a_lease_set() -> None:
     _run(10, first, second, other)
     first.key = second.key = X25519Key.generate(SeededEntropy(10))
     for client in (first, second):
-        client.signer._static = first.key
+        client.signer._encryption_keys = [(4, first.key.public)]
     first.engine.republish(world.network.now)
     _run(5, first, second, other)
     two = second.engine.own.current
-    assert two is not None and two.x25519_key == first.key.public
+    assert two is not None and two.encryption_keys == ((4, first.key.public),)
     _sends(other, second)
     _run(10, first, second, other)
     assert second.payloads() == [PAYLOAD]
@@ -423,3 +425,67 @@ def test_a_twin_leaves_and_the_first_goes_on() -> None:
     _run(5, first, other)
     assert first.payloads() == [PAYLOAD]
     assert list(first.engine.members) == [first.engine.owner]
+
+
+# Several encryption keys
+
+
+def _with_types(client: Hosted, *types: int) -> EncryptionKeys:
+    keys = EncryptionKeys.derive(types, client.key.private)
+    client.signer._encryption_keys = keys.public
+    return keys
+
+
+def _take(client: Hosted, private: Iterable[tuple[int, bytes]]) -> None:
+    client.signer.build_over(_leases(client), client.world.network.now)
+    assert client.signer.published is not None
+    client.engine.take_lease_set(client.signer.published, private, client.world.network.now)
+
+
+def _leases(client: Hosted) -> list[Lease]:
+    return [
+        Lease(one.gateway_hash, one.gateway_tunnel_id, one.expires_ms)
+        for one in client.party.pool.inbound
+    ]
+
+
+def test_a_client_with_hybrid_keys_is_reached_by_them_and_by_x25519() -> None:
+    world, one, two = _pair()
+    one.is_silent = True
+    _run(2, one, two)
+    keys = _with_types(one, 6, 4)
+    _take(one, [(4, keys.ratchet[4].private), (6, keys.ratchet[6].private)])
+    modern = Hosted(world, "modern")
+    modern.is_silent = True
+    _run(2, one, two, modern)
+    _take(modern, _with_types(modern, 6, 4).private)
+    _run(8, one, two, modern)
+    for client, used in ((two, 4), (modern, 6)):
+        _sends(client, one)
+        _run(3, one, two, modern)
+        assert one.payloads() == [PAYLOAD]
+        remote = client.engine._remotes.by_hash[one.party.keys.hash]
+        assert remote.crypto_type == used
+        _sends(one, client)
+        _run(3, one, two, modern)
+        assert client.payloads() == [PAYLOAD]
+
+
+@pytest.mark.parametrize("given", [(4,), (6,)])
+def test_a_published_key_without_its_private_one_is_refused(given: tuple[int, ...]) -> None:
+    """Others might prefer it, and what they send could not be opened."""
+    _, one, _ = _pair()
+    _run(5, one)
+    before = one.engine.own.published
+    keys = _with_types(one, 6, 4)
+    with pytest.raises(DecodeError, match="cannot decrypt type"):
+        _take(one, [pair for pair in keys.private if pair[0] in given])
+    assert one.engine.own.published is before
+
+
+def test_a_hybrid_type_that_nobody_has_is_refused() -> None:
+    _, one, _ = _pair()
+    _run(5, one)
+    one.signer._encryption_keys = [(5, b"5" * 32), (4, one.key.public)]
+    with pytest.raises(DecodeError, match="cannot decrypt type 5"):
+        _take(one, [(5, b"5" * 32), (4, one.key.private)])

@@ -76,7 +76,7 @@ def test_a_session_is_ready_when_its_lease_set_is_signed() -> None:
     assert lease_set.verify() and lease_set.is_published
     assert lease_set.destination == party.engine.destination
     ((kind, private),) = message.private_keys
-    assert (kind, X25519Key(private).public) == (4, lease_set.x25519_key)
+    assert lease_set.encryption_keys == ((4, X25519Key(private).public),) and kind == 4
 
 
 def test_the_key_of_the_lease_set_is_kept_over_connections() -> None:

@@ -28,7 +28,7 @@ class LeaseSetOf:
 def remote_with(*leases: Lease) -> Remote:
     remote = Remote(bytes(32))
     lease_set: Any = LeaseSetOf(leases)
-    remote.adopt(lease_set, STATIC, 0.0)
+    remote.adopt(lease_set, (4, STATIC), 0.0)
     return remote
 
 
@@ -80,7 +80,7 @@ def test_what_is_known_of_leases_ends_with_them() -> None:
     converse(remote, dict.fromkeys(LEASES, 1.0), 20, 100.0)
     assert set(remote.answer_s) == set(LEASES[:2])
     lease_set: Any = LeaseSetOf(LEASES[1:3])
-    remote.adopt(lease_set, STATIC, 200.0)
+    remote.adopt(lease_set, (4, STATIC), 200.0)
     assert set(remote.answer_s) == {LEASES[1]}
 
 

@@ -33,10 +33,10 @@ def site(world: World, lasting: LastingKeys | None) -> Party:
     return owner
 
 
-def key_of(owner: Party) -> bytes | None:
+def key_of(owner: Party) -> tuple[tuple[int, bytes], ...]:
     current = owner.engine.own.current
     assert current is not None
-    return current.x25519_key
+    return current.encryption_keys
 
 
 def visit(world: World, client: Party) -> float:

@@ -34,7 +34,7 @@ def test_opens_with_the_right_key_only(vector: dict[str, str]) -> None:
     assert isinstance(inner, LeaseSet2)
     assert inner.destination == keys.destination
     assert inner.leases
-    assert inner.x25519_key is not None
+    assert [kind for kind, _ in inner.ratchet_keys] == [4]
     assert inner.header.flags == FLAG_BLINDED
     if client_key is not None:
         with pytest.raises(ClientKeyRequired):

@@ -108,7 +108,7 @@ def test_type_1() -> None:
     assert parsed.published_ms == NOW_MS + 598_005
     assert parsed.expires_ms == NOW_MS + 600_005
     assert parsed.encryption_keys == ((0, b"e" * 256),)
-    assert parsed.x25519_key is None
+    assert parsed.ratchet_keys == ()
     assert parsed.is_published
 
 
@@ -125,13 +125,13 @@ def test_type_2_fields() -> None:
     assert built.expires_ms == NOW_MS + 600_000
     assert built.leases == tuple(LEASES)
     assert built.encryption_keys == KEYS
-    assert built.x25519_key == b"x" * 32
+    assert built.ratchet_keys == ((4, b"x" * 32),)
     assert built.options == {"_smtp._tcp": "0 1 25"}
     assert built.is_published
     assert built.offline is None
     assert not lease_set_2(keys(), unpublished=True).is_published
     without = LeaseSet2.build(keys(), KEYS[:1], [], NOW_MS, NOW_MS)
-    assert without.x25519_key is None
+    assert without.ratchet_keys == ()
     assert without.leases == ()
 
 

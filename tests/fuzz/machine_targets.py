@@ -397,7 +397,7 @@ def _engine(how: str) -> Target:
         "through a tunnel": through_tunnel,
         "to a client": in_ratchet,
     }[how]
-    own_key = client.ratchet.static.public if how == "to a client" else b""
+    own_key = client.ratchet.keys[4].public if how == "to a client" else b""
     client_peer = established(wall)[0].sessions
 
     def parse(raw: bytes) -> None:

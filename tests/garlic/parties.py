@@ -21,7 +21,7 @@ class Party:
     def __init__(self, name: str, wall: FakeWallClock, **options: int) -> None:
         entropy = SeededEntropy(name)
         self.static = X25519Key.generate(entropy)
-        self.sessions = RatchetSessions(self.static, wall, entropy, **options)
+        self.sessions = RatchetSessions({4: self.static}, wall, entropy, **options)
         self.other = b""
 
     def say(self, body: bytes, now: float = 0.0, ack_key: int | None = None) -> bytes:

@@ -336,7 +336,7 @@ def test_restart_of_the_other_side() -> None:
     wall = FakeWallClock()
     alice, bob = established(wall)
     reborn = Party("alice", wall)
-    reborn.sessions = RatchetSessions(alice.static, wall, SeededEntropy("second life"))
+    reborn.sessions = RatchetSessions({4: alice.static}, wall, SeededEntropy("second life"))
     reborn.other = bob.static.public
     lost = bob.say(b"into the void", 5.0)
     assert reborn.sessions.open(lost, 5.0) is None
@@ -529,7 +529,7 @@ def test_new_sessions_beyond_their_share_are_thinned_for_each_tunnel() -> None:
     wall = FakeWallClock()
     alice, bob = pair(wall)
     shares = FairShares(100 * NEW_SESSION_COST_S)
-    bob.sessions = RatchetSessions(bob.static, wall, SeededEntropy("bob"), shares=shares)
+    bob.sessions = RatchetSessions({4: bob.static}, wall, SeededEntropy("bob"), shares=shares)
     junk = SeededEntropy("junk")
     for step in range(1000):
         assert bob.sessions.open(junk.random_bytes(120), step / 1000, ("bob", 1)) is None

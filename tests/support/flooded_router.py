@@ -322,7 +322,7 @@ def flood_sessions(
     owner = PrivateKeys.generate_destination(router.entropy)
     client = router.engine.open_client(SessionConfig("site"), owner, router.now)
     router.engine.run(router.now)
-    public = client.ratchet.static.public
+    public = client.ratchet.keys[4].public
     visits: list[tuple[float, RatchetSessions]] = []
     tries: Iterator[int] = count()
 
@@ -336,7 +336,7 @@ def flood_sessions(
 
     def visit(number: int) -> None:
         static = X25519Key.generate(router.entropy)
-        visitor = RatchetSessions(static, router.wall, router.entropy)
+        visitor = RatchetSessions({4: static}, router.wall, router.entropy)
         visits.append((router.now, visitor))
         say(visitor)
         for began, other in visits:
@@ -344,7 +344,7 @@ def flood_sessions(
                 say(other)
 
     def is_served(visitor: RatchetSessions) -> bool:
-        return visitor.static.public in client.ratchet._remotes
+        return visitor.keys[4].public in client.ratchet._remotes
 
     cpu = router.flood(seconds, per_second, junk, visit)
     served = sum(is_served(visitor) for _, visitor in visits)

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 from core.base.errors import DecodeError
 from core.data.encoding import b64decode
+from core.data.encryption_keys import read_types
 from i2ptunnel.sam.protocol.requests import invalid
 
 #: ours: the session comes back by itself after a restart of the program
 RESUME = "i2ptunnel.resume"
-#: what lease sets are encrypted with here: ECIES-X25519
-SUPPORTED_ENC_TYPES = (4,)
+#: what others may encrypt with here: X25519, and its hybrids with ML-KEM
+KNOWN_TYPES = (4, 6, 7)
 LEASE_SET_TYPE_ENCRYPTED = "5"
 HOPS_MAX = 7
 QUANTITY_MAX = 16
@@ -67,6 +68,7 @@ class SessionOptions:
     publish: bool = True
     encrypted: Encryption | None = None
     lease_set_options: Mapping[str, str] = field(default_factory=dict)
+    encryption_types: tuple[int, ...] = ()
     window_max: int | None = None
     inactivity_s: float | None = None
     ends_inactive: bool = False
@@ -79,6 +81,8 @@ class SessionOptions:
 
 def read_options(given: Mapping[str, str]) -> SessionOptions:
     """From the options of a SESSION CREATE; raises Refused if the encryption is not clear."""
+    types = given.get("i2cp.leaseSetEncType", "")
+    encryption_types = _encryption_types(types)
     inactivity_ms = _number(given, "i2p.streaming.inactivityTimeout", 0, 86_400_000)
     return SessionOptions(
         _shape(given, "inbound"),
@@ -86,6 +90,7 @@ def read_options(given: Mapping[str, str]) -> SessionOptions:
         not _flag(given, "i2cp.dontPublishLeaseSet"),
         _encryption(given),
         _lease_set_options(given),
+        encryption_types,
         _number(given, "i2p.streaming.maxWindowSize", 4, 4096),
         None if inactivity_ms is None else inactivity_ms / 1000,
         given.get("i2p.streaming.inactivityAction") == "1",
@@ -93,20 +98,22 @@ def read_options(given: Mapping[str, str]) -> SessionOptions:
         _number(given, "i2p.streaming.maxConnsPerMinute", 0, 100_000) or 0,
         _flag(given, "i2p.streaming.answerPings", default=True),
         _flag(given, RESUME),
-        encryption_remark(given.get("i2cp.leaseSetEncType", "")),
+        "" if encryption_types else _encryption_remark(types),
     )
 
 
-def encryption_remark(text: str) -> str:
-    """What to log about ``i2cp.leaseSetEncType``; empty if a type in the list is ours.
+def _encryption_types(text: str) -> tuple[int, ...]:
+    """Those of ``i2cp.leaseSetEncType`` that are ours; others in the list are skipped."""
+    try:
+        return tuple(one for one in read_types(text) if one in KNOWN_TYPES)
+    except DecodeError:
+        return ()
 
-    Others in it are skipped: ``6,4`` and ``4,0`` are 4 here. Without one of ours it is 4 too.
-    """
-    types = [one.strip() for one in text.split(",")]
-    if any(str(known) in types for known in SUPPORTED_ENC_TYPES):
-        return ""
+
+def _encryption_remark(text: str) -> str:
+    """What to log if ``i2cp.leaseSetEncType`` has no type of ours."""
     what = "none that this router has" if text.strip() else "none"
-    return f"i2cp.leaseSetEncType names {what}; 4 is used"
+    return f"i2cp.leaseSetEncType names {what}; the usual ones are used"
 
 
 def _shape(given: Mapping[str, str], direction: str) -> Shape:

@@ -28,7 +28,7 @@ from i2ptunnel.sam.protocol.requests import (
     target_host,
 )
 from i2ptunnel.sam.protocol.routing import check_listen, options_to_tell
-from i2ptunnel.sam.protocol.session_options import encryption_remark, read_options
+from i2ptunnel.sam.protocol.session_options import read_options
 from i2ptunnel.sam.protocol.versions import negotiate
 
 
@@ -245,11 +245,22 @@ def test_forwarding_goes_back_to_the_client_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_told"),
-    [("4", False), ("6,4", False), ("4,0", False), ("6, 4,0", False), ("0", True), ("", True)],
+    ("text", "types"),
+    [
+        ("4", (4,)),
+        ("6,4", (6, 4)),
+        ("4,0", (4,)),
+        ("6, 4,0", (6, 4)),
+        ("MLKEM768_X25519,ECIES_X25519", (6, 4)),
+        ("0", ()),
+        ("", ()),
+        ("4,x", ()),
+    ],
 )
-def test_encryption_types_are_skipped_never_refused(text: str, is_told: bool) -> None:
-    assert bool(encryption_remark(text)) is is_told
+def test_encryption_types_are_skipped_never_refused(text: str, types: tuple[int, ...]) -> None:
+    options = read_options({"i2cp.leaseSetEncType": text})
+    assert options.encryption_types == types
+    assert bool(options.remark) is (not types)
 
 
 def test_options_are_cut_to_what_is_possible() -> None:

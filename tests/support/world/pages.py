@@ -42,6 +42,8 @@ class Party:
         **options: Any,
     ) -> None:
         shape = shape or TunnelShape(3, 2)
+        # ML-KEM encapsulates with randomness of the library's own, which no seed repeats.
+        options.setdefault("encryption_types", (4,))
         config = SessionConfig(name, inbound=shape, outbound=shape, **options)
         self.machine = machine
         self.name = name
