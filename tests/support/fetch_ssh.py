@@ -1,4 +1,4 @@
-"""OpenSSH's client: this machine's own, or from Debian (``python -m tests.support.fetch_ssh``)."""
+"""OpenSSH's clients: this machine's own, or from Debian (``python -m tests.support.fetch_ssh``)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.support.debian import Bundle
 _BUNDLE = Bundle("ssh", "trixie", ("openssh-client",))
 
 
-def command() -> list[str]:
-    """What runs ssh; raises when there is none and ``make peers`` has not fetched it."""
-    own = shutil.which("ssh")
+def command(name: str = "ssh") -> list[str]:
+    """What runs ssh, sftp or scp; raises when ``make peers`` has not fetched a missing one."""
+    own = shutil.which(name)
     if own:
         return [own]
     _BUNDLE.require()
-    return _BUNDLE.command("usr/bin/ssh")
+    return _BUNDLE.command(f"usr/bin/{name}")
 
 
 def main() -> int:

@@ -34,12 +34,17 @@ class Console:
     """``key``: an authorised one, also in the file ``key_file``."""
 
     app: App
-    port: int
+    ports: list[int]
     key: asyncssh.SSHKey
     key_file: Path
     authorized: Path
     #: what a reload reads
     text: str
+
+    @property
+    def port(self) -> int:
+        """Of the first listener."""
+        return self.ports[0]
 
     @property
     def status(self) -> dict[str, Any]:
@@ -53,12 +58,19 @@ class Console:
         self, *arguments: str, options: tuple[str, ...] = (), stdin: bytes = b"", key: str = ""
     ) -> tuple[int, str, str]:
         """Exit status, output and errors of the real client."""
+        asked = ["-p", str(self.port), *options, "admin@127.0.0.1", *arguments]
+        return await self.program("ssh", *asked, stdin=stdin, key=key)
+
+    async def program(
+        self, name: str, *arguments: str, stdin: bytes = b"", key: str = ""
+    ) -> tuple[int, str, str]:
+        """The same of any of OpenSSH's clients."""
         command = [
-            *fetch_ssh.command(),
-            *("-F", "none", "-p", str(self.port), "-i", key or str(self.key_file)),
+            *fetch_ssh.command(name),
+            *("-F", "none", "-i", key or str(self.key_file)),
             *("-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "IdentityAgent=none"),
             *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
-            *("-o", "LogLevel=ERROR", *options, "admin@127.0.0.1", *arguments),
+            *("-o", "LogLevel=ERROR", *arguments),
         ]
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -73,19 +85,21 @@ class Console:
 
 
 @asynccontextmanager
-async def console(root: Path, ways: int = 1) -> AsyncIterator[Console]:
+async def console(root: Path, *hosts: str) -> AsyncIterator[Console]:
+    """It listens at a free port of each of ``hosts``; at loopback by default."""
     key = asyncssh.generate_private_key("ssh-ed25519")
     key_file, authorized, data_dir = root / "id", root / "authorized", root / "data"
     key_file.write_bytes(key.export_private_key())
     key_file.chmod(0o600)
     authorized.write_bytes(b"# those who may\n" + key.export_public_key())
     authorized.chmod(0o600)
-    ports = [free_port("127.0.0.1", 0) for _ in range(ways)]
-    listen = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
+    hosts = hosts or ("127.0.0.1",)
+    ports = [free_port(host, 0) for host in hosts]
+    listen = ", ".join(f'"{host}:{port}"' for host, port in zip(hosts, ports, strict=True))
     text = CONFIGURATION.format(data_dir, listen, authorized)
 
     app = App(load_text(text), lambda: load_text(running.text))
-    running = Console(app, ports[0], key, key_file, authorized, text)
+    running = Console(app, ports, key, key_file, authorized, text)
     task = asyncio.create_task(app.run())
     try:
         async with asyncio.timeout(20):

@@ -27,7 +27,7 @@ from tests.support.torrents import TRACKER, make_torrent, until
 
 def use(root: Path, work: Callable[[Console], Awaitable[None]], ways: int = 1) -> None:
     async def main() -> None:
-        async with asyncio.timeout(60), console(root, ways) as running:
+        async with asyncio.timeout(60), console(root, *ways * ["127.0.0.1"]) as running:
             await work(running)
 
     asyncio.run(main())
@@ -147,6 +147,18 @@ def test_nothing_but_commands(tmp_path: Path) -> None:
             options=("-W", f"127.0.0.1:{running.port}"), stdin=b"x"
         )
         assert status == 255 and out == "" and "forwarding failed" in err
+        # Files go nowhere with OpenSSH's own programs for them, old protocol and new one.
+        taken, sent = tmp_path / "taken", tmp_path / "id"
+        for program in ("sftp", "scp", "scp -O"):
+            name, *option = program.split()
+            port, place = ("-P", str(running.port)), "admin@127.0.0.1"
+            for way in ((f"{place}:data/router.keys", str(taken)), (str(sent), f"{place}:new")):
+                files = way if name == "scp" else (f"{place}:data/router.keys", str(taken))
+                status, out, err = await running.program(name, *option, *port, *files)
+                assert status != 0 and not taken.exists(), (program, out, err)
+        # What a client offers of its own is not taken: an agent, a display.
+        for offered in ("ForwardAgent=yes", "ForwardX11=yes"):
+            assert (await running.openssh("tunnels", options=("-o", offered)))[0] == 0
         async with await running.connect() as client:
             with pytest.raises(asyncssh.ChannelOpenError):
                 await client.open_connection("127.0.0.1", running.port)
@@ -335,7 +347,7 @@ def test_a_reload_that_closes_the_console_is_carried_out_and_answered(tmp_path: 
             assert (status, err) == (0, "") and "more" in out
             # Who only waits for a prompt, or for the next round, has nothing to come.
             await asyncio.gather(waiting.wait_closed(), watching.wait_closed())
-        moved = replace(running, port=port)
+        moved = replace(running, ports=[port])
         while (await moved.openssh("tunnels"))[0]:
             await asyncio.sleep(0.1)
         assert "more  httpclient" in (await moved.openssh("tunnels"))[1]

@@ -89,7 +89,7 @@ def test_through_i2p(tmp_path: Path) -> None:
                 **TWO_HOPS,
             )
             await network.until_ready(await network.run(visitor, {"way": client}))
-            status, out, err = await replace(running, port=port).openssh("tunnels")
+            status, out, err = await replace(running, ports=[port]).openssh("tunnels")
             assert (status, err) == (0, "") and "web  httpclient" in out
             # Other kinds of tunnels, and programs that use SAM, are still kept away.
             with socket.create_connection(("127.0.0.1", running.port)) as sock:
