@@ -12,7 +12,7 @@ also ``secret_required``, ``client_key_required``, ``client_key_refused``); :cla
 one of them. :class:`FileFault` names a file and what to do about it.
 """
 
-from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig
+from core.client.config import EncryptedLeaseSetOptions, LastingKeys, MetaOptions, SessionConfig
 from core.crypto.passphrase import WrongPassphrase, open_stream, seal_stream
 from core.crypto.signer_certificate import SignerCertificate
 from core.io.backlog import Backlog
@@ -96,6 +96,7 @@ __all__ = [
     "ListenerStore",
     "LookupService",
     "MappedPort",
+    "MetaOptions",
     "PortMappingStatus",
     "Readable",
     "Router",

@@ -91,6 +91,22 @@ class RestingSession:
         return getattr(self._inner, "blinded_address", None)
 
     @property
+    def common_address(self) -> object:
+        """Of several machines, while the session is open."""
+        return getattr(self._inner, "common_address", None)
+
+    @property
+    def machines_up(self) -> object:
+        """Of those, while the session is open."""
+        return getattr(self._inner, "machines_up", None)
+
+    def set_serving(self, is_serving: bool) -> None:
+        """Whether the service behind it answers."""
+        tell = getattr(self._inner, "set_serving", None)
+        if tell is not None:
+            tell(is_serving)
+
+    @property
     def is_ready(self) -> bool:
         """True also while it rests: the first use opens it."""
         return self.is_asleep or (self._inner is not None and self._inner.is_ready)

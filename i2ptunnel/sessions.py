@@ -18,17 +18,24 @@ from pathlib import Path
 from core.api import (
     EncryptedLeaseSetOptions,
     FileFault,
+    MetaOptions,
     SessionConfig,
     StreamingOptions,
     TunnelShape,
 )
 from core.base.errors import LocalError, Unavailable
 from core.data.daily_keys import write_daily_keys
+from core.data.identity import b32_to_hash
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation, DailyKey
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.client_models import CONNECT_TIMEOUT_MAX_S, ClientSection
 from i2ptunnel.config.router_model import ExploratoryShapeSection, ShapeSection
-from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection, TunnelSection
+from i2ptunnel.config.tunnel_parts import (
+    EncryptedSection,
+    MetaSection,
+    StreamingSection,
+    TunnelSection,
+)
 from i2ptunnel.key_watch import check_not_ending
 from i2ptunnel.keyfiles import (
     generate_keys,
@@ -36,6 +43,7 @@ from i2ptunnel.keyfiles import (
     load_daily_keys,
     load_or_create_keys,
     load_or_create_lasting,
+    read_keys,
 )
 from i2ptunnel.relay.channel import I2pSession
 from i2ptunnel.resting import RestingSession
@@ -53,6 +61,7 @@ _Key = tuple[
     bool,
     bool,
     tuple[int, ...],
+    MetaSection | None,
 ]
 
 SHARED_NAME = "shared clients"
@@ -244,10 +253,28 @@ class SessionPool:
                 ),
                 encrypted=encrypted_options(request.encrypted, daily),
                 is_multihomed=request.is_multihomed,
+                meta=None if keys is None else await self._meta_of(request, keys),
                 lasting=lasting,
                 encryption_types=request.encryption_types,
             )
         )
+
+    async def _meta_of(self, request: SessionRequest, keys: PrivateKeys) -> MetaOptions | None:
+        """The address that several machines have together; raises FileFault."""
+        section = request.meta
+        if section is None:
+            return None
+        path = self._data_dir / section.keys
+        address = await asyncio.to_thread(read_keys, path, is_used=True)
+        if address is None:
+            why = "there is no such key file; copy the common one, or a transient one of it"
+            raise FileFault(path, why)
+        check_not_ending(path, address, self._wall())
+        machines = tuple((b32_to_hash(one), cost) for one, cost in section.machines)
+        if keys.destination.hash not in dict(machines):
+            own = keys.destination.b32
+            raise FileFault(path, f"meta.machines lacks this machine, {own}; add it everywhere")
+        return MetaOptions(address, machines)
 
     @staticmethod
     def _key_of(request: SessionRequest) -> _Key:
@@ -266,6 +293,7 @@ class SessionPool:
             request.answer_pings,
             request.is_multihomed,
             request.encryption_types,
+            request.meta,
         )
 
 

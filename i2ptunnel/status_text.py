@@ -45,6 +45,9 @@ def status_text(status: dict[str, Any]) -> str:
         ]
         if tunnel.get("b32") and tunnel["type"].endswith("server"):
             details.append(tunnel["b32"])
+        if meta := tunnel.get("meta"):
+            up = f"{meta['machines_up']} of {meta['machines']} machines up"
+            details.append(f"in common {meta['b32']}, {up}")
         if tunnel.get("keys_expire"):
             details.append(f"keys end {moment_text(tunnel['keys_expire'])}")
         if tunnel["last_error"]:

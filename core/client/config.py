@@ -32,6 +32,16 @@ class EncryptedLeaseSetOptions:
     ``core.data.lease_set_layers.authorise_days`` where that key is, one for each day."""
 
 
+@dataclass(frozen=True, slots=True)
+class MetaOptions:
+    """The session is one of several machines that have one address together."""
+
+    keys: PrivateKeys = field(repr=False)
+    """Of the common address, or transient ones that were authorised by it."""
+    machines: tuple[tuple[bytes, int], ...]
+    """All of them: the hash of the destination of each, and its cost (0 to 255, lower first)."""
+
+
 PEER_ORDER_BYTES = 32
 
 
@@ -73,6 +83,8 @@ class SessionConfig:
     is_multihomed: bool = False
     """Other routers are the same destination, too: publish often. Floodfills keep the newest lease
     set only, and visitors of a router that is gone wait for one of another router."""
+    meta: MetaOptions | None = None
+    """Publish a meta lease set as well; then the session publishes often, too."""
     lasting: LastingKeys | None = None
     """What was kept from the last time, for ``keys`` only; None: new ones."""
     lease_set_options: Mapping[str, str] = field(default_factory=dict)

@@ -203,6 +203,12 @@ class I2cpEngine:
         """Find a destination by hash or encrypted address; LeaseSetFound follows."""
         self._lookup(target)
 
+    def set_serving(self, is_serving: bool, now: float) -> None:
+        """The foreign router publishes what it has been given, as long as the session lasts."""
+
+    def note_unreachable(self, destination_hash: bytes, now: float) -> None:
+        """The foreign router knows what stands behind an address."""
+
     def lookup_name(self, name: str, now: float) -> None:
         """Find who has a host name in the router's address book; LeaseSetFound follows."""
         self._lookup(name)

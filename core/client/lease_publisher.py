@@ -21,6 +21,7 @@ class LeasePublisher:
         self._netdb = netdb
         self._owner = owner
         self._publish = publish
+        self._is_paused = False
         #: where the newest one is published: an encrypted one has another key each day
         self._key: bytes | None = None
 
@@ -31,9 +32,23 @@ class LeasePublisher:
         self.publish(now)
         return True
 
+    def pause(self, is_paused: bool, now: float) -> None:
+        """Stop publishing, without a word to those who know us, or begin again at once.
+
+        With a new one: floodfills may have a later one of another router than our last.
+        """
+        if is_paused == self._is_paused:
+            return
+        self._is_paused = is_paused
+        if not is_paused:
+            self._own.due_at = now
+        elif self._key is not None:
+            self._netdb.withdraw_lease_set(self._key)
+            self._key = None
+
     def publish(self, now: float) -> None:
         """Publish the newest one, if it is published at all."""
-        if not self._publish:
+        if not self._publish or self._is_paused:
             return
         published = self._own.published
         key, self._key = self._key, published.hash if published else None

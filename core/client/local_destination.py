@@ -140,6 +140,11 @@ class LocalDestination:
         """
         self._remotes.lookup(target, now)
 
+    def note_unreachable(self, destination_hash: bytes, now: float) -> None:
+        """A stream to it did not come about: the next lookup of an address that it shares with
+        others brings one of these."""
+        self._remotes.note_unreachable(destination_hash, now)
+
     def leave(self) -> None:
         """Share the tunnels of the first one no more."""
         self.first.members.pop(self.owner, None)

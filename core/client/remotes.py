@@ -18,11 +18,12 @@ from core.client.blinded import (
 )
 from core.client.events import ClientStats, Event, LeaseSetFound
 from core.client.frequent_destinations import FrequentDestinations
+from core.client.meta_targets import REFRESH_S, MetaTargets
 from core.client.ports import StreamPaths
 from core.client.remote import ACTIVE_S, Remote
 from core.data.blinded_address import BlindedTarget
 from core.data.lease_set import LeaseSet2
-from core.data.lease_set_variants import AnyLeaseSet
+from core.data.lease_set_variants import AnyLeaseSet, MetaLeaseSet
 from core.garlic.sessions import RatchetSessions
 from core.netdb.facade import NetDb
 from core.netdb.leases import PUBLISHED_AHEAD_MAX_MS
@@ -70,6 +71,9 @@ class Remotes:
         self._entropy = entropy
         self._lookups: dict[int, Remote] = {}
         self._blinded = BlindedLookups(netdb, owner, wall)
+        self._metas = MetaTargets(netdb, owner, wall, entropy)
+        self._followers: dict[bytes, dict[bytes, None]] = {}
+        """Entry of a meta lease set that is looked for -> for which targets."""
         self._wanted: set[bytes | BlindedTarget] = set()
         self._frequent = FrequentDestinations()
 
@@ -83,8 +87,16 @@ class Remotes:
     def lookup(self, target: bytes | BlindedTarget, now: float) -> None:
         """Find the lease set of a destination hash, or one that is published encrypted.
 
-        LeaseSetFound follows, at once if a usable one is known.
+        LeaseSetFound follows, at once if a usable one is known. Where several machines have one
+        address, it brings the lease set of one of them.
         """
+        age_s = self._metas.age_s(target, now) if isinstance(target, bytes) else None
+        if isinstance(target, bytes) and age_s is not None:
+            self._wanted.add(target)
+            if age_s >= REFRESH_S:
+                self.look_up(self.get(target, now), now)
+            self._resolve(target, now)
+            return
         destination = target if isinstance(target, bytes) else self._blinded.destination_of(target)
         remote = None if destination is None else self.get(destination, now)
         if remote is not None:
@@ -123,6 +135,7 @@ class Remotes:
         self._forget_keys(remote)
         if remote.lookup is not None:
             self._lookups.pop(remote.lookup, None)
+        self._followers.pop(remote.hash, None)
 
     def _forget_keys(self, remote: Remote) -> None:
         for _, key in getattr(remote.lease_set, "ratchet_keys", ()):
@@ -211,9 +224,18 @@ class Remotes:
         remote = self._lookups.pop(request, None)
         if remote is None:
             return
+        if isinstance(result, MetaLeaseSet) or (result is None and self._metas.has(remote.hash)):
+            remote.lookup = None
+            if result is not None:
+                self._metas.note_found(remote.hash, now)
+            followers = self._followers.pop(remote.hash, {})
+            for target in dict.fromkeys((remote.hash, *followers)):
+                if target in self._wanted:
+                    self._resolve(target, now)
+            return
         if result is not None:
             self._adopt(remote, result, now)
-        self._lookup_ended(remote, remote.hash, why_unusable(result, self._ratchet.keys))
+        self._lookup_ended(remote, remote.hash, why_unusable(result, self._ratchet.keys), now)
 
     def look_up(self, remote: Remote, now: float) -> None:
         """Search for its lease set, unless that is under way."""
@@ -226,9 +248,30 @@ class Remotes:
             self._search(target, now)
             return
         remote.lookup = self._netdb.lookup_lease_set(
-            remote.hash, self._owner, now, fresh=remote.lease_set is not None
+            remote.hash,
+            self._owner,
+            now,
+            fresh=remote.lease_set is not None or self._metas.has(remote.hash),
         )
         self._lookups[remote.lookup] = remote
+
+    def note_unreachable(self, destination_hash: bytes, now: float) -> None:
+        """A stream to it did not come about: if others have the same address, take one of them."""
+        self._metas.failed(destination_hash, now)
+
+    def _resolve(self, target: bytes, now: float) -> None:
+        """Tell the lease set of one of the machines behind ``target``, or look for it."""
+        entry = self._metas.choose(target, now)
+        if entry is None:
+            self._tell(target, None, NOT_FOUND)
+            return
+        remote = self.get(entry, now)
+        remote.is_caller = False
+        if remote.static is not None and not remote.is_lease_set_old(self.wall_ms):
+            self._tell(target, remote.lease_set, "")
+            return
+        self._followers.setdefault(entry, {})[target] = None
+        self.look_up(remote, now)
 
     def _search(self, target: BlindedTarget, now: float) -> None:
         if not self._blinded.start(target, now):
@@ -246,10 +289,12 @@ class Remotes:
             self._adopt(remote, newest or lease_set, now)
         for remote in self.by_hash.values():
             if remote.blinded == target:
-                self._lookup_ended(remote, target, why)
+                self._lookup_ended(remote, target, why, now)
         self._tell(target, None, why)
 
-    def _lookup_ended(self, remote: Remote, target: bytes | BlindedTarget, why: str) -> None:
+    def _lookup_ended(
+        self, remote: Remote, target: bytes | BlindedTarget, why: str, now: float
+    ) -> None:
         remote.lookup = None
         is_usable = (
             remote.static is not None
@@ -262,6 +307,14 @@ class Remotes:
             self._frequent.forget(remote.hash)
             self._stats.no_lease_set += len(remote.waiting)
             remote.waiting.clear()
+        followers = self._followers.pop(remote.hash, {})
+        if found is None and followers:
+            self._metas.failed(remote.hash, now)
+        for follower in followers:
+            if found is not None:
+                self._tell(follower, found, "")
+            else:
+                self._resolve(follower, now)
 
     def _tell(self, target: bytes | BlindedTarget, found: AnyLeaseSet | None, why: str) -> None:
         if target in self._wanted:

@@ -11,6 +11,7 @@ from core.base.ports import Entropy, WallClock
 from core.base.rates import FairShares
 from core.client.config import SessionConfig, encryption_keys
 from core.client.local_destination import LocalDestination
+from core.client.meta_publisher import MetaPublisher
 from core.client.multiplexer import Multiplexer
 from core.client.own_lease_set import OwnLeaseSet
 from core.data.identity import Destination
@@ -53,7 +54,7 @@ class ClientEngine(LocalDestination):
             wall,
             entropy,
             config.encrypted,
-            is_multihomed=config.is_multihomed,
+            is_multihomed=config.is_multihomed or config.meta is not None,
             said=config.lease_set_options,
         )
         # The key may have been ours before: what was sent to us then must not be taken again.
@@ -71,6 +72,9 @@ class ClientEngine(LocalDestination):
             publish=config.publish,
             refuse_before_s=since,
         )
+        self.meta: MetaPublisher | None = None
+        if config.meta is not None:
+            self.meta = MetaPublisher(config.meta, keys.hash, netdb, wall, entropy)
         self._mux = Multiplexer(self.streams, self.datagrams, self._sending, self._events)
 
     @property
@@ -85,6 +89,13 @@ class ClientEngine(LocalDestination):
         self.streams.ping(remote_hash, now, payload=payload, to_port=to_port)
         self._sending.watch.note_datagram(self._remotes.get(remote_hash, now), now)
 
+    def set_serving(self, is_serving: bool, now: float) -> None:
+        """Whether the service behind this session answers. While it does not, nothing is published,
+        so that visitors come to those that have the same address."""
+        self._publisher.pause(not is_serving, now)
+        if self.meta is not None:
+            self.meta.set_serving(is_serving, now)
+
     def authorise(self, authorisation: ClientAuthorisation | None, now: float) -> None:
         """Change who may read our encrypted lease set, and publish it anew.
 
@@ -95,6 +106,19 @@ class ClientEngine(LocalDestination):
         self.own.authorise(authorisation, now)
         self._offers.callers_cut_at = now + LEASE_SET_LIFE_S
 
+    # The address that several machines have together
+
+    def lookup_finished(self, request: int, result: object, now: float) -> None:
+        """The netDb's answer to a lookup of ours."""
+        if self.meta is None or not self.meta.finished(request, result, now):
+            super().lookup_finished(request, result, now)
+
+    def clock_changed(self, now: float) -> None:
+        """The wall clock was set, or the machine slept: what is dated is made anew."""
+        super().clock_changed(now)
+        if self.meta is not None:
+            self.meta.clock_changed(now)
+
     # What is on top of the ways
 
     def _take_payload(self, source: bytes | None, data: bytes, start: int, end: int) -> bool:
@@ -102,9 +126,14 @@ class ClientEngine(LocalDestination):
 
     def _handle_arrivals(self, now: float) -> None:
         self._mux.handle_arrivals(now)
+        if self.meta is not None:
+            self.meta.run(self.is_ready, now)
 
     def _send_payloads(self, now: float) -> None:
         self._mux.send(now)
 
     def _next_deadline(self) -> float | None:
-        return self._mux.next_timer()
+        deadline = self._mux.next_timer()
+        if self.meta is None:
+            return deadline
+        return self.meta.due_at if deadline is None else min(deadline, self.meta.due_at)

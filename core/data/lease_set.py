@@ -171,6 +171,22 @@ class LeaseSet2Header:
         )
 
 
+def write_header(keys: PrivateKeys, published_ms: int, expires_ms: int, flags: int) -> Writer:
+    """A :class:`LeaseSet2Header` of who has ``keys``, offline signature included.
+
+    LocalError if the lease set would live longer than 65535 s.
+    """
+    published_s = published_ms // 1000
+    lifetime_s = expires_ms // 1000 - published_s
+    if not 0 <= lifetime_s <= 0xFFFF:
+        raise LocalError(f"lease set with a life of {lifetime_s} s")
+    flags |= FLAG_OFFLINE if keys.offline else 0
+    writer = Writer().raw(keys.destination.raw).u32(published_s).u16(lifetime_s).u16(flags)
+    if keys.offline:
+        writer.raw(keys.offline.write())
+    return writer
+
+
 class WithHeader:
     """What lease sets that begin with a :class:`LeaseSet2Header` have in common.
 
@@ -285,16 +301,9 @@ class LeaseSet2(WithHeader):
             raise LocalError(f"lease set with {len(encryption_keys)} encryption keys")
         if len(leases) > LEASES_MAX:
             raise LocalError(f"lease set with {len(leases)} leases")
-        published_s = published_ms // 1000
-        lifetime_s = expires_ms // 1000 - published_s
-        if not 0 <= lifetime_s <= 0xFFFF:
-            raise LocalError(f"lease set with a life of {lifetime_s} s")
-        flags = FLAG_OFFLINE if keys.offline else 0
-        flags |= FLAG_UNPUBLISHED if unpublished or blinded else 0
+        flags = FLAG_UNPUBLISHED if unpublished or blinded else 0
         flags |= FLAG_BLINDED if blinded else 0
-        writer = Writer().raw(keys.destination.raw).u32(published_s).u16(lifetime_s).u16(flags)
-        if keys.offline:
-            writer.raw(keys.offline.write())
+        writer = write_header(keys, published_ms, expires_ms, flags)
         writer.raw(write_mapping(options or {})).u8(len(encryption_keys))
         for crypto_type, key in encryption_keys:
             writer.u16(crypto_type).u16(len(key)).raw(key)

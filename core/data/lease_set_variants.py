@@ -7,12 +7,12 @@ read here: enough for a floodfill to check and store it; :mod:`core.data.lease_s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
-from core.base.errors import DecodeError
+from core.base.errors import DecodeError, LocalError
 from core.base.wire import Reader
 from core.crypto import signing
 from core.data.identity import HASH_BYTES
@@ -25,9 +25,11 @@ from core.data.lease_set import (
     LeaseSet2Header,
     WithHeader,
     parse_only,
+    write_header,
 )
-from core.data.mapping import parse_mapping
+from core.data.mapping import parse_mapping, write_mapping
 from core.data.offline import OfflineSignature
+from core.data.private_keys import PrivateKeys
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,9 +125,19 @@ class EncryptedLeaseSet:
         return f"EncryptedLeaseSet({self.hash.hex()[:8]})"
 
 
+META_LEASES_MAX = 16
+"""The specification leaves it open; as many as there are leases."""
+KIND_LEASE_SET2 = 3
+KIND_META = 5
+
+
 @dataclass(frozen=True, slots=True)
 class MetaLease:
-    """Another lease set of the same service; ``kind`` 1, 3 or 5, lower ``cost`` first."""
+    """Another lease set of the same service: ``target`` is the hash of its destination.
+
+    ``kind``: 1 or 3 for lease sets, 5 for a meta lease set, 0 if that is not known. Lower ``cost``
+    first.
+    """
 
     target: bytes
     kind: int
@@ -161,6 +173,29 @@ class MetaLeaseSet(WithHeader):
         revocations = tuple([reader.take(HASH_BYTES) for _ in range(reader.u8())])
         signature = reader.take(header.signature_length)
         return cls(header, options, leases, revocations, signature, reader.since(start))
+
+    @classmethod
+    def build(
+        cls,
+        keys: PrivateKeys,
+        leases: Sequence[MetaLease],
+        published_ms: int,
+        expires_ms: int,
+    ) -> MetaLeaseSet:
+        """Sign a new one, by the transient key if ``keys`` have one; times are cut to seconds.
+
+        LocalError without leases or with more than ``META_LEASES_MAX``, or if it would live longer
+        than 65535 s.
+        """
+        if not 0 < len(leases) <= META_LEASES_MAX:
+            raise LocalError(f"meta lease set with {len(leases)} leases")
+        writer = write_header(keys, published_ms, expires_ms, 0)
+        writer.raw(write_mapping({})).u8(len(leases))
+        for lease in leases:
+            writer.raw(lease.target).raw(lease.kind.to_bytes(3, "big")).u8(lease.cost)
+            writer.u32(lease.end_ms // 1000)
+        body = writer.u8(0).finish()
+        return cls.parse(body + keys.sign(bytes((cls.store_type,)) + body))
 
 
 AnyLeaseSet: TypeAlias = LeaseSet | LeaseSet2 | EncryptedLeaseSet | MetaLeaseSet

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from core.base.errors import Retry, Unavailable
 from core.client import events as client_events
+from core.client.meta_publisher import MetaPublisher
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
@@ -28,6 +29,8 @@ from core.streaming import events as stream_events
 from core.streaming.connection import Stream as StreamEngine
 from core.tunnel.shape import TunnelShape
 
+MACHINE_TIMEOUT_S = 8.0
+"""How long one of several machines with the same address may take to answer."""
 Found = LeaseSet2 | client_events.FoundDestination
 
 
@@ -92,6 +95,24 @@ class ClientSession:
             needs_client_key=own.authorisation is not None,
         )
 
+    @property
+    def machines_up(self) -> tuple[int, int] | None:
+        """Of the machines that have one address with this one: how many were up, and all of them.
+
+        None if it is the only one.
+        """
+        options = self._engine.config.meta
+        if options is None:
+            return None
+        meta: MetaPublisher | None = getattr(self._engine, "meta", None)
+        return 0 if meta is None else meta.up, len(options.machines)
+
+    @property
+    def common_address(self) -> Destination | None:
+        """The address that several machines have together, if there is one."""
+        options = self._engine.config.meta
+        return None if options is None else options.keys.destination
+
     def authorise(self, authorisation: ClientAuthorisation | None) -> None:
         """Change who may read our encrypted lease set; None: everybody with the address.
 
@@ -100,6 +121,13 @@ class ClientSession:
         """
         self._engine.authorise(authorisation, self._now())
         self._touch()
+
+    def set_serving(self, is_serving: bool) -> None:
+        """Whether the service behind this session answers; see ``is_multihomed`` and ``meta`` of
+        its configuration. While it does not, only others with the same address are found."""
+        if not self._is_closed:
+            self._engine.set_serving(is_serving, self._now())
+            self._touch()
 
     def reshape(self, inbound: TunnelShape, outbound: TunnelShape) -> None:
         """Keep other numbers and lengths of tunnels from now on, without touching any stream."""
@@ -168,22 +196,47 @@ class ClientSession:
         """Open a stream; returns when the destination has answered.
 
         ``target`` is a destination hash, or a b33 address with its keys. ``initial`` travels with
-        the first packet. Raises Unavailable ("tunnels_not_ready", "connect_timeout",
-        "stream_reset", and what :meth:`lookup` raises).
+        the first packet. Where several machines have the address (a meta lease set), they are tried
+        one after the other; ``initial`` follows then when one has answered, so that it is acted
+        upon once. Raises Unavailable ("tunnels_not_ready", "connect_timeout", "stream_reset", and
+        what :meth:`lookup` raises).
         """
         deadline = self._now() + timeout_s
         begin_stage("tunnels")
         await self.wait_ready(timeout_s)
-        left_s = max(0.1, deadline - self._now())
-        begin_stage("lease_set")
-        lease_set = await self._find(target, left_s)
-        begin_stage("stream")
+        failure: StreamReset | None = None
+        while True:
+            begin_stage("lease_set")
+            try:
+                found = await self._find(target, max(0.1, deadline - self._now()))
+            except Unavailable as error:
+                raise failure or error from None
+            begin_stage("stream")
+            destination = found.destination
+            if not isinstance(target, bytes) or destination.hash == target:
+                stream = await self._open(destination, port, from_port, deadline, initial)
+                end_stage()
+                return stream
+            try:
+                until = min(deadline, self._now() + MACHINE_TIMEOUT_S)
+                stream = await self._open(destination, port, from_port, until, b"")
+            except StreamReset as error:
+                self._engine.note_unreachable(destination.hash, self._now())
+                failure = error
+                if self._now() >= deadline:
+                    raise
+                continue
+            if initial:
+                await stream.write(initial)
+            end_stage()
+            return stream
+
+    async def _open(
+        self, destination: Destination, port: int, from_port: int, deadline: float, initial: bytes
+    ) -> Stream:
+        """A stream that the destination has answered; StreamReset at ``deadline``."""
         engine_stream = self._engine.streams.connect(
-            lease_set.destination,
-            to_port=port,
-            from_port=from_port,
-            now=self._now(),
-            initial=initial,
+            destination, to_port=port, from_port=from_port, now=self._now(), initial=initial
         )
         stream = self._wrap(engine_stream)
         self._touch()
@@ -196,7 +249,6 @@ class ClientSession:
         except asyncio.CancelledError:
             stream.reset()
             raise
-        end_stage()
         return stream
 
     async def ping(

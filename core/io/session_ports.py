@@ -34,11 +34,17 @@ class SessionEngine(Protocol):
     def lookup(self, target: bytes | BlindedTarget, now: float) -> None:
         """Find a destination; LeaseSetFound follows."""
 
+    def note_unreachable(self, destination_hash: bytes, now: float) -> None:
+        """A stream to it did not come about; others may have the same address."""
+
     def ping(self, remote_hash: bytes, payload: bytes, to_port: int, now: float) -> None:
         """Send an echo request; a Pong event follows, or nothing."""
 
     def authorise(self, authorisation: ClientAuthorisation | None, now: float) -> None:
         """Change who may read our encrypted lease set."""
+
+    def set_serving(self, is_serving: bool, now: float) -> None:
+        """Whether the service behind it answers; nothing is published while it does not."""
 
     def run(self, now: float) -> None:
         """Handle what arrived and what is due, then send what there is to send."""

@@ -135,6 +135,10 @@ class Intake:
                 self._lookups.arrived(info, None, sender, now)
             return
         info = store.router_info()
+        known = self._store.get(store.key)
+        if not is_expected and sender != store.key and _claims_role(info, known):
+            self._stats.refused += 1
+            return
         verdict = self.add_router(info)
         known = self._store.get(store.key)
         if known is None or not (verdict.is_stored or verdict is Verdict.KNOWN):
@@ -187,3 +191,12 @@ class Intake:
             self._events.append(LeaseSetStored(None, lease_set))
             if store.reply_token:
                 self._responder.flood(store, lease_set.published_ms, sender, source, now)
+
+
+def _claims_role(info: RouterInfo, known: RouterInfo | None) -> bool:
+    """Whether it says that it is a floodfill, and did not before.
+
+    Unasked, that is believed only from the router itself (Java: the same): anybody can invent
+    floodfills around a key and have them passed on.
+    """
+    return info.is_floodfill and (known is None or not known.is_floodfill)

@@ -32,7 +32,7 @@ from i2ptunnel.config.server_models import (
     WebServerSection,
 )
 from i2ptunnel.config.tunnel_kinds import LASTING_SUFFIX, targets_of
-from i2ptunnel.config.tunnel_parts import TunnelSection
+from i2ptunnel.config.tunnel_parts import MACHINES_MAX, MetaSection, TunnelSection
 
 RESERVED_FILES = frozenset(
     (
@@ -245,6 +245,8 @@ class _Checker:
             self._check_plain_ports(name, tunnel)
         if isinstance(tunnel, ServerSection):
             self._check_encrypted(name, tunnel)
+            if tunnel.meta is not None:
+                self._check_meta(name, tunnel, tunnel.meta)
         if isinstance(tunnel, ClientSection) and tunnel.new_keys:
             self._check_new_keys(name, tunnel)
         self._check_services(name, tunnel)
@@ -345,6 +347,23 @@ class _Checker:
         names = [client.name for client in section.clients]
         for twice in {one for one in names if names.count(one) > 1}:
             self.fault((*where, "clients"), f"{twice} is in the list twice", "use different names")
+
+    def _check_meta(self, name: str, tunnel: ServerSection, meta: MetaSection) -> None:
+        where = ("tunnels", name, "meta")
+        if tunnel.encrypted.enabled:
+            self.fault(where, "encrypted is enabled, too", "leave out either of the two")
+        if self._configuration.router.i2cp is not None:
+            self.fault(where, "has no effect with router.i2cp", "leave it out")
+        if meta.keys == (tunnel.keys or f"{name}.dat"):
+            self.fault(
+                (*where, "keys"),
+                "is the key file of this machine",
+                "each machine needs keys of its own besides those of the common address",
+            )
+        if len(meta.machines) > MACHINES_MAX:
+            self.fault(
+                (*where, "machines"), f"{len(meta.machines)} machines", f"at most {MACHINES_MAX}"
+            )
 
     def _check_explicit_peers(self, name: str, direction: str, shape: ShapeSection) -> None:
         peers = shape.explicit_peers

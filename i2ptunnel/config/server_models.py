@@ -35,6 +35,7 @@ from i2ptunnel.config.tunnel_parts import (
     AccessSection,
     EncryptedSection,
     HealthCheckSection,
+    MetaSection,
     PostLimitSection,
     RateLimitSection,
     StreamingSection,
@@ -81,8 +82,15 @@ class ServerSection(TunnelSection):
     multihomed: bool = option(
         Flag(),
         "other routers serve the same address with a copy of the key file; publish every "
-        "minute, so that visitors change over quickly when one router is gone",
+        "minute while the service answers, so that visitors change over quickly when it or the "
+        "router is gone",
         default=False,
+    )
+    meta: MetaSection | None = option(
+        Maybe(Section(MetaSection)),
+        "several machines, each under keys of its own, have one address together; read by this "
+        "program's clients only; null: off",
+        default=None,
     )
 
 

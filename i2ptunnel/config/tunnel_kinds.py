@@ -231,6 +231,28 @@ class AddressMap(_KeyedMap[str, T]):
             raise ValueError("write an IP address like 10.1.2.3") from None
 
 
+class DestinationMap(_KeyedMap[str, T]):
+    """Destinations by their b32 address, one at least, each with a value of one kind."""
+
+    key_word, keys_word = "b32 address", "b32 addresses"
+    key_pattern = r"^[a-zA-Z2-7]{52}(\.b32\.i2p)?$"
+    example = "{….b32.i2p: …}"
+
+    def read(self, node: Node, place: Place) -> tuple[tuple[str, T], ...]:
+        """As of every map, but for an empty one."""
+        if isinstance(node, Mapping) and not node.entries:
+            raise Refused(node.mark, place.path, "is empty", f"write {self.example}")
+        return super().read(node, place)
+
+    def read_key(self, text: str) -> str:
+        """With its ending, so that two spellings of one address are found out."""
+        label = text.lower().removesuffix(".b32.i2p")
+        try:
+            return hash_to_b32(b32_to_hash(label))
+        except DecodeError:
+            raise ValueError("write 52 letters and digits and .b32.i2p") from None
+
+
 Targets = Endpoint | tuple[Endpoint, ...]
 
 

@@ -13,9 +13,18 @@ from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.kinds import Choice, Duration, FilePath, Flag, Number, Rate, Text
 from i2ptunnel.config.options import Section, option
 from i2ptunnel.config.router_model import ShapeSection
-from i2ptunnel.config.tunnel_kinds import SECRET_WORD, EncryptionTypeKind, HashKind, KeyKind
+from i2ptunnel.config.tunnel_kinds import (
+    KEY_FILE,
+    SECRET_WORD,
+    DestinationMap,
+    EncryptionTypeKind,
+    HashKind,
+    KeyKind,
+)
 
 _RATE_MAX = 1_000_000
+#: machines with one address; core.data.lease_set_variants.META_LEASES_MAX
+MACHINES_MAX = 16
 
 #: of what one connection carries, pauses of 2 minutes at most left out; None: as slow as it likes
 LEAST_RATE = Maybe(Rate(1))
@@ -255,6 +264,22 @@ class EncryptedSection:
 
     def __repr__(self) -> str:
         return f"EncryptedSection({self.enabled}, {len(self.clients)} clients)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaSection:
+    """One address on several machines, each with a key file of its own, by a meta lease set."""
+
+    keys: str = option(
+        KEY_FILE,
+        "key file of the common address in data_dir; better a transient one of it on each machine, "
+        "made by `i2ptunnel keys transient`",
+    )
+    machines: tuple[tuple[str, int], ...] = option(
+        DestinationMap(Number(0, 255)),
+        "the b32 address of each machine, this one among them, with its cost: visitors take those "
+        "with the lowest that are up. The same on all machines",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from core.base.errors import Unavailable
@@ -108,11 +108,16 @@ class Backends:
                 return channel
         raise last
 
-    async def keep(self) -> None:
-        """Try out the services, until cancelled; one alone is known from its connections."""
-        while len(self.all) > 1:
+    async def keep(self, tell: Callable[[bool], None] | None = None) -> None:
+        """Try out the services, until cancelled; one alone is known from its connections.
+
+        ``tell`` is called after each round: whether one of them is healthy.
+        """
+        while len(self.all) > 1 or (self.all and tell is not None):
             await asyncio.sleep(self._check.interval)
             await self.check()
+            if tell is not None:
+                tell(self.is_healthy)
 
     async def check(self) -> None:
         """Try out every service once."""

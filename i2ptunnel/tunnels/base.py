@@ -23,7 +23,12 @@ from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import ShapeSection
 from i2ptunnel.config.server_models import ServerSection, TcpServerSection
-from i2ptunnel.config.tunnel_parts import EncryptedSection, StreamingSection, TunnelSection
+from i2ptunnel.config.tunnel_parts import (
+    EncryptedSection,
+    MetaSection,
+    StreamingSection,
+    TunnelSection,
+)
 from i2ptunnel.health import Facts, State, assess_router, why_waiting_is_vain
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.activation import ActivatedSockets
@@ -82,6 +87,7 @@ class SessionRequest:
     streaming: StreamingSection = USUAL_STREAMING
     is_multihomed: bool = False
     encryption_types: tuple[int, ...] = ()
+    meta: MetaSection | None = None
 
 
 async def close_own_session(session: I2pSession) -> None:
@@ -252,8 +258,17 @@ class Tunnel(ABC, Generic[ModelT]):
             "local": self.local_end,
             "b32": self.b32,
             "last_error": self.last_error,
+            **self._common_address(),
             **self.counters(),
         }
+
+    def _common_address(self) -> dict[str, Any]:
+        """What several machines have together, for ``status``."""
+        common = getattr(self.session, "common_address", None)
+        machines = getattr(self.session, "machines_up", None)
+        if common is None or machines is None:
+            return {}
+        return {"meta": {"b32": common.b32, "machines_up": machines[0], "machines": machines[1]}}
 
     def counted(self, stream: Channel) -> CountedChannel:
         """The stream, with its bytes counted for this tunnel."""
@@ -273,9 +288,9 @@ class Tunnel(ABC, Generic[ModelT]):
         model = self.model
         keys: str | None
         rest = RestPolicy(reduce_after_s=model.reduce_after, reduce_to=model.reduce_to)
-        encrypted, answer_pings, is_multihomed = NOT_ENCRYPTED, True, False
+        encrypted, answer_pings, is_multihomed, meta = NOT_ENCRYPTED, True, False, None
         if isinstance(model, ServerSection):
-            is_multihomed = model.multihomed
+            is_multihomed, meta = model.multihomed, model.meta
             keys, is_shared, publish = model.keys or f"{self.name}.dat", False, True
             encrypted, answer_pings = model.encrypted, model.answer_pings
         elif isinstance(model, ClientSection):
@@ -304,6 +319,7 @@ class Tunnel(ABC, Generic[ModelT]):
             streaming,
             is_multihomed,
             model.encryption_types,
+            meta,
         )
 
     async def _open_session(self) -> I2pSession:

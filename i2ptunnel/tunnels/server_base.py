@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -161,7 +162,7 @@ class ServerTunnel(Tunnel[ServerT]):
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(self.gate.keep()),
-                group.create_task(self.backends.keep()),
+                group.create_task(self.backends.keep(self._serving_of(session))),
             ]
             try:
                 while True:
@@ -174,6 +175,13 @@ class ServerTunnel(Tunnel[ServerT]):
             finally:
                 for helper in helpers:
                     helper.cancel()
+
+    def _serving_of(self, session: I2pSession) -> Callable[[bool], None] | None:
+        """Whom to tell whether the service answers: who has others with the same address."""
+        if not self.model.multihomed and self.model.meta is None:
+            return None
+        tell: Callable[[bool], None] | None = getattr(session, "set_serving", None)
+        return tell
 
     def _on_accepting_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:

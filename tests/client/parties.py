@@ -6,7 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig
+from core.client.config import (
+    EncryptedLeaseSetOptions,
+    LastingKeys,
+    MetaOptions,
+    SessionConfig,
+)
 from core.client.events import LeaseSetFound
 from core.client.session import ClientEngine
 from core.data.blinded_address import BlindedTarget
@@ -156,6 +161,7 @@ class World:
         encrypted: EncryptedLeaseSetOptions | None = None,
         lasting: LastingKeys | None = None,
         is_multihomed: bool = False,
+        meta: MetaOptions | None = None,
         clock_error_s: float = 0.0,
         streaming: StreamingOptions | None = None,
         encryption_types: tuple[int, ...] = (),
@@ -174,6 +180,7 @@ class World:
                 encrypted=encrypted,
                 streaming=streaming or StreamingOptions(),
                 is_multihomed=is_multihomed,
+                meta=meta,
                 lasting=lasting,
                 encryption_types=encryption_types,
             ),

@@ -113,3 +113,24 @@ def test_only_who_is_told_so_publishes_often(is_multihomed: bool) -> None:
     world.run(1200)
     stores = party.node.sent.count(("tunnel", MessageType.DATABASE_STORE)) - before
     assert 15 <= stores <= 40 if is_multihomed else stores <= 10
+
+
+def test_who_has_no_service_leaves_the_address_to_the_others() -> None:
+    world = World(START)
+    homes = [home(world), home(world)]
+    idle, busy = homes
+    idle.engine.set_serving(False, world.network.now)
+    world.run(100)
+    before = idle.node.sent.count(("tunnel", MessageType.DATABASE_STORE))
+    for number in range(4):
+        newcomer = world.add(f"newcomer {number}")
+        assert newcomer.find(KEYS.hash).lease_set is not None
+        assert serving(homes, visit(world, newcomer, 10))[0] is busy
+        world.run(60)
+    assert idle.node.sent.count(("tunnel", MessageType.DATABASE_STORE)) == before
+    assert idle.engine.is_ready
+    idle.engine.set_serving(True, world.network.now)
+    world.stop(busy)
+    homes.remove(busy)
+    world.run(10)
+    assert serving([idle], visit(world, world.add("last"), 20))[0] is idle

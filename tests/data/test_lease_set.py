@@ -190,6 +190,29 @@ def test_type_7() -> None:
     assert not parsed.is_published
 
 
+def test_building_type_7() -> None:
+    signer, end_ms = keys(), (NOW_S + 3600) * 1000
+    leases = (MetaLease(b"m" * 32, 3, 9, end_ms), MetaLease(b"n" * 32, 5, 255, end_ms))
+    built = MetaLeaseSet.build(signer, leases, NOW_MS, end_ms)
+    writer = Writer().raw(signer.destination.raw).u32(NOW_S).u16(3600).u16(0).u16(0).u8(2)
+    writer.raw(b"m" * 32).u24(3).u8(9).u32(NOW_S + 3600)
+    body = writer.raw(b"n" * 32).u24(5).u8(255).u32(NOW_S + 3600).u8(0).finish()
+    assert built.raw == body + signer.sign(b"\x07" + body)
+    assert built.verify() and built.is_published
+    assert built.leases == leases
+    transient = signer.authorise_transient(SeededEntropy(1), NOW_S + 4000)
+    offline = MetaLeaseSet.build(transient, leases, NOW_MS, end_ms)
+    assert offline.verify() and offline.hash == built.hash
+    assert offline.header.offline == transient.offline
+
+
+@pytest.mark.parametrize(("count", "life_ms"), [(0, 0), (17, 0), (1, -1000), (1, 65_536_000)])
+def test_what_cannot_be_built_as_type_7(count: int, life_ms: int) -> None:
+    leases = [MetaLease(b"m" * 32, 3, 0, NOW_MS)] * count
+    with pytest.raises(LocalError):
+        MetaLeaseSet.build(keys(), leases, NOW_MS, NOW_MS + life_ms)
+
+
 @pytest.mark.parametrize("store_type", [0, 2, 4, 6, 8, 255])
 def test_other_store_types(store_type: int) -> None:
     with pytest.raises(DecodeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from core.crypto.x25519 import X25519Key
 from core.data.daily_keys import make_daily_keys, write_daily_keys
 from core.data.identity import Destination
 from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
+from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.client_models import CONNECT_TIMEOUT_MAX_S, HttpClientSection
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import ShapeSection
@@ -24,6 +26,7 @@ from i2ptunnel.config.server_models import ServerSection, ServerTunnelSection, U
 from i2ptunnel.config.tunnel_parts import (
     EncryptedSection,
     LeaseSetClientSection,
+    MetaSection,
     StreamingSection,
     TunnelSection,
 )
@@ -177,6 +180,36 @@ def test_a_site_with_other_homes(tmp_path: Path) -> None:
         for is_multihomed in (False, True):
             session: Any = await pool.open(replace(site, is_multihomed=is_multihomed))
             assert session.config.is_multihomed is is_multihomed
+
+    asyncio.run(main())
+
+
+def test_one_of_several_machines(tmp_path: Path) -> None:
+    """The common address is signed for by what is in its file; this machine must be in the list."""
+    entropy = SeededEntropy("machines")
+    common, own, other = (PrivateKeys.generate_destination(entropy) for _ in range(3))
+    transient = common.authorise_transient(entropy, int(time.time()) + 86_400)
+    write_new_keys(tmp_path / "site.dat", own)
+    machines = ((own.destination.b32, 3), (other.destination.b32, 7))
+    site = replace(
+        request("site", keys="site.dat", shared=False),
+        publish=True,
+        meta=MetaSection(keys="common.dat", machines=machines),
+    )
+
+    async def main() -> None:
+        pool = SessionPool(open_fake, tmp_path)
+        with pytest.raises(FileFault, match="no such key file"):
+            await pool.open(site)
+        write_new_keys(tmp_path / "common.dat", transient)
+        session: Any = await pool.open(site)
+        options = session.config.meta
+        assert options.machines == ((own.hash, 3), (other.hash, 7))
+        assert options.keys.destination == common.destination
+        assert options.keys.offline == transient.offline
+        others = replace(site, meta=MetaSection(keys="common.dat", machines=machines[1:]))
+        with pytest.raises(FileFault, match=f"lacks this machine, {own.destination.b32}"):
+            await pool.open(others)
 
     asyncio.run(main())
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.data.lease_set import LeaseSet2
+from core.client.meta_publisher import LIFE_S
+from core.data.lease_set_variants import AnyLeaseSet, MetaLease, MetaLeaseSet
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.i2np.database import (
@@ -176,7 +177,8 @@ def test_publish_look_up_and_learn(net: I2pdNet) -> None:
     asyncio.run(body())
 
 
-def test_i2pd_serves_a_lease_set_of_ours(net: I2pdNet) -> None:
+@pytest.mark.parametrize("is_meta", [False, True], ids=["usual", "meta"])
+def test_i2pd_serves_a_lease_set_of_ours(net: I2pdNet, is_meta: bool) -> None:
     """Stores and lookups of lease sets normally travel in tunnels; i2pd takes them directly too."""
     net.prepare()
     net.start()
@@ -186,7 +188,12 @@ def test_i2pd_serves_a_lease_set_of_ours(net: I2pdNet) -> None:
         router = Router(node)
         async with listening(router.tcp, HOST, PORT):
             keys = PrivateKeys.generate_destination(node.entropy)
-            lease_set = build_lease_set(keys, time.time(), gateway=node.hash)
+            lease_set: AnyLeaseSet = build_lease_set(keys, time.time(), gateway=node.hash)
+            if is_meta:
+                keys = keys.authorise_transient(node.entropy, int(time.time()) + 90_000)
+                ends_ms = int(time.time() + LIFE_S) * 1000
+                leases = [MetaLease(b"m" * 32, 3, 0, ends_ms), MetaLease(b"n" * 32, 5, 9, ends_ms)]
+                lease_set = MetaLeaseSet.build(keys, leases, int(time.time() * 1000), ends_ms)
             store = DatabaseStore.of_lease_set(lease_set, 4712, 0, node.hash).write()
             first, second = (RouterInfo.parse(raw).hash for raw in net.router_infos())
             router.send(first, MessageType.DATABASE_STORE, store)
@@ -213,7 +220,7 @@ def test_i2pd_serves_a_lease_set_of_ours(net: I2pdNet) -> None:
                 # Asked again each second: flooding takes what it takes.
                 await router.until("lease set", answers, meanwhile=ask)
                 assert answers()[0].lease_set() == lease_set
-                assert isinstance(answers()[0].lease_set(), LeaseSet2)
+                assert type(answers()[0].lease_set()) is type(lease_set)
             router.send(
                 first,
                 MessageType.DATABASE_LOOKUP,

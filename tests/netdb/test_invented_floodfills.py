@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.data.private_keys import PrivateKeys
+from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseStore
 from core.netdb.events import PublishConfirmed
 from tests.support.netdb_network import Network, Node, build_lease_set, build_router_info, drain
@@ -22,14 +23,43 @@ def poisoned() -> tuple[Network, list[Node], Node, Node]:
             node.netdb.lookup_lease_set(bytes((attempt,)) * 32, "probe", network.now)
         network.run_until(lambda node=node: len(node.finished()) == 3)
         node.events.clear()
-        for number in range(INVENTED):
+        for _ in range(INVENTED):
             keys = PrivateKeys.generate_router(network.entropy)
             info = build_router_info(keys, int(network.wall.now() * 1000), floodfill=True)
-            sender = bytes((number % 20,)) * 32
-            node.netdb.receive_store(DatabaseStore.of_router_info(info), sender, network.now)
+            # Each comes by itself: from others it would not be believed.
+            store = DatabaseStore.of_router_info(info)
+            node.netdb.receive_store(store, info.hash, network.now)
         drain(node.netdb)
         assert node.netdb.floodfill_count == INVENTED + 3
     return network, floodfills, alice, bob
+
+
+def test_a_floodfill_that_nobody_asked_for_is_believed_only_from_itself() -> None:
+    network = Network()
+    node = network.add(floodfill=True)
+    keys = PrivateKeys.generate_router(network.entropy)
+    now_ms = int(network.wall.now() * 1000)
+    usual = build_router_info(keys, now_ms - 5000)
+    risen = build_router_info(keys, now_ms, floodfill=True)
+    later = build_router_info(keys, now_ms + 5000, floodfill=True)
+
+    def store(info: RouterInfo, sender: bytes | None) -> bool:
+        node.netdb.receive_store(DatabaseStore.of_router_info(info), sender, network.now)
+        drain(node.netdb)
+        return node.netdb.get_router(keys.hash) == info
+
+    for sender in (b"s" * 32, None):
+        assert not store(risen, sender)
+    assert store(usual, b"s" * 32)
+    assert not store(risen, b"s" * 32)
+    assert store(risen, keys.hash)
+    # That it is one is known now, so newer ones are taken from everybody.
+    assert store(later, b"s" * 32)
+    # What was asked for is taken from whoever answers.
+    other = build_router_info(PrivateKeys.generate_router(network.entropy), now_ms, floodfill=True)
+    node.netdb.lookup_router(other.hash, network.now)
+    node.netdb.receive_store(DatabaseStore.of_router_info(other), b"s" * 32, network.now)
+    assert node.netdb.get_router(other.hash) == other
 
 
 def test_publishing_and_looking_up_get_through() -> None:

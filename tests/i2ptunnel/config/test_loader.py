@@ -240,7 +240,7 @@ def test_the_examples_of_the_guides_are_valid(
 def test_the_examples_for_servers_are_valid() -> None:
     text = (Path(__file__).parents[3] / "docs" / "SERVERS.md").read_text()
     examples = [part.split("```")[0] for part in text.split("```yaml\n")[1:]]
-    assert len(examples) == 4
+    assert len(examples) == 5
     for example in examples:
         loaded = load_text(example.replace("LONG", "b" * 56))
         assert len(loaded.configuration.tunnels) == 1

@@ -10,6 +10,7 @@ import pytest
 
 from core.api import StreamingOptions, TunnelShape
 from core.data.encoding import b64encode
+from core.data.identity import hash_to_b32
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.client_models import ClientTunnelSection, HttpClientSection
 from i2ptunnel.config.faults import ConfigError
@@ -18,7 +19,7 @@ from i2ptunnel.config.model import json_schema
 from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.server_models import HttpServerSection
 from i2ptunnel.config.tunnel_kinds import targets_of
-from i2ptunnel.config.tunnel_parts import StreamingSection
+from i2ptunnel.config.tunnel_parts import MetaSection, StreamingSection
 from i2ptunnel.sessions import streaming_options, tunnel_shape
 from tests.support.deterministic import SeededEntropy
 
@@ -261,6 +262,39 @@ def test_multihomed(kind: str) -> None:
     assert tunnel(lines(base, "multihomed: true"), kind).multihomed
     with pytest.raises(ConfigError, match=r":5:17: tunnels\.a\.multihomed: .*write true"):
         tunnel(lines(base, "multihomed: yes"), kind)
+
+
+MACHINES = [hash_to_b32(bytes((number,)) * 32) for number in range(17)]
+
+
+def meta(keys: str, *machines: str, more: str = "") -> str:
+    listed = ", ".join(f"{one}: {cost}" for cost, one in enumerate(machines))
+    return f"target: 127.0.0.1:9\n    meta: {{keys: {keys}, machines: {{{listed}}}}}{more}"
+
+
+def test_one_address_on_several_machines() -> None:
+    assert tunnel("target: 127.0.0.1:9", "server").meta is None
+    given = tunnel(meta("site.dat", MACHINES[0].upper(), MACHINES[1][:52]), "httpserver").meta
+    assert given == MetaSection(keys="site.dat", machines=((MACHINES[0], 0), (MACHINES[1], 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (meta("a.dat", MACHINES[0]), r"meta\.keys: is the key file of this machine"),
+        (meta("site.dat", *MACHINES), r"meta\.machines: 17 machines"),
+        (meta("site.dat"), r"meta\.machines: is empty"),
+        (meta("site.dat", "mysite.i2p"), r"\"mysite.i2p\" is no b32 address"),
+        ("target: 127.0.0.1:9\n    meta: {keys: b.dat}", r"meta: .*machines"),
+        (
+            meta("site.dat", MACHINES[0], more="\n    encrypted: {enabled: true}"),
+            r"meta: encrypted is enabled, too",
+        ),
+    ],
+)
+def test_faulty_addresses_of_several_machines(text: str, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        tunnel(text, "server")
 
 
 PEERS = tuple(bytes((number,)) * 32 for number in (1, 2, 3))

@@ -1,0 +1,90 @@
+"""Streams to an address that three machines have together, while two of them go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from core.api import ClientSession, MetaOptions, SessionConfig, TunnelShape
+from core.base.errors import Unavailable
+from core.data.private_keys import PrivateKeys
+from tests.support.deterministic import SeededEntropy
+from tests.support.own_network import own_network
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(200)]
+
+ENTROPY = SeededEntropy("meta connect")
+COMMON = PrivateKeys.generate_destination(ENTROPY)
+MACHINES = [PrivateKeys.generate_destination(ENTROPY) for _ in range(3)]
+ONE_HOP = TunnelShape(1, 1)
+
+
+def config(number: int) -> SessionConfig:
+    transient = COMMON.authorise_transient(ENTROPY, int(time.time()) + 90_000)
+    return SessionConfig(
+        f"machine {number}",
+        keys=MACHINES[number],
+        inbound=ONE_HOP,
+        outbound=ONE_HOP,
+        publish=True,
+        meta=MetaOptions(transient, tuple((keys.hash, number) for keys in MACHINES)),
+    )
+
+
+async def serve(session: ClientSession) -> None:
+    """Answer each stream with what it sends."""
+    with suppress(Unavailable):
+        while True:
+            stream = await session.accept()
+            await stream.write(await stream.read())
+            await stream.close()
+
+
+async def ask(client: ClientSession) -> bytes:
+    """Which machine answers at the common address; the request must have arrived once."""
+    stream = await client.connect(COMMON.hash, timeout_s=60, initial=b"hello")
+    assert await stream.read() == b"hello"
+    assert await stream.read() == b""
+    return stream.remote.hash
+
+
+async def all_listed(machines: list[ClientSession]) -> None:
+    while all(one.machines_up != (3, 3) for one in machines):
+        await asyncio.sleep(0.1)
+
+
+def test_any_two_of_three_machines_may_go(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with own_network(tmp_path, 4, ends=0) as network, asyncio.TaskGroup() as group:
+            machines = [
+                await router.open_session(config(number))
+                for number, router in enumerate(network.routers[:3])
+            ]
+            servers = [group.create_task(serve(machine)) for machine in machines]
+            client = await network.routers[3].open_session(
+                SessionConfig("client", inbound=ONE_HOP, outbound=ONE_HOP)
+            )
+            for session in (*machines, client):
+                await session.wait_ready(60)
+                assert session.common_address in (None, COMMON.destination)
+            async with asyncio.timeout(120):
+                await all_listed(machines)
+            hashes = [keys.hash for keys in MACHINES]
+            left = set(hashes)
+            for _ in range(2):
+                served = await ask(client)
+                assert served in left
+                assert await ask(client) == served
+                left.discard(served)
+                await machines[hashes.index(served)].close()
+            assert {await ask(client)} == left
+            for session in (*machines, client):
+                await session.close()
+            for server in servers:
+                server.cancel()
+
+    asyncio.run(main())
