@@ -10,7 +10,8 @@ an earlier run, if there are such.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+import ipaddress
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 
 from core.base.bounded import BoundedMap
@@ -26,6 +27,7 @@ HEDGE_MIN_S = 0.35
 HEDGE_MAX_S = 1.4
 _HEDGE_START_S = 0.8
 _HEARD_SAMPLE = 8
+_BESIDE_SAMPLE = 16
 
 
 @dataclass(slots=True)
@@ -62,6 +64,16 @@ class Floodfills:
         if len(good) < count:
             good += [info for info in allowed if self._is_shunned(info.hash, now)]
         return good[:count]
+
+    def beside(self, key: bytes, stored_by: Collection[bytes], now: float) -> set[bytes]:
+        """Floodfills near ``key`` in a subnet of one that has stored it, which may be the same one.
+
+        Subnets are an IPv4 /24 or an IPv6 /48 (Java: the same in IPv4).
+        """
+        known = [info for one in stored_by if (info := self._store.get(one)) is not None]
+        subnets = {subnet for info in known for subnet in _subnets(info)}
+        near = self._store.closest_floodfills(key, _BESIDE_SAMPLE, stored_by, self._wall.now())
+        return {info.hash for info in near if not subnets.isdisjoint(_subnets(info))}
 
     def next(
         self, key: bytes, asked: Collection[bytes], exclude: Collection[bytes], now: float
@@ -124,3 +136,12 @@ class Floodfills:
             and record.failures >= FAILURES_SHUNNED
             and now < record.failed_at + SHUN_S
         )
+
+
+def _subnets(info: RouterInfo) -> Iterator[int]:
+    for address in info.addresses:
+        try:
+            ip = ipaddress.ip_address(address.options.get("host", ""))
+        except ValueError:
+            continue
+        yield int(ip) >> (8 if ip.version == 4 else 80)

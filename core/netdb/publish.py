@@ -2,8 +2,9 @@
 
 A RouterInfo goes over links to the two nearest floodfills, a lease set through a tunnel of its
 owner to the nearest one; each store asks for an acknowledgement, and the next floodfill is tried
-when none comes. 10 to 15 seconds later another floodfill is asked, through tunnels, whether it
-knows the entry; if not, the entry is stored once more, somewhere else.
+when none comes. 10 to 15 seconds later another floodfill, of another subnet if there is one, is
+asked, through tunnels, whether it knows the entry; if not, the entry is stored once more, somewhere
+else.
 
 Lease sets that change often are held back to three stores in a minute (i2pd: one in 20 s; Java: a
 floodfill passes on three stores of one key in 90 s).
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Set
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -202,7 +204,8 @@ class Publisher:
         if entry.verify_failures > VERIFY_FAILURES_MAX:
             self._rest(entry, now)
             return
-        # Those who acknowledged it did not pass it on: tell others.
+        # Those who acknowledged it did not pass it on: tell others, in other subnets.
+        entry.tried = set(self._elsewhere(entry, entry.tried, now))
         entry.confirmed_by.clear()
         entry.attempts = 0
         entry.stage = _Stage.SENDING
@@ -364,6 +367,7 @@ class Publisher:
 
     def _verify(self, entry: _Publication, now: float) -> None:
         exclude = frozenset({*entry.confirmed_by, self._requests.own_hash})
+        exclude = self._elsewhere(entry, exclude, now)
         others = self._floodfills.choose(entry.key, 1, exclude, now)
         if not others or not self._requests.has_tunnels(entry.owner):
             self._rest(entry, now)
@@ -371,6 +375,15 @@ class Publisher:
         entry.stage = _Stage.VERIFYING
         kind = LookupKind.VERIFY_ROUTER if entry.is_router else LookupKind.VERIFY_LEASE_SET
         self._lookups.verify(kind, entry.key, entry.owner, entry.published_ms, exclude, now)
+
+    def _elsewhere(self, entry: _Publication, exclude: Set[bytes], now: float) -> frozenset[bytes]:
+        """With those beside whom it was stored at: who is of the same people proves nothing.
+
+        Unless nobody is left then.
+        """
+        apart = {*exclude, *self._floodfills.beside(entry.key, entry.confirmed_by, now)}
+        is_somebody_left = self._floodfills.choose(entry.key, 1, apart, now)
+        return frozenset(apart if is_somebody_left else exclude)
 
     def _rest(self, entry: _Publication, now: float) -> None:
         entry.stage = _Stage.RESTING

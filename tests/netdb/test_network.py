@@ -206,6 +206,33 @@ def test_store_that_is_acknowledged_but_not_kept_is_noticed() -> None:
     assert alice.count(PublishConfirmed) >= 2
 
 
+def test_a_store_is_verified_from_another_subnet() -> None:
+    """The nearest floodfills belong to one who acknowledges, passes nothing on, and says it did."""
+    network = Network()
+    floodfills = [
+        network.add(floodfill=True, host=f"10.{0 if number < 6 else number}.7.{number}")
+        for number in range(9)
+    ]
+    alice = network.add()
+    for node in (*floodfills, alice):
+        network.introduce(node, *(one for one in floodfills if one is not node))
+    liars = {one.hash for one in floodfills[:6]}
+    keys = PrivateKeys.generate_destination(network.entropy)
+    while alice.netdb.closest_floodfills(keys.hash, 1, (), network.now)[0].hash not in liars:
+        keys = PrivateKeys.generate_destination(network.entropy)
+    network.loses = lambda sender, router, kind: (
+        sender in liars and kind == MessageType.DATABASE_STORE and router not in (alice.hash, None)
+    )
+    lease_set = build_lease_set(keys, network.wall.now())
+    for liar in floodfills[:6]:
+        liar.netdb.receive_store(DatabaseStore.of_lease_set(lease_set), None, network.now)
+    alice.netdb.publish_lease_set(lease_set, "site", network.now)
+    network.run(120)
+    assert alice.count(PublishVerified) == 1
+    honest = floodfills[6:]
+    assert any(one.netdb.served_lease_set_count for one in honest)
+
+
 def test_frequent_lease_changes_are_paced_but_the_last_one_wins() -> None:
     network, ffs, (alice,) = make(4, 1)
     keys = PrivateKeys.generate_destination(network.entropy)

@@ -162,6 +162,11 @@ class LoopbackSession:
         #: what each of them sent along
         self.initials: list[bytes] = []
         self.streams: list[LoopbackStream] = []
+        #: what was told of the service behind it
+        self.serving: list[bool] = []
+
+    def set_serving(self, is_serving: bool) -> None:
+        self.serving.append(is_serving)
 
     def become_ready(self) -> None:
         self.is_ready = True

@@ -14,11 +14,13 @@ import pytest
 
 from core.api import ensure_certificate
 from core.base.errors import Unavailable
+from core.data.identity import hash_to_b32
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.server_models import HttpServerSection, ServerTunnelSection
 from i2ptunnel.config.tunnel_parts import (
     AccessSection,
     HealthCheckSection,
+    MetaSection,
     PostLimitSection,
     RateLimitSection,
     TargetTlsSection,
@@ -162,6 +164,37 @@ def test_several_services_take_turns_and_the_dead_are_left_out() -> None:
             with pytest.raises(Unavailable, match="reset"):
                 await visit.ask()
             assert "refused" in str(visit.tunnel.last_error)
+
+    run(case)
+
+
+@pytest.mark.parametrize("kind", ["alone", "multihomed", "meta"])
+def test_who_has_others_with_its_address_tells_whether_the_service_answers(kind: str) -> None:
+    async def case() -> None:
+        service = Service("one")
+        meta = MetaSection(keys="site.dat", machines=((hash_to_b32(bytes(32)), 0),))
+        model = ServerTunnelSection(
+            target=await service.start(),
+            health_check=HealthCheckSection(interval=0.05, timeout=1),
+            multihomed=kind == "multihomed",
+            meta=meta if kind == "meta" else None,
+        )
+        async with serving(model) as visit:
+            session = visit.tunnel.session
+            assert isinstance(session, LoopbackSession)
+            if kind == "alone":
+                assert visit.tunnel._serving_of(session) is None
+                return
+            async with asyncio.timeout(20):
+                while not session.serving:
+                    await asyncio.sleep(0.01)
+                assert all(session.serving)
+                service.stop()
+                while session.serving[-1]:
+                    await asyncio.sleep(0.01)
+                await service.start(port=service.endpoint.port)
+                while not session.serving[-1]:
+                    await asyncio.sleep(0.01)
 
     run(case)
 
