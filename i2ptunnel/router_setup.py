@@ -22,6 +22,7 @@ from core.api import (
 from core.base.errors import DecodeError
 from i2ptunnel.config.i2cp_model import I2cpRouterSection
 from i2ptunnel.config.router_model import RouterSection
+from i2ptunnel.geoip import open_asn
 from i2ptunnel.health import I2cpFacts
 from i2ptunnel.hiding import HiddenMode
 from i2ptunnel.relay.tls import client_context
@@ -77,7 +78,7 @@ def _read_password(section: I2cpRouterSection) -> str:
 
 
 def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None) -> RouterConfig:
-    """What the router is told, from its section."""
+    """What the router is told, from its section. FileFault: a database is no use."""
     hidden_mode = hidden_mode or HiddenMode(section)
     is_hidden, proxy = hidden_mode.now.hidden, section.ntcp2.proxy
     assert section.data_dir is not None
@@ -95,6 +96,7 @@ def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None)
         time_servers=time_servers(section),
         hidden=is_hidden,
         avoids=hidden_mode.avoids,
+        asn_of=None if section.asn is None else open_asn(section.asn),
         port_mapping=() if proxy or is_hidden else PORT_MAPPING_METHODS[section.port_mapping],
         inbound_bytes_s=section.bandwidth.inbound,
         outbound_bytes_s=section.bandwidth.outbound,

@@ -10,6 +10,7 @@ from core.data.ip_family import Family, by_family
 from core.netdb.election import Criteria
 from core.transport.reachability import Reachability, avoid_nobody
 from core.transport.ssu2.path_mtu import LocalMtu
+from core.tunnel.candidates import AsnOf
 from core.tunnel.shape import TunnelShape
 from core.tunnel.transit import TransitLimits
 
@@ -46,6 +47,8 @@ class RouterConfig:
     """Publish nothing, tell peers of no address, carry no transit, wait for no NTCP2 connection."""
     avoids: Callable[[str], bool] = field(default=avoid_nobody, repr=False, compare=False)
     """Whether a host (IP literal) must not be dialled now."""
+    asn_of: AsnOf | None = field(default=None, repr=False, compare=False)
+    """The autonomous system of a host (IP literal): no two hops of a tunnel are in the same."""
     time_servers: tuple[tuple[str, int], ...] = ()
     """SNTP servers (host, port) that are asked directly; none: only other routers tell the time."""
     port_mapping: tuple[str, ...] = ()

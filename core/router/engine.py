@@ -57,6 +57,7 @@ from core.transport.links import Links
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from core.transport.records import LinkLimits
 from core.transport.ssu2.endpoint import Ssu2Endpoint
+from core.tunnel.candidates import no_asn
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.manager import TunnelManager
 from core.tunnel.records import HopIdentity
@@ -161,6 +162,7 @@ class RouterEngine:
             entropy,
             self.links.can_dial,
             allow_private=config.allow_private_addresses,
+            asn_of=config.asn_of or no_asn,
         )
         self.tunnels = TunnelManager(dispatcher, self.transit, selector, sealer, wall, entropy)
         tunnel_view.tunnels = self.tunnels

@@ -14,7 +14,7 @@ An answer that comes after the timeout is still taken: the tunnel exists at its 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from core.base.bounded import BoundedMap
@@ -43,6 +43,7 @@ from core.tunnel.tunnels import (
     ZeroHopInbound,
     ZeroHopOutbound,
 )
+from core.tunnel.usage import HopUsage
 from core.tunnel.ways import find_inbound, find_outbound, note_lost
 
 BUILD_TIMEOUT_S = 8.0
@@ -55,7 +56,7 @@ NEIGHBOURS_MAX = 256
 
 
 class Builder:
-    """All builds of one router. Events go to ``events``, tunnels into their pools."""
+    """All builds of one router. Events go to ``events``, tunnels into their ``pools``."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Builder:
         entropy: Entropy,
         record_format: RecordFormat,
         events: deque[TunnelEvent],
+        pools: Mapping[object, TunnelPool],
     ) -> None:
         self.dispatcher = dispatcher
         self.selector = selector
@@ -74,6 +76,7 @@ class Builder:
         self._entropy = entropy
         self._format = record_format
         self._events = events
+        self._pools = pools
         self._builds: dict[int, PendingBuild] = {}
         #: by the router that is being dialled: the build and how to send its request
         self._held: dict[bytes, list[tuple[int, Callable[[float], None]]]] = {}
@@ -185,6 +188,7 @@ class Builder:
             may_shorten=pool.is_exploratory,
             only=side.shape.explicit_peers,
             meets=meets,
+            usage=HopUsage.of(self._pools.values(), self._builds.values()),
         )
         if hops is None:
             self._note_no_routers(pool, side.shape.explicit_peers, is_inbound, now)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from core.data.connectivity import INTERNET, Connectivity
+from core.data.ip_family import IpAddress
 from core.data.router_info import RouterInfo
 from core.tunnel.ports import RouterDirectory
 
@@ -34,6 +35,7 @@ class Candidate:
     listens: int
     """Its :class:`core.data.connectivity.Connectivity`."""
     groups: tuple[bytes, ...]
+    """The /16 (IPv4), /32 (IPv6, and so /48) and autonomous system of each of its addresses."""
     family: str | None
     is_dialable: bool
     """We can connect to one of its addresses."""
@@ -41,8 +43,21 @@ class Candidate:
     client_weight: float
 
 
+AsnOf = Callable[[str], int | None]
+"""The autonomous system of an IP literal; None if it is not known."""
+
+
+def no_asn(host: str) -> int | None:
+    """Without a table no autonomous system is known."""
+    return None
+
+
 def digest(
-    info: RouterInfo, can_dial: Callable[[RouterInfo], bool], *, allow_private: bool = False
+    info: RouterInfo,
+    can_dial: Callable[[RouterInfo], bool],
+    *,
+    allow_private: bool = False,
+    asn_of: AsnOf = no_asn,
 ) -> Candidate | None:
     """The candidate, or None if the router must not be a hop. ``can_dial``: by us."""
     caps = info.caps
@@ -65,12 +80,22 @@ def digest(
         key,
         connectivity.dials,
         connectivity.listens,
-        tuple({ip.packed[:2] if ip.version == 4 else ip.packed[:4] for ip in connectivity.hosts}),
+        _groups(connectivity.hosts, asn_of),
         info.family,
         can_dial(info),
         "E" in caps or info.bandwidth_class in ("", "K"),
         weight,
     )
+
+
+def _groups(hosts: Iterable[IpAddress], asn_of: AsnOf) -> tuple[bytes, ...]:
+    groups: dict[bytes, None] = {}
+    for ip in hosts:
+        groups[ip.packed[:2] if ip.version == 4 else ip.packed[:4]] = None
+        asn = asn_of(str(ip))
+        if asn is not None:
+            groups[b"AS%d" % asn] = None
+    return tuple(groups)
 
 
 class Candidates:
@@ -87,7 +112,9 @@ class Candidates:
         can_dial: Callable[[RouterInfo], bool],
         *,
         allow_private: bool = False,
+        asn_of: AsnOf = no_asn,
     ) -> None:
+        self._asn_of = asn_of
         self._own_hash = own_hash
         self._directory = directory
         self._allow_private = allow_private
@@ -106,7 +133,7 @@ class Candidates:
 
     def digest(self, info: RouterInfo) -> Candidate | None:
         """See :func:`digest`."""
-        return digest(info, self._can_dial, allow_private=self._allow_private)
+        return digest(info, self._can_dial, allow_private=self._allow_private, asn_of=self._asn_of)
 
     def refresh(self, now: float) -> None:
         """Look at the router infos again, when it is time."""

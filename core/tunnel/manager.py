@@ -57,7 +57,7 @@ class TunnelManager:
         self._exploratory: TunnelPool | None = None
         self._events: deque[TunnelEvent] = deque()
         self.builder = Builder(
-            dispatcher, selector, sealer, wall, entropy, record_format, self._events
+            dispatcher, selector, sealer, wall, entropy, record_format, self._events, self._pools
         )
         self._tester = Tester(sealer, wall, entropy, self._events)
         self._work_at: float | None = None

@@ -11,10 +11,20 @@ from hashlib import sha256
 from core.data.connectivity import IPV4
 from core.tunnel.candidates import Candidate
 
+_NEAR_RANKS = 64
+"""Of 256: the part of all routers that may be neighbours of ours (Java: one of four slices)."""
+_GROUP_MIN, _NEAR_MIN = 24, 6
+"""To choose among fewer routers, or neighbours, shows more than it hides."""
+
 
 class PathOrder:
-    """Our neighbour stands first, the others in an order that is fixed for a pool but unpredictable
-    (tunnel-implementation.md "Peer Ordering")."""
+    """The order of routers that is fixed for a pool but unpredictable (tunnel-implementation.md
+    "Peer Ordering").
+
+    The first quarter of it is where our neighbours come from, who stand first; all others stand
+    behind them, in that order. So who is next to us in one tunnel is at the far end of none, and a
+    pool meets few neighbours in its life.
+    """
 
     __slots__ = ("_is_inbound", "_key")
 
@@ -27,6 +37,14 @@ class PathOrder:
         if not path:
             return [candidate]
         return [path[0], *sorted((*path[1:], candidate), key=self._rank)]
+
+    def share(self, path: Sequence[Candidate], group: list[Candidate]) -> list[Candidate]:
+        """Those of the group that may stand next in this pool; all, if that were too few."""
+        if not self._key or len(group) < _GROUP_MIN:
+            return group
+        is_near = not path
+        suited = [one for one in group if (self._rank(one)[0] < _NEAR_RANKS) == is_near]
+        return suited if len(suited) >= _NEAR_MIN else group
 
     def fits(self, path: Sequence[Candidate], candidate: Candidate) -> bool:
         """Whether the candidate could have links with those that would stand beside it."""

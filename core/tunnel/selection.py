@@ -3,13 +3,16 @@
 Hard rules: X25519 identity, version, no congestion letter G, a published address that other routers
 can reach, never ourselves, no router twice, and each hop has a transport and a network in common
 with the next (:mod:`core.tunnel.paths`). Then, unless private addresses are allowed: no two hops
-in the same /16 (IPv4) or /32 (IPv6), no two of one family. Routers of class K or with letter E, and
-routers that lately failed, come in only if there is nobody else.
+in the same /16 (IPv4), /32 (IPv6) or autonomous system, no two of one family. Routers of class K or
+with letter E, and routers that lately failed, come in only if there is nobody else.
+
+As far as others are left, our neighbours in the tunnels of a pool are in different networks, too,
+and nobody is a hop of more than a third of all our tunnels (:mod:`core.tunnel.usage`).
 
 The hop next to us should be connected already: no handshake to wait for, and for an inbound tunnel
-it must be able to reach us. The others are put in an order that is fixed for each pool but
-unpredictable (tunnel-implementation.md "Peer Ordering"), so that repeated builds show a watching
-hop always the same neighbours.
+it must be able to reach us. Who comes into question for that, and the order of the others, is fixed
+for each pool but unpredictable (:class:`core.tunnel.paths.PathOrder`), so that repeated builds show
+a watching hop always the same neighbours.
 
 An owner may name the only routers that come into question. Then the diversity of hops is the
 owner's business: they may well be the owner's own.
@@ -32,11 +35,13 @@ from core.base.ports import Entropy
 from core.data.router_info import RouterInfo
 from core.tunnel.allowance import FREE, WINDOW_S, Allowance
 from core.tunnel.build import BuildHop
-from core.tunnel.candidates import Candidate, Candidates
+from core.tunnel.candidates import AsnOf, Candidate, Candidates, no_asn
 from core.tunnel.paths import PathOrder
 from core.tunnel.ports import PeerOpinions, RouterDirectory
+from core.tunnel.usage import ROUTERS_MIN, HopUsage
 
 T = TypeVar("T")
+_UNUSED = HopUsage()
 
 _SAMPLE = 64
 _TRIES = 5
@@ -107,13 +112,16 @@ class HopSelector:
         can_dial: Callable[[RouterInfo], bool],
         *,
         allow_private: bool = False,
+        asn_of: AsnOf = no_asn,
     ) -> None:
         self._own_hash = own_hash
         self._directory = directory
         self._peers = peers
         self._entropy = entropy
         self._allow_private = allow_private
-        self._candidates = Candidates(own_hash, directory, can_dial, allow_private=allow_private)
+        self._candidates = Candidates(
+            own_hash, directory, can_dial, allow_private=allow_private, asn_of=asn_of
+        )
         self.budget = BuildBudget()
         self.allowance = Allowance()
 
@@ -135,6 +143,7 @@ class HopSelector:
         may_shorten: bool = False,
         only: Sequence[bytes] = (),
         meets: bytes = b"",
+        usage: HopUsage | None = None,
     ) -> list[BuildHop] | None:
         """Hops in the direction of the data, or None if there are not enough routers.
 
@@ -142,9 +151,11 @@ class HopSelector:
         neighbours that hold other builds and do not answer. ``may_shorten``: take fewer hops (at
         least 1) rather than none. ``only``: hashes of the routers that may be hops, if there are
         any. ``meets``: the router beyond the last hop, ourselves perhaps, with which that should be
-        able to have a link.
+        able to have a link. ``usage``: of all our tunnels.
         """
         self._candidates.refresh(now)
+        if usage is None or len(self._candidates.all) < ROUTERS_MIN:
+            usage = _UNUSED
         named = self._named(only) if only else None
         order = PathOrder(order_key, is_inbound=is_inbound)
         best: list[Candidate] = []
@@ -152,7 +163,9 @@ class HopSelector:
         for _ in range(_TRIES):
             path: list[Candidate] = []
             for _ in range(length):
-                candidate = self._choose(path, order, now, is_client, discouraged, overdue, named)
+                candidate = self._choose(
+                    path, order, now, is_client, discouraged, overdue, named, usage
+                )
                 if candidate is None:
                     break
                 path = order.place(path, candidate)
@@ -190,6 +203,7 @@ class HopSelector:
         discouraged: Set[bytes],
         overdue: Set[bytes],
         named: list[Candidate] | None,
+        usage: HopUsage,
     ) -> Candidate | None:
         is_near = not chosen
         taken = {c.router_hash for c in chosen}
@@ -202,11 +216,15 @@ class HopSelector:
                 c for c in sample if networks.isdisjoint(c.groups) and c.family not in families
             ]
         sample = [c for c in sample if order.fits(chosen, c)]
+        if named is None:
+            sample = [c for c in sample if usage.allows(c.router_hash)] or sample
         peers = self._peers
         if is_near:
             sample = [c for c in sample if c.is_dialable or peers.is_connected(c.router_hash)]
             has_room = self.allowance.has_room
             sample = [c for c in sample if has_room(c.router_hash, now)] or sample
+            if not self._allow_private and named is None:
+                sample = self._apart_from(discouraged, sample) or sample
         usable = [c for c in sample if peers.is_usable(c.router_hash, now)]
         if not any(peers.is_proven(c.router_hash) for c in usable):
             # All restart at once: a moment's patience is better than strangers alone.
@@ -218,8 +236,20 @@ class HopSelector:
                 groups = [[c for c in proven if not c.is_second_choice], proven, *groups]
         for group in groups:
             if group:
+                if named is None:
+                    group = order.share(chosen, group)
                 return self._draw(group, is_near, now, is_client, discouraged, overdue)
         return None
+
+    def _apart_from(self, near: Set[bytes], sample: list[Candidate]) -> list[Candidate]:
+        """Those in no network of another router of ``near``."""
+        others = [c for c in map(self._candidates.get, near) if c is not None]
+        by_group = {group: c.router_hash for c in others for group in c.groups}
+        return [
+            c
+            for c in sample
+            if all(by_group.get(group, c.router_hash) == c.router_hash for group in c.groups)
+        ]
 
     def _is_enough(self, proven: int, is_client: bool) -> bool:
         """Whether one hop is chosen among the proven routers that come into question."""

@@ -29,7 +29,7 @@ from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles, key_file_of
 from i2ptunnel.config.server_models import HttpServerSection, ServerSection, TcpServerSection
 from i2ptunnel.config.tunnel_parts import ListenTlsSection, TunnelSection
-from i2ptunnel.geoip import open_geoip
+from i2ptunnel.geoip import open_asn, open_geoip
 from i2ptunnel.text_files import decode_text
 
 _UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -96,7 +96,7 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
         _check_readable(disk, ("router", "reseed", "files", index), path)
     if (certificates := configuration.router.reseed.certificates) is not None:
         _check_readable(disk, ("router", "reseed", "certificates"), certificates)
-    _check_geoip(disk)
+    _check_databases(disk)
     for name, interface in interface_sections(configuration.interfaces):
         for option, path in interface.secrets:
             _check_readable(disk, ("interfaces", name, option), path)
@@ -123,14 +123,17 @@ def _check_authorized_keys(disk: _Disk, path: Path) -> None:
         disk.fault(where, f"{path}: {wrong}", "write a public key on each line (ssh-ed25519 AAAA…)")
 
 
-def _check_geoip(disk: _Disk) -> None:
-    path = disk.configuration.router.geoip
-    if path is None:
-        return
-    try:
-        open_geoip(path)
-    except FileFault as fault:
-        disk.fault(("router", "geoip"), fault.problem, "use another file, or set router.country")
+def _check_databases(disk: _Disk) -> None:
+    router = disk.configuration.router
+    for option, path, open_database, remedy in (
+        ("geoip", router.geoip, open_geoip, "use another file, or set router.country"),
+        ("asn", router.asn, open_asn, "use another file, for instance GeoLite2-ASN.mmdb"),
+    ):
+        if path is not None:
+            try:
+                open_database(path)
+            except FileFault as fault:
+                disk.fault(("router", option), fault.problem, remedy)
 
 
 def _check_tunnel(disk: _Disk, name: str, tunnel: TunnelSection) -> None:

@@ -239,6 +239,12 @@ class RouterSection:
         "database of the countries of addresses (.mmdb); needs the extra geoip",
         default=None,
     )
+    asn: Path | None = option(
+        Maybe(FilePath()),
+        "database of the autonomous systems of addresses (.mmdb): no two hops of a tunnel are in "
+        "the same; null: only addresses tell what belongs together; needs the extra geoip",
+        default=None,
+    )
     port_mapping: str = option(
         Choice("auto", "upnp", "pcp", "off"),
         "ask the home router to forward the port; auto: PCP, else NAT-PMP, else UPnP; pcp: the "
