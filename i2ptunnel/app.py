@@ -376,8 +376,9 @@ class App:
         self.loaded = loaded
         if self._levels is not None:
             self._levels.apply(loaded.configuration.control.log)
-        if any(option.startswith("router.") for option in plan.settings):
-            self.router.reconfigure(router_config(loaded.configuration.router, self.hidden_mode))
+        router = loaded.configuration.router
+        if router.blocklist_file or any(one.startswith("router.") for one in plan.settings):
+            self.router.reconfigure(router_config(router, self.hidden_mode))
         self.naming.configure(loaded.configuration)
         await self._apply_services()
         self._protect()

@@ -31,7 +31,7 @@ from i2ptunnel.relay.listener import Listener, ListenerLimits
 CanUpdate = Callable[[str, TunnelSection], bool]
 NEW_ADDRESS = "a new address"
 #: options and sections of the router that the running one takes
-_LIVE = ("bandwidth", "floodfill", "transit")
+_LIVE = ("bandwidth", "blocklist", "blocklist_file", "floodfill", "transit")
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from core.api import (
     read_limited,
 )
 from core.base.errors import DecodeError
+from i2ptunnel.blocklist import read_blocklist, sort_out
 from i2ptunnel.config.i2cp_model import I2cpRouterSection
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.geoip import open_asn
@@ -78,8 +79,10 @@ def _read_password(section: I2cpRouterSection) -> str:
 
 
 def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None) -> RouterConfig:
-    """What the router is told, from its section. FileFault: a database is no use."""
+    """What the router is told, from its section. FileFault: one that it names is no use."""
     hidden_mode = hidden_mode or HiddenMode(section)
+    listed = () if section.blocklist_file is None else read_blocklist(section.blocklist_file)
+    blocked_routers, blocked_addresses = sort_out((*section.blocklist, *listed))
     is_hidden, proxy = hidden_mode.now.hidden, section.ntcp2.proxy
     assert section.data_dir is not None
     return RouterConfig(
@@ -97,6 +100,8 @@ def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None)
         hidden=is_hidden,
         avoids=hidden_mode.avoids,
         asn_of=None if section.asn is None else open_asn(section.asn),
+        blocked_routers=blocked_routers,
+        blocked_addresses=blocked_addresses,
         port_mapping=() if proxy or is_hidden else PORT_MAPPING_METHODS[section.port_mapping],
         inbound_bytes_s=section.bandwidth.inbound,
         outbound_bytes_s=section.bandwidth.outbound,

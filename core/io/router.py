@@ -256,8 +256,8 @@ class Router:
         return count
 
     def reconfigure(self, config: RouterConfig) -> None:
-        """Take other limits of bandwidth and transit, hide, or be a floodfill, while running; the
-        rest of ``config`` takes effect when the router is started anew."""
+        """Take other limits of bandwidth and transit, block others, hide, or be a floodfill, while
+        running; the rest of ``config`` takes effect when the router is started anew."""
         self.config = replace(
             self.config,
             inbound_bytes_s=config.inbound_bytes_s,
@@ -267,6 +267,8 @@ class Router:
             transit_tunnels_max=config.transit_tunnels_max,
             hidden=config.hidden,
             floodfill=config.floodfill,
+            blocked_routers=config.blocked_routers,
+            blocked_addresses=config.blocked_addresses,
         )
         self._engine.reconfigure(self.config, self.now())
         self._drivers.schedule()

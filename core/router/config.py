@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.data.address_ranges import AddressRange
 from core.data.ip_family import Family, by_family
 from core.netdb.election import Criteria
 from core.transport.reachability import Reachability, avoid_nobody
@@ -49,6 +50,9 @@ class RouterConfig:
     """Whether a host (IP literal) must not be dialled now."""
     asn_of: AsnOf | None = field(default=None, repr=False, compare=False)
     """The autonomous system of a host (IP literal): no two hops of a tunnel are in the same."""
+    blocked_routers: frozenset[bytes] = field(default=frozenset(), repr=False)
+    blocked_addresses: tuple[AddressRange, ...] = field(default=(), repr=False)
+    """Whom to have nothing to do with: routers by hash, and by the addresses that they have."""
     time_servers: tuple[tuple[str, int], ...] = ()
     """SNTP servers (host, port) that are asked directly; none: only other routers tell the time."""
     port_mapping: tuple[str, ...] = ()

@@ -48,10 +48,12 @@ from core.router.transports import (
     introduces,
     ntcp2_only,
     own_addresses,
+    reachability,
 )
 from core.router.tunnel_events import TunnelEvents
 from core.transport import events as link_events
 from core.transport.bandwidth import Bandwidth
+from core.transport.blocklist import Blocklist
 from core.transport.context import TransportContext
 from core.transport.links import Links
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
@@ -103,6 +105,7 @@ class RouterEngine:
         self._is_published = False
         self._control_at = now
         self._bandwidth = Bandwidth(float(config.outbound_bytes_s), float(config.inbound_bytes_s))
+        blocklist = Blocklist(config.blocked_routers, config.blocked_addresses)
         transport = TransportContext(
             keys.hash,
             lambda: self.router_info.raw,
@@ -112,8 +115,9 @@ class RouterEngine:
             self._find_router,
             link_limits or LinkLimits(),
             self._bandwidth,
-            config.reachability,
+            reachability(config, blocklist),
             own=own_addresses(config),
+            blocklist=blocklist,
         )
         self.own = transport.own
         make_endpoints = make_endpoints or ntcp2_only(config, keys, port)
@@ -163,6 +167,7 @@ class RouterEngine:
             self.links.can_dial,
             allow_private=config.allow_private_addresses,
             asn_of=config.asn_of or no_asn,
+            is_barred=blocklist.blocks,
         )
         self.tunnels = TunnelManager(dispatcher, self.transit, selector, sealer, wall, entropy)
         tunnel_view.tunnels = self.tunnels
@@ -241,7 +246,12 @@ class RouterEngine:
         self.clients.touch(client)
 
     def reconfigure(self, config: RouterConfig, now: float) -> None:
-        """Take other limits of bandwidth and transit, or hide; nothing else may differ."""
+        """Take other limits of bandwidth and transit, block others, or hide; nothing else may
+        differ."""
+        blocked = config.blocked_routers, config.blocked_addresses
+        if blocked != (self.config.blocked_routers, self.config.blocked_addresses):
+            self.links.block(*blocked, now)
+            self.tunnels.selector.reconsider()
         self.config = config
         self._bandwidth.configure(float(config.outbound_bytes_s), float(config.inbound_bytes_s))
         self.transit.configure(config.transit_limits)

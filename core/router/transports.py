@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from core.data.ip_family import Family
 from core.nat.mapping import PortMapping
 from core.router.config import RouterConfig
 from core.router.identity import RouterKeys
+from core.transport.blocklist import Blocklist
 from core.transport.context import TransportContext
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from core.transport.own_addresses import OwnAddresses, Slot
 from core.transport.ports import Endpoint
 from core.transport.publishing import Address
+from core.transport.reachability import Reachability
 from core.transport.ssu2.endpoint import Ssu2Endpoint
 from core.transport.ssu2.session_traversal import SessionTraversal
 
 EndpointFactory = Callable[[TransportContext], Sequence[Endpoint]]
 E = TypeVar("E")
+
+
+def reachability(config: RouterConfig, blocklist: Blocklist) -> Reachability:
+    """The networks that are used; of them nobody is dialled whom the user has blocked."""
+    found = config.reachability
+    return replace(found, avoids=lambda host: blocklist.has_host(host) or config.avoids(host))
 
 
 def configured(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFactory:

@@ -5,7 +5,7 @@ Both tables are bounded; when one is full the entry that was touched longest ago
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from core.base.bounded import BoundedMap
 
@@ -18,9 +18,15 @@ EAGER_PAUSE_S = 3.0
 class BanList:
     """Keys (router hashes or address strings) with an expiry and a reason for the log."""
 
-    __slots__ = ("_bans",)
+    __slots__ = ("_bans", "_is_blocked")
 
-    def __init__(self, entries_max: int = BANS_MAX) -> None:
+    def __init__(
+        self,
+        entries_max: int = BANS_MAX,
+        is_blocked: Callable[[bytes], bool] | None = None,
+    ) -> None:
+        """``is_blocked``: whether the user wants nothing to do with a router."""
+        self._is_blocked = is_blocked
         self._bans: BoundedMap[bytes | str, tuple[float, str]] = BoundedMap(entries_max)
 
     def __len__(self) -> int:
@@ -34,6 +40,8 @@ class BanList:
 
     def reason(self, key: bytes | str, now: float) -> str | None:
         """Why ``key`` is banned, or None if it is not (any more)."""
+        if self._is_blocked is not None and isinstance(key, bytes) and self._is_blocked(key):
+            return "blocked"
         entry = self._bans.get(key)
         if entry is None:
             return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from core.base.ports import Entropy, WallClock
 from core.data.router_info import RouterInfo
 from core.transport.bandwidth import Bandwidth
+from core.transport.blocklist import Blocklist
 from core.transport.families import FamilyRecord
 from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
@@ -42,6 +43,14 @@ class TransportContext:
     stats: LinkStats = field(default_factory=LinkStats)
     own: OwnAddresses = field(default_factory=OwnAddresses)
     families: FamilyRecord = field(default_factory=FamilyRecord)
+    blocklist: Blocklist = field(default_factory=Blocklist)
+
+    def is_blocked(self, router_hash: bytes) -> bool:
+        """Whether the user wants nothing to do with the router, as far as it is known."""
+        if self.blocklist.has_router(router_hash):
+            return True
+        info = self.find_router(router_hash)
+        return info is not None and self.blocklist.blocks(info)
 
 
 def next_router_info_at(entropy: Entropy, now: float) -> float:

@@ -20,8 +20,8 @@ from typing import Generic, Protocol, TypeVar
 from core.base.bounded import BoundedMap
 from core.base.rates import TokenBucket
 from core.transport.addresses import source_key, subnet_key
+from core.transport.context import TransportContext
 from core.transport.ports import Blame, Ended
-from core.transport.records import LinkLimits
 
 logger = logging.getLogger("core.transport")
 
@@ -116,11 +116,12 @@ S = TypeVar("S", bound=InboundSession)
 
 
 class InboundGate(Generic[S]):
-    """All inbound links, and the rules for one more. ``has_subnet_limits``: not in test networks,
-    where all routers may be in one subnet.
+    """All inbound links, and the rules for one more. Limits by subnet do not hold in test networks,
+    where all routers may be in one.
     """
 
     __slots__ = (
+        "_blocklist",
         "_by_address",
         "_by_subnet",
         "_has_subnet_limits",
@@ -134,9 +135,10 @@ class InboundGate(Generic[S]):
         "_victims",
     )
 
-    def __init__(self, limits: LinkLimits, *, has_subnet_limits: bool = True) -> None:
-        self._limits = limits
-        self._has_subnet_limits = has_subnet_limits
+    def __init__(self, context: TransportContext) -> None:
+        self._limits = context.limits
+        self._blocklist = context.blocklist
+        self._has_subnet_limits = not context.reachability.private
         self._links: dict[int, S] = {}
         self._by_address: dict[str, dict[int, S]] = {}
         self._by_subnet: dict[str, dict[int, S]] = {}
@@ -163,11 +165,17 @@ class InboundGate(Generic[S]):
         """Whether a handshake from this numeric address is under way."""
         return source_key(remote_address) in self._pending_by_address
 
+    def is_blocked(self, remote_address: str) -> bool:
+        """Whether the user wants nothing from this numeric address."""
+        return self._blocklist.has_host(remote_address)
+
     def admit(self, remote_address: str, now: float) -> tuple[str | None, list[S]]:
         """Whether a connection from this numeric address may come in.
 
         Returns why not (a reason of ``LinkStats.refused``) or None, and the links to close for it.
         """
+        if self.is_blocked(remote_address):
+            return "blocked", []
         limits = self._limits
         address, subnet = self._keys(remote_address)
         if self._rates.left(address, now) < 1:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from core.data.address_ranges import AddressRange
 from core.data.router_info import RouterInfo
 from core.transport.bans import BanList
 from core.transport.context import TransportContext
@@ -70,7 +71,8 @@ class Links:
 
     def __init__(self, context: TransportContext, endpoints: Sequence[Endpoint]) -> None:
         self.stats = context.stats
-        self.bans = BanList()
+        self.bans = BanList(is_blocked=context.is_blocked)
+        self._blocklist = context.blocklist
         self._own_hash = context.router_hash
         self._wall = context.wall
         self._entropy = context.entropy
@@ -196,6 +198,14 @@ class Links:
         self.bans.ban(router_hash, now + seconds, reason)
         # Not reason 17: Java would ban us for two hours in return.
         self.disconnect(router_hash, now)
+
+    def block(
+        self, routers: Iterable[bytes], addresses: Iterable[AddressRange], now: float
+    ) -> None:
+        """Have nothing to do with these any more, and with nobody else than these."""
+        self._blocklist.replace(routers, addresses)
+        for router_hash in self._table.blocked(self._blocklist):
+            self.disconnect(router_hash, now)
 
     def disconnect(
         self, router_hash: bytes, now: float, reason: TerminationReason = TerminationReason.NORMAL

@@ -123,6 +123,11 @@ class Session(Protocol):
         ...
 
     @property
+    def remote_host(self) -> str:
+        """The IP literal of its other end."""
+        ...
+
+    @property
     def last_active(self) -> float:
         """When something was last read or written."""
         ...

@@ -13,7 +13,8 @@ class LinkStats:
 
     ``refused``: inbound connections that were closed at once, by reason: ``address`` and ``subnet``
     (too many links), ``handshakes`` (too many at once), ``rate`` (too many in a short time),
-    ``full`` (no link may be given up for it), ``shutdown``, ``descriptors`` (the system has none).
+    ``full`` (no link may be given up for it), ``blocked`` (by the user),
+    ``shutdown``, ``descriptors`` (the system has none).
     ``links_evicted``: links that were closed to make room for others. ``fallbacks``: failed dials
     that another transport took over.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from core.transport.blocklist import Blocklist
 from core.transport.events import Event, PeerSilent, RouterInfoReceived
 from core.transport.outqueue import OutQueue
 from core.transport.ports import Bid, RouterInfoBlock, Session
@@ -56,6 +57,21 @@ class LinkTable:
         for peer in self.peers.values():
             if peer.link is not None:
                 peer.link.session.ask(now)
+
+    def blocked(self, blocklist: Blocklist) -> list[bytes]:
+        """The peers that the user wants nothing to do with, or at such addresses."""
+        found = []
+        for peer in self.peers.values():
+            links = (peer.link, peer.spare, peer.dial)
+            hosts = [link.session.remote_host for link in links if link is not None]
+            info = peer.router_info
+            if (
+                blocklist.has_router(peer.hash)
+                or (info is not None and blocklist.blocks(info))
+                or any(map(blocklist.has_host, hosts))
+            ):
+                found.append(peer.hash)
+        return found
 
     def silent(self, link: Link | None) -> None:
         """Nothing is acknowledged on this link; of a spare that says nothing."""

@@ -113,8 +113,10 @@ class Candidates:
         *,
         allow_private: bool = False,
         asn_of: AsnOf = no_asn,
+        is_barred: Callable[[RouterInfo], bool] | None = None,
     ) -> None:
         self._asn_of = asn_of
+        self._is_barred = is_barred
         self._own_hash = own_hash
         self._directory = directory
         self._allow_private = allow_private
@@ -132,8 +134,16 @@ class Candidates:
         return known if isinstance(known, Candidate) else None
 
     def digest(self, info: RouterInfo) -> Candidate | None:
-        """See :func:`digest`."""
+        """See :func:`digest`; none of a router that the user has blocked."""
+        if self._is_barred is not None and self._is_barred(info):
+            return None
         return digest(info, self._can_dial, allow_private=self._allow_private, asn_of=self._asn_of)
+
+    def reconsider(self) -> None:
+        """The rules have changed: digest all router infos anew."""
+        self._known, self._fresh, self._pass = {}, {}, None
+        self._refresh_at = None
+        self.all = []
 
     def refresh(self, now: float) -> None:
         """Look at the router infos again, when it is time."""

@@ -113,17 +113,28 @@ class HopSelector:
         *,
         allow_private: bool = False,
         asn_of: AsnOf = no_asn,
+        is_barred: Callable[[RouterInfo], bool] | None = None,
     ) -> None:
+        """``is_barred``: whether the user has blocked a router."""
         self._own_hash = own_hash
         self._directory = directory
         self._peers = peers
         self._entropy = entropy
         self._allow_private = allow_private
         self._candidates = Candidates(
-            own_hash, directory, can_dial, allow_private=allow_private, asn_of=asn_of
+            own_hash,
+            directory,
+            can_dial,
+            allow_private=allow_private,
+            asn_of=asn_of,
+            is_barred=is_barred,
         )
         self.budget = BuildBudget()
         self.allowance = Allowance()
+
+    def reconsider(self) -> None:
+        """The user has blocked other routers: look at all anew."""
+        self._candidates.reconsider()
 
     def candidate_count(self, now: float) -> int:
         """Routers that may be hops at all."""

@@ -17,6 +17,7 @@ from core.api import FileFault, read_limited
 from core.base.credentials import is_credential
 from core.base.errors import DecodeError
 from core.data.private_keys import PrivateKeys
+from i2ptunnel.blocklist import read_blocklist
 from i2ptunnel.config.authorized_keys import fault_of
 from i2ptunnel.config.checks import RESERVED_FILES, add_fault
 from i2ptunnel.config.client_models import ProxySection
@@ -97,6 +98,7 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
     if (certificates := configuration.router.reseed.certificates) is not None:
         _check_readable(disk, ("router", "reseed", "certificates"), certificates)
     _check_databases(disk)
+    _check_blocklist(disk)
     for name, interface in interface_sections(configuration.interfaces):
         for option, path in interface.secrets:
             _check_readable(disk, ("interfaces", name, option), path)
@@ -134,6 +136,15 @@ def _check_databases(disk: _Disk) -> None:
                 open_database(path)
             except FileFault as fault:
                 disk.fault(("router", option), fault.problem, remedy)
+
+
+def _check_blocklist(disk: _Disk) -> None:
+    path = disk.configuration.router.blocklist_file
+    if path is not None:
+        try:
+            read_blocklist(path)
+        except FileFault as fault:
+            disk.fault(("router", "blocklist_file"), fault.problem, "create or correct the file")
 
 
 def _check_tunnel(disk: _Disk, name: str, tunnel: TunnelSection) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from i2ptunnel.blocklist import Entry
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.i2cp_model import I2cpRouterKind, I2cpRouterSection
 from i2ptunnel.config.kinds import Choice, FilePath, Flag, Number, Percent, Rate, Text
@@ -25,7 +26,7 @@ from i2ptunnel.config.network_kinds import (
     UrlKind,
 )
 from i2ptunnel.config.options import Section, option
-from i2ptunnel.config.tunnel_kinds import RouterHashKind
+from i2ptunnel.config.tunnel_kinds import BlockedKind, RouterHashKind
 
 HOPS_MAX = 7
 
@@ -243,6 +244,18 @@ class RouterSection:
         Maybe(FilePath()),
         "database of the autonomous systems of addresses (.mmdb): no two hops of a tunnel are in "
         "the same; null: only addresses tell what belongs together; needs the extra geoip",
+        default=None,
+    )
+    blocklist: tuple[Entry, ...] = option(
+        ListOf(BlockedKind(), count_max=10_000, allow_one=True),
+        "routers (hash in base64), addresses, networks (192.0.2.0/24) and ranges "
+        "(192.0.2.1-192.0.2.9) to have nothing to do with: they are not dialled, not let in, no "
+        "hop of our tunnels and not asked as floodfills",
+        default=(),
+    )
+    blocklist_file: Path | None = option(
+        Maybe(FilePath()),
+        "file with more of them, one a line; read again at each reload; null: none",
         default=None,
     )
     port_mapping: str = option(

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from core.base.errors import DecodeError
 from core.data.encoding import b64decode, b64encode
 from core.data.identity import Destination, b32_to_hash, hash_to_b32
+from i2ptunnel.blocklist import RIGHT, Entry, parse_entry
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.faults import Refused, shown
 from i2ptunnel.config.kinds import (
@@ -144,6 +145,25 @@ class RouterHashKind(KeyKind):
 
     word = "router hash"
     right = "write the hash of a router in base64 (44 characters)"
+
+
+class BlockedKind(ScalarKind[Entry]):
+    """The hash of a router, or addresses."""
+
+    word = "router hash, address, network or range"
+    right = RIGHT
+
+    def convert(self, node: Scalar) -> Entry:
+        """One of them."""
+        return parse_entry(node.text)
+
+    def schema(self) -> Schema:
+        """Characters only."""
+        return {"type": "string", "pattern": r"^[0-9A-Za-z~=.:/ -]+$"}
+
+    def plain(self, value: Entry) -> Any:
+        """As it may be written."""
+        return b64encode(value) if isinstance(value, bytes) else str(value)
 
 
 class _KeyedMap(Kind[tuple[tuple[K, T], ...]], Generic[K, T]):

@@ -75,9 +75,7 @@ class Ntcp2Endpoint:
         self._bandwidth = context.bandwidth
         self._reachability = context.reachability
         self._families = context.families
-        self._gate: InboundGate[Ntcp2Session] = InboundGate(
-            context.limits, has_subnet_limits=not context.reachability.private
-        )
+        self._gate: InboundGate[Ntcp2Session] = InboundGate(context)
         self._outbox = Outbox(context.stats, context.bandwidth)
         self._owner: SessionOwner
         self._sessions: dict[LinkId, Ntcp2Session] = {}

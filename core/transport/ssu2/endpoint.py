@@ -82,9 +82,7 @@ class Ssu2Endpoint:
         self._bandwidth = context.bandwidth
         self._output = SessionOutput(context.bandwidth)
         self._bids = Bids(self, context)
-        self._gate: InboundGate[Ssu2Session] = InboundGate(
-            context.limits, has_subnet_limits=not context.reachability.private
-        )
+        self._gate: InboundGate[Ssu2Session] = InboundGate(context)
         self._listener = Listener(self.context, self._gate, self._new_inbound)
         self._owner: SessionOwner
         self._sessions: dict[bytes, Ssu2Session] = {}

@@ -54,6 +54,9 @@ class Listener:
 
         DecodeError if the packet is not genuine.
         """
+        if self._gate.is_blocked(source.host):
+            self._context.stats.refused["blocked"] += 1
+            return None, []
         kind = read_type(packet, self._context.local.intro.header)
         if kind == PacketType.SESSION_REQUEST:
             return self.on_session_request(packet, source, now)

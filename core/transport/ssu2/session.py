@@ -150,6 +150,11 @@ class Ssu2Session:
         return None if self.router_info is None else self.router_info.hash
 
     @property
+    def remote_host(self) -> str:
+        """The IP literal of its other end."""
+        return self.remote.host
+
+    @property
     def last_active(self) -> float:
         """When something was last read or written."""
         return 0.0 if self.connection is None else self.connection.last_active
