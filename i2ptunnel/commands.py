@@ -273,6 +273,11 @@ async def address_status(program: Program) -> dict[str, Any]:
     return await program.naming.fresh_status()
 
 
+async def address_conflicts(program: Program) -> list[dict[str, Any]]:
+    """Names that stayed as they were although a subscription has another address for them."""
+    return await program.naming.conflicts()
+
+
 async def address_fetch(program: Program, *, urls: list[str] | None = None) -> list[Any]:
     """Fetch subscriptions now; None: all of them."""
     return await program.naming.fetch(urls)
@@ -394,6 +399,7 @@ COMMANDS: dict[str, Function] = {
     "address-add": address_add,
     "address-remove": address_remove,
     "address-status": address_status,
+    "address-conflicts": address_conflicts,
     "address-fetch": address_fetch,
     "ping": ping,
     **TORRENT_COMMANDS,

@@ -19,6 +19,7 @@ from i2ptunnel.config.own_files import key_file_of
 from i2ptunnel.config.router_model import ShapeSection
 from i2ptunnel.health import Facts
 from i2ptunnel.keyfiles import read_keys
+from i2ptunnel.naming import queries
 from i2ptunnel.naming.books import FILE_NAME, AddressBooks, BookFault
 from i2ptunnel.naming.feeds import Feeds, FeedSettings
 from i2ptunnel.naming.fetch import FeedSession
@@ -158,6 +159,11 @@ class NamingService:
         """The status after :meth:`refresh`; raises FileFault."""
         await self.refresh()
         return {**self._feeds.status(), "hosts_file": self.hosts.status()}
+
+    async def conflicts(self) -> list[dict[str, Any]]:
+        """Names that the present subscriptions have otherwise; raises FileFault."""
+        urls = {row.url for row in self._feeds.rows()}
+        return await asyncio.to_thread(queries.conflicts, self.books, urls)
 
     async def fetch(self, urls: list[str] | None) -> list[Any]:
         """Fetch these subscriptions now, None: all. Unavailable: there is no way into I2P yet."""

@@ -19,6 +19,7 @@ from i2ptunnel.cli.sources import add_source_options, text_argument
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
 from i2ptunnel.keyfiles import read_keys
+from i2ptunnel.naming import queries
 from i2ptunnel.naming.fetch import FetchFault, read_feed_url
 from i2ptunnel.naming.hosts_line import Action, make_line
 from i2ptunnel.naming.names import normalise, suggestion
@@ -48,9 +49,13 @@ def add_feed_actions(actions: Any) -> None:
     fetch = actions.add_parser("fetch", help="fetch the feeds now")
     fetch.add_argument("url", nargs="?", type=text_argument, help="only this one")
     fetch.set_defaults(run=_fetch)
-    for action in (subscribe, unsubscribe, fetch):
+    conflicts = actions.add_parser(
+        "conflicts", help="names that stayed as they were although a feed has another address"
+    )
+    conflicts.set_defaults(run=_conflicts)
+    for action in (subscribe, unsubscribe, fetch, conflicts):
         add_source_options(action)
-    add_json(sign, subscribe, unsubscribe, fetch)
+    add_json(sign, subscribe, unsubscribe, fetch, conflicts)
 
 
 def _keys(path: Path) -> PrivateKeys:
@@ -159,6 +164,20 @@ def _unsubscribe(arguments: argparse.Namespace) -> int:
         if not books.unsubscribe(url):
             raise CommandFault("not subscribed by command; see subscriptions: in the YAML file")
     tell(arguments, {"url": url}, "unsubscribed")
+    return Exit.OK
+
+
+def _conflicts(arguments: argparse.Namespace) -> int:
+    urls = {row["url"] for row in _rows(arguments)[0]}
+    with open_books(arguments) as books:
+        found = queries.conflicts(books, urls)
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return Exit.OK
+    for one in found:
+        print(f"{printable(one['name'])}\n  {one['book']:12}  {one['address']}")
+        print(f"  subscription  {one['other_address']}  ({printable(one['subscription'])})")
+    print(counted(len(found), "conflict"))
     return Exit.OK
 
 

@@ -218,7 +218,10 @@ class AddressBooks:
             with self.store.transaction() as transaction:
                 lines = [*waiting, *batch]
                 waiting = merge.apply(lines, transaction, source, now, result, check)
-        result.conflicts += len(waiting)
+        for line in waiting:
+            result.count_conflict(line)
+        with self.store.transaction() as transaction:
+            transaction.write_claims(source, result.claims)
         return result
 
     def _check_open(self) -> None:

@@ -197,7 +197,8 @@ class Feeds:
             outcome=outcome,
         )
         await self._keep(row)
-        return {"url": row.url, "is_ok": True, "outcome": outcome, **asdict(result)}
+        counts = {key: value for key, value in asdict(result).items() if key != "claims"}
+        return {"url": row.url, "is_ok": True, "outcome": outcome, **counts}
 
     async def _keep(self, row: SubscriptionRow) -> None:
         """Save how it went, unless the feed was removed meanwhile; is_own may have changed."""

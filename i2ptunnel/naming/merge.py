@@ -32,6 +32,8 @@ LINES_MAX = 400_000
 DESTINATION_CHARACTERS_MAX = 616
 BATCH_LINES = 1000
 WAITING_MAX = 1000
+#: names that stay as they are although a feed has another destination, told one by one
+CLAIMS_MAX = 500
 #: malformed lines that are told one by one
 FAULTS_SHOWN_MAX = 5
 _PASSES_MAX = 16
@@ -58,8 +60,16 @@ class MergeResult:
     stale: int = 0
     #: names the user keeps for himself or does not want, and what is beyond the limits
     passed_over: int = 0
+    #: of the conflicts: name -> the hash that the feed has for it
+    claims: dict[str, bytes] = field(default_factory=dict)
     #: the first malformed lines, with their numbers and what is wrong
     first_faults: list[str] = field(default_factory=list)
+
+    def count_conflict(self, line: HostsLine) -> None:
+        """Somebody else's destination for a known name."""
+        self.conflicts += 1
+        if len(self.claims) < CLAIMS_MAX:
+            self.claims[line.name] = line.destination.hash
 
     @property
     def total(self) -> int:
@@ -138,7 +148,7 @@ def _is_wanted(
     if line.action is Action.ADD and hashes is not None:
         is_signed = hashes.get(line.destination.hash)
         if is_signed is None:
-            result.conflicts += 1
+            result.count_conflict(line)
             return False
         if is_signed or not line.has_signature:
             result.known += 1
@@ -179,6 +189,8 @@ def apply(
             is_command = line.action is not Action.ADD
             if outcome is _Outcome.CONFLICT and is_command and len(still) < WAITING_MAX:
                 still.append(line)
+            elif outcome is _Outcome.CONFLICT:
+                result.count_conflict(line)
             else:
                 setattr(result, outcome.value, getattr(result, outcome.value) + 1)
         if not still or len(still) == len(waiting):

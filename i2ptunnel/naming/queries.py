@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from core.data.identity import hash_to_b32
@@ -55,3 +56,18 @@ def describe(entry: Entry) -> dict[str, Any]:
         "modified": entry.modified,
         "dated": entry.date,
     }
+
+
+def conflicts(books: AddressBooks, urls: Collection[str]) -> list[dict[str, Any]]:
+    """Names for which feeds have other addresses than the books, which stayed as they were."""
+    return [
+        {
+            "name": claim.name,
+            "book": held.book.word,
+            "address": held.address or hash_to_b32(held.hash),
+            "other_address": hash_to_b32(claim.hash),
+            "subscription": claim.url,
+        }
+        for claim in books.store.claims()
+        if claim.url in urls and (held := next(iter(books.lookup(claim.name)), None)) is not None
+    ]

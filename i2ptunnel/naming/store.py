@@ -15,7 +15,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -27,7 +27,7 @@ from i2ptunnel.naming import rescue
 
 _log = logging.getLogger("i2ptunnel.naming")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 10.0
 #: a name may have several destinations, for clients with different cryptography (Java: 8)
 DESTINATIONS_MAX = 8
@@ -47,6 +47,9 @@ CREATE TABLE IF NOT EXISTS subscriptions (
     url TEXT PRIMARY KEY, is_own INTEGER NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL,
     fetched_at REAL NOT NULL, tried_at REAL NOT NULL, failures INTEGER NOT NULL,
     outcome TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claims (
+    url TEXT NOT NULL, name TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (url, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS credentials (
     address TEXT PRIMARY KEY, secret TEXT NOT NULL, client_key BLOB
@@ -128,6 +131,15 @@ class SubscriptionRow:
     tried_at: float = 0.0
     failures: int = 0
     outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A destination that a feed has for a name, which stayed as it was."""
+
+    url: str
+    name: str
+    hash: bytes
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
@@ -231,6 +243,16 @@ class Store:
         """URL -> row."""
         rows = self._select("SELECT * FROM subscriptions ORDER BY url")
         return {row[0]: SubscriptionRow(row[0], bool(row[1]), *row[2:]) for row in rows}
+
+    def claims(self) -> list[Claim]:
+        """What feeds have for names that have other destinations here, by name."""
+        rows = self._select(
+            "SELECT url, name, hash FROM claims AS claim WHERE EXISTS (SELECT 1 FROM entries "
+            "WHERE name = claim.name AND book != ?) AND NOT EXISTS (SELECT 1 FROM entries "
+            "WHERE name = claim.name AND hash = claim.hash) ORDER BY name, url",
+            int(Book.PRIVATE),
+        )
+        return [Claim(*row) for row in rows]
 
     def credentials(self, address: str) -> tuple[str, bytes | None]:
         """(secret, client key) of a ``….b32.i2p`` address with an encrypted lease set."""
@@ -355,7 +377,14 @@ class Transaction:
 
     def delete_subscription(self, url: str) -> int:
         """Returns how many there were."""
+        self.write_claims(url, {})
         return self._connection.execute("DELETE FROM subscriptions WHERE url = ?", (url,)).rowcount
+
+    def write_claims(self, url: str, claims: Mapping[str, bytes]) -> None:
+        """Name -> hash: all that a feed has otherwise than the books."""
+        self._connection.execute("DELETE FROM claims WHERE url = ?", (url,))
+        rows = [(url, name, digest) for name, digest in claims.items()]
+        self._connection.executemany("INSERT INTO claims VALUES (?, ?, ?)", rows)
 
     def write_credentials(self, address: str, secret: str, client_key: bytes | None) -> None:
         """Empty ones are removed."""

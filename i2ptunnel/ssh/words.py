@@ -21,8 +21,8 @@ from i2ptunnel.config.units import read_duration
 OFFERED = (
     "status", "tunnels", "tunnel-start", "tunnel-stop", "tunnel-restart", "plan", "reload",
     "address-lookup", "address-list", "address-add", "address-remove", "address-status",
-    "address-fetch", "torrents-list", "torrents-pause", "torrents-resume", "torrents-remove",
-    "netdb-list", "netdb-reseed", "ping", "why", "doctor", "logs",
+    "address-conflicts", "address-fetch", "torrents-list", "torrents-pause", "torrents-resume",
+    "torrents-remove", "netdb-list", "netdb-reseed", "ping", "why", "doctor", "logs",
 )  # fmt: skip
 #: arguments that name files of this machine, or are for other faces only
 _HIDDEN = frozenset(("origins",))
@@ -44,6 +44,7 @@ _HELP: Mapping[str, str] = {
     "address-add": "give an address a name",
     "address-remove": "forget a name; feeds cannot bring it back",
     "address-status": "how many names are known, and how the subscriptions are",
+    "address-conflicts": "names for which a subscription has another address",
     "address-fetch": "fetch these subscriptions now, or all of them",
     "torrents-list": "the torrents, and how far each is",
     "torrents-pause": "stop a torrent's transfers; TORRENT is an ID, its beginning, or a name",

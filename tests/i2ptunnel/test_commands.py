@@ -67,6 +67,7 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
         ("address-list", {"book": "private", "part": ""}),
         ("address-remove", {"name": "a.i2p"}),
         ("address-status", {}),
+        ("address-conflicts", {}),
         ("netdb-list", {}),
         ("netdb-export", {}),
         ("netdb-import", {"routers": ["no base64!", ""]}),
@@ -96,12 +97,12 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
     assert "no tunnel 'nobody'" in str(nobody)
     assert plan["keep"] == ["web"]
     assert "start it anew" in str(reload)
-    added, by_name, by_address, listed, private, removed, books = found[7:14]
+    added, by_name, by_address, listed, private, removed, books, conflicts = found[7:15]
     assert added["address"] == ADDRESS and added["notes"] == "mine"
     assert by_name == by_address == listed == [added]
     assert private == [] and removed == ["local"]
-    assert books["names"]
-    known, exported, taken, reseeded, ping, why, nowhere, findings, lines, opened = found[14:]
+    assert books["names"] and conflicts == []
+    known, exported, taken, reseeded, ping, why, nowhere, findings, lines, opened = found[15:]
     assert {"clock", "reload"} & {finding["subject"] for finding in findings}
     assert len(lines) <= 5
     assert "the console is off" in str(opened)

@@ -42,6 +42,7 @@ PAGES = (
     "addresses",
     "addresses/add",
     "addresses/subscriptions",
+    "addresses/conflicts",
     "network",
     "network/links",
     "network/routers",

@@ -325,4 +325,19 @@ TEXTS: dict[str, str] = {
     "seeding": "wird verteilt",
     "paused": "angehalten",
     "error": "Fehler",
+    "Conflicts": "Konflikte",
+    (
+        "A subscription has another address for these names. They stay as they are until you "
+        "decide otherwise."
+    ): (
+        "Ein Abonnement hat für diese Namen eine andere Adresse. Sie bleiben, wie sie sind, "
+        "bis Sie anders entscheiden."
+    ),
+    "In your books": "In Ihren Büchern",
+    "In the subscription": "Im Abonnement",
+    "Use this address": "Diese Adresse verwenden",
+    "No subscription has another address for a name that you know.": (
+        "Kein Abonnement hat eine andere Adresse für einen Namen, den Sie kennen."
+    ),
+    "{name} has the other address now.": "{name} hat jetzt die andere Adresse.",
 }

@@ -320,4 +320,19 @@ TEXTS: dict[str, str] = {
     "seeding": "compartiendo",
     "paused": "en pausa",
     "error": "error",
+    "Conflicts": "Conflictos",
+    (
+        "A subscription has another address for these names. They stay as they are until you "
+        "decide otherwise."
+    ): (
+        "Una suscripción tiene otra dirección para estos nombres. Quedan como están hasta "
+        "que usted decida otra cosa."
+    ),
+    "In your books": "En sus libretas",
+    "In the subscription": "En la suscripción",
+    "Use this address": "Usar esta dirección",
+    "No subscription has another address for a name that you know.": (
+        "Ninguna suscripción tiene otra dirección para un nombre que usted conoce."
+    ),
+    "{name} has the other address now.": "{name} tiene ahora la otra dirección.",
 }

@@ -323,4 +323,19 @@ TEXTS: dict[str, str] = {
     "seeding": "partage",
     "paused": "en pause",
     "error": "erreur",
+    "Conflicts": "Conflits",
+    (
+        "A subscription has another address for these names. They stay as they are until you "
+        "decide otherwise."
+    ): (
+        "Un abonnement a une autre adresse pour ces noms. Ils restent comme ils sont jusqu’à "
+        "ce que vous en décidiez autrement."
+    ),
+    "In your books": "Dans vos carnets",
+    "In the subscription": "Dans l’abonnement",
+    "Use this address": "Utiliser cette adresse",
+    "No subscription has another address for a name that you know.": (
+        "Aucun abonnement n’a une autre adresse pour un nom que vous connaissez."
+    ),
+    "{name} has the other address now.": "{name} a maintenant l’autre adresse.",
 }

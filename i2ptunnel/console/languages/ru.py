@@ -313,4 +313,16 @@ TEXTS: dict[str, str] = {
     "seeding": "раздача",
     "paused": "приостановлен",
     "error": "ошибка",
+    "Conflicts": "Расхождения",
+    (
+        "A subscription has another address for these names. They stay as they are until you "
+        "decide otherwise."
+    ): ("В подписке у этих имён другой адрес. Они остаются прежними, пока вы не решите иначе."),
+    "In your books": "В ваших книгах",
+    "In the subscription": "В подписке",
+    "Use this address": "Взять этот адрес",
+    "No subscription has another address for a name that you know.": (
+        "Ни в одной подписке нет другого адреса для известного вам имени."
+    ),
+    "{name} has the other address now.": "У имени {name} теперь другой адрес.",
 }

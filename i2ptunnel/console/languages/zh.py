@@ -288,4 +288,16 @@ TEXTS: dict[str, str] = {
     "seeding": "做种中",
     "paused": "已暂停",
     "error": "错误",
+    "Conflicts": "冲突",
+    (
+        "A subscription has another address for these names. They stay as they are until you "
+        "decide otherwise."
+    ): ("某个订阅对这些名称有不同的地址。在您另作决定之前，它们保持不变。"),
+    "In your books": "在您的地址簿中",
+    "In the subscription": "在订阅中",
+    "Use this address": "使用这个地址",
+    "No subscription has another address for a name that you know.": (
+        "没有订阅对您已知的名称给出不同的地址。"
+    ),
+    "{name} has the other address now.": "{name} 现在使用另一个地址。",
 }

@@ -1,4 +1,4 @@
-"""The address books: looked through, added to, taken from; and the subscriptions."""
+"""The address books: looked through, added to, taken from; subscriptions and their conflicts."""
 
 from __future__ import annotations
 
@@ -99,6 +99,23 @@ async def _subscribe(view: View) -> Response:
     return view.to("addresses/subscriptions")
 
 
+async def conflicts(view: View) -> Response:
+    """Names that subscriptions have otherwise; with a form, take what one of them has."""
+    if view.is_post:
+        name, target = view.form.get("name", ""), view.form.get("target", "")
+        taking = commands.address_add(view.program, name=name, target=target, replace=True)
+        await view.attempt(taking, view.say("{name} has the other address now.", name=name))
+        return view.to("addresses/conflicts")
+    found: list[dict[str, Any]] = []
+    try:
+        found = await commands.address_conflicts(view.program)
+    except I2PError as error:
+        view.note(str(error), "bad")
+    rows, last = paged(found, view.number("part", 1, 10_000), _PAGE)
+    number = min(max(1, view.number("part", 1, 10_000)), last)
+    return await view.page("conflicts.html", rows=rows, number=number, last=last)
+
+
 async def fetch(view: View) -> Response:
     """Fetch the subscriptions; that may take minutes, so nobody waits for it."""
     if view.is_post:
@@ -117,5 +134,6 @@ PAGES: dict[str, Answer] = {
     "addresses/add": add,
     "addresses/remove": remove,
     "addresses/subscriptions": subscriptions,
+    "addresses/conflicts": conflicts,
     "addresses/fetch": fetch,
 }

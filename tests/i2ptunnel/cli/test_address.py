@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.main import main
 from i2ptunnel.keyfiles import write_new_keys
+from i2ptunnel.naming.books import AddressBooks
 from i2ptunnel.naming.hosts_line import parse_line
+from i2ptunnel.naming.store import Book
 from tests.support.deterministic import SeededEntropy
 
 A, B = (PrivateKeys.generate_destination(SeededEntropy(name)) for name in ("a", "b"))
@@ -150,3 +153,12 @@ def test_subscriptions(shell: Shell) -> None:
     assert "YAML" in shell("unsubscribe", "http://one.i2p/hosts.txt", *options, status=1)
     assert "http://site.i2p/hosts.txt" in shell("subscribe", "ftp://x", status=2)
     assert "not running" in shell("fetch", *options, status=4)
+    assert shell("conflicts", *options) == "0 conflicts\n"
+    books = AddressBooks(shell.directory / "data/addresses.sqlite", time.time)
+    books.add(Book.LOCAL, "a.i2p", A.destination.b64)
+    books.merge(f"a.i2p={B.destination.b64}", "http://one.i2p/hosts.txt")
+    books.close()
+    told = shell("conflicts", *options)
+    assert A.destination.b32 in told and told.endswith("(http://one.i2p/hosts.txt)\n1 conflict\n")
+    (found,) = json.loads(shell("conflicts", "--json", *options))
+    assert (found["name"], found["other_address"]) == ("a.i2p", B.destination.b32)

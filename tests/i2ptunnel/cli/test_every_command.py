@@ -55,6 +55,7 @@ TABLE: dict[str, tuple[str, int]] = {
     "address sign": ("address sign mine.i2p {d}/site.dat", 0),
     "address subscribe": ("address subscribe http://feed.i2p/hosts.txt {p}", 0),
     "address unsubscribe": ("address unsubscribe http://other.i2p/hosts.txt {p}", 0),
+    "address conflicts": ("address conflicts {p}", 0),
     "address fetch": ("address fetch {p}", 1),
     "why": ("why http://zzz.i2p/ -t 1s {p}", 1),
     "ping": ("ping zzz.i2p -n 1 -t 1s {p}", 1),

@@ -34,6 +34,7 @@ PAGES = (
     "addresses",
     "addresses/add",
     "addresses/subscriptions",
+    "addresses/conflicts",
     "network",
     "network/links",
     "network/routers",

@@ -12,10 +12,13 @@ import pytest
 
 from core.api import LinkedRouter, TunnelPath
 from core.data.encoding import b32encode
+from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.main import main as cli
 from i2ptunnel.demo import free_port
 from i2ptunnel.logs import RecentLines
+from i2ptunnel.naming.store import Book
 from tests.support.console import Answer, Visitor, console, link
+from tests.support.deterministic import SeededEntropy
 
 XSS = """<script>alert(1)</script>"'&"""
 
@@ -128,6 +131,23 @@ def test_subscriptions_are_shown_changed_and_fetched(tmp_path: Path) -> None:
             assert "never" in page.words
             fetched = await visitor.page_after(await visitor.post("addresses/fetch", {}))
             assert "are being fetched" in fetched.words
+
+            # What a subscription has otherwise is listed, and can be taken.
+            assert "No subscription has another" in (await visitor.get("addresses/conflicts")).words
+            books = visitor.program.naming.books
+            theirs, mine = (
+                PrivateKeys.generate_destination(SeededEntropy(name)) for name in ("a", "b")
+            )
+            books.add(Book.LOCAL, "a.i2p", mine.destination.b64)
+            books.merge(f"a.i2p={theirs.destination.b64}", url)
+            page = await visitor.get("addresses/conflicts")
+            assert mine.destination.b32[:12] in page.words
+            form = dict(re.findall(r'name="(name|target)" value="([^"]*)"', page.text))
+            assert form == {"name": "a.i2p", "target": theirs.destination.b32}
+            taken = await visitor.page_after(await visitor.post("addresses/conflicts", form))
+            assert "a.i2p has the other address now" in taken.words
+            assert "No subscription has another" in taken.words
+            assert books.lookup("a.i2p")[0].hash == theirs.hash
 
     asyncio.run(main())
 

@@ -15,6 +15,7 @@ from i2ptunnel.naming import merge
 from i2ptunnel.naming.books import AddressBooks
 from i2ptunnel.naming.hosts_line import Action, make_line
 from i2ptunnel.naming.merge import MergeResult
+from i2ptunnel.naming.queries import conflicts
 from i2ptunnel.naming.store import Book
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
@@ -82,6 +83,42 @@ def test_an_unsigned_line_never_overwrites(feed: Feed) -> None:
     assert result.conflicts == 2 and feed.has() == [A.hash]
     # and nothing of the old destination's record is lost
     assert feed.books.destination_of(A.hash) == A.destination
+
+
+def test_what_a_feed_has_otherwise_is_kept_until_it_is_settled(feed: Feed) -> None:
+    """A list of conflicts for people, bounded, of what feeds have at present."""
+    url = "http://feed.i2p/hosts.txt"
+    feed.take(plain(A), plain(A, "other.i2p"))
+    feed.books.add(Book.LOCAL, "mine.i2p", B.destination.b64)
+    feed.books.add(Book.PRIVATE, "secret.i2p", B.destination.b64)
+    evil = [plain(EVIL, name) for name in (NAME, "other.i2p", "mine.i2p", "secret.i2p")]
+    assert feed.take(*evil).conflicts == 3
+    found = conflicts(feed.books, {url})
+    assert [one["name"] for one in found] == ["mine.i2p", "other.i2p", NAME]
+    assert found[0] == {
+        "name": "mine.i2p",
+        "book": "local",
+        "address": B.destination.b32,
+        "other_address": EVIL.destination.b32,
+        "subscription": url,
+    }
+    assert conflicts(feed.books, set()) == []
+    # One is settled by the user, one by the feed; a name that is gone is nobody's.
+    feed.books.add(Book.LOCAL, "mine.i2p", EVIL.destination.b64, is_replacing=True)
+    feed.books.remove("other.i2p")
+    assert [one["name"] for one in conflicts(feed.books, {url})] == [NAME]
+    feed.take(plain(A))
+    assert conflicts(feed.books, {url}) == []
+    signed = line(Action.CHANGE_DESTINATION, EVIL, old_keys=B)
+    assert feed.take(signed).conflicts == 1
+    assert [one["name"] for one in conflicts(feed.books, {url})] == [NAME]
+    feed.books.subscribe(url)
+    feed.books.unsubscribe(url)
+    assert conflicts(feed.books, {url}) == []
+    names = [f"n{number}.i2p" for number in range(merge.CLAIMS_MAX + 1)]
+    feed.take(*(plain(A, name) for name in names))
+    assert feed.take(*(plain(EVIL, name) for name in names)).conflicts == len(names)
+    assert len(conflicts(feed.books, {url})) == merge.CLAIMS_MAX
 
 
 def test_a_line_with_properties_must_be_signed(feed: Feed) -> None:
