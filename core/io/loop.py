@@ -89,6 +89,11 @@ class RouterLoop(asyncio.SelectorEventLoop):
         """How long its turns took so far."""
         return self._hooked.meter.figures()
 
+    @property
+    def turn_meter(self) -> TurnMeter:
+        """What measures its turns."""
+        return self._hooked.meter
+
     def read_next_turn(self, fd: int) -> None:
         """Called by a reader: its socket comes first in the next turn."""
         self._hooked.postpone(fd)
@@ -109,6 +114,12 @@ def turn_figures() -> TurnFigures | None:
     """How long the running loop's turns took; None if it does not measure them."""
     loop = asyncio.get_running_loop()
     return loop.turn_figures if isinstance(loop, RouterLoop) else None
+
+
+def turn_meter() -> TurnMeter | None:
+    """What measures the running loop's turns; None if nothing does."""
+    loop = asyncio.get_running_loop()
+    return loop.turn_meter if isinstance(loop, RouterLoop) else None
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -36,6 +36,8 @@ from core.io.hosted import HostedSession
 from core.io.interfaces import complete
 from core.io.links import LinkDrivers
 from core.io.listeners import ListenerStore
+from core.io.loop import turn_meter
+from core.io.machine_load import MachineLoad
 from core.io.peer_records import PeerRecords
 from core.io.room_log import RoomLog
 from core.io.router_keys import load_keys
@@ -153,6 +155,7 @@ class Router:
             self._surroundings = Surroundings(
                 config, port, self._engine, self._entropy, self._loop, self._drivers.schedule
             )
+            self._machine_load = MachineLoad(turn_meter())
             self._alarm = Alarm(self._loop, self._drivers.schedule)
             await self._drivers.start(port, self._listener_store)
         except BaseException:
@@ -407,6 +410,7 @@ class Router:
     def _save(self) -> None:
         self._peer_records.save_if_due(self.now())
         self._bandwidth.read(self._engine, self.now())
+        self._engine.transit.machine_load = self._machine_load.read()
         delay_s = SAVE_MORE_S if self._save_changes() else SAVE_INTERVAL_S
         if self._trace is not None:
             self._trace.flush()

@@ -126,6 +126,8 @@ class TurnMeter:
         self._recent: deque[tuple[float, float]] = deque([(0.0, 0.0)], maxlen=_SLOTS)
         self._slot_ends = time.perf_counter() + _SLOT_S
         self._slot_cpu = self._slot_wall = 0.0
+        self._wall_squares = 0.0
+        self._lag_taken_at = time.perf_counter()
 
     def begin(self) -> None:
         """A turn begins."""
@@ -145,6 +147,7 @@ class TurnMeter:
         self._turns += 1
         self._cpu_sum += cpu
         self._wall_sum += wall
+        self._wall_squares += wall * wall
         if now >= self._slot_ends:
             self._advance(now)
         if cpu > self._slot_cpu:
@@ -154,6 +157,16 @@ class TurnMeter:
         if wall > TURN_BOUNDS_S[0] or cpu > TURN_BOUNDS_S[0]:
             self._cpu_counts[bisect_left(TURN_BOUNDS_S, cpu)] += 1
             self._wall_counts[bisect_left(TURN_BOUNDS_S, wall)] += 1
+
+    def take_lag(self) -> tuple[float, float]:
+        """Since this was last asked: seconds that what arrives at any moment waits for a look at
+        the sockets, on average, and the seconds that this is the average of."""
+        now = time.perf_counter()
+        elapsed = now - self._lag_taken_at
+        # Of all moments a part (wall / elapsed) falls into a turn, and waits for half of it.
+        lag = self._wall_squares / (2 * elapsed) if elapsed else 0.0
+        self._wall_squares, self._lag_taken_at = 0.0, now
+        return lag, elapsed
 
     def _advance(self, now: float) -> None:
         self._longest_cpu = max(self._longest_cpu, self._slot_cpu)

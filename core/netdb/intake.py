@@ -14,6 +14,7 @@ from core.base.rates import Source
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseStore
+from core.netdb.admission import Admission
 from core.netdb.events import Event, LeaseSetStored, Owner, RouterInfoStored
 from core.netdb.floodfill import Responder
 from core.netdb.leases import LeaseSets, LeaseVerdict
@@ -44,6 +45,7 @@ class Intake:
         "_stats",
         "_store",
         "_wall",
+        "admission",
     )
 
     def __init__(
@@ -67,13 +69,26 @@ class Intake:
         self._wall = wall
         self._events = events
         self._stats = stats
+        self.admission = Admission()
 
     def add_router(
-        self, info: RouterInfo, *, age_max_ms: int | None = None, is_import: bool = False
+        self,
+        info: RouterInfo,
+        *,
+        age_max_ms: int | None = None,
+        is_import: bool = False,
+        is_unasked: bool = False,
     ) -> Verdict:
-        """A RouterInfo from anywhere; what is new becomes an event."""
+        """A RouterInfo from anywhere; what is new becomes an event.
+
+        ``is_unasked``: neither did we look it up, nor is it of a router that we have a link with.
+        """
         verdict = self._store.add(
-            info, self._wall.now(), age_max_ms=age_max_ms, is_import=is_import
+            info,
+            self._wall.now(),
+            age_max_ms=age_max_ms,
+            is_import=is_import,
+            admits=self.admission.admits if is_unasked else None,
         )
         if verdict.is_stored:
             self._events.append(RouterInfoStored(info, verdict is Verdict.NEW))
@@ -83,7 +98,7 @@ class Intake:
         self, info: RouterInfo, sender: bytes | None, now: float, *, flood: bool
     ) -> Verdict:
         """A RouterInfo a transport was given; ``flood`` is the sender's wish to spread it."""
-        verdict = self.add_router(info)
+        verdict = self.add_router(info, is_unasked=sender != info.hash)
         known = self._store.get(info.hash)
         if verdict.is_stored or (verdict is Verdict.KNOWN and known is not None):
             self._lookups.arrived(known or info, None, sender, now)
@@ -136,10 +151,11 @@ class Intake:
             return
         info = store.router_info()
         known = self._store.get(store.key)
-        if not is_expected and sender != store.key and _claims_role(info, known):
+        is_unasked = not is_expected and sender != info.hash
+        if is_unasked and _claims_role(info, known):
             self._stats.refused += 1
             return
-        verdict = self.add_router(info)
+        verdict = self.add_router(info, is_unasked=is_unasked)
         known = self._store.get(store.key)
         if known is None or not (verdict.is_stored or verdict is Verdict.KNOWN):
             self._stats.refused += 1

@@ -1,7 +1,7 @@
 """How loaded this router is, as the capabilities of its RouterInfo say it (proposal 162).
 
 Others choose a router with ``D`` less, and one with ``E`` hardly ever, as a hop; one with ``G``
-never.
+never: it says that all are refused, so it is told only when that has lasted.
 """
 
 from __future__ import annotations
@@ -12,21 +12,30 @@ _LEVELS = ((0.9, "E"), (0.7, "D"))
 _MARGIN = 0.1
 #: a RouterInfo costs its floodfills work: it does not follow every wave
 CHANGE_MIN_S = 300.0
+#: so long no tunnel must have been accepted before ``G`` is told
+REFUSING_S = 60.0
 
 
 class Congestion:
-    """The published level, which follows the load slowly. ``letter``: "", ``D`` or ``E``."""
+    """The published level, which follows the load slowly. ``letter``: "", ``D``, ``E`` or ``G``."""
 
-    __slots__ = ("_changed_at", "letter")
+    __slots__ = ("_changed_at", "_refuses_since", "letter")
 
     def __init__(self) -> None:
         self.letter = ""
         self._changed_at = float("-inf")
+        self._refuses_since: float | None = None
 
-    def update(self, load: float, now: float) -> bool:
-        """``load``: the most used of all limits, 1.0 if that is reached. True if the level changed,
-        at most every :data:`CHANGE_MIN_S`."""
+    def update(self, load: float, now: float, *, refuses: bool = False) -> bool:
+        """``load``: the most used of all limits, 1.0 if that is reached. ``refuses``: no tunnel is
+        accepted at all. True if the level changed, at most every :data:`CHANGE_MIN_S`."""
+        if not refuses:
+            self._refuses_since = None
+        elif self._refuses_since is None:
+            self._refuses_since = now
         letter = _letter(load, self.letter)
+        if self._refuses_since is not None and now >= self._refuses_since + REFUSING_S:
+            letter = "G"
         if letter == self.letter or now < self._changed_at + CHANGE_MIN_S:
             return False
         self.letter = letter

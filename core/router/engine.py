@@ -360,14 +360,16 @@ class RouterEngine:
         elif self.floodfill.check(self.router_info, self._own_info.congestion.letter, now):
             self._note_role()
             self.publish(now)
-        elif self._own_info.congestion.update(self._load(now), now):
+        elif self._is_congestion_news(now):
             self.publish(now)
         else:
             self._publish_news(now)
         self.netdb.is_clock_wrong = self.clock.is_wrong(now)
 
-    def _load(self, now: float) -> float:
-        return max(self.transit.load(now), self.links.load)
+    def _is_congestion_news(self, now: float) -> bool:
+        transit = self.transit.load(now)
+        load = max(transit, self.links.load)
+        return self._own_info.congestion.update(load, now, refuses=transit >= 1.0)
 
     def _run_clients(self, now: float) -> None:
         for client in self.clients.take_touched():

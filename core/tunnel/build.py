@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy
 from core.crypto.x25519 import X25519Key
+from core.tunnel.bandwidth_options import request_options
 from core.tunnel.records import (
     RECORDS_MAX,
     RECORDS_STANDARD,
@@ -30,10 +31,12 @@ HOPS_MAX = RECORDS_MAX - 1
 
 @dataclass(frozen=True, slots=True)
 class BuildHop:
-    """A router to ask: hash and X25519 key, 32 bytes each."""
+    """A router to ask: hash and X25519 key, 32 bytes each. ``reads_bandwidth``: whether it is new
+    enough for :mod:`core.tunnel.bandwidth_options`."""
 
     router_hash: bytes
     public_key: bytes
+    reads_bandwidth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class TunnelBuild:
     ``hops`` in the direction of the data: for an inbound tunnel the gateway first, for an outbound
     tunnel the hop next to us first; 1 to 7 of them. ``end_hash`` and ``end_tunnel_id``: inbound -
     ourselves and our receive id; outbound - gateway and id of the tunnel that brings the reply.
+    ``bytes_s``: what the pool's tunnels carry each, for which hops are asked.
     """
 
     __slots__ = ("_fmt", "_phony", "body", "hops", "is_inbound", "reply_message_id")
@@ -80,6 +84,7 @@ class TunnelBuild:
         wall_now_s: float,
         entropy: Entropy,
         own_hash: bytes,
+        bytes_s: float = 0.0,
     ) -> None:
         if not 1 <= len(hops) <= HOPS_MAX:
             raise LocalError(f"tunnel of {len(hops)} hops")
@@ -102,6 +107,7 @@ class TunnelBuild:
                 is_endpoint=not is_inbound and number == last,
                 request_minutes=int(wall_now_s) // 60,
                 send_message_id=reply_message_id if number == last else random_id(entropy),
+                options=request_options(bytes_s, entropy) if hop.reads_bandwidth else {},
             )
             record, keys = fmt.seal_request(hop.router_hash, hop.public_key, request, entropy)
             records[places[number]] = record

@@ -227,7 +227,7 @@ class Builder:
         now: float,
     ) -> None:
         end = reply.gateway_hash, reply.gateway_tunnel_id
-        build = self._make_build(message_id, hops, False, *end)
+        build = self._make_build(message_id, hops, False, *end, pool.outbound.rate(now))
         keys = build.hops[-1].keys
         if keys.garlic_tag and reply.gateway_hash != hops[-1].router_hash:
             self._events.append(RegisterReplyKey(reply.owner, keys.garlic_tag, keys.garlic_key))
@@ -246,7 +246,8 @@ class Builder:
         now: float,
     ) -> None:
         receive_id = self.dispatcher.unused_id()
-        build = self._make_build(message_id, hops, True, self.dispatcher.router_hash, receive_id)
+        end = self.dispatcher.router_hash, receive_id
+        build = self._make_build(message_id, hops, True, *end, pool.inbound.rate(now))
         self._builds[build.reply_message_id] = PendingBuild(
             pool, build, True, receive_id, now, via, via is None
         )
@@ -284,6 +285,7 @@ class Builder:
         is_inbound: bool,
         end_hash: bytes,
         end_tunnel_id: int,
+        bytes_s: float,
     ) -> TunnelBuild:
         return TunnelBuild(
             hops,
@@ -295,6 +297,7 @@ class Builder:
             wall_now_s=self._wall.now(),
             entropy=self._entropy,
             own_hash=self.dispatcher.router_hash,
+            bytes_s=bytes_s,
         )
 
     def _expires_ms(self) -> int:

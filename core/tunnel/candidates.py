@@ -9,6 +9,7 @@ from itertools import islice
 from core.data.connectivity import INTERNET, Connectivity
 from core.data.ip_family import IpAddress
 from core.data.router_info import RouterInfo
+from core.tunnel.bandwidth_options import VERSION_MIN as BANDWIDTH_VERSION_MIN
 from core.tunnel.ports import RouterDirectory
 
 VERSION_MIN = (0, 9, 62)
@@ -41,6 +42,8 @@ class Candidate:
     """We can connect to one of its addresses."""
     is_second_choice: bool
     client_weight: float
+    reads_bandwidth: bool = False
+    """It knows of :mod:`core.tunnel.bandwidth_options`."""
 
 
 AsnOf = Callable[[str], int | None]
@@ -85,6 +88,7 @@ def digest(
         can_dial(info),
         "E" in caps or info.bandwidth_class in ("", "K"),
         weight,
+        info.version >= BANDWIDTH_VERSION_MIN,
     )
 
 

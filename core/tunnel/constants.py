@@ -28,6 +28,8 @@ TUNNEL_LIFETIME_S = 600.0
 """Our own tunnels, from the moment the build request was made."""
 TRANSIT_LIFETIME_S = 660.0
 """Tunnels of others: a minute more, for clock skew and slow builds (i2pd: the same)."""
+TRANSIT_UNUSED_S = 120.0
+"""Tunnels of others that nothing came through by then are dropped (API 0.9.68; i2pd: the same)."""
 
 MESSAGE_PAST_S = 60
 MESSAGE_FUTURE_S = 240

@@ -16,9 +16,14 @@ COUNTERS: tuple[Counter[TunnelManager], ...] = (
             lambda t: by_value(t.dispatcher.drops()), "reason"),
     Counter("tunnel", "transit_bytes", "Bytes carried in tunnels of other routers",
             lambda t: t.dispatcher.meter.total_bytes),
+    Counter("tunnel", "requests_dropped", "Build requests of others that were not even read",
+            lambda t: {"throttled": t.requests.throttled, "overflow": t.requests.overflowed},
+            "reason"),
 )  # fmt: skip
 
 TRANSIT_COUNTERS: tuple[Counter[TransitHops], ...] = (
     Counter("tunnel", "transit_refused", "Tunnels of other routers that were not accepted",
             lambda t: by_value(t.refused), "reason"),
+    Counter("tunnel", "transit_unused", "Tunnels of other routers dropped: nothing came through",
+            lambda t: t.unused),
 )  # fmt: skip

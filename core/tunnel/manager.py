@@ -24,6 +24,7 @@ from core.tunnel.events import LeasesChanged, TunnelEvent, TunnelLost
 from core.tunnel.pool import FAILURES_MAX, TunnelPool
 from core.tunnel.ports import GarlicSealer
 from core.tunnel.records import LONG, SHORT, RecordFormat
+from core.tunnel.requests import BuildRequests, WaitingRequest
 from core.tunnel.selection import HopSelector
 from core.tunnel.shape import TunnelShape
 from core.tunnel.testing import PendingTest, Tester, is_failed
@@ -56,6 +57,8 @@ class TunnelManager:
         self._aliases: dict[object, object] = {}
         self._exploratory: TunnelPool | None = None
         self._events: deque[TunnelEvent] = deque()
+        self.requests = BuildRequests()
+        """Requests of others that wait for their turn."""
         self.builder = Builder(
             dispatcher, selector, sealer, wall, entropy, record_format, self._events, self._pools
         )
@@ -169,7 +172,8 @@ class TunnelManager:
             for pool in self._pools.values():
                 self._check_leases(pool, now)
         elif message_type in _REQUESTS:
-            self.transit.receive(message_type, body, from_router, now, source)
+            source = (from_router, 0) if source is None else source
+            self.requests.put(WaitingRequest(message_type, body, from_router, source), now)
 
     def receive_delivery_status(self, message_id: int, now: float) -> bool:
         """True if this was one of our tunnel tests."""
@@ -271,12 +275,23 @@ class TunnelManager:
                     message.type, message.message_id, message.body, None, now, source
                 )
             dispatcher.flush(now)
+        if self.requests:
+            self._answer_requests(now)
+            dispatcher.flush(now)
+
+    def _answer_requests(self, now: float) -> None:
+        self.is_rescheduled = True
+        receive = self.transit.receive
+        for one in self.requests.take():
+            receive(one.message_type, one.body, one.from_router, now, one.source)
 
     # Time
 
     def next_timer(self) -> float | None:
         """When to call :meth:`handle_timer`; None while there is nothing to wait for."""
         self.is_rescheduled = False
+        if self.requests:
+            return self.requests.since
         times = (self.dispatcher.next_timer(), self.transit.next_timer(), self._work_at)
         return min((at for at in times if at is not None), default=None)
 

@@ -12,9 +12,11 @@ from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
 from core.base.ports import Entropy
+from core.base.rates import TokenBucket
 from core.base.reassembly import ReassemblyMemory
 from core.tunnel.constants import (
     FORWARD_EXPIRATION_S,
+    MESSAGE_BYTES_MAX,
     MESSAGE_PAST_S,
     SHORT_IV_OFFSET,
 )
@@ -94,6 +96,8 @@ class TransitTunnel:
     layer_key: InitVar[bytes]
     iv_key: InitVar[bytes]
     expires_at: float
+    is_used: bool = field(default=False, init=False)
+    """Whether anything came through it."""
     _next_id: bytes = field(init=False)
     _keys: tuple[bytes, bytes] = field(init=False)
     _encryptor: HopEncryptor | None = field(default=None, init=False)
@@ -128,6 +132,7 @@ class Participant(TransitTunnel):
     def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
         """Encrypt TunnelData messages and queue them for the next hop."""
         encryptor = self._encryptor or self.encryptor()
+        self.is_used = True
         count = len(group)
         ids = sink.entropy.random_bytes(4 * count)
         encryptor.relay(group, ids, self._next_id, sink.queue(self.next_hash, True))
@@ -144,6 +149,7 @@ class TransitEndpoint(TransitTunnel):
 
     def receive(self, group: list[bytes], sink: Sink, now: float) -> None:
         """Decrypt, reassemble and send on what is complete."""
+        self.is_used = True
         layers = (self._encryptor or self.encryptor()).encrypt_at(group, SHORT_IV_OFFSET)
         endpoint = self._endpoint
         if endpoint is None:
@@ -203,9 +209,18 @@ class TransitGateway(TransitTunnel):
     dropped: int = field(default=0, init=False)
     _gateway: Gateway | None = field(default=None, init=False)
     _waiting_bytes: int = field(default=0, init=False)
+    _bucket: TokenBucket | None = field(default=None, init=False)
+
+    def limit(self, bytes_s: float) -> None:
+        """Let so much through at most, as its creator asked (``l`` of proposal 168)."""
+        self._bucket = TokenBucket(bytes_s, max(bytes_s, float(MESSAGE_BYTES_MAX)))
 
     def accept(self, message: bytes, sink: Sink, now: float) -> None:
         """Take one standard-form message; what exceeds the bounds is dropped and counted."""
+        self.is_used = True
+        if self._bucket is not None and not self._bucket.take(now, float(len(message))):
+            self.dropped += 1
+            return
         self._waiting_bytes += len(message) + _MESSAGE_COST
         if self._waiting_bytes > _GATEWAY_BYTES_MAX:
             self.dropped += 1

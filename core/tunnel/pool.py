@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Generic, TypeVar
 
 from core.base.ports import Entropy
+from core.tunnel.bandwidth_options import BYTES_PER_KB
 from core.tunnel.shape import HOPS_MAX, TunnelShape
 from core.tunnel.tunnels import InboundTunnel, OutboundTunnel, OwnTunnel
 
@@ -29,6 +30,8 @@ _BUILDS_AT_ONCE = 4
 _PREVENTED_PAUSE_S = 1.0
 _PUT_OFF_S = 2.0
 _PEERS_WANTED_S = 30.0
+_RATE_AGE_S = 10.0
+"""All tunnels together must be so old, before what they carried says something."""
 FAILURES_MAX = 2
 
 TunnelT = TypeVar("TunnelT", bound=OwnTunnel)
@@ -106,6 +109,12 @@ class PoolSide(Generic[TunnelT]):
         """Tunnels to use, working ones before suspected ones, then those that last longest."""
         live = [t for t in self.tunnels if t.expires_at - now > self.margin_s]
         return sorted(live, key=lambda t: (t.failures > 0, -t.expires_at))
+
+    def rate(self, now: float) -> float:
+        """Bytes per second that a tunnel of this side has carried on average, over their lives."""
+        age_s = sum(now - tunnel.created_at for tunnel in self.tunnels)
+        carried = sum(tunnel.messages for tunnel in self.tunnels)
+        return carried * BYTES_PER_KB / age_s if age_s >= _RATE_AGE_S else 0.0
 
     def expired(self, now: float) -> list[TunnelT]:
         """Those past their end, which are to be removed."""

@@ -196,7 +196,7 @@ class HopSelector:
             return None
         if is_inbound:
             best.reverse()
-        return [BuildHop(c.router_hash, c.public_key) for c in best]
+        return [BuildHop(c.router_hash, c.public_key, c.reads_bandwidth) for c in best]
 
     def _meets(self, path: Sequence[Candidate], order: PathOrder, beyond: bytes) -> bool:
         """Whether the last hop can have a link with the router beyond, as far as is known."""

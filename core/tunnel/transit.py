@@ -11,6 +11,10 @@ Limits: number of tunnels, transit bandwidth, CPU time, requests per peer (as pr
 hop). Above 70 % of a limit requests are declined with growing probability, and near the end only
 links with fewer tunnels than others get more. What a link asks is charged to that link, before its
 record is opened; so a flood over some links leaves the others what they need.
+
+A tunnel that carried nothing in two minutes is dropped, as i2pd does: since API 0.9.68 who builds a
+tunnel has to test it by then. One that carried something lives to its end, for routers before that
+need not test, and a tunnel at rest costs next to nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +29,9 @@ from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
 from core.base.rates import STRANGERS_SHARE, FairShares, Source, WindowCounter
 from core.i2np.message import MessageType, make_short, short_to_standard
+from core.tunnel.bandwidth_options import BandwidthRequest
 from core.tunnel.build import random_id
-from core.tunnel.constants import FORWARD_EXPIRATION_S, TRANSIT_LIFETIME_S
+from core.tunnel.constants import FORWARD_EXPIRATION_S, TRANSIT_LIFETIME_S, TRANSIT_UNUSED_S
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.participant import Participant, TransitEndpoint, TransitGateway, TransitTunnel
 from core.tunnel.ports import GarlicSealer
@@ -59,6 +64,10 @@ OPEN_COST_S = 65e-6
 ANSWER_COST_S = 60e-6
 """CPU time of opening a record and of the answer (measured in pure Python)."""
 _PAIR_SHARE = 0.125
+_TUNNEL_SHARE = 0.25
+"""No tunnel is promised more than this part of the bandwidth."""
+_PROMISED_SHARE = 2.0
+"""All minimums together: most tunnels need theirs seldom (proposal 168, "over-allocation")."""
 
 
 @dataclass(slots=True)
@@ -92,6 +101,7 @@ class Refusal(Enum):
     PEER = "peer"
     DUPLICATE_ID = "duplicate_id"
     CONGESTION = "congestion"
+    MACHINE = "machine"
     UNREACHABLE = "unreachable"
 
 
@@ -123,10 +133,17 @@ class TransitHops:
         self._brought = WindowCounter(self.limits.peer_period_s, slides=True)
         self._led_to = WindowCounter(self.limits.peer_period_s, slides=True)
         self._pairs = WindowCounter(self.limits.peer_period_s, slides=True)
-        self._tunnels: deque[tuple[TransitTunnel, Hashable]] = deque()
+        #: in the order of their ends: who brought the request, and the bandwidth promised
+        self._tunnels: dict[TransitTunnel, tuple[Hashable, int]] = {}
+        #: those that were unused when last looked at
+        self._fresh: deque[TransitTunnel] = deque()
         #: tunnels that are alive, by who brought the request
         self._held: Counter[Hashable] = Counter()
+        self._promised = 0
+        self.machine_load = 0.0
+        """How busy the machine is, 1.0 if it must not get more work; set by the owner."""
         self.accepted = 0
+        self.unused = 0
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
 
     def configure(self, limits: TransitLimits) -> None:
@@ -186,10 +203,13 @@ class TransitHops:
         if declined is not None:
             self._refuse(declined)
         else:
-            self._accept(request, keys, from_router, source, now)
+            self._accept(request, keys, from_router, source[0], now)
         code = ACCEPT if declined is None else REJECT_BANDWIDTH
+        options = {}
+        if declined is None:
+            options = BandwidthRequest.parse(request.options).reply(self._free(now))
         answer = [
-            fmt.seal_reply(keys, place, code, self._entropy, self._reply_options(request, code))
+            fmt.seal_reply(keys, place, code, self._entropy, options)
             if place == index
             else fmt.mask(keys, place, record)
             for place, record in enumerate(records)
@@ -203,7 +223,7 @@ class TransitHops:
         used = len(self._tunnels) / limits.tunnels_max if limits.tunnels_max else 0.0
         if limits.bytes_s:
             used = max(used, self.rate(now) / limits.bytes_s)
-        return used
+        return max(used, self.machine_load)
 
     def rate(self, now: float) -> float:
         """Bytes per second over about the last 15 s."""
@@ -211,17 +231,34 @@ class TransitHops:
 
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` has something to do, or None."""
-        return self._tunnels[0][0].expires_at if self._tunnels else None
+        if not self._tunnels:
+            return None
+        ends_at = next(iter(self._tunnels)).expires_at
+        return min(ends_at, _unused_at(self._fresh[0])) if self._fresh else ends_at
 
     def handle_timer(self, now: float) -> None:
-        """Forget tunnels whose time is over."""
-        tunnels = self._tunnels
-        while tunnels and tunnels[0][0].expires_at <= now:
-            tunnel, holder = tunnels.popleft()
-            self._dispatcher.remove_transit(tunnel)
-            self._held[holder] -= 1
-            if not self._held[holder]:
-                del self._held[holder]
+        """Forget tunnels whose time is over, or that nobody uses."""
+        fresh = self._fresh
+        while fresh and _unused_at(fresh[0]) <= now:
+            tunnel = fresh.popleft()
+            if not tunnel.is_used and tunnel in self._tunnels:
+                self.unused += 1
+                self._remove(tunnel)
+        while self._tunnels and (oldest := next(iter(self._tunnels))).expires_at <= now:
+            self._remove(oldest)
+
+    def _remove(self, tunnel: TransitTunnel) -> None:
+        holder, promised = self._tunnels.pop(tunnel)
+        self._dispatcher.remove_transit(tunnel)
+        self._promised -= promised
+        self._held[holder] -= 1
+        if not self._held[holder]:
+            del self._held[holder]
+
+    def _free(self, now: float) -> float | None:
+        """Bytes per second that one more tunnel may be told of; None: unlimited."""
+        limit = self.limits.bytes_s
+        return None if limit is None else min(limit - self.rate(now), limit * _TUNNEL_SHARE)
 
     def _refuse(self, refusal: Refusal) -> bool:
         self.refused[refusal] += 1
@@ -256,9 +293,17 @@ class TransitHops:
             or (request.is_gateway and request.is_endpoint)
             or (not request.is_endpoint and request.next_hash == self._identity.router_hash)
             or (from_router is None and not request.is_gateway)
+            or self._turns_back(request, from_router)
         ):
             return Refusal.IMPOSSIBLE
         return None
+
+    @staticmethod
+    def _turns_back(request: BuildRequest, from_router: bytes | None) -> bool:
+        """Java: from the hop before us to that very hop leads only a loop; two routers could so be
+        made to carry everything many times."""
+        is_middle = not request.is_gateway and not request.is_endpoint
+        return is_middle and request.next_hash == from_router
 
     def _decide(self, request: BuildRequest, source: Source, now: float) -> Refusal | None:
         """Reasons to decline; FLOOD drops instead."""
@@ -285,6 +330,8 @@ class TransitHops:
             return Refusal.PEER
         if self._dispatcher.is_taken(request.receive_tunnel_id):
             return Refusal.DUPLICATE_ID
+        if self.machine_load >= 1.0:
+            return Refusal.MACHINE
         used = count / limits.tunnels_max
         if used > _CONGESTION_START and len(self._held) > 1:
             if self._held[holder] * len(self._held) < count:
@@ -292,35 +339,30 @@ class TransitHops:
             elif used > _RESERVED_START:
                 return Refusal.CONGESTION
         if limits.bytes_s is not None:
-            rate = self.rate(now)
-            wanted = _kilobytes(request, "m") * 1000
-            if rate + wanted >= limits.bytes_s:
+            rate, minimum = self.rate(now), BandwidthRequest.parse(request.options).minimum
+            if (
+                rate + minimum >= limits.bytes_s
+                or minimum > limits.bytes_s * _TUNNEL_SHARE
+                or self._promised + minimum > limits.bytes_s * _PROMISED_SHARE
+            ):
                 return Refusal.BANDWIDTH
             used = max(used, rate / limits.bytes_s)
+        used = max(used, self.machine_load)
         if used > _CONGESTION_START:
             excess = (used - _CONGESTION_START) / (1 - _CONGESTION_START)
             if self._entropy.randbelow(1000) < excess * 1000:
                 return Refusal.CONGESTION
         return None
 
-    def _reply_options(self, request: BuildRequest, code: int) -> dict[str, str]:
-        """``b``, the bandwidth we can give, if the request named what it wants."""
-        wanted = max(_kilobytes(request, "m"), _kilobytes(request, "r"))
-        if code != ACCEPT or not wanted:
-            return {}
-        if self.limits.bytes_s is not None:
-            free = int(self.limits.bytes_s / 1000)
-            wanted = max(_kilobytes(request, "m"), min(wanted, free))
-        return {"b": str(wanted)}
-
     def _accept(
         self,
         request: BuildRequest,
         keys: HopKeys,
         from_router: bytes | None,
-        source: Source,
+        holder: Hashable,
         now: float,
     ) -> None:
+        bandwidth = BandwidthRequest.parse(request.options)
         kind: type[TransitTunnel] = (
             TransitGateway
             if request.is_gateway
@@ -337,9 +379,13 @@ class TransitHops:
             keys.iv_key,
             now + TRANSIT_LIFETIME_S,
         )
+        if isinstance(tunnel, TransitGateway) and bandwidth.limit:
+            tunnel.limit(float(bandwidth.limit))
         self._dispatcher.add_transit(tunnel)
-        self._tunnels.append((tunnel, source[0]))
-        self._held[source[0]] += 1
+        self._tunnels[tunnel] = holder, bandwidth.minimum
+        self._fresh.append(tunnel)
+        self._promised += bandwidth.minimum
+        self._held[holder] += 1
         self.accepted += 1
 
     def _send(
@@ -371,7 +417,5 @@ def _replay_key(record: bytes) -> int:
     return int.from_bytes(record[16:24], "little")
 
 
-def _kilobytes(request: BuildRequest, name: str) -> int:
-    """A bandwidth option of a request (tunnel-creation-ecies.md "Tunnel Bandwidth Parameters")."""
-    text = request.options.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+def _unused_at(tunnel: TransitTunnel) -> float:
+    return tunnel.expires_at - TRANSIT_LIFETIME_S + TRANSIT_UNUSED_S

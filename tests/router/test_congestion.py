@@ -37,6 +37,16 @@ def test_a_level_stays_for_a_while_and_until_the_load_is_clearly_less() -> None:
     assert congestion.update(0.59, 3 * CHANGE_MIN_S) and not congestion.letter
 
 
+def test_g_is_told_when_all_was_refused_for_a_minute() -> None:
+    congestion = Congestion()
+    assert congestion.update(1.0, 0.0, refuses=True) and congestion.letter == "E"
+    for second in range(1, int(CHANGE_MIN_S)):
+        assert not congestion.update(1.0, second, refuses=second != CHANGE_MIN_S - 30)
+    assert not congestion.update(1.0, CHANGE_MIN_S, refuses=True), "not for a minute"
+    assert congestion.update(1.0, CHANGE_MIN_S + 31, refuses=True) and congestion.letter == "G"
+    assert congestion.update(0.95, 3 * CHANGE_MIN_S) and congestion.letter == "E"
+
+
 def _published(used: int, *, transit: bool = True) -> RouterInfo:
     """What a router publishes that carries as much transit as this part of a hundred."""
     config = RouterConfig(data_dir=Path(), host="127.0.0.1", transit=transit)

@@ -103,6 +103,10 @@ def test_transit_tunnels_end_after_660_seconds() -> None:
     _, _, inbound = network.build_inbound(network.nodes[0], network.nodes[1:])
     assert inbound is not None
     gateway = network.nodes[1]
+    gateway.dispatcher._accepters[inbound.gateway_tunnel_id].accept(
+        message(b"used", network.wall), gateway.dispatcher, network.now
+    )
+    gateway.transit.handle_timer(network.now + 120)
     assert gateway.transit.next_timer() == network.now + 660
     gateway.transit.handle_timer(network.now + 659)
     assert len(gateway.transit) == 1

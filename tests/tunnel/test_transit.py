@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.base.errors import DecodeError
 from core.base.rates import FairShares
 from core.i2np.message import make_standard
+from core.tunnel.bandwidth_options import BYTES_PER_KB
 from core.tunnel.build import BuildHop, TunnelBuild
 from core.tunnel.constants import SHORT_DATA_BYTES
 from core.tunnel.delivery import Delivery, DeliveryKind
@@ -135,6 +136,20 @@ def reply_code(hop: Node, seed: object, **changes: object) -> int:
     return build.open_reply(out[9 + 6 + 16 :]).codes[0]
 
 
+def reply_options(hop: Node, options: dict[str, str]) -> dict[str, str]:
+    """Those of our accepting answer to a request with options."""
+    entropy = SeededEntropy(f"options {options}")
+    request = BuildRequest(1 + entropy.randbelow(2**31), 5, NEXT, False, True,
+                           int(hop.wall.now()) // 60, 6, options=options)  # fmt: skip
+    record, keys = LONG.seal_request(hop.hash, hop.key.public, request, entropy)
+    hop.dispatcher.outgoing.clear()
+    assert hop.transit.receive(23, write_records([record]), PEER, NOW)
+    (out,) = hop.dispatcher.outgoing[NEXT]
+    code, found = LONG.open_reply(keys, 0, out[9 + 6 + 16 + 1 :])
+    assert code == 0
+    return found
+
+
 def test_every_refusal_looks_the_same() -> None:
     hop = node()
     assert reply_code(hop, 0) == 0
@@ -159,7 +174,7 @@ def test_a_tunnel_id_is_given_once() -> None:
 def test_a_flood_from_one_peer_is_declined_then_dropped() -> None:
     hop = node(TransitLimits(peer_requests_min=5, peer_share=0.0))
     for i in range(20):
-        ask(hop, i, next_hash=bytes([i]) * 32)
+        ask(hop, i, next_hash=bytes([100 + i]) * 32)
     assert refusals(hop) == {"peer": 5, "flood": 10}
     other = b"\x09" * 32
     assert ask(hop, "other", other, next_hash=b"\x63" * 32)
@@ -219,6 +234,72 @@ def test_wanted_bandwidth_is_answered_and_respected() -> None:
     assert refusals(hop) == {"bandwidth": 1}
 
 
+def test_what_is_offered_is_what_is_left_in_powers_of_two() -> None:
+    hop = node(TransitLimits(bytes_s=1000 * BYTES_PER_KB))
+    assert reply_options(hop, {"m": "20", "r": "500"}) == {"b": "128"}
+    assert reply_options(hop, {"r": "40"}) == {"b": "40"}
+    assert reply_options(hop, {"m": "200"}) == {"b": "200"}
+    assert reply_options(hop, {"l": "200"}) == reply_options(hop, {}) == {}
+
+
+def test_no_tunnel_is_promised_most_of_the_bandwidth_nor_all_together_twice() -> None:
+    hop = node(TransitLimits(bytes_s=100 * BYTES_PER_KB, peer_requests_min=1000))
+    assert not ask(hop, 1, options={"m": "26"})
+    accepted = [ask(hop, f"m{i}", options={"m": "20"}) for i in range(12)]
+    assert accepted == [True] * 10 + [False] * 2
+    assert ask(hop, "none wanted")
+    hop.transit.handle_timer(NOW + 121)
+    assert ask(hop, "when those are gone", now=NOW + 121, options={"m": "20"})
+
+
+def test_a_gateway_holds_a_tunnel_to_the_limit_its_creator_set() -> None:
+    hop = node()
+    assert ask(hop, sender=None, is_gateway=True, receive_tunnel_id=7, options={"l": "100"})
+    big = make_standard(20, 1, int(hop.wall.now() + 9) * 1000, bytes(10_000))
+    framed = bytes(9) + b"\0\0\0\x07" + len(big).to_bytes(2, "big") + big
+    for at in range(200):
+        hop.dispatcher.receive_tunnel_gateways([framed], NOW + at / 20)
+        hop.dispatcher.flush(NOW + at / 20)
+    assert len(hop.dispatcher.transit_outgoing[NEXT]) == pytest.approx(1100 + 110, rel=0.03)
+    assert drops_of_all(hop)["full"] > 80
+
+
+def test_a_middle_hop_does_not_send_back_where_it_came_from() -> None:
+    hop = node()
+    assert not ask(hop, 1, next_hash=PEER)
+    assert refusals(hop) == {"impossible": 1}
+    assert ask(hop, 2, next_hash=PEER, is_endpoint=True), "the answer may go that way"
+    assert ask(hop, 3, next_hash=PEER, is_gateway=True), "a tunnel of one hop"
+
+
+def test_what_nobody_uses_for_two_minutes_is_dropped() -> None:
+    hop = node()
+    assert ask(hop, "unused", receive_tunnel_id=6)
+    assert ask(hop, "used", receive_tunnel_id=7)
+    hop.dispatcher.receive_tunnel_data([data_message(7, hop.wall)], PEER, NOW + 5)
+    assert hop.transit.next_timer() == NOW + 120
+    hop.transit.handle_timer(NOW + 119.9)
+    assert len(hop.transit) == 2
+    hop.transit.handle_timer(NOW + 120)
+    assert not hop.dispatcher.is_taken(6)
+    assert hop.dispatcher.is_taken(7), "it was in use once"
+    assert hop.transit.unused == 1
+    assert hop.transit.next_timer() == NOW + 660
+    hop.transit.handle_timer(NOW + 660)
+    assert len(hop.transit) == 0
+
+
+def test_a_busy_machine_takes_fewer_tunnels_and_then_none() -> None:
+    hop = node(TransitLimits(peer_requests_min=1000))
+    hop.transit.machine_load = 0.85
+    accepted = sum(ask(hop, f"busy {i}", next_hash=i.to_bytes(32, "big")) for i in range(200))
+    assert 60 <= accepted <= 140
+    hop.transit.machine_load = 1.0
+    assert hop.transit.load(NOW) == 1.0
+    assert not ask(hop, "overloaded")
+    assert refusals(hop) == {"congestion": 200 - accepted, "machine": 1}
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 255), st.binary(max_size=1200))
 def test_junk_requests_are_dropped(kind: int, data: bytes) -> None:
@@ -270,6 +351,10 @@ def data_message(tunnel_id: int, wall: FakeWallClock, seed: int = 0, ahead: int 
 
 def drops(hop: Node) -> dict[str, int]:
     return {reason.value: n for reason, n in hop.dispatcher.dropped.items() if n}
+
+
+def drops_of_all(hop: Node) -> dict[str, int]:
+    return {reason.value: n for reason, n in hop.dispatcher.drops().items() if n}
 
 
 def with_participant() -> Node:
