@@ -189,6 +189,11 @@ class NetDb:
         return len(self._store)
 
     @property
+    def is_small(self) -> bool:
+        """Too few routers are known to be choosy."""
+        return self._store.is_small
+
+    @property
     def floodfill_count(self) -> int:
         """How many of these are floodfills."""
         return self._store.floodfill_count

@@ -154,6 +154,7 @@ class RouterEngine:
             is_banned=lambda router: self._is_banned(router, self._now),
             shares=self._shares,
             can_reach=self.pending_sends.can_reach,
+            is_network_small=lambda: self.netdb.is_small,
         )
         self.floodfill = RouterFloodfill(
             config, self.netdb, self.links, self.transit, self.clock, now

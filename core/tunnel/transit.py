@@ -119,6 +119,7 @@ class TransitHops:
         is_banned: Callable[[bytes], bool] | None = None,
         shares: FairShares | None = None,
         can_reach: Callable[[bytes, Source, float], bool] | None = None,
+        is_network_small: Callable[[], bool] = lambda: False,
     ) -> None:
         self._identity = identity
         self._dispatcher = dispatcher
@@ -130,6 +131,7 @@ class TransitHops:
         self._replays = DuplicateFilter(_REPLAY_PERIOD_S, _REPLAY_MAX)
         self._shares = FairShares(STRANGERS_SHARE) if shares is None else shares
         self._can_reach = can_reach
+        self._is_network_small = is_network_small
         self._brought = WindowCounter(self.limits.peer_period_s, slides=True)
         self._led_to = WindowCounter(self.limits.peer_period_s, slides=True)
         self._pairs = WindowCounter(self.limits.peer_period_s, slides=True)
@@ -293,7 +295,7 @@ class TransitHops:
             or (request.is_gateway and request.is_endpoint)
             or (not request.is_endpoint and request.next_hash == self._identity.router_hash)
             or (from_router is None and not request.is_gateway)
-            or self._turns_back(request, from_router)
+            or (self._turns_back(request, from_router) and not self._is_network_small())
         ):
             return Refusal.IMPOSSIBLE
         return None
@@ -301,7 +303,8 @@ class TransitHops:
     @staticmethod
     def _turns_back(request: BuildRequest, from_router: bytes | None) -> bool:
         """Java: from the hop before us to that very hop leads only a loop; two routers could so be
-        made to carry everything many times."""
+        made to carry everything many times. (i2pd builds such tunnels where it knows few others.)
+        """
         is_middle = not request.is_gateway and not request.is_endpoint
         return is_middle and request.next_hash == from_router
 

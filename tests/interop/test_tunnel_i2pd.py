@@ -57,7 +57,12 @@ class Router:
         self.dispatcher = TunnelDispatcher(node.hash, node.wall, node.entropy)
         sealer = Sealer(node.wall, node.entropy)
         self.transit = TransitHops(
-            HopIdentity(node.hash, key), self.dispatcher, sealer, node.wall, node.entropy
+            HopIdentity(node.hash, key),
+            self.dispatcher,
+            sealer,
+            node.wall,
+            node.entropy,
+            is_network_small=lambda: True,
         )
         can_dial = node.links.can_dial
         selector = HopSelector(

@@ -270,6 +270,8 @@ def test_a_middle_hop_does_not_send_back_where_it_came_from() -> None:
     assert refusals(hop) == {"impossible": 1}
     assert ask(hop, 2, next_hash=PEER, is_endpoint=True), "the answer may go that way"
     assert ask(hop, 3, next_hash=PEER, is_gateway=True), "a tunnel of one hop"
+    hop.transit._is_network_small = lambda: True
+    assert ask(hop, 4, next_hash=PEER), "i2pd has nobody else"
 
 
 def test_what_nobody_uses_for_two_minutes_is_dropped() -> None:
