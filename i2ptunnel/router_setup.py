@@ -109,6 +109,7 @@ def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None)
         transit=section.transit.enabled,
         transit_tunnels_max=section.transit.max_tunnels,
         floodfill=FLOODFILL[section.floodfill],
+        server_delay_s=section.server_delay,
         exploratory_inbound=tunnel_shape(section.exploratory.inbound),
         exploratory_outbound=tunnel_shape(section.exploratory.outbound),
     )

@@ -14,10 +14,10 @@ tunnel that it came through or 0. What it costs is charged to that."""
 
 SOURCES_MAX = 2048
 KEYS_MAX = 8192
-STRANGERS_SHARE = 0.5
-"""The part of a core that work for strangers may take: the budget, in seconds of CPU per second, of
-one :class:`FairShares` for the whole router. What a piece of work costs stands beside it, as pure
-Python takes on one core of 2024."""
+STRANGERS_SHARE = 0.15
+"""The part of a core that work for strangers may take, so that our own traffic keeps 80 % of its
+rate: the budget, in seconds of CPU per second, of one :class:`FairShares` for the whole router.
+What a piece of work costs stands beside it, as pure Python takes on one core of 2024."""
 _IDLE_S = 5.0
 RATE_WINDOW_S = 15.0
 _RATE_STEP_S = 0.5

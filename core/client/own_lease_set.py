@@ -52,7 +52,9 @@ def newest_leases(offered: Iterable[Lease], wall_s: float) -> list[Lease]:
 class OwnLeaseSet:
     """Builds lease sets with growing publication dates (peers keep the newest by its second).
 
-    ``encryption_keys``: (type, public key), the favourite first.
+    ``encryption_keys``: (type, public key), the favourite first. ``not_before``: the first
+    lease set is made at this time at the earliest, see
+    :class:`core.router.server_delay.ServerDelay`.
 
     LocalError if it is to be encrypted and ``keys`` cannot be blinded, or if ``said``, the options
     of each lease set, cannot be written.
@@ -68,6 +70,7 @@ class OwnLeaseSet:
         "_is_multihomed",
         "_is_published",
         "_keys",
+        "_not_before",
         "_said",
         "_wall",
         "authorisation",
@@ -87,8 +90,10 @@ class OwnLeaseSet:
         *,
         is_multihomed: bool = False,
         said: Mapping[str, str] | None = None,
+        not_before: float = 0.0,
     ) -> None:
         self._keys = keys
+        self._not_before = not_before
         self._said = dict(said or {})
         write_mapping(self._said)
         self._is_multihomed = is_multihomed
@@ -143,7 +148,7 @@ class OwnLeaseSet:
 
     def tunnels_changed(self, now: float) -> None:
         """Build soon: at once for the first tunnel, else after others had time to join."""
-        due = now if self.current is None else now + SETTLE_S
+        due = max(now, self._not_before) if self.current is None else now + SETTLE_S
         self.due_at = due if self.due_at is None else min(self.due_at, due)
 
     def build(self, tunnels: Iterable[InboundTunnel], now: float) -> LeaseSet2 | None:

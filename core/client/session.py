@@ -40,6 +40,7 @@ class ClientEngine(LocalDestination):
         wall: WallClock,
         entropy: Entropy,
         shares: FairShares | None = None,
+        not_before: float = 0.0,
     ) -> None:
         lasting = config.lasting
         encryption = encryption_keys(config, entropy)
@@ -56,6 +57,7 @@ class ClientEngine(LocalDestination):
             config.encrypted,
             is_multihomed=config.is_multihomed or config.meta is not None,
             said=config.lease_set_options,
+            not_before=not_before,
         )
         # The key may have been ours before: what was sent to us then must not be taken again.
         since = int(wall.now()) - REPLAY_MARGIN_S if lasting else 0

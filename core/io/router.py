@@ -34,6 +34,7 @@ from core.io.files import (
 from core.io.garbage import GarbageCollection
 from core.io.hosted import HostedSession
 from core.io.interfaces import complete
+from core.io.last_run import off_for_s
 from core.io.links import LinkDrivers
 from core.io.listeners import ListenerStore
 from core.io.loop import turn_meter
@@ -124,6 +125,7 @@ class Router:
             self._wall = SystemWallClock()
             keys = load_keys(config.data_dir / KEY_FILE, self._entropy)
             self._own_hash = keys.hash
+            off_s = off_for_s(config.data_dir, DATABASE_FILE, self._wall.now())
             self._database = Database(config.data_dir / DATABASE_FILE)
         except BaseException:
             self._lock.release()
@@ -167,6 +169,13 @@ class Router:
         self._write_info()
         self._engine.start(self.now())
         self._stored.load_rest(lambda infos: self._engine.load_routers(infos, self._stored.proven))
+        if self._engine.delay_servers(off_s, self.now()):
+            logger.info(
+                "the router was off for %d min: servers are published within %d s "
+                "(router.server_delay)",
+                off_s / 60,
+                config.server_delay_s,
+            )
         self._surroundings.start()
         self._saver = self._loop.call_later(SAVE_INTERVAL_S, self._save)
         self._drivers.schedule()

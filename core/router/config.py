@@ -66,6 +66,8 @@ class RouterConfig:
     floodfill: bool | None = False
     """Keep a part of the network database for others; None: if the router is fit for it."""
     floodfill_criteria: Criteria = field(default_factory=Criteria)
+    server_delay_s: float = 0.0
+    """How long servers wait at most for their first lease set, if the router was off for long."""
     exploratory_inbound: TunnelShape = field(default_factory=lambda: TunnelShape(2, 2))
     exploratory_outbound: TunnelShape = field(default_factory=lambda: TunnelShape(2, 2))
 

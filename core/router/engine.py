@@ -39,6 +39,7 @@ from core.router.observer import Nobody, Observer
 from core.router.own_info import OwnInfo
 from core.router.pending_sends import PendingSends
 from core.router.ports import EXPLORATORY, LinkView, Sealer, TunnelView
+from core.router.server_delay import ServerDelay
 from core.router.session_opener import SessionOpener
 from core.router.sessions import Sessions
 from core.router.stats import RouterStats
@@ -207,6 +208,12 @@ class RouterEngine:
             now,
             is_exploratory=True,
         )
+
+    def delay_servers(self, off_s: float, now: float) -> bool:
+        """The router was off for so long: whether servers wait (:class:`ServerDelay`)."""
+        delay = ServerDelay(self.config.server_delay_s, off_s, now, self._entropy)
+        self._opener.delay = delay
+        return delay.is_on
 
     def load_routers(self, infos: Iterable[RouterInfo], proven: Set[bytes]) -> None:
         """Take back what an earlier run had stored; ``proven``: who was known to exist."""

@@ -13,6 +13,7 @@ from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.netdb.facade import NetDb
 from core.router.inbox import Inbox
+from core.router.server_delay import ServerDelay
 from core.router.sessions import Sessions
 from core.tunnel.manager import TunnelManager
 from core.tunnel.pool import TunnelPool
@@ -39,14 +40,24 @@ class SessionOpener:
         self._wall = wall
         self._entropy = entropy
         self._shares = shares
+        self.delay = ServerDelay(0.0, 0.0, 0.0, entropy)
+        """How long servers wait for their first lease set."""
 
     def open(self, config: SessionConfig, keys: PrivateKeys, now: float) -> ClientEngine:
         """A session of ours; Unavailable ("in_use") if its destination is open already."""
         order_key = config.lasting.peer_order if config.lasting else None
         pool = self._open_pool(keys.hash, config.inbound, config.outbound, order_key, now)
         try:
+            not_before = self.delay.draw() if config.publish else 0.0
             session = ClientEngine(
-                config, keys, pool, self._netdb, self._wall, self._entropy, self._shares
+                config,
+                keys,
+                pool,
+                self._netdb,
+                self._wall,
+                self._entropy,
+                self._shares,
+                not_before,
             )
         except BaseException:
             self._tunnels.remove_pool(keys.hash, now)

@@ -12,7 +12,7 @@ from pathlib import Path
 from i2ptunnel.blocklist import Entry
 from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.i2cp_model import I2cpRouterKind, I2cpRouterSection
-from i2ptunnel.config.kinds import Choice, FilePath, Flag, Number, Percent, Rate, Text
+from i2ptunnel.config.kinds import Choice, Duration, FilePath, Flag, Number, Percent, Rate, Text
 from i2ptunnel.config.log_levels import LogLevel, LogLevelKind
 from i2ptunnel.config.network_kinds import (
     AddressKind,
@@ -282,6 +282,13 @@ class RouterSection:
         "store a part of the network database for others; auto: while the router is fast, well "
         "connected and reachable, has run for two hours, and there are not enough others",
         default="auto",
+    )
+    server_delay: float = option(
+        Duration(0, 3600),
+        "when the router was off for 15 minutes or more, servers wait for a random time up to this "
+        "before they are published, so that it is harder to see that they come and go with the "
+        "router; 0: never",
+        default=120.0,
     )
     exploratory: ExploratorySection = option(
         Section(ExploratorySection), "the router's own tunnels", default=ExploratorySection()

@@ -1,7 +1,7 @@
 """Floods of a whole router by strangers: what honest ones still get, and what it costs.
 
 ``python -m tests.bench.floods [seconds] [part of a name]``, in virtual time. The rates are ten
-times those that once shut everybody out, or what fills half a core if that is less.
+times those that once shut everybody out, or what fills the share of strangers if that is less.
 """
 
 from __future__ import annotations

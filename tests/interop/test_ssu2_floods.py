@@ -1,153 +1,29 @@
-"""Floods at the SSU2 port of a router that downloads: they cost it little, and no link.
-
-All routers share one core, and who floods has another to himself. What counts is the time that this
-core had for them, worked or idle, and not what other programs took of it.
-"""
+"""Floods at the SSU2 port of a router that downloads: they cost it little, and no link."""
 
 from __future__ import annotations
 
-import os
-import statistics
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.interop.conftest import own_tunnels, site_name
-from tests.support import curl
-from tests.support.appliance import FAST, Appliance
-from tests.support.i2pd_net import wait_until
-from tests.support.origin import Origin, digest_of
+from tests.support.flooded_download import FloodedDownload, flooded_download
 from tests.support.packet_flood import KINDS, flooding
 
 pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.timeout(280)]
 
-ONE_HOP: dict[str, Any] = {
-    "inbound": {"length": 1, "quantity": 2},
-    "outbound": {"length": 1, "quantity": 2},
-}
-BYTES = 8_000_000
-RATE_KEPT = 0.8
-#: a single download is soon over, and may be slow for other reasons
-ROUNDS_MAX = 3
-GROWTH_MB_MAX = 40
-
-
-@dataclass
-class Scene:
-    """Two relays, a visitor that is flooded, and a site."""
-
-    routers: list[Appliance]
-    #: where who floods runs; None: on the only core
-    flood_core: int | None
-
-    @property
-    def victim(self) -> Appliance:
-        return self.routers[2]
-
-    @property
-    def page(self) -> str:
-        return f"http://{site_name(self.routers[3])}/bytes/{BYTES}"
-
-    def counters(self) -> dict[str, Any]:
-        status = self.victim.status()
-        assert status is not None
-        counters: dict[str, Any] = status["router"]["counters"]["transport"]
-        return counters
-
-    def shed(self) -> int:
-        return int(self.counters()["datagrams_shed"])
-
-    def clock(self) -> float:
-        """What the routers and nobody have had of their core, in seconds."""
-        if self.flood_core is None:
-            return time.monotonic()
-        (line,) = (
-            line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu0 ")
-        )
-        idle = sum(map(int, line.split()[4:6])) / os.sysconf("SC_CLK_TCK")
-        return idle + sum(router.cpu_seconds() for router in self.routers)
-
-    def download(self) -> float:
-        """Bytes per second of such time."""
-        began = self.clock()
-        got = curl.fetch(self.page, proxy=f"http://{self.victim.address}:4444", timeout_s=60)
-        took_s = self.clock() - began
-        assert got.status == 200 and got.digest == digest_of(BYTES), got
-        return BYTES / took_s
-
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    root: Path = tmp_path_factory.mktemp("floods")
-    cores = sorted(os.sched_getaffinity(0))
-    cores = cores if cores[0] == 0 else cores[:1]  # /proc/stat counts them all
-    with Origin() as origin:
-        routers = []
-        for index in range(4):
-            address = f"127.{141 + index}.0.1"
-            tunnels = own_tunnels(address, origin.port) if index > 1 else {}
-            for tunnel in tunnels.values():
-                tunnel |= ONE_HOP
-            options = {
-                **FAST,
-                "ntcp2": {"enabled": False},
-                "ssu2": {"enabled": True},
-                "floodfill": index < 2,
-                "transit": {"enabled": index < 2},
-                "exploratory": ONE_HOP,
-            }
-            routers.append(
-                Appliance(root / f"r{index}", address, 20141 + index, tunnels, **options)
-            )
-        try:
-            infos = [router.write_router_info_once() for router in routers]
-            for router in routers:
-                router.import_router_infos(infos)
-                router.start()
-                assert router.process is not None
-                if cores[1:]:
-                    os.sched_setaffinity(router.process.pid, {0})
-            for router in routers[2:]:
-                router.wait_ready("web", "socks", "site")
-            scene = Scene(routers, cores[1] if cores[1:] else None)
-            proxy = f"http://{scene.victim.address}:4444"
-            assert curl.fetch_with_retry(scene.page, proxy=proxy).status == 200
-            yield scene
-        finally:
-            for router in routers:
-                router.stop(kill=True)
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloodedDownload]:
+    root = tmp_path_factory.mktemp("floods")
+    with flooded_download(root, 141, ntcp2={"enabled": False}, ssu2={"enabled": True}) as scene:
+        yield scene
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_flood_costs_a_download_little(scene: Scene, kind: str) -> None:
-    victim = scene.victim
-    before = scene.counters()
-    memory_mb = victim.memory_mb()
-    idle, flooded, kept = [scene.download()], [], 0.0
-    for _ in range(ROUNDS_MAX):
-        shed = scene.shed()
-        with flooding(kind, victim.router_info, scene.flood_core) as flood:
-            wait_until("the flood is noticed", lambda was=shed: scene.shed() > was, 10)
-            # What was in the queue, and the handshakes that every host may begin, are soon over.
-            began = time.monotonic()
-            wait_until("a second is over", lambda was=began: time.monotonic() > was + 1, 10)
-            flooded.append(scene.download())
-            sent = flood.stop()
-        idle.append(scene.download())
-        kept = statistics.mean(flooded) / statistics.mean(idle)
-        if kept >= RATE_KEPT:
-            break
-    grown = victim.memory_mb() - memory_mb
-    after = scene.counters()
-    rate = statistics.mean(idle) / 1e6
-    print(f"{kind}: {sent:.0f} packets/s; {kept:.0%} of {rate:.1f} MB/s kept; {grown:+.1f} MB")
-    assert kept >= RATE_KEPT, (idle, flooded)
-    assert grown <= GROWTH_MB_MAX
-    assert after["handshakes"] == before["handshakes"], "a link was made anew"
-    for router in scene.routers:
-        assert "Traceback" not in router.log, router.log[-3000:]
-        assert "internal error" not in router.log, router.log[-3000:]
+def test_a_flood_costs_a_download_little(scene: FloodedDownload, kind: str) -> None:
+    def shed() -> int:
+        return int(scene.counters()["transport"]["datagrams_shed"])
+
+    before = scene.counters()["transport"]["handshakes"]
+    scene.endure(kind, lambda: flooding(kind, scene.victim.router_info, scene.flood_core), shed)
+    assert scene.counters()["transport"]["handshakes"] == before, "a link was made anew"

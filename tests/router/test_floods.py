@@ -75,7 +75,7 @@ def test_made_up_gateways_do_not_keep_answers_from_others() -> None:
 
 def test_answers_to_made_up_routers_do_not_keep_answers_from_others() -> None:
     """An acknowledgement goes where the store says: a stranger may name a router of its fancy."""
-    router = FloodedRouter(floodfills=400)
+    router = FloodedRouter(floodfills=400, share=0.5)
     pending = router.engine.pending_sends
     known = [info.hash for info in router.engine.netdb.routers()]
     for number in range(1500):
