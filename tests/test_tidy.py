@@ -28,6 +28,7 @@ SKIPS = {
     "tests/io/test_udp.py",
     "tests/io/test_udp_guard.py",
     "tests/release/test_debian.py",
+    "tests/release/test_first_steps.py",
     "tests/test_rerun.py",
 }
 

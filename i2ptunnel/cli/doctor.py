@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from core.base.errors import I2PError
@@ -14,8 +15,7 @@ from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import configuration_of, control_socket
 from i2ptunnel.cli.sources import add_source_options
 from i2ptunnel.config.faults import ConfigError
-from i2ptunnel.config.loader import Loaded
-from i2ptunnel.control import ControlFault, NotRunning, ask
+from i2ptunnel.control import ControlFault, NotRunning, ask, lock_owner
 from i2ptunnel.printable import printable
 
 _WIDTH = 14
@@ -40,7 +40,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from i2ptunnel.doctor.examination import examine
     from i2ptunnel.doctor.findings import Level
 
-    loaded, status, plan = None, None, None
+    loaded, status, plan, silent = None, None, None, None
     is_valid = True
     try:
         loaded = configuration_of(arguments)
@@ -52,11 +52,16 @@ def _doctor(arguments: argparse.Namespace) -> int:
             raise
         complain(str(fault))
     if loaded is not None or arguments.data_dir is not None:
-        status, plan = _ask(arguments, loaded)
-    findings = list(examine(loaded, status, plan))
+        path = control_socket(arguments)
+        try:
+            status, plan = _ask(path)
+        except (ControlFault, I2PError) as error:
+            complain(str(error))
+            silent = lock_owner(path.parent)
+    findings = list(examine(loaded, status, plan, silent))
     if arguments.json:
         report = {
-            "running": status is not None,
+            "running": status is not None or silent is not None,
             "configuration_valid": is_valid,
             "findings": [asdict(finding) for finding in findings],
         }
@@ -80,17 +85,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return Exit.FAILED if is_bad else Exit.OK
 
 
-def _ask(
-    arguments: argparse.Namespace, loaded: Loaded | None
-) -> tuple[dict[str, Any] | None, dict[str, Any] | str | None]:
-    """What the running program says, and what a reload would change; None: it does not run."""
-    path = control_socket(arguments)
+def _ask(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | str | None]:
+    """What the running program says, and what a reload would change; None: it does not run.
+
+    Raises ControlFault if it runs and does not answer.
+    """
     try:
         status: dict[str, Any] = ask(path, "status")
     except NotRunning:
-        return None, None
-    except (ControlFault, I2PError) as error:
-        complain(str(error))
         return None, None
     try:
         plan: dict[str, Any] = ask(path, "plan", timeout_s=_PLAN_TIMEOUT_S)

@@ -23,15 +23,19 @@ def examine(
     loaded: Loaded | None,
     status: dict[str, Any] | None = None,
     plan: dict[str, Any] | str | None = None,
+    silent: int | None = None,
 ) -> Iterator[Finding]:
     """Everything that can be looked at. Blocking: for a thread, in a running program.
 
     ``loaded``: None where the configuration is invalid; ``status``: what a running program says;
-    ``plan``: what its reload would do, or why the file cannot be loaded.
+    ``plan``: what its reload would do, or why the file cannot be loaded; ``silent``: the process of
+    a program that runs and says nothing, 0 if that is not known.
     """
     now = time.time()
-    pid = None if status is None else int(status["pid"])
-    if status is None:
+    pid = silent if status is None else int(status["pid"])
+    if silent is not None:
+        yield machine.check_silent(silent)
+    elif status is None:
         yield note("state", "not running", "Start it: i2ptunnel run, or systemctl start i2ptunnel.")
         yield _clock_alone(now)
     else:
@@ -66,7 +70,7 @@ def _of_configuration(
     yield from files.check_data_directory(loaded.data_dir)
     yield files.check_space(loaded.data_dir)
     yield from files.check_keys(loaded, now)
-    if status is None and loaded.configuration.router.i2cp is None:
+    if pid is None and loaded.configuration.router.i2cp is None:
         yield files.check_known_routers(loaded.data_dir)
     servers = [
         name

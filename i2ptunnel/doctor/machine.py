@@ -115,6 +115,31 @@ def check_conntrack() -> Finding | None:
     return ok("conntrack", f"{count} of {most} connections tracked")
 
 
+# The process
+
+
+def check_silent(pid: int) -> Finding:
+    """A program that runs and does not answer. ``pid``: 0 if it is not known."""
+    who = f"process {pid}" if pid else "a process"
+    if pid and _is_stopped(pid):
+        return problem(
+            "state", f"{who} is stopped, and does not answer", f"Let it go on: kill -CONT {pid}."
+        )
+    return problem(
+        "state",
+        f"{who} runs, but does not answer",
+        "Look at the load of this machine and at the log. If it stays so, restart the program.",
+    )
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        text = (ROOT / f"proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[:1] in (["T"], ["t"])
+
+
 # Ports
 
 

@@ -15,7 +15,7 @@ from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
 from i2ptunnel.control import ask
 from i2ptunnel.demo import free_port
-from tests.support.appliance import Appliance
+from tests.support.appliance import Appliance, run_command
 from tests.support.i2pd_net import wait_until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
@@ -60,6 +60,9 @@ def test_it_is_told_survived_and_made_up_for(programs: list[Appliance]) -> None:
         # A router without any other is degraded anyway; it has one now, and cannot keep it.
         assert found["state"] == "degraded" and "cannot be saved" in found["reason"]
         assert "Make room" in found["remedy"]
+        for command in ("status", "doctor"):
+            shown = run_command(command, "-c", str(program.config_file)).stdout
+            assert "cannot be saved" in shown and "Make room" in shown, command
     wait_until("written", lambda: told(program)["router"]["storage"] is None, 20)
     # What came while there was no room is there after the end that nobody prepares for.
     program.stop(kill=True)

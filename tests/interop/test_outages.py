@@ -12,6 +12,7 @@ import pytest
 from tests.interop.conftest import own_tunnels, site_name
 from tests.support import curl
 from tests.support.appliance import Appliance, run_command
+from tests.support.i2pd_net import wait_until
 from tests.support.machine import slowdown
 from tests.support.namespace import separate_network, set_up
 from tests.support.origin import Origin
@@ -72,7 +73,12 @@ def test_a_new_site_is_reachable_soon_after_an_outage(
     assert known.status == 200, known
     set_up("lo", False)
     try:
-        time.sleep(down_s)
+        ending = time.monotonic() + down_s
+        if number:
+            place = ("-c", str(visitor.config_file))
+            wait_until("it is noticed", lambda: _is_told("status", *place), down_s)
+            assert "this machine has no network" in run_command("doctor", *place).stdout
+        time.sleep(max(0.0, ending - time.monotonic()))
     finally:
         set_up("lo", True)
     began = time.monotonic()
@@ -88,3 +94,7 @@ def test_a_new_site_is_reachable_soon_after_an_outage(
     assert took_s < 15 * slowdown()
     for router in routers:
         assert "Traceback" not in router.log, router.log[-2000:]
+
+
+def _is_told(*command: str) -> bool:
+    return "check that this machine is online" in run_command(*command).stdout

@@ -345,3 +345,13 @@ def test_without_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["doctor", "-c", str(config), "--json"]) == 3
     shown = capsys.readouterr()
     assert not json.loads(shown.out)["configuration_valid"] and "data_dir" in shown.err
+
+
+def test_a_program_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    (tmp_path / "proc/7").mkdir(parents=True)
+    for state, text in (("T", "process 7 is stopped"), ("D", "process 7 runs, but does not")):
+        (tmp_path / "proc/7/stat").write_text(f"7 (a) b) {state} 1 1")
+        found = next(iter(examination.examine(None, silent=7)))
+        assert found.level is Level.PROBLEM and text in found.text
+    assert "a process runs" in machine.check_silent(0).text
