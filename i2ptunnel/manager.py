@@ -203,34 +203,38 @@ class Manager(Supervisor[_Tunnel]):
         entry.tunnel = tunnel
         try:
             # Before the start: keys that are replaced while it goes on are seen as changed.
-            key_watch = await self._key_watch(entry, context.logger)
+            key_watches = await self._key_watches(entry, context.logger)
             await tunnel.start()
             self._set(entry, State.BUILDING)
-            await self._watch_all(entry, tunnel, key_watch)
+            await self._watch_all(entry, tunnel, key_watches)
         finally:
             entry.tunnel = None
             await self._stop_tunnel(entry, tunnel)
 
-    async def _key_watch(self, entry: _Tunnel, logger: logging.Logger) -> KeyWatch | None:
+    async def _key_watches(self, entry: _Tunnel, logger: logging.Logger) -> list[KeyWatch]:
         """For keys that have an end; raises FileFault."""
-        keys = key_file_of(entry.name, entry.section)
-        if keys is None:
-            entry.keys_expire_s = None
-            return None
         section = entry.section
+        files = [key_file_of(entry.name, section)]
         is_encrypted = isinstance(section, ServerSection) and section.encrypted.enabled
-        path = self._data_dir / keys
-        watch = await asyncio.to_thread(KeyWatch, path, logger, is_encrypted=is_encrypted)
-        entry.keys_expire_s = watch.expires_s
-        return None if watch.expires_s is None else watch
+        if isinstance(section, ServerSection) and section.meta is not None:
+            files.append(section.meta.keys)
+        watches = [
+            await asyncio.to_thread(
+                KeyWatch, self._data_dir / keys, logger, is_encrypted=is_encrypted
+            )
+            for keys in files
+            if keys is not None
+        ]
+        ends = {watch: watch.expires_s for watch in watches if watch.expires_s is not None}
+        entry.keys_expire_s = min(ends.values(), default=None)
+        return list(ends)
 
     async def _watch_all(
-        self, entry: _Tunnel, tunnel: Tunnel[Any], key_watch: KeyWatch | None
+        self, entry: _Tunnel, tunnel: Tunnel[Any], key_watches: list[KeyWatch]
     ) -> None:
         """Follow readiness, and the keys if they have an end; raises what either raises."""
         watches = [asyncio.ensure_future(self._watch(entry, tunnel))]
-        if key_watch is not None:
-            watches.append(asyncio.ensure_future(key_watch.keep()))
+        watches += [asyncio.ensure_future(watch.keep()) for watch in key_watches]
         try:
             done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
             for one in done:

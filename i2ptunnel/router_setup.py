@@ -20,12 +20,14 @@ from core.api import (
     read_limited,
 )
 from core.base.errors import DecodeError
+from core.data.family import RouterFamily
 from i2ptunnel.blocklist import read_blocklist, sort_out
 from i2ptunnel.config.i2cp_model import I2cpRouterSection
 from i2ptunnel.config.router_model import RouterSection
 from i2ptunnel.geoip import open_asn
 from i2ptunnel.health import I2cpFacts
 from i2ptunnel.hiding import HiddenMode
+from i2ptunnel.keyfiles import read_keys
 from i2ptunnel.relay.tls import client_context
 from i2ptunnel.sessions import tunnel_shape
 from i2ptunnel.text_files import decode_text
@@ -49,7 +51,7 @@ def make_router(
     trace: TraceFile | None,
 ) -> AnyRouter:
     """Not started yet. Raises FileFault, or Unavailable ``bad_certificate``."""
-    config = router_config(section, hidden_mode)
+    config = replace(router_config(section, hidden_mode), family=router_family(section))
     if section.i2cp is not None:
         return ForeignRouter(config, i2cp_address(section.i2cp), trace)
     return Router(config, listeners(), trace)
@@ -113,6 +115,21 @@ def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None)
         exploratory_inbound=tunnel_shape(section.exploratory.inbound),
         exploratory_outbound=tunnel_shape(section.exploratory.outbound),
     )
+
+
+def router_family(section: RouterSection) -> RouterFamily | None:
+    """The family that signs for this router; raises FileFault."""
+    if section.family is None:
+        return None
+    assert section.data_dir is not None
+    path = section.data_dir / section.family.keys
+    keys = read_keys(path, is_used=True)
+    if keys is None:
+        why = "there is no such key file; copy the family's, or make it: i2ptunnel keys generate"
+        raise FileFault(path, why)
+    if keys.offline is not None:
+        raise FileFault(path, "a transient key cannot sign for a family; take its real key")
+    return RouterFamily(section.family.name, keys.signing)
 
 
 def time_servers(section: RouterSection) -> tuple[tuple[str, int], ...]:

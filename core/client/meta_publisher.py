@@ -125,7 +125,10 @@ class MetaPublisher:
     def _publish(self, now: float) -> None:
         before_s = 0 if self.current is None else self.current.published_ms // 1000
         published_s = max(int(self._wall.now()), before_s + 1)
-        expires_ms = (published_s + int(LIFE_S)) * 1000
+        ends_s = published_s + int(LIFE_S)
+        if self._keys.offline is not None:
+            ends_s = max(published_s, min(ends_s, self._keys.offline.expires_s))
+        expires_ms = ends_s * 1000
         leases = [MetaLease(target, kind, cost, expires_ms) for target, kind, cost in self._up()]
         self.current = MetaLeaseSet.build(self._keys, leases, published_s * 1000, expires_ms)
         self._published_at = now

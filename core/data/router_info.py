@@ -12,6 +12,7 @@ from sys import intern
 
 from core.base.errors import DecodeError, LocalError
 from core.base.wire import Reader, Writer
+from core.data import family
 from core.data.identity import HASH_BYTES, RouterIdentity
 from core.data.mapping import parse_mapping, write_mapping
 from core.data.private_keys import PrivateKeys
@@ -24,6 +25,7 @@ ROUTER_INFO_BYTES_BUILD_MAX = 3071
 ADDRESSES_MAX = 16
 
 BANDWIDTH_CLASSES = "KLMNOPX"
+_FAMILY_MARK = b"\x06family="
 
 
 class RouterInfo:
@@ -129,8 +131,14 @@ class RouterInfo:
 
     @property
     def family(self) -> str | None:
-        """The name of its family, if it claims one; nothing here proves it."""
-        return self.options.get("family")
+        """The name of its family in lower case, if it claims one; see :mod:`core.data.family`."""
+        name = self.options.get(family.NAME) if _FAMILY_MARK in self.raw else None
+        return None if name is None else name.lower()
+
+    @property
+    def is_family_genuine(self) -> bool:
+        """False if it claims a family that has not signed for it."""
+        return _FAMILY_MARK not in self.raw or family.is_genuine(self.options, self.hash)
 
     @property
     def bandwidth_class(self) -> str:

@@ -65,6 +65,8 @@ class Verdict(Enum):
     FROM_FUTURE = "from the future"
     TOO_OLD = "too old"
     BAD_SIGNATURE = "bad signature"
+    BAD_FAMILY = "bad family"
+    """It claims a family that has not signed for it."""
     OWN = "our own"
     NO_ROOM = "no room"
     """All that were looked at are proven, and this one is not."""
@@ -373,6 +375,8 @@ class RouterStore:
             return Verdict.TOO_OLD
         if not info.verify():
             return Verdict.BAD_SIGNATURE
+        if not info.is_family_genuine:
+            return Verdict.BAD_FAMILY
         return Verdict.NEW if known is None else Verdict.NEWER
 
     def _put(self, info: RouterInfo) -> bool:

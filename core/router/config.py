@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.data.address_ranges import AddressRange
+from core.data.family import RouterFamily
 from core.data.ip_family import Family, by_family
 from core.netdb.election import Criteria
 from core.transport.reachability import Reachability, avoid_nobody
@@ -63,6 +64,8 @@ class RouterConfig:
     """Fraction of the bandwidth that transit may use."""
     transit: bool = True
     transit_tunnels_max: int = 2500
+    family: RouterFamily | None = None
+    """Whose routers this one belongs to: others put at most one of them into a tunnel."""
     floodfill: bool | None = False
     """Keep a part of the network database for others; None: if the router is fit for it."""
     floodfill_criteria: Criteria = field(default_factory=Criteria)

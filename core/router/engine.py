@@ -170,6 +170,7 @@ class RouterEngine:
             allow_private=config.allow_private_addresses,
             asn_of=config.asn_of or no_asn,
             is_barred=blocklist.blocks,
+            own_family=None if config.family is None else config.family.name,
         )
         self.tunnels = TunnelManager(dispatcher, self.transit, selector, sealer, wall, entropy)
         tunnel_view.tunnels = self.tunnels

@@ -129,6 +129,8 @@ def build_router_info(
         "netId": str(config.network_id),
         "router.version": ROUTER_VERSION,
     }
+    if config.family is not None and not config.hidden:
+        options |= config.family.options(keys.hash)
     for endpoint in endpoints:
         options |= endpoint.options()
     if known is not None and "f" in capabilities:

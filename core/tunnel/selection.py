@@ -114,6 +114,7 @@ class HopSelector:
         allow_private: bool = False,
         asn_of: AsnOf = no_asn,
         is_barred: Callable[[RouterInfo], bool] | None = None,
+        own_family: str | None = None,
     ) -> None:
         """``is_barred``: whether the user has blocked a router."""
         self._own_hash = own_hash
@@ -121,6 +122,7 @@ class HopSelector:
         self._peers = peers
         self._entropy = entropy
         self._allow_private = allow_private
+        self._own_family = frozenset({own_family} if own_family else ())
         self._candidates = Candidates(
             own_hash,
             directory,
@@ -219,7 +221,7 @@ class HopSelector:
         is_near = not chosen
         taken = {c.router_hash for c in chosen}
         networks = {group for c in chosen for group in c.groups}
-        families = {c.family for c in chosen if c.family}
+        families = {c.family for c in chosen if c.family} | self._own_family
         sample = self._sample(is_near) if named is None else named
         sample = [c for c in sample if c.router_hash not in taken]
         if not self._allow_private and named is None:

@@ -99,6 +99,8 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
         _check_readable(disk, ("router", "reseed", "certificates"), certificates)
     _check_databases(disk)
     _check_blocklist(disk)
+    if (family := configuration.router.family) is not None:
+        _check_shared_keys(disk, ("router", "family", "keys"), data_dir / family.keys)
     for name, interface in interface_sections(configuration.interfaces):
         for option, path in interface.secrets:
             _check_readable(disk, ("interfaces", name, option), path)
@@ -163,8 +165,19 @@ def _check_tunnel(disk: _Disk, name: str, tunnel: TunnelSection) -> None:
     keys = key_file_of(name, tunnel)
     if keys is not None:
         _check_key_file(disk, ("tunnels", name, "keys"), disk.data_dir / keys)
+        if isinstance(tunnel, ServerSection) and tunnel.meta is not None:
+            where = ("tunnels", name, "meta", "keys")
+            _check_shared_keys(disk, where, disk.data_dir / tunnel.meta.keys)
         if isinstance(tunnel, ServerSection) and tunnel.encrypted.enabled:
             _check_daily_keys(disk, name, disk.data_dir / keys)
+
+
+def _check_shared_keys(disk: _Disk, keys: tuple[str, ...], path: Path) -> None:
+    """A key file that several routers have: none of them makes it by itself."""
+    if not path.exists():
+        disk.fault(keys, f"there is no such file: {path}", "copy it, or i2ptunnel keys generate")
+    else:
+        _check_key_file(disk, keys, path)
 
 
 def _check_readable(disk: _Disk, keys: tuple[str | int, ...], path: Path) -> None:

@@ -70,6 +70,9 @@ class OwnFiles:
         i2cp = configuration.router.i2cp
         if i2cp is not None and i2cp.password_file is not None:
             secrets.append(SecretFile(i2cp.password_file, "the password file of router.i2cp"))
+        family = configuration.router.family
+        if family is not None:
+            secrets.append(SecretFile(data_dir / family.keys, "the keys of router.family"))
         ssh = configuration.control.ssh
         if ssh is not None:
             secrets.append(SecretFile(ssh.authorized_keys, "control.ssh.authorized_keys"))
@@ -138,6 +141,8 @@ def secret_files(name: str, tunnel: TunnelSection, data_dir: Path) -> Iterator[S
         yield SecretFile(path, what)
         yield SecretFile(path.with_name(path.name + LASTING_SUFFIX), what)
         yield SecretFile(path.with_suffix(".days"), what)
+    if isinstance(tunnel, ServerSection) and tunnel.meta is not None:
+        yield SecretFile(data_dir / tunnel.meta.keys, f"the common key file of tunnel {name}")
     if isinstance(tunnel, ProxySection):
         for user in tunnel.auth:
             if user.password_file is not None:

@@ -26,7 +26,7 @@ from i2ptunnel.config.network_kinds import (
     UrlKind,
 )
 from i2ptunnel.config.options import Section, option
-from i2ptunnel.config.tunnel_kinds import BlockedKind, RouterHashKind
+from i2ptunnel.config.tunnel_kinds import KEY_FILE, BlockedKind, RouterHashKind
 
 HOPS_MAX = 7
 
@@ -112,6 +112,21 @@ class BandwidthSection:
     outbound: int = option(Rate(), "limit of sent data", default=4_000_000)
     share: float = option(
         Percent(), "share of the bandwidth that traffic of other routers may use", default=0.8
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilySection:
+    """Several routers of one operator, which says so: nobody puts two of them into one tunnel."""
+
+    name: str = option(
+        Text("write a name of small letters, digits, - and .", r"[a-z0-9][a-z0-9.-]{0,31}"),
+        "the name that is published",
+    )
+    keys: str = option(
+        KEY_FILE,
+        "key file of the family in data_dir, the same for all its routers; made by "
+        "`i2ptunnel keys generate`, and used for nothing else",
     )
 
 
@@ -276,6 +291,11 @@ class RouterSection:
     )
     transit: TransitSection = option(
         Section(TransitSection), "other routers' tunnels", default=TransitSection()
+    )
+    family: FamilySection | None = option(
+        Maybe(Section(FamilySection)),
+        "the family of routers that this one belongs to; null: none",
+        default=None,
     )
     floodfill: str = option(
         Choice("auto", "true", "false"),

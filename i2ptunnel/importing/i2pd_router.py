@@ -90,7 +90,7 @@ _REASONS = {
     "logclftime": "the journal keeps the time",
     "daemon": "it stays in the foreground; the service manager does the rest",
     "service": "it stays in the foreground; the service manager does the rest",
-    "family": "there are no router families here",
+    "family": "write router.family, with a key file of this program",
     "ifname*": "write an address of the interface as bind",
     "nat": "whether others get through is found out",
     "ipv4": "write bind: with an IPv6 address alone for a router without IPv4",

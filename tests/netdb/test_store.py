@@ -6,6 +6,8 @@ from collections import Counter
 
 import pytest
 
+from core.crypto.signing import SigningKey, SigningType
+from core.data.family import RouterFamily
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.netdb.ports import NetDbConfig
@@ -71,6 +73,19 @@ def test_signature_is_checked() -> None:
     assert store.add(forged, WALL_START) is Verdict.BAD_SIGNATURE
     assert len(store) == 0
     assert store.counts[Verdict.BAD_SIGNATURE] == 1
+
+
+def test_who_claims_a_family_that_has_not_signed_for_it_is_not_kept() -> None:
+    store = make_store()
+    key = SigningKey.generate(SeededEntropy("family"), SigningType.ED25519)
+    options = {"caps": "XR", "netId": str(NETWORK_ID), "router.version": "0.9.67"}
+    for keys, of, verdict in (
+        (KEYS[0], KEYS[1], Verdict.BAD_FAMILY),
+        (KEYS[1], KEYS[1], Verdict.NEW),
+    ):
+        claimed = options | RouterFamily("example", key).options(of.hash)
+        assert store.add(RouterInfo.build(keys, NOW_MS, [], claimed), WALL_START) is verdict
+    assert len(store) == 1
 
 
 def test_own_router_info_is_not_kept() -> None:

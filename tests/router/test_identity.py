@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from core.crypto.signing import SigningKey
+from core.data.family import RouterFamily
 from core.data.payload import PROTOCOL_RAW
 from core.data.transport_address import RouterAddress
 from core.i2np.message import Message
@@ -51,6 +53,18 @@ def test_messages_expire_as_irregularly_as_those_of_others() -> None:
         world.run(0.3)
     assert 8_000 <= min(lives) < 12_000 and 24_000 < max(lives) < 30_000
     assert len({life % 1000 for life in lives}) > 20
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_family_signs_for_its_routers(hidden: bool) -> None:
+    """A hidden router does not say whose it is."""
+    family = RouterFamily("example", SigningKey.generate(SeededEntropy("family"), 7))
+    config = RouterConfig(data_dir=Path(), host="127.0.0.1", family=family, hidden=hidden)
+    engine = RouterEngine(config, KEYS, 4567, FakeWallClock(), SeededEntropy(1), 1.0)
+    info = engine.router_info
+    assert info.is_family_genuine
+    assert info.family == (None if hidden else "example")
+    assert ("family.sig" in info.options) is not hidden
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "2001:db8::7"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def info(i: int, host: str | None = None, caps: str = "OR", **options: str) -> R
 
 
 def selector(
-    infos: list[RouterInfo], opinions: Opinions | None = None, **flags: bool
+    infos: list[RouterInfo], opinions: Opinions | None = None, **flags: Any
 ) -> HopSelector:
     return HopSelector(
         b"\0" * 32,
@@ -89,6 +90,8 @@ def test_no_two_hops_share_a_subnet_or_a_family() -> None:
     assert chooser.select(3, 0, is_inbound=False, is_client=True) is None
     family = [info(0, family="us"), info(1, family="us"), info(2)]
     assert selector(family).select(3, 0, is_inbound=False, is_client=True) is None
+    ours = selector([info(0, family="us"), info(1), info(2)], own_family="us")
+    assert {hop for _ in range(20) for hop in path(ours, 2)} == {info(1).hash, info(2).hash}
     private = selector([info(i, f"127.0.0.{i + 1}") for i in range(3)], allow_private=True)
     assert len(path(private, 3)) == 3
 
