@@ -13,6 +13,7 @@ one of them. :class:`FileFault` names a file and what to do about it.
 """
 
 from core.client.config import EncryptedLeaseSetOptions, LastingKeys, MetaOptions, SessionConfig
+from core.crypto.mlkem import is_available as has_ml_kem
 from core.crypto.passphrase import WrongPassphrase, open_stream, seal_stream
 from core.crypto.signer_certificate import SignerCertificate
 from core.io.backlog import Backlog
@@ -125,6 +126,7 @@ __all__ = [
     "create_key_file",
     "end_stage",
     "ensure_certificate",
+    "has_ml_kem",
     "keep_key_sum",
     "make_directory",
     "new_event_loop",

@@ -41,6 +41,8 @@ PORT_MAPPING_METHODS = {
     "off": (),
 }
 IPV6 = FLOODFILL = {"auto": None, "true": True, "false": False}
+_PQ = {"auto": 4, "768": 4, "1024": 5, "off": 0}
+"""What the network calls the hybrid variants."""
 _PASSWORD_BYTES_MAX = 1024
 
 
@@ -96,6 +98,7 @@ def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None)
         ipv6=IPV6[section.ipv6],
         ntcp2=section.ntcp2.enabled,
         ssu2=section.ssu2.enabled,
+        ntcp2_pq=_PQ[section.ntcp2.pq],
         ntcp2_proxy=proxy,
         allow_private_addresses=section.allow_private_addresses,
         time_servers=time_servers(section),

@@ -117,6 +117,8 @@ def _links(counts: dict[str, int]) -> str:
     text = f"{counts['inbound'] + counts['outbound']} connected"
     if counts["ntcp2"] and counts["ssu2"]:
         text += f" ({counts['ntcp2']} over NTCP2, {counts['ssu2']} over SSU2)"
+    if counts["hybrid"]:
+        text += f", {counts['hybrid']} with ML-KEM"
     return text
 
 

@@ -17,6 +17,7 @@ from core.data.ip_family import YGGDRASIL, IpAddress
 from core.data.mapping import parse_mapping, write_mapping
 
 INTRODUCERS_MAX = 3
+_HYBRID_VARIANTS = ("3", "4", "5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ class RouterAddress:
 
 @dataclass(frozen=True, slots=True)
 class Ntcp2Address:
-    """One NTCP2 address. ``static_key`` 32 bytes; ``iv`` 16 bytes, None if unpublished."""
+    """One NTCP2 address. ``static_key`` 32 bytes; ``iv`` 16 bytes, None if unpublished.
+
+    ``pq``: the hybrid variant that it takes, 3 to 5 for ML-KEM-512 to -1024; 0: none.
+    """
 
     host: str
     port: int
@@ -63,6 +67,7 @@ class Ntcp2Address:
     caps: str
     is_published: bool
     is_ipv6: bool
+    pq: int = 0
 
     @classmethod
     def from_address(cls, address: RouterAddress) -> Ntcp2Address | None:
@@ -81,7 +86,9 @@ class Ntcp2Address:
         caps = options.get("caps", "")
         if not host or iv is None:
             return cls("", 0, static_key, None, caps, False, "6" in caps and "4" not in caps)
-        return cls(host, port, static_key, iv, caps, True, is_ipv6)
+        # specs/ntcp2-hybrid: one variant at most. i2pd: any other value means none.
+        pq = int(options["pq"]) if options.get("pq") in _HYBRID_VARIANTS else 0
+        return cls(host, port, static_key, iv, caps, True, is_ipv6, pq)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ def port_mapping_status(mapping: PortMapping, now: float) -> PortMappingStatus:
 class LinkCounts:
     """Connected routers: by the transport that is used to send to them, and by who dialled.
 
+    ``hybrid``: those with a key exchange that also has ML-KEM.
+
     Handshakes under way and links that were replaced are not among them.
     """
 
@@ -73,6 +75,7 @@ class LinkCounts:
     ssu2: int
     inbound: int
     outbound: int
+    hybrid: int = 0
 
     @property
     def total(self) -> int:
@@ -84,7 +87,13 @@ def count_links(sessions: Sequence[Session]) -> LinkCounts:
     """``sessions``: one for each connected router."""
     transports = Counter(session.transport for session in sessions)
     outbound = sum(session.is_outbound for session in sessions)
-    return LinkCounts(transports["ntcp2"], transports["ssu2"], len(sessions) - outbound, outbound)
+    return LinkCounts(
+        transports["ntcp2"],
+        transports["ssu2"],
+        len(sessions) - outbound,
+        outbound,
+        sum(session.kem is not None for session in sessions),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,19 +218,27 @@ class RouterStatus:
 
 
 class LinkedRouter(NamedTuple):
-    """A connected router. ``quiet_s``: since something came from it."""
+    """A connected router. ``quiet_s``: since something came from it.
+
+    ``kem``: what the key exchange has besides X25519, such as ``ML-KEM-768``; None: nothing.
+    """
 
     hash: bytes
     transport: str
     is_outbound: bool
     quiet_s: float
+    kem: str | None = None
 
 
 def linked_routers(sessions: Sequence[Session], now: float) -> list[LinkedRouter]:
     """``sessions``: one for each connected router; ``now``: the clock of their times."""
     return [
         LinkedRouter(
-            one.router_hash, one.transport, one.is_outbound, max(0.0, now - one.last_received)
+            one.router_hash,
+            one.transport,
+            one.is_outbound,
+            max(0.0, now - one.last_received),
+            one.kem,
         )
         for one in sessions
         if one.router_hash is not None

@@ -41,6 +41,9 @@ class RouterConfig:
     ntcp2: bool = True
     ssu2: bool = True
     """The transports; at least one. With ``ntcp2_proxy`` there is no SSU2."""
+    ntcp2_pq: int = 0
+    """The hybrid variant that NTCP2 publishes, 4 or 5 for ML-KEM-768 or -1024; 0: none, not even
+    for dials. Where the library has no ML-KEM that is so, whatever stands here."""
     ntcp2_proxy: str | None = field(default=None, repr=False)
     """``socks5://`` or ``http://`` URL of a proxy, by address, for all outgoing connections; then
     nothing is listened on, for who calls would see another address than who is called."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from core.crypto import mlkem
 from core.data.ip_family import Family
 from core.nat.mapping import PortMapping
 from core.router.config import RouterConfig
@@ -13,6 +14,7 @@ from core.router.identity import RouterKeys
 from core.transport.blocklist import Blocklist
 from core.transport.context import TransportContext
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
+from core.transport.ntcp2.variants import HYBRIDS
 from core.transport.own_addresses import OwnAddresses, Slot
 from core.transport.ports import Endpoint
 from core.transport.publishing import Address
@@ -65,7 +67,9 @@ def ntcp2_only(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
 
     def make(context: TransportContext) -> Sequence[Endpoint]:
         static_key, iv = keys.ntcp2_static, keys.ntcp2_iv
-        endpoint = Ntcp2Endpoint(context, static_key, iv, published=_published(config, port))
+        hybrid = HYBRIDS.get(config.ntcp2_pq) if mlkem.is_available() else None
+        published = _published(config, port)
+        endpoint = Ntcp2Endpoint(context, static_key, iv, published=published, hybrid=hybrid)
         listening = port if config.listens_tcp else 0
         context.own.listen("ntcp2", listening, endpoint.publish)
         return [endpoint]

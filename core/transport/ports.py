@@ -118,6 +118,11 @@ class Session(Protocol):
         ...
 
     @property
+    def kem(self) -> str | None:
+        """What a hybrid handshake added, such as ``ML-KEM-768``; None if it was plain."""
+        ...
+
+    @property
     def router_hash(self) -> bytes | None:
         """Who it is with; None while an inbound handshake has not told."""
         ...

@@ -16,7 +16,9 @@ class LinkStats:
     ``full`` (no link may be given up for it), ``blocked`` (by the user),
     ``shutdown``, ``descriptors`` (the system has none).
     ``links_evicted``: links that were closed to make room for others. ``fallbacks``: failed dials
-    that another transport took over.
+    that another transport took over. ``hybrid_*``: hybrid handshakes with ML-KEM, which are also
+    among ``handshakes_*``; ``hybrid_fallbacks``: those of ours that failed, so that the next one
+    with the same router is plain.
 
     ``packets_*`` are of the datagram transports' sessions. ``packets_late`` were taken for lost and
     arrived. What was received and not used is a copy, forged (or of another session), or malformed.
@@ -38,6 +40,9 @@ class LinkStats:
     handshakes_out: int = 0
     handshakes_in_failed: int = 0
     handshakes_out_failed: int = 0
+    hybrid_in: int = 0
+    hybrid_out: int = 0
+    hybrid_fallbacks: int = 0
     dials_failed: int = 0
     fallbacks: int = 0
     replays: int = 0

@@ -34,6 +34,13 @@ _UNREACHABLE = tuple(
 _NAMES = {Family.IPV4: "IPv4", Family.IPV6: "IPv6", Family.YGGDRASIL: "Yggdrasil"}
 
 
+def _has_ml_kem() -> bool:
+    # Imported late: a router's worth of code, for those who ask for it alone.
+    from core.api import has_ml_kem
+
+    return has_ml_kem()
+
+
 def check_router(router: RouterSection, root: Node, faults: Faults) -> None:
     """Record what is wrong, and warn of what others will not like."""
 
@@ -57,6 +64,12 @@ def check_router(router: RouterSection, root: Node, faults: Faults) -> None:
             "router.floodfill",
             "Java I2P bans a floodfill that has SSU2 alone",
             "enable ntcp2, or floodfill: false",
+        )
+    if router.ntcp2.pq not in ("auto", "off") and not _has_ml_kem():
+        fault(
+            ("ntcp2", "pq"),
+            "the library cryptography has no ML-KEM here",
+            "install cryptography 48 or newer, or write pq: auto",
         )
     hosts = router.host or ()
     for name, addresses in (("host", hosts), ("bind", router.bind)):

@@ -90,9 +90,17 @@ class Ntcp2Section:
         "http://ADDRESS:PORT; cannot be combined with host",
         default=None,
     )
+    pq: str = option(
+        Choice("auto", "768", "1024", "off"),
+        "key exchanges with ML-KEM besides X25519, against those who record traffic today for a "
+        "quantum computer of tomorrow: what is published as pq and taken from others, plain ones "
+        "too. Others are called with what they publish. auto: ML-KEM-768, where the library "
+        "cryptography has it (48 and newer); off: never",
+        default="auto",
+    )
 
     def __repr__(self) -> str:
-        return f"Ntcp2Section({self.enabled}, proxy={self.proxy is not None})"
+        return f"Ntcp2Section({self.enabled}, proxy={self.proxy is not None}, pq={self.pq})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

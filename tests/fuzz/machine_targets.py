@@ -28,6 +28,7 @@ from core.streaming.options import StreamingOptions
 from core.streaming.packet import build_packet
 from core.transport.events import MessagesReceived
 from core.transport.ntcp2.connection import Connection
+from core.transport.ntcp2.variants import HYBRID_768, PLAIN, Variant
 from core.transport.ssu2.blocks import (
     Block,
     DateTime,
@@ -67,9 +68,9 @@ def _seeds_of(name: str) -> tuple[bytes, ...]:
 # NTCP2
 
 
-def _links_in_handshake(as_bob: bool) -> Target:
+def _links_in_handshake(as_bob: bool, variant: Variant = PLAIN) -> Target:
     """Damaged messages of a genuine handshake, to a fresh connection each."""
-    alice, bob, wire = pair()
+    alice, bob, wire = pair(hybrid=None if variant is PLAIN else variant)
     sent: list[bytes] = []
     seen: dict[str, list[bytes]] = {alice.host: [], bob.host: []}
 
@@ -89,13 +90,14 @@ def _links_in_handshake(as_bob: bool) -> Target:
             machine = Connection.accept(context, wire.now)
         else:
             machine = Connection.initiate(
-                context, bob.hash, bob.static_key.public, bob.iv, wire.now
+                context, bob.hash, bob.static_key.public, bob.iv, wire.now, variant=variant
             )
         for start in range(0, len(raw), 200):
             machine.receive_data(raw[start : start + 200], wire.now)
         machine.handle_timer(wire.now + 40)
 
-    return Target(f"ntcp2 handshake as {'bob' if as_bob else 'alice'}", parse, tuple(sent), ())
+    kind = "ntcp2" if variant is PLAIN else f"ntcp2 {variant.kem_name}"
+    return Target(f"{kind} handshake as {'bob' if as_bob else 'alice'}", parse, tuple(sent), ())
 
 
 def _links_established() -> Target:
@@ -454,6 +456,8 @@ def _ssu2_handshake() -> Target:
 TARGETS: tuple[Target, ...] = (
     _links_in_handshake(as_bob=True),
     _links_in_handshake(as_bob=False),
+    _links_in_handshake(as_bob=True, variant=HYBRID_768),
+    _links_in_handshake(as_bob=False, variant=HYBRID_768),
     _links_established(),
     _ssu2_handshake(),
     _ssu2_data_phase(),

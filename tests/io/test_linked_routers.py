@@ -15,11 +15,16 @@ class Link:
     last_received: float
     transport: str = "ssu2"
     is_outbound: bool = True
+    kem: str | None = None
 
 
 def test_links_that_stand_are_told_with_their_silence() -> None:
-    links = [Link(b"a" * 32, 90.0), Link(None, 95.0), Link(b"b" * 32, 101.0, "ntcp2", False)]
+    links = [
+        Link(b"a" * 32, 90.0),
+        Link(None, 95.0),
+        Link(b"b" * 32, 101.0, "ntcp2", False, "ML-KEM-768"),
+    ]
     assert linked_routers(cast(list[Session], links), 100.0) == [
         LinkedRouter(b"a" * 32, "ssu2", True, 10.0),
-        LinkedRouter(b"b" * 32, "ntcp2", False, 0.0),
+        LinkedRouter(b"b" * 32, "ntcp2", False, 0.0, "ML-KEM-768"),
     ]

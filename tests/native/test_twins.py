@@ -14,7 +14,7 @@ from core.base.errors import DecodeError, I2PError, LocalError, PeerError
 from core.crypto import aead, chacha20, hkdf
 from core.i2np.message import make_standard
 from core.transport.ntcp2 import blocks, frames
-from core.transport.ntcp2.handshake import DirectionKeys
+from core.transport.ntcp2.keys import DirectionKeys
 from core.transport.ssu2 import header, packets
 from core.transport.ssu2.framing import write_block
 from core.transport.ssu2.keys import SessionKeys

@@ -26,6 +26,7 @@ from core.io.tcp import TcpTransport
 from core.io.wakeup import Wakeup
 from core.transport.links import Links
 from core.transport.ntcp2 import handshake
+from core.transport.ntcp2.variants import PLAIN
 from core.tunnel.records import SHORT, BuildRequest, write_records
 from tests.support.i2pd_net import NETWORK_ID
 from tests.support.link_nodes import Node
@@ -68,7 +69,7 @@ class Victim:
         """Message 1 of a handshake, wrong as wanted."""
         address = self.info.ntcp2_addresses()[0]
         assert address.iv is not None
-        state = begin_xk(handshake.PROTOCOL_NAME, address.static_key)
+        state = begin_xk(PLAIN.protocol_name, address.static_key)
         ephemeral = X25519Key.generate(ENTROPY)
         state.mix_hash(ephemeral.public)
         state.mix_key(ephemeral.exchange(address.static_key))

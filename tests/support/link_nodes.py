@@ -19,6 +19,7 @@ from core.transport.ntcp2.commands import Close, Dial
 from core.transport.ntcp2.endpoint import Ntcp2Endpoint
 from core.transport.ntcp2.local import LocalRouter
 from core.transport.ntcp2.session import Ntcp2Session
+from core.transport.ntcp2.variants import Variant
 from core.transport.ports import Endpoint
 from core.transport.reachability import Reachability
 from core.transport.records import LinkLimits
@@ -29,7 +30,10 @@ PUBLIC_NETWORK_ID = 2
 
 
 class Node:
-    """A router identity with its Links: over NTCP2, and over what ``add_endpoints`` makes."""
+    """A router identity with its Links: over NTCP2, and over what ``add_endpoints`` makes.
+
+    ``hybrid``: the variant of NTCP2 that it takes; ``publishes_pq``: what it says it takes.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,8 @@ class Node:
         inbound_bytes_s: float | None = None,
         reachability: Reachability | None = None,
         limits: LinkLimits | None = None,
+        hybrid: Variant | None = None,
+        publishes_pq: int | None = None,
         add_endpoints: Callable[[TransportContext], list[Endpoint]] = lambda _: [],
     ) -> None:
         self.entropy = SeededEntropy(name)
@@ -52,6 +58,7 @@ class Node:
         self.host = host
         self.port = 1000
         self.caps = caps
+        self.pq = publishes_pq or (0 if hybrid is None else hybrid.number)
         self.keys = PrivateKeys.generate_router(self.entropy)
         self.static_key = X25519Key.generate(self.entropy)
         self.published_key = (static_key or self.static_key).public
@@ -78,7 +85,11 @@ class Node:
             reachability or Reachability(private=network_id != PUBLIC_NETWORK_ID),
         )
         self.ntcp2 = Ntcp2Endpoint(
-            context, self.static_key, self.iv, published=[(host, self.port)] if host else []
+            context,
+            self.static_key,
+            self.iv,
+            published=[(host, self.port)] if host else [],
+            hybrid=hybrid,
         )
         self.endpoints = [self.ntcp2, *add_endpoints(context)]
         self.publish()
@@ -100,7 +111,8 @@ class Node:
                 "s": b64encode(self.published_key),
                 "i": b64encode(self.iv),
                 "v": "2",
-            },
+            }
+            | ({"pq": str(self.pq)} if self.pq else {}),
         )
         self.router_info = RouterInfo.build(
             self.keys,

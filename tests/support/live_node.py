@@ -11,6 +11,7 @@ from typing import Protocol
 from core.data.router_info import RouterInfo
 from core.io.system import SystemWallClock
 from core.io.tcp import TcpTransport
+from core.transport.ntcp2.variants import Variant
 from tests.support.i2pd_net import NETWORK_ID
 from tests.support.link_nodes import Node
 from tests.support.machine import slowdown
@@ -23,13 +24,15 @@ class Routers(Protocol):
         """What they publish now."""
 
 
-def live_node(net: Routers, host: str, port: int, *, caps: str = "LR") -> Node:
+def live_node(
+    net: Routers, host: str, port: int, *, caps: str = "LR", hybrid: Variant | None = None
+) -> Node:
     """A router identity of its own, published at ``host:port``, that knows the routers of ``net``.
 
     Never twice the same: other routers remember them.
     """
     name = f"live {time.time_ns()}"
-    node = Node(name, host, SystemWallClock(), network_id=NETWORK_ID, caps=caps)
+    node = Node(name, host, SystemWallClock(), network_id=NETWORK_ID, caps=caps, hybrid=hybrid)
     node.port = port
     node.publish()
     for raw in net.router_infos():

@@ -46,6 +46,7 @@ class MemorySession:
     """A session with one router; ``key`` is the same on both sides."""
 
     transport = "memory"
+    kem = None
 
     def __init__(
         self, endpoint: MemoryEndpoint, key: tuple[str, int], remote_host: str, now: float

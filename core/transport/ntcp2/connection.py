@@ -21,9 +21,11 @@ from core.transport.ntcp2 import blocks, handshake
 from core.transport.ntcp2.blocks import BlockType, Options, Termination
 from core.transport.ntcp2.context import Context
 from core.transport.ntcp2.frames import FrameOpener, FrameSealer
+from core.transport.ntcp2.keys import SessionKeys
 from core.transport.ntcp2.negotiation import Negotiation, Step
 from core.transport.ntcp2.padding import Padding
 from core.transport.ntcp2.states import HANDSHAKE, TRANSITIONS, State, Trigger
+from core.transport.ntcp2.variants import PLAIN, Variant
 from core.transport.ports import Blame, Ended, Established, RouterInfoBlock, Skew
 from core.transport.reasons import TerminationReason, reason_word
 
@@ -59,6 +61,8 @@ class Connection:
         self._idle_timeout_s = IDLE_TIMEOUT_S + context.entropy.randbelow(IDLE_TIMEOUT_VARIANCE_S)
         self.is_outbound = is_outbound
         self.state = State.AWAIT_CREATED if is_outbound else State.AWAIT_REQUEST
+        self.variant = PLAIN
+        """Of the handshake, once it is over."""
         self.remote_router_info: RouterInfo | None = None
         self.last_received = now
         self.last_sent = now
@@ -75,11 +79,13 @@ class Connection:
         now: float,
         *,
         peer_version: tuple[int, ...] = (),
+        variant: Variant = PLAIN,
     ) -> Connection:
         """Alice's side of a TCP connection that is just up.
 
         ``peer_version``: API version in the peer's RouterInfo; from 0.9.69 on it takes long
-        padding. DecodeError if the published static key is no usable point.
+        padding. ``variant``: of the handshake, plain or what the peer publishes. DecodeError if
+        the published static key is no usable point.
         """
         awaited, request = handshake.initiate(
             context.local,
@@ -89,7 +95,8 @@ class Connection:
             context.network_id,
             context.wall,
             context.entropy,
-            handshake.padding_max(peer_version),
+            peer_version,
+            variant,
         )
         connection = cls(context, awaited, True, now)
         connection.output.append(request)
@@ -99,7 +106,7 @@ class Connection:
     def accept(cls, context: Context, now: float) -> Connection:
         """Bob's side of a TCP connection that was just accepted."""
         awaited = handshake.respond(
-            context.local, context.network_id, context.wall, context.entropy
+            context.local, context.network_id, context.wall, context.entropy, context.hybrid
         )
         return cls(context, awaited, False, now)
 
@@ -255,7 +262,7 @@ class Connection:
         else:
             self._move(step.trigger)
 
-    def _on_confirmed(self, keys: handshake.SessionKeys, now: float) -> None:
+    def _on_confirmed(self, keys: SessionKeys, now: float) -> None:
         """Bob: message 3 is authentic, now check who sent it; from here on errors are answered."""
         context = self._context
         skew_s = self._negotiation.skew_s
@@ -284,9 +291,10 @@ class Connection:
         self.notices.append(Skew(skew_s))
         self.notices.append(Established(router_info, bool(flag & blocks.FLAG_FLOOD)))
 
-    def _start_data_phase(self, keys: handshake.SessionKeys, trigger: Trigger, now: float) -> None:
+    def _start_data_phase(self, keys: SessionKeys, trigger: Trigger, now: float) -> None:
         self._sealer = FrameSealer(keys.send)
         self._opener = FrameOpener(keys.receive)
+        self.variant = keys.variant
         self._move(trigger)
         self._router_info_due = next_router_info_at(self._context.entropy, now)
 

@@ -10,12 +10,13 @@ from core.base.ports import Entropy, WallClock
 from core.data.router_info import RouterInfo
 from core.transport.context import CLOCK_SKEW_MAX_S
 from core.transport.ntcp2.local import LocalRouter
+from core.transport.ntcp2.variants import Variant
 from core.transport.stats import LinkStats
 
 
 @dataclass(slots=True)
 class Context:
-    """See the module."""
+    """See the module. ``hybrid``: the variant that others may use; None: plain handshakes alone."""
 
     local: LocalRouter
     network_id: int
@@ -23,6 +24,7 @@ class Context:
     entropy: Entropy
     find_router: Callable[[bytes], RouterInfo | None]
     stats: LinkStats
+    hybrid: Variant | None = None
     #: Encrypted ephemeral keys seen in message 1: at least twice the tolerated skew.
     replays: DuplicateFilter = field(
         default_factory=lambda: DuplicateFilter(2.0 * CLOCK_SKEW_MAX_S + 1, 65536)

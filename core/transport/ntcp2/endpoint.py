@@ -17,6 +17,7 @@ from core.data.encoding import b64encode
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address, RouterAddress
 from core.transport.context import TransportContext
+from core.transport.hybrid_dials import HybridDials
 from core.transport.inbound import InboundGate
 from core.transport.ntcp2.commands import Close, Command, Dial, LinkId
 from core.transport.ntcp2.connection import Connection
@@ -25,6 +26,7 @@ from core.transport.ntcp2.local import LocalRouter
 from core.transport.ntcp2.outbox import Outbox
 from core.transport.ntcp2.session import Ntcp2Session
 from core.transport.ntcp2.states import State
+from core.transport.ntcp2.variants import HYBRIDS, PLAIN, Variant
 from core.transport.ports import (
     Bid,
     Blame,
@@ -49,6 +51,7 @@ class Ntcp2Endpoint:
 
     ``static_key``: the Noise key published as ``s``; ``iv``: the 16 bytes published as ``i``.
     ``published``: where we say that we listen, for each network at most one; empty: we only dial.
+    ``hybrid``: the variant that we publish as ``pq``; None: plain handshakes alone, dials included.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Ntcp2Endpoint:
         iv: bytes,
         *,
         published: Sequence[Address] = (),
+        hybrid: Variant | None = None,
     ) -> None:
         local = LocalRouter(context.router_hash, static_key, iv, context.router_info)
         self.stats = context.stats
@@ -71,7 +75,9 @@ class Ntcp2Endpoint:
             context.entropy,
             context.find_router,
             context.stats,
+            hybrid,
         )
+        self._hybrid_dials = HybridDials(context.stats)
         self._bandwidth = context.bandwidth
         self._reachability = context.reachability
         self._families = context.families
@@ -118,10 +124,12 @@ class Ntcp2Endpoint:
     def addresses(self) -> list[RouterAddress]:
         """One for each network in which others can dial us, and one for where we only dial."""
         options: dict[str, str] = {"s": b64encode(self._local.static_key.public), "v": "2"}
+        hybrid = self._context.hybrid
+        pq = {} if hybrid is None else {"pq": str(hybrid.number)}
         found = []
         for _, (host, port) in self._published.addresses():
             more = {"host": host, "port": str(port), "i": b64encode(self._local.iv)}
-            found.append(RouterAddress(_COST_PUBLISHED, 0, "NTCP2", options | more))
+            found.append(RouterAddress(_COST_PUBLISHED, 0, "NTCP2", options | more | pq))
         unpublished = self._published.unpublished()
         if unpublished:
             more = {"caps": caps_of(unpublished)}
@@ -151,6 +159,8 @@ class Ntcp2Endpoint:
         session = self._add(address.host, True, now)
         session.address = address
         session.router_info = router_info
+        if self._context.hybrid is not None and self._hybrid_dials.may_try(router_info.hash, now):
+            session.variant = HYBRIDS.get(address.pq, PLAIN)
         self._commands.append(Dial(session.number, address.host, address.port))
         return session
 
@@ -207,6 +217,7 @@ class Ntcp2Endpoint:
                 address.iv,
                 now,
                 peer_version=session.router_info.version,
+                variant=session.variant,
             )
         except DecodeError as error:
             code = TerminationReason.MESSAGE_1_ERROR
@@ -272,6 +283,7 @@ class Ntcp2Endpoint:
             return
         if not session.is_outbound and not session.was_established:
             self.stats.handshakes_in_failed += 1
+        self._note_hybrid_failure(session, now)
         self._forget(session)
         end = Ended("lost", TerminationReason.NORMAL, Blame.NOBODY, is_abort=True)
         self._tell(session, end, now)
@@ -388,6 +400,7 @@ class Ntcp2Endpoint:
     def _on_established(self, session: Ntcp2Session, connection: Connection, now: float) -> None:
         session.was_established = True
         session.is_told = True
+        self._hybrid_dials.established(session)
         if session.is_outbound:
             connection.remote_router_info = session.router_info
         else:
@@ -402,8 +415,15 @@ class Ntcp2Endpoint:
         if not session.is_outbound and not session.was_established:
             self.stats.handshakes_in_failed += 1
             self._gate.failed(session, end, now)
+        if end.blame is Blame.PEER:
+            self._note_hybrid_failure(session, now)
         self._forget(session)
         self._tell(session, end, now)
+
+    def _note_hybrid_failure(self, session: Ntcp2Session, now: float) -> None:
+        has_begun = session.connection is not None and not session.was_established
+        if has_begun and session.variant.kem is not None and session.router_info is not None:
+            self._hybrid_dials.failed(session.router_info.hash, now)
 
     def _tell(self, session: Ntcp2Session, event: SessionEvent, now: float) -> None:
         """Tell the owner, unless the session is over for it. Handshakes may tell a skew before."""

@@ -11,17 +11,17 @@ from collections.abc import Callable, Sequence
 
 from core.base.errors import PeerError
 from core.base.native import accelerated
-from core.crypto.aead import ChaChaPoly, InvalidTag
+from core.crypto.aead import TAG_LENGTH, ChaChaPoly, InvalidTag
 from core.crypto.siphash import LengthMask
 from core.transport.ntcp2.blocks import BLOCK_HEADER, RUN_MIN, BlockType
-from core.transport.ntcp2.handshake import TAG_BYTES, DirectionKeys
+from core.transport.ntcp2.keys import DirectionKeys
 from core.transport.reasons import TerminationReason
 
 FRAME_BYTES_MAX = 65535
 #: i2pd starts a new frame after 16 KB too; larger ones only delay the receiver.
 FRAME_PAYLOAD_BYTES = 16384
 CARRY_PIECES_MAX = 64
-PAYLOAD_BYTES_MAX = FRAME_BYTES_MAX - TAG_BYTES
+PAYLOAD_BYTES_MAX = FRAME_BYTES_MAX - TAG_LENGTH
 
 
 @accelerated
@@ -127,7 +127,7 @@ class FrameOpener:
                         break
                     length = (data[position] << 8 | data[position + 1]) ^ mask()
                     position += 2
-                    if length < TAG_BYTES:
+                    if length < TAG_LENGTH:
                         raise PeerError(f"frame of {length} bytes", TerminationReason.FRAMING_ERROR)
                 stop = position + length
                 if stop > end:

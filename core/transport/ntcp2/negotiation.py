@@ -12,7 +12,8 @@ from core.base.errors import PeerError
 from core.transport.context import CLOCK_SKEW_MAX_S
 from core.transport.ntcp2 import handshake
 from core.transport.ntcp2.context import Context
-from core.transport.ntcp2.handshake import Awaited, SessionKeys
+from core.transport.ntcp2.handshake import Awaited
+from core.transport.ntcp2.keys import SessionKeys
 from core.transport.ntcp2.states import Trigger
 from core.transport.reasons import TerminationReason
 
@@ -33,13 +34,14 @@ class Step:
 class Negotiation:
     """See the module. ``skew_s``: the peer's clock minus ours, half the round trip taken off."""
 
-    __slots__ = ("_awaited", "_buffer", "_context", "_sent_at", "skew_s")
+    __slots__ = ("_awaited", "_buffer", "_context", "_replay_key", "_sent_at", "skew_s")
 
     def __init__(self, context: Context, awaited: Awaited, now: float) -> None:
         self._context = context
         self._awaited: Awaited | None = awaited
         self._buffer = b""
         self._sent_at = now
+        self._replay_key = 0
         self.skew_s = 0.0
 
     def receive_data(self, data: bytes) -> None:
@@ -72,7 +74,14 @@ class Negotiation:
 
     def _make(self, awaited: Awaited, data: bytes, now: float) -> Step:
         if isinstance(awaited, handshake.AwaitRequest):
-            return self._on_request(awaited, data, now)
+            self._replay_key = int.from_bytes(data[:8], "big")
+            request = awaited.step(data)
+            if isinstance(request, handshake.AwaitRequestPadding):
+                return self._on_request(request, now)
+            self._awaited = request
+            return Step(Trigger.MARK)
+        if isinstance(awaited, handshake.AwaitHybridRequest):
+            return self._on_request(awaited.step(data), now)
         if isinstance(awaited, handshake.AwaitRequestPadding):
             # A skewed Alice is answered too, so that she learns our time; message 3 decides.
             self._awaited, created = awaited.step(data)
@@ -88,14 +97,13 @@ class Negotiation:
         self.skew_s += (now - self._sent_at) / 2
         return Step(Trigger.CONFIRMED, keys=keys)
 
-    def _on_request(self, awaited: handshake.AwaitRequest, data: bytes, now: float) -> Step:
+    def _on_request(self, awaited: handshake.AwaitRequestPadding, now: float) -> Step:
         context = self._context
-        next_awaited = awaited.step(data)
-        if context.replays.is_duplicate(int.from_bytes(data[:8], "big"), now):
+        if context.replays.is_duplicate(self._replay_key, now):
             context.stats.replays += 1
             raise PeerError("message 1 was replayed", TerminationReason.MESSAGE_1_ERROR)
-        self.skew_s = next_awaited.peer_time_s - context.wall.now()
-        self._awaited = next_awaited
+        self.skew_s = awaited.peer_time_s - context.wall.now()
+        self._awaited = awaited
         return Step(Trigger.REQUEST)
 
     def _on_created(self, awaited: handshake.AwaitCreated, data: bytes, now: float) -> Step:

@@ -10,6 +10,7 @@ from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address
 from core.transport.ntcp2.commands import LinkId
 from core.transport.ntcp2.connection import Connection
+from core.transport.ntcp2.variants import PLAIN, Variant
 from core.transport.ports import SessionEvent
 from core.transport.reasons import TerminationReason
 
@@ -40,7 +41,7 @@ class Ntcp2Session:
     ``host_key`` and ``subnet_key``: under which names an inbound session is counted. ``deadline``:
     when the dial is given up. ``is_pending``: counted by the inbound gate until its handshake is
     over. ``is_told``: the owner knows of the session, and not yet of its end. ``sealed``: frames
-    that wait for :meth:`take_output`.
+    that wait for :meth:`take_output`. ``variant``: what we dial with.
     """
 
     transport: ClassVar[str] = "ntcp2"
@@ -63,6 +64,7 @@ class Ntcp2Session:
         "router_info",
         "sealed",
         "subnet_key",
+        "variant",
         "was_established",
     )
 
@@ -92,6 +94,7 @@ class Ntcp2Session:
         self.was_established = False
         self.router_info: RouterInfo | None = None
         self.address: Ntcp2Address | None = None
+        self.variant: Variant = PLAIN
         self.connection: Connection | None = None
         self.events: deque[SessionEvent] = deque()
 
@@ -103,6 +106,11 @@ class Ntcp2Session:
         if info is None and connection is not None:
             info = connection.remote_router_info
         return None if info is None else info.hash
+
+    @property
+    def kem(self) -> str | None:
+        """See :class:`core.transport.ports.Session`."""
+        return None if self.connection is None else self.connection.variant.kem_name
 
     @property
     def last_active(self) -> float:

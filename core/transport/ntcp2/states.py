@@ -2,7 +2,7 @@
 
 Alice dials, Bob accepts. Messages 1, 2 and 3 are SessionRequest, SessionCreated and
 SessionConfirmed (specs/ntcp2); padding of the first two is announced inside and read as a step of
-its own.
+its own. A hybrid message 1 is read in two steps, because only its first bytes tell what it is.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class State(Enum):
     AWAIT_CREATED = "Alice awaits message 2"
     AWAIT_CREATED_PADDING = "Alice awaits its padding"
     AWAIT_REQUEST = "Bob awaits message 1"
+    AWAIT_HYBRID_REQUEST = "Bob awaits the rest of a hybrid message 1"
     AWAIT_REQUEST_PADDING = "Bob awaits its padding"
     AWAIT_CONFIRMED = "Bob awaits message 3"
     ESTABLISHED = "data phase"
@@ -31,6 +32,7 @@ class State(Enum):
 class Trigger(Enum):
     """What moves a connection from one state to the next."""
 
+    MARK = "marked key"
     REQUEST = "message 1"
     REQUEST_PADDING = "padding / message 2"
     CREATED = "message 2"
@@ -53,9 +55,14 @@ TRANSITIONS: Mapping[tuple[State, Trigger], State] = {
     (State.AWAIT_CREATED_PADDING, Trigger.TIMEOUT): State.CLOSED,
     (State.AWAIT_CREATED_PADDING, Trigger.CLOSE): State.CLOSED,
     (State.AWAIT_REQUEST, Trigger.REQUEST): State.AWAIT_REQUEST_PADDING,
+    (State.AWAIT_REQUEST, Trigger.MARK): State.AWAIT_HYBRID_REQUEST,
     (State.AWAIT_REQUEST, Trigger.VIOLATION): State.DRAINING,
     (State.AWAIT_REQUEST, Trigger.TIMEOUT): State.CLOSED,
     (State.AWAIT_REQUEST, Trigger.CLOSE): State.CLOSED,
+    (State.AWAIT_HYBRID_REQUEST, Trigger.REQUEST): State.AWAIT_REQUEST_PADDING,
+    (State.AWAIT_HYBRID_REQUEST, Trigger.VIOLATION): State.DRAINING,
+    (State.AWAIT_HYBRID_REQUEST, Trigger.TIMEOUT): State.CLOSED,
+    (State.AWAIT_HYBRID_REQUEST, Trigger.CLOSE): State.CLOSED,
     (State.AWAIT_REQUEST_PADDING, Trigger.REQUEST_PADDING): State.AWAIT_CONFIRMED,
     (State.AWAIT_REQUEST_PADDING, Trigger.VIOLATION): State.DRAINING,
     (State.AWAIT_REQUEST_PADDING, Trigger.TIMEOUT): State.CLOSED,
@@ -89,6 +96,9 @@ HANDSHAKE: Mapping[State, Failure] = {
     State.AWAIT_CREATED: Failure(TerminationReason.MESSAGE_2_ERROR, Blame.PEER, Blame.PEER),
     State.AWAIT_CREATED_PADDING: Failure(TerminationReason.MESSAGE_2_ERROR, Blame.PEER, Blame.PEER),
     State.AWAIT_REQUEST: Failure(TerminationReason.MESSAGE_1_ERROR, Blame.PROBE, Blame.PROBE),
+    State.AWAIT_HYBRID_REQUEST: Failure(
+        TerminationReason.MESSAGE_1_ERROR, Blame.PROBE, Blame.PROBE
+    ),
     State.AWAIT_REQUEST_PADDING: Failure(
         TerminationReason.MESSAGE_1_ERROR, Blame.PROBE, Blame.NOBODY
     ),

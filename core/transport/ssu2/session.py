@@ -145,6 +145,11 @@ class Ssu2Session:
     # For the link table and the gate
 
     @property
+    def kem(self) -> str | None:
+        """See :class:`core.transport.ports.Session`."""
+        return None
+
+    @property
     def router_hash(self) -> bytes | None:
         """Who it is with; None while an inbound handshake has not told."""
         return None if self.router_info is None else self.router_info.hash

@@ -50,7 +50,7 @@ async def links(view: View) -> Response:
     rows = [
         {
             "hash": b32encode(one.hash),
-            "transport": one.transport.upper(),
+            "transport": " + ".join(filter(None, (one.transport.upper(), one.kem))),
             "is_outbound": one.is_outbound,
             "quiet_s": one.quiet_s,
         }

@@ -10,7 +10,7 @@ from core.base.errors import PeerError
 from core.crypto.aead import ChaChaPoly
 from core.crypto.siphash import siphash24
 from core.transport.ntcp2.frames import PAYLOAD_BYTES_MAX, FrameOpener, FrameSealer
-from core.transport.ntcp2.handshake import DirectionKeys
+from core.transport.ntcp2.keys import DirectionKeys
 from core.transport.reasons import TerminationReason
 from tests.support.deterministic import SeededEntropy
 

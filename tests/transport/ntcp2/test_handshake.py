@@ -12,7 +12,7 @@ from core.base.errors import DecodeError, PeerError
 from core.crypto.aes import cbc_encrypt
 from core.crypto.noise import SymmetricState
 from core.crypto.x25519 import X25519Key
-from core.transport.ntcp2 import blocks, handshake
+from core.transport.ntcp2 import blocks, handshake, keys, variants
 from core.transport.ntcp2.local import LocalRouter
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
@@ -49,7 +49,7 @@ def answer(seed: str = "b") -> handshake.AwaitRequest:
     return handshake.respond(BOB, NETWORK_ID, FakeWallClock(), SeededEntropy(seed))
 
 
-def run(seed: str = "") -> tuple[handshake.SessionKeys, handshake.SessionKeys, list[bytes]]:
+def run(seed: str = "") -> tuple[keys.SessionKeys, keys.SessionKeys, list[bytes]]:
     awaited_a, request = begin("a" + seed)
     padding_b = answer("b" + seed).step(request[:64])
     assert padding_b.wanted == len(request) - 64
@@ -82,10 +82,10 @@ def test_keys_follow_the_specification_step_by_step() -> None:
     def mac(key: bytes, data: bytes) -> bytes:
         return hmac.digest(key, data, "sha256")
 
-    state = SymmetricState(handshake.PROTOCOL_NAME)
-    assert state.ck == hashlib.sha256(handshake.PROTOCOL_NAME).digest()
+    state = SymmetricState(variants.PLAIN.protocol_name)
+    assert state.ck == hashlib.sha256(variants.PLAIN.protocol_name).digest()
     state.mix_key(b"some Diffie-Hellman result")
-    ab, ba = handshake._data_phase_keys(state)
+    ab, ba = keys.data_phase_keys(state)
     temp = mac(state.ck, b"")
     k_ab = mac(temp, b"\1")
     assert ab.cipher == k_ab and ba.cipher == mac(temp, k_ab + b"\2")
@@ -142,7 +142,7 @@ def test_network_zero_of_old_routers_is_accepted() -> None:
 def forged_request(options: bytes) -> bytes:
     """Message 1 with any options, as anybody who knows Bob's RouterInfo can make it."""
     ephemeral = X25519Key.generate(SeededEntropy("forger"))
-    state = SymmetricState(handshake.PROTOCOL_NAME)
+    state = SymmetricState(variants.PLAIN.protocol_name)
     state.mix_hash(BOB.static_key.public)
     state.mix_hash(ephemeral.public)
     state.mix_key(ephemeral.exchange(BOB.static_key.public))
@@ -202,7 +202,7 @@ def test_only_new_routers_get_long_padding_and_all_padding_of_today_is_taken() -
             NETWORK_ID,
             FakeWallClock(),
             SeededEntropy(seed),
-            handshake.padding_max(version),
+            version,
         )[1]
 
     old = [len(request((0, 9, 68), seed)) - 64 for seed in range(200)]
@@ -210,4 +210,4 @@ def test_only_new_routers_get_long_padding_and_all_padding_of_today_is_taken() -
     assert max(old) <= 63 and 600 < max(new) <= 880 and min(new) < 100
     longest = request((0, 9, 70), new.index(max(new)))
     assert answer().step(longest[:64]).wanted == max(new)
-    assert handshake.PADDING_ACCEPTED_MAX >= 880  # specs/ntcp2, from API 0.9.69
+    assert variants.PLAIN.padding_accepted_max >= 880  # specs/ntcp2, from API 0.9.69
