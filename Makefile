@@ -71,7 +71,7 @@ lint: $(READY)
 UNIT := $(BIN)/pytest --numprocesses 2 --ignore tests/interop
 
 unit: curl
-	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'not slow and not native and not world' tests
+	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'not slow and not native and not world and not long' tests
 
 # The same tests, measured: which lines ran, and which way each branch went. pyproject.toml has the
 # least that must. It takes three times as long, and is no part of make test.
@@ -81,9 +81,9 @@ coverage: curl
 		-m 'not slow and not native and not limits and not world' \
 		--cov --cov-report=html tests
 
-# Whole routers in virtual time: networks with churn, liars and bad ways.
+# Whole routers in virtual time: networks with churn, liars and bad ways. And what takes long.
 world: $(READY)
-	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'world and not slow' tests/world tests/router tests/streaming
+	I2PTUNNEL_NATIVE=0 $(UNIT) -m '(world or long) and not slow' tests
 
 # Larger ones by a command: tables and curves in build/world. SCENARIO="flood --routers 50 --seed 7"
 SCENARIO ?= all
@@ -108,7 +108,7 @@ $(EXTRA)/.ready: $(READY) $(HOT)
 # application meet none of the compiled code but through whole routers, which interop-native has.
 unit-native: curl native
 	PYTHONPATH=$(EXTRA) $(UNIT) --ignore tests/i2ptunnel --ignore tests/nat \
-		-m 'not slow and not doubles and not world' tests
+		-m 'not slow and not doubles and not world and not long' tests
 
 check: lint unit
 	@echo "make check: $$(( $$(date +%s) - $(BEGAN) )) s"

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import yaml
 
 from i2ptunnel.demo import free_port
@@ -34,6 +35,7 @@ asyncio.run(Blocked(loaded, lambda: loaded).run())
 """
 
 
+@pytest.mark.long
 def test_a_blocked_loop_is_silent_for_longer_than_systemd_waits(tmp_path: Path) -> None:
     place = "127.78.7.6"
     router = {

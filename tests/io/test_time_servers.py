@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from core.api import Router, RouterConfig, new_event_loop
+from core.base import sntp_client
 from core.data.router_info import RouterInfo
 from core.io import system
 from core.io.resolver import Resolver
@@ -55,6 +56,12 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers are near: who has not answered by then will not."""
+    monkeypatch.setattr(sntp_client, "ANSWER_S", 1.5)
 
 
 @pytest.mark.parametrize("error_s", [-5 * 60.0, 3 * DAY, -400 * DAY])

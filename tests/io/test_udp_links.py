@@ -18,6 +18,7 @@ from core.transport.events import (
     PeerDisconnected,
     PeerFailed,
 )
+from core.transport.ssu2 import initiator
 from core.transport.ssu2.framing import SocketAddress
 from tests.support.deterministic import FakeWallClock
 from tests.support.link_nodes import message
@@ -127,7 +128,9 @@ def test_megabytes_arrive_whole_in_large_batches() -> None:
     run(body)
 
 
-def test_a_router_that_is_not_there_fails_in_time() -> None:
+def test_a_router_that_is_not_there_fails_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(initiator, "HANDSHAKE_TIMEOUT_S", 2.0)
+
     async def body() -> None:
         alice, bob = await started("127.94.2.1", "127.94.2.2")
         await bob.udp.stop(0.0)

@@ -19,6 +19,7 @@ from tests.support.own_network import TWO_HOPS, b32_of
 PAGE = b"<h1>a page of I2P</h1>" * 20_000
 
 
+@pytest.mark.long
 def test_examples_work(tmp_path: Path) -> None:
     examples = load_examples()
 

@@ -7,12 +7,14 @@ import json
 import os
 import sqlite3
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from core.api import DataDirectoryLock, FileFault
+from core.api import DataDirectoryLock, FileFault, seal_stream
 from core.base.errors import DecodeError
+from i2ptunnel.backup import archive
 from i2ptunnel.backup.archive import make_backup
 from i2ptunnel.backup.restoring import _PIECE_BYTES, Place, opened, put_into_place
 from i2ptunnel.cli.main import main
@@ -24,9 +26,15 @@ from i2ptunnel.naming.store import Book
 _WORD = "correct horse battery"
 
 
+def make_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passphrases cost little; what they really cost is in tests/crypto and the console's tests."""
+    monkeypatch.setattr(archive, "seal_stream", partial(seal_stream, cost_bits=8))
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program's files: YAML, a password elsewhere, and a data directory in use."""
+    make_cheap(monkeypatch)
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     write_new_keys(data / "site.dat", generate_keys())

@@ -99,6 +99,7 @@ def known_routers(own: RouterInfo) -> list[Any]:
     return [Known(number) for number in range(ROUTERS)]
 
 
+@pytest.mark.long
 @pytest.mark.limits
 @pytest.mark.timeout(240)
 def test_no_page_takes_long_or_holds_the_loop(
