@@ -8,7 +8,7 @@ else.
 
 Lease sets that change often are held back to three stores in a minute (i2pd: one in 20 s; Java: a
 floodfill passes on three stores of one key in 90 s).
-At UTC midnight the keyspace moves, so everything is stored again.
+At UTC midnight the keyspace moves, so everything is stored again within a minute.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ ROUTER_LIFE_SPREAD_S = 4 * 60.0
 LEASE_SET_DUE_S = 120.0
 """How long before its end a lease set should have been replaced."""
 REMIND_S = 60.0
+MOVED_SPREAD_S = 60.0
+"""Floodfills of the new day have had what was stored in the ten minutes before it."""
 
 
 class _Stage(Enum):
@@ -225,11 +227,17 @@ class Publisher:
                     self._step(entry, now)
 
     def keyspace_moved(self, now: float) -> None:
-        """The routing keys have changed: other floodfills are responsible now."""
-        for entry in list(self._entries.values()):
+        """The routing keys have changed: other floodfills are responsible now.
+
+        Each entry is stored again at a moment of its own: that those of one router are always
+        stored together would tell that they belong together.
+        """
+        for entry in self._entries.values():
             entry.tried.clear()
             entry.verify_failures = 0
-            self._restart(entry, now)
+            self._reset(entry)
+            wait_s = self._entropy.randbelow(1000) / 1000 * MOVED_SPREAD_S
+            self._timers.set(entry.key, now + wait_s)
 
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` has something to do, or None."""
@@ -253,12 +261,15 @@ class Publisher:
         self._restart(entry, now)
 
     def _restart(self, entry: _Publication, now: float) -> None:
+        self._reset(entry)
+        self._step(entry, now)
+
+    def _reset(self, entry: _Publication) -> None:
         entry.generation += 1
         entry.confirmed_by.clear()
         entry.open_tokens.clear()
         entry.attempts = 0
         entry.stage = _Stage.PACED
-        self._step(entry, now)
 
     def _step(self, entry: _Publication, now: float) -> None:
         if now >= entry.ends_at:

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
 from core.garlic.one_shot import seal_one_shot
 from core.garlic.router import seal_to_router
 from core.i2np.message import MessageType, make_short, make_standard
-from core.netdb.events import SendThroughTunnel, SendToGateway
+from core.netdb.events import Owner, SendThroughTunnel, SendToGateway
 from core.router.ports import local_clove, pool_name
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.manager import TunnelManager
+from core.tunnel.tunnels import OutboundTunnel
 
 MESSAGE_LIFE_MS = 20_000
+OWNERS_MAX = 512
 
 
 class NetDbSender:
-    """See the module. ``lost`` counts what could not be sent for want of a tunnel or a key."""
+    """See the module. ``lost`` counts what could not be sent for want of a tunnel or a key.
 
-    __slots__ = ("_entropy", "_tunnels", "_wall", "lost")
+    Questions leave through another tunnel than the last store of their owner, if there is one: so a
+    store is verified on another way than it took.
+    """
+
+    __slots__ = ("_entropy", "_stored_by", "_tunnels", "_wall", "lost")
 
     def __init__(self, tunnels: TunnelManager, wall: WallClock, entropy: Entropy) -> None:
         self._tunnels = tunnels
         self._wall = wall
         self._entropy = entropy
+        self._stored_by: BoundedMap[Owner, OutboundTunnel] = BoundedMap(OWNERS_MAX)
         self.lost = 0
 
     def direct(self, message_type: int, body: bytes) -> bytes:
@@ -33,10 +41,15 @@ class NetDbSender:
     def through_tunnel(self, event: SendThroughTunnel, now: float) -> None:
         """Sealed for the router, out through a tunnel of the owner."""
         pool = self._tunnels.pool(pool_name(event.owner))
-        tunnel = None if pool is None else pool.pick_outbound(now)
+        is_store = event.message_type == MessageType.DATABASE_STORE
+        last = self._stored_by.get(event.owner)
+        avoid = () if is_store or last is None else (last,)
+        tunnel = None if pool is None else pool.pick_outbound(now, avoid)
         if tunnel is None:
             self.lost += 1
             return
+        if is_store:
+            self._stored_by.put(event.owner, tunnel)
         expires_ms = self._expires_ms()
         clove = local_clove(event.message_type, self._message_id(), expires_ms // 1000, event.body)
         try:

@@ -278,6 +278,28 @@ def test_midnight_moves_everything() -> None:
     assert alice.count(PublishConfirmed) > before
 
 
+def test_what_one_router_publishes_is_not_stored_together_at_midnight() -> None:
+    network, _, (alice,) = make(12, 1)
+    network.wall.time = 1_700_006_400.0 - 300
+    alice.netdb.start(network.now)
+    owners = [f"site {number}" for number in range(6)]
+    for owner in owners:
+        keys = PrivateKeys.generate_destination(network.entropy)
+        lease_set = build_lease_set(keys, network.wall.now())
+        alice.netdb.publish_lease_set(lease_set, owner, network.now)
+    network.run(290)
+    sent = len(alice.sent)
+    rounds = []
+    for _ in range(150):
+        network.run(1.0)
+        stores = [kind for _, kind in alice.sent[sent:]].count(MessageType.DATABASE_STORE)
+        rounds.append(stores)
+        sent = len(alice.sent)
+    assert sum(rounds) >= len(owners)
+    assert max(rounds) <= 3
+    assert sum(stores > 0 for stores in rounds) >= 4
+
+
 def test_exploration_learns_the_network() -> None:
     network = Network()
     ffs = [network.add(floodfill=True) for _ in range(4)]
