@@ -19,6 +19,7 @@ from core.base.errors import DecodeError
 from core.base.ports import WallClock
 from core.crypto.blinding import BLINDABLE_TYPES
 from core.data.blinded_address import BlindedAddress, BlindedTarget
+from core.data.certificate import CryptoType
 from core.data.lease_set import FLAG_BLINDED, LeaseSet, LeaseSet2
 from core.data.lease_set_layers import ClientKeyRefused, ClientKeyRequired, open_lease_set
 from core.data.lease_set_variants import EncryptedLeaseSet
@@ -34,7 +35,7 @@ TOMORROW_S = 90.0
 NOT_FOUND = "lease_set_not_found"
 KEY_REQUIRED = "client_key_required"
 KEY_REFUSED = "client_key_refused"
-#: it is there, but none of its encryption keys is of a type we know (only ElGamal, for instance)
+#: it is there, but none of its encryption keys is of a type we have
 ENCRYPTION_UNSUPPORTED = "encryption_unsupported"
 
 
@@ -148,11 +149,12 @@ def why_unusable(found: object, ours: Container[int]) -> str:
 
     ``ours``: the encryption types that we have keys of.
     """
-    if isinstance(found, (LeaseSet, LeaseSet2)) and not any(
-        kind in ours for kind, _ in found.ratchet_keys
-    ):
-        return ENCRYPTION_UNSUPPORTED
-    return NOT_FOUND
+    if not isinstance(found, (LeaseSet, LeaseSet2)):
+        return NOT_FOUND
+    types = [kind for kind, _ in found.ratchet_keys]
+    if found.elgamal_key is not None:
+        types.append(int(CryptoType.ELGAMAL))
+    return NOT_FOUND if any(kind in ours for kind in types) else ENCRYPTION_UNSUPPORTED
 
 
 def target_in(lease_set: object) -> BlindedTarget | None:

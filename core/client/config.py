@@ -91,12 +91,16 @@ class SessionConfig:
     """What the lease set says besides, such as service records; at most 255 bytes each."""
     encryption_types: tuple[int, ...] = ()
     """For which encryption types the lease set has keys: 4 is X25519, 6 and 7 are hybrids with
-    ML-KEM. What the router cannot do is left out; without one that it can do, the defaults: 6 and
-    4, or 4 where the library has no ML-KEM."""
+    ML-KEM, 0 is ElGamal, for visitors that have nothing else. What the router cannot do is left
+    out; without one that it can do, the defaults: 6 and 4, or 4 where the library has no
+    ML-KEM."""
 
 
-def encryption_keys(config: SessionConfig, entropy: Entropy) -> EncryptionKeys:
-    """The keys of the lease set: those that were kept, or fresh ones."""
-    lasting = config.lasting
-    secret = lasting.encryption if lasting else entropy.random_bytes(KEY_LENGTH)
+def encryption_secret(config: SessionConfig, entropy: Entropy) -> bytes:
+    """What the keys of the lease set come from: what was kept, or fresh bytes."""
+    return config.lasting.encryption if config.lasting else entropy.random_bytes(KEY_LENGTH)
+
+
+def encryption_keys(config: SessionConfig, secret: bytes) -> EncryptionKeys:
+    """The keys of the lease set."""
     return EncryptionKeys.derive(usable_types(config.encryption_types), secret)

@@ -24,12 +24,11 @@ from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.certificate import CryptoType
 from core.data.encryption_keys import EncryptionKeys
 from core.data.identity import Destination
-from core.data.lease_set import Lease, LeaseSet2
+from core.data.lease_set import Lease, LeaseSet, LeaseSet2
 from core.data.lease_set_layers import open_lease_set
 from core.data.lease_set_variants import AnyLeaseSet, EncryptedLeaseSet
 from core.garlic.suites import SUITES
 from core.i2cp.data_messages import Status
-from core.i2cp.options import NO_ELGAMAL
 from core.netdb.facade import NetDb
 from core.tunnel.pool import TunnelPool
 from core.tunnel.shape import TunnelShape
@@ -105,7 +104,7 @@ class HostedLeaseSet:
     """The :class:`~core.client.ports.LeaseSetSource` of a client's destination."""
 
     def __init__(self, destination: Destination, config: HostedConfig, wall: WallClock) -> None:
-        self.current: LeaseSet2 | None = None
+        self.current: LeaseSet | LeaseSet2 | None = None
         self.is_urgent = False
         self.due_at: float | None = None
         self.wanted: tuple[Lease, ...] | None = None
@@ -115,22 +114,27 @@ class HostedLeaseSet:
         self._destination = destination
         self._config = config
         self._wall = wall
-        self._published: LeaseSet2 | EncryptedLeaseSet | None = None
+        self._published: LeaseSet | LeaseSet2 | EncryptedLeaseSet | None = None
 
     @property
-    def published(self) -> LeaseSet2 | EncryptedLeaseSet | None:
+    def published(self) -> LeaseSet | LeaseSet2 | EncryptedLeaseSet | None:
         """What to store in the netDb."""
         return self._published
 
     @property
     def published_s(self) -> int:
         """The second in which the newest one was made; 0 if there is none."""
-        return 0 if self._published is None else self._published.published_ms // 1000
+        return 0 if self._published is None else _second_of(self._published)
 
     @property
     def is_encrypted(self) -> bool:
         """True if it is published as an encrypted lease set."""
         return isinstance(self._published, EncryptedLeaseSet)
+
+    def for_elgamal(self, public: bytes) -> LeaseSet | LeaseSet2 | None:
+        """The client's own, if it has that key: nobody else can sign."""
+        current = self.current
+        return current if current is not None and current.elgamal_key == public else None
 
     def configure(self, config: HostedConfig) -> None:
         """The client has told other options: what opens its lease set may be another."""
@@ -153,14 +157,16 @@ class HostedLeaseSet:
 
         DecodeError if it is not the destination's, not signed, or older than the one before.
         """
-        if not isinstance(lease_set, (LeaseSet2, EncryptedLeaseSet)):
+        if not isinstance(lease_set, (LeaseSet, LeaseSet2, EncryptedLeaseSet)):
             raise DecodeError("lease sets of this type are not taken")
         if not lease_set.verify():
             raise DecodeError("the lease set has a wrong signature")
         inner = self._inner_of(lease_set)
         if inner is not None and inner.destination != self._destination:
             raise DecodeError("the lease set is another destination's")
-        if lease_set.published_ms // 1000 < self.published_s:
+        known = self._published
+        is_same_form = known is not None and known.store_type == lease_set.store_type
+        if is_same_form and _second_of(lease_set) < self.published_s:
             raise DecodeError("the lease set is older than the one before")
         before = () if self.current is None else self.current.leases
         after = () if inner is None else inner.leases
@@ -172,9 +178,11 @@ class HostedLeaseSet:
             self.due_at = now + seconds_to_midnight(self._wall.now()) + MIDNIGHT_MARGIN_S
         return () if inner is None else inner.encryption_keys
 
-    def _inner_of(self, lease_set: LeaseSet2 | EncryptedLeaseSet) -> LeaseSet2 | None:
+    def _inner_of(
+        self, lease_set: LeaseSet | LeaseSet2 | EncryptedLeaseSet
+    ) -> LeaseSet | LeaseSet2 | None:
         """None if it is encrypted for others only: then nobody is told it along with messages."""
-        if isinstance(lease_set, LeaseSet2):
+        if not isinstance(lease_set, EncryptedLeaseSet):
             return lease_set
         try:
             address = BlindedAddress.of(self._destination)
@@ -243,9 +251,9 @@ class HostedEngine(LocalDestination):
         DecodeError if it cannot be used; then the one before stays.
         """
         keys = EncryptionKeys.of_private(private_keys, SUITES)
-        if not keys.ratchet:
-            raise DecodeError(NO_ELGAMAL)
-        if isinstance(lease_set, LeaseSet2):
+        if not keys.public:
+            raise DecodeError("no private key of an encryption type that this router has")
+        if isinstance(lease_set, (LeaseSet, LeaseSet2)):
             _check_keys(keys, lease_set.encryption_keys)
         if not self._may_use(keys):
             raise DecodeError("a subsession has another encryption key than the first session")
@@ -259,13 +267,16 @@ class HostedEngine(LocalDestination):
 
     def _may_use(self, keys: EncryptionKeys) -> bool:
         holder = self._key_holder
-        return holder is self or holder._keys is None or keys.private == holder._keys.private
+        if holder is self or holder._keys is None:
+            return True
+        return set(keys.private) <= set(holder._keys.private)
 
     def _use(self, keys: EncryptionKeys, now: float) -> None:
         """Open what arrives with these keys, for all that share the tunnels."""
-        if self._keys is not None and keys.private == self._keys.private:
+        if self._keys is not None and set(keys.private) <= set(self._keys.private):
             return
         self.ratchet.rekey(keys.ratchet)
+        self.elgamal.use(() if keys.elgamal is None else (keys.elgamal,))
         for member in self.members.values():
             if self._keys is not None and member is not self:
                 member.republish(now)  # it has signed another one
@@ -367,6 +378,13 @@ class HostedEngine(LocalDestination):
         for _, nonce in waiting.items:
             if nonce:
                 self.hosted_events.append(StatusKnown(nonce, status))
+
+
+def _second_of(lease_set: LeaseSet | LeaseSet2 | EncryptedLeaseSet) -> int:
+    """When it was made; for one of type 1, which does not say so, when its last lease ends."""
+    if isinstance(lease_set, LeaseSet):
+        return lease_set.expires_ms // 1000
+    return lease_set.published_ms // 1000
 
 
 def _check_keys(keys: EncryptionKeys, published: Iterable[tuple[int, bytes]]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from core.base.bounded import BoundedMap
 from core.base.errors import LocalError
 from core.base.ports import AdjustableClock, Entropy
-from core.client.config import SessionConfig, encryption_keys
+from core.client.config import SessionConfig, encryption_keys, encryption_secret
 from core.client.events import Event, FoundDestination, LeaseSetFound, ReadyChanged
 from core.client.i2cp_network import I2cpNetwork
 from core.client.multiplexer import Multiplexer
@@ -73,7 +73,7 @@ def with_encryption(config: SessionConfig) -> SessionConfig:
     i2pd: it has ML-KEM only with OpenSSL 3.5 or newer, and does not say whether it has. Of a lease
     set with a key that it cannot use others may choose just that key.
     """
-    types = usable_types(config.encryption_types or (CryptoType.X25519,))
+    types = usable_types(config.encryption_types, (CryptoType.X25519,))
     return replace(config, encryption_types=types)
 
 
@@ -160,7 +160,7 @@ class I2cpEngine:
         """Why the last connection ended."""
         self.router_version = ""
         self.network = I2cpNetwork(self._search)
-        self._encryption = encryption_keys(config, entropy)
+        self._encryption = encryption_keys(config, encryption_secret(config, entropy))
         self._reader = X25519Key.generate(entropy)
         encrypted, reader = config.encrypted, None
         if encrypted is not None:

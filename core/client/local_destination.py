@@ -17,7 +17,7 @@ key stands in a lease set signed by it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
@@ -29,20 +29,25 @@ from core.client.ports import LeaseSetSource, StreamPaths
 from core.client.remote import Remote
 from core.client.remotes import Remotes, lease_set_key
 from core.client.sending import Sending
+from core.crypto.elgamal import ElGamalKey
 from core.data.blinded_address import BlindedTarget
 from core.data.encryption_keys import EncryptionKeys
 from core.garlic.cloves import Clove, Delivery
+from core.garlic.elgamal_sessions import ElGamalSessions
 from core.garlic.opened import RatchetCounters
 from core.garlic.sessions import Opened, RatchetSessions
-from core.i2np.database import DatabaseStore
-from core.i2np.message import MessageType
+from core.i2np.database import DatabaseStore, DeliveryStatus
+from core.i2np.message import MessageType, make_standard
 from core.netdb.facade import NetDb
+from core.tunnel.delivery import DeliveryKind
 from core.tunnel.pool import TunnelPool
 
 _HOUSEKEEPING_S = 10.0
 #: How often readiness and what remotes know of our leases are looked at while nothing changes.
 _CHECK_S = 0.5
 _FOR_DESTINATIONS = (MessageType.DATA, MessageType.DATABASE_STORE)
+#: What a sender may have passed back to itself: a DeliveryStatus message, wrapped once.
+PASSED_BACK_BYTES_MAX = 1024
 
 
 class LocalDestination:
@@ -67,7 +72,9 @@ class LocalDestination:
         refuse_before_s: int = 0,
         stats: ClientStats | None = None,
         first: LocalDestination | None = None,
+        spare_elgamal: Callable[[], ElGamalKey] | None = None,
     ) -> None:
+        """``spare_elgamal``: makes the key that is told to those alone that have only ElGamal."""
         self.owner = owner
         self.pool = pool
         self.stats = ClientStats() if stats is None else stats
@@ -83,6 +90,15 @@ class LocalDestination:
             if first is None
             else first.ratchet
         )
+        self.elgamal: ElGamalSessions = (
+            ElGamalSessions(wall, entropy, self.ratchet.counters, shares, spare_elgamal)
+            if first is None
+            else first.elgamal
+        )
+        if first is None:
+            self.elgamal.refuse_before_s = refuse_before_s
+            if keys.elgamal is not None:
+                self.elgamal.use((keys.elgamal,))
         self.ratchet_counters = self.ratchet.counters if first is None else RatchetCounters()
         """Those of shared sessions count for the first destination alone."""
         self.control: list[Clove] = []
@@ -93,14 +109,38 @@ class LocalDestination:
         self._lease_set = own
         self._offers = LeaseSetOffers(own, is_hidden=not publish)
         outlet = Outlet(
-            pool, self.ratchet, own, self._offers, self.stats, wall, entropy, self._number
+            pool,
+            self.ratchet,
+            self.elgamal,
+            own,
+            self._offers,
+            self.stats,
+            wall,
+            entropy,
+            self._number,
         )
         self._publisher = LeasePublisher(own, netdb, owner, publish=publish)
         self._remotes = Remotes(
-            owner, netdb, self.ratchet, streams, self.stats, self._events, wall, entropy
+            owner,
+            netdb,
+            self.ratchet,
+            self.elgamal,
+            streams,
+            self.stats,
+            self._events,
+            wall,
+            entropy,
         )
         self._sending = Sending(
-            pool, self.ratchet, streams, self._remotes, own, self._offers, outlet, entropy
+            pool,
+            self.ratchet,
+            self.elgamal,
+            streams,
+            self._remotes,
+            own,
+            self._offers,
+            outlet,
+            entropy,
         )
         self.suspects = self._sending.suspects
         """Tunnels through which something seems to have been lost; the router tests them."""
@@ -157,8 +197,14 @@ class LocalDestination:
 
     def receive_garlic(self, data: bytes, now: float, tunnel_id: int = 0) -> None:
         """The data of a Garlic message that came through one of our inbound tunnels."""
+        elgamal = self.elgamal
+        if elgamal.is_in_use and elgamal.is_ours(data):
+            self._receive_elgamal(elgamal.open_existing(data, now), now)
+            return
         opened = self.ratchet.open_data(data, now, (self.owner, tunnel_id))
         if opened is None:
+            if elgamal.is_in_use:
+                self._receive_elgamal(elgamal.open_new(data, now, (self.owner, tunnel_id)), now)
             return
         self.stats.messages_in += 1
         if not isinstance(opened, Opened):
@@ -183,6 +229,55 @@ class LocalDestination:
             kind = clove.message_type
             if clove.kind == Delivery.LOCAL and kind not in _FOR_DESTINATIONS:
                 self.control.append(clove)
+
+    def _receive_elgamal(self, cloves: Sequence[Clove] | None, now: float) -> None:
+        """What came encrypted by ElGamal/AES: nothing says from whom."""
+        if cloves is None:
+            return
+        self.stats.messages_in += 1
+        targets = self._addressed(cloves, ()) if len(self.members) > 1 else [self]
+        for clove in cloves:
+            kind = clove.message_type
+            if clove.kind == Delivery.LOCAL and kind == MessageType.DATABASE_STORE:
+                self._receive_store(clove, None, targets, now)
+            elif clove.kind == Delivery.LOCAL and kind == MessageType.DELIVERY_STATUS:
+                self._receive_status(clove, now)
+        for member in targets:
+            member._receive_cloves(None, cloves, (), now)
+        for clove in cloves:
+            if clove.kind == Delivery.TUNNEL:
+                self._pass_back(clove, now)
+                break
+
+    def _receive_status(self, clove: Clove, now: float) -> None:
+        """Somebody has what we sent with ElGamal, or the router tests a tunnel."""
+        try:
+            status = DeliveryStatus.parse(clove.body)
+        except DecodeError:
+            self.stats.malformed += 1
+            return
+        delivered = self.elgamal.acknowledged(status.message_id, now)
+        if delivered is None:
+            self.control.append(clove)
+            return
+        for member in self.members.values():
+            remote = member._remotes.by_static.get(delivered.public)
+            if remote is None:
+                continue
+            acks = () if delivered.ack_key is None else (delivered.ack_key,)
+            member._heard(remote, acks, now)
+
+    def _pass_back(self, clove: Clove, now: float) -> None:
+        """An acknowledgement for the sender of what came, through an outbound tunnel."""
+        is_status = clove.message_type in (MessageType.GARLIC, MessageType.DELIVERY_STATUS)
+        if not is_status or len(clove.body) > PASSED_BACK_BYTES_MAX:
+            return
+        tunnel = self.pool.pick_outbound(now)
+        if tunnel is None or clove.to_hash is None or clove.tunnel_id is None:
+            return
+        ends_ms = clove.expiration_s * 1000
+        message = make_standard(clove.message_type, clove.message_id, ends_ms, clove.body)
+        tunnel.send([(int(DeliveryKind.TUNNEL), clove.to_hash, clove.tunnel_id, message)], now)
 
     def _addressed(self, cloves: Iterable[Clove], acks: Iterable[int]) -> list[LocalDestination]:
         """Whom of those that share our tunnels a message concerns; all if it does not say."""
@@ -212,18 +307,21 @@ class LocalDestination:
         remote = self._remote_of(static, now)
         if remote is not None and static is not None:
             self._remotes.answer_with(remote, static)
-            remote.heard(now)
-            for acknowledged in acks:
-                if acknowledged >> ACK_NUMBER_SHIFT == self._number:
-                    known_s = acknowledged & ACK_DATE_MASK
-                    remote.known_lease_set_s = max(remote.known_lease_set_s, known_s)
-                    remote.failed_paths = 0  # it heard us
+            self._heard(remote, acks, now)
         for clove in cloves:
             if clove.message_type == MessageType.DATA and (
                 clove.to_hash == self.owner
                 or (clove.kind != Delivery.DESTINATION and self.first is self)
             ):
                 self._receive_data(clove.body, remote)
+
+    def _heard(self, remote: Remote, acks: Iterable[int], now: float) -> None:
+        remote.heard(now)
+        for acknowledged in acks:
+            if acknowledged >> ACK_NUMBER_SHIFT == self._number:
+                known_s = acknowledged & ACK_DATE_MASK
+                remote.known_lease_set_s = max(remote.known_lease_set_s, known_s)
+                remote.failed_paths = 0  # it heard us
 
     def lookup_finished(self, request: int, result: object, now: float) -> None:
         """The netDb's answer to a lookup of ours."""
@@ -252,8 +350,8 @@ class LocalDestination:
         """The wall clock was set, or the machine slept: what is dated is made anew."""
         self._lease_set.due_at = now
         self._check_at = self._housekeeping_at = 0.0
-        ratchet = self.ratchet
-        ratchet.refuse_before_s = min(ratchet.refuse_before_s, int(self._wall.now()))
+        for sessions in (self.ratchet, self.elgamal):
+            sessions.refuse_before_s = min(sessions.refuse_before_s, int(self._wall.now()))
         self._remotes.clock_changed()
 
     # The engine's turn
@@ -319,7 +417,12 @@ class LocalDestination:
         except DecodeError:
             self.stats.malformed += 1
             return
-        if static is None or lease_set_key(lease_set, static) is None:
+        if static is None:
+            # By ElGamal nobody proves anything: that of a destination which needs no more is taken.
+            is_its_own = bool(getattr(lease_set, "elgamal_key", None))
+        else:
+            is_its_own = lease_set_key(lease_set, static) is not None
+        if not is_its_own:
             self.stats.foreign_lease_set += 1
             return
         for member in self.members.values():

@@ -18,8 +18,9 @@ from core.client.events import ClientStats
 from core.client.ports import LeaseSetSource
 from core.client.remote import ACTIVE_S, Remote
 from core.client.spread import WIDTH_MAX, Path, Trial
-from core.data.lease_set import LeaseSet2
+from core.data.lease_set import LeaseSet, LeaseSet2
 from core.garlic.cloves import Clove, Delivery, write_clove, write_data_head
+from core.garlic.elgamal_sessions import ElGamalSessions, ReplyPath
 from core.garlic.sessions import MessageKind, RatchetSessions
 from core.i2np.database import DatabaseStore
 from core.i2np.message import MessageType, make_standard
@@ -82,12 +83,23 @@ class LeaseSetOffers:
 class Outlet:
     """See the module. ``number``: of the destination, among those that share the ratchet."""
 
-    __slots__ = ("_entropy", "_mark", "_offers", "_own", "_pool", "_ratchet", "_stats", "_wall")
+    __slots__ = (
+        "_elgamal",
+        "_entropy",
+        "_mark",
+        "_offers",
+        "_own",
+        "_pool",
+        "_ratchet",
+        "_stats",
+        "_wall",
+    )
 
     def __init__(
         self,
         pool: TunnelPool,
         ratchet: RatchetSessions,
+        elgamal: ElGamalSessions,
         own: LeaseSetSource,
         offers: LeaseSetOffers,
         stats: ClientStats,
@@ -98,6 +110,7 @@ class Outlet:
         self._mark = number << ACK_NUMBER_SHIFT
         self._pool = pool
         self._ratchet = ratchet
+        self._elgamal = elgamal
         self._own = own
         self._offers = offers
         self._stats = stats
@@ -127,11 +140,18 @@ class Outlet:
         expires_s = expires_ms // 1000
         to_hash = remote.hash
         try:
-            blocks = [
-                (write_data_head(to_hash, message_id, expires_s, len(payload)), payload)
-                for message_id, payload in zip(ids, payloads, strict=False)
-            ] or [(b"", b"")]
-            bodies = self._seal(remote, static, blocks, expires_s, now, asks=asks)
+            if remote.is_elgamal:
+                cloves = [
+                    _data_clove(to_hash, message_id, expires_s, payload)
+                    for message_id, payload in zip(ids, payloads, strict=False)
+                ]
+                bodies = self._seal_elgamal(remote, static, cloves, expires_s, now, asks=asks)
+            else:
+                blocks = [
+                    (write_data_head(to_hash, message_id, expires_s, len(payload)), payload)
+                    for message_id, payload in zip(ids, payloads, strict=False)
+                ] or [(b"", b"")]
+                bodies = self._seal(remote, static, blocks, expires_s, now, asks=asks)
         except (DecodeError, LocalError):
             self._stats.malformed += 1
             return
@@ -188,7 +208,45 @@ class Outlet:
             sealed += ratchet.seal_bodies(static, blocks[start:] if start else blocks, now, kind)
         return sealed
 
-    def _store_clove(self, own: LeaseSet2, expires_s: int) -> Clove:
+    def _seal_elgamal(
+        self,
+        remote: Remote,
+        static: bytes,
+        messages: list[Clove],
+        expires_s: int,
+        now: float,
+        *,
+        asks: bool,
+    ) -> list[bytes]:
+        """As :meth:`_seal`, for a remote that has nothing but ElGamal: one body a message."""
+        elgamal, offers = self._elgamal, self._offers
+        public = elgamal.public
+        own = None if public is None else self._own.for_elgamal(public)
+        path = None if own is None else self._reply_path(own)
+        bodies = []
+        for cloves in [[message] for message in messages] or [[]]:
+            ack_key = None
+            if asks or elgamal.is_new(static):
+                ack_key = self._mark | NO_LEASE_SET
+                asks = False
+                remote.note_question(now)
+            is_due = elgamal.is_new(static) or offers.is_due(remote, now)
+            if is_due and own is not None and offers.may_know(remote, now):
+                cloves.insert(0, self._store_clove(own, expires_s))
+                ack_key = self._mark | self._own.published_s
+                offers.note(remote, now)
+            body = elgamal.seal(static, cloves, now, reply_path=path, ack_key=ack_key)
+            bodies.append(len(body).to_bytes(4, "big") + body)
+        return bodies
+
+    def _reply_path(self, own: LeaseSet | LeaseSet2) -> ReplyPath | None:
+        """One of our inbound tunnels, for an acknowledgement."""
+        if not own.leases:
+            return None
+        lease = own.leases[self._entropy.randbelow(len(own.leases))]
+        return ReplyPath(lease.gateway, lease.tunnel_id)
+
+    def _store_clove(self, own: LeaseSet | LeaseSet2, expires_s: int) -> Clove:
         return Clove(
             Delivery.LOCAL,
             None,
@@ -252,3 +310,8 @@ class Outlet:
         if remote.outbound is None or not self._pool.can_send_through(remote.outbound, now):
             remote.outbound = self._pool.pick_outbound(now)
         return remote.outbound
+
+
+def _data_clove(to_hash: bytes, message_id: int, expires_s: int, payload: bytes) -> Clove:
+    body = len(payload).to_bytes(4, "big") + payload
+    return Clove(Delivery.DESTINATION, to_hash, None, MessageType.DATA, message_id, expires_s, body)

@@ -15,6 +15,7 @@ from core.base.errors import LocalError
 from core.base.ports import Entropy, WallClock
 from core.client.config import EncryptedLeaseSetOptions
 from core.crypto.blinding import Blinding
+from core.data.certificate import CryptoType
 from core.data.lease_set import LEASES_MAX, Lease, LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation, DailyKey, daily_key, seal_lease_set
 from core.data.lease_set_variants import EncryptedLeaseSet
@@ -67,6 +68,7 @@ class OwnLeaseSet:
         "_encrypted",
         "_encryption_keys",
         "_entropy",
+        "_for_elgamal",
         "_is_multihomed",
         "_is_published",
         "_keys",
@@ -102,6 +104,7 @@ class OwnLeaseSet:
         self._wall = wall
         self._entropy = entropy
         self.current: LeaseSet2 | None = None
+        self._for_elgamal: LeaseSet2 | None = None
         self._encrypted: EncryptedLeaseSet | None = None
         self.is_urgent = False
         """True if no lease of the one before is left: whoever has that one cannot reach us."""
@@ -175,18 +178,45 @@ class OwnLeaseSet:
             published_s = int(wall_s)
         before = () if self.current is None else self.current.leases
         self.is_urgent = not set(before) & set(leases)
-        self.current = LeaseSet2.build(
+        self.current = self._sign(
+            self._encryption_keys, leases, published_s * 1000, leases[0].end_ms
+        )
+        self._for_elgamal = None
+        self._encrypted = self._encrypt(self.current)
+        return self.current
+
+    def _sign(
+        self,
+        encryption_keys: Sequence[tuple[int, bytes]],
+        leases: Sequence[Lease],
+        published_ms: int,
+        expires_ms: int,
+    ) -> LeaseSet2:
+        return LeaseSet2.build(
             self._keys,
-            self._encryption_keys,
+            encryption_keys,
             leases,
-            published_s * 1000,
-            leases[0].end_ms,
+            published_ms,
+            expires_ms,
             unpublished=not self._is_published,
             options=self._said,
             blinded=self.is_encrypted,
         )
-        self._encrypted = self._encrypt(self.current)
-        return self.current
+
+    def for_elgamal(self, public: bytes) -> LeaseSet2 | None:
+        """As ``current``, and with an ElGamal key: for those alone that know nothing better.
+
+        Made when it is needed, signed beside the other one.
+        """
+        current = self.current
+        if current is None or current.elgamal_key is not None:
+            return current
+        if self._for_elgamal is None:
+            keys = (*self._encryption_keys, (int(CryptoType.ELGAMAL), public))
+            self._for_elgamal = self._sign(
+                keys, current.leases, current.published_ms, current.expires_ms
+            )
+        return self._for_elgamal
 
     def _encrypt(self, lease_set: LeaseSet2) -> EncryptedLeaseSet | None:
         if self._blinding is None:

@@ -114,7 +114,7 @@ class PathWatch:
             kind = self._ratchet.next_kind(remote.static, now)
             if (
                 self._offers.is_due(remote, now)
-                and (kind == MessageKind.EXISTING or is_lost)
+                and (kind == MessageKind.EXISTING or is_lost or remote.is_elgamal)
                 and self._host.is_reachable(remote, now)
             ):
                 self._outlet.send(remote, [], now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from core.data.lease_set import LeaseSet2
+from core.data.lease_set import LeaseSet, LeaseSet2
 from core.data.lease_set_variants import EncryptedLeaseSet
 from core.tunnel.tunnels import InboundTunnel
 
@@ -75,20 +75,25 @@ class StreamPaths(Protocol):
 class LeaseSetSource(Protocol):
     """Our own lease set, whoever signs it."""
 
-    current: LeaseSet2 | None
-    """The newest, in the clear; None if there is none."""
     is_urgent: bool
     """No lease of the one before is left."""
     due_at: float | None
     """Monotonic time at which a new one should be made; None if nothing changes."""
 
     @property
-    def published(self) -> LeaseSet2 | EncryptedLeaseSet | None:
+    def current(self) -> LeaseSet | LeaseSet2 | None:
+        """The newest, in the clear; None if there is none."""
+
+    @property
+    def published(self) -> LeaseSet | LeaseSet2 | EncryptedLeaseSet | None:
         """What to store in the netDb for ``current``."""
 
     @property
     def published_s(self) -> int:
         """The second in which the newest one was made; 0 if there is none."""
+
+    def for_elgamal(self, public: bytes) -> LeaseSet | LeaseSet2 | None:
+        """As ``current``, with the ElGamal key ``public`` in it; None if it has another or none."""
 
     def build(self, tunnels: Iterable[InboundTunnel], now: float) -> object:
         """Make a new one over ``tunnels``; None if that is not possible now."""

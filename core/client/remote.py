@@ -62,7 +62,7 @@ ANSWER_MAX_S = 30.0
 
 @dataclass(slots=True, eq=False)
 class Remote:
-    """One correspondent. ``static`` is the X25519 key of its lease set that we use."""
+    """One correspondent. ``static`` is the key of its lease set that we encrypt to."""
 
     hash: bytes
     static: bytes | None = None
@@ -127,6 +127,11 @@ class Remote:
     question_at: float = float("-inf")
     probed_lease_set_s: int = 0
     """Published second of the lease set of ours for which a stream was made to ask."""
+
+    @property
+    def is_elgamal(self) -> bool:
+        """True if it is written to with ElGamal: its lease set has nothing better for us."""
+        return self.crypto_type == 0
 
     def worth(self) -> tuple[bool, float]:
         """Sort key: who goes first when there are too many."""

@@ -22,11 +22,13 @@ from core.client.meta_targets import REFRESH_S, MetaTargets
 from core.client.ports import StreamPaths
 from core.client.remote import ACTIVE_S, Remote
 from core.data.blinded_address import BlindedTarget
-from core.data.lease_set import LeaseSet2
+from core.data.certificate import CryptoType
+from core.data.lease_set import LeaseSet, LeaseSet2
 from core.data.lease_set_variants import AnyLeaseSet, MetaLeaseSet
+from core.garlic.elgamal_sessions import ElGamalSessions
 from core.garlic.sessions import RatchetSessions
 from core.netdb.facade import NetDb
-from core.netdb.leases import PUBLISHED_AHEAD_MAX_MS
+from core.netdb.leases import PUBLISHED_AHEAD_MAX_MS, is_newer
 
 REMOTES_MAX = 4096
 
@@ -39,9 +41,15 @@ def lease_set_key(lease_set: object, static: bytes) -> int | None:
     return None
 
 
+def _keys_of(lease_set: object) -> list[bytes]:
+    keys = [key for _, key in getattr(lease_set, "ratchet_keys", ())]
+    elgamal: bytes | None = getattr(lease_set, "elgamal_key", None)
+    return keys if elgamal is None else [*keys, elgamal]
+
+
 class Remotes:
-    """``by_hash``: all of them by destination hash; ``by_static``: by each X25519 key of their
-    lease set, where that is known.
+    """``by_hash``: all of them by destination hash; ``by_static``: by each X25519 and ElGamal key
+    of their lease set, where that is known.
 
     ``owner`` is the hash that the netDb knows this session by. ``on_forget`` is called with each
     that is dropped.
@@ -52,6 +60,7 @@ class Remotes:
         owner: bytes,
         netdb: NetDb,
         ratchet: RatchetSessions,
+        elgamal: ElGamalSessions,
         streams: StreamPaths,
         stats: ClientStats,
         events: deque[Event],
@@ -64,6 +73,7 @@ class Remotes:
         self._owner = owner
         self._netdb = netdb
         self._ratchet = ratchet
+        self._elgamal = elgamal
         self._streams = streams
         self._stats = stats
         self._events = events
@@ -81,6 +91,12 @@ class Remotes:
     def wall_ms(self) -> int:
         """Milliseconds since 1970."""
         return int(self._wall.now() * 1000)
+
+    @property
+    def _types(self) -> set[int]:
+        """The encryption types that we can use."""
+        types = set(self._ratchet.keys)
+        return types | {int(CryptoType.ELGAMAL)} if self._elgamal.can_be_answered else types
 
     # What the application asks
 
@@ -138,7 +154,7 @@ class Remotes:
         self._followers.pop(remote.hash, None)
 
     def _forget_keys(self, remote: Remote) -> None:
-        for _, key in getattr(remote.lease_set, "ratchet_keys", ()):
+        for key in _keys_of(remote.lease_set):
             if self.by_static.get(key) is remote:
                 del self.by_static[key]
 
@@ -154,7 +170,22 @@ class Remotes:
             for one in keys:
                 if one[1] == remote.static:
                     return one
-        return keys[0] if keys else None
+        if keys:
+            return keys[0]
+        # The last resort, and only if it could be answered: its owner has nothing but ElGamal.
+        elgamal: bytes | None = getattr(lease_set, "elgamal_key", None)
+        if elgamal is None or not self._elgamal.can_be_answered:
+            return None
+        return int(CryptoType.ELGAMAL), elgamal
+
+    def doubt(self, remote: Remote, now: float, *, at_once: bool = False) -> None:
+        """It may have lost what it knew of our sessions."""
+        if remote.static is None:
+            return
+        if remote.is_elgamal:
+            self._elgamal.doubt(remote.static)
+        else:
+            self._ratchet.doubt(remote.static, now, at_once=at_once)
 
     def answer_with(self, remote: Remote, static: bytes) -> None:
         """It has sent something with this one of its keys: answer so, unless a session is there."""
@@ -168,24 +199,24 @@ class Remotes:
 
     def _adopt(self, remote: Remote, lease_set: object, now: float) -> None:
         chosen = self._choose_key(remote, lease_set)
-        if chosen is None or not isinstance(lease_set, LeaseSet2):
-            return  # only ElGamal, or an encrypted lease set we cannot read
+        if chosen is None or not isinstance(lease_set, (LeaseSet, LeaseSet2)):
+            return  # no key for us, or an encrypted lease set we cannot read
         known = remote.lease_set
-        if known is not None and lease_set.published_ms < known.published_ms:
+        if known is not None and is_newer(known, lease_set):
             return
         if remote.static is not None and remote.static != chosen[1]:
             remote.known_lease_set_s = remote.offered_lease_set_s = 0
         self._forget_keys(remote)
         remote.adopt(lease_set, chosen, now)
-        for _, key in lease_set.ratchet_keys:
+        for key in _keys_of(lease_set):
             other = self.by_static.get(key)
             if other is not None and other is not remote:
                 other.shares_key = remote.shares_key = True
             self.by_static[key] = remote
-        if known is not None and lease_set.published_ms > known.published_ms:
+        if known is not None and is_newer(lease_set, known):
             remote.offers = remote.offered_lease_set_s = 0
             if remote.may_have_lost_us:
-                self._ratchet.doubt(chosen[1], now, at_once=True)
+                self.doubt(remote, now, at_once=True)
             self._streams.path_changed(remote.hash, now)
 
     def receive_lease_set(self, lease_set: AnyLeaseSet, now: float) -> None:
@@ -235,7 +266,7 @@ class Remotes:
             return
         if result is not None:
             self._adopt(remote, result, now)
-        self._lookup_ended(remote, remote.hash, why_unusable(result, self._ratchet.keys), now)
+        self._lookup_ended(remote, remote.hash, why_unusable(result, self._types), now)
 
     def look_up(self, remote: Remote, now: float) -> None:
         """Search for its lease set, unless that is under way."""
@@ -280,7 +311,7 @@ class Remotes:
     def _search_ended(self, outcome: BlindedOutcome, now: float) -> None:
         """A search for an encrypted lease set ended; the destination may be new to us."""
         target, lease_set = outcome.target, outcome.lease_set
-        why = outcome.why or why_unusable(lease_set, self._ratchet.keys)
+        why = outcome.why or why_unusable(lease_set, self._types)
         if lease_set is not None and self._netdb.remember_lease_set(lease_set, self._owner, now):
             remote = self.get(lease_set.hash, now)
             remote.blinded = target

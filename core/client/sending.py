@@ -15,10 +15,14 @@ from core.client.path_watch import PathWatch
 from core.client.ports import LeaseSetSource, StreamPaths
 from core.client.remote import STUCK_S, Remote
 from core.client.remotes import Remotes
+from core.garlic.elgamal_sessions import ElGamalSessions
 from core.garlic.sessions import RatchetSessions
 from core.streaming.budgets import ACK_RESERVE
 from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
+
+#: Stream packets under way while each has an ElGamal block, which is slow for both sides.
+ELGAMAL_FIRST_MAX = ACK_RESERVE + 12
 
 
 class Sending:
@@ -32,6 +36,7 @@ class Sending:
         self,
         pool: TunnelPool,
         ratchet: RatchetSessions,
+        elgamal: ElGamalSessions,
         streams: StreamPaths,
         remotes: Remotes,
         own: LeaseSetSource,
@@ -44,6 +49,7 @@ class Sending:
         self.watch = PathWatch(self, own, offers, ratchet, streams, outlet)
         self._pool = pool
         self._ratchet = ratchet
+        self._elgamal = elgamal
         self._streams = streams
         self._remotes = remotes
         self._outlet = outlet
@@ -80,6 +86,11 @@ class Sending:
         remote = self._remotes.by_hash.get(remote_hash)
         if remote is None or remote.static is None:
             return None
+        if remote.is_elgamal:
+            is_known = self._elgamal.is_established(remote.static)
+            room = None if is_known else ELGAMAL_FIRST_MAX - in_flight
+            room = remote.under_way_max - in_flight if room is None else room
+            return max(room, ACK_RESERVE + 1) if remote.is_stuck(now) else max(room, 0)
         room = self._ratchet.can_send_existing(remote.static, now)
         if room is not None:
             room = min(room, remote.under_way_max - in_flight)
@@ -123,8 +134,8 @@ class Sending:
         """What was sent to it lately did not arrive: another way, and a newer lease set."""
         if not remote.suspect_path(now):
             return
-        if remote.may_have_lost_us and remote.static is not None:
-            self._ratchet.doubt(remote.static, now)
+        if remote.may_have_lost_us:
+            self._remotes.doubt(remote, now)
         self._troubled[remote] = None
         if remote.outbound is not None:
             self.suspects.append(remote.outbound)

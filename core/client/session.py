@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from core.base.ports import Entropy, WallClock
 from core.base.rates import FairShares
-from core.client.config import SessionConfig, encryption_keys
+from core.client.config import SessionConfig, encryption_keys, encryption_secret
 from core.client.local_destination import LocalDestination
 from core.client.meta_publisher import MetaPublisher
 from core.client.multiplexer import Multiplexer
 from core.client.own_lease_set import OwnLeaseSet
+from core.data.encryption_keys import elgamal_key
 from core.data.identity import Destination
 from core.data.lease_set_layers import ClientAuthorisation
 from core.data.private_keys import PrivateKeys
@@ -43,7 +44,8 @@ class ClientEngine(LocalDestination):
         not_before: float = 0.0,
     ) -> None:
         lasting = config.lasting
-        encryption = encryption_keys(config, entropy)
+        secret = encryption_secret(config, entropy)
+        encryption = encryption_keys(config, secret)
         self.config = config
         self.keys = keys
         self.streams = StreamManager(keys, config.streaming, wall, entropy)
@@ -73,6 +75,7 @@ class ClientEngine(LocalDestination):
             shares,
             publish=config.publish,
             refuse_before_s=since,
+            spare_elgamal=lambda: elgamal_key(secret),
         )
         self.meta: MetaPublisher | None = None
         if config.meta is not None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.base.errors import DecodeError
+from core.base.errors import DecodeError, LocalError
+from core.crypto.elgamal import EXPONENT_LENGTH, ElGamalKey
 from core.crypto.hkdf import hkdf
 from core.crypto.x25519 import KEY_LENGTH, X25519Key
 from core.data.certificate import CryptoType
@@ -30,41 +31,68 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class EncryptionKeys:
-    """``ratchet``: X25519 key pairs by encryption type (4, 6, 7)."""
+    """``ratchet``: X25519 key pairs by encryption type (4, 6, 7); ``elgamal``: that of type 0."""
 
     ratchet: Mapping[int, X25519Key]
+    elgamal: ElGamalKey | None = None
 
     @classmethod
     def derive(cls, types: Iterable[int], secret: bytes) -> EncryptionKeys:
         """Keys of these types from 32 secret bytes, which are themselves the key of type 4."""
-        return cls({kind: X25519Key(_secret_of(kind, secret)) for kind in _from_high(types)})
+        kinds = _from_high(types)
+        has_elgamal = CryptoType.ELGAMAL in kinds
+        return cls(
+            {kind: X25519Key(_secret_of(kind, secret)) for kind in kinds if kind},
+            elgamal_key(secret) if has_elgamal else None,
+        )
 
     @classmethod
     def of_private(
         cls, pairs: Iterable[tuple[int, bytes]], usable: Iterable[int]
     ) -> EncryptionKeys:
-        """From (type, private key); others than those of ``usable`` types are left out."""
+        """From (type, private key); others than ElGamal and those of ``usable`` types are left out.
+
+        DecodeError if the one for ElGamal is none.
+        """
         known = dict(pairs)
+        elgamal = known.get(int(CryptoType.ELGAMAL))
+        try:
+            old = None if elgamal is None else ElGamalKey(elgamal)
+        except LocalError as error:
+            raise DecodeError(str(error)) from None
         return cls(
             {
                 kind: X25519Key(known[kind])
                 for kind in _from_high(usable)
                 if len(known.get(kind, b"")) == KEY_LENGTH
-            }
+            },
+            old,
         )
 
     @property
     def public(self) -> tuple[tuple[int, bytes], ...]:
         """(type, public key) as in a lease set."""
-        return tuple((kind, key.public) for kind, key in self.ratchet.items())
+        pairs = [(kind, key.public) for kind, key in self.ratchet.items()]
+        if self.elgamal is not None:
+            pairs.append((int(CryptoType.ELGAMAL), self.elgamal.public))
+        return tuple(pairs)
 
     @property
     def private(self) -> tuple[tuple[int, bytes], ...]:
         """(type, private key) in the same order, for the router that decrypts (I2CP)."""
-        return tuple((kind, key.private) for kind, key in self.ratchet.items())
+        pairs = [(kind, key.private) for kind, key in self.ratchet.items()]
+        if self.elgamal is not None:
+            pairs.append((int(CryptoType.ELGAMAL), self.elgamal.private))
+        return tuple(pairs)
 
     def __repr__(self) -> str:
         return f"EncryptionKeys({', '.join(str(kind) for kind, _ in self.public)})"
+
+
+def elgamal_key(secret: bytes) -> ElGamalKey:
+    """The key pair of type 0 that comes from 32 secret bytes."""
+    exponent = hkdf(secret, b"", b"lease set key 0", EXPONENT_LENGTH)
+    return ElGamalKey((bytes((exponent[0] & 3,)) + exponent[1:]).rjust(256, b"\0"))
 
 
 def read_types(text: str) -> tuple[int, ...]:

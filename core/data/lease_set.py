@@ -105,6 +105,11 @@ class LeaseSet:
         return ()
 
     @property
+    def elgamal_key(self) -> bytes | None:
+        """The key, 256 bytes."""
+        return self.encryption_keys[0][1]
+
+    @property
     def hash(self) -> bytes:
         """The destination hash: the key it is stored under."""
         return self.destination.hash
@@ -321,6 +326,14 @@ class LeaseSet2(WithHeader):
             for crypto_type, key in self.encryption_keys
             if CryptoType.X25519 <= crypto_type <= CryptoType.MLKEM1024_X25519 and len(key) == 32
         )
+
+    @property
+    def elgamal_key(self) -> bytes | None:
+        """The first ElGamal key (type 0, 256 bytes), or None."""
+        for crypto_type, key in self.encryption_keys:
+            if crypto_type == CryptoType.ELGAMAL and len(key) == 256:
+                return key
+        return None
 
 
 class Readable(Protocol):

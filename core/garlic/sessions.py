@@ -30,7 +30,7 @@ from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
 from core.base.rates import FairShares, Source
 from core.crypto.x25519 import X25519Key
-from core.garlic import handshake
+from core.garlic.beginnings import HANDSHAKE_BYTES_MAX, Beginnings
 from core.garlic.cloves import (
     PAYLOAD_BYTES_MAX,
     Clove,
@@ -38,7 +38,6 @@ from core.garlic.cloves import (
     find_data,
     parse_payload,
     write_cloves,
-    write_date_time,
 )
 from core.garlic.new_sessions import NewSessions
 from core.garlic.opened import MessageKind, Opened, RatchetCounters
@@ -46,20 +45,14 @@ from core.garlic.padding import Padder
 from core.garlic.remote import REPLIES_PER_HANDSHAKE_MAX, Incoming, Outgoing, Remote
 from core.garlic.remotes import Remotes
 from core.garlic.session import NEXT_KEY_AFTER, RECEIVE_WINDOW, RatchetSession
-from core.garlic.suites import SUITES, X25519
+from core.garlic.suites import X25519
 from core.garlic.tagset import ReceiveTagSet
-
-REPLY_TAGS = 24
-"""Reply tags we wait for after a new session message (spec: 12; i2pd may send more)."""
 
 NEW_SESSION_INTERVAL_S = 0.25
 """i2pd: drops a new session message within 200 ms of the previous one."""
 
 SUSPECT_INTERVAL_S = 5.0
 """While a session gives no answer, a new session message is tried this often beside it."""
-
-_CROWDED_WINDOW = 96
-_HANDSHAKE_BYTES_MAX = 2048
 
 _new_tuple = tuple.__new__  # half the time of the constructor of a named tuple
 
@@ -99,6 +92,15 @@ class RatchetSessions:
         self.keys = dict(keys)
         self._new_sessions = NewSessions(self.keys, self._wall, self.counters, self._shares)
         self._all = Remotes(self.counters)
+        self._beginnings = Beginnings(
+            self.keys,
+            self._all,
+            self._wall,
+            self._entropy,
+            self._padder,
+            self._receive_window,
+            self._next_key_after,
+        )
         # Parts of it that every message needs.
         self._table = self._all.tags
         self._remotes = self._all.by_static
@@ -157,16 +159,18 @@ class RatchetSessions:
         ack_key: int | None,
         crypto_type: int,
     ) -> bytes:
-        if len(blocks) > PAYLOAD_BYTES_MAX - _HANDSHAKE_BYTES_MAX:
+        if len(blocks) > PAYLOAD_BYTES_MAX - HANDSHAKE_BYTES_MAX:
             raise LocalError(f"{len(blocks)} bytes of cloves do not fit one garlic message")
         remote = self._remotes.get(remote_static)
         chosen = None if remote is None else remote.choose(now, SUSPECT_INTERVAL_S)
         if remote is None or chosen is None:
-            return self._seal_new_session(remote_static, blocks, now, ack_key, crypto_type)
+            return self._beginnings.seal_new_session(
+                remote_static, blocks, now, ack_key, crypto_type
+            )
         if isinstance(chosen, RatchetSession):
             message = chosen.seal(blocks, now, ack_key)
         else:
-            message = self._seal_reply(remote, chosen, blocks, now, ack_key)
+            message = self._beginnings.seal_reply(remote, chosen, blocks, now, ack_key)
         if self._owed:
             self._all.settle(remote_static, chosen, now)
         return message
@@ -197,85 +201,7 @@ class RatchetSessions:
 
     def seal_unbound(self, remote_static: bytes, cloves: Sequence[Clove]) -> bytes:
         """An anonymous one-time message, for raw datagrams: no session, no reply."""
-        payload = self._handshake_payload(
-            write_cloves(cloves), with_date=True, overhead=X25519.new_session_bytes_min
-        )
-        return handshake.seal_unbound(remote_static, payload, self._entropy)
-
-    def _handshake_payload(self, blocks: bytes, *, with_date: bool, overhead: int) -> bytes:
-        if with_date:
-            blocks = write_date_time(int(self._wall.now())) + blocks
-        return blocks + self._padder.block(len(blocks) + overhead)
-
-    def _seal_new_session(
-        self,
-        remote_static: bytes,
-        blocks: bytes,
-        now: float,
-        ack_key: int | None,
-        crypto_type: int,
-    ) -> bytes:
-        suite, static = SUITES.get(crypto_type), self.keys.get(crypto_type)
-        if suite is None or static is None:
-            raise LocalError(f"no key of encryption type {crypto_type} to start a session with")
-        payload = self._handshake_payload(
-            blocks, with_date=True, overhead=suite.new_session_bytes_min
-        )
-        started, message = handshake.seal_new_session(
-            static, remote_static, payload, self._entropy, suite
-        )
-        remote = self._all.add(remote_static, now)
-        outgoing = Outgoing(remote, started, now, ack_key)
-        outgoing.tag_set = ReceiveTagSet(
-            self._table,
-            outgoing,
-            *started.reply_tag_keys(),
-            window=REPLY_TAGS,
-            window_max=REPLY_TAGS,
-        )
-        remote.add_outgoing(outgoing)
-        self._owed.pop(remote_static, None)
-        self._all.grew(remote, now)
-        return message
-
-    def _seal_reply(
-        self, remote: Remote, incoming: Incoming, blocks: bytes, now: float, ack_key: int | None
-    ) -> bytes:
-        answered = incoming.handshake
-        payload = self._handshake_payload(blocks, with_date=False, overhead=answered.overhead)
-        try:
-            message, keys = answered.seal_reply(payload, self._entropy)
-        except DecodeError:
-            remote.incoming.remove(incoming)  # with an ML-KEM key that is none
-            raise
-        session = self._session(remote, keys, False, now)
-        session.origin = incoming
-        if ack_key is not None:
-            incoming.ack_keys.append(ack_key)
-        remote.candidates.append(session)
-        self._all.grew(remote, now)
-        return message
-
-    def _session(
-        self, remote: Remote, keys: handshake.SplitKeys, is_alice: bool, now: float
-    ) -> RatchetSession:
-        window = self._receive_window
-        if self._all.is_crowded:
-            window = min(window, _CROWDED_WINDOW)
-        session = RatchetSession(
-            remote.static,
-            keys,
-            is_alice,
-            self._table,
-            self._padder,
-            self._entropy,
-            now,
-            receive_window=window,
-            next_key_after=self._next_key_after,
-        )
-        if remote.peer_window is not None:
-            session.on_peer_window(remote.peer_window)
-        return session
+        return self._beginnings.seal_unbound(remote_static, write_cloves(cloves))
 
     # ---- the peer's window
 
@@ -422,7 +348,7 @@ class RatchetSessions:
         payload = parse_payload(data)
         self._note_window(remote, payload)
         if remote.wants_session_from(outgoing):
-            session = self._session(remote, keys, True, now)
+            session = self._beginnings.session(remote, keys, True, now)
             remote.adopt(session, now)
             if outgoing.handshake.is_hybrid:
                 self._all.owe_at_once(remote.static, now)

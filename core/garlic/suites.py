@@ -67,6 +67,8 @@ DEFAULT_TYPES = tuple(
 """What a lease set offers if nothing else is asked for. Java 2.11: the same; i2pd: 0 besides."""
 
 
-def usable_types(types: Iterable[int]) -> tuple[int, ...]:
-    """Those that this router can do, from high to low; the defaults if there is none."""
-    return tuple(sorted(set(types) & SUITES.keys(), reverse=True)) or DEFAULT_TYPES
+def usable_types(types: Iterable[int], default: tuple[int, ...] = DEFAULT_TYPES) -> tuple[int, ...]:
+    """Those that this router can do, ElGamal (0) among them, from high to low; ``default`` if
+    there is none."""
+    usable = SUITES.keys() | {CryptoType.ELGAMAL}
+    return tuple(sorted(set(types) & usable, reverse=True)) or default

@@ -52,10 +52,11 @@ class LeaseSetSigned:
 
 
 @dataclass(frozen=True, slots=True)
-class OldLeaseSetSigned:
-    """One of type 1, for ElGamal encryption: of no use here, whatever it says."""
+class LeaseSetUnreadable:
+    """The client signed a lease set of type 1 that is none. ``why``: for people."""
 
     session_id: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ Request = (
     | SessionChanged
     | SessionEnded
     | LeaseSetSigned
-    | OldLeaseSetSigned
+    | LeaseSetUnreadable
     | SendWanted
     | LookupWanted
     | BlindingTold

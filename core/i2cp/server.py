@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from core.base.errors import DecodeError
 from core.base.ports import WallClock
+from core.data.certificate import CryptoType
 from core.data.identity import Destination
 from core.data.lease_set import Lease
 from core.i2cp.data_messages import (
@@ -48,10 +49,10 @@ from core.i2cp.requests import (
     BlindingTold,
     Ended,
     LeaseSetSigned,
+    LeaseSetUnreadable,
     LimitsWanted,
     LoginWanted,
     LookupWanted,
-    OldLeaseSetSigned,
     Request,
     SendWanted,
     SessionChanged,
@@ -158,15 +159,15 @@ class ServerConnection:
         return True
 
     def _parse(self, kind: int, body: bytes) -> Message | None:
-        if kind == CreateLeaseSet.kind:
-            # Not read: Java's subsessions put keys into it that have no place there.
-            session_id = int.from_bytes(body[:2], "big")
-            if session_id in self.sessions:
-                self._requests.append(OldLeaseSetSigned(session_id))
-            return None
         try:
             return parse_message(kind, body)
-        except DecodeError:
+        except DecodeError as error:
+            if kind == CreateLeaseSet.kind:
+                # Java: its subsessions put keys into it that have no place there.
+                session_id = int.from_bytes(body[:2], "big")
+                if session_id in self.sessions:
+                    self._requests.append(LeaseSetUnreadable(session_id, str(error)))
+                return None
             if kind not in (CreateSession.kind, ReconfigureSession.kind):
                 raise
         session_id = int.from_bytes(body[:2], "big") if kind == ReconfigureSession.kind else 0
@@ -193,6 +194,10 @@ class ServerConnection:
                 self._on_create(config)
             case CreateLeaseSet2(session_id, lease_set, keys):
                 if session_id in self.sessions:
+                    self._requests.append(LeaseSetSigned(session_id, lease_set, keys))
+            case CreateLeaseSet(session_id, key, lease_set):
+                if session_id in self.sessions:
+                    keys = ((int(CryptoType.ELGAMAL), key),)
                     self._requests.append(LeaseSetSigned(session_id, lease_set, keys))
             case ReconfigureSession(session_id, config):
                 self._on_reconfigure(session_id, config)

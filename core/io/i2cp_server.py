@@ -18,15 +18,14 @@ from core.client.events import LeaseSetFound
 from core.client.hosted import LeaseSetWanted, SigningFailed, StatusKnown
 from core.client.hosted_options import hosted_config
 from core.data.identity import Destination
-from core.i2cp.options import NO_ELGAMAL, offers_elgamal_only
 from core.i2cp.requests import (
     BlindingTold,
     Ended,
     LeaseSetSigned,
+    LeaseSetUnreadable,
     LimitsWanted,
     LoginWanted,
     LookupWanted,
-    OldLeaseSetSigned,
     Request,
     SendWanted,
     SessionChanged,
@@ -232,8 +231,8 @@ class _Client:
                     self._sessions[number].take_lease_set(lease_set, keys)
                 except DecodeError as error:
                     self._connection.disconnect(f"lease set refused: {error}")
-            case OldLeaseSetSigned(number):
-                self._refuse_old(number)
+            case LeaseSetUnreadable(number, why):
+                self._refuse_unreadable(number, why)
             case LoginWanted(user_name, password):
                 is_user = self._server.is_user
                 is_right = is_user is None or await is_user(user_name, password, self._address)
@@ -253,10 +252,6 @@ class _Client:
                 self._reason = reason
 
     def _open(self, destination: Destination, options: Mapping[str, str]) -> None:
-        if offers_elgamal_only(options):
-            # Java: its library tells the user the reason of a disconnect, and none of a status.
-            self._connection.disconnect(NO_ELGAMAL)
-            return
         number = self._server.take_number()
         if number is None:
             self._connection.refuse_session(SessionState.REFUSED)
@@ -292,16 +287,18 @@ class _Client:
             self._server.free_number(number)
             self._unreachable.discard(number)
 
-    def _refuse_old(self, number: int) -> None:
-        """Java: over a socket its subsessions sign nothing better; the first session goes on."""
+    def _refuse_unreadable(self, number: int, why: str) -> None:
+        """Java: over a socket its subsessions sign such ones, with a key of the first session that
+        has no place there; the first session goes on."""
         if number == next(iter(self._sessions)):
-            self._connection.disconnect(NO_ELGAMAL)
+            self._connection.disconnect(f"lease set refused: {why}")
             return
         self._sessions[number].engine.excuse()
         if number not in self._unreachable:
             self._unreachable.add(number)
             logger.warning(
-                "a subsession of an I2CP client cannot be reached: it signs a lease set of type 1"
+                "a subsession of an I2CP client cannot be reached: "
+                "its lease set of type 1 is malformed"
             )
 
     def _send(self, request: SendWanted) -> None:

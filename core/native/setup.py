@@ -26,7 +26,8 @@ COMPILED = {
     ),
     "data": "payload",
     "garlic": (
-        "cloves new_sessions one_shot opened padding remote remotes session sessions tagset"
+        "beginnings cloves new_sessions one_shot opened padding remote remotes session"
+        " sessions tagset"
     ),
     "i2np": "message",
     "io": "datagrams tcp udp udp_socket wakeup",

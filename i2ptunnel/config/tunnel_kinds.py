@@ -43,7 +43,7 @@ T = TypeVar("T")
 KEY_BYTES = 32
 _ENTRIES_MAX = 64
 _TARGETS_MAX = 16
-_ENCRYPTION_TYPES = (7, 6, 4)
+_ENCRYPTION_TYPES = (7, 6, 4, 0)
 
 
 class _KeyFile(Text):
@@ -72,7 +72,7 @@ class EncryptionTypeKind(ScalarKind[int]):
     """The number of an encryption type that lease sets may have keys of."""
 
     word = "encryption type"
-    right = f"write {', '.join(str(one) for one in _ENCRYPTION_TYPES[:-1])} or 4"
+    right = f"write one of: {', '.join(str(one) for one in _ENCRYPTION_TYPES)}"
 
     def convert(self, node: Scalar) -> int:
         """One of the numbers."""

@@ -69,8 +69,8 @@ class TunnelSection:
     encryption_types: tuple[int, ...] = option(
         ListOf(EncryptionTypeKind(), 8),
         "how others may encrypt to it: 4 is X25519, 6 and 7 are X25519 with ML-KEM-768 or "
-        "ML-KEM-1024, against computers of the future; []: 6 and 4, or 4 where the library has no "
-        "ML-KEM",
+        "ML-KEM-1024, against computers of the future, 0 is ElGamal, for visitors that have "
+        "nothing else; []: 6 and 4, or 4 where the library has no ML-KEM",
         default=(),
     )
 

@@ -75,7 +75,7 @@ REASONS = {
     "i2p.streaming.dontSign": "what the protocol wants signed is signed",
     "i2p.streaming.profile": "there is one kind of congestion control for all uses",
     "i2p.streaming.*": "connections tune themselves",
-    "i2cp.leaseSetEncType": "lease sets offer every key type that is of use",
+    "i2cp.leaseSetEncType": "the newest types are offered; encryption_types has others",
     "i2cp.leaseSetType": "lease sets are of type 3, or 5 if encrypted is enabled",
     "i2cp.leaseSetPrivKey": "write it as client_key beside the destination that it opens",
     "i2cp.leaseSetAuthType": "of no use without clients",

@@ -102,7 +102,7 @@ REASONS = {
     "option.outbound.priority": "what waits is served by fair shares",
     "option.altPrivKeyFile": "a tunnel has one destination",
     "option.i2cp.destination.sigType": "the type is in the key file; new ones are Ed25519",
-    "option.i2cp.leaseSetEncType": "lease sets offer every key type that is of use",
+    "option.i2cp.leaseSetEncType": "the newest types are offered; encryption_types has others",
     "option.i2cp.leaseSetType": "lease sets are of type 3, or 5 if encrypted is enabled",
     "option.i2cp.leaseSetPrivateKey": "made anew; nobody notices",
     "option.i2cp.leaseSetSigningPrivateKey": "made anew; nobody notices",

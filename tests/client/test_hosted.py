@@ -31,10 +31,10 @@ from core.data.payload import PROTOCOL_RAW, wrap
 from core.data.private_keys import PrivateKeys
 from core.garlic.sessions import MessageKind
 from core.i2cp.data_messages import Status
-from core.i2cp.options import offers_elgamal_only
 from core.tunnel.pool import TunnelPool
 from tests.client.parties import Party, World
 from tests.support.deterministic import SeededEntropy
+from tests.support.original_lease_set import original_lease_set
 
 pytestmark = pytest.mark.doubles
 
@@ -249,14 +249,6 @@ def test_what_opens_an_encrypted_lease_set_is_among_the_options() -> None:
     config = hosted_config(both)
     assert (config.client_key, config.secret) == (own, "word")
     assert hosted_config({"i2cp.leaseSetPrivKey": "nonsense"}).client_key is None
-
-
-@pytest.mark.parametrize(
-    ("types", "is_lacking"),
-    [("", False), ("0", True), ("0,1", True), ("4,0", False), ("6, 4", False)],
-)
-def test_elgamal_alone_is_seen_in_the_options(types: str, is_lacking: bool) -> None:
-    assert offers_elgamal_only({"i2cp.leaseSetEncType": types}) == is_lacking
 
 
 # Several destinations with the same tunnels
@@ -489,3 +481,80 @@ def test_a_hybrid_type_that_nobody_has_is_refused() -> None:
     one.signer._encryption_keys = [(5, b"5" * 32), (4, one.key.public)]
     with pytest.raises(DecodeError, match="cannot decrypt type 5"):
         _take(one, [(5, b"5" * 32), (4, one.key.private)])
+
+
+# ElGamal
+
+
+def _elgamal(client: Hosted) -> EncryptionKeys:
+    return EncryptionKeys.derive((0,), client.key.private)
+
+
+def _sign_original(client: Hosted) -> None:
+    """What a client does that knows nothing newer."""
+    keys = _elgamal(client)
+    assert keys.elgamal is not None
+    lease_set = original_lease_set(client.party.keys, keys.elgamal.public, _leases(client))
+    client.engine.take_lease_set(lease_set, keys.private, client.world.network.now)
+
+
+@pytest.mark.parametrize("publish", [True, False])
+def test_a_client_with_a_lease_set_of_type_1_is_reached_and_reaches(publish: bool) -> None:
+    world = World(START)
+    one = Hosted(world, "one", publish=publish)
+    one.is_silent = True
+    visitor = world.add("visitor", publish=True, encryption_types=(6, 4, 0))
+    _run(2, one)
+    _sign_original(one)
+    _run(8, one)
+    for _ in range(2):
+        one.engine.send(visitor.keys.hash, PAYLOAD, 0, world.network.now)
+        mailbox = visitor.engine.datagrams.bind(PROTOCOL_RAW, 2)
+        _run(3, one)
+        got = mailbox.take()
+        visitor.engine.datagrams.unbind(mailbox)
+        assert got is not None and got.content.payload == b"payload"
+        visitor.engine.datagrams.send(
+            one.party.keys.hash, b"answer", protocol=PROTOCOL_RAW, from_port=1, to_port=2
+        )
+        _run(3, one)
+        assert len(one.payloads()) == 1
+        world.renew_tunnels(one.party)
+        _run(1, one)
+        _sign_original(one)
+        _run(3, one)
+    assert (world.stored(one.party.keys.hash) > 0) is publish
+
+
+def test_a_subsession_with_the_elgamal_key_of_the_first_is_reached_too() -> None:
+    _, first, second, other = _twins()
+    second.is_silent = first.is_silent = True
+    _run(2, first, second, other)
+    keys = _with_types(first, 4, 0)
+    _take(first, keys.private)
+    _sign_original(second)  # Java: signs one of type 1 for it
+    _run(8, first, second, other)
+    for receiver in (second, first):
+        _sends(other, receiver)
+        if receiver is second:
+            assert not other.engine.elgamal.can_be_answered
+            _run(3, first, second, other)
+            assert receiver.payloads() == []  # a client without an ElGamal key cannot be answered
+    visitor = first.world.add("visitor")
+    for receiver in (second, first):
+        visitor.engine.datagrams.send(
+            receiver.party.keys.hash, b"hello", protocol=PROTOCOL_RAW, from_port=1, to_port=2
+        )
+        _run(5, first, second, other)
+        assert any(receiver.payloads())
+
+
+def test_the_private_key_must_be_that_of_the_lease_set() -> None:
+    _, one, _ = _pair()
+    _run(5, one)
+    lease_set = original_lease_set(one.party.keys, b"\x02" * 256, _leases(one))
+    with pytest.raises(DecodeError, match="do not belong"):
+        one.engine.take_lease_set(lease_set, _elgamal(one).private, 0.0)
+    for wrong in ((), ((0, bytes(256)),), ((0, b"\x01" * 255),)):
+        with pytest.raises(DecodeError):
+            one.engine.take_lease_set(lease_set, wrong, 0.0)

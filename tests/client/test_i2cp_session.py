@@ -7,9 +7,11 @@ import pytest
 from core.base.errors import LocalError
 from core.client.config import EncryptedLeaseSetOptions, LastingKeys, SessionConfig
 from core.client.events import DatagramsArrived, FoundDestination, ReadyChanged
+from core.client.i2cp_session import session_options, with_encryption
 from core.crypto.x25519 import X25519Key
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.encoding import b64decode, b64encode
+from core.data.encryption_keys import EncryptionKeys
 from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import (
     AuthScheme,
@@ -77,6 +79,26 @@ def test_a_session_is_ready_when_its_lease_set_is_signed() -> None:
     assert lease_set.destination == party.engine.destination
     ((kind, private),) = message.private_keys
     assert lease_set.encryption_keys == ((4, X25519Key(private).public),) and kind == 4
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"), [((), (4,)), ((4, 6), (6, 4)), ((0, 7, 4), (7, 4, 0)), ((5,), (4,))]
+)
+def test_the_router_gets_a_key_of_each_type_that_is_asked_for(
+    asked: tuple[int, ...], used: tuple[int, ...]
+) -> None:
+    """Without a wish X25519 alone: what a foreign router can do is not known."""
+    world = World()
+    party = world.add("one", SessionConfig("one", encryption_types=asked))
+    world.connect(party)
+    (message,) = [one for one in party.received if isinstance(one, CreateLeaseSet2)][:1]
+    lease_set = message.lease_set
+    assert isinstance(lease_set, LeaseSet2)
+    assert tuple(kind for kind, _ in lease_set.encryption_keys) == used
+    private = EncryptionKeys.of_private(message.private_keys, used)
+    assert private.public == lease_set.encryption_keys
+    options = session_options(with_encryption(SessionConfig("one", encryption_types=asked)))
+    assert options["i2cp.leaseSetEncType"] == ",".join(map(str, used))
 
 
 def test_the_key_of_the_lease_set_is_kept_over_connections() -> None:

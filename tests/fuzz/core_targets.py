@@ -30,6 +30,7 @@ from core.data.router_info import RouterInfo
 from core.datagram.formats import DATAGRAM1, DATAGRAM2, DATAGRAM3, RAW, build_datagram
 from core.datagram.formats import parse_datagram as parse_datagram_of
 from core.garlic import cloves
+from core.garlic.clove_set import parse_clove_set, write_clove_set
 from core.i2np.database import DatabaseStore
 from core.i2np.message import Message
 from core.netdb.imports import parse_zip
@@ -253,6 +254,16 @@ _garlic_payload = (
     + write_termination()
 )
 
+_clove_set = write_clove_set(
+    [
+        clove(b"for the destination"),
+        clove(b"here")._replace(kind=cloves.Delivery.LOCAL, to_hash=None),
+        clove(b"there")._replace(kind=cloves.Delivery.TUNNEL, tunnel_id=5),
+    ],
+    7,
+    (NOW_S + 60) * 1000,
+)
+
 TARGETS: tuple[Target, ...] = (
     Target("router info", _router_info, (ROUTER_INFO,)),
     Target("lease set 1", _lease_set(1), (lease_set_1(ALICE),)),
@@ -301,6 +312,7 @@ TARGETS: tuple[Target, ...] = (
     Target("tunnel fragments", lambda raw: parse_fragments(raw, 0), _fragments),
     Target("gateway message", check_standard, (b"\x14" + bytes(12) + b"\0\4\0" + bytes(4),)),
     Target("garlic payload", cloves.parse_payload, (_garlic_payload,)),
+    Target("clove set", parse_clove_set, (_clove_set,)),
     Target("ntcp2 message 3", _confirmed, (_handshake_blocks,)),
     Target("ntcp2 blocks", _blocks, (_frame,)),
     Target("ssu2 blocks", _ssu2_blocks, (_payload,)),

@@ -12,11 +12,18 @@ from pathlib import Path
 
 from core.base.errors import DecodeError
 from core.client.config import SessionConfig
+from core.crypto.elgamal import ElGamalKey
 from core.crypto.x25519 import X25519Key
+from core.data.encryption_keys import EncryptionKeys
 from core.data.private_keys import PrivateKeys
 from core.datagram.manager import DatagramManager
 from core.garlic import cloves
+from core.garlic.aes_block import iv_of, seal_block
+from core.garlic.clove_set import write_clove_set
+from core.garlic.elgamal_sessions import ElGamalSessions
+from core.garlic.opened import RatchetCounters
 from core.garlic.router import RouterGarlic, seal_to_router
+from core.garlic.sessions import RatchetSessions
 from core.i2np.message import make_short
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
@@ -293,6 +300,52 @@ def _ratchet(is_sealed: bool) -> Target:
 # Streaming and datagrams
 
 
+def _hybrid() -> Target:
+    """Damaged new session messages, to a destination with a key of each type."""
+    keys = EncryptionKeys.derive((7, 6, 4), bytes(range(32)))
+    wall = FakeWallClock(NOW_S)
+    bob = RatchetSessions(keys.ratchet, wall, ENTROPY)
+    alice = RatchetSessions(EncryptionKeys.derive((7, 6, 4), b"a" * 32).ratchet, wall, ENTROPY)
+    seeds = tuple(
+        alice.seal(key.public, [], 0.0, crypto_type=kind) for kind, key in keys.ratchet.items()
+    )
+    now = 0.0
+
+    def parse(raw: bytes) -> None:
+        nonlocal now
+        now += 0.01
+        bob.open(raw, now)
+
+    return Target("hybrid new sessions", parse, seeds, ())
+
+
+def _elgamal(is_sealed: bool) -> Target:
+    """Damaged messages, or damaged clove sets that somebody really sent."""
+    wall = FakeWallClock(NOW_S)
+    key = ElGamalKey.generate(ENTROPY)
+    sessions = ElGamalSessions(wall, ENTROPY, RatchetCounters())
+    sessions.use([key])
+    genuine = sessions.seal(
+        key.public, [local_clove(10, 1, NOW_S + 10, bytes(12))], 0.0, reply_path=None
+    )
+    secret, tag, now = bytes(range(32)), b"t" * 32, 0.0
+
+    def parse(raw: bytes) -> None:
+        nonlocal now
+        now += 0.01
+        message = raw
+        if is_sealed:
+            sessions._tags.put(tag, (secret, now + 1))
+            message = tag + seal_block(secret, iv_of(tag), (), raw, ENTROPY)
+        if sessions.is_ours(message):
+            sessions.open_existing(message, now)
+        else:
+            sessions.open_new(message, now, (None, 0))
+
+    seeds = _seeds_of("clove set") if is_sealed else (genuine,)
+    return Target(f"elgamal, {'authentic junk' if is_sealed else 'junk'}", parse, seeds, ())
+
+
 def _streams() -> Target:
     keys = PrivateKeys.generate_destination(SeededEntropy("streams"))
     manager = StreamManager(keys, StreamingOptions(), FakeWallClock(NOW_S), SeededEntropy(3))
@@ -393,11 +446,25 @@ def _engine(how: str) -> Target:
         client.receive_garlic(client_peer.seal_unbound(own_key, batch), now)
         engine.touch(client)
 
+    def in_elgamal(kind: int, body: bytes) -> None:
+        body, ends = body[:800], expires_s()
+        batch = [
+            cloves.Clove(cloves.Delivery.LOCAL, None, None, kind, 1, ends, body),
+            cloves.Clove(cloves.Delivery.DESTINATION, ALICE.hash, None, 20, 1, ends, body),
+            cloves.Clove(cloves.Delivery.TUNNEL, bytes(32), 1, kind, 1, ends, body),
+        ]
+        secret, tag = bytes(range(32)), b"t" * 32
+        client.elgamal._tags.put(tag, (secret, now + 1))
+        payload = write_clove_set(batch, 1, ends * 1000)
+        client.receive_garlic(tag + seal_block(secret, iv_of(tag), (), payload, entropy), now)
+        engine.touch(client)
+
     feed: Callable[[int, bytes], None] = {
         "over a link": over_link,
         "sealed to it": sealed,
         "through a tunnel": through_tunnel,
         "to a client": in_ratchet,
+        "to a client by elgamal": in_elgamal,
     }[how]
     own_key = client.ratchet.keys[4].public if how == "to a client" else b""
     client_peer = established(wall)[0].sessions
@@ -469,10 +536,14 @@ TARGETS: tuple[Target, ...] = (
     _router_garlic(),
     _ratchet(is_sealed=False),
     _ratchet(is_sealed=True),
+    _hybrid(),
+    _elgamal(is_sealed=False),
+    _elgamal(is_sealed=True),
     _streams(),
     _datagrams(),
     _engine("over a link"),
     _engine("sealed to it"),
     _engine("through a tunnel"),
     _engine("to a client"),
+    _engine("to a client by elgamal"),
 )

@@ -14,7 +14,7 @@ import pytest
 
 from core.api import ForeignRouter, I2cpAddress, Router, RouterConfig, SessionConfig, TunnelShape
 from core.base.errors import Unavailable
-from core.data.lease_set import LeaseSet
+from core.crypto.elgamal import ElGamalKey
 from core.data.private_keys import PrivateKeys
 from core.i2cp.frames import FrameReader
 from core.i2cp.lease_messages import CreateLeaseSet, RequestVariableLeaseSet
@@ -38,6 +38,7 @@ from i2ptunnel.naming_service import NamingService
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.tls import client_context
 from tests.support.deterministic import SeededEntropy
+from tests.support.original_lease_set import original_lease_set
 from tests.support.twin_client import twin_of
 
 ADDRESS = "127.79.0.1"
@@ -115,13 +116,6 @@ class _RawClient:
         message = parse_message(head[4], body)
         assert message is not None
         return message
-
-
-def _elgamal_lease_set(wanted: RequestVariableLeaseSet) -> LeaseSet:
-    """Of type 1, as old clients sign it."""
-    elgamal, revocation = bytes(255) + b"\x02", KEYS.destination.signing_key
-    signed = KEYS.destination.raw + elgamal + revocation + wanted.write()[2:]
-    return LeaseSet.parse(signed + KEYS.sign(signed))
 
 
 async def until(condition: Any) -> None:
@@ -217,13 +211,12 @@ def test_who_speaks_something_else_is_cut_off_and_limits_need_no_session(tmp_pat
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    ("options", "is_at_once"), [({"i2cp.leaseSetEncType": "0"}, True), ({}, False)]
-)
-def test_a_client_with_elgamal_only_is_told_what_is_missing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, options: dict[str, str], is_at_once: bool
+@pytest.mark.parametrize("options", [{"i2cp.leaseSetEncType": "0"}, {}])
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_client_with_elgamal_only_signs_a_lease_set_of_type_1(
+    tmp_path: Path, options: dict[str, str], is_right: bool
 ) -> None:
-    """Without the option it is known once the lease set comes."""
+    """Java's library means it without the option, too."""
 
     async def main() -> None:
         async with service(tmp_path) as one:
@@ -235,22 +228,24 @@ def test_a_client_with_elgamal_only_is_told_what_is_missing(
             now_ms = int(time.time() * 1000)
             config = SessionConfigStructure.build(KEYS, {**shape, **options}, now_ms)
             client.say(CreateSession(config))
-            if not is_at_once:
-                created = await client.hear()
-                assert isinstance(created, SessionStatus)
-                wanted = await client.hear()
-                assert isinstance(wanted, RequestVariableLeaseSet)
-                lease_set = _elgamal_lease_set(wanted)
-                client.say(CreateLeaseSet(created.session_id, bytes(256), lease_set))
-            told = await client.hear()
-            assert isinstance(told, Disconnect) and "leaseSetEncType=4" in told.reason
-            assert await reader.read() == b""
+            created = await client.hear()
+            assert isinstance(created, SessionStatus)
+            wanted = await client.hear()
+            assert isinstance(wanted, RequestVariableLeaseSet)
+            key = ElGamalKey.generate(SeededEntropy("elgamal"))
+            lease_set = original_lease_set(KEYS, key.public, wanted.leases)
+            private = key.private if is_right else bytes(256)
+            client.say(CreateLeaseSet(created.session_id, private, lease_set))
+            if is_right:
+                client.say(GetBandwidthLimits())
+                assert isinstance(await client.hear(), BandwidthLimits)
+                assert not one.status()["last_disconnect"]
+            else:
+                told = await client.hear()
+                assert isinstance(told, Disconnect) and "ElGamal private key" in told.reason
             writer.close()
-            await until(lambda: one.status()["last_disconnect"])
 
-    with caplog.at_level("WARNING"):
-        asyncio.run(main())
-    assert "ElGamal" in caplog.text
+    asyncio.run(main())
 
 
 def test_refused_lookups_are_shown(tmp_path: Path) -> None:

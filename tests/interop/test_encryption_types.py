@@ -1,7 +1,7 @@
-"""Encryption types between i2pd and our router, both ways: hybrid with ML-KEM, X25519 alone.
+"""Encryption types between i2pd and our router, both ways: hybrid with ML-KEM, X25519, ElGamal.
 
-Our destinations offer 6 and 4. i2pd 2.59 has servers and clients that prefer 6, or 4; 2.56 has
-nothing but 4 (and 0). Which type is used is seen at our end.
+Our site offers 6, 4 and 0, our client 6 and 4. i2pd 2.59 has servers and clients that prefer 6, or
+4, or have ElGamal alone; 2.56 has 4 and 0. Which type is used is seen at our end.
 """
 
 from __future__ import annotations
@@ -39,15 +39,24 @@ I2PD_SHAPE = (
     "inbound.length = 2\noutbound.length = 2\ninbound.quantity = 2\noutbound.quantity = 2\n"
 )
 SIZE = 1_000_000
-X25519, MLKEM768 = 4, 6
+ELGAMAL, X25519, MLKEM768 = 0, 4, 6
 #: i2pd's tunnels: name -> which release, i2cp.leaseSetEncType
 I2PD_TUNNELS = {
     "hybrid": ("new", "6,4"),
     "plain": ("new", "4"),
     "usual": ("new", ""),
     "old": ("old", ""),
+    "elgamal": ("new", "0"),
+    "old-elgamal": ("old", "0"),
 }
-USED = {"hybrid": MLKEM768, "plain": X25519, "usual": MLKEM768, "old": X25519}
+USED = {
+    "hybrid": MLKEM768,
+    "plain": X25519,
+    "usual": MLKEM768,
+    "old": X25519,
+    "elgamal": ELGAMAL,
+    "old-elgamal": ELGAMAL,
+}
 
 
 class EchoHandler(socketserver.BaseRequestHandler):
@@ -93,7 +102,7 @@ class OurRouter:
     async def open(self) -> None:
         self.client = await self.router.open_session(SessionConfig("client", None, SHAPE, SHAPE))
         self.site = await self.router.open_session(
-            SessionConfig("site", self.keys, SHAPE, SHAPE, publish=True)
+            SessionConfig("site", self.keys, SHAPE, SHAPE, publish=True, encryption_types=(6, 4, 0))
         )
         self._spawn(self._accept(self.site))
         for session in (self.client, self.site):
@@ -162,7 +171,7 @@ class OurRouter:
         """The encryption type by which a destination is written to."""
         engine: Any = session._engine
         found = engine._remotes.by_hash[remote]
-        assert found.static is not None and engine.ratchet.has_session(found.static)
+        assert _is_established(engine, found)
         return int(found.crypto_type)
 
     def callers(self) -> dict[bytes, int]:
@@ -171,8 +180,16 @@ class OurRouter:
         return {
             remote.hash: int(remote.crypto_type)
             for remote in engine._remotes.by_hash.values()
-            if remote.static is not None and engine.ratchet.has_session(remote.static)
+            if _is_established(engine, remote)
         }
+
+
+def _is_established(engine: Any, remote: Any) -> bool:
+    if remote.static is None:
+        return False
+    if remote.is_elgamal:
+        return bool(engine.elgamal.is_established(remote.static))
+    return bool(engine.ratchet.has_session(remote.static))
 
 
 @dataclass

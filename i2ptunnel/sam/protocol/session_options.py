@@ -18,8 +18,8 @@ from i2ptunnel.sam.protocol.requests import invalid
 
 #: ours: the session comes back by itself after a restart of the program
 RESUME = "i2ptunnel.resume"
-#: what others may encrypt with here: X25519, and its hybrids with ML-KEM
-KNOWN_TYPES = (4, 6, 7)
+#: what others may encrypt with here: ElGamal, X25519, and its hybrids with ML-KEM
+KNOWN_TYPES = (0, 4, 6, 7)
 LEASE_SET_TYPE_ENCRYPTED = "5"
 HOPS_MAX = 7
 QUANTITY_MAX = 16
