@@ -20,7 +20,7 @@ from i2ptunnel.console.access import Session
 from i2ptunnel.console.assets import asset_path
 from i2ptunnel.console.context import Console
 from i2ptunnel.console.guard import Refused
-from i2ptunnel.console.languages import choose_language, translate
+from i2ptunnel.console.languages import choose_language, translate, translate_reason
 from i2ptunnel.console.multipart import CONTENT_TYPE as MULTIPART
 from i2ptunnel.console.multipart import parse_multipart
 from i2ptunnel.health import show_difference
@@ -100,6 +100,10 @@ class View:
         words = translate(text, self.language)
         return words.format(**values) if values else words
 
+    def why(self, text: str) -> str:
+        """What a command or another part of the program says, in the visitor's language."""
+        return translate_reason(text, self.language)
+
     def query(self, name: str, default: str = "") -> str:
         """One value of the address."""
         return self.request.query_params.get(name, default)
@@ -142,7 +146,7 @@ class View:
         try:
             await work
         except (I2PError, OSError) as error:
-            self.note(str(error), "bad")
+            self.note(self.why(str(error)), "bad")
             return False
         if done:
             self.note(done)
@@ -185,6 +189,7 @@ class View:
     def _facts(self, facts: dict[str, Any]) -> dict[str, Any]:
         known: dict[str, Any] = {
             "_": self.say,
+            "why": self.why,
             "language": self.language,
             "session": self.session,
             "is_inside": self.session is not None,

@@ -11,14 +11,17 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.api import LinkedRouter, TunnelPath, new_event_loop
+from core.data.private_keys import PrivateKeys
 from i2ptunnel.logs import RECENT
 from tests.support import fetch_axe
 from tests.support.browser import Page, browser
 from tests.support.console import Visitor, console
+from tests.support.deterministic import SeededEntropy
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -31,7 +34,9 @@ tunnels:
   radio: {{type: streamrserver, listen: "127.78.9.3:7777", enabled: false}}
 naming:
   subscriptions: [http://udhdrtrcetjm5sxzskjyr5ztpeszydbh4dpl3pl4utgqqw2v4jna.b32.i2p/hosts.txt]
+torrents: {{upload_rate: 200KB/s}}
 """
+FEED = "http://udhdrtrcetjm5sxzskjyr5ztpeszydbh4dpl3pl4utgqqw2v4jna.b32.i2p/hosts.txt"
 PAGES = (
     "",
     "tunnels",
@@ -55,6 +60,7 @@ PAGES = (
     "settings/backup",
     "settings/confirm",
     "torrents",
+    "torrents/remove?torrent=" + "0" * 40,
     "nowhere",
 )
 SIZES = {"desktop": (1280, 900, False), "phone": (360, 780, True)}
@@ -122,8 +128,8 @@ async def show(page: Page, size: str, scheme: str) -> None:
     )
 
 
-def pretend(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a router without a network has none of."""
+async def pretend(visitor: Visitor, page: Page, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a router without a network has none of, a conflict of names, and a change drafted."""
     hashes = [hashlib.sha256(bytes([number])).digest() for number in range(60)]
     router = visitor.program.router
     paths = [
@@ -132,6 +138,29 @@ def pretend(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     linked = [LinkedRouter(one, "ntcp2", True, 12.5) for one in hashes]
     monkeypatch.setattr(router, "tunnel_paths", lambda: paths)
     monkeypatch.setattr(router, "linked_routers", lambda: linked)
+    monkeypatch.setattr(visitor.program.torrents, "list", lambda: [*map(_torrent, range(5))])
+    theirs = PrivateKeys.generate_destination(SeededEntropy("theirs")).destination
+    visitor.program.naming.books.merge(f"site7.i2p={theirs.b64}", FEED)
+    await page.open(f"{base}addresses/subscriptions")
+    await _write(page, "#urls", "")
+    await page.click("form.stack .primary")
+    await page.loaded(20, title="Confirm")
+
+
+def _torrent(number: int) -> dict[str, Any]:
+    state = ("downloading", "seeding", "paused", "metadata", "error")[number]
+    return {
+        "id": f"{number:040}",
+        "name": f"debian-{number}-with-quite-a-long-name-amd64-netinst.iso",
+        "state": state,
+        "size": 700_000_000,
+        "done": 700_000_000 if state == "seeding" else 140_000_000,
+        "download_rate": 150_000 if state == "downloading" else 0,
+        "upload_rate": 30_000,
+        "peers": 3,
+        "error": "another torrent has files at debian" if state == "error" else None,
+        "tracker_error": "no answer" if state == "metadata" else None,
+    }
 
 
 def test_every_page_fits_in_both_sizes_and_schemes(
@@ -142,7 +171,7 @@ def test_every_page_fits_in_both_sizes_and_schemes(
 
     async def main() -> None:
         async with opened(tmp_path) as (visitor, page, base):
-            pretend(visitor, monkeypatch)
+            await pretend(visitor, page, base, monkeypatch)
             for path in PAGES:
                 status = await page.open(base + path)
                 assert status == (404 if path == "nowhere" else 200), path
@@ -150,7 +179,8 @@ def test_every_page_fits_in_both_sizes_and_schemes(
                     for scheme in SCHEMES:
                         await show(page, size, scheme)
                         await _fits(page, f"{path} {size}")
-                        name = path.replace("/", "-").partition("?")[0] or "overview"
+                        name = path.replace("/", "-").replace("?recipe=", "-").partition("?")[0]
+                        name = name or "overview"
                         await page.screenshot(shots / f"{name}-{size}-{scheme}.png")
             await show(page, "phone", "light")
             for language in LANGUAGES:
@@ -238,7 +268,7 @@ def test_no_page_is_hard_to_use_for_anybody(
 
     async def main() -> None:
         async with opened(tmp_path) as (visitor, page, base):
-            pretend(visitor, monkeypatch)
+            await pretend(visitor, page, base, monkeypatch)
             wrong = {}
             for path in PAGES:
                 for scheme in SCHEMES:

@@ -6,7 +6,8 @@ proxies' pages show, too.
 
 from __future__ import annotations
 
-from functools import cache
+import re
+from functools import cache, lru_cache
 from importlib import import_module
 
 from i2ptunnel.protocols import languages as common
@@ -22,6 +23,43 @@ def texts(language: str) -> dict[str, str]:
         return {}
     found: dict[str, str] = import_module(f"{__name__}.{language}").TEXTS
     return found
+
+
+@cache
+def reason_texts(language: str) -> dict[str, str]:
+    """What the program gives as a reason, in a language; values are ``{places}``."""
+    if language == "en":
+        return {}
+    found: dict[str, str] = import_module(f"{__name__}.reasons.{language}").TEXTS
+    return found
+
+
+@cache
+def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
+    """Of the reasons with values in them; the one that says most comes first."""
+    found = []
+    for text, translated in reason_texts(language).items():
+        if "{" in text:
+            parts = re.split(r"\{(\w+)\}", text)
+            parts[::2] = map(re.escape, parts[::2])
+            parts[1::2] = [f"(?P<{name}>.+?)" for name in parts[1::2]]
+            found.append((re.compile("".join(parts), re.DOTALL), translated))
+    return sorted(found, key=lambda one: -len(one[0].pattern))
+
+
+@lru_cache(maxsize=1024)
+def translate_reason(text: str, language: str) -> str:
+    """What the program has put together in English, such as an error; the values in it stay."""
+    known = reason_texts(language).get(text)
+    if known is not None:
+        return known
+    for pattern, translated in _patterns(language):
+        if match := pattern.fullmatch(text):
+            values = match.groupdict()
+            if "why" in values:
+                values["why"] = translate_reason(values["why"], language)
+            return translated.format(**values)
+    return translate(text, language)
 
 
 def translate(text: str, language: str) -> str:

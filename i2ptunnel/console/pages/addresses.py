@@ -32,7 +32,7 @@ async def addresses(view: View) -> Response:
         else:
             found = await commands.address_list(view.program, book=book or None, part=part)
     except I2PError as error:
-        view.note(str(error), "bad")
+        view.note(view.why(str(error)), "bad")
     rows, last = paged(found, view.number("part", 1, 10_000), _PAGE)
     number = min(max(1, view.number("part", 1, 10_000)), last)
     facts = {"find": part, "book": book, "books": _BOOKS}
@@ -93,7 +93,7 @@ async def _subscribe(view: View) -> Response:
         for fault in error.faults:
             view.note(f"{fault.wrong}, {fault.right}" if fault.right else fault.wrong, "bad")
     except CommandRefused as refused:
-        view.note(str(refused), "bad")
+        view.note(view.why(str(refused)), "bad")
     else:
         return view.to("settings/confirm")
     return view.to("addresses/subscriptions")
@@ -110,7 +110,7 @@ async def conflicts(view: View) -> Response:
     try:
         found = await commands.address_conflicts(view.program)
     except I2PError as error:
-        view.note(str(error), "bad")
+        view.note(view.why(str(error)), "bad")
     rows, last = paged(found, view.number("part", 1, 10_000), _PAGE)
     number = min(max(1, view.number("part", 1, 10_000)), last)
     return await view.page("conflicts.html", rows=rows, number=number, last=last)

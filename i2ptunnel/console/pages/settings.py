@@ -37,9 +37,9 @@ async def file(view: View) -> Response:
         faults = [str(fault) for fault in error.faults]
     except CommandRefused as refused:
         if not view.is_post:
-            view.note(str(refused), "bad")
+            view.note(view.why(str(refused)), "bad")
             return view.to("settings")
-        faults = [str(refused)]
+        faults = [view.why(str(refused))]
     code = 422 if faults else 200
     return await view.page("settings_file.html", code, text=text, faults=faults)
 
@@ -54,7 +54,7 @@ async def confirm(view: View) -> Response:
         try:
             tell(view, await view.console.editor.apply(draft))
         except CommandRefused as refused:
-            view.note(str(refused), "bad")
+            view.note(view.why(str(refused)), "bad")
             return view.to("settings")
         added = draft.plan["add"]
         return view.to("tunnels/show", name=added[0]) if len(added) == 1 else view.to("tunnels")
@@ -90,7 +90,7 @@ async def undo(view: View) -> Response:
         try:
             tell(view, await view.console.editor.undo())
         except CommandRefused as refused:
-            view.note(str(refused), "bad")
+            view.note(view.why(str(refused)), "bad")
     return view.to("settings")
 
 

@@ -53,7 +53,7 @@ async def _add(view: View, magnet: str, file: bytes | None) -> None:
             magnet=magnet or None, file=file, paused=view.form.get("paused") == "yes"
         )
     except (I2PError, OSError) as error:
-        view.note(view.say(str(error)), "bad")
+        view.note(view.why(str(error)), "bad")
         return
     view.note(view.say("{name} is added.", name=added["name"]))
     if removed := sum(added["removed"].values()):
@@ -135,7 +135,7 @@ async def switch_on(view: View) -> Response:
     try:
         view.own.draft = await view.console.editor.draft(change)
     except (CommandRefused, ConfigError) as error:
-        view.note(str(error), "bad")
+        view.note(view.why(str(error)), "bad")
         return view.to("torrents")
     return view.to("settings/confirm")
 

@@ -220,7 +220,7 @@ async def _draft(
     except ConfigError as error:
         return place_faults(list(error.faults), name, fields)
     except CommandRefused as refused:
-        return [str(refused)]
+        return [view.why(str(refused))]
     return []
 
 
@@ -238,7 +238,7 @@ async def remove(view: View) -> Response:
     try:
         view.own.draft = await view.console.editor.draft(change)
     except (CommandRefused, ConfigError) as error:
-        view.note(str(error), "bad")
+        view.note(view.why(str(error)), "bad")
         return view.to("tunnels/show", name=name)
     return view.to("settings/confirm")
 

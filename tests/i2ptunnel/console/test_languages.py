@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
 from pathlib import Path
@@ -11,7 +12,13 @@ import pytest
 import i2ptunnel.console
 from core.transport.reachability_votes import ReachabilityState
 from i2ptunnel import health
-from i2ptunnel.console.languages import LANGUAGES, texts, translate
+from i2ptunnel.console.languages import (
+    LANGUAGES,
+    reason_texts,
+    texts,
+    translate,
+    translate_reason,
+)
 from i2ptunnel.console.pages.tunnels import RECIPES
 from i2ptunnel.doctor.findings import Level
 from i2ptunnel.naming.store import Book
@@ -63,9 +70,57 @@ def test_every_text_is_translated_and_none_is_left_over(language: str) -> None:
     assert all(own.values())
 
 
+def said_texts() -> list[re.Pattern[str]]:
+    """Every string of the program, with anything in the place of its values."""
+    found = []
+    for path in FOLDER.parent.rglob("*.py"):
+        if "languages" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.compile(re.escape(node.value)))
+            elif isinstance(node, ast.JoinedStr):
+                parts = (
+                    re.escape(str(one.value)) if isinstance(one, ast.Constant) else ".+"
+                    for one in node.values
+                )
+                pattern = "".join(parts)
+                if len(pattern.replace(".+", "")) > 3:
+                    found.append(re.compile(pattern))
+    return found
+
+
+def test_every_reason_is_one_that_the_program_gives() -> None:
+    said = said_texts()
+    wanted = reason_texts("de").keys()
+    assert [one for one in wanted if not any(text.fullmatch(one) for text in said)] == []
+    for language in OTHERS:
+        assert list(reason_texts(language)) == list(wanted)
+        assert all(reason_texts(language).values())
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        ("not changed", "unverändert"),
+        ("cannot listen on 127.0.0.1:80: in use", "kann an 127.0.0.1:80 nicht lauschen: in use"),
+        ("it is not running: an internal error", "er läuft nicht: ein interner Fehler"),
+        ("3 added, 0 changed, 1 removed", "3 hinzugefügt, 0 geändert, 1 entfernt"),
+        ("9 kB free at /a: state cannot be kept", None),
+        ("Wait a minute.\n", "Wait a minute.\n"),
+        ("{name} {0.x}", "{name} {0.x}"),
+        ("there is no tunnel {0.__class__}", "es gibt keinen Tunnel {0.__class__}"),
+    ],
+)
+def test_values_in_a_reason_stay(english: str, german: str | None) -> None:
+    told = translate_reason(english, "de")
+    assert told == german if german is not None else told.startswith("9 kB frei bei /a: der")
+    assert translate_reason(english, "en") == english
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_places_and_names_are_kept(language: str) -> None:
-    for english, translated in texts(language).items():
+    for english, translated in (texts(language) | reason_texts(language)).items():
         for part in re.findall(r"{\w+}|about:profiles|\.b32\.i2p|SSH|IRC|I2P", english):
             assert part in translated, (english, translated)
         assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", translated))
@@ -85,7 +140,15 @@ def test_pages_come_in_the_language_of_the_browser(tmp_path: Path) -> None:
             page = await visitor.get("")
             assert '<html lang="fr">' in page.text
             assert "Aucun autre routeur" in page.words
-            for path, words in (("tunnels", "Nouveau tunnel"), ("logs", "Journal")):
+            for path, words in (
+                ("tunnels", "Nouveau tunnel"),
+                ("logs", "Journal"),
+                ("doctor", "ce qui tourne est ce que dit le fichier"),
+                ("doctor", "routeurs connus"),
+            ):
                 assert words in (await visitor.get(path)).words
+            form = {"name": "a.i2p", "target": "nothing"}
+            page = await visitor.post("addresses/add", form)
+            assert "ni une destination ni une adresse .b32.i2p" in page.words
 
     asyncio.run(main())
