@@ -20,6 +20,14 @@ ROOTS = ROOT / "build" / "roots"
 SUITES = ("bookworm", "trixie")
 #: in the smallest root, beside what every Debian has
 _ALWAYS = "ca-certificates"
+#: of commands inside a root
+_ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LC_ALL": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
+_ISOLATED = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 _SCRIPT = """
 set -e
 mount --make-rprivate /
@@ -76,22 +84,24 @@ class Root:
         self, *command: str, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """As :meth:`run`, with whatever status; processes that are left behind are ended."""
-        inside = {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": "/root",
-            "LC_ALL": "C.UTF-8",
-            "DEBIAN_FRONTEND": "noninteractive",
-            **(environment or {}),
-        }
-        isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
         return subprocess.run(
-            [*isolated, "sh", "-c", _SCRIPT, str(self.path), *command],
-            env=inside,
+            [*_ISOLATED, "sh", "-c", _SCRIPT, str(self.path), *command],
+            env=_ENVIRONMENT | (environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+        )
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        """A command that goes on inside; it ends with :meth:`subprocess.Popen.kill`."""
+        return subprocess.Popen(
+            [*_ISOLATED, "sh", "-c", _SCRIPT, str(self.path), *command],
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
     def install(self, *packages: str) -> str:

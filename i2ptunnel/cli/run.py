@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -82,6 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
             loaded, lambda: load_sources(arguments), levels=levels, trace=trace, show=line.show
         ).run()
 
+    # An image of the process would hold its keys.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(main())
     return Exit.OK

@@ -127,6 +127,10 @@ def test_life_of_the_program(program: Program) -> None:
         ):
             assert log.count(part) == 1, part
 
+        # an image of it would hold keys, so there is none
+        limits = Path(f"/proc/{status['pid']}/limits").read_text()
+        assert re.search(r"^Max core file size +0 +0 ", limits, re.M)
+
         # a second one in the same data directory is refused
         second = run("run", "-c", str(program.config))
         assert second.returncode == 1 and "in use" in second.stderr
