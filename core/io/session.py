@@ -21,6 +21,7 @@ from core.data.lease_set import LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
 from core.io.backlog import Backlog
 from core.io.datagrams import Datagram, DatagramInbox, DatagramReceiver
+from core.io.lookup_failures import not_found
 from core.io.session_ports import NamingEngine, SessionEngine
 from core.io.stages import begin_stage, end_stage
 from core.io.stream import Stream, StreamReset
@@ -388,9 +389,9 @@ class ClientSession:
         self._check_open()
         if isinstance(target, BlindedTarget):
             if target.address.needs_secret and not target.secret:
-                raise _not_found("secret_required")
+                raise not_found("secret_required")
             if target.address.needs_client_key and target.client_key is None:
-                raise _not_found("client_key_required")
+                raise not_found("client_key_required")
         waiter: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         waiters = self._lookups.setdefault(target, [])
         waiters.append(waiter)
@@ -399,7 +400,7 @@ class ClientSession:
             async with asyncio.timeout(timeout_s):
                 return await waiter
         except TimeoutError:
-            raise _not_found() from None
+            raise not_found() from None
         finally:
             if waiter in waiters:
                 waiters.remove(waiter)
@@ -413,7 +414,7 @@ class ClientSession:
         elif isinstance(engine, NamingEngine):
             engine.lookup_name(target, now)
         else:
-            raise _not_found("unknown_name")
+            raise not_found("unknown_name")
         self._touch()
 
     def _drain(self) -> None:
@@ -454,23 +455,4 @@ class ClientSession:
             if isinstance(event.lease_set, Found):
                 waiter.set_result(event.lease_set)
             else:
-                waiter.set_exception(_not_found(event.why))
-
-
-_NOT_FOUND_TEXTS = {
-    "blinded_lookup_failed": "the router that is reached over I2CP found no lease set for this "
-    "address; i2pd looks up no encrypted addresses, Java I2P does",
-    "lease_set_not_found": "no lease set found: the destination may be offline",
-    "encryption_unsupported": "the destination offers no encryption that this router knows",
-    "secret_required": "this address needs a secret, and none is given",
-    "client_key_required": "this address is for authorised clients, and no client key is given",
-    "client_key_refused": "the destination does not let this client key in",
-    "unknown_name": "the router's address book does not have this name",
-}
-
-
-def _not_found(why: str = "") -> Unavailable:
-    code = why if why in _NOT_FOUND_TEXTS else "lease_set_not_found"
-    is_lasting = code not in ("lease_set_not_found", "blinded_lookup_failed")
-    retry = Retry.NEVER if is_lasting else Retry.AFTER
-    return Unavailable(_NOT_FOUND_TEXTS[code], code, retry)
+                waiter.set_exception(not_found(event.why))

@@ -15,16 +15,25 @@ A key that several floodfills denied three times in a row fails at once for a wh
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
 
 from core.base.bounded import BoundedMap
 from core.base.timers import TimerTable
-from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 from core.i2np.database import LOOKUP_LEASE_SET, LOOKUP_ROUTER_INFO, DatabaseSearchReply
 from core.netdb.events import Event, LookupFinished, LookupKind, Owner
 from core.netdb.floodfills import Floodfills
+from core.netdb.lookup_state import (
+    FETCH_LIMITS,
+    LEASE_SET_KINDS,
+    LIMITS,
+    ROUTER_KINDS,
+    Limits,
+    Lookup,
+    LookupId,
+    Result,
+    Verified,
+    Wait,
+)
 from core.netdb.requests import NetDbRequests
 from core.netdb.store import RouterStore
 
@@ -33,7 +42,6 @@ TRY_TIMEOUT_S = 1.6
 LATE_S = 2.5
 """How long after the last question an answer may still come, before asking a second time."""
 BLOCKED_RETRY_S = 0.4
-WIDTH_MAX = 3
 LOOKUPS_MAX = 512
 REPLY_PEERS_MAX = 16
 FETCHES_MAX = 6
@@ -45,78 +53,6 @@ DENIALS_MAX = 3
 DENIAL_WINDOW_S = 120.0
 DENIED_S = 20.0
 _MEMORY_MAX = 2048
-
-_Id: TypeAlias = tuple[LookupKind, bytes, Owner]
-Result: TypeAlias = RouterInfo | AnyLeaseSet
-
-
-class Limits(NamedTuple):
-    """``asks``: floodfills asked at most; ``width``: asked at once in the beginning."""
-
-    seconds: float
-    asks: int
-    width: int
-    width_max: int
-
-
-LIMITS = {
-    LookupKind.LEASE_SET: Limits(15.0, 8, 2, WIDTH_MAX),
-    LookupKind.ROUTER: Limits(12.0, 7, 1, WIDTH_MAX),
-    LookupKind.VERIFY_LEASE_SET: Limits(10.0, 3, 1, 1),
-    LookupKind.VERIFY_ROUTER: Limits(10.0, 3, 1, 1),
-}
-FETCH_LIMITS = Limits(6.0, 3, 1, 2)
-_ROUTER_KINDS = (LookupKind.ROUTER, LookupKind.VERIFY_ROUTER)
-_LEASE_SET_KINDS = (LookupKind.LEASE_SET, LookupKind.VERIFY_LEASE_SET)
-
-
-class Verified(NamedTuple):
-    """The end of a verification: ``result`` is None if our entry was not found, or an old one."""
-
-    kind: LookupKind
-    key: bytes
-    owner: Owner
-    result: Result | None
-
-
-class _Wait(NamedTuple):
-    until: float
-    is_direct: bool
-
-
-@dataclass(slots=True, eq=False)
-class _Lookup:
-    kind: LookupKind
-    key: bytes
-    owner: Owner
-    limits: Limits
-    deadline: float
-    is_direct: bool
-    depth: int
-    hint: bytes | None
-    published_min_ms: int
-    excluded: frozenset[bytes]
-    width: int
-    requests: list[int] = field(default_factory=list)
-    parents: list[_Lookup] = field(default_factory=list)
-    asked: dict[bytes, float] = field(default_factory=dict)
-    waits: dict[bytes, _Wait] = field(default_factory=dict)
-    silent: set[bytes] = field(default_factory=set)
-    denied: set[bytes] = field(default_factory=set)
-    fetching: set[bytes] = field(default_factory=set)
-    fetches: int = 0
-    asks: int = 0
-    hedge_at: float = 0.0
-    last_ask: float = 0.0
-    best: AnyLeaseSet | None = None
-    """The newest lease set that came, if it is older than what is looked for."""
-    stale_answers: int = 0
-    is_second_round: bool = False
-    is_done: bool = False
-
-    @property
-    def id(self) -> _Id:
-        return (self.kind, self.key, self.owner)
 
 
 class Lookups:
@@ -133,10 +69,10 @@ class Lookups:
         self._floodfills = floodfills
         self._requests = requests
         self._events = events
-        self._active: dict[_Id, _Lookup] = {}
-        self._timers: TimerTable[_Id] = TimerTable()
+        self._active: dict[LookupId, Lookup] = {}
+        self._timers: TimerTable[LookupId] = TimerTable()
         self._recent: BoundedMap[tuple[bytes, Owner], float] = BoundedMap(_MEMORY_MAX)
-        self._denials: BoundedMap[_Id, tuple[int, float]] = BoundedMap(_MEMORY_MAX)
+        self._denials: BoundedMap[LookupId, tuple[int, float]] = BoundedMap(_MEMORY_MAX)
         self.verified: list[Verified] = []
         self.found = 0
         self.failed = 0
@@ -205,17 +141,17 @@ class Lookups:
 
     def is_expected(self, key: bytes, owner: Owner, now: float) -> bool:
         """Whether a lease set of ``key`` through a tunnel of ``owner`` was asked for."""
-        return any((kind, key, owner) in self._active for kind in _LEASE_SET_KINDS) or (
+        return any((kind, key, owner) in self._active for kind in LEASE_SET_KINDS) or (
             self._recent.get((key, owner), now) > now
         )
 
     def is_router_expected(self, key: bytes) -> bool:
         """Whether a RouterInfo of ``key`` was asked for."""
-        return any((kind, key, None) in self._active for kind in _ROUTER_KINDS)
+        return any((kind, key, None) in self._active for kind in ROUTER_KINDS)
 
     def arrived(self, result: Result, owner: Owner, sender: bytes | None, now: float) -> None:
         """A checked entry came in; ``sender`` is the router it came from over a link, if known."""
-        kinds = _ROUTER_KINDS if isinstance(result, RouterInfo) else _LEASE_SET_KINDS
+        kinds = ROUTER_KINDS if isinstance(result, RouterInfo) else LEASE_SET_KINDS
         for kind in kinds:
             lookup = self._active.get((kind, result.hash, owner))
             if lookup is None:
@@ -290,8 +226,8 @@ class Lookups:
         is_direct: bool,
         depth: int,
         hint: bytes | None,
-    ) -> _Lookup:
-        lookup = _Lookup(
+    ) -> Lookup:
+        lookup = Lookup(
             kind=kind,
             key=key,
             owner=owner,
@@ -307,7 +243,7 @@ class Lookups:
         self._active[lookup.id] = lookup
         return lookup
 
-    def _advance(self, lookup: _Lookup, now: float) -> None:
+    def _advance(self, lookup: Lookup, now: float) -> None:
         """Give up on the silent, ask the next, or end; then set the timer."""
         if lookup.is_done:
             return
@@ -341,15 +277,15 @@ class Lookups:
             times.append(lookup.hedge_at)
         self._timers.set(lookup.id, min(times))
 
-    def _drop_silent(self, lookup: _Lookup, now: float) -> None:
+    def _drop_silent(self, lookup: Lookup, now: float) -> None:
         for router_hash in [h for h, wait in lookup.waits.items() if wait.until <= now]:
             del lookup.waits[router_hash]
             lookup.silent.add(router_hash)
             self._floodfills.failed(router_hash, now)
 
-    def _ask_next(self, lookup: _Lookup, now: float) -> float | None:
+    def _ask_next(self, lookup: Lookup, now: float) -> float | None:
         """Ask until enough questions are open. Returns when to try again if none could leave."""
-        lookup_type = LOOKUP_ROUTER_INFO if lookup.kind in _ROUTER_KINDS else LOOKUP_LEASE_SET
+        lookup_type = LOOKUP_ROUTER_INFO if lookup.kind in ROUTER_KINDS else LOOKUP_LEASE_SET
         while len(lookup.waits) < lookup.width and lookup.asks < lookup.limits.asks:
             floodfill = self._pick(lookup, now)
             if floodfill is None:
@@ -362,11 +298,11 @@ class Lookups:
                 return now + BLOCKED_RETRY_S
             lookup.asks += 1
             lookup.asked[floodfill.hash] = lookup.last_ask = now
-            lookup.waits[floodfill.hash] = _Wait(now + TRY_TIMEOUT_S, way == "direct")
+            lookup.waits[floodfill.hash] = Wait(now + TRY_TIMEOUT_S, way == "direct")
             lookup.hedge_at = now + self._floodfills.hedge_s
         return None
 
-    def _pick(self, lookup: _Lookup, now: float) -> RouterInfo | None:
+    def _pick(self, lookup: Lookup, now: float) -> RouterInfo | None:
         hint, lookup.hint = lookup.hint, None
         if hint is not None and hint not in lookup.asked and hint != self._requests.own_hash:
             info = self._store.get(hint)
@@ -375,19 +311,19 @@ class Lookups:
         exclude = {*lookup.asked, *lookup.excluded, self._requests.own_hash}
         return self._floodfills.next(lookup.key, lookup.asked, exclude, now)
 
-    def _answering(self, lookup: _Lookup, sender: bytes | None) -> bytes | None:
+    def _answering(self, lookup: Lookup, sender: bytes | None) -> bytes | None:
         """Who gave an unsigned-by-sender answer: known for links, else only if one is asked."""
         if sender is not None:
             return sender if sender in lookup.asked else None
         return next(iter(lookup.asked)) if len(lookup.asked) == 1 else None
 
-    def _answered(self, lookup: _Lookup, router_hash: bytes, now: float) -> None:
+    def _answered(self, lookup: Lookup, router_hash: bytes, now: float) -> None:
         lookup.waits.pop(router_hash, None)
         lookup.silent.discard(router_hash)
         self._floodfills.answered(router_hash, now - lookup.asked[router_hash])
 
     def _note_stale(
-        self, lookup: _Lookup, result: Result, answering: bytes | None, now: float
+        self, lookup: Lookup, result: Result, answering: bytes | None, now: float
     ) -> None:
         """An answer that is older than what is looked for: go on, but not for ever."""
         assert not isinstance(result, RouterInfo)
@@ -403,7 +339,7 @@ class Lookups:
         else:
             self._advance(lookup, now)
 
-    def _fetch_unknown(self, lookup: _Lookup, reply: DatabaseSearchReply, now: float) -> None:
+    def _fetch_unknown(self, lookup: Lookup, reply: DatabaseSearchReply, now: float) -> None:
         for router_hash in reply.peers[:REPLY_PEERS_MAX]:
             if (
                 router_hash in self._store
@@ -424,7 +360,7 @@ class Lookups:
                 lookup.fetching.add(router_hash)
                 child.parents.append(lookup)
 
-    def _finish(self, lookup: _Lookup, result: Result | None, now: float) -> None:
+    def _finish(self, lookup: Lookup, result: Result | None, now: float) -> None:
         self._forget(lookup)
         result = lookup.best if result is None else result
         if result is not None:
@@ -443,12 +379,12 @@ class Lookups:
             parent.fetching.discard(lookup.key)
             self._advance(parent, now)
 
-    def _forget(self, lookup: _Lookup) -> None:
+    def _forget(self, lookup: Lookup) -> None:
         lookup.is_done = True
         self._timers.stop(lookup.id)
         del self._active[lookup.id]
 
-    def _remember_failure(self, lookup: _Lookup, now: float) -> None:
+    def _remember_failure(self, lookup: Lookup, now: float) -> None:
         if lookup.kind is LookupKind.LEASE_SET:
             self._recent.put((lookup.key, lookup.owner), now + RECENT_S)
         if lookup.denied and not lookup.silent:
@@ -457,6 +393,6 @@ class Lookups:
                 count = 0
             self._denials.put(lookup.id, (count + 1, now + DENIAL_WINDOW_S))
 
-    def _is_denied(self, identifier: _Id, now: float) -> bool:
+    def _is_denied(self, identifier: LookupId, now: float) -> bool:
         count, until = self._denials.get(identifier, (0, 0.0))
         return count >= DENIALS_MAX and now < until - DENIAL_WINDOW_S + DENIED_S

@@ -36,7 +36,8 @@ from core.netdb.events import (
 )
 from core.netdb.floodfills import Floodfills
 from core.netdb.leases import end_ms
-from core.netdb.lookup import Lookups, Verified
+from core.netdb.lookup import Lookups
+from core.netdb.lookup_state import Verified
 from core.netdb.requests import NetDbRequests
 
 #: i2pd: 1.6 s (RouterInfo) and 1.8 s (lease set); a direct store may have to dial first.
