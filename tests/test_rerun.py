@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.rerun import FAILURES_MAX
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 
 #: `times` counts over both runs; each network writes a log and says in which process it runs

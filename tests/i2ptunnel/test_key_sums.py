@@ -35,6 +35,7 @@ def flips(path: Path, step: int = 1) -> int:
     return taken
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("signing_type", [0, 1, 2, 3, 7, 11])
 def test_every_flipped_bit_is_a_fault(tmp_path: Path, signing_type: int) -> None:
     path = tmp_path / "site.dat"
@@ -45,6 +46,7 @@ def test_every_flipped_bit_is_a_fault(tmp_path: Path, signing_type: int) -> None
     assert found.hash == keys.hash and found.write() == keys.write()
 
 
+@pytest.mark.long
 def test_every_flipped_bit_of_an_offline_key_and_of_a_checksum_is_a_fault(tmp_path: Path) -> None:
     master = PrivateKeys.generate_destination(ENTROPY)
     path = tmp_path / "site.dat"

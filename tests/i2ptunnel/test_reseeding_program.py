@@ -59,6 +59,7 @@ def status_of(program: Appliance) -> dict[str, Any]:
     return status
 
 
+@pytest.mark.long
 def test_killed_in_the_middle(program: Appliance, server: ReseedServer) -> None:
     """What was begun leaves a data directory that starts; the server is not asked again."""
     body = bundle()

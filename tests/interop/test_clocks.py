@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from core.data.router_info import RouterInfo
 from tests.interop.conftest import Network, own_tunnels, site_name
 from tests.support import curl
-from tests.support.appliance import Appliance
+from tests.support.appliance import Appliance, run_command
 from tests.support.i2pd_net import wait_until
 from tests.support.time_server import TimeServer
 from tests.support.wrong_clock import WrongClock
@@ -63,6 +64,11 @@ def until_corrected(appliance: Appliance, words: str, error_s: float, source: st
     assert "timedatectl" in clock()["warning"]
     assert clock()["source"] == source
     wait_until(f"the log says {words!r}", lambda: words in appliance.log, 10)
+    place = ("-c", str(appliance.config_file))
+    assert words in run_command("status", *place).stdout
+    found = json.loads(run_command("doctor", "--json", *place).stdout)["findings"]
+    (clock_found,) = (one for one in found if one["subject"] == "clock")
+    assert clock_found["level"] == "warning" and words in clock_found["text"], clock_found
 
 
 def page_within_s(url: str, address: str) -> float:

@@ -201,6 +201,7 @@ def _saved(one: Side) -> Any:
     return None if found is None else lt.read_resume_data(found.read_bytes())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_known", [False, True], ids=["before", "after"])
 def test_a_worker_is_killed_when_metadata_comes(tmp_path: Path, is_known: bool) -> None:
     """What a magnet link did not say is learnt again, or saved and used: it goes on at once."""
