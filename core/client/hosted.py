@@ -367,6 +367,10 @@ class HostedEngine(LocalDestination):
             status = _STATUS_OF.get(event.why, Status.NO_LEASE_SET)
             self._settle(waiting, status)
             return
+        if getattr(event.lease_set, "hash", event.target) != event.target:
+            # i2cp.md: the client has to look up a machine behind the address, and send to that.
+            self._settle(waiting, Status.META_LEASE_SET)
+            return
         for payload, _ in waiting.items:
             self._pass_on(event.target, payload, now)
         self._settle(waiting, Status.GUARANTEED_SUCCESS)

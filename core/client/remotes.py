@@ -259,6 +259,9 @@ class Remotes:
             remote.lookup = None
             if result is not None:
                 self._metas.note_found(remote.hash, now)
+            # Nothing can be sent to such an address itself (Java: the same), only to a machine.
+            self._stats.no_lease_set += len(remote.waiting)
+            remote.waiting.clear()
             followers = self._followers.pop(remote.hash, {})
             for target in dict.fromkeys((remote.hash, *followers)):
                 if target in self._wanted:

@@ -32,6 +32,7 @@ class Status(IntEnum):
     UNSUPPORTED_ENCRYPTION = 17
     BAD_DESTINATION = 18
     NO_LEASE_SET = 21
+    META_LEASE_SET = 22
     LOOPBACK = 23
 
 

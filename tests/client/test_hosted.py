@@ -27,6 +27,7 @@ from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.encoding import b64encode
 from core.data.encryption_keys import EncryptionKeys
 from core.data.lease_set import Lease, LeaseSet2
+from core.data.lease_set_variants import MetaLease, MetaLeaseSet
 from core.data.payload import PROTOCOL_RAW, wrap
 from core.data.private_keys import PrivateKeys
 from core.garlic.sessions import MessageKind
@@ -147,6 +148,22 @@ def test_payloads_arrive_as_they_were_sent() -> None:
     )
     _run(2, one, two)
     assert one.payloads() == [PAYLOAD]
+
+
+def test_an_address_of_several_machines_takes_no_messages() -> None:
+    world, one, two = _pair()
+    _run(10, one, two)
+    common = PrivateKeys.generate_destination(SeededEntropy("common"), 7)
+    now_ms = int(world.network.wall.now() * 1000)
+    ends_ms = now_ms + 3_600_000
+    leases = [MetaLease(two.party.keys.hash, 3, 0, ends_ms)]
+    meta = MetaLeaseSet.build(common, leases, now_ms, ends_ms)
+    for node in world.floodfills:
+        assert node.netdb._lease_sets.add_served(meta, now_ms).is_stored
+    assert one.engine.send(common.hash, PAYLOAD, 9, world.network.now) is None
+    _run(10, one, two)
+    assert StatusKnown(9, Status.META_LEASE_SET) in one.events
+    assert two.payloads() == []
 
 
 def test_nobody_there_is_told() -> None:

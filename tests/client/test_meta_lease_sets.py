@@ -7,6 +7,7 @@ import pytest
 from core.client.config import MetaOptions
 from core.data.lease_set import LeaseSet2
 from core.data.lease_set_variants import KIND_META, MetaLease, MetaLeaseSet
+from core.data.payload import PROTOCOL_RAW
 from core.data.private_keys import PrivateKeys
 from tests.client.parties import Party, World
 from tests.support.deterministic import SeededEntropy
@@ -187,3 +188,17 @@ def test_ended_entries_and_an_empty_circle_lead_nowhere() -> None:
     client = world.add("client")
     assert client.find(ring[0].hash).lease_set is None
     assert client.find(ended.hash).lease_set is None
+
+
+def test_nothing_is_sent_to_the_common_address_itself() -> None:
+    """Streams and datagrams name whom they are for: only a machine's own address can be served."""
+    world = World(START)
+    three(world)
+    client = world.add("client")
+    stats = client.engine.stats
+    client.engine.datagrams.send(
+        ADDRESS.hash, b"hello", protocol=PROTOCOL_RAW, from_port=1, to_port=2
+    )
+    world.run_until(lambda: stats.no_lease_set == 1)
+    assert not client.engine._remotes.by_hash[ADDRESS.hash].waiting
+    assert found(client) in {keys.hash for keys in MACHINES}
