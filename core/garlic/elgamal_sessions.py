@@ -34,14 +34,14 @@ from core.garlic.opened import RatchetCounters
 from core.i2np.database import DeliveryStatus
 from core.i2np.message import MessageType
 
-TAGS_SENT = 40
-TAGS_SENT_MAX = 160
-"""Java: 40 at once. A session that uses them up faster gets more."""
+TAGS_KEPT = 40
+TAGS_KEPT_MAX = 640
+"""i2pd, Java: 40. A session that uses them up faster than acknowledgements come gets more."""
 TAGS_LOW_SHARE = 2 / 3
-"""i2pd: new tags are sent when so many are left of those sent before; Java at 30 of 40."""
+"""i2pd: new tags are sent when so many are left; Java at 30 of 40."""
+TAGS_SENT_MAX = 160
 OFFER_TIMEOUT_S = 10.0
 """i2pd: after this time tags that nobody acknowledged are given up."""
-OFFER_INTERVAL_S = 3.0
 TAG_LIFE_OUT_S = 720.0
 TAG_LIFE_IN_S = 960.0
 """Java: 12 and 15 minutes; i2pd: 12 and 16."""
@@ -66,17 +66,21 @@ class ReplyPath(NamedTuple):
 class _Outgoing:
     """Our session towards one key."""
 
-    __slots__ = ("asked_at", "count", "heard_at", "key", "offered_at", "tags")
+    __slots__ = ("asked_at", "is_heard", "is_short", "key", "tags", "under_way", "wanted")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.tags: deque[tuple[bytes, float]] = deque()
         """Those that have arrived, with the time at which they end."""
-        self.count = TAGS_SENT
-        self.offered_at = float("-inf")
+        self.under_way: dict[int, tuple[int, float]] = {}
+        """How many tags went along with which message that is not acknowledged, and when."""
+        self.wanted = TAGS_KEPT
+        self.is_heard = False
+        """It has acknowledged something."""
+        self.is_short = False
+        """Tags were used up before others had arrived."""
         self.asked_at: float | None = None
         """When the first question since the last answer went out."""
-        self.heard_at = float("-inf")
 
 
 class _Offer(NamedTuple):
@@ -173,10 +177,12 @@ class ElGamalSessions:
             self._outgoing.put(public, session)
         self._note_time(session, now)
         tag = session.tags.popleft()[0] if session.tags else None
-        tags = self._new_tags(session, now, was_used_up=tag is None) if reply_path else ()
+        session.is_short |= tag is None and session.is_heard
+        tags = self._new_tags(session) if reply_path else ()
         message_id = int.from_bytes(self._entropy.random_bytes(4), "big")
         if reply_path is not None and (tags or ack_key is not None):
             self._offers.put(message_id, _Offer(public, tags, ack_key, now))
+            session.under_way[message_id] = len(tags), now
             if session.asked_at is None:
                 session.asked_at = now
             cloves = [self._status_clove(message_id, reply_path, now), *cloves]
@@ -190,21 +196,21 @@ class ElGamalSessions:
         block = elgamal.encrypt(public, head, self._entropy)
         return block + seal_block(session.key, iv_of(head[32:64]), tags, payload, self._entropy)
 
-    def _new_tags(self, session: _Outgoing, now: float, *, was_used_up: bool) -> tuple[bytes, ...]:
-        if len(session.tags) > session.count * TAGS_LOW_SHARE:
+    def _new_tags(self, session: _Outgoing) -> tuple[bytes, ...]:
+        there = len(session.tags) + sum(count for count, _ in session.under_way.values())
+        if there > session.wanted * TAGS_LOW_SHARE:
             return ()
-        if now - session.offered_at < OFFER_INTERVAL_S and session.asked_at is not None:
-            return ()  # some are under way
-        if was_used_up and session.heard_at > session.offered_at > float("-inf"):
-            session.count = min(2 * session.count, TAGS_SENT_MAX)
-        session.offered_at = now
-        data = self._entropy.random_bytes(TAG_BYTES * session.count)
+        count = min(session.wanted - there, TAGS_SENT_MAX)
+        data = self._entropy.random_bytes(TAG_BYTES * count)
         return tuple(data[at : at + TAG_BYTES] for at in range(0, len(data), TAG_BYTES))
 
     def _note_time(self, session: _Outgoing, now: float) -> None:
         """Tags end; and a remote that gives no sign any more may have lost them."""
         while session.tags and session.tags[0][1] <= now:
             session.tags.popleft()
+        under_way = session.under_way
+        while under_way and now - next(iter(under_way.values()))[1] >= OFFER_TIMEOUT_S:
+            del under_way[next(iter(under_way))]
         if session.asked_at is not None and now - session.asked_at >= OFFER_TIMEOUT_S:
             session.tags.clear()
             session.asked_at = None
@@ -239,6 +245,7 @@ class ElGamalSessions:
         session = self._outgoing.get(public)
         if session is not None:
             session.tags.clear()
+            session.under_way.clear()
             session.asked_at = None
 
     # ---- receiving
@@ -318,7 +325,11 @@ class ElGamalSessions:
         session = self._outgoing.get(offer.public)
         if session is not None:
             session.asked_at = None
-            session.heard_at = now
+            session.is_heard = True
+            session.under_way.pop(message_id, None)
+            if session.is_short:
+                session.is_short = False
+                session.wanted = min(2 * session.wanted, TAGS_KEPT_MAX)
             ends_at = offer.at + TAG_LIFE_OUT_S
             session.tags.extend((tag, ends_at) for tag in offer.tags)
         return Delivered(offer.public, offer.ack_key)
