@@ -18,7 +18,6 @@ from collections.abc import Callable, Hashable, Iterator
 
 from core.base.rates import TokenBucket, WindowCounter
 from core.data.connectivity import Connectivity
-from core.data.ip_family import IpAddress
 from core.data.router_info import RouterInfo
 
 PER_SECOND = 4.0
@@ -31,7 +30,7 @@ NETWORK_MAX = 64, 1 / 64
 SYSTEM_MAX = 256, 1 / 8
 UNKNOWN_MAX = 1000, 1 / 2
 
-AsnOf = Callable[[IpAddress], int | None]
+AsnOf = Callable[[str], int | None]
 
 
 class Admission:
@@ -65,5 +64,5 @@ class Admission:
         for network in {ip.packed[: 2 if ip.version == 4 else 6] for ip in hosts}:
             yield network, NETWORK_MAX
         if self._asn_of is not None:
-            for system in {self._asn_of(ip) for ip in hosts} - {None}:
+            for system in {self._asn_of(str(ip)) for ip in hosts} - {None}:
                 yield system, SYSTEM_MAX

@@ -24,6 +24,7 @@ from core.base.rates import STRANGERS_SHARE, FairShares, Source
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseLookup, DatabaseSearchReply, DatabaseStore
+from core.netdb.admission import Admission, AsnOf
 from core.netdb.events import (
     Event,
     LookupFinished,
@@ -64,6 +65,7 @@ class NetDb:
         peers: PeerView,
         paths: ReplyPaths,
         shares: FairShares | None = None,
+        asn_of: AsnOf | None = None,
     ) -> None:
         self.config = config
         self.stats = NetDbStats()
@@ -104,6 +106,7 @@ class NetDb:
             wall,
             self._events,
             self.stats,
+            Admission(asn_of),
         )
         self._requests = 0
         self._started_at: float | None = None

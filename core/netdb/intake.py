@@ -36,6 +36,7 @@ class Intake:
     """See the module. All calls return at once and never raise on what peers send."""
 
     __slots__ = (
+        "_admission",
         "_events",
         "_lease_sets",
         "_lookups",
@@ -45,7 +46,6 @@ class Intake:
         "_stats",
         "_store",
         "_wall",
-        "admission",
     )
 
     def __init__(
@@ -59,6 +59,7 @@ class Intake:
         wall: WallClock,
         events: deque[Event],
         stats: NetDbStats,
+        admission: Admission,
     ) -> None:
         self._own_hash = own_hash
         self._role = role
@@ -69,7 +70,7 @@ class Intake:
         self._wall = wall
         self._events = events
         self._stats = stats
-        self.admission = Admission()
+        self._admission = admission
 
     def add_router(
         self,
@@ -88,7 +89,7 @@ class Intake:
             self._wall.now(),
             age_max_ms=age_max_ms,
             is_import=is_import,
-            admits=self.admission.admits if is_unasked else None,
+            admits=self._admission.admits if is_unasked else None,
         )
         if verdict.is_stored:
             self._events.append(RouterInfoStored(info, verdict is Verdict.NEW))

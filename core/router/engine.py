@@ -63,6 +63,7 @@ from core.transport.ssu2.endpoint import Ssu2Endpoint
 from core.tunnel.candidates import no_asn
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.manager import TunnelManager
+from core.tunnel.meter import ADAPT_S
 from core.tunnel.records import HopIdentity
 from core.tunnel.selection import HopSelector
 from core.tunnel.shape import TunnelShape
@@ -105,6 +106,7 @@ class RouterEngine:
         self._shares = FairShares(STRANGERS_SHARE)
         self._is_published = False
         self._control_at = now
+        self._adapt_at = now
         self._bandwidth = Bandwidth(float(config.outbound_bytes_s), float(config.inbound_bytes_s))
         blocklist = Blocklist(config.blocked_routers, config.blocked_addresses)
         transport = TransportContext(
@@ -139,6 +141,7 @@ class RouterEngine:
             LinkView(self.links, lambda: self._now),
             tunnel_view,
             self._shares,
+            config.asn_of,
         )
         self.netdb.set_own_router_info(self.router_info)
         self.pending_sends = PendingSends(self.links, self.netdb)
@@ -303,6 +306,9 @@ class RouterEngine:
     def run(self, now: float) -> None:
         """Carry everything as far as it goes."""
         self._now = now
+        if now >= self._adapt_at:
+            self._adapt_at = now + ADAPT_S
+            self._dispatcher.meter.adapt(self._bandwidth.take_shortage(), now)
         self.links.handle_timer(now)
         if now >= self.clock.due_at:
             self._check_clock(now)

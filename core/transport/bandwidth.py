@@ -11,8 +11,8 @@ from core.base.rates import TokenBucket
 BURST_S = 0.25
 #: The part of the burst that only our own messages may use: they wait for no transit.
 RESERVED_SHARE = 0.5
-
-
+#: After so long of nothing but pauses more comes than may; before, it was a burst.
+BACKLOG_S = 0.05
 #: What a stream socket is read for at once, in seconds of the rate; the least is a packet.
 READ_S = 0.125
 READ_BYTES_MIN = 1500
@@ -29,7 +29,15 @@ class Bandwidth:
     is left (:meth:`transit_writable`).
     """
 
-    __slots__ = ("_inbound", "_is_transit_held", "_outbound", "_read_bytes_max", "_reserved")
+    __slots__ = (
+        "_flowed_at",
+        "_inbound",
+        "_is_transit_held",
+        "_outbound",
+        "_read_bytes_max",
+        "_reserved",
+        "_was_short",
+    )
 
     def __init__(
         self, outbound_bytes_s: float | None = None, inbound_bytes_s: float | None = None
@@ -39,6 +47,8 @@ class Bandwidth:
         self._reserved = 0.0
         self._read_bytes_max: int | None = None
         self._is_transit_held = False
+        self._was_short = False
+        self._flowed_at = 0.0
         self.configure(outbound_bytes_s, inbound_bytes_s)
 
     def configure(self, outbound_bytes_s: float | None, inbound_bytes_s: float | None) -> None:
@@ -63,6 +73,23 @@ class Bandwidth:
     def read_pause(self, now: float) -> float:
         """Seconds for which what was just read should not be read again, 0.0 for none."""
         return 0.0 if self._inbound is None else self._inbound.ready_at(now) - now
+
+    def shared_read_pause(self, now: float) -> float:
+        """:meth:`read_pause` for what comes in one socket for all peers.
+
+        There our own waits behind that of others: see :meth:`take_shortage`.
+        """
+        pause_s = self.read_pause(now)
+        if pause_s <= 0:
+            self._flowed_at = now
+        elif now - self._flowed_at > BACKLOG_S:
+            self._was_short = True
+        return pause_s
+
+    def take_shortage(self) -> bool:
+        """Whether more waited than :data:`BACKLOG_S` brings, since this was last asked."""
+        was_short, self._was_short = self._was_short, False
+        return was_short
 
     def writable(self, wanted: int, now: float) -> int:
         """How many of ``wanted`` bytes may be written now; zero or less means wait."""

@@ -29,7 +29,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloodedDownload]
         yield scene
 
 
-@pytest.mark.parametrize("kind", RATES)
+@pytest.mark.parametrize(
+    "kind",
+    [one if one == "stores" else pytest.param(one, marks=pytest.mark.slow) for one in RATES],
+)
 def test_a_flood_costs_a_download_little(scene: FloodedDownload, kind: str) -> None:
     core = scene.flood_core
     scene.endure(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +12,11 @@ from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseStore
 from core.netdb.admission import BURST, NETWORK_MAX, PER_SECOND, SYSTEM_MAX, UNKNOWN_MAX, Admission
 from core.netdb.store import Verdict
-from tests.support.deterministic import SeededEntropy
-from tests.support.netdb_network import Network, build_router_info
+from core.router.config import RouterConfig
+from core.router.engine import RouterEngine
+from core.router.identity import RouterKeys
+from tests.support.deterministic import FakeWallClock, SeededEntropy
+from tests.support.netdb_network import NETWORK_ID, Network, build_router_info
 
 NOW = 1_700_000_000.0
 KEYS = PrivateKeys.generate_router(SeededEntropy("admission"))
@@ -66,8 +69,8 @@ def test_who_tells_no_address_is_bounded_too() -> None:
 
 
 def test_with_a_table_so_many_come_from_one_system() -> None:
-    def asn_of(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int | None:
-        return {11: 64500, 12: 64500, 13: 64501}.get(ip.packed[0])
+    def asn_of(host: str) -> int | None:
+        return {"11": 64500, "12": 64500, "13": 64501}.get(host.split(".")[0])
 
     admission, infos = Admission(asn_of), everywhere()
     assert admitted(admission, infos, 512, KNOWN) == SYSTEM_MAX[0], "two /8 of one provider"
@@ -102,3 +105,20 @@ def test_only_what_was_not_asked_for_is_counted() -> None:
         relayed[0].options,
     )
     assert node.netdb.receive_router_info(newer, b"x" * 32, network.now) is Verdict.NEWER
+
+
+def test_the_operators_table_is_that_of_the_configuration(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def asn_of(host: str) -> int | None:
+        asked.append(host)
+        return None
+
+    entropy = SeededEntropy("engine")
+    config = RouterConfig(tmp_path, network_id=NETWORK_ID, asn_of=asn_of)
+    engine = RouterEngine(config, RouterKeys.generate(entropy), 0, FakeWallClock(NOW), entropy, 1.0)
+    keys = PrivateKeys.generate_router(entropy)
+    engine.netdb.receive_router_info(
+        build_router_info(keys, int(NOW * 1000), host="45.7.1.1"), b"x" * 32, 1.0
+    )
+    assert asked == ["45.7.1.1"]

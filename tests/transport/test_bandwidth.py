@@ -98,3 +98,20 @@ def test_readers_rest_until_the_debt_is_paid() -> None:
     bandwidth.received(1050, 0)
     assert 1.0 < bandwidth.read_pause(0) < 1.01
     assert Bandwidth().writable(7, 0) == 7 and Bandwidth().write_at(3) == 3
+
+
+def test_a_burst_in_a_shared_socket_is_no_shortage_a_backlog_is() -> None:
+    bandwidth = Bandwidth(None, 100_000)
+    now = 10.0
+    assert bandwidth.shared_read_pause(now) == 0.0
+    bandwidth.received(28_000, now)
+    assert bandwidth.shared_read_pause(now) > 0
+    now += 0.05
+    assert bandwidth.shared_read_pause(now) == 0.0
+    assert not bandwidth.take_shortage()
+    for _ in range(20):
+        bandwidth.received(1500, now)
+        pause_s = bandwidth.shared_read_pause(now)
+        now += max(pause_s, 0.001)
+    assert bandwidth.take_shortage()
+    assert not bandwidth.take_shortage()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.tunnel.meter import TransitMeter
+from core.tunnel.meter import ADAPT_S, TransitMeter
 
 MESSAGE_BYTES = 1028
 
@@ -50,3 +50,21 @@ def test_a_burst_passes_after_quiet() -> None:
 def test_nothing_passes_a_limit_of_nothing() -> None:
     meter = TransitMeter(0.0)
     assert meter.take(5, 100.0) == meter.take(5, 200.0) == 0
+
+
+def settled(meter: TransitMeter, began: float) -> float:
+    """Messages a second that pass of 4000, after ten seconds."""
+    verdicts = [meter.take(1, began + number / 4000) for number in range(80_000)]
+    return sum(verdicts[40_000:]) / 10
+
+
+def test_the_limit_sinks_while_our_own_waits_and_rises_again() -> None:
+    meter = TransitMeter(1000 * MESSAGE_BYTES)
+    for tick in range(3):
+        meter.adapt(True, 100 + tick * ADAPT_S)
+    assert settled(meter, 102.0) == pytest.approx(1000 * 0.8**3, rel=0.03)
+    for _ in range(100):
+        meter.adapt(True, 130.0)
+    assert settled(meter, 130.0) == pytest.approx(250, rel=0.03), "a quarter is left in any case"
+    meter.adapt(False, 300.0)
+    assert settled(meter, 300.0) == pytest.approx(1000, rel=0.03)

@@ -294,7 +294,7 @@ class Ssu2Endpoint:
 
     def read_pause(self, now: float) -> float:
         """Seconds for which nothing should be read, 0.0 for none."""
-        return self._bandwidth.read_pause(now)
+        return self._bandwidth.shared_read_pause(now)
 
     def destination_failed(self, destination: SocketAddress, error: int, now: float) -> None:
         """The system refuses to send there: a dial ends at once, a session may recover."""
