@@ -67,9 +67,11 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Unit tests share nothing: a process for each of two cores.
-UNIT := $(BIN)/pytest --numprocesses 2 --ignore tests/interop
+# Unit tests share nothing: a process for each of two cores, and a third while others wait.
+WORKERS := 2
+UNIT = $(BIN)/pytest --numprocesses $(WORKERS) --ignore tests/interop
 
+unit: WORKERS := 3
 unit: curl
 	I2PTUNNEL_NATIVE=0 $(UNIT) -m 'not slow and not native and not world and not long' tests
 

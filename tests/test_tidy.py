@@ -29,6 +29,7 @@ SKIPS = {
     "tests/io/test_udp_guard.py",
     "tests/release/test_debian.py",
     "tests/release/test_first_steps.py",
+    "tests/release/test_install_page.py",
     "tests/test_rerun.py",
 }
 

@@ -16,7 +16,7 @@ import pytest
 from release import debian
 from release.roots import ROOTS, SUITES, Root, remove, root_with, run
 from tests.support.i2pd_net import wait_until
-from tests.support.systemd_machine import SystemdMachine
+from tests.support.systemd_machine import OWN_PAGE, SYSTEM, SystemdMachine
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,17 +24,9 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a Debian system"),
 ]
 
-#: a system that boots, and nothing of ours
-SYSTEM = ("systemd", "systemd-sysv", "dbus", "iproute2", "python3")
 CONFIG = "/etc/i2ptunnel/i2ptunnel.yaml"
 UNIT = "i2ptunnel.service"
 QUICK = "[Service]\nRestartSec=1\n"
-ASK = """python3 - <<'END'
-import urllib.request
-proxy = urllib.request.ProxyHandler({"http": "http://127.0.0.1:4444"})
-print(urllib.request.build_opener(proxy).open("http://proxy.i2p/", timeout=60).status)
-END"""
-
 HELLO = """python3 - <<'END'
 import socket
 with socket.create_connection(("127.0.0.1", 7656), 60) as sam:
@@ -87,7 +79,7 @@ def status(machine: SystemdMachine) -> str:
 def test_the_service_runs_in_its_sandbox_after_boot(machine: SystemdMachine) -> None:
     process = machine.wait_active(UNIT)
     assert machine.run(f"i2ptunnel check -c {CONFIG}").splitlines()[-1] == "valid: 2 tunnels"
-    assert machine.run(ASK).strip() == "200"
+    assert machine.run(OWN_PAGE).strip() == "200"
     facts = machine.run(f"cat /proc/{process}/status")
     for fact in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000"):
         assert fact in facts
@@ -154,7 +146,7 @@ def test_a_full_disk_is_told_and_survived(machine: SystemdMachine) -> None:
     process = machine.wait_active(UNIT)
     machine.attempt(f"cat /dev/zero > {directory}/ballast")
     assert machine.property(UNIT, "MainPID") == process
-    assert machine.run(ASK).strip() == "200"
+    assert machine.run(OWN_PAGE).strip() == "200"
     machine.run(f"kill -KILL {process}")
     # With no room at all it may not start; it says why, and tries again until there is room.
     wait_until("a word", lambda: "space" in machine.run(f"journalctl -u {UNIT} -o cat"), 30)
@@ -169,18 +161,18 @@ def test_a_lost_network_is_survived(machine: SystemdMachine) -> None:
     machine.run("ip link set lo down")
     assert machine.property(UNIT, "ActiveState") == "active"
     machine.run("ip link set lo up")
-    assert machine.run(ASK).strip() == "200"
+    assert machine.run(OWN_PAGE).strip() == "200"
     assert machine.property(UNIT, "MainPID") == process
 
 
 def test_a_socket_unit_starts_the_service_and_holds_its_port(machine: SystemdMachine) -> None:
     machine.run(f"systemctl stop {UNIT}; systemctl start i2ptunnel-browser.socket")
     assert machine.property(UNIT, "ActiveState") == "inactive"
-    assert machine.run(ASK).strip() == "200"
+    assert machine.run(OWN_PAGE).strip() == "200"
     first = machine.wait_active(UNIT)
-    machine.run(f"(sleep 0.2; systemctl restart {UNIT}) & {ASK}")
+    machine.run(f"(sleep 0.2; systemctl restart {UNIT}) & {OWN_PAGE}")
     machine.wait_active(UNIT, other_than=first)
-    assert machine.run(ASK).strip() == "200"
+    assert machine.run(OWN_PAGE).strip() == "200"
     machine.run(f"systemctl stop i2ptunnel-browser.socket {UNIT}; systemctl start {UNIT}")
     machine.wait_active(UNIT)
 

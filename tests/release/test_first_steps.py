@@ -20,6 +20,7 @@ import pytest
 
 from release.roots import ROOT, ROOTS, SUITES, Root, clean_root, remove
 from tests.support.browser import browser
+from tests.support.documentation import shown
 from tests.support.i2pd_net import wait_until
 from tests.support.namespace import separate_network
 from tests.support.own_network import own_network
@@ -48,10 +49,8 @@ router:
 
 
 def block(heading: str) -> list[str]:
-    """The commands of the first code block below a heading of the README."""
-    text = README.partition(f"\n## {heading}\n")[2]
-    lines = re.findall(r"```\n(.*?)```", text, re.S)[0].splitlines()
-    return [line.partition("  #")[0].strip() for line in lines]
+    """The commands of the README below a heading."""
+    return shown(ROOT / "README.md", f"## {heading}")
 
 
 class Newcomer:

@@ -16,10 +16,14 @@ _WORDS = (
 )
 
 
-def blocks(page: Path) -> Iterator[list[str]]:
-    """The lines of each block of code that says no language."""
+def blocks(page: Path, heading: str = "") -> Iterator[list[str]]:
+    """The lines of each block of code that says no language; below a heading, if one is given."""
     language, lines = None, list[str]()
-    for line in page.read_text().splitlines():
+    text = page.read_text()
+    if heading:
+        text = text.partition(f"\n{heading}\n")[2]
+        assert text, heading
+    for line in text.splitlines():
         fence = re.match(r"\s*```(\w*)", line)
         if fence is None:
             lines.append(line)
@@ -49,6 +53,12 @@ def commands() -> list[tuple[str, str]]:
                 found += [(page.name, one) for one in _alternatives(command)]
                 whole = ""
     return found
+
+
+def shown(page: Path, heading: str) -> list[str]:
+    """The commands of the first block below a heading, without ``sudo`` and comments."""
+    lines = next(blocks(page, heading))
+    return [re.sub(r"^(\$ |sudo )", "", line.partition("  #")[0].strip()) for line in lines]
 
 
 def _alternatives(command: str) -> list[str]:

@@ -44,6 +44,14 @@ mount --make-rshared /
 exec env -i container=unshare PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit=multi-user.target
 """
+#: packages of a system that boots, and nothing of ours
+SYSTEM = ("systemd", "systemd-sysv", "dbus", "iproute2", "python3")
+#: a command that prints the status of the proxy's own page
+OWN_PAGE = """python3 - <<'END'
+import urllib.request
+proxy = urllib.request.ProxyHandler({"http": "http://127.0.0.1:4444"})
+print(urllib.request.build_opener(proxy).open("http://proxy.i2p/", timeout=60).status)
+END"""
 #: two machines must not share a slice: each boots in a cgroup of its own
 _IN_CGROUP = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
 _NAMESPACES = ("mount", "pid", "uts", "ipc", "net", "cgroup")
