@@ -99,6 +99,7 @@ def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None)
         ntcp2=section.ntcp2.enabled,
         ssu2=section.ssu2.enabled,
         ntcp2_pq=_PQ[section.ntcp2.pq],
+        ssu2_pq=_PQ[section.ssu2.pq],
         ntcp2_proxy=proxy,
         allow_private_addresses=section.allow_private_addresses,
         time_servers=time_servers(section),

@@ -21,6 +21,7 @@ SKIPS = {
     "tests/i2ptunnel/test_rights.py",
     "tests/i2ptunnel/test_systemd.py",
     "tests/interop/test_nat_boxes.py",
+    "tests/interop/test_emissary_hybrid.py",
     "tests/interop/test_further_peers.py",
     "tests/interop/test_port_mapping.py",
     "tests/interop/test_proxied_router.py",

@@ -102,7 +102,10 @@ class Introducer:
 
 @dataclass(frozen=True, slots=True)
 class Ssu2Address:
-    """One SSU2 address. Both keys have 32 bytes; ``mtu`` is 0 if not given."""
+    """One SSU2 address. Both keys have 32 bytes; ``mtu`` is 0 if not given.
+
+    ``pq``: the hybrid variants that it takes, as for NTCP2, the best liked first.
+    """
 
     host: str
     port: int
@@ -113,6 +116,7 @@ class Ssu2Address:
     introducers: tuple[Introducer, ...]
     is_published: bool
     is_ipv6: bool
+    pq: tuple[int, ...] = ()
 
     @classmethod
     def from_address(cls, address: RouterAddress) -> Ssu2Address | None:
@@ -133,7 +137,19 @@ class Ssu2Address:
             is_ipv6 = "6" in caps and "4" not in caps
         mtu = _number(options, "mtu", 0xFFFF)
         introducers = tuple(_introducers(options)) if not host else ()
-        return cls(host, port, static_key, intro_key, caps, mtu, introducers, bool(host), is_ipv6)
+        words = options.get("pq", "").split(",", len(_HYBRID_VARIANTS))
+        return cls(
+            host,
+            port,
+            static_key,
+            intro_key,
+            caps,
+            mtu,
+            introducers,
+            bool(host),
+            is_ipv6,
+            tuple(int(word) for word in words if word in _HYBRID_VARIANTS),
+        )
 
 
 def published_host(address: RouterAddress) -> str:

@@ -44,6 +44,8 @@ class RouterConfig:
     ntcp2_pq: int = 0
     """The hybrid variant that NTCP2 publishes, 4 or 5 for ML-KEM-768 or -1024; 0: none, not even
     for dials. Where the library has no ML-KEM that is so, whatever stands here."""
+    ssu2_pq: int = 0
+    """The same for SSU2: 4 (ML-KEM-768) or 0."""
     ntcp2_proxy: str | None = field(default=None, repr=False)
     """``socks5://`` or ``http://`` URL of a proxy, by address, for all outgoing connections; then
     nothing is listened on, for who calls would see another address than who is called."""

@@ -19,6 +19,7 @@ from core.transport.own_addresses import OwnAddresses, Slot
 from core.transport.ports import Endpoint
 from core.transport.publishing import Address
 from core.transport.reachability import Reachability
+from core.transport.ssu2 import variants
 from core.transport.ssu2.endpoint import Ssu2Endpoint
 from core.transport.ssu2.session_traversal import SessionTraversal
 
@@ -53,6 +54,7 @@ def configured(config: RouterConfig, keys: RouterKeys, port: int) -> EndpointFac
                 keys.ssu2_intro,
                 published=published,
                 mtu=config.mtu,
+                hybrid=variants.HYBRIDS.get(config.ssu2_pq) if mlkem.is_available() else None,
             )
             context.own.listen("ssu2", port, endpoint.publish)
             endpoint.traverse(_traversal(endpoint, keys, context))

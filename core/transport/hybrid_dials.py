@@ -14,6 +14,8 @@ from core.transport.stats import LinkStats
 
 #: After the first failure; doubled by each further one.
 PLAIN_S = 600.0
+#: After silence, which has many reasons: for the next dial.
+SILENT_PLAIN_S = 60.0
 PLAIN_MAX_S = 6 * 3600.0
 
 
@@ -41,7 +43,10 @@ class HybridDials:
         if session.router_hash is not None:
             self._plain.succeeded(session.router_hash)
 
-    def failed(self, router_hash: bytes, now: float) -> None:
-        """The router broke a hybrid handshake off, did not answer it, or answered it wrongly."""
+    def failed(self, router_hash: bytes, now: float, *, is_silent: bool = False) -> None:
+        """The router broke a hybrid handshake off, did not answer it, or answered it wrongly.
+
+        ``is_silent``: nothing at all came back.
+        """
         self._stats.hybrid_fallbacks += 1
-        self._plain.failed(router_hash, PLAIN_S, now)
+        self._plain.failed(router_hash, SILENT_PLAIN_S if is_silent else PLAIN_S, now)

@@ -65,12 +65,13 @@ def check_router(router: RouterSection, root: Node, faults: Faults) -> None:
             "Java I2P bans a floodfill that has SSU2 alone",
             "enable ntcp2, or floodfill: false",
         )
-    if router.ntcp2.pq not in ("auto", "off") and not _has_ml_kem():
-        fault(
-            ("ntcp2", "pq"),
-            "the library cryptography has no ML-KEM here",
-            "install cryptography 48 or newer, or write pq: auto",
-        )
+    for name, wanted in (("ntcp2", router.ntcp2.pq), ("ssu2", router.ssu2.pq)):
+        if wanted not in ("auto", "off") and not _has_ml_kem():
+            fault(
+                (name, "pq"),
+                "the library cryptography has no ML-KEM here",
+                "install cryptography 48 or newer, or write pq: auto",
+            )
     hosts = router.host or ()
     for name, addresses in (("host", hosts), ("bind", router.bind)):
         for index, address in _repeated(addresses):

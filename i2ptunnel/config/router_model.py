@@ -110,6 +110,12 @@ class Ssu2Section:
     enabled: bool = option(
         Flag(), "use SSU2; not with ntcp2.proxy, which it would bypass", default=True
     )
+    pq: str = option(
+        Choice("auto", "768", "off"),
+        "key exchanges with ML-KEM-768, as ntcp2.pq; paths that carry less than 1318 bytes (IPv6: "
+        "1338) have plain ones",
+        default="auto",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ from core.streaming.manager import StreamManager
 from core.streaming.options import StreamingOptions
 from core.transport.ntcp2.connection import Connection
 from core.transport.ntcp2.context import Context
+from core.transport.ntcp2.variants import HYBRID_768 as NTCP2_HYBRID
+from core.transport.ssu2.variants import HYBRID_768 as SSU2_HYBRID
 from core.transport.stats import LinkStats
 from core.tunnel.delivery import Delivery as TunnelDelivery
 from core.tunnel.delivery import DeliveryKind
@@ -42,6 +44,7 @@ from core.tunnel.participant import Participant, TransitEndpoint, TransitGateway
 from core.tunnel.tunnels import InboundTunnel, OutboundTunnel
 from tests.bench.clients import client_in, client_out
 from tests.bench.datagrams import ssu2_in, ssu2_out
+from tests.bench.handshakes import ntcp2_handshake, ssu2_handshake
 from tests.bench.links import link_out_and_in
 from tests.bench.stopwatch import Stopwatch
 from tests.support.deterministic import FakeWallClock
@@ -445,6 +448,10 @@ COMPONENTS: dict[str, Callable[[], float]] = {
     "NTCP2 out and in, 15 per frame": lambda: ntcp2_codec(15),
     "SSU2 packet out": ssu2_out,
     "SSU2 packet in": ssu2_in,
+    "NTCP2 handshake": ntcp2_handshake,
+    "NTCP2 handshake, ML-KEM-768": lambda: ntcp2_handshake(NTCP2_HYBRID),
+    "SSU2 handshake": ssu2_handshake,
+    "SSU2 handshake, ML-KEM-768": lambda: ssu2_handshake(SSU2_HYBRID),
     "link out and in, 1 per turn": lambda: link_out_and_in(1),
     "link out and in, 4 per turn": lambda: link_out_and_in(4),
     "hop cipher, participant": hop_cipher_participant,

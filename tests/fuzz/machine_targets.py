@@ -103,7 +103,7 @@ def _links_in_handshake(as_bob: bool, variant: Variant = PLAIN) -> Target:
             machine.receive_data(raw[start : start + 200], wire.now)
         machine.handle_timer(wire.now + 40)
 
-    kind = "ntcp2" if variant is PLAIN else f"ntcp2 {variant.kem_name}"
+    kind = "ntcp2" if variant is PLAIN else "ntcp2 hybrid"
     return Target(f"{kind} handshake as {'bob' if as_bob else 'alice'}", parse, tuple(sent), ())
 
 

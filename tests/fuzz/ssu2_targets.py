@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from unittest.mock import patch
 
+from core.crypto.mlkem import DecapsulationKey
 from core.crypto.noise import begin_xk
 from core.crypto.x25519 import X25519Key
 from core.router.config import RouterConfig
@@ -17,6 +18,7 @@ from core.router.identity import RouterKeys
 from core.router.transports import configured
 from core.transport.ssu2 import handshake, outside
 from core.transport.ssu2.blocks import Block, DateTime, PeerTest, RelayResponse
+from core.transport.ssu2.confirmed import confirmed_payload
 from core.transport.ssu2.framing import SocketAddress, write_padding
 from core.transport.ssu2.handshake import ConnectionIds
 from core.transport.ssu2.header import (
@@ -26,6 +28,7 @@ from core.transport.ssu2.header import (
     ShortHeader,
     mask,
 )
+from core.transport.ssu2.variants import HYBRID_768, PLAIN
 from tests.fuzz.core_targets import ENTROPY, NOW_S
 from tests.fuzz.core_targets import TARGETS as CORE_TARGETS
 from tests.fuzz.runner import Target
@@ -50,6 +53,7 @@ class Scene:
             network_id=NETWORK_ID,
             host=HERE.host,
             ntcp2=False,
+            ssu2_pq=HYBRID_768.version,
             allow_private_addresses=True,
         )
         keys = RouterKeys.generate(self.entropy)
@@ -99,11 +103,25 @@ class Scene:
         token = self.ssu2.context.mint.retry_token(STRANGER, self.now)
         header = self.header(PacketType.SESSION_REQUEST, token).write()
         ephemeral = X25519Key.generate(ENTROPY)
-        state = begin_xk(handshake.PROTOCOL_NAME, self.static.public)
+        state = begin_xk(PLAIN.protocol_name, self.static.public)
         state.mix_hash(header)
         state.mix_hash(ephemeral.public)
         state.mix_key(ephemeral.exchange(self.static.public))
         sealed = state.encrypt_and_hash(payload.ljust(8, b"\xfe"))
+        return mask(header + ephemeral.public + sealed, self.intro.header, self.intro.header, 48)
+
+    def hybrid_request(self, key: bytes, payload: bytes) -> bytes:
+        """With an encapsulation key that may be none."""
+        token = self.ssu2.context.mint.retry_token(STRANGER, self.now)
+        ids, version = self.ids(), HYBRID_768.version
+        kind = PacketType.SESSION_REQUEST
+        header = LongHeader(ids.remote, 1, kind, ids.local, token, NETWORK_ID, version).write()
+        ephemeral = X25519Key.generate(ENTROPY)
+        local = self.ssu2.context.local
+        state = handshake._begin(HYBRID_768, self.static.public, local.hash, header)
+        state.mix_hash(ephemeral.public)
+        state.mix_key(ephemeral.exchange(self.static.public))
+        sealed = state.encrypt_and_hash(key) + state.encrypt_and_hash(payload.ljust(8, b"\xfe"))
         return mask(header + ephemeral.public + sealed, self.intro.header, self.intro.header, 48)
 
     def session_confirmed(self, payload: bytes) -> tuple[bytes, list[bytes]]:
@@ -111,7 +129,15 @@ class Scene:
         ids = self.ids()
         token = self.ssu2.context.mint.retry_token(STRANGER, self.now)
         awaited, packet = handshake.request(
-            ids, self.static.public, self.intro, token, NETWORK_ID, self.wall, ENTROPY
+            ids,
+            self.static.public,
+            self.intro,
+            token,
+            NETWORK_ID,
+            self.wall,
+            ENTROPY,
+            room=1252,
+            peer_hash=b"",
         )
         self.give(packet)
         for answer, _ in self.sent:
@@ -120,7 +146,7 @@ class Scene:
             except outside.DecodeError:
                 continue
             context = self.node.ssu2.context
-            with patch.object(handshake, "_confirmed_payload", lambda *_: payload.ljust(8, b"\0")):
+            with patch.object(handshake, "confirmed_payload", lambda *_: payload.ljust(8, b"\0")):
                 made = created.confirm(
                     context.local.static_key, context.local.intro.raw, b"", 1252, ENTROPY
                 )
@@ -150,7 +176,7 @@ class Scene:
                 asked.source_id, 1, kind, asked.destination_id, len(payload) % 3, NETWORK_ID
             )
             return outside.seal(header, payload.ljust(8, b"\xfe"), own.intro)
-        request = handshake.Request(packet, own.static_key, own.intro, NETWORK_ID)
+        request = handshake.Request(packet, own, NETWORK_ID, (2,))
         state, asked = request._state, request.header
         ephemeral = X25519Key.generate(ENTROPY)
         key_2 = handshake._created_key(state)
@@ -248,7 +274,7 @@ def _sealed_outside() -> Target:
     kinds = list(PacketType)
     seeds = [bytes((n,)) + one for n in range(len(kinds)) for one in _outside_payloads(scene)]
     info = scene.node.router_info.raw
-    whole = handshake._confirmed_payload(info, 1236, ENTROPY)
+    whole = confirmed_payload(info, 1236, ENTROPY)
     seeds += [bytes((kinds.index(PacketType.SESSION_CONFIRMED),)) + whole] * 3
 
     def parse(raw: bytes) -> None:
@@ -267,13 +293,27 @@ def _sealed_outside() -> Target:
     return Target("ssu2 router, sealed handshakes", parse, tuple(seeds), ())
 
 
+def _hybrid() -> Target:
+    """Damaged ML-KEM keys and payloads of hybrid SessionRequests, of all lengths."""
+    scene = Scene("ssu2 hybrid")
+    assert HYBRID_768.kem is not None
+    size = HYBRID_768.kem.key_length
+    key = DecapsulationKey.generate(HYBRID_768.kem, ENTROPY).public
+    seeds = [key + one for one in _outside_payloads(scene)]
+
+    def parse(raw: bytes) -> None:
+        scene.give(scene.hybrid_request(raw[:size], raw[size:1250]))
+
+    return Target("ssu2 router, hybrid requests", parse, tuple(seeds), ())
+
+
 def _sealed_in_session() -> Target:
     """Damaged blocks in a genuine session."""
     scene = InSession("ssu2 in session")
     info = scene.node.router_info.raw
-    more = outside.write_padding(3) + handshake._confirmed_payload(info, 1200, ENTROPY)
+    more = outside.write_padding(3) + confirmed_payload(info, 1200, ENTROPY)
     seeds = (_blocks(), *_outside_payloads(scene), more)
     return Target("ssu2 router, sealed data", scene.say, seeds, ())
 
 
-TARGETS: tuple[Target, ...] = (_plain(), _sealed_outside(), _sealed_in_session())
+TARGETS: tuple[Target, ...] = (_plain(), _sealed_outside(), _hybrid(), _sealed_in_session())

@@ -165,7 +165,15 @@ def test_two_routers_link_over_one_transport_and_status_tells_which(
     async def main() -> None:
         transports = {"ntcp2": False, "ssu2": False, transport: True}
         routers = [
-            Router(config(tmp_path / name, allow_private_addresses=True, ntcp2_pq=4, **transports))
+            Router(
+                config(
+                    tmp_path / name,
+                    allow_private_addresses=True,
+                    ntcp2_pq=4,
+                    ssu2_pq=4,
+                    **transports,
+                )
+            )
             for name in ("one", "two")
         ]
         for router in routers:
@@ -173,8 +181,7 @@ def test_two_routers_link_over_one_transport_and_status_tells_which(
         try:
             one, two = routers
             await linked(one, two)
-            hybrid = int(transport == "ntcp2")
-            counts = {"ntcp2": 0, "ssu2": 0, transport: 1, "hybrid": hybrid}
+            counts = {"ntcp2": 0, "ssu2": 0, transport: 1, "hybrid": 1}
             assert asdict(one.status().links) == {**counts, "inbound": 0, "outbound": 1}
             assert asdict(two.status().links) == {**counts, "inbound": 1, "outbound": 0}
             status = one.status()

@@ -19,13 +19,17 @@ _KEYS = "site.key"
 
 @dataclass
 class EmissaryRouter:
-    """One process; its site answers with what listens at ``web_port``."""
+    """One process; its site answers with what listens at ``web_port``.
+
+    ``ssu2``: it has SSU2 as well, at the same port. Both transports are hybrid, with ML-KEM-768.
+    """
 
     data_dir: Path
     port: int
     proxy_port: int
     sam_port: int
     web_port: int
+    ssu2: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def _config(self) -> str:
@@ -34,11 +38,20 @@ class EmissaryRouter:
             f"allow_local = true\ninsecure_tunnels = true\nnet_id = {NETWORK_ID}\n"
             f"[exploratory]\n{two_hops}[transit]\nmax_tunnels = 500\n"
             f'[ntcp2]\nport = {self.port}\nipv4_host = "{ADDRESS}"\n'
-            "ipv4 = true\nipv6 = false\npublish = true\n"
-            f'[http-proxy]\nhost = "{ADDRESS}"\nport = {self.proxy_port}\n{two_hops}'
+            "ipv4 = true\nipv6 = false\npublish = true\nml_kem = 4\n"
+            + self._ssu2_section()
+            + f'[http-proxy]\nhost = "{ADDRESS}"\nport = {self.proxy_port}\n{two_hops}'
             f"[sam]\ntcp_port = {self.sam_port}\nudp_port = {self.sam_port + 1}\n"
             f'[[server-tunnels]]\nname = "site"\nport = {self.web_port}\n'
             f'destination_path = "{_KEYS}"\n'
+        )
+
+    def _ssu2_section(self) -> str:
+        if not self.ssu2:
+            return ""
+        return (
+            f'[ssu2]\nport = {self.port}\nipv4_host = "{ADDRESS}"\n'
+            'ipv4 = true\nipv6 = false\npublish = true\nml_kem = "4"\n'
         )
 
     @property

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from core.crypto.x25519 import X25519Key
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
+from core.data.transport_address import RouterAddress
 from core.transport.bandwidth import Bandwidth
 from core.transport.context import TransportContext
 from core.transport.events import Event, MessagesReceived, PeerConnected
@@ -17,6 +19,7 @@ from core.transport.ssu2.endpoint import Ssu2Endpoint
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.path_mtu import LocalMtu
 from core.transport.ssu2.session import Ssu2Session
+from core.transport.ssu2.variants import Variant
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.world.models import LinkModel, Ways
 from tests.support.world.schedule import Dice, Schedule
@@ -40,6 +43,8 @@ class Ssu2Node:
         network_id: int = NETWORK_ID,
         limits: LinkLimits | None = None,
         outbound_bytes_s: float | None = None,
+        hybrid: Variant | None = None,
+        publishes_pq: bool = False,
     ) -> None:
         self.address = address
         self.wall = wall
@@ -66,7 +71,9 @@ class Ssu2Node:
             self.entropy.random_bytes(32),
             published=[address] if is_published else [],
             mtu=LocalMtu(mtu, mtu),
+            hybrid=hybrid,
         )
+        self.publishes_pq = publishes_pq
         self.links = Links(context, [self.ssu2])
         self.socket: UdpSocket
         self.publish()
@@ -84,10 +91,15 @@ class Ssu2Node:
         self.router_info = RouterInfo.build(
             self.keys,
             int((self.wall.now() - age_s) * 1000),
-            self.ssu2.addresses(),
+            [self._published(address) for address in self.ssu2.addresses()],
             {"netId": str(self.network_id), "router.version": "0.9.67", "caps": "LR"},
         )
         return self.router_info
+
+    def _published(self, address: RouterAddress) -> RouterAddress:
+        """``publishes_pq``: what it says it takes, but does not."""
+        more = {"pq": "4"} if self.publishes_pq else {}
+        return replace(address, options=dict(address.options) | more)
 
     def session_with(self, router_hash: bytes) -> Ssu2Session | None:
         """The session that is used for sending to a router."""

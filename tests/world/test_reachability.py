@@ -29,9 +29,9 @@ class Neighbourhood:
         # In a network so small all have been called soon, but for those that carry no transit.
         self.strangers = [self.world.add(has_udp=True, transit=False) for _ in range(8)]
 
-    def behind(self, kind: NatKind, **options: object) -> Machine:
+    def behind(self, kind: NatKind, *, ssu2_pq: int = 0, **options: object) -> Machine:
         box = self.box(kind, **options)
-        return self.world.add(host=box.host, box=box)
+        return self.world.add(host=box.host, box=box, ssu2_pq=ssu2_pq)
 
     def box(self, kind: NatKind, **options: object) -> NatBox:
         self._boxes += 1
@@ -104,10 +104,13 @@ def test_behind_a_translator(kind: NatKind) -> None:
 
 
 def test_two_behind_two_translators() -> None:
-    """They are introduced to each other, and one browses what the other hosts."""
+    """They are introduced to each other, and one browses what the other hosts.
+
+    Their handshake is hybrid: they publish ``pq`` although nobody can dial them.
+    """
     town = Neighbourhood()
     world = town.world
-    one, other = (town.behind(NatKind.PORT_RESTRICTED) for _ in range(2))
+    one, other = (town.behind(NatKind.PORT_RESTRICTED, ssu2_pq=4) for _ in range(2))
     site, visitor = Site(one, "site"), Visitor(other, "visitor")
     world.introduce()
     town.settle(one, other)
@@ -121,6 +124,10 @@ def test_two_behind_two_translators() -> None:
         world.run_until(lambda: other.engine.links.is_connected(one.hash), 20)
         assert other.engine.links.stats.introductions["alice"] == 1
         assert one.engine.links.stats.introductions["charlie"] == 1
+    assert options_of(one, "SSU2")["pq"] == options_of(other, "SSU2")["pq"] == "4"
+    sessions = other.engine.links.connected_sessions()
+    assert [it.kem for it in sessions if it.router_hash == one.hash] == ["ML-KEM-768"]
+    assert other.engine.links.stats.hybrid_fallbacks == 0
 
 
 @pytest.mark.world

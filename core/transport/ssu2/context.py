@@ -14,6 +14,7 @@ from core.transport.context import CLOCK_SKEW_MAX_S, TransportContext
 from core.transport.publishing import Published
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.tokens import ReceivedTokens, TokenMint
+from core.transport.ssu2.variants import PLAIN, Variant
 from core.transport.stats import LinkStats
 
 REPLAYS_MAX = 65536
@@ -35,7 +36,7 @@ class LocalRouter:
 
 @dataclass(slots=True)
 class Context:
-    """See the module."""
+    """See the module. ``hybrid``: the variant that we take and dial with; None: none."""
 
     local: LocalRouter
     network_id: int
@@ -45,6 +46,7 @@ class Context:
     stats: LinkStats
     mint: TokenMint
     published: Published
+    hybrid: Variant | None = None
     tokens: ReceivedTokens = field(default_factory=ReceivedTokens)
     #: Ephemeral keys seen in SessionRequest: at least twice the tolerated skew.
     replays: DuplicateFilter = field(
@@ -58,6 +60,7 @@ class Context:
         static_key: X25519Key,
         intro: IntroKey,
         published: Published,
+        hybrid: Variant | None = None,
     ) -> Context:
         """From what the transports of the router share, and the keys of this one."""
         secret = hmac_sha256(static_key.private, b"SSU2 tokens")
@@ -70,7 +73,13 @@ class Context:
             context.stats,
             TokenMint(context.entropy, context.wall, secret),
             published,
+            hybrid,
         )
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Those of sessions that others may begin."""
+        return (PLAIN.version,) if self.hybrid is None else (PLAIN.version, self.hybrid.version)
 
     @property
     def gives_tokens(self) -> bool:

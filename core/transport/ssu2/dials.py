@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from core.base.errors import DecodeError
+from core.data.transport_address import Ssu2Address
+from core.transport.hybrid_dials import HybridDials
 from core.transport.ports import Blame, Ended, Unreachable
 from core.transport.reasons import TerminationReason
 from core.transport.ssu2.blocks import Block
@@ -18,23 +20,30 @@ from core.transport.ssu2.handshake import ConnectionIds
 from core.transport.ssu2.header import read_destination
 from core.transport.ssu2.initiator import Initiator, Target
 from core.transport.ssu2.outside import IntroKey, random_id
-from core.transport.ssu2.path_mtu import MTU_MIN
+from core.transport.ssu2.path_mtu import MTU_MAX, MTU_MIN, LocalMtu
 from core.transport.ssu2.session import Ssu2Session
 from core.transport.ssu2.traversal import Introduced
+from core.transport.ssu2.variants import PLAIN, Variant
 
 #: margin of ReceivedTokens included
 INTRODUCTION_TOKEN_S = 15
-IPV4_HEADERS = 20 + 8
-IPV6_HEADERS = 40 + 8
 
 
 class Dials:
     """See the module. ``is_taken``: whether a session has this local ID (8 bytes)."""
 
-    __slots__ = ("_context", "_is_taken", "_unconfirmed", "_waiting")
+    __slots__ = ("_context", "_hybrid", "_is_taken", "_mtu", "_unconfirmed", "_waiting")
 
-    def __init__(self, context: Context, is_taken: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        mtu: LocalMtu,
+        hybrid: HybridDials,
+        is_taken: Callable[[bytes], bool],
+    ) -> None:
         self._context = context
+        self._mtu = mtu
+        self._hybrid = hybrid
         self._is_taken = is_taken
         #: dials that the peer has not confirmed, by where the answers come from
         self._unconfirmed: dict[SocketAddress, Ssu2Session] = {}
@@ -58,20 +67,38 @@ class Dials:
         if session.remote in self._unconfirmed:
             self.refuse(session, now)
             return False
-        target = Target(session.remote, address.static_key, IntroKey(address.intro_key))
-        headers = IPV6_HEADERS if session.remote.is_ipv6 else IPV4_HEADERS
+        is_ipv6 = session.remote.is_ipv6
+        # specs/ssu2-hybrid: what Bob publishes, or 1500, is the bound of SessionRequest.
+        mtu = min(self._mtu.of(is_ipv6), address.mtu or MTU_MAX)
+        session.dialled_as = variant = self._variant(session, address, mtu, now)
+        target = Target(
+            session.remote,
+            address.static_key,
+            IntroKey(address.intro_key),
+            session.router_hash or b"",
+            variant.room(mtu, is_ipv6),
+            variant,
+        )
         ids = session.introduced_ids or self._draw_ids()
         session.local_id = _id_bytes(ids)
         try:
-            session.initiator = Initiator(
-                self._context, target, ids, MTU_MIN - headers, now, wishes
-            )
+            room = PLAIN.room(MTU_MIN, is_ipv6)
+            session.initiator = Initiator(self._context, target, ids, room, now, wishes)
         except DecodeError as error:
             code = TerminationReason.MESSAGE_1_ERROR
             session.end_dial(Ended(str(error), code, Blame.PEER, is_abort=True), now)
             return False
         self._unconfirmed[session.remote] = session
         return True
+
+    def _variant(self, session: Ssu2Session, address: Ssu2Address, mtu: int, now: float) -> Variant:
+        """The hybrid one, if the router has it, the path may carry it, and it has not failed."""
+        hybrid = self._context.hybrid
+        if hybrid is None or hybrid.version not in address.pq:
+            return PLAIN
+        is_possible = mtu >= hybrid.mtu_min(session.remote.is_ipv6)
+        is_wanted = self._hybrid.may_try(session.router_hash or b"", now)
+        return hybrid if is_possible and is_wanted else PLAIN
 
     def refuse(self, session: Ssu2Session, now: float) -> None:
         """End a dial for a reason that is ours."""

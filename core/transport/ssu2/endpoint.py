@@ -19,9 +19,11 @@ from core.data.router_info import RouterInfo
 from core.data.transport_address import RouterAddress, Ssu2Address
 from core.transport.context import TransportContext
 from core.transport.events import TraversalStep
+from core.transport.hybrid_dials import HybridDials
 from core.transport.inbound import InboundGate
 from core.transport.ports import (
     Bid,
+    Blame,
     Confirmed,
     Ended,
     Established,
@@ -49,6 +51,7 @@ from core.transport.ssu2.published import PublishedAddress
 from core.transport.ssu2.session import Ssu2Session
 from core.transport.ssu2.session_traversal import SessionTraversal
 from core.transport.ssu2.traversal import Introduced, IntroductionFailed
+from core.transport.ssu2.variants import PLAIN, Variant
 
 
 class Ssu2Endpoint:
@@ -56,7 +59,8 @@ class Ssu2Endpoint:
 
     ``static_key``: the Noise key published as ``s``; ``intro_key``: the 32 bytes published as
     ``i``. ``published``: where we say that we listen, for each family at most one; empty: we only
-    dial. ``mtu``: of our side.
+    dial. ``mtu``: of our side. ``hybrid``: the variant that we take and dial with; None: plain
+    handshakes alone.
     """
 
     def __init__(
@@ -67,16 +71,17 @@ class Ssu2Endpoint:
         *,
         published: Sequence[Address] = (),
         mtu: LocalMtu | None = None,
+        hybrid: Variant | None = None,
         introductions: Introductions | None = None,
     ) -> None:
         self.stats = context.stats
         intro = IntroKey(intro_key)
         self._published = Published(context.reachability, published)
-        self.context = Context.of(context, static_key, intro, self._published)
+        self.context = Context.of(context, static_key, intro, self._published, hybrid)
         self.introductions = introductions or NoIntroductions(context.stats)
         self.traversal: SessionTraversal | None = None
         mtu = mtu or LocalMtu()
-        self._own_addresses = PublishedAddress(static_key, intro, self._published, mtu)
+        self._own_addresses = PublishedAddress(static_key, intro, self._published, mtu, hybrid)
         self._connections = Connections(self.context, mtu)
         self._mask = ChaChaMask(intro_key)
         self._bandwidth = context.bandwidth
@@ -87,7 +92,8 @@ class Ssu2Endpoint:
         self._owner: SessionOwner
         self._sessions: dict[bytes, Ssu2Session] = {}
         self._by_router: dict[bytes, Ssu2Session] = {}
-        self._dials = Dials(self.context, self._sessions.__contains__)
+        self._hybrid_dials = HybridDials(context.stats)
+        self._dials = Dials(self.context, mtu, self._hybrid_dials, self._sessions.__contains__)
         self._ready: dict[int, Ssu2Session] = {}
         #: what came with the datagrams that are being received, all for one session
         self._arrived: list[bytes] = []
@@ -341,6 +347,9 @@ class Ssu2Endpoint:
         if isinstance(session.events[-1], Confirmed | Ended | Unreachable):
             self._dials.ended(session)
         if isinstance(session.events[-1], Established):
+            self._hybrid_dials.established(session)
+            if session.variant is not session.dialled_as and session.is_outbound:
+                self._hybrid_dials.failed(session.router_hash or b"", now)
             self._by_router[session.router_hash or b""] = session
             if self.traversal is not None:
                 self.traversal.session_began(session, now)
@@ -350,10 +359,20 @@ class Ssu2Endpoint:
         """See :class:`core.transport.ssu2.session.SessionHost`."""
         if session.is_outbound:
             self.stats.dials_failed += isinstance(end, Unreachable)
+            if session.dialled_as is not PLAIN:
+                self._note_hybrid_failure(session, end, now)
         elif isinstance(end, Ended):
             self.stats.handshakes_in_failed += 1
             self._gate.failed(session, end, now)
         self._forget(session)
+
+    def _note_hybrid_failure(
+        self, session: Ssu2Session, end: Ended | Unreachable, now: float
+    ) -> None:
+        is_silent = isinstance(end, Unreachable)
+        if end.is_silent if isinstance(end, Unreachable) else end.blame is Blame.PEER:
+            router_hash = session.router_hash or b""
+            self._hybrid_dials.failed(router_hash, now, is_silent=is_silent)
 
     def drop(self, session: Ssu2Session) -> None:
         """See :class:`core.transport.ssu2.session.SessionHost`."""

@@ -8,6 +8,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from core.base.errors import DecodeError, LocalError
+from core.base.ports import Entropy
 from core.base.wire import Reader
 
 BLOCK_HEADER = Struct(">BH")
@@ -74,6 +75,12 @@ def write_block(block_type: int, data: bytes) -> bytes:
 def write_padding(count: int) -> bytes:
     """A Padding block of ``count`` bytes behind its header. Zeros: sealed, they look random."""
     return BLOCK_HEADER.pack(BlockType.PADDING, count) + bytes(count)
+
+
+def padding_within(padding_max: int, room: int, entropy: Entropy) -> bytes:
+    """A padding block within ``room`` bytes, or nothing."""
+    padding_max = min(padding_max, room - BLOCK_HEADER_BYTES)
+    return write_padding(entropy.randbelow(padding_max + 1)) if padding_max >= 0 else b""
 
 
 def split_blocks(payload: bytes) -> tuple[list[tuple[int, bytes]], bool]:

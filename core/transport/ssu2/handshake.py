@@ -6,6 +6,10 @@ handshake test is two objects and no socket:
     Alice: request -> AwaitCreated -> Confirmation (keys, and the packets of SessionConfirmed)
     Bob:   Request -> AwaitConfirmed -> Confirmed -> keys
 
+A hybrid handshake (specs/ssu2-hybrid) has a key of ML-KEM in SessionRequest and its ciphertext in
+SessionCreated, and Bob's router hash in the transcript: who has his introduction key and static key
+cannot publish them as another router's.
+
 I2P's changes to Noise: headers are mixed into the hash before what they carry; headers and
 ephemeral keys are masked with Bob's introduction key, which is public and only defeats pattern
 matching, and with keys from the handshake.
@@ -24,12 +28,16 @@ from core.base.errors import DecodeError, PeerError
 from core.base.ports import Entropy, WallClock
 from core.crypto.aead import TAG_LENGTH
 from core.crypto.chacha20 import ChaChaMask
+from core.crypto.hfs import read_e1, read_ekem1, write_e1, write_ekem1
 from core.crypto.hkdf import hkdf
+from core.crypto.mlkem import DecapsulationKey
 from core.crypto.noise import SymmetricState, begin_xk
 from core.crypto.x25519 import X25519Key, may_be_public
 from core.transport.reasons import TerminationReason
-from core.transport.ssu2.blocks import AddressBlock, Block, DateTime, RouterInfoBlock
-from core.transport.ssu2.framing import BLOCK_HEADER_BYTES, SocketAddress, write_padding
+from core.transport.ssu2.blocks import AddressBlock, Block, DateTime
+from core.transport.ssu2.confirmed import SEALED_STATIC_BYTES, confirmed_payload, cut
+from core.transport.ssu2.context import LocalRouter
+from core.transport.ssu2.framing import SocketAddress, padding_within
 from core.transport.ssu2.header import (
     COVERED_BYTES,
     EPHEMERAL_KEY_BYTES,
@@ -37,25 +45,21 @@ from core.transport.ssu2.header import (
     PACKET_BYTES_MIN,
     PAYLOAD_BYTES_MIN,
     SHORT_HEADER_BYTES,
-    VERSION,
     LongHeader,
     PacketType,
     ShortHeader,
+    check_header,
     mask,
 )
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.outside import REQUEST_PADDING_MAX, IntroKey, random_number, read_blocks
+from core.transport.ssu2.variants import HYBRIDS, PLAIN, Variant
 
-PROTOCOL_NAME = b"Noise_XKchaobfse+hs1+hs2+hs3_25519_ChaChaPoly_SHA256"
 #: Java: a SessionCreated has no more padding.
 CREATED_PADDING_MAX = 61
-CONFIRMED_PADDING_MAX = 61
 FRAGMENTS_MAX = 15
 #: A RouterInfo of 4096 bytes, compressed or not, and all that may stand beside it.
 CONFIRMED_BYTES_MAX = 6000
-#: What header protection needs behind the header of any packet.
-FRAGMENT_BYTES_MIN = 24
-SEALED_STATIC_BYTES = EPHEMERAL_KEY_BYTES + TAG_LENGTH
 
 _COVERED = COVERED_BYTES[PacketType.SESSION_REQUEST]
 _BODY = LONG_HEADER_BYTES + EPHEMERAL_KEY_BYTES
@@ -73,16 +77,6 @@ class ConnectionIds:
 def _check_point(public: bytes, reason: TerminationReason) -> None:
     if not may_be_public(public):
         raise PeerError("ephemeral key is not a point", reason)
-
-
-def check_header(header: LongHeader, kind: PacketType, network_id: int) -> None:
-    """DecodeError unless type, version and network are right and the connection IDs differ."""
-    if header.packet_type != kind or header.version != VERSION:
-        raise DecodeError(f"packet type {header.packet_type} version {header.version}")
-    if header.network_id != network_id:
-        raise DecodeError(f"packet of network {header.network_id}")
-    if header.source_id == header.destination_id:
-        raise DecodeError("equal connection IDs")
 
 
 def _created_key(state: SymmetricState) -> ChaChaMask:
@@ -144,7 +138,7 @@ class Created:
         state = self._state
         key_2 = _confirmed_key(state)
         per_packet = room - SHORT_HEADER_BYTES
-        payload = _confirmed_payload(router_info, per_packet, entropy)
+        payload = confirmed_payload(router_info, per_packet, entropy)
         size = SEALED_STATIC_BYTES + len(payload) + TAG_LENGTH
         count = -(-size // per_packet)
         header = ShortHeader(self._ids.remote, 0, PacketType.SESSION_CONFIRMED, count).write()
@@ -175,42 +169,34 @@ class Created:
         return ShortHeader(self._ids.remote, 0, PacketType.SESSION_CONFIRMED, info).write()
 
 
-def _confirmed_payload(router_info: bytes, per_packet: int, entropy: Entropy) -> bytes:
-    """Our RouterInfo and padding, in one packet if it can be."""
-    room = per_packet - SEALED_STATIC_BYTES - TAG_LENGTH
-    payload = RouterInfoBlock.of(router_info, room).write()
-    left = room - len(payload) if len(payload) <= room else per_packet
-    padding_max = min(CONFIRMED_PADDING_MAX, left - BLOCK_HEADER_BYTES)
-    if padding_max > 0:
-        payload += write_padding(entropy.randbelow(padding_max + 1))
-    return payload
-
-
-def cut(data: bytes, size: int) -> list[bytes]:
-    """Pieces of at most ``size`` bytes; the last is long enough for header protection."""
-    pieces = [data[at : at + size] for at in range(0, len(data), size)]
-    short_by = FRAGMENT_BYTES_MIN - len(pieces[-1])
-    if short_by > 0 and len(pieces) > 1:
-        moved = pieces[-2][-short_by:]
-        pieces[-2:] = [pieces[-2][:-short_by], moved + pieces[-1]]
-    return pieces
-
-
 class AwaitCreated:
     """Alice sent SessionRequest and awaits SessionCreated."""
 
-    __slots__ = ("_ephemeral", "_ids", "_intro", "_key_2", "_network_id", "_state")
+    __slots__ = (
+        "_ephemeral",
+        "_ids",
+        "_intro",
+        "_kem",
+        "_key_2",
+        "_network_id",
+        "_state",
+        "_variant",
+    )
 
     def __init__(
         self,
         state: SymmetricState,
+        variant: Variant,
         ephemeral: X25519Key,
+        kem: DecapsulationKey | None,
         ids: ConnectionIds,
         intro: IntroKey,
         network_id: int,
     ) -> None:
         self._state = state
+        self._variant = variant
         self._ephemeral = ephemeral
+        self._kem = kem
         self._ids = ids
         self._intro = intro
         self._network_id = network_id
@@ -218,11 +204,12 @@ class AwaitCreated:
 
     def step(self, packet: bytes) -> Created:
         """Open SessionCreated."""
-        if len(packet) < HANDSHAKE_BYTES_MIN:
+        if len(packet) < HANDSHAKE_BYTES_MIN + self._variant.ekem1_length:
             raise DecodeError(f"SessionCreated of {len(packet)} bytes")
         clear = mask(packet, self._intro.header, self._key_2, _COVERED)
         header = LongHeader.parse(clear)
-        check_header(header, PacketType.SESSION_CREATED, self._network_id)
+        versions = (self._variant.version,)
+        check_header(header, PacketType.SESSION_CREATED, self._network_id, versions)
         if (header.destination_id, header.source_id) != (self._ids.local, self._ids.remote):
             raise DecodeError("SessionCreated with other connection IDs")
         ephemeral = clear[LONG_HEADER_BYTES:_BODY]
@@ -231,7 +218,10 @@ class AwaitCreated:
         state.mix_hash(clear[:LONG_HEADER_BYTES])
         state.mix_hash(ephemeral)
         state.mix_key(self._ephemeral.exchange(ephemeral))
-        blocks = read_blocks(state.decrypt_and_hash(clear[_BODY:]))
+        payload_at = _BODY + self._variant.ekem1_length
+        if self._kem is not None:
+            read_ekem1(state, self._kem, clear[_BODY:payload_at])
+        blocks = read_blocks(state.decrypt_and_hash(clear[payload_at:]))
         return Created(state, ephemeral, self._ids, self._intro, blocks)
 
 
@@ -244,46 +234,88 @@ def request(
     wall: WallClock,
     entropy: Entropy,
     extra: Sequence[Block] = (),
+    *,
+    room: int,
+    peer_hash: bytes,
+    variant: Variant = PLAIN,
 ) -> tuple[AwaitCreated, bytes]:
     """Alice's start: what she awaits, and SessionRequest. ``intro`` is Bob's, ``extra`` her wishes.
 
-    DecodeError if the published static key is no usable point. i2pd refuses fewer than 90 bytes:
-    the padding block is there even if it is empty.
+    ``room``: the largest UDP payload; ``peer_hash``: Bob's router hash. DecodeError if the
+    published static key is no usable point. i2pd refuses fewer than 90 bytes: the padding block is
+    there even if it is empty.
     """
     header = LongHeader(
-        ids.remote, random_number(entropy), PacketType.SESSION_REQUEST, ids.local, token, network_id
+        ids.remote,
+        random_number(entropy),
+        PacketType.SESSION_REQUEST,
+        ids.local,
+        token,
+        network_id,
+        variant.version,
     ).write()
     ephemeral = X25519Key.generate(entropy)
     payload = DateTime.at(wall.now()).write() + b"".join(block.write() for block in extra)
-    payload += write_padding(entropy.randbelow(REQUEST_PADDING_MAX + 1))
-    state = begin_xk(PROTOCOL_NAME, peer_static)
-    state.mix_hash(header)
+    left = room - _BODY - variant.e1_length - len(payload) - TAG_LENGTH
+    payload += padding_within(REQUEST_PADDING_MAX, left, entropy)
+    state = _begin(variant, peer_static, peer_hash, header)
     state.mix_hash(ephemeral.public)
     state.mix_key(ephemeral.exchange(peer_static))
-    sealed = state.encrypt_and_hash(payload)
+    kem = None if variant.kem is None else DecapsulationKey.generate(variant.kem, entropy)
+    sealed = b"" if kem is None else write_e1(state, kem)
+    sealed += state.encrypt_and_hash(payload)
     packet = mask(header + ephemeral.public + sealed, intro.header, intro.header, _COVERED)
-    return AwaitCreated(state, ephemeral, ids, intro, network_id), packet
+    return AwaitCreated(state, variant, ephemeral, kem, ids, intro, network_id), packet
+
+
+def _begin(variant: Variant, static_key: bytes, bob_hash: bytes, header: bytes) -> SymmetricState:
+    state = begin_xk(variant.protocol_name, static_key)
+    if variant.kem is not None:
+        state.mix_hash(bob_hash)
+    state.mix_hash(header)
+    return state
 
 
 class Request:
     """Bob has Alice's SessionRequest; ``blocks`` are hers, ``header`` names the connection."""
 
-    __slots__ = ("_ephemeral", "_intro", "_state", "blocks", "header")
+    __slots__ = (
+        "_ephemeral",
+        "_intro",
+        "_kem_public",
+        "_size",
+        "_state",
+        "blocks",
+        "header",
+        "variant",
+    )
 
-    def __init__(self, packet: bytes, static_key: X25519Key, intro: IntroKey, network_id: int):
-        """Open SessionRequest; DecodeError or PeerError if it is none. The token is not judged."""
-        clear = open_request_header(packet, intro)
+    def __init__(
+        self, packet: bytes, local: LocalRouter, network_id: int, versions: Sequence[int]
+    ) -> None:
+        """Open SessionRequest; DecodeError or PeerError if it is none. The token is not judged.
+
+        ``versions``: those that we take.
+        """
+        clear = open_request_header(packet, local.intro)
         self.header = LongHeader.parse(clear)
-        check_header(self.header, PacketType.SESSION_REQUEST, network_id)
+        check_header(self.header, PacketType.SESSION_REQUEST, network_id, versions)
+        self.variant = variant = HYBRIDS.get(self.header.version, PLAIN)
+        payload_at = _BODY + variant.e1_length
+        if len(packet) < payload_at + PAYLOAD_BYTES_MIN + TAG_LENGTH:
+            raise DecodeError(f"SessionRequest of {len(packet)} bytes")
         self._ephemeral = clear[LONG_HEADER_BYTES:_BODY]
         _check_point(self._ephemeral, TerminationReason.MESSAGE_1_ERROR)
-        state = begin_xk(PROTOCOL_NAME, static_key.public)
-        state.mix_hash(clear[:LONG_HEADER_BYTES])
+        static_key = local.static_key
+        state = _begin(variant, static_key.public, local.hash, clear[:LONG_HEADER_BYTES])
         state.mix_hash(self._ephemeral)
         state.mix_key(static_key.exchange(self._ephemeral))
-        self.blocks = read_blocks(state.decrypt_and_hash(packet[_BODY:]))
+        is_plain = variant.kem is None
+        self._kem_public = b"" if is_plain else read_e1(state, packet[_BODY:payload_at])
+        self.blocks = read_blocks(state.decrypt_and_hash(packet[payload_at:]))
         self._state = state
-        self._intro = intro
+        self._intro = local.intro
+        self._size = len(packet)
 
     @property
     def ephemeral(self) -> bytes:
@@ -293,8 +325,11 @@ class Request:
     def create(
         self, source: SocketAddress, wall: WallClock, entropy: Entropy, extra: Sequence[Block] = ()
     ) -> tuple[AwaitConfirmed, bytes]:
-        """What Bob awaits next, and SessionCreated with the address that he sees."""
-        state, header = self._state, self.header
+        """What Bob awaits next, and SessionCreated with the address that he sees.
+
+        DecodeError if Alice's ML-KEM key is none.
+        """
+        state, header, variant = self._state, self.header, self.variant
         ids = ConnectionIds(header.destination_id, header.source_id)
         key_2 = _created_key(state)
         ephemeral = X25519Key.generate(entropy)
@@ -305,14 +340,20 @@ class Request:
             ids.local,
             0,
             header.network_id,
+            variant.version,
         ).write()
         payload = DateTime.at(wall.now()).write() + AddressBlock(source).write()
         payload += b"".join(block.write() for block in extra)
-        payload += write_padding(entropy.randbelow(CREATED_PADDING_MAX + 1))
+        # specs/ssu2-hybrid: what her path carries he knows from what has come over it.
+        room = max(variant.room(0, source.is_ipv6), self._size)
+        left = room - _BODY - variant.ekem1_length - len(payload) - TAG_LENGTH
+        payload += padding_within(CREATED_PADDING_MAX, left, entropy)
         state.mix_hash(answer)
         state.mix_hash(ephemeral.public)
         state.mix_key(ephemeral.exchange(self._ephemeral))
-        sealed = state.encrypt_and_hash(payload)
+        kem = variant.kem
+        sealed = b"" if kem is None else write_ekem1(state, kem, self._kem_public)
+        sealed += state.encrypt_and_hash(payload)
         packet = mask(answer + ephemeral.public + sealed, self._intro.header, key_2, _COVERED)
         return AwaitConfirmed(state, ephemeral, ids, self._intro), packet
 

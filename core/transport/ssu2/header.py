@@ -15,6 +15,7 @@ All routers take the key stream from block 1 on, not 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
@@ -124,6 +125,18 @@ class LongHeader:
             self.source_id,
             self.token,
         )
+
+
+def check_header(
+    header: LongHeader, kind: PacketType, network_id: int, versions: Sequence[int] = (VERSION,)
+) -> None:
+    """DecodeError unless type, version and network are right and the connection IDs differ."""
+    if header.packet_type != kind or header.version not in versions:
+        raise DecodeError(f"packet type {header.packet_type} version {header.version}")
+    if header.network_id != network_id:
+        raise DecodeError(f"packet of network {header.network_id}")
+    if header.source_id == header.destination_id:
+        raise DecodeError("equal connection IDs")
 
 
 @accelerated

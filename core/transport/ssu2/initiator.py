@@ -18,11 +18,12 @@ from core.transport.ssu2.blocks import AddressBlock, Block, NewToken, RelayTag, 
 from core.transport.ssu2.context import Context
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.handshake import AwaitCreated, ConnectionIds, Created
-from core.transport.ssu2.header import LongHeader, PacketType
+from core.transport.ssu2.header import LongHeader, PacketType, check_header
 from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.retransmission import Retransmission
 from core.transport.ssu2.states import TRANSITIONS, State, Trigger
+from core.transport.ssu2.variants import PLAIN, VERSIONS, Variant
 
 HANDSHAKE_TIMEOUT_S = 10.0
 #: The token may be refused once: Bob has started again, or has forgotten it.
@@ -31,18 +32,25 @@ REQUESTS_MAX = 2
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to dial: the address to send to, and the two keys that it publishes."""
+    """Whom to dial: the address to send to, the two keys that it publishes, and the router's hash.
+
+    ``variant``: what to ask for; ``request_room``: the largest UDP payload of SessionRequest.
+    """
 
     address: SocketAddress
     static_key: bytes
     intro: IntroKey
+    router_hash: bytes
+    request_room: int
+    variant: Variant = PLAIN
 
 
 class Initiator:
     """See the module.
 
     ``output``: packets to send; ``notices``: what happened, for the owner to empty; ``keys``: set
-    when the data phase begins; ``rtt_s``: the round trip, 0.0 if a repetition spoilt it;
+    when the data phase begins; ``variant``: of the handshake, which Bob may have made a plain one;
+    ``rtt_s``: the round trip, 0.0 if a repetition spoilt it;
     ``seen_as``: our address as Bob sees it; ``relay_tag``: if he introduces to us, 0 if not.
     """
 
@@ -57,6 +65,7 @@ class Initiator:
     ) -> None:
         """``room``: the largest UDP payload. DecodeError if the published key is no point."""
         self.target = target
+        self.variant = target.variant
         self.ids = ids
         self.output: list[bytes] = []
         self.notices: list[Skew | Ended | Unreachable] = []
@@ -146,19 +155,31 @@ class Initiator:
         header, payload = outside.open_packet(packet, self.target.intro)
         self._check_retry(header)
         blocks = outside.read_blocks(payload)
+        reason = next((b.reason for b in blocks if isinstance(b, Termination)), None)
+        if reason is None and header.version not in (self.variant.version, PLAIN.version):
+            raise DecodeError(f"Retry of version {header.version}")
         self._is_heard = True
         self.seen_as = _address_in(blocks) or self.seen_as
-        reason = next((b.reason for b in blocks if isinstance(b, Termination)), None)
+        is_hybrid = self.variant is not PLAIN
+        if is_hybrid and reason == TerminationReason.INCOMPATIBLE_VERSION:
+            self.variant = PLAIN
+            self._awaited = None
+            self._move(Trigger.OTHER_VERSION)
+            self._retransmission = self._send((self._token_request(),), now)
+            return
         if reason is not None or not header.token:
             self._on_refusal(blocks, TerminationReason.NORMAL if reason is None else reason)
             return
         if self._requests >= REQUESTS_MAX:
             raise DecodeError("one more Retry")
+        if is_hybrid and header.version == PLAIN.version:
+            # i2pd without hybrid handshakes gives tokens for all versions, and drops the rest.
+            self.variant = PLAIN
         self._move(Trigger.RETRY)
         self._retransmission = self._request(header.token, now)
 
     def _check_retry(self, header: LongHeader) -> None:
-        handshake.check_header(header, PacketType.RETRY, self._context.network_id)
+        check_header(header, PacketType.RETRY, self._context.network_id, VERSIONS)
         if (header.destination_id, header.source_id) != (self.ids.local, self.ids.remote):
             raise DecodeError("Retry with other connection IDs")
 
@@ -215,6 +236,7 @@ class Initiator:
             context.network_id,
             context.wall,
             context.entropy,
+            self.variant.version,
         )
 
     def _request(self, token: int, now: float) -> Retransmission:
@@ -229,6 +251,9 @@ class Initiator:
             context.wall,
             context.entropy,
             self._wishes,
+            room=self.target.request_room,
+            peer_hash=self.target.router_hash,
+            variant=self.variant,
         )
         return self._send((packet,), now)
 

@@ -18,11 +18,12 @@ from core.transport.reasons import TerminationReason
 from core.transport.ssu2 import outside
 from core.transport.ssu2.context import Context
 from core.transport.ssu2.framing import SocketAddress
-from core.transport.ssu2.handshake import Request, check_header, open_request_header
-from core.transport.ssu2.header import LongHeader, PacketType, read_type
+from core.transport.ssu2.handshake import Request, open_request_header
+from core.transport.ssu2.header import LongHeader, PacketType, check_header, read_type
 from core.transport.ssu2.introducing import Introductions
 from core.transport.ssu2.responder import Responder
 from core.transport.ssu2.session import Ssu2Session
+from core.transport.ssu2.variants import VERSIONS
 
 #: A Retry costs about 60 us: a flood of requests takes less than a twentieth of a core.
 RETRIES_PER_SECOND = 500.0
@@ -79,7 +80,10 @@ class Listener:
             context.stats.refused["rate"] += 1
             return
         header, payload = outside.open_packet(packet, context.local.intro)
-        check_header(header, PacketType.TOKEN_REQUEST, context.network_id)
+        check_header(header, PacketType.TOKEN_REQUEST, context.network_id, VERSIONS)
+        if header.version not in context.versions:
+            self._retry(header, source, now, TerminationReason.INCOMPATIBLE_VERSION)
+            return
         time_s = outside.clock_of(outside.read_blocks(payload))
         if self._is_skewed(time_s):
             self._retry(header, source, now, TerminationReason.CLOCK_SKEW)
@@ -96,9 +100,12 @@ class Listener:
         context = self._context
         clear = open_request_header(packet, context.local.intro)
         header = LongHeader.parse(clear)
-        check_header(header, PacketType.SESSION_REQUEST, context.network_id)
+        check_header(header, PacketType.SESSION_REQUEST, context.network_id, VERSIONS)
         if self.is_closing:
             context.stats.refused["shutdown"] += 1
+            return None, []
+        if header.version not in context.versions:
+            self._retry(header, source, now, TerminationReason.INCOMPATIBLE_VERSION)
             return None, []
         if not header.token or not context.mint.redeem(source, header.token, now):
             self._retry(header, source, now)
@@ -125,7 +132,7 @@ class Listener:
         """None if the clock of the initiator is wrong, of which it is told."""
         context = self._context
         local = context.local
-        request = Request(packet, local.static_key, local.intro, context.network_id)
+        request = Request(packet, local, context.network_id, context.versions)
         if context.replays.is_duplicate(int.from_bytes(request.ephemeral[:8], "big"), now):
             context.stats.replays += 1
             raise PeerError("SessionRequest was replayed", TerminationReason.MESSAGE_1_ERROR)

@@ -19,6 +19,7 @@ from core.transport.ssu2.header import (
     COVERED_BYTES,
     LONG_HEADER_BYTES,
     PAYLOAD_BYTES_MIN,
+    VERSION,
     LongHeader,
     PacketType,
     mask,
@@ -99,10 +100,17 @@ def write_token_request(
     network_id: int,
     wall: WallClock,
     entropy: Entropy,
+    version: int = VERSION,
 ) -> bytes:
-    """Alice asks for a token."""
+    """Alice asks for a token. ``version``: of the handshake that she wants."""
     header = LongHeader(
-        destination_id, random_number(entropy), PacketType.TOKEN_REQUEST, source_id, 0, network_id
+        destination_id,
+        random_number(entropy),
+        PacketType.TOKEN_REQUEST,
+        source_id,
+        0,
+        network_id,
+        version,
     )
     payload = DateTime.at(wall.now()).write()
     payload += write_padding(entropy.randbelow(REQUEST_PADDING_MAX + 1))
@@ -129,6 +137,7 @@ def write_retry(
         request.destination_id,
         0 if refusal is not None else token,
         request.network_id,
+        request.version,
     )
     payload = DateTime.at(wall.now()).write() + AddressBlock(source).write()
     if refusal is not None:

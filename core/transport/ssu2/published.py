@@ -11,6 +11,7 @@ from core.data.transport_address import RouterAddress
 from core.transport.publishing import Published, caps_of
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.path_mtu import MTU_MAX, LocalMtu
+from core.transport.ssu2.variants import Variant
 
 COST_PUBLISHED = 8
 _COST_UNPUBLISHED = 15
@@ -19,18 +20,25 @@ _COST_UNPUBLISHED = 15
 class PublishedAddress:
     """One address for each family that others can dial, and for those that we only dial from.
 
-    ``mtu`` is published only below 1500, as i2pd and Java do.
+    ``mtu`` is published only below 1500, as i2pd and Java do. ``pq`` says which hybrid handshake we
+    take, also where we cannot be dialled: introduced routers call us there.
     """
 
-    __slots__ = ("_intro", "_mtu", "_published", "_static_key")
+    __slots__ = ("_hybrid", "_intro", "_mtu", "_published", "_static_key")
 
     def __init__(
-        self, static_key: X25519Key, intro: IntroKey, published: Published, mtu: LocalMtu
+        self,
+        static_key: X25519Key,
+        intro: IntroKey,
+        published: Published,
+        mtu: LocalMtu,
+        hybrid: Variant | None = None,
     ) -> None:
         self._static_key = static_key
         self._intro = intro
         self._published = published
         self._mtu = mtu
+        self._hybrid = hybrid
 
     def addresses(
         self, introducers: Callable[[bool], dict[str, str]] | None = None, caps: str = ""
@@ -67,4 +75,7 @@ class PublishedAddress:
         keys = {"s": b64encode(self._static_key.public), "i": b64encode(self._intro.raw), "v": "2"}
         mtu = self._mtu.of(families[0] is Family.IPV6)
         more = {"mtu": str(mtu)} if mtu < MTU_MAX else {}
+        hybrid = self._hybrid
+        if hybrid is not None and mtu >= hybrid.mtu_min(Family.IPV6 in families):
+            more["pq"] = str(hybrid.version)
         return RouterAddress(cost, 0, "SSU2", keys | more | options)

@@ -50,7 +50,8 @@ class Responder:
 
     ``output``: packets to send; ``ended``: why it is over, if it failed; ``early``: packets that
     came before their keys; ``wants_tag``: her SessionRequest asks for a relay tag, which
-    depends on who she is; ``skew_s``: Alice's clock minus ours; ``rtt_s`` as for the initiator.
+    depends on who she is; ``variant``: of the handshake; ``skew_s``: Alice's clock minus ours;
+    ``rtt_s`` as for the initiator.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Responder:
         self.wants_tag = any(isinstance(one, RelayTagRequest) for one in request.blocks)
         self.rtt_s = 0.0
         self.skew_s = outside.clock_of(request.blocks) - context.wall.now()
+        self.variant = request.variant
         self._context = context
         self._request = packet
         self._awaited, created = request.create(source, context.wall, context.entropy, gifts)

@@ -37,6 +37,7 @@ from core.transport.ssu2.keys import SessionKeys
 from core.transport.ssu2.notices import Moved, SeenAs
 from core.transport.ssu2.responder import Accepted, Responder
 from core.transport.ssu2.tokens import NEW_TOKEN_S
+from core.transport.ssu2.variants import PLAIN
 
 ROUTER_INFO_EXPIRES_S = 60
 #: A peer has no reason to send more at once.
@@ -90,7 +91,8 @@ class Ssu2Session:
     One of ``initiator``, ``responder`` and ``connection`` is set, or the first and the last until
     the peer has confirmed. ``local_id``: the 8 bytes that packets to this session begin with.
     ``is_told``: the owner knows of the session, and not yet of its end. ``timer_at``: for which
-    deadline the endpoint has an entry.
+    deadline the endpoint has an entry. ``dialled_as``: what our dial asked for; ``variant``: of the
+    handshake, once it is over.
     """
 
     transport: ClassVar[str] = "ssu2"
@@ -101,6 +103,7 @@ class Ssu2Session:
         "_router_info_due",
         "address",
         "connection",
+        "dialled_as",
         "events",
         "host_key",
         "initiator",
@@ -115,6 +118,7 @@ class Ssu2Session:
         "router_info",
         "subnet_key",
         "timer_at",
+        "variant",
         "was_established",
     )
 
@@ -134,6 +138,8 @@ class Ssu2Session:
         self.was_established = False
         self.local_id = b""
         self.timer_at = _NEVER
+        self.dialled_as = PLAIN
+        self.variant = PLAIN
         self.router_info: RouterInfo | None = None
         self.address: Ssu2Address | None = None
         self.initiator: Initiator | None = None
@@ -147,7 +153,7 @@ class Ssu2Session:
     @property
     def kem(self) -> str | None:
         """See :class:`core.transport.ports.Session`."""
-        return None
+        return None if self.variant.kem is None else self.variant.kem.name
 
     @property
     def router_hash(self) -> bytes | None:
@@ -315,6 +321,7 @@ class Ssu2Session:
         if accepted is None:
             return []
         self.responder = None
+        self.variant = responder.variant
         self.router_info = accepted.router_info
         self.address = accepted.address
         connection = self.connection = self._host.connect(self, accepted.keys, responder.rtt_s, now)
@@ -353,6 +360,7 @@ class Ssu2Session:
             else:
                 self._finish(notice, now)
         if initiator.keys is not None and self.connection is None and self.is_told:
+            self.variant = initiator.variant
             self.connection = self._host.connect(self, initiator.keys, initiator.rtt_s, now)
             self._begin_data_phase(now)
             if initiator.seen_as is not None:

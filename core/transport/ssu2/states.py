@@ -29,6 +29,7 @@ class Trigger(Enum):
     """What moves a session from one state to the next."""
 
     RETRY = "Retry / SessionRequest"
+    OTHER_VERSION = "Retry with version / TokenRequest"
     REFUSAL = "Retry with reason"
     CREATED = "SessionCreated / SessionConfirmed"
     CONFIRMED = "SessionConfirmed"
@@ -42,10 +43,12 @@ class Trigger(Enum):
 
 TRANSITIONS: Mapping[tuple[State, Trigger], State] = {
     (State.AWAIT_RETRY, Trigger.RETRY): State.AWAIT_CREATED,
+    (State.AWAIT_RETRY, Trigger.OTHER_VERSION): State.AWAIT_RETRY,
     (State.AWAIT_RETRY, Trigger.REFUSAL): State.CLOSED,
     (State.AWAIT_RETRY, Trigger.TIMEOUT): State.CLOSED,
     (State.AWAIT_RETRY, Trigger.CLOSE): State.CLOSED,
     (State.AWAIT_CREATED, Trigger.RETRY): State.AWAIT_CREATED,
+    (State.AWAIT_CREATED, Trigger.OTHER_VERSION): State.AWAIT_RETRY,
     (State.AWAIT_CREATED, Trigger.REFUSAL): State.CLOSED,
     (State.AWAIT_CREATED, Trigger.CREATED): State.AWAIT_DATA,
     (State.AWAIT_CREATED, Trigger.VIOLATION): State.CLOSED,

@@ -19,6 +19,7 @@ from core.transport.ssu2.initiator import Initiator, Target
 from core.transport.ssu2.outside import IntroKey
 from core.transport.ssu2.responder import Responder
 from core.transport.ssu2.tokens import TokenMint
+from core.transport.ssu2.variants import PLAIN, Variant
 from core.transport.stats import LinkStats
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
@@ -31,7 +32,15 @@ ROOM = 1280 - 28
 class Party:
     """One router: its keys, its RouterInfo, its SSU2 context."""
 
-    def __init__(self, name: str, wall: FakeWallClock, *, filler: int = 0, v: str = "2") -> None:
+    def __init__(
+        self,
+        name: str,
+        wall: FakeWallClock,
+        *,
+        filler: int = 0,
+        v: str = "2",
+        hybrid: Variant | None = None,
+    ) -> None:
         self.entropy = SeededEntropy(name)
         self.wall = wall
         self.keys = PrivateKeys.generate_router(self.entropy)
@@ -55,6 +64,7 @@ class Party:
             self.stats,
             TokenMint(self.entropy, wall, bytes(32)),
             Published(Reachability()),
+            hybrid,
         )
 
     def router_info(self, age_s: float = 0.0, network_id: int = NETWORK_ID) -> RouterInfo:
@@ -76,15 +86,21 @@ class Party:
         published_ms = int((self.wall.now() - age_s) * 1000)
         return RouterInfo.build(self.keys, published_ms, [address], options)
 
-    def dial(self, bob: Party, now: float, ids: ConnectionIds | None = None) -> Initiator:
+    def dial(
+        self,
+        bob: Party,
+        now: float,
+        ids: ConnectionIds | None = None,
+        variant: Variant = PLAIN,
+    ) -> Initiator:
         """An initiator towards ``bob``."""
-        target = Target(BOB_AT, bob.static_key.public, bob.intro)
+        target = Target(BOB_AT, bob.static_key.public, bob.intro, bob.keys.hash, self.room, variant)
         return Initiator(self.context, target, ids or ConnectionIds(101, 202), self.room, now)
 
     def answer(self, packet: bytes, now: float) -> Responder:
         """A responder to a SessionRequest, whose token is not judged."""
         context = self.context
-        request = handshake.Request(packet, self.static_key, self.intro, context.network_id)
+        request = handshake.Request(packet, context.local, context.network_id, context.versions)
         return Responder(context, request, ALICE_AT, packet, now)
 
 

@@ -40,7 +40,7 @@ class Flood:
         address = self.bob.router_info.ssu2_addresses()[0]
         if token:
             context.tokens.put(BOB, token, int(self.net.wall.now()) + 1000)
-        target = Target(BOB, address.static_key, IntroKey(address.intro_key))
+        target = Target(BOB, address.static_key, IntroKey(address.intro_key), b"", 1252)
         ids = ConnectionIds(2 * number + 1, 2 * number + 2)
         return Initiator(context, target, ids, 1252, self.net.now).output[0]
 

@@ -10,8 +10,9 @@ from core.base.errors import DecodeError, PeerError
 from core.transport.ports import Blame, Ended, Skew, Unreachable
 from core.transport.reasons import TerminationReason
 from core.transport.ssu2 import handshake, outside
+from core.transport.ssu2.confirmed import cut
 from core.transport.ssu2.framing import BlockType, write_block
-from core.transport.ssu2.handshake import ConnectionIds, cut
+from core.transport.ssu2.handshake import ConnectionIds
 from core.transport.ssu2.header import (
     LongHeader,
     PacketType,
@@ -226,7 +227,7 @@ def test_junk_is_dropped_in_every_state(junk: bytes) -> None:
     initiator.receive(junk, NOW)
     assert initiator.state is State.AWAIT_RETRY
     with pytest.raises(DecodeError):
-        handshake.Request(junk, bob.static_key, bob.intro, NETWORK_ID)
+        handshake.Request(junk, bob.context.local, NETWORK_ID, (2, 4))
     _, responder = to_created(alice, bob)
     assert responder.receive(junk, NOW) is None and responder.ended is None
 
@@ -319,7 +320,7 @@ def test_forbidden_contents_of_session_confirmed(
 ) -> None:
     alice, bob, _ = pair()
     padded = payload + write_block(BlockType.PADDING, bytes(8)) if payload != bytes(20) else payload
-    monkeypatch.setattr(handshake, "_confirmed_payload", lambda *_: padded)
+    monkeypatch.setattr(handshake, "confirmed_payload", lambda *_: padded)
     assert refused(alice, bob).code == TerminationReason.PAYLOAD_FORMAT_ERROR
 
 
