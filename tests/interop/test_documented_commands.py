@@ -24,7 +24,7 @@ from tests.support.appliance import Appliance
 from tests.support.documentation import ROOT, commands
 from tests.support.torrents import TRACKER, make_torrent
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
 
 #: begins with one of these: in tests/release, or for a machine that this one is not
 ELSEWHERE = (
@@ -131,7 +131,7 @@ class Shell:
     def types(self, command: str, stdin: str) -> tuple[int, str]:
         with self.start(command) as process:
             try:
-                told, _ = process.communicate(stdin, timeout=60)
+                told, _ = process.communicate(stdin, timeout=120)
             finally:
                 process.kill()
         return process.returncode, told
