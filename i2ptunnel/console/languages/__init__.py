@@ -42,24 +42,44 @@ def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
         if "{" in text:
             parts = re.split(r"\{(\w+)\}", text)
             parts[::2] = map(re.escape, parts[::2])
-            parts[1::2] = [f"(?P<{name}>.+?)" for name in parts[1::2]]
+            parts[1::2] = [
+                f"(?P<{name}>{'.' if name in _LONG else '[^;]'}+?)" for name in parts[1::2]
+            ]
             found.append((re.compile("".join(parts), re.DOTALL), translated))
     return sorted(found, key=lambda one: -len(one[0].pattern))
 
 
+_CHARACTERS_MAX = 1000
+_DEPTH_MAX = 6
+#: places of reasons that may hold several things; a semicolon ends the others
+_LONG = frozenset(("why", "changes", "words"))
+#: places that have words of ours in them
+_WORDS = frozenset(("why", "state"))
+
+
 @lru_cache(maxsize=1024)
-def translate_reason(text: str, language: str) -> str:
-    """What the program has put together in English, such as an error; the values in it stay."""
-    known = reason_texts(language).get(text)
-    if known is not None:
+def translate_reason(text: str, language: str, depth: int = _DEPTH_MAX) -> str:
+    """What the program has put together in English, such as an error; the values in it stay.
+
+    ``depth``: how often something within it is looked at; what is too long stays as it is.
+    """
+    if language == "en" or not depth or len(text) > _CHARACTERS_MAX:
+        return text
+    known = reason_texts(language).get(text) or translate(text, language)
+    if known != text:
         return known
     for pattern, translated in _patterns(language):
         if match := pattern.fullmatch(text):
             values = match.groupdict()
-            if "why" in values:
-                values["why"] = translate_reason(values["why"], language)
+            for name in _WORDS & values.keys():
+                values[name] = translate_reason(values[name], language, depth - 1)
             return translated.format(**values)
-    return translate(text, language)
+    for mark in ("; ", ": "):  # reasons one after the other, or of something with a name
+        head, found, tail = text.partition(mark)
+        if found:
+            own = translate_reason(head, language, depth - 1) if mark == "; " else head
+            return f"{own}{mark}{translate_reason(tail, language, depth - 1)}"
+    return text
 
 
 def translate(text: str, language: str) -> str:

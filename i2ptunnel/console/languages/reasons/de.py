@@ -184,4 +184,35 @@ TEXTS: dict[str, str] = {
     "this is no URL; write http://name.i2p/ or name.i2p:PORT": (
         "das ist keine URL; schreiben Sie http://name.i2p/ oder name.i2p:PORT"
     ),
+    "{state}, up {time}: {why}": "{state}, läuft seit {time}: {why}",
+    "{state}, up {time}": "{state}, läuft seit {time}",
+    "1 key file looked at": "1 Schlüsseldatei geprüft",
+    "{count} key files looked at": "{count} Schlüsseldateien geprüft",
+    "1 router connected": "1 Router verbunden",
+    "{count} routers connected": "{count} Router verbunden",
+    "only 1 router connected": "nur 1 Router verbunden",
+    "only {count} routers connected": "nur {count} Router verbunden",
+    "of the last {tries} tries, {tests} peer tests and {calls} connections got in": (
+        "von den letzten {tries} Versuchen kamen {tests} Peer-Tests und {calls} Verbindungen durch"
+    ),
+    "nobody has tried to connect yet": "noch hat niemand versucht, sich zu verbinden",
+    "the address is from {by}, and nobody has connected to it yet": (
+        "die Adresse stammt von {by}, und noch hat sich niemand mit ihr verbunden"
+    ),
+    "{reached} got through to us and {unreached} did not: too few to tell": (
+        "{reached} kamen durch, {unreached} nicht: zu wenige für ein Urteil"
+    ),
+    "{count} routers that we had not called tried to connect and did not get through": (
+        "{count} Router, die nicht gerufen waren, versuchten sich zu verbinden und kamen "
+        "nicht durch"
+    ),
+    "the NAT shows every router another port ({ports}), so nobody can connect": (
+        "das NAT zeigt jedem Router einen anderen Port ({ports}), so kann sich niemand verbinden"
+    ),
+    "the country is {country}, one of the strict countries": (
+        "das Land ist {country}, eines der strengen Länder"
+    ),
+    "hidden until this router's address, and so its country, is known": (
+        "versteckt, bis die Adresse dieses Routers und damit sein Land bekannt ist"
+    ),
 }

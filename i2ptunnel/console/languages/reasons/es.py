@@ -176,4 +176,34 @@ TEXTS: dict[str, str] = {
     "this is no URL; write http://name.i2p/ or name.i2p:PORT": (
         "esto no es una URL; escriba http://name.i2p/ o name.i2p:PORT"
     ),
+    "{state}, up {time}: {why}": "{state}, en marcha desde hace {time}: {why}",
+    "{state}, up {time}": "{state}, en marcha desde hace {time}",
+    "1 key file looked at": "1 archivo de claves revisado",
+    "{count} key files looked at": "{count} archivos de claves revisados",
+    "1 router connected": "1 router conectado",
+    "{count} routers connected": "{count} routers conectados",
+    "only 1 router connected": "solo 1 router conectado",
+    "only {count} routers connected": "solo {count} routers conectados",
+    "of the last {tries} tries, {tests} peer tests and {calls} connections got in": (
+        "de los últimos {tries} intentos, entraron {tests} pruebas y {calls} conexiones"
+    ),
+    "nobody has tried to connect yet": "nadie ha intentado conectarse aún",
+    "the address is from {by}, and nobody has connected to it yet": (
+        "la dirección viene de {by} y nadie se ha conectado a ella aún"
+    ),
+    "{reached} got through to us and {unreached} did not: too few to tell": (
+        "{reached} llegaron y {unreached} no: muy pocos para saberlo"
+    ),
+    "{count} routers that we had not called tried to connect and did not get through": (
+        "{count} routers a los que no llamamos intentaron conectarse y no pudieron"
+    ),
+    "the NAT shows every router another port ({ports}), so nobody can connect": (
+        "el NAT muestra a cada router un puerto distinto ({ports}), así nadie puede conectarse"
+    ),
+    "the country is {country}, one of the strict countries": (
+        "el país es {country}, uno de los estrictos"
+    ),
+    "hidden until this router's address, and so its country, is known": (
+        "oculto hasta que se conozca la dirección de este router y con ella su país"
+    ),
 }

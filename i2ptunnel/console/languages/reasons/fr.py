@@ -182,4 +182,34 @@ TEXTS: dict[str, str] = {
     "this is no URL; write http://name.i2p/ or name.i2p:PORT": (
         "ce n’est pas une URL ; écrivez http://name.i2p/ ou name.i2p:PORT"
     ),
+    "{state}, up {time}: {why}": "{state}, en marche depuis {time} : {why}",
+    "{state}, up {time}": "{state}, en marche depuis {time}",
+    "1 key file looked at": "1 fichier de clés examiné",
+    "{count} key files looked at": "{count} fichiers de clés examinés",
+    "1 router connected": "1 routeur connecté",
+    "{count} routers connected": "{count} routeurs connectés",
+    "only 1 router connected": "seulement 1 routeur connecté",
+    "only {count} routers connected": "seulement {count} routeurs connectés",
+    "of the last {tries} tries, {tests} peer tests and {calls} connections got in": (
+        "sur les {tries} derniers essais, {tests} tests et {calls} connexions sont entrés"
+    ),
+    "nobody has tried to connect yet": "personne n’a encore essayé de se connecter",
+    "the address is from {by}, and nobody has connected to it yet": (
+        "l’adresse vient de {by} et personne ne s’y est encore connecté"
+    ),
+    "{reached} got through to us and {unreached} did not: too few to tell": (
+        "{reached} sont passés et {unreached} non : trop peu pour le dire"
+    ),
+    "{count} routers that we had not called tried to connect and did not get through": (
+        "{count} routeurs que nous n’avions pas appelés ont essayé de se connecter sans y parvenir"
+    ),
+    "the NAT shows every router another port ({ports}), so nobody can connect": (
+        "le NAT montre un autre port à chaque routeur ({ports}), personne ne peut donc se connecter"
+    ),
+    "the country is {country}, one of the strict countries": (
+        "le pays est {country}, l’un des pays stricts"
+    ),
+    "hidden until this router's address, and so its country, is known": (
+        "caché jusqu’à ce que l’adresse de ce routeur, et donc son pays, soit connue"
+    ),
 }

@@ -168,4 +168,33 @@ TEXTS: dict[str, str] = {
     "this is no URL; write http://name.i2p/ or name.i2p:PORT": (
         "это не URL; напишите http://name.i2p/ или name.i2p:PORT"
     ),
+    "{state}, up {time}: {why}": "{state}, работает {time}: {why}",
+    "{state}, up {time}": "{state}, работает {time}",
+    "1 key file looked at": "проверен 1 файл ключей",
+    "{count} key files looked at": "проверено файлов ключей: {count}",
+    "1 router connected": "подключён 1 маршрутизатор",
+    "{count} routers connected": "подключено маршрутизаторов: {count}",
+    "only 1 router connected": "подключён только 1 маршрутизатор",
+    "only {count} routers connected": "подключено маршрутизаторов: всего {count}",
+    "of the last {tries} tries, {tests} peer tests and {calls} connections got in": (
+        "из последних {tries} попыток прошли проверок: {tests}, соединений: {calls}"
+    ),
+    "nobody has tried to connect yet": "никто ещё не пробовал подключиться",
+    "the address is from {by}, and nobody has connected to it yet": (
+        "адрес взят из {by}, к нему ещё никто не подключался"
+    ),
+    "{reached} got through to us and {unreached} did not: too few to tell": (
+        "прошли {reached}, не прошли {unreached}: слишком мало, чтобы судить"
+    ),
+    "{count} routers that we had not called tried to connect and did not get through": (
+        "маршрутизаторов, которые пробовали подключиться сами и не смогли: {count}"
+    ),
+    "the NAT shows every router another port ({ports}), so nobody can connect": (
+        "NAT показывает каждому маршрутизатору другой порт ({ports}), поэтому никто не может "
+        "подключиться"
+    ),
+    "the country is {country}, one of the strict countries": "страна {country}, одна из строгих",
+    "hidden until this router's address, and so its country, is known": (
+        "скрыт, пока не известен адрес маршрутизатора, а значит и страна"
+    ),
 }

@@ -151,4 +151,30 @@ TEXTS: dict[str, str] = {
     "this is no URL; write http://name.i2p/ or name.i2p:PORT": (
         "这不是 URL；请写 http://name.i2p/ 或 name.i2p:PORT"
     ),
+    "{state}, up {time}: {why}": "{state}，已运行 {time}：{why}",
+    "{state}, up {time}": "{state}，已运行 {time}",
+    "1 key file looked at": "已检查 1 个密钥文件",
+    "{count} key files looked at": "已检查 {count} 个密钥文件",
+    "1 router connected": "已连接 1 个路由器",
+    "{count} routers connected": "已连接 {count} 个路由器",
+    "only 1 router connected": "只连接了 1 个路由器",
+    "only {count} routers connected": "只连接了 {count} 个路由器",
+    "of the last {tries} tries, {tests} peer tests and {calls} connections got in": (
+        "最近 {tries} 次尝试中，{tests} 次对等测试和 {calls} 个连接成功"
+    ),
+    "nobody has tried to connect yet": "尚无人尝试连接",
+    "the address is from {by}, and nobody has connected to it yet": "地址来自 {by}，尚无人连接",
+    "{reached} got through to us and {unreached} did not: too few to tell": (
+        "{reached} 个成功，{unreached} 个失败：太少，无法判断"
+    ),
+    "{count} routers that we had not called tried to connect and did not get through": (
+        "{count} 个我们未主动联系的路由器尝试连接但未成功"
+    ),
+    "the NAT shows every router another port ({ports}), so nobody can connect": (
+        "NAT 对每个路由器显示不同端口（{ports}），因此无人能连接"
+    ),
+    "the country is {country}, one of the strict countries": "国家是 {country}，属于严格国家",
+    "hidden until this router's address, and so its country, is known": (
+        "在得知本路由器的地址及国家之前保持隐藏"
+    ),
 }
