@@ -222,7 +222,7 @@ class TransitHops:
     def load(self, now: float) -> float:
         """The most used of the limits, 1.0 if it is reached."""
         limits = self.limits
-        used = len(self._tunnels) / limits.tunnels_max if limits.tunnels_max else 0.0
+        used = len(self._tunnels) / limits.tunnels_max if limits.tunnels_max else 1.0
         if limits.bytes_s:
             used = max(used, self.rate(now) / limits.bytes_s)
         return max(used, self.machine_load)

@@ -291,6 +291,17 @@ def test_what_nobody_uses_for_two_minutes_is_dropped() -> None:
     assert len(hop.transit) == 0
 
 
+def test_the_load_is_that_of_the_limit_used_most() -> None:
+    hop = node(TransitLimits(tunnels_max=10))
+    assert hop.transit.load(NOW) == 0.0
+    assert ask(hop)
+    assert hop.transit.load(NOW) == 0.1
+    hop.transit.machine_load = 0.4
+    assert hop.transit.load(NOW) == 0.4
+    hop.transit.configure(TransitLimits(tunnels_max=0))
+    assert hop.transit.load(NOW) == 1.0, "none are taken, and the RouterInfo may say so"
+
+
 def test_a_busy_machine_takes_fewer_tunnels_and_then_none() -> None:
     hop = node(TransitLimits(peer_requests_min=1000))
     hop.transit.machine_load = 0.85
