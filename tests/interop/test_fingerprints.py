@@ -132,6 +132,6 @@ def test_build_records_are_like_i2pds(tmp_path: Path) -> None:
         net.stop()
     ours = our_build_traits(2)
     print("i2pd:", *theirs, "ours:", *ours, sep="\n")
-    # i2pd fills nothing in behind the options; we do as the specification says.
+    # i2pd leaves zeros behind the options; ours are random, as the specification says.
     unpadded = [{replace(one, padding="") for one in traits} for traits in (ours, theirs)]
     assert unpadded[0] <= unpadded[1]
