@@ -88,7 +88,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         hops = [b64encode(RouterInfo.parse(info).hash) for info in infos[:CARRIERS]]
         shape = {"length": 2, "quantity": 2, "explicit_peers": hops}
         visitor = routers[-1].config
-        visitor["router"]["exploratory"] = {"inbound": shape, "outbound": shape}
+        one_hop = {"length": 1, "quantity": 2}
+        visitor["router"]["exploratory"] = {"inbound": one_hop, "outbound": one_hop}
         visitor["tunnels"]["web"] |= {"inbound": shape, "outbound": shape}
         routers[-1].write_config()
         for router in routers:
