@@ -38,7 +38,8 @@ SHAPE = TunnelShape(length=2, quantity=2)
 I2PD_SHAPE = (
     "inbound.length = 2\noutbound.length = 2\ninbound.quantity = 2\noutbound.quantity = 2\n"
 )
-SIZE = 1_000_000
+SIZE = 300_000
+BULK_BYTES = 20_000_000
 ELGAMAL, X25519, MLKEM768 = 0, 4, 6
 #: i2pd's tunnels: name -> which release, i2cp.leaseSetEncType
 I2PD_TUNNELS = {
@@ -57,6 +58,13 @@ USED = {
     "elgamal": ELGAMAL,
     "old-elgamal": ELGAMAL,
 }
+
+
+#: make slow: all of them
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in ("hybrid", "old-elgamal") else [])
+    for name in I2PD_TUNNELS
+]
 
 
 class EchoHandler(socketserver.BaseRequestHandler):
@@ -293,7 +301,7 @@ def _same(one: bytes, two: bytes) -> bool:
     return hashlib.sha256(one).digest() == hashlib.sha256(two).digest()
 
 
-@pytest.mark.parametrize("name", I2PD_TUNNELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_we_reach_an_i2pd_server(network: Network, name: str) -> None:
     data = _data(name)
     echoed = network.ours.run(network.ours.echoed(network.sites[name], data))
@@ -302,10 +310,40 @@ def test_we_reach_an_i2pd_server(network: Network, name: str) -> None:
     assert ours.type_used(ours.client, network.sites[name]) == USED[name]
 
 
-@pytest.mark.parametrize("name", I2PD_TUNNELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_i2pd_client_reaches_us(network: Network, name: str) -> None:
     before = network.ours.callers()
     data = _data(name)
     assert _same(_echoed_by_us(network.clients[name], data), data)
     callers = network.ours.callers()
     assert {kind for who, kind in callers.items() if who not in before} == {USED[name]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["hybrid", "plain", "elgamal"])
+def test_20_mb_come_back_both_ways(network: Network, name: str) -> None:
+    data = _data(name, BULK_BYTES)
+    echoed = network.ours.run(network.ours.echoed(network.sites[name], data), 300)
+    assert _same(echoed, data)
+    assert _same(_echoed_by_us(network.clients[name], data), data)
+
+
+@pytest.mark.slow
+def test_sites_are_found_again_after_restarts_of_both_sides(network: Network) -> None:
+    """Last, for everything begins anew."""
+    ours, router = network.ours, network.i2pd["new"]
+    for _ in range(2):
+        router.stop(kill=True)
+        router.start()
+        router.wait_listening()
+        for name in ("hybrid", "elgamal"):
+
+            def answers(name: str = name) -> bool:
+                with contextlib.suppress(Unavailable, I2PError):
+                    return ours.run(ours.echoed(network.sites[name], b"hello")) == b"hello"
+                return False
+
+            wait_until(f"an answer of {name}", answers, 120, 1.0)
+        ours.run(ours.restart())
+        for name in ("hybrid", "elgamal"):
+            assert _echoed_by_us(network.clients[name], b"hello") == b"hello"
