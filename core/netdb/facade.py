@@ -81,6 +81,7 @@ class NetDb:
         )
         self._floodfills = Floodfills(self._store, peers, wall)
         requests = NetDbRequests(own_hash, self._store, peers, paths, entropy, self._events)
+        self._asked_with = requests.asked_with
         self._lookups = Lookups(self._store, self._floodfills, requests, self._events)
         self._publisher = Publisher(
             self._floodfills, requests, self._lookups, wall, entropy, self._events
@@ -356,11 +357,15 @@ class NetDb:
         via_tunnel: bool = False,
         owner: Owner = None,
         source: Source | None = None,
+        reply_tag: bytes = b"",
     ) -> None:
         """A DatabaseStore came: an answer to us, or something to keep.
 
-        ``source``: who is charged for it, if that is not the sender's link.
+        ``source``: who is charged for it, if that is not the sender's link. ``reply_tag``: what an
+        answer through a tunnel was sealed with; it tells whose answer it is.
         """
+        if reply_tag:
+            sender = self._asked_with(reply_tag)
         source = (sender, 0) if source is None else source
         self._intake.receive_store(store, sender, source, now, via_tunnel=via_tunnel, owner=owner)
         self._after(now)

@@ -3,7 +3,8 @@
 Lookups are answered with the entry or with the three nearest floodfills; exploratory ones with
 routers that are not floodfills. Only lease sets that were stored here are served. A new entry with
 a reply token is flooded over links, without a token, to the three floodfills nearest to it, and
-before midnight to two of the coming day (Java and i2pd: the same numbers).
+before midnight to two of the coming day (Java and i2pd: the same numbers); a lease set also to one
+floodfill that is known to be reliable, if none of the nearest is.
 
 What strangers may cost is shared out by where they come from (:class:`FairShares`), so that nobody
 keeps others from being answered; beside it there are limits per asker (reply address) and key. What
@@ -103,6 +104,11 @@ class Responder:
         self.stats.throttled += 1
         return False
 
+    def note_flooded(self, sender: bytes) -> None:
+        """A router passed a new lease set on to us."""
+        if (info := self._store.get(sender)) is not None and info.is_floodfill:
+            self._floodfills.flooded(sender)
+
     def acknowledge(self, store: DatabaseStore, source: Source) -> None:
         """Send the DeliveryStatus that ``store`` asks for, if it does."""
         token = store.reply_token
@@ -149,6 +155,11 @@ class Responder:
         if sender is not None:
             exclude.add(sender)
         targets = self._floodfills.choose(store.key, FLOOD_COPIES, exclude, now)
+        if not store.is_router_info and not any(
+            self._floodfills.is_reliable(info.hash) for info in targets
+        ):
+            known = self._floodfills.nearest_reliable(store.key, exclude, now)
+            targets += [] if known is None else [known]
         if is_next_day_near(wall_now, is_lease_set=not store.is_router_info):
             exclude.update(info.hash for info in targets)
             targets += self._floodfills.choose(store.key, NEXT_DAY_COPIES, exclude, now, 1)

@@ -3,15 +3,17 @@
 A floodfill that left several questions unanswered is asked last for a while; how long answers take
 decides when the next floodfill is asked in parallel.
 
-Anybody can invent floodfills by the hundred and have their RouterInfos stored here. Of those asked
-in one search at least every second one therefore has answered us before, or was proven to exist in
-an earlier run, if there are such.
+Anybody can run floodfills by the hundred that acknowledge stores, forget them, and are silent or
+know nothing when asked. So a floodfill is *reliable* when it mostly had the lease sets that we were
+looking for and that could be found. Of those asked in one search, or given a lease set, at least
+every second one is reliable; if none is left, has answered us before, or was proven to exist in an
+earlier run.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from core.base.bounded import BoundedMap
@@ -28,12 +30,28 @@ HEDGE_MAX_S = 1.4
 _HEDGE_START_S = 0.8
 _HEARD_SAMPLE = 8
 _BESIDE_SAMPLE = 16
+_COUNT_MAX = 16
+"""Old experience fades: what was found, and what was not, is halved."""
 
 
 @dataclass(slots=True)
 class _Record:
     failures: int = 0
     failed_at: float = 0.0
+
+
+@dataclass(slots=True)
+class _Keeping:
+    """How often a floodfill had a lease set that could be found, and how often it had not."""
+
+    had: int = 0
+    lacked: int = 0
+
+    def count(self, *, had: bool) -> None:
+        self.had += had
+        self.lacked += not had
+        if self.had + self.lacked > _COUNT_MAX:
+            self.had, self.lacked = self.had // 2, self.lacked // 2
 
 
 class Floodfills:
@@ -46,6 +64,9 @@ class Floodfills:
         self._records: BoundedMap[bytes, _Record] = BoundedMap(RECORDS_MAX)
         #: those that ever answered; the longest ago first
         self._heard: BoundedMap[bytes, None] = BoundedMap(RECORDS_MAX)
+        self._keeping: BoundedMap[bytes, _Keeping] = BoundedMap(RECORDS_MAX)
+        #: those of them that mostly had what was looked for
+        self._reliable: dict[bytes, None] = {}
         self._answer_s = 0.0
         self._deviation_s = 0.0
 
@@ -79,6 +100,11 @@ class Floodfills:
         self, key: bytes, asked: Collection[bytes], exclude: Collection[bytes], now: float
     ) -> RouterInfo | None:
         """Whom to ask after ``asked``, which ``exclude`` contains."""
+        reliable = sum(map(self.is_reliable, asked))
+        if len(asked) > 2 * reliable:
+            known = self.nearest_reliable(key, exclude, now)
+            if known is not None:
+                return known
         real = self._heard.keys() | self._store.proven_floodfills
         heard = sum(floodfill in real for floodfill in asked)
         if (
@@ -89,6 +115,42 @@ class Floodfills:
         near = self.choose(key, 1, exclude, now)
         # None near the key can be tried now: those that exist know more.
         return near[0] if near else self._nearest_of(real, key, exclude, now)
+
+    def is_reliable(self, floodfill: bytes) -> bool:
+        """Whether it mostly had the lease sets that could be found."""
+        return floodfill in self._reliable
+
+    @property
+    def reliable_count(self) -> int:
+        """How many floodfills are reliable."""
+        return len(self._reliable)
+
+    def found(self, holder: bytes, lacking: Iterable[bytes]) -> None:
+        """A lease set was found at ``holder``, and those in ``lacking`` did not give it."""
+        self._count(holder, had=True)
+        for floodfill in lacking:
+            self._count(floodfill, had=False)
+
+    def flooded(self, floodfill: bytes) -> None:
+        """It passed a new lease set on to us, as those do that keep them."""
+        self._count(floodfill, had=True)
+
+    def nearest_reliable(
+        self, key: bytes, exclude: Collection[bytes], now: float
+    ) -> RouterInfo | None:
+        """None if there is none that may be asked."""
+        return self._nearest_of(self._reliable.keys(), key, exclude, now)
+
+    def _count(self, floodfill: bytes, *, had: bool) -> None:
+        keeping = self._keeping.get(floodfill) or _Keeping()
+        keeping.count(had=had)
+        gone = self._keeping.put(floodfill, keeping)
+        if gone is not None:
+            self._reliable.pop(gone[0], None)
+        if keeping.had > keeping.lacked:
+            self._reliable[floodfill] = None
+        else:
+            self._reliable.pop(floodfill, None)
 
     def _nearest_of(
         self, real: Set[bytes], key: bytes, exclude: Collection[bytes], now: float

@@ -123,7 +123,7 @@ class Intake:
             if store.is_router_info:
                 self._receive_router_store(store, sender, source, now, via_tunnel, owner)
             elif via_tunnel:
-                self._receive_lease_set_answer(store, owner, now)
+                self._receive_lease_set_answer(store, sender, owner, now)
             else:
                 self._receive_lease_set_store(store, sender, source, now)
         except DecodeError:
@@ -167,16 +167,24 @@ class Intake:
             if store.reply_token and verdict.is_stored:
                 self._responder.flood(store, info.published_ms, sender, source, now)
 
-    def _receive_lease_set_answer(self, store: DatabaseStore, owner: Owner, now: float) -> None:
+    def _receive_lease_set_answer(
+        self, store: DatabaseStore, sender: bytes | None, owner: Owner, now: float
+    ) -> None:
         if not self._lookups.is_expected(store.key, owner, now):
             self._stats.unsolicited += 1
             return
-        self.take_client_lease_set(store.lease_set(), owner, now, is_wanted=True)
+        self.take_client_lease_set(store.lease_set(), owner, now, sender, is_wanted=True)
 
     def take_client_lease_set(
-        self, lease_set: AnyLeaseSet, owner: Owner, now: float, *, is_wanted: bool = False
+        self,
+        lease_set: AnyLeaseSet,
+        owner: Owner,
+        now: float,
+        sender: bytes | None = None,
+        *,
+        is_wanted: bool = False,
     ) -> bool:
-        """A lease set for ``owner``; True if it is believed."""
+        """A lease set for ``owner``; True if it is believed. ``sender``: who was asked for it."""
         wall_ms = int(self._wall.now() * 1000)
         verdict = self._lease_sets.add_client(lease_set, owner, wall_ms, is_wanted=is_wanted)
         known = self._lease_sets.get_client(lease_set.hash, owner, wall_ms, is_wanted=is_wanted)
@@ -187,7 +195,7 @@ class Intake:
         if known is None or not (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
             return False
         if verdict.is_stored or is_wanted:
-            self._lookups.arrived(known, owner, None, now)
+            self._lookups.arrived(known, owner, sender, now)
         return True
 
     def _receive_lease_set_store(
@@ -206,6 +214,8 @@ class Intake:
         self._responder.acknowledge(store, source)
         if verdict.is_stored:
             self._events.append(LeaseSetStored(None, lease_set))
+            if sender is not None and not store.reply_token:
+                self._responder.note_flooded(sender)
             if store.reply_token:
                 self._responder.flood(store, lease_set.published_ms, sender, source, now)
 

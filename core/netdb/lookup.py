@@ -150,7 +150,7 @@ class Lookups:
         return any((kind, key, None) in self._active for kind in ROUTER_KINDS)
 
     def arrived(self, result: Result, owner: Owner, sender: bytes | None, now: float) -> None:
-        """A checked entry came in; ``sender`` is the router it came from over a link, if known."""
+        """A checked entry came in; ``sender`` is the router it came from, if that is known."""
         kinds = ROUTER_KINDS if isinstance(result, RouterInfo) else LEASE_SET_KINDS
         for kind in kinds:
             lookup = self._active.get((kind, result.hash, owner))
@@ -160,6 +160,8 @@ class Lookups:
             if answering is not None:
                 self._answered(lookup, answering, now)
             if result.published_ms >= lookup.published_min_ms:
+                if kind in LEASE_SET_KINDS and answering is not None:
+                    self._note_keeping(lookup, answering)
                 self._finish(lookup, result, now)
             elif kind is LookupKind.LEASE_SET:
                 self._note_stale(lookup, result, answering, now)
@@ -321,6 +323,11 @@ class Lookups:
         lookup.waits.pop(router_hash, None)
         lookup.silent.discard(router_hash)
         self._floodfills.answered(router_hash, now - lookup.asked[router_hash])
+
+    def _note_keeping(self, lookup: Lookup, answering: bytes) -> None:
+        """The lease set is there: who had it, and who had not."""
+        lacking = (lookup.denied | lookup.silent) - {answering}
+        self._floodfills.found(answering, [one for one in lookup.asked if one in lacking])
 
     def _note_stale(
         self, lookup: Lookup, result: Result, answering: bytes | None, now: float

@@ -1,10 +1,11 @@
 """Publishing our own entries (network-database, "Storage to Floodfills").
 
 A RouterInfo goes over links to the two nearest floodfills, a lease set through a tunnel of its
-owner to the nearest one; each store asks for an acknowledgement, and the next floodfill is tried
-when none comes. 10 to 15 seconds later another floodfill, of another subnet if there is one, is
-asked, through tunnels, whether it knows the entry; if not, the entry is stored once more, somewhere
-else.
+owner to the nearest one, and if that is not known to be reliable, to the nearest one that is, where
+others look for it, too (:mod:`core.netdb.floodfills`). Each store asks for an acknowledgement, and
+the next floodfill is tried when none comes. 10 to 15 seconds later another floodfill, of another
+subnet if there is one, is asked, through tunnels, whether it knows the entry; if not, the entry is
+stored once more, somewhere else.
 
 Lease sets that change often are held back to three stores in a minute (i2pd: one in 20 s; Java: a
 floodfill passes on three stores of one key in 90 s).
@@ -50,6 +51,8 @@ FAILED_RETRY_S = 5.0
 NOBODY_RETRY_S = 1.0
 ROUTER_COPIES = 2
 LEASE_SET_COPIES = 1
+RELIABLE_COPIES = 1
+"""So many more of a lease set that no reliable floodfill has yet."""
 VERIFY_DELAY_S = 10.0
 VERIFY_SPREAD_S = 5.0
 VERIFY_FAILURES_MAX = 3
@@ -308,7 +311,7 @@ class Publisher:
 
     def _send(self, entry: _Publication, now: float) -> None:
         self._drop_silent(entry, now)
-        while len(entry.confirmed_by) + len(entry.open_tokens) < entry.copies:
+        while self._wants_more(entry):
             if entry.attempts >= ATTEMPTS_MAX:
                 break
             exclude = {*entry.tried, self._requests.own_hash}
@@ -329,6 +332,16 @@ class Publisher:
             self._timers.set(entry.key, now + VERIFY_DELAY_S + spread)
         else:
             self._fail(entry, now)
+
+    def _wants_more(self, entry: _Publication) -> bool:
+        """Whether the entry is to be given to one more floodfill."""
+        holders = [*entry.confirmed_by, *(self._tokens[one].floodfill for one in entry.open_tokens)]
+        if len(holders) < entry.copies:
+            return True
+        floodfills = self._floodfills
+        needs_reliable = not entry.is_router and floodfills.reliable_count > 0
+        is_more = needs_reliable and len(holders) < entry.copies + RELIABLE_COPIES
+        return is_more and not any(map(floodfills.is_reliable, holders))
 
     def _send_to(self, floodfill: RouterInfo, entry: _Publication, now: float) -> bool:
         """One store on its way, or the floodfill skipped; False if nothing can leave now."""

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 
+from core.base.bounded import BoundedMap
 from core.base.ports import Entropy
 from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseLookup, DatabaseStore
@@ -29,6 +30,7 @@ from core.netdb.store import RouterStore
 EXCLUDED_MAX = 32
 TOKEN_MAX = 0xFFFFFFFE
 """i2pd: 0xffffffff means that the reply is not wanted."""
+_TAGS_MAX = 1024
 
 
 class NetDbRequests:
@@ -49,6 +51,12 @@ class NetDbRequests:
         self._paths = paths
         self._entropy = entropy
         self._events = events
+        #: the floodfill that was asked, by the tag of the answer
+        self._asked: BoundedMap[bytes, bytes] = BoundedMap(_TAGS_MAX)
+
+    def asked_with(self, tag: bytes) -> bytes | None:
+        """The floodfill whose answer is sealed with this tag, once; None if it is not known."""
+        return self._asked.pop(tag)
 
     def can_dial(self, router: RouterInfo) -> bool:
         """Whether a link to ``router`` is there or could be made."""
@@ -130,6 +138,7 @@ class NetDbRequests:
         lookup = DatabaseLookup(
             key, gateway, lookup_type, tunnel_id, excluded, reply_key, (tag,), is_ecies=True
         )
+        self._asked.put(tag, floodfill.hash)
         self._events.append(RegisterReplyKey(owner, tag, reply_key))
         self._events.append(
             SendThroughTunnel(

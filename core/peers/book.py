@@ -9,7 +9,9 @@ It outlives a restart as a file (:meth:`PeerBook.dump`, :meth:`PeerBook.load`): 
 often a router did what we asked, and how quickly; pauses are not kept.
 
 A router is *proven* once we had a link to its address, it agreed to a build of ours, or passed a
-test. Who only calls us proves nothing: anybody can do that in a thousand names.
+test. Who only calls us proves nothing: anybody can do that in a thousand names. It has *served* us
+once a test passed through it, until it lets us down several times in a row: routers that do nothing
+but answer handshakes, or accept and carry nothing, are proven and never serve.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from struct import Struct
 
 from core.base.errors import DecodeError
 from core.peers.hardship import Hardship
-from core.peers.record import RECORD_BYTES, RESTART_FAILURES, PeerRecord
+from core.peers.record import LOSS_STREAK_MIN, RECORD_BYTES, RESTART_FAILURES, PeerRecord
 from core.peers.silence import SilenceWatch
 
 RECORDS_MAX = 20_000
@@ -46,8 +48,33 @@ _FAST_RTT_S = 0.25
 _FAST_ACCEPTED_MIN = 2.0
 #: The rate of strangers comes from about so many of their last builds.
 _STRANGERS_COUNT_MAX = 50.0
+_RATE_START = 2.0
+#: Declined builds in a row after which a router serves us no more.
+_DECLINES_MAX = 4
 #: A neighbour is suspected before the hops behind it.
 _NEIGHBOUR_DOUBT = 2.0
+
+
+class _Rate:
+    """How often many routers together did what we asked; old experience fades."""
+
+    __slots__ = ("_done", "_failed")
+
+    def __init__(self) -> None:
+        self._done = self._failed = 0.0
+
+    def count(self, done: float = 0.0, failed: float = 0.0) -> None:
+        self._done += done
+        self._failed += failed
+        if self._done + self._failed > _STRANGERS_COUNT_MAX:
+            self._done /= 2
+            self._failed /= 2
+
+    @property
+    def value(self) -> float:
+        """0 to 1; 1 without experience."""
+        done = self._done + _RATE_START
+        return done / (done + self._failed)
 
 
 class PeerBook:
@@ -70,14 +97,17 @@ class PeerBook:
         #: the one proven longest ago first
         self._proven: dict[bytes, None] = {}
         self._proven_list: tuple[bytes, ...] | None = None
+        #: those that serve us, the one that did so first in front
+        self._served: dict[bytes, None] = {}
+        self._served_list: tuple[bytes, ...] | None = None
         self._lenient_until = 0.0
         self._connected: set[bytes] = set()
         self._is_banned = is_banned
         self._heard_at = heard_at
         self._silence = SilenceWatch()
         self._hardship = Hardship()
-        self._strangers_accepted = 0.0
-        self._strangers_lost = 0.0
+        self._strangers_rate = _Rate()
+        self._untried_rate = _Rate()
 
     # Experience
 
@@ -134,6 +164,7 @@ class PeerBook:
                 del self._proven[router_hash]
                 self._strangers[router_hash] = None
                 self._proven_list = None
+                self._note_let_down(router_hash)
 
     def forgive_connect_failures(self) -> None:
         """Our own network was down: who could not be reached may be tried at once."""
@@ -166,10 +197,15 @@ class PeerBook:
             record = self._record(router_hash, now)
             if code:
                 record.note_declined(now)
+                if record.decline_streak >= _DECLINES_MAX:
+                    self._note_let_down(router_hash)
             else:
                 record.note_accepted(now)
+            if router_hash not in self._served:
+                self._untried_rate.count(done=float(not code), failed=float(bool(code)))
+            if not code:
                 if router_hash not in self._proven:
-                    self._note_strangers(1.0, 0.0)
+                    self._strangers_rate.count(done=1.0)
                 self.prove((router_hash,))
 
     def _note_lost_build(
@@ -180,9 +216,14 @@ class PeerBook:
         doubt = sum(doubts.values())
         shares = {one: doubts[one] / doubt for one in hops}
         for router_hash, share in shares.items():
-            self._record(router_hash, now).note_lost(share, now)
+            losing = self._record(router_hash, now)
+            losing.note_lost(share, now)
             if router_hash not in self._proven:
-                self._note_strangers(0.0, share)
+                self._strangers_rate.count(failed=share)
+            if router_hash not in self._served:
+                self._untried_rate.count(failed=share)
+            elif losing.loss_streak >= LOSS_STREAK_MIN:
+                self._note_let_down(router_hash)
         if neighbour is None:
             return
         avoided_s = self._silence.unanswered(neighbour, shares, started_at, now)
@@ -196,12 +237,18 @@ class PeerBook:
                 if record is not None and record is not silent:
                     record.take_back_loss(share)
 
-    def _note_strangers(self, accepted: float, lost: float) -> None:
-        self._strangers_accepted += accepted
-        self._strangers_lost += lost
-        if self._strangers_accepted + self._strangers_lost > _STRANGERS_COUNT_MAX:
-            self._strangers_accepted /= 2
-            self._strangers_lost /= 2
+    def _note_served(self, router_hashes: Iterable[bytes]) -> None:
+        for router_hash in router_hashes:
+            if router_hash not in self._served:
+                if len(self._served) >= PROVEN_MAX:
+                    del self._served[next(iter(self._served))]
+                self._served[router_hash] = None
+                self._served_list = None
+
+    def _note_let_down(self, router_hash: bytes) -> None:
+        if router_hash in self._served:
+            del self._served[router_hash]
+            self._served_list = None
 
     def _doubt(self, router_hash: bytes, is_neighbour: bool, now: float) -> float:
         """How likely, relative to others, a router is the one that lost a build."""
@@ -226,8 +273,11 @@ class PeerBook:
         for router_hash in hops:
             hop_rtt_s = None if rtt_s is None else rtt_s * share
             self._record(router_hash, now).note_test(share, hop_rtt_s, now)
+            if rtt_s is None and router_hash not in self._served:
+                self._untried_rate.count(failed=share)
         if rtt_s is not None:
             self.prove(hops)
+            self._note_served(hops)
 
     def clock_changed(self, now: float) -> None:
         """Failures under a wrong clock, or of a machine that slept, are not the peers' fault.
@@ -264,6 +314,17 @@ class PeerBook:
             self._proven_list = tuple(self._proven)
         return self._proven_list
 
+    def has_served(self, router_hash: bytes) -> bool:
+        """True if a test passed through it, and it did not let us down since."""
+        return router_hash in self._served
+
+    @property
+    def served(self) -> Sequence[bytes]:
+        """Routers that have served us."""
+        if self._served_list is None:
+            self._served_list = tuple(self._served)
+        return self._served_list
+
     def is_banned(self, router_hash: bytes, now: float) -> bool:
         """Whether there is nothing to be had to do with a router."""
         return self._is_banned is not None and self._is_banned(router_hash, now)
@@ -292,8 +353,12 @@ class PeerBook:
     @property
     def strangers_rate(self) -> float:
         """How often routers that are not proven did what we asked, 0 to 1; 1 without experience."""
-        accepted = self._strangers_accepted + 2
-        return accepted / (accepted + self._strangers_lost)
+        return self._strangers_rate.value
+
+    @property
+    def untried_rate(self) -> float:
+        """The same of those that never served us, proven or not."""
+        return self._untried_rate.value
 
     def weight(self, router_hash: bytes, now: float) -> float:
         """Relative chance of being chosen, 0.02 to 3; an unknown router is 1.

@@ -21,6 +21,7 @@ from core.base.rates import Source
 from core.garlic.cloves import Clove, Delivery
 from core.garlic.one_shot import OneShotKeys
 from core.garlic.router import RouterGarlic
+from core.garlic.tagset import TAG_BYTES
 from core.i2np.database import (
     DatabaseLookup,
     DatabaseSearchReply,
@@ -197,12 +198,17 @@ class Inbox:
             else:
                 self._on_own_garlic(garlic, owner, tunnel_id, now)
 
-    def receive_clove(self, clove: Clove, owner: object, now: float) -> None:
-        """A clove that was sealed for ``owner`` and came through its tunnels."""
+    def receive_clove(
+        self, clove: Clove, owner: object, now: float, reply_tag: bytes = b""
+    ) -> None:
+        """A clove that was sealed for ``owner`` and came through its tunnels.
+
+        ``reply_tag``: of the one-shot key that it was sealed with, if it was.
+        """
         if clove.kind != Delivery.LOCAL:
             self._stats.forbidden += 1
             return
-        self._on_answer(clove.message_type, clove.message_id, clove.body, owner, now)
+        self._on_answer(clove.message_type, clove.message_id, clove.body, owner, now, reply_tag)
 
     def _on_other_delivery(
         self, data: bytes, owner: object, tunnel_id: int, wall_now: float, now: float
@@ -224,14 +230,20 @@ class Inbox:
             cloves = None if one_shots is None else one_shots.open(data, now)
             if cloves is not None:
                 for clove in cloves:
-                    self.receive_clove(clove, name, now)
+                    self.receive_clove(clove, name, now, data[:TAG_BYTES])
                 return
         client = self._sessions.get_touched(owner)
         if client is not None:
             client.receive_garlic(data, now, tunnel_id)
 
     def _on_answer(
-        self, kind: int, message_id: int, body: bytes, owner: object, now: float
+        self,
+        kind: int,
+        message_id: int,
+        body: bytes,
+        owner: object,
+        now: float,
+        reply_tag: bytes = b"",
     ) -> None:
         """A message that came through a tunnel of ``owner``: an answer, or not wanted."""
         try:
@@ -242,6 +254,7 @@ class Inbox:
                     now,
                     via_tunnel=True,
                     owner=netdb_owner(owner),
+                    reply_tag=reply_tag,
                 )
             elif kind == MessageType.DATABASE_SEARCH_REPLY:
                 self._netdb.receive_search_reply(

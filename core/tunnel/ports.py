@@ -55,6 +55,15 @@ class PeerOpinions(Protocol):
         """Whether the router is one of these."""
         ...
 
+    @property
+    def served(self) -> Sequence[bytes]:
+        """Routers that carried something for us, and did not let us down since."""
+        ...
+
+    def has_served(self, router_hash: bytes) -> bool:
+        """Whether the router is one of these."""
+        ...
+
     def is_connected(self, router_hash: bytes) -> bool:
         """True if a link to the router is up."""
         ...
@@ -74,6 +83,11 @@ class PeerOpinions(Protocol):
     @property
     def strangers_rate(self) -> float:
         """How often routers that are not proven do what we ask, 0 to 1."""
+        ...
+
+    @property
+    def untried_rate(self) -> float:
+        """How often routers that never served us do what we ask, proven or not, 0 to 1."""
         ...
 
     def weight(self, router_hash: bytes, now: float) -> float:

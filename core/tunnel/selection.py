@@ -17,9 +17,11 @@ a watching hop always the same neighbours.
 An owner may name the only routers that come into question. Then the diversity of hops is the
 owner's business: they may well be the owner's own.
 
-Strangers can invent routers by the thousand. As soon as enough routers are proven to exist, hops of
-client tunnels are chosen among these; before that strangers take part, the fewer are proven the
-more. Exploratory tunnels try strangers now and then, which is how these become proven.
+Strangers can invent routers by the thousand, and run those that answer and do nothing. As soon as
+enough routers have served us, hops of client tunnels are chosen among these; else, as soon as
+enough are proven to exist, among those. Before that strangers take part, the fewer are known the
+more. The worse strangers do, the fewer are enough. Exploratory tunnels try strangers now and then,
+which is how these come to serve us.
 
 Candidates are digested once for each router info; a choice looks at a random sample, so its cost
 does not grow with the network.
@@ -50,14 +52,17 @@ _CONNECTED_FACTOR = 6.0
 _OVERDUE_FACTOR = 0.02
 _PROVEN_FEW = 10
 _PROVEN_ENOUGH = 30
-"""So many proven routers must come into question for a hop, that strangers are left out at all, and
-always left out."""
+"""So many routers that served us, or are proven, must come into question for a hop, that others are
+left out at all, and always left out."""
+_SERVED_MIN = 4.0
+"""The worse the untried do, the fewer that served are enough, down to more than this."""
 _STRANGERS_WEIGHT = 3.0
 _STRANGERS_RATE_MIN = 0.2
-"""All strangers together, as a multiple of all proven routers that come into question: at most, and
+"""All strangers together, as a multiple of all known routers that come into question: at most, and
 less in the measure in which strangers fail."""
 _STRANGERS_PERCENT = 25
-"""How often strangers come into question for a hop of an exploratory tunnel all the same."""
+"""How often strangers come into question for a hop of an exploratory tunnel all the same: at most,
+and less in the measure in which they fail."""
 
 
 class BuildBudget:
@@ -244,9 +249,8 @@ class HopSelector:
             usable += [c for c in sample if peers.is_restarting(c.router_hash, now)]
         groups = [[c for c in usable if not c.is_second_choice], usable, sample]
         if named is None:
-            proven = [c for c in usable if peers.is_proven(c.router_hash)]
-            if self._is_enough(len(proven), is_client):
-                groups = [[c for c in proven if not c.is_second_choice], proven, *groups]
+            known = self._known(usable, is_client)
+            groups = [[c for c in known if not c.is_second_choice], known, *groups]
         for group in groups:
             if group:
                 if named is None:
@@ -264,13 +268,35 @@ class HopSelector:
             if all(by_group.get(group, c.router_hash) == c.router_hash for group in c.groups)
         ]
 
-    def _is_enough(self, proven: int, is_client: bool) -> bool:
-        """Whether one hop is chosen among the proven routers that come into question."""
-        if proven < _PROVEN_ENOUGH:
-            over = proven - _PROVEN_FEW
-            if over <= 0 or self._entropy.randbelow(_PROVEN_ENOUGH - _PROVEN_FEW) >= over:
-                return False
-        return is_client or self._entropy.randbelow(100) >= _STRANGERS_PERCENT
+    def _known(self, usable: list[Candidate], is_client: bool) -> list[Candidate]:
+        """Those among which one hop is chosen because we know them; none if they are too few."""
+        peers, rate = self._peers, self._untried_rate
+        served = [c for c in usable if peers.has_served(c.router_hash)]
+        enough = max(_PROVEN_ENOUGH * rate**2, 2.0 * _SERVED_MIN)
+        if self._is_enough(len(served), self._few_served, enough):
+            return served if is_client or self._is_for_known() else []
+        proven = [c for c in usable if peers.is_proven(c.router_hash)]
+        if self._is_enough(len(proven), _PROVEN_FEW, _PROVEN_ENOUGH):
+            return proven if is_client or self._is_for_known() else []
+        return []
+
+    def _is_enough(self, count: int, few: float, enough: float) -> bool:
+        """Whether to choose one hop among so many known routers that come into question."""
+        if count >= enough:
+            return True
+        return count > few and self._entropy.randbelow(1000) < 1000 * (count - few) / (enough - few)
+
+    def _is_for_known(self) -> bool:
+        """Whether strangers are left out of one hop of an exploratory tunnel."""
+        return self._entropy.randbelow(100) >= _STRANGERS_PERCENT * self._untried_rate**3
+
+    @property
+    def _untried_rate(self) -> float:
+        return max(self._peers.untried_rate, _STRANGERS_RATE_MIN)
+
+    @property
+    def _few_served(self) -> float:
+        return max(_PROVEN_FEW * self._untried_rate**2, _SERVED_MIN)
 
     def _draw(
         self,
@@ -309,14 +335,18 @@ class HopSelector:
         return group[-1]
 
     def _bound_strangers(self, group: list[Candidate], weights: list[int]) -> None:
-        """All strangers together weigh little more than the proven ones, however many they are."""
-        is_proven = [self._peers.is_proven(c.router_hash) for c in group]
-        proven = sum(weight for weight, one in zip(weights, is_proven, strict=True) if one)
-        strangers = sum(weights) - proven
-        rate = max(self._peers.strangers_rate, _STRANGERS_RATE_MIN)
-        most = int(proven * _STRANGERS_WEIGHT * rate**2)
+        """All strangers together weigh little more than those we know, however many they are."""
+        peers = self._peers
+        is_known = [peers.has_served(c.router_hash) for c in group]
+        factor = self._untried_rate**3
+        if sum(is_known) <= self._few_served:
+            is_known = [peers.is_proven(c.router_hash) for c in group]
+            factor = max(peers.strangers_rate, _STRANGERS_RATE_MIN) ** 2
+        known = sum(weight for weight, one in zip(weights, is_known, strict=True) if one)
+        strangers = sum(weights) - known
+        most = int(known * _STRANGERS_WEIGHT * factor)
         if 0 < most < strangers:
-            for index, one in enumerate(is_proven):
+            for index, one in enumerate(is_known):
                 if not one:
                     weights[index] = max(1, weights[index] * most // strangers)
 
@@ -350,7 +380,7 @@ class HopSelector:
         if count <= 2 * _SAMPLE:
             return candidates
         sample = self._draw_some(candidates)
-        known = self._draw_some(self._peers.proven)
+        known = self._draw_some(self._peers.served) + self._draw_some(self._peers.proven)
         if is_near:
             known += self._draw_some(sorted(self._peers.connected))
         sample += [c for c in map(self._candidates.get, known) if c is not None]

@@ -43,7 +43,7 @@ STATE = {
     ),
     *("record.failures", "entry.failures", "entry.attempts", "entry.generation"),
     *("entry.verify_failures", "lookup.asks", "lookup.fetches", "lookup.width"),
-    "lookup.stale_answers",
+    *("lookup.stale_answers", "_Keeping.had", "_Keeping.lacked"),
     *("PeerRecord.accepted", "PeerRecord.declined", "PeerRecord.lost", "PeerRecord.loss_streak"),
     *("neighbour.answered", "neighbour.unanswered", "neighbour.run", "neighbour.waiting"),
     "Remote.questions",

@@ -269,3 +269,41 @@ def test_strangers_are_rated_together() -> None:
         stranger = number.to_bytes(32, "big")
         book.note_build([stranger], [0], float(number), stranger, 0.5)
     assert book.strangers_rate > 0.8
+
+
+def test_only_what_a_test_passed_through_has_served() -> None:
+    book = PeerBook()
+    dialled, accepting, good = b"d" * 32, b"a" * 32, b"g" * 32
+    book.note_connected(dialled, 0.0)
+    book.note_build([accepting, good], [0, 0], 1.0, accepting, 0.5)
+    assert all(map(book.is_proven, (dialled, accepting, good)))
+    book.note_test([accepting], None, 2.0, 8.0)
+    book.note_test([good], 0.2, 2.0)
+    assert list(book.served) == [good]
+    assert book.has_served(good) and not book.has_served(accepting)
+
+
+def test_who_lets_us_down_again_and_again_serves_no_more() -> None:
+    book = PeerBook()
+    losing, declining = b"l" * 32, b"d" * 32
+    book.note_test([losing, declining], 0.2, 0.0)
+    for number in range(3):
+        book.note_build([losing], None, float(number), losing, 8.0)
+        book.note_build([declining], [30], float(number), declining, 0.5)
+    assert not book.has_served(losing) and book.has_served(declining)
+    book.note_build([declining], [30], 4.0, declining, 0.5)
+    assert book.served == ()
+    book.note_test([losing], 0.2, 5.0)
+    assert book.has_served(losing)
+
+
+def test_those_that_served_do_not_count_as_strangers() -> None:
+    book = PeerBook()
+    good = b"g" * 32
+    book.note_test([good], 0.2, 0.0)
+    for number in range(10):
+        book.note_build([good], [30 if number % 2 else 0], float(number), good, 0.5)
+    assert book.untried_rate == 1.0
+    for number in range(10):
+        book.note_build([number.to_bytes(32, "big")], [30], float(number), None, 0.5)
+    assert book.untried_rate < 0.2

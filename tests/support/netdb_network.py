@@ -277,6 +277,7 @@ class Network:
                 self.now,
                 via_tunnel=True,
                 owner=owner,
+                reply_tag=event.reply_tag or b"",
             )
             self.drain(node)
 
@@ -292,11 +293,17 @@ def receive(
     *,
     via_tunnel: bool = False,
     owner: Owner = None,
+    reply_tag: bytes = b"",
 ) -> None:
     """Parse one body and feed it, as the engine does."""
     if message_type == MessageType.DATABASE_STORE:
         netdb.receive_store(
-            DatabaseStore.parse(body), sender, now, via_tunnel=via_tunnel, owner=owner
+            DatabaseStore.parse(body),
+            sender,
+            now,
+            via_tunnel=via_tunnel,
+            owner=owner,
+            reply_tag=reply_tag,
         )
     elif message_type == MessageType.DATABASE_LOOKUP:
         netdb.receive_lookup(DatabaseLookup.parse(body), sender, now)

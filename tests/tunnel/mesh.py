@@ -58,8 +58,10 @@ class Opinions:
         self.unusable: set[bytes] = set()
         self.weights: dict[bytes, float] = {}
         self.proven: list[bytes] = []
+        self.served: list[bytes] = []
         self.restarting: set[bytes] = set()
         self.strangers_rate = 1.0
+        self.untried_rate = 1.0
         self.heard: dict[bytes, float] = {}
 
     def is_restarting(self, router_hash: bytes, now: float) -> bool:
@@ -67,6 +69,9 @@ class Opinions:
 
     def is_proven(self, router_hash: bytes) -> bool:
         return router_hash in self.proven
+
+    def has_served(self, router_hash: bytes) -> bool:
+        return router_hash in self.served
 
     def is_connected(self, router_hash: bytes) -> bool:
         return router_hash in self.connected

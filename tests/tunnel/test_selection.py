@@ -433,3 +433,19 @@ def test_the_end_can_have_a_link_with_the_router_that_it_meets() -> None:
     )
     ends = [path(chooser, 1, meets=hashes[0])[0] for _ in range(50)]
     assert set(ends) == {hashes[1]}
+
+
+def test_under_a_flood_hops_are_those_that_served_before() -> None:
+    """Hostile routers are proven, too: they answer handshakes. They never serve."""
+    infos, opinions = crowd(16, 800)
+    served = [one.hash for one in infos[:16]]
+    opinions.proven = [one.hash for one in infos[:400]]
+    opinions.connected = set(opinions.proven)
+    opinions.served = served
+    chooser = selector(infos, opinions)
+    for now in range(20):
+        chooser.candidate_count(float(now))
+    assert stranger_share(chooser, served) > 0.3, "all is well: others may serve, too"
+    opinions.untried_rate = 0.3
+    assert stranger_share(chooser, served) == 0.0
+    assert stranger_share(chooser, served, is_client=False) < 0.05

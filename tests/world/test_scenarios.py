@@ -9,7 +9,7 @@ import pytest
 from tests.support.world.report import Table
 from tests.support.world.sharing import shared_router_infos
 from tests.world.scenario import run_small
-from tests.world.scenarios import growth, trouble
+from tests.world.scenarios import attacks, builds, flood, growth, trouble
 from tests.world.scenarios.outcome import Outcome, Wish
 
 LOOKUPS_MIN = 99.0
@@ -20,7 +20,8 @@ def rows_of(outcome: Outcome) -> list[dict[str, float]]:
     """All figures, shown if the test fails."""
     table = outcome.tables[0]
     print(f"{table.text()}\n{outcome.trace_hash}")
-    return [{name: float(value) for name, value in row.items()} for row in table.rows]
+    numbers = [{k: v for k, v in row.items() if not isinstance(v, str)} for row in table.rows]
+    return [{name: float(value) for name, value in row.items()} for row in numbers]
 
 
 def found_percent(rows: list[dict[str, float]]) -> float:
@@ -85,6 +86,49 @@ def test_clocks_that_are_wrong_by_hours_are_corrected_by_peers() -> None:
     rows = rows_of(trouble.clocks(Wish(40, 6, "test")))
     assert rows[-1]["wrong"] == 0
     assert found_percent(rows) >= LOOKUPS_MIN
+
+
+@pytest.mark.world
+@pytest.mark.doubles
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("honest", "minutes"), [(16, 6), pytest.param(50, 30, marks=pytest.mark.slow)]
+)
+def test_a_flood_of_hostile_routers_stops_nobody(honest: int, minutes: int) -> None:
+    """39 for each honest one. The fewer honest ones there are, the harder is it to know enough."""
+    with shared_router_infos():
+        rows = rows_of(flood.run(Wish(honest, minutes, "test")))
+    flooded = rows[flood.BEFORE_MINUTES :]
+    assert found_percent(flooded) >= 95
+    assert built_percent(flooded) >= (80 if honest >= 50 else 45)
+    assert rows[-1]["known"] < honest * 40
+
+
+@pytest.mark.world
+@pytest.mark.doubles
+@pytest.mark.timeout(300)
+def test_a_site_is_found_although_all_nearest_floodfills_are_hostile() -> None:
+    rows = rows_of(attacks.eclipse(Wish(40, 8, "test")))
+    assert found_percent(rows[attacks.BEFORE_MINUTES :]) >= 95
+
+
+@pytest.mark.world
+@pytest.mark.timeout(300)
+def test_watching_routers_see_less_than_chance_gives_them() -> None:
+    ours, random = rows_of(attacks.sybil(Wish(40, 20, "test")))[-2:]
+    assert ours["next %"] <= random["next %"]
+    assert ours["both %"] <= random["both %"]
+    assert ours["neighbours"] < random["neighbours"]
+
+
+@pytest.mark.world
+@pytest.mark.timeout(300)
+def test_a_flood_of_builds_leaves_own_tunnels_alone() -> None:
+    rows = rows_of(builds.run(Wish(20, 3, "test")))
+    assert rows[-1]["refused"] > 10 * rows[-1]["taken"]
+    assert found_percent(rows) >= LOOKUPS_MIN
+    assert built_percent(rows) >= 85
+    assert rows[-1]["held"] < 200
 
 
 @pytest.mark.world

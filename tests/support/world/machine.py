@@ -99,6 +99,7 @@ class Machine:
     ``host``: its address, and with ``also_at`` one of the other family.
     ``has_udp``: it has SSU2, too. ``box``: the translator it is behind; then ``host`` is the one
     of the outermost box, from which its connections seem to come, and nothing is published.
+    ``keys``: who it is, if that matters.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Machine:
         also_at: str | None = None,
         has_udp: bool = False,
         box: NatBox | None = None,
+        keys: RouterKeys | None = None,
         **config: Any,
     ) -> None:
         self.world = world
@@ -147,7 +149,7 @@ class Machine:
         config.setdefault("exploratory_inbound", TunnelShape(2, 2))
         config.setdefault("exploratory_outbound", TunnelShape(2, 2))
         self.config = RouterConfig(data_dir=Path("/nonexistent"), **config)
-        self.disk.keys = RouterKeys.generate(self.entropy).write()
+        self.disk.keys = (keys or RouterKeys.generate(self.entropy)).write()
         self._boot()
 
     def __repr__(self) -> str:

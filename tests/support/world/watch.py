@@ -72,13 +72,23 @@ class Tally:
         self.asked += other.asked
 
 
+@dataclass(frozen=True, slots=True)
+class ClientPath:
+    """A client tunnel that came to be: its hops from the owner's side on."""
+
+    owner: bytes
+    is_inbound: bool
+    hops: tuple[bytes, ...]
+
+
 class Watch:
-    """See the module. ``kinds``: the lookups that count."""
+    """See the module. ``kinds``: the lookups that count. ``paths``: all client tunnels."""
 
     def __init__(self, kinds: Sequence[LookupKind] = (LookupKind.LEASE_SET,)) -> None:
         self.kinds = kinds
         self.tally = Tally()
         self.machines: list[Machine] = []
+        self.paths: list[ClientPath] = []
 
     def follow(self, machines: Iterable[Machine]) -> None:
         """Count what these do from now on, over restarts, too."""
@@ -117,6 +127,9 @@ class _Observer(Nobody):
                     tally.asked.append(asked)
 
     def on_tunnel_event(self, event: tunnel_events.TunnelEvent, now: float) -> None:
+        if isinstance(event, tunnel_events.TunnelReady) and isinstance(event.owner, bytes):
+            hops = event.tunnel.hops[::-1] if event.is_inbound else event.tunnel.hops
+            self._watch.paths.append(ClientPath(event.owner, event.is_inbound, hops))
         if not isinstance(event, tunnel_events.BuildFinished):
             return
         tally = self._watch.tally

@@ -12,7 +12,8 @@ from tests.world.network import Network
 from tests.world.scenarios.outcome import Outcome, Wish
 
 HOSTILE_PER_HONEST = 39
-SETTLE_S = 120.0
+SETTLE_S = 1200.0
+"""Two generations of tunnels: routers know some of the others by experience."""
 BEFORE_MINUTES = 3
 
 
