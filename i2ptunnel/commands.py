@@ -126,6 +126,8 @@ def snapshot(program: Program) -> dict[str, Any]:
                 "inbound": path.is_inbound,
                 "hops": [b32encode(hop) for hop in path.hops],
                 "messages": path.messages,
+                "rtt_s": path.rtt_s,
+                "loss": path.loss,
             }
             for path in program.router.tunnel_paths()
         ],
@@ -310,17 +312,18 @@ async def why(program: Program, *, url: str, wait_s: float = 60.0) -> dict[str, 
 
 async def netdb_list(program: Program) -> Iterator[dict[str, Any]]:
     """What is known of each router."""
-    return map(describe_router, program.router.routers())
+    return (describe_router(program, info) for info in program.router.routers())
 
 
-def describe_router(info: RouterInfo) -> dict[str, Any]:
-    """A router, for programs; ``published`` is a Unix time."""
+def describe_router(program: Program, info: RouterInfo) -> dict[str, Any]:
+    """A router, for programs; ``published`` is a Unix time, ``tier`` what we measured of it."""
     return {
         "hash": b32encode(info.hash),
         "caps": info.caps,
         "version": ".".join(str(part) for part in info.version),
         "published": info.published_ms // 1000,
         "transports": sorted({address.style for address in info.addresses}),
+        "tier": program.router.tier(info.hash),
     }
 
 

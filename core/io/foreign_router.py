@@ -127,6 +127,7 @@ class ForeignRouter:
             descriptors_limit=self.descriptors.limit,
             exploratory_inbound=0,
             exploratory_outbound=0,
+            tiers={},
             builds_started=0,
             builds_succeeded=0,
             transit_tunnels=0,
@@ -151,6 +152,10 @@ class ForeignRouter:
     def linked_routers(self) -> list[LinkedRouter]:
         """None that we know."""
         return []
+
+    def tier(self, router_hash: bytes) -> str | None:
+        """No router has been measured."""
+        return None
 
     def tunnel_paths(self) -> list[TunnelPath]:
         """None that we know."""

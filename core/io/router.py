@@ -300,6 +300,12 @@ class Router:
         """Every RouterInfo we know."""
         return list(self._engine.netdb.routers())
 
+    def tier(self, router_hash: bytes) -> str | None:
+        """Where a router stands by what we measured, a key of ``status().tiers``; None if it is
+        not proven to exist."""
+        peers = self._engine.peers
+        return peers.tier(router_hash, self.now()).word if peers.is_proven(router_hash) else None
+
     def linked_routers(self) -> list[LinkedRouter]:
         """Every router with a link that stands, for display."""
         return linked_routers(self._engine.links.connected_sessions(), self.now())
@@ -315,8 +321,8 @@ class Router:
         ]
         own = self._engine.tunnels.exploratory
         for name, pool in (*pools, *(() if own is None else ((None, own),))):
-            paths += [TunnelPath(name, True, t.hops, t.messages) for t in pool.live_inbound(now)]
-            paths += [TunnelPath(name, False, t.hops, t.messages) for t in pool.live_outbound(now)]
+            tunnels = (*pool.live_inbound(now), *pool.live_outbound(now))
+            paths += [TunnelPath.of(name, tunnel) for tunnel in tunnels]
         return paths
 
     def traffic(self) -> TrafficTotals:
@@ -359,6 +365,7 @@ class Router:
             descriptors_limit=self.descriptors.limit,
             exploratory_inbound=len(exploratory.live_inbound(now)) if exploratory else 0,
             exploratory_outbound=len(exploratory.live_outbound(now)) if exploratory else 0,
+            tiers=engine.peers.tier_counts(now),
             builds_started=engine.tunnels.builder.started,
             builds_succeeded=engine.tunnels.builder.succeeded,
             transit_tunnels=len(engine.transit),

@@ -15,6 +15,7 @@ from core.nat.mapping import PortMapping
 from core.router.engine import RouterEngine
 from core.transport.ports import Session
 from core.transport.reachability_votes import ReachabilityStatus
+from core.tunnel.tunnels import InboundTunnel, OutboundTunnel
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,9 @@ class RouterStatus:
     descriptors_limit: int
     exploratory_inbound: int
     exploratory_outbound: int
+    tiers: dict[str, int]
+    """How many of the routers that are proven to exist are in each tier, by what we measured:
+    ``fast``, ``high_capacity``, ``not_failing``, ``failing``."""
     builds_started: int
     builds_succeeded: int
     transit_tunnels: int
@@ -249,10 +253,21 @@ class TunnelPath(NamedTuple):
     """A live tunnel: its hops from its first to its last.
 
     ``session``: whose it is, None for the router's own (exploratory) ones. ``messages``: how many
-    tunnel messages of 1 KiB it has carried.
+    tunnel messages of 1 KiB it has carried. ``rtt_s``: round trip of the last tests through it and
+    a partner; None before the first. ``loss``: the part of them that was lost, 0 to 1.
     """
 
     session: str | None
     is_inbound: bool
     hops: tuple[bytes, ...]
     messages: int
+    rtt_s: float | None = None
+    loss: float = 0.0
+
+    @classmethod
+    def of(cls, session: str | None, tunnel: InboundTunnel | OutboundTunnel) -> TunnelPath:
+        """Of a tunnel of ours as it is now."""
+        is_inbound = isinstance(tunnel, InboundTunnel)
+        return cls(
+            session, is_inbound, tunnel.hops, tunnel.messages, tunnel.rtt_s, round(tunnel.loss, 3)
+        )

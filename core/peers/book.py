@@ -16,6 +16,7 @@ but answer handshakes, or accept and carry nothing, are proven and never serve.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from itertools import islice
@@ -23,8 +24,15 @@ from struct import Struct
 
 from core.base.errors import DecodeError
 from core.peers.hardship import Hardship
-from core.peers.record import LOSS_STREAK_MIN, RECORD_BYTES, RESTART_FAILURES, PeerRecord
+from core.peers.record import (
+    LOSS_STREAK_MIN,
+    RECORD_BYTES,
+    RECORD_BYTES_BEFORE,
+    RESTART_FAILURES,
+    PeerRecord,
+)
 from core.peers.silence import SilenceWatch
+from core.peers.tiers import Tier, Tiers
 
 RECORDS_MAX = 20_000
 PROVEN_MAX = 5000
@@ -37,13 +45,19 @@ LENIENT_S = 40.0
 #: By then its link has ended, or it was heard.
 SILENT_PAUSE_S = 15.0
 _HASH_BYTES = 32
-_MAGIC = b"I2P peer records 1\n"
+_MAGIC, _MAGIC_BEFORE = b"I2P peer records 2\n", b"I2P peer records 1\n"
 _HEADER = Struct(f">{len(_MAGIC)}sd")
 """Magic, and the wall clock in seconds when the records were written. Records follow, and the
 SHA-256 of all that."""
 DUMP_BYTES_MAX = _HEADER.size + DUMPED_MAX * (_HASH_BYTES + RECORD_BYTES) + 32
 #: While many routers have vanished.
 LIVELY_FACTOR = 10.0
+TIER_FACTOR = {
+    Tier.FAST: 2.0,
+    Tier.HIGH_CAPACITY: 1.5,
+    Tier.NOT_FAILING: 1.0,
+    Tier.FAILING: 0.25,
+}
 _FAST_RTT_S = 0.25
 _FAST_ACCEPTED_MIN = 2.0
 #: The rate of strangers comes from about so many of their last builds.
@@ -106,6 +120,7 @@ class PeerBook:
         self._heard_at = heard_at
         self._silence = SilenceWatch()
         self._hardship = Hardship()
+        self._tiers = Tiers()
         self._strangers_rate = _Rate()
         self._untried_rate = _Rate()
 
@@ -279,6 +294,11 @@ class PeerBook:
             self.prove(hops)
             self._note_served(hops)
 
+    def note_carried(self, hops: Iterable[bytes], bytes_s: float, now: float) -> None:
+        """A tunnel of ours through these hops carried so many bytes per second."""
+        for router_hash in hops:
+            self._record(router_hash, now).note_carried(bytes_s, now)
+
     def clock_changed(self, now: float) -> None:
         """Failures under a wrong clock, or of a machine that slept, are not the peers' fault.
 
@@ -351,6 +371,11 @@ class PeerBook:
         )
 
     @property
+    def are_builds_lost(self) -> bool:
+        """Whether half of our own builds and tests get lost of late: many may have vanished."""
+        return self._hardship.since is not None
+
+    @property
     def strangers_rate(self) -> float:
         """How often routers that are not proven did what we asked, 0 to 1; 1 without experience."""
         return self._strangers_rate.value
@@ -361,8 +386,9 @@ class PeerBook:
         return self._untried_rate.value
 
     def weight(self, router_hash: bytes, now: float) -> float:
-        """Relative chance of being chosen, 0.02 to 3; an unknown router is 1.
+        """Relative chance of being chosen, 0.02 or more; an unknown router is 1.
 
+        It grows with how often a router does what we ask, how quickly, and with its tier.
         While our builds get lost it is more for who has shown since then that it is there.
         """
         record = self._records.get(router_hash)
@@ -374,9 +400,22 @@ class PeerBook:
             weight *= min(1.5, 2 * _FAST_RTT_S / (record.hop_rtt_s + _FAST_RTT_S))
         if record.accepted >= _FAST_ACCEPTED_MIN:
             weight *= 2
-        if self._hardship.since is not None and record.good_at > self._hardship.since:
+        if self._hardship.since is None:
+            weight *= TIER_FACTOR[self.tier(router_hash, now)]
+        elif record.good_at > self._hardship.since:
             weight *= LIVELY_FACTOR
         return max(0.02, weight)
+
+    def tier(self, router_hash: bytes, now: float) -> Tier:
+        """Where the router stands by what we measured."""
+        if self._tiers.is_due(now):
+            self._tiers.sort(self._records.items(), now)
+        return self._tiers.of(router_hash, self._records.get(router_hash), now)
+
+    def tier_counts(self, now: float) -> dict[str, int]:
+        """How many of the proven routers are in each tier, the best first."""
+        counts = Counter(self.tier(router_hash, now) for router_hash in self._proven)
+        return {tier.word: counts[tier] for tier in reversed(Tier)}
 
     def record(self, router_hash: bytes) -> PeerRecord | None:
         """What is known of a router; do not change it."""
@@ -400,8 +439,9 @@ class PeerBook:
         They fade by the time between the runs, and never replace what is known already.
         """
         body, checksum = data[:-32], data[-32:]
-        step = _HASH_BYTES + RECORD_BYTES
-        if not data.startswith(_MAGIC) or len(body) < _HEADER.size:
+        is_before = data.startswith(_MAGIC_BEFORE)
+        step = _HASH_BYTES + (RECORD_BYTES_BEFORE if is_before else RECORD_BYTES)
+        if not data.startswith((_MAGIC, _MAGIC_BEFORE)) or len(body) < _HEADER.size:
             raise DecodeError("these are no peer records")
         if sha256(body).digest() != checksum or (len(body) - _HEADER.size) % step:
             raise DecodeError("the peer records are damaged")

@@ -25,7 +25,17 @@ RESTART_PAUSE_S = 5.0
 """After a failed connection to a router that we were connected to: it may just start again."""
 RESTART_FAILURES = 4
 
-_PACKED = Struct(">fffff")
+RATE_FAILING = 0.34
+"""Who does less of what we ask, in three builds or more, is failing."""
+_TESTED_MIN = 3.0
+SPEED_HALF_LIFE_S = 6 * 3600.0
+"""What a router has carried for us says something for longer than how it answers."""
+_CARRIED_MIN = 1024.0
+_RTT_HALF_S = 0.25
+"""A hop that adds so much to a round trip counts as half as fast as one that adds nothing."""
+
+_PACKED = Struct(">ffffff")
+_PACKED_BEFORE = Struct(">fffff")
 
 
 class PeerRecord:
@@ -34,6 +44,7 @@ class PeerRecord:
     __slots__ = (
         "_faded_at",
         "accepted",
+        "carried_bytes_s",
         "connect_failures",
         "connected_at",
         "decline_streak",
@@ -58,6 +69,8 @@ class PeerRecord:
         self.connected_at: float | None = None
         self.hop_rtt_s: float | None = None
         """Round trip that the router adds to a tunnel test."""
+        self.carried_bytes_s = 0.0
+        """The most that a tunnel of ours through it has carried; fades."""
         self.paused_until = 0.0
         self.good_at = float("-inf")
         """When it was last known to be there: dialled, a hop of a build or of a test."""
@@ -75,6 +88,7 @@ class PeerRecord:
             self.accepted *= factor
             self.declined *= factor
             self.lost *= factor
+            self.carried_bytes_s *= 0.5 ** (elapsed / SPEED_HALF_LIFE_S)
             self._faded_at = now
 
     def note_accepted(self, now: float) -> None:
@@ -123,6 +137,11 @@ class PeerRecord:
         old = self.hop_rtt_s
         self.hop_rtt_s = hop_rtt_s if old is None else 0.8 * old + 0.2 * hop_rtt_s
 
+    def note_carried(self, bytes_s: float, now: float) -> None:
+        """A tunnel through it carried so much."""
+        self._touch(now)
+        self.carried_bytes_s = max(self.carried_bytes_s, bytes_s)
+
     def note_connected(self, now: float) -> None:
         """A link to it is up."""
         self._touch(now)
@@ -165,29 +184,52 @@ class PeerRecord:
         """How often it did what we asked, between 0 and 1; 1 for an unknown router."""
         return (self.accepted + 2) / (self.accepted + self.declined + self.lost + 2)
 
+    @property
+    def speed(self) -> float:
+        """What it has carried for us, in bytes per second, less for a long round trip."""
+        rtt_s = 1.0 if self.hop_rtt_s is None else self.hop_rtt_s
+        return max(self.carried_bytes_s, _CARRIED_MIN) * _RTT_HALF_S / (_RTT_HALF_S + rtt_s)
+
+    def is_failing(self, now: float) -> bool:
+        """Whether it cannot be reached, is silent, or loses or declines most of what we ask."""
+        if max(self.unreachable_until, self.silent_until) > now:
+            return True
+        asked = self.accepted + self.declined + self.lost
+        is_bad = asked >= _TESTED_MIN and self.rate < RATE_FAILING
+        return is_bad or self.loss_streak >= LOSS_STREAK_MIN
+
     def _touch(self, now: float) -> None:
         self.fade(now)
         self.touched_at = now
 
     def pack(self, now: float) -> bytes:
-        """20 bytes for the data directory: counters, latency, age."""
+        """24 bytes for the data directory: counters, latency, age, throughput."""
         self.fade(now)
         rtt = -1.0 if self.hop_rtt_s is None else self.hop_rtt_s
-        return _PACKED.pack(self.accepted, self.declined, self.lost, rtt, now - self.touched_at)
+        age = now - self.touched_at
+        counters = self.accepted, self.declined, self.lost
+        return _PACKED.pack(*counters, rtt, age, self.carried_bytes_s)
 
     @classmethod
     def unpack(cls, data: bytes, then: float) -> PeerRecord:
-        """The inverse of :meth:`pack` at the time ``then``; DecodeError if it is not that."""
-        if len(data) != _PACKED.size:
+        """The inverse of :meth:`pack` at the time ``then``; DecodeError if it is not that.
+
+        Records of 20 bytes, which know no throughput, are of earlier versions.
+        """
+        if len(data) == RECORD_BYTES_BEFORE:
+            data += bytes(RECORD_BYTES - RECORD_BYTES_BEFORE)
+        if len(data) != RECORD_BYTES:
             raise DecodeError("peer record has the wrong length")
-        accepted, declined, lost, rtt, age = _PACKED.unpack(data)
-        if not all(0 <= value < 1e9 for value in (accepted, declined, lost, age)):
+        accepted, declined, lost, rtt, age, carried = _PACKED.unpack(data)
+        if not all(0 <= value < 1e9 for value in (accepted, declined, lost, age, carried)):
             raise DecodeError("peer record holds impossible numbers")
         record = cls(then)
         record.accepted, record.declined, record.lost = accepted, declined, lost
         record.hop_rtt_s = rtt if 0 <= rtt < 1e3 else None
         record.touched_at = then - age
+        record.carried_bytes_s = carried
         return record
 
 
 RECORD_BYTES = _PACKED.size
+RECORD_BYTES_BEFORE = _PACKED_BEFORE.size

@@ -52,6 +52,8 @@ class TunnelEvents:
                         self.netdb.prove_router(router_hash)
             case events.TunnelTested(_, hops, rtt_s):
                 self.peers.note_test(hops, rtt_s, now, TEST_TIMEOUT_S)
+            case events.TunnelCarried(_, hops, bytes_s):
+                self.peers.note_carried(hops, bytes_s, now)
             case events.RoutersWanted(_, wanted):
                 for router_hash in wanted:
                     self.netdb.lookup_router(router_hash, now, is_direct=False)

@@ -73,6 +73,15 @@ class TunnelTested:
 
 
 @dataclass(frozen=True, slots=True)
+class TunnelCarried:
+    """A tunnel has carried so many bytes per second of late."""
+
+    owner: object
+    hops: tuple[bytes, ...]
+    bytes_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class RoutersWanted:
     """The owner wants no others as hops, and their router infos are missing: look them up."""
 
@@ -88,4 +97,5 @@ TunnelEvent = (
     | LeasesChanged
     | BuildFinished
     | TunnelTested
+    | TunnelCarried
 )

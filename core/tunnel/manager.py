@@ -20,7 +20,7 @@ from core.base.rates import Source
 from core.i2np.message import Message
 from core.tunnel.builder import Builder
 from core.tunnel.dispatch import TunnelDispatcher
-from core.tunnel.events import LeasesChanged, TunnelEvent, TunnelLost
+from core.tunnel.events import LeasesChanged, TunnelCarried, TunnelEvent, TunnelLost
 from core.tunnel.pool import FAILURES_MAX, TunnelPool
 from core.tunnel.ports import GarlicSealer
 from core.tunnel.records import LONG, SHORT, RecordFormat
@@ -32,6 +32,9 @@ from core.tunnel.transit import TransitHops
 from core.tunnel.tunnels import InboundTunnel, OutboundTunnel
 
 _TEST_CHECK_S = 1.0
+MEASURE_INTERVAL_S = 5.0
+CARRIED_MIN_BYTES_S = 4096.0
+"""What tests and the like need says nothing of what a tunnel can carry."""
 _REQUESTS = (SHORT.request_type, LONG.request_type)
 
 
@@ -65,6 +68,7 @@ class TunnelManager:
         self._tester = Tester(sealer, wall, entropy, self._events)
         self._work_at: float | None = None
         self._test_at = 0.0
+        self._measure_at = 0.0
         self.is_rescheduled = True
         """Whether :meth:`next_timer` may have another answer than the last time it was asked."""
 
@@ -318,6 +322,10 @@ class TunnelManager:
             self._test_at = now + _TEST_CHECK_S
             for pool in order:
                 self._tester.start(pool, now)
+        if now >= self._measure_at:
+            self._measure_at = now + MEASURE_INTERVAL_S
+            for pool in order:
+                self._measure(pool, now)
         for pool in order:
             self._check_leases(pool, now)
         self._schedule(now)
@@ -355,6 +363,12 @@ class TunnelManager:
                 break
 
     # Tunnels
+
+    def _measure(self, pool: TunnelPool, now: float) -> None:
+        for tunnel in (*pool.inbound.tunnels, *pool.outbound.tunnels):
+            bytes_s = tunnel.measure(now)
+            if tunnel.hops and bytes_s >= CARRIED_MIN_BYTES_S:
+                self._events.append(TunnelCarried(pool.owner, tunnel.hops, bytes_s))
 
     def _expire_tunnels(self, pool: TunnelPool, now: float) -> None:
         for inbound in pool.inbound.expired(now):

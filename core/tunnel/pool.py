@@ -33,6 +33,12 @@ _PEERS_WANTED_S = 30.0
 _RATE_AGE_S = 10.0
 """All tunnels together must be so old, before what they carried says something."""
 FAILURES_MAX = 2
+LOSS_POOR, LOSS_WORSE = 0.3, 0.25
+"""A tunnel that loses so much, and so much more than the best one of its side, is replaced."""
+RTT_WORSE, RTT_WORSE_S = 3.0, 1.0
+"""So is one whose round trip is so many times as long, and so many seconds longer."""
+REPLACE_INTERVAL_S = 30.0
+"""After any build: where much is lost, more builds would be lost as well."""
 
 TunnelT = TypeVar("TunnelT", bound=OwnTunnel)
 
@@ -49,6 +55,7 @@ class PoolSide(Generic[TunnelT]):
         self._pending: dict[int, float] = {}
         self._failed_builds = 0
         self._build_at = 0.0
+        self._replace_at = float("-inf")
         self.lacks_peers = False
         """Too few of the explicit peers can be hops at present."""
         self._peers_wanted_at: float | None = None
@@ -106,9 +113,25 @@ class PoolSide(Generic[TunnelT]):
         self._renew_at.pop(tunnel, None)
 
     def live(self, now: float) -> list[TunnelT]:
-        """Tunnels to use, working ones before suspected ones, then those that last longest."""
+        """Tunnels to use: working ones before suspected ones, good ones before poor ones, then
+        those that last longest."""
         live = [t for t in self.tunnels if t.expires_at - now > self.margin_s]
-        return sorted(live, key=lambda t: (t.failures > 0, -t.expires_at))
+        poor = self.poor()
+        return sorted(live, key=lambda t: (t.failures > 0, t in poor, -t.expires_at))
+
+    def poor(self) -> set[TunnelT]:
+        """Those that work, but lose far more messages than the best one, or take far longer."""
+        if len(self.tunnels) < 2:
+            return set()
+        least = min(t.loss for t in self.tunnels) + LOSS_WORSE
+        fastest = min((t.rtt_s for t in self.tunnels if t.rtt_s is not None), default=0.0)
+        longest = max(fastest * RTT_WORSE, fastest + RTT_WORSE_S)
+        return {
+            t
+            for t in self.tunnels
+            if not t.failures
+            and (t.loss >= max(LOSS_POOR, least) or (t.rtt_s is not None and t.rtt_s > longest))
+        }
 
     def rate(self, now: float) -> float:
         """Bytes per second that a tunnel of this side has carried on average, over their lives."""
@@ -125,7 +148,8 @@ class PoolSide(Generic[TunnelT]):
         live = self.live(now)
         if not live:
             return None
-        good = [t for t in live if not t.failures and t not in avoid]
+        poor = self.poor()
+        good = [t for t in live if not t.failures and t not in avoid and t not in poor]
         group = good or [t for t in live if t not in avoid] or live
         first = group[self._entropy.randbelow(len(group))]
         second = group[self._entropy.randbelow(len(group))]
@@ -136,6 +160,7 @@ class PoolSide(Generic[TunnelT]):
     def note_build(self, build_id: int, now: float) -> None:
         """A build for this pool has begun."""
         self._pending[build_id] = now
+        self._replace_at = now + REPLACE_INTERVAL_S
 
     def note_build_end(self, build_id: int, succeeded: bool, now: float) -> None:
         """A build ended; after failures the next ones wait longer."""
@@ -186,6 +211,8 @@ class PoolSide(Generic[TunnelT]):
         if now < self._build_at:
             return 0
         good = sum(1 for t in self.tunnels if self._renew_at[t] > now and t.failures < FAILURES_MAX)
+        if now >= self._replace_at and any(self._renew_at[t] > now for t in self.poor()):
+            good -= 1
         young = sum(1 for started in self._pending.values() if now - started < HEDGE_AFTER_S)
         missing = self.wanted - good - young
         if missing > 0 and not self.live(now) and not self._pending:

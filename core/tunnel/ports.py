@@ -81,6 +81,11 @@ class PeerOpinions(Protocol):
         ...
 
     @property
+    def are_builds_lost(self) -> bool:
+        """Whether half of our own builds and tests get lost of late."""
+        ...
+
+    @property
     def strangers_rate(self) -> float:
         """How often routers that are not proven do what we ask, 0 to 1."""
         ...

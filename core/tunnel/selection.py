@@ -7,7 +7,8 @@ in the same /16 (IPv4), /32 (IPv6) or autonomous system, no two of one family. R
 with letter E, and routers that lately failed, come in only if there is nobody else.
 
 As far as others are left, our neighbours in the tunnels of a pool are in different networks, too,
-and nobody is a hop of more than a third of all our tunnels (:mod:`core.tunnel.usage`).
+and nobody is a hop of more than a third of all our tunnels (:mod:`core.tunnel.usage`); not while
+our builds get lost, when those who are there are few, and not known.
 
 The hop next to us should be connected already: no handshake to wait for, and for an inbound tunnel
 it must be able to reach us. Who comes into question for that, and the order of the others, is fixed
@@ -43,7 +44,7 @@ from core.tunnel.ports import PeerOpinions, RouterDirectory
 from core.tunnel.usage import ROUTERS_MIN, HopUsage
 
 T = TypeVar("T")
-_UNUSED = HopUsage()
+_NO_LIMIT = HopUsage(tunnels=1 << 20)
 
 _SAMPLE = 64
 _TRIES = 5
@@ -172,8 +173,9 @@ class HopSelector:
         able to have a link. ``usage``: of all our tunnels.
         """
         self._candidates.refresh(now)
-        if usage is None or len(self._candidates.all) < ROUTERS_MIN:
-            usage = _UNUSED
+        is_scarce = len(self._candidates.all) < ROUTERS_MIN or self._peers.are_builds_lost
+        if usage is None or is_scarce:
+            usage = _NO_LIMIT
         named = self._named(only) if only else None
         order = PathOrder(order_key, is_inbound=is_inbound)
         best: list[Candidate] = []
@@ -314,7 +316,9 @@ class HopSelector:
             router_hash = candidate.router_hash
             weight = peers.weight(router_hash, now)
             if is_client:
-                weight *= candidate.client_weight
+                # What a router claims counts for nothing once it is proven, but against it.
+                claim = candidate.client_weight
+                weight *= min(1.0, claim) if peers.is_proven(router_hash) else claim
             if is_near:
                 if peers.is_connected(router_hash):
                     weight *= _CONNECTED_FACTOR

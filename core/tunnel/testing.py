@@ -97,7 +97,7 @@ def blame(test: PendingTest) -> list[OwnTunnel]:
         if tunnel.hops and tunnel.last_good_at <= test.sent_at
     ]
     for tunnel in guilty:
-        tunnel.failures += 1
+        tunnel.note_lost()
     return guilty
 
 

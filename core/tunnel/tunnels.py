@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from core.tunnel.constants import SHORT_IV_OFFSET, TUNNEL_LIFETIME_S
+from core.tunnel.constants import LAYER_BYTES, SHORT_IV_OFFSET, TUNNEL_LIFETIME_S
 from core.tunnel.delivery import DeliveryTuple
 from core.tunnel.drops import Drop
 from core.tunnel.endpoint import Endpoint
@@ -17,17 +17,22 @@ from core.tunnel.gateway import Gateway
 from core.tunnel.hop_cipher import LayerDecryptor
 from core.tunnel.participant import Sink, emit_tunnel_data
 
+LOSS_GAIN = 0.2
+"""What one test more is worth."""
+
 
 class OwnTunnel:
     """What inbound and outbound tunnels share: age, and the evidence that they work."""
 
     __slots__ = (
         "_last_good_at",
+        "_measured",
         "_sink",
         "created_at",
         "expires_at",
         "failures",
         "hops",
+        "loss",
         "messages",
         "owner",
         "rtt_s",
@@ -46,11 +51,15 @@ class OwnTunnel:
         self.expires_at = now + TUNNEL_LIFETIME_S
         self.failures = 0
         """Tests that failed in a row."""
+        self.loss = 0.0
+        """The part of the last tests that was lost, of this tunnel or its partner; smoothed."""
         self.rtt_s: float | None = None
         """Round trip of the last tests through this tunnel and a partner, smoothed."""
         self.tested_at = now
         self._last_good_at = now
         self.messages = 0
+        #: when the throughput was last measured, and how much had been carried until then
+        self._measured = now, 0
 
     @property
     def last_good_at(self) -> float:
@@ -62,7 +71,19 @@ class OwnTunnel:
         self._last_good_at = now
         self.failures = 0
         if rtt_s is not None:
+            self.loss = (1 - LOSS_GAIN) * self.loss
             self.rtt_s = rtt_s if self.rtt_s is None else 0.75 * self.rtt_s + 0.25 * rtt_s
+
+    def measure(self, now: float) -> float:
+        """Bytes per second since the last call, headers and padding included."""
+        since, before = self._measured
+        self._measured = now, self.messages
+        return (self.messages - before) * LAYER_BYTES / max(now - since, 1.0)
+
+    def note_lost(self) -> None:
+        """A test through this tunnel and a partner was lost, perhaps here."""
+        self.failures += 1
+        self.loss = (1 - LOSS_GAIN) * self.loss + LOSS_GAIN
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(id={self.tunnel_id}, hops={len(self.hops)})"

@@ -15,27 +15,28 @@ SHARE_MAX = 1 / 3
 
 
 class HopUsage:
-    """``paths``: the hops of each tunnel, and of each build under way."""
+    """``paths``: the hops of each tunnel, and of each build under way. ``tunnels``: how many are
+    kept; there are more while old ones wait for their end."""
 
     __slots__ = ("_counts", "_most")
 
-    def __init__(self, paths: Iterable[Sequence[bytes]] = ()) -> None:
+    def __init__(self, paths: Iterable[Sequence[bytes]] = (), tunnels: int = 0) -> None:
         self._counts: Counter[bytes] = Counter()
-        tunnels = 0
         for hops in paths:
-            if hops:
-                self._counts.update(hops)
-                tunnels += 1
-        self._most = max(1, int((tunnels + 1) * SHARE_MAX))
+            self._counts.update(hops)
+        self._most = max(1, int(tunnels * SHARE_MAX))
 
     @classmethod
     def of(cls, pools: Iterable[TunnelPool], builds: Iterable[PendingBuild]) -> HopUsage:
         """Of the tunnels of all pools, and of all builds that may still be answered in time."""
         paths = [build.hops for build in builds if not build.is_late]
+        tunnels = 0
         for pool in pools:
             paths += [tunnel.hops for tunnel in pool.inbound.tunnels]
             paths += [tunnel.hops for tunnel in pool.outbound.tunnels]
-        return cls(paths)
+            for side in (pool.inbound, pool.outbound):
+                tunnels += side.wanted if side.shape.length else 0
+        return cls(paths, tunnels)
 
     def allows(self, router_hash: bytes) -> bool:
         """Whether the router may be a hop of one more tunnel."""

@@ -56,7 +56,7 @@ def test_a_bad_file_is_told_and_nothing_stops(
     else:
         path.write_bytes(
             {
-                "damaged": data[:-40] + b"?" + data[-39:],
+                "damaged": data[:-40] + bytes((data[-40] ^ 4,)) + data[-39:],
                 "cut off": data[:-1],
                 "empty": b"",
                 "too large": data + bytes(DUMP_BYTES_MAX),

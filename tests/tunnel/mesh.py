@@ -62,6 +62,7 @@ class Opinions:
         self.restarting: set[bytes] = set()
         self.strangers_rate = 1.0
         self.untried_rate = 1.0
+        self.are_builds_lost = False
         self.heard: dict[bytes, float] = {}
 
     def is_restarting(self, router_hash: bytes, now: float) -> bool:

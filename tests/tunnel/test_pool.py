@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from core.tunnel.builder import BUILD_TIMEOUT_S
 from core.tunnel.dispatch import TunnelDispatcher
-from core.tunnel.pool import PoolSide, TunnelPool
+from core.tunnel.pool import HEDGE_AFTER_S, REPLACE_INTERVAL_S, PoolSide, TunnelPool
 from core.tunnel.shape import TunnelShape
 from core.tunnel.testing import PendingTest, blame, choose_pairs, is_due, is_failed
 from core.tunnel.tunnels import InboundTunnel, OutboundTunnel
@@ -206,3 +207,68 @@ def test_blame_spares_who_proved_itself_meanwhile() -> None:
     assert is_due(receiver, 24)
     assert repr(pool) == "TunnelPool(client, 2, 2)"
     assert "hops=2" in repr(sender)
+
+
+def test_a_tunnel_that_loses_far_more_than_the_best_one_is_replaced() -> None:
+    pool = side(TunnelShape(2, 2))
+    good, poor = outbound(0.0, 1), outbound(0.0, 2)
+    pool.add(good)
+    pool.add(poor)
+    for now in range(1, 4):
+        poor.note_lost()
+        poor.note_good(now, 0.3)
+        good.note_good(now, 0.3)
+    assert poor.loss == pytest.approx(0.328, abs=0.001)
+    assert good.loss == 0
+    assert pool.poor() == {poor}
+    assert pool.missing(5) == 1
+    pool.note_build(1, 5)
+    pool.note_build_end(1, False, 6)
+    assert pool.missing(6) == 0, "one try in half a minute"
+    assert pool.missing(5 + REPLACE_INTERVAL_S) == 1
+    assert pool.live(5) == [good, poor]
+    assert all(pool.pick(5) is good for _ in range(20))
+    for _ in range(3):
+        good.note_lost()
+        good.note_good(5, 0.3)
+    assert pool.poor() == set(), "all lose: another one would be no better"
+    assert pool.missing(6) == 0
+
+
+def test_a_tunnel_that_is_far_slower_than_the_best_one_is_replaced() -> None:
+    pool = side(TunnelShape(2, 2))
+    fast, slow = outbound(0.0, 1), outbound(0.0, 2)
+    pool.add(fast)
+    pool.add(slow)
+    fast.note_good(1, 0.5)
+    slow.note_good(1, 1.4)
+    assert pool.poor() == set(), "it is not a second longer"
+    slow.note_good(2, 4.0)
+    assert slow.rtt_s == pytest.approx(2.05)
+    assert pool.poor() == {slow}
+    assert pool.missing(3) == 1
+    fast.note_good(3, 3.0)
+    assert pool.poor() == set(), "the partner of both was it"
+
+
+def test_loss_is_forgotten() -> None:
+    tunnel = outbound(0.0)
+    tunnel.note_lost()
+    for now in range(8):
+        tunnel.note_good(now, 0.3)
+    assert tunnel.loss < 0.04
+
+
+def test_a_build_without_an_answer_gets_another_one_beside_it() -> None:
+    """Long before it counts as lost, as far as nothing else is there."""
+    pool = side(TunnelShape(2, 2))
+    assert pool.missing(0.0) == 3, "nothing works: one more than needed"
+    for build in range(3):
+        pool.note_build(build, 0.0)
+    assert pool.missing(HEDGE_AFTER_S - 0.1) == 0
+    assert pool.next_check(1.0) == HEDGE_AFTER_S
+    assert pool.missing(HEDGE_AFTER_S) == 2
+    assert HEDGE_AFTER_S < BUILD_TIMEOUT_S
+    for build in range(3, 5):
+        pool.note_build(build, HEDGE_AFTER_S)
+    assert pool.missing(2 * HEDGE_AFTER_S) == 1, "no more than four beyond what is wanted"

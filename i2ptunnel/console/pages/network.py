@@ -34,6 +34,8 @@ async def _paths(view: View) -> dict[str, Any]:
             "inbound": path.is_inbound,
             "hops": [b32encode(hop) for hop in path.hops],
             "messages": path.messages,
+            "rtt_s": path.rtt_s,
+            "loss": path.loss,
         }
         for path in view.program.router.tunnel_paths()
     )
@@ -71,7 +73,7 @@ async def routers(view: View) -> Response:
         infos = [info for info in infos if begins(info.hash)]
     infos.sort(key=lambda info: info.hash)
     part, last = paged(infos, view.number("part", 1, 10_000), _PAGE)
-    rows = await shared(map(commands.describe_router, part))
+    rows = await shared(commands.describe_router(view.program, info) for info in part)
     number = min(max(1, view.number("part", 1, 10_000)), last)
     return await view.page(
         "network_routers.html", rows=rows, count=len(infos), number=number, last=last, find=find
