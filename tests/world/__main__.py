@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support.world.sharing import shared_router_infos
 from tests.support.world.watch import resident_bytes
-from tests.world.scenarios import attacks, builds, flood, growth, trouble
+from tests.world.scenarios import attacks, builds, day, flood, growth, trouble
 from tests.world.scenarios.outcome import Outcome, Wish
 
 #: name -> what runs it, honest routers, minutes
@@ -28,6 +28,7 @@ SCENARIOS: dict[str, tuple[Callable[[Wish], Outcome], int, int]] = {
     "eclipse": (attacks.eclipse, 100, 15),
     "sybil": (attacks.sybil, 100, 60),
     "builds": (builds.run, 40, 10),
+    "day": (day.run, 24, 24 * 60),
 }
 
 

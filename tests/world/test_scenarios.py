@@ -9,7 +9,7 @@ import pytest
 from tests.support.world.report import Table
 from tests.support.world.sharing import shared_router_infos
 from tests.world.scenario import run_small
-from tests.world.scenarios import attacks, builds, flood, growth, trouble
+from tests.world.scenarios import attacks, builds, day, flood, growth, trouble
 from tests.world.scenarios.outcome import Outcome, Wish
 
 LOOKUPS_MIN = 99.0
@@ -129,6 +129,17 @@ def test_a_flood_of_builds_leaves_own_tunnels_alone() -> None:
     assert found_percent(rows) >= LOOKUPS_MIN
     assert built_percent(rows) >= 85
     assert rows[-1]["held"] < 200
+
+
+@pytest.mark.world
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_what_a_router_holds_does_not_grow_in_a_day() -> None:
+    rows = rows_of(day.run(Wish(20, 24 * 60, "test")))
+    noon, night = rows[11], rows[23]
+    assert night["entries"] <= 1.2 * noon["entries"]
+    assert night["MB"] - noon["MB"] <= 0.2 * noon["grown_MB"] + 5
+    assert found_percent(rows) >= LOOKUPS_MIN
 
 
 @pytest.mark.world
