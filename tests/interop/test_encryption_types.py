@@ -272,7 +272,7 @@ def _data(seed: str, size: int = SIZE) -> bytes:
 
 
 def _send_all(connection: socket.socket, data: bytes) -> None:
-    with contextlib.suppress(OSError):  # i2pd closes it while it finds nobody
+    with contextlib.suppress(OSError):
         connection.sendall(data)
 
 
@@ -282,11 +282,15 @@ def _echoed_by_us(address: tuple[str, int], data: bytes, timeout_s: float = 90) 
 
     def try_once() -> bool:
         got.clear()
-        with socket.create_connection(address, 10) as connection:
+        size = 0
+        # i2pd closes it while it finds nobody
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(address, 10) as connection,
+        ):
             connection.settimeout(timeout_s)
             sending = threading.Thread(target=_send_all, args=(connection, data), daemon=True)
             sending.start()
-            size = 0
             while size < len(data) and (part := connection.recv(65536)):
                 got.append(part)
                 size += len(part)
