@@ -52,7 +52,6 @@ PROXIES = {
     "web-secret": 4474,
     "web-psk": 4475,
     "web-dh": 4476,
-    "web-elgamal": 4477,
 }
 #: our client tunnels into encrypted sites of the Java client
 PORTS = {"open": 5001, "secret": 5002, "psk": 5003, "dh": 5004}
@@ -148,9 +147,7 @@ def java_client(root: Path, keys: Keys, port: int) -> JavaClient:
             f"server:offline:{port}",
             f"twin:twin:{port}",
             f"twin:both:{port}::i2cp.leaseSetEncType=4,0",
-            f"server:elgamal:{port}::i2cp.leaseSetEncType=0",
             f"server:unsaid:{port}::i2cp.leaseSetEncType=",
-            f"proxy:web-elgamal:{PROXIES['web-elgamal']}::i2cp.leaseSetEncType=0",
             f"encrypted:open:{port}",
             f"encrypted:secret:{port}::i2cp.leaseSetSecret={secret}",
             f"encrypted:psk:{port}::i2cp.leaseSetAuthType=2;i2cp.leaseSetClient.psk.0={psk}",
@@ -262,18 +259,12 @@ def test_a_subsession_of_a_java_client_does_no_harm(network: I2cpNetwork) -> Non
     assert "a subsession of an I2CP client cannot be reached" in network.host.log
 
 
-@pytest.mark.parametrize("name", ["elgamal", "unsaid", "both"])
+@pytest.mark.parametrize("name", ["unsaid", "both"])
 def test_java_clients_with_an_elgamal_key_are_reached(network: I2cpNetwork, name: str) -> None:
-    """Java's library means ElGamal alone without the option, too."""
+    """An empty option, and ElGamal besides X25519."""
     site = f"http://{network.client.b32_of(name)}/"
     assert fetched(HOST_PROXY, site) == PAGE
     assert fetched(network.i2pd_proxy, site) == PAGE
-
-
-def test_a_java_client_with_elgamal_alone_reaches(network: I2cpNetwork) -> None:
-    site = f"http://{network.i2pd_site}/"
-    assert fetched(java_proxy("web-elgamal"), site, within_s=120) == PAGE
-    assert fetched(java_proxy("web-elgamal"), f"{site}bytes/1000000", 100) == body_of(1_000_000)
 
 
 def test_a_java_client_looks_up_without_a_session(network: I2cpNetwork) -> None:
