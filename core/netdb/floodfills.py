@@ -6,8 +6,8 @@ decides when the next floodfill is asked in parallel.
 Anybody can run floodfills by the hundred that acknowledge stores, forget them, and are silent or
 know nothing when asked. So a floodfill is *reliable* when it mostly had the lease sets that we were
 looking for and that could be found. Of those asked in one search, or given a lease set, at least
-every second one is reliable; if none is left, has answered us before, or was proven to exist in an
-earlier run.
+every second one is reliable; if none is left, has answered us before. Until one has, those count
+that were proven to exist.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Floodfills:
             known = self.nearest_reliable(key, exclude, now)
             if known is not None:
                 return known
-        real = self._heard.keys() | self._store.proven_floodfills
+        real: Set[bytes] = self._heard.keys() or self._store.proven_floodfills
         heard = sum(floodfill in real for floodfill in asked)
         if (
             len(asked) > 2 * heard
