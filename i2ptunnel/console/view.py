@@ -166,7 +166,10 @@ class View:
         return HTMLResponse(text, code)
 
     def live(self, template: str, facts: Callable[[], Awaitable[dict[str, Any]]]) -> Response:
-        """A part of a page again and again, as server-sent events, until the session ends."""
+        """A part of a page again and again, as server-sent events.
+
+        Until the session ends, or ``facts`` raises Refused: what it told of is gone.
+        """
         return StreamingResponse(
             self._events(template, facts),
             headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"},
@@ -178,7 +181,10 @@ class View:
         loop = asyncio.get_running_loop()
         ends_at, last = loop.time() + LIVE_FOR_S, ""
         while loop.time() < ends_at and self.console.access.holds(self.own):
-            text = await self.render(template, **await facts())
+            try:
+                text = await self.render(template, **await facts())
+            except Refused:
+                return
             if text != last:
                 last = text
                 yield "".join(f"data: {line}\n" for line in text.splitlines()) + "\n"

@@ -91,8 +91,8 @@ async def _rows(view: View) -> dict[str, Any]:
 
 
 def _complete(status: dict[str, Any]) -> dict[str, Any]:
-    """One that does not run has no address."""
-    return {"b32": None, "local": "", **status}
+    """One that does not run has no address, and few have a common one."""
+    return {"b32": None, "local": "", "meta": None, **status}
 
 
 async def act(view: View) -> Response:
@@ -114,7 +114,8 @@ async def show(view: View) -> Response:
 
 
 async def show_live(view: View) -> Response:
-    """Its changing part."""
+    """Its changing part, as long as there is such a tunnel."""
+    await _one(view)
     return view.live("tunnel_live.html", lambda: _one(view))
 
 
