@@ -8,19 +8,10 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from core.api import (
-    EncryptedLeaseSetOptions,
-    FileFault,
-    LastingKeys,
-    SessionConfig,
-    StreamingOptions,
-    TunnelShape,
-)
+from core.api import FileFault, LastingKeys
 from core.base.errors import DecodeError, I2PError, Unavailable
-from core.data.lease_set_layers import AuthScheme, ClientAuthorisation
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.config.interfaces_model import SamSection
-from i2ptunnel.printable import printable
 from i2ptunnel.sam.context import Figures, SamContext
 from i2ptunnel.sam.datagrams import UdpPort, deliver
 from i2ptunnel.sam.protocol.requests import (
@@ -32,10 +23,11 @@ from i2ptunnel.sam.protocol.requests import (
     target_host,
 )
 from i2ptunnel.sam.protocol.routing import SessionTable, check_listen
-from i2ptunnel.sam.protocol.session_options import Encryption, SessionOptions, Shape, read_options
+from i2ptunnel.sam.protocol.session_options import read_options
 from i2ptunnel.sam.protocol.styles import DATAGRAM
 from i2ptunnel.sam.protocol.versions import WITH_SUBSESSIONS, Version
 from i2ptunnel.sam.session import Control, SamSession
+from i2ptunnel.sam.session_config import ENCRYPTION_TYPES, session_config
 from i2ptunnel.sam.store import SessionStore, StoredSession, forget_quietly
 from i2ptunnel.sam.streams import IncomingStreams, Room
 
@@ -44,7 +36,6 @@ READY_S = 300.0
 #: how long a session that came back waits for its program, while it is not used
 ORPHAN_S = 3600.0
 _LOOK_S = 60.0
-_NAME_CHARACTERS_MAX = 40
 
 _log = logging.getLogger("i2ptunnel.sam")
 
@@ -96,7 +87,7 @@ class Sessions:
         """SESSION CREATE: returns when the session is ready; raises Refused."""
         if request.style.is_primary and version < WITH_SUBSESSIONS:
             raise invalid("PRIMARY needs SAM 3.3")
-        options = read_options(request.options)
+        options = read_options(request.options, ENCRYPTION_TYPES)
         keys = self._keys_of(request)
         target = ""
         if request.port is not None:
@@ -230,7 +221,7 @@ class Sessions:
     async def _open(self, session: SamSession, lasting: LastingKeys | None) -> None:
         session.lasting = lasting
         try:
-            core = await self._context.router.open_session(_config(session, lasting))
+            core = await self._context.router.open_session(session_config(session, lasting))
         except I2PError as error:
             is_used = isinstance(error, Unavailable) and error.code == "in_use"
             result = "DUPLICATED_DEST" if is_used else "I2P_ERROR"
@@ -347,7 +338,7 @@ class Sessions:
 
     async def _restore(self, stored: StoredSession) -> None:
         request = stored.request
-        options = read_options(request.options)
+        options = read_options(request.options, ENCRYPTION_TYPES)
         session = SamSession(
             request, stored.version, stored.client, stored.user, stored.keys, options
         )
@@ -402,48 +393,3 @@ class Sessions:
         if remark and remark not in self._remarks:
             self._remarks.add(remark)
             _log.info("%s", remark)
-
-
-def _config(session: SamSession, lasting: LastingKeys | None) -> SessionConfig:
-    options = session.options
-    nickname = session.request.options.get("inbound.nickname") or session.id
-    return SessionConfig(
-        name=f"sam {printable(nickname, _NAME_CHARACTERS_MAX)}",
-        keys=session.keys,
-        inbound=_tunnel_shape(options.inbound),
-        outbound=_tunnel_shape(options.outbound),
-        publish=options.publish,
-        streaming=_streaming(options),
-        encrypted=_encrypted(options.encrypted),
-        lasting=lasting,
-        lease_set_options=options.lease_set_options,
-        encryption_types=options.encryption_types,
-    )
-
-
-def _tunnel_shape(shape: Shape) -> TunnelShape:
-    return TunnelShape(
-        shape.length, shape.quantity, shape.variance, shape.backup, shape.explicit_peers
-    )
-
-
-def _streaming(options: SessionOptions) -> StreamingOptions:
-    usual = StreamingOptions()
-    return StreamingOptions(
-        answer_pings=options.answer_pings,
-        window_max=options.window_max or usual.window_max,
-        keepalive_s=usual.keepalive_s if options.inactivity_s is None else options.inactivity_s,
-        ends_inactive=options.ends_inactive,
-        resend_max=options.resend_max or usual.resend_max,
-        peer_streams_per_minute=options.peer_streams_per_minute,
-    )
-
-
-def _encrypted(encryption: Encryption | None) -> EncryptedLeaseSetOptions | None:
-    if encryption is None:
-        return None
-    authorisation = None
-    if encryption.is_restricted:
-        scheme = AuthScheme.DH if encryption.is_dh else AuthScheme.PSK
-        authorisation = ClientAuthorisation(scheme, encryption.keys)
-    return EncryptedLeaseSetOptions(encryption.secret, authorisation)

@@ -8,7 +8,7 @@ session fails for it. Only who may read an encrypted lease set is taken exactly 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from core.base.errors import DecodeError
@@ -18,8 +18,11 @@ from i2ptunnel.sam.protocol.requests import invalid
 
 #: ours: the session comes back by itself after a restart of the program
 RESUME = "i2ptunnel.resume"
-#: what others may encrypt with here: ElGamal, X25519, and its hybrids with ML-KEM
-KNOWN_TYPES = (0, 4, 6, 7)
+#: what others may encrypt with here: ElGamal and X25519, and the latter's hybrids with ML-KEM
+PLAIN_TYPES = (0, 4)
+HYBRID_TYPES = (6, 7)
+#: ECIES-X25519, which every peer has: of a session that names no type that we have
+_USUAL_TYPES = (4,)
 LEASE_SET_TYPE_ENCRYPTED = "5"
 HOPS_MAX = 7
 QUANTITY_MAX = 16
@@ -68,7 +71,7 @@ class SessionOptions:
     publish: bool = True
     encrypted: Encryption | None = None
     lease_set_options: Mapping[str, str] = field(default_factory=dict)
-    encryption_types: tuple[int, ...] = ()
+    encryption_types: tuple[int, ...] = _USUAL_TYPES
     window_max: int | None = None
     inactivity_s: float | None = None
     ends_inactive: bool = False
@@ -79,10 +82,15 @@ class SessionOptions:
     remark: str = ""
 
 
-def read_options(given: Mapping[str, str]) -> SessionOptions:
-    """From the options of a SESSION CREATE; raises Refused if the encryption is not clear."""
+def read_options(
+    given: Mapping[str, str], known_types: Collection[int] = PLAIN_TYPES + HYBRID_TYPES
+) -> SessionOptions:
+    """From the options of a SESSION CREATE; raises Refused if the encryption is not clear.
+
+    ``known_types``: the encryption types that the router can do.
+    """
     types = given.get("i2cp.leaseSetEncType", "")
-    encryption_types = _encryption_types(types)
+    encryption_types = _encryption_types(types, known_types)
     inactivity_ms = _number(given, "i2p.streaming.inactivityTimeout", 0, 86_400_000)
     return SessionOptions(
         _shape(given, "inbound"),
@@ -90,7 +98,7 @@ def read_options(given: Mapping[str, str]) -> SessionOptions:
         not _flag(given, "i2cp.dontPublishLeaseSet"),
         _encryption(given),
         _lease_set_options(given),
-        encryption_types,
+        encryption_types or _USUAL_TYPES,
         _number(given, "i2p.streaming.maxWindowSize", 4, 4096),
         None if inactivity_ms is None else inactivity_ms / 1000,
         given.get("i2p.streaming.inactivityAction") == "1",
@@ -102,10 +110,10 @@ def read_options(given: Mapping[str, str]) -> SessionOptions:
     )
 
 
-def _encryption_types(text: str) -> tuple[int, ...]:
+def _encryption_types(text: str, known: Collection[int]) -> tuple[int, ...]:
     """Those of ``i2cp.leaseSetEncType`` that are ours; others in the list are skipped."""
     try:
-        return tuple(one for one in read_types(text) if one in KNOWN_TYPES)
+        return tuple(one for one in read_types(text) if one in known)
     except DecodeError:
         return ()
 
@@ -113,7 +121,7 @@ def _encryption_types(text: str) -> tuple[int, ...]:
 def _encryption_remark(text: str) -> str:
     """What to log if ``i2cp.leaseSetEncType`` has no type of ours."""
     what = "none that this router has" if text.strip() else "none"
-    return f"i2cp.leaseSetEncType names {what}; the usual ones are used"
+    return f"i2cp.leaseSetEncType names {what}; it is 4 (ECIES-X25519)"
 
 
 def _shape(given: Mapping[str, str], direction: str) -> Shape:

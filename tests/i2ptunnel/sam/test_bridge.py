@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from core.api import ensure_certificate
+from core.api import ensure_certificate, has_ml_kem
 from core.base.errors import Unavailable
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
@@ -714,6 +714,9 @@ def test_options_reach_the_router(tmp_path: Path) -> None:
             assert (config.inbound.length, config.outbound.quantity) == (1, 4)
             assert (config.name, config.publish) == ("sam torrents", True)
             assert config.streaming.window_max == 99
+            assert config.encryption_types == ((6, 4) if has_ml_kem() else (4,))
+            await session(running.port, "two")
+            assert network.opened[1].config.encryption_types == (4,)
 
     drive(run())
 

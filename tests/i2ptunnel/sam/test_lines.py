@@ -28,7 +28,7 @@ from i2ptunnel.sam.protocol.requests import (
     target_host,
 )
 from i2ptunnel.sam.protocol.routing import check_listen, options_to_tell
-from i2ptunnel.sam.protocol.session_options import read_options
+from i2ptunnel.sam.protocol.session_options import HYBRID_TYPES, PLAIN_TYPES, read_options
 from i2ptunnel.sam.protocol.versions import negotiate
 
 
@@ -245,23 +245,30 @@ def test_forwarding_goes_back_to_the_client_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "types"),
+    ("text", "hybrid", "plain"),
     [
-        ("4", (4,)),
-        ("6,4", (6, 4)),
-        ("4,0", (4, 0)),
-        ("6, 4,0", (6, 4, 0)),
-        ("MLKEM768_X25519,ECIES_X25519", (6, 4)),
-        ("0", (0,)),
-        ("5,1", ()),
-        ("", ()),
-        ("4,x", ()),
+        ("4", (4,), (4,)),
+        ("6,4", (6, 4), (4,)),
+        ("4,0", (4, 0), (4, 0)),
+        ("6, 4,0", (6, 4, 0), (4, 0)),
+        ("MLKEM768_X25519,ECIES_X25519", (6, 4), (4,)),
+        ("7", (7,), None),
+        ("0", (0,), (0,)),
+        ("5,1", None, None),
+        ("", None, None),
+        ("4,x", None, None),
     ],
 )
-def test_encryption_types_are_skipped_never_refused(text: str, types: tuple[int, ...]) -> None:
-    options = read_options({"i2cp.leaseSetEncType": text})
-    assert options.encryption_types == types
-    assert bool(options.remark) is (not types)
+@pytest.mark.parametrize("has_ml_kem", [True, False])
+def test_encryption_types_are_skipped_never_refused(
+    text: str, hybrid: tuple[int, ...] | None, plain: tuple[int, ...] | None, has_ml_kem: bool
+) -> None:
+    """``None``: none of them is ours, so it is 4, and that is told."""
+    types = hybrid if has_ml_kem else plain
+    known = PLAIN_TYPES + HYBRID_TYPES if has_ml_kem else PLAIN_TYPES
+    options = read_options({"i2cp.leaseSetEncType": text}, known)
+    assert options.encryption_types == (types or (4,))
+    assert ("it is 4" in options.remark) is (types is None)
 
 
 def test_options_are_cut_to_what_is_possible() -> None:
