@@ -159,7 +159,7 @@ slow: peers
 	$(BIN)/python -m tests.support.fetch_go
 	$(BIN)/python -m tests.support.fetch_java
 	$(BIN)/python -m tests.support.fetch_built
-	$(TWICE) -rs -m slow --timeout 1500 tests/interop tests/io tests/release tests/router tests/world
+	$(TWICE) -rs -m slow --timeout 1500 tests
 
 # Every transport, IPv4 and IPv6, every peer; a table of what passed and when. What has passed is not
 # run again for 30 days; a run ends within an hour, and the next one goes on.
