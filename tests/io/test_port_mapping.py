@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 
 import pytest
 
-from core.api import new_event_loop
+from core.api import Router, RouterConfig, new_event_loop
 from core.io import port_mapping
 from core.io.gateways import Gateway
 from core.io.port_mapping import PortMappings
+from core.nat.mapper import ASKED
 from core.nat.mapping import PortMapping
 from tests.support import gateway as fake
 from tests.support.deterministic import SeededEntropy
+from tests.support.fake_igd import DESCRIPTION, FakeIgd
 
 HERE = IPv4Address("127.0.0.1")
 OWN_PORT = 23456
@@ -291,3 +297,49 @@ def test_an_address_that_is_gone_is_not_told_to_the_next_network(
         await mapper.stop()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("methods", [("pcp", "nat-pmp", "upnp"), ("upnp",)], ids=["silent", "slow"])
+def test_a_gateway_that_takes_its_time_does_not_hold_up_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, methods: tuple[str, ...]
+) -> None:
+    """One is silent at PCP's port, one drips its UPnP description: the router is up meanwhile."""
+    was_asked, is_over = threading.Event(), threading.Event()
+
+    def drip() -> Iterator[bytes]:
+        was_asked.set()
+        for byte in itertools.cycle(DESCRIPTION.encode()):
+            if is_over.wait(0.05):
+                return
+            yield bytes([byte])
+
+    async def main(igd: FakeIgd, silent: GatewayOnLoopback) -> None:
+        monkeypatch.setattr(port_mapping, "find_gateway", lambda *_: silent.route)
+        slow = partial(port_mapping.carry_out, location=igd.location)
+        monkeypatch.setattr(port_mapping, "carry_out", slow)
+        loop = asyncio.get_running_loop()
+        router = Router(RouterConfig(data_dir=tmp_path, network_id=77, port_mapping=methods))
+        began = loop.time()
+        async with asyncio.timeout(60):
+            await router.start()
+            started = loop.time()
+            _, writer = await asyncio.open_connection("127.0.0.1", router.port)
+            writer.close()
+            if methods == ("upnp",):
+                await asyncio.to_thread(was_asked.wait)
+            else:
+                await loop.sock_recv(silent.socket, 2000)
+            assert router.status().port_mapping.reason == ASKED
+            asked = loop.time()
+            await router.stop()
+            stopped = loop.time()
+        # The child gives up after 15 s, PCP and NAT-PMP after minutes.
+        assert started - began < 5 and stopped - asked < 5
+
+    with FakeIgd(drip) as igd, asyncio.Runner(loop_factory=new_event_loop) as runner:
+        silent = GatewayOnLoopback("127.78.30.1")
+        try:
+            runner.run(main(igd, silent))
+        finally:
+            is_over.set()
+            silent.socket.close()

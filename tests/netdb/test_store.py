@@ -101,7 +101,8 @@ def test_own_router_info_is_not_kept() -> None:
         ({"floodfill": False}, False),
         ({"caps": "XfU"}, False),
         ({"caps": "XfH"}, False),
-        ({"floodfill": True, "version": "0.9.58"}, False),
+        ({"floodfill": True, "version": "0.9.61"}, False),
+        ({"floodfill": True, "version": "0.9.62"}, True),
         ({"floodfill": True, "version": "0.9.100"}, True),
     ],
 )

@@ -35,6 +35,14 @@ def test_floodfills_publish_how_much_they_know(floodfill: bool) -> None:
     assert (options.get("netdb.knownRouters"), options.get("netdb.knownLeaseSets")) == wanted
 
 
+def test_the_release_that_a_router_says_it_is() -> None:
+    """Peers choose hops and floodfills by it, and what they may send to us."""
+    config = RouterConfig(data_dir=Path(), host="127.0.0.1")
+    engine = RouterEngine(config, KEYS, 4567, FakeWallClock(), SeededEntropy(1), 1.0)
+    assert engine.router_info.options["router.version"] == "0.9.69"
+    assert engine.router_info.version == (0, 9, 69)
+
+
 @pytest.mark.doubles
 def test_messages_expire_as_irregularly_as_those_of_others() -> None:
     world = World(NOW_MS / 1000)

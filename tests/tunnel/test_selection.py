@@ -57,6 +57,14 @@ def test_routers_that_are_never_hops(caps: str, version: str) -> None:
     assert digest(info(0), is_published) is not None
 
 
+@pytest.mark.parametrize(
+    ("version", "is_hop"), [("0.9.61", False), ("0.9.62", True), ("0.9.100", True), ("2.0.0", True)]
+)
+def test_the_oldest_release_that_is_a_hop(version: str, is_hop: bool) -> None:
+    found = digest(info(0, **{"router.version": version}), is_published)
+    assert (found is not None) is is_hop
+
+
 def test_only_public_addresses_count_outside_of_private_networks() -> None:
     for host in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.1.1", "fd00::1", "201:1::1"):
         assert digest(info(0, host), is_published) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,15 @@ import pytest
 
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
+from i2ptunnel.config.loader import load_text
+from i2ptunnel.config.own_doors import OwnDoors
+from i2ptunnel.interfaces import wanted_interfaces
+from i2ptunnel.relay.activation import take_none
+from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.local import LocalChannel
 from i2ptunnel.sam import sessions as sessions_module
 from i2ptunnel.sam.bridge import SamBridge
+from i2ptunnel.services import Services, Wanted
 from tests.i2ptunnel.sam.test_bridge import (
     accept,
     destination_of,
@@ -24,6 +31,7 @@ from tests.i2ptunnel.sam.test_bridge import (
     udp_socket,
     until,
 )
+from tests.i2ptunnel.test_services import free_port
 from tests.support.deterministic import SeededEntropy
 from tests.support.sam_bridge import SamNetwork
 from tests.support.sam_client import SamClient
@@ -240,5 +248,55 @@ def test_a_disk_that_cannot_be_written_refuses_the_session(
         async with network.bridge() as running:
             assert await result(running, CREATE) == "I2P_ERROR"
             assert network.open_count == 0
+
+    drive(run())
+
+
+@pytest.mark.parametrize("change", ["settings", "listener"])
+def test_a_reload_that_changes_the_bridge_brings_its_sessions_back(
+    tmp_path: Path, change: str
+) -> None:
+    network = SamNetwork(tmp_path)
+    first, second = free_port(), free_port()
+
+    def wanted(port: int, sessions: int, log_level: str) -> dict[str, Wanted]:
+        """What a reload makes of the file's text."""
+        sam = f"{{listen: 127.0.0.1:{port}, udp: null, max_sessions: {sessions}}}"
+        text = f"control: {{log: {log_level}}}\ninterfaces: {{sam: {sam}}}\n"
+        loaded = replace(load_text(text), data_dir=tmp_path)
+        router: Any = network
+        naming: Any = network.naming
+        budget = ConnectionBudget(1000)
+        return wanted_interfaces(loaded, router, naming, OwnDoors, budget, lambda *_: take_none)
+
+    async def run() -> None:
+        services = Services(retry_first_s=0.01)
+        try:
+            await services.apply(wanted(first, 10, "info"))
+            control = await SamClient.greeted(first)
+            assert (await control.ask(CREATE))[1]["RESULT"] == "OK"
+            plain = await session(first, "plain")
+            await services.apply(wanted(first, 10, "debug"))
+            # Nothing of the bridge changed: its programs notice nothing.
+            assert (await control.ask("PING"))[0] == (await plain.ask("PING"))[0] == "PONG"
+            assert len(network.opened) == 2
+
+            port, sessions = (first, 11) if change == "settings" else (second, 10)
+            await services.apply(wanted(port, sessions, "debug"))
+            assert await control.at_end() and await plain.at_end()
+            await until(lambda: services.status()["sam"]["sessions"] == 1)
+            assert network.open_count == 1
+            assert network.opened[-1].config.lasting == network.opened[0].config.lasting
+            if change == "listener":
+                with pytest.raises(ConnectionRefusedError):
+                    await SamClient.connect(first)
+            await accept(port, "one")  # the program that only opens its next connection
+            heir = await SamClient.greeted(port)
+            assert (await heir.ask(CREATE))[1] == {"RESULT": "OK", "DESTINATION": KEYS}
+            assert len(network.opened) == 3
+            await heir.ask("QUIT")
+            await until(lambda: not kept(tmp_path))
+        finally:
+            await services.stop()
 
     drive(run())
