@@ -7,6 +7,8 @@ import os
 import socket
 import sqlite3
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -124,6 +126,37 @@ def test_modes_of_keys(tmp_path: Path) -> None:
     assert found[1].remedy == f"Make it private: chmod 600 {data / 'site.dat'}"
     (gone,) = files.check_data_directory(tmp_path / "none")
     assert gone.level is Level.NOTE
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a disk of its own")
+@pytest.mark.parametrize(
+    ("size", "state", "text"),
+    [
+        ("size=64k", "problem", "free at {}: state cannot be kept"),
+        ("size=400m", "warning", "free at {}"),
+        ("size=2g", "ok", "free at {}"),
+        ("size=2g,nr_inodes=50", "problem", "no more files can be made at {}"),
+    ],
+)
+def test_a_full_disk(tmp_path: Path, size: str, state: str, text: str) -> None:
+    """Real ones, small from the start; what is in a mount namespace goes with it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    config = tmp_path / "i.yaml"
+    config.write_text(f"router: {{data_dir: {data}}}\n")
+    script = f'mount -t tmpfs -o mode=700,{size} none {data} && exec "$@"'
+    command = [sys.executable, "-m", "i2ptunnel", "doctor", "--json", "-c", str(config)]
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script, "sh", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    (found,) = [one for one in json.loads(done.stdout)["findings"] if one["subject"] == "disk"]
+    assert found["level"] == state
+    assert text.format(data) in found["text"]
+    assert bool(found["remedy"]) == (state != "ok")
 
 
 def test_keys_that_end(tmp_path: Path) -> None:
