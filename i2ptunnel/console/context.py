@@ -11,7 +11,8 @@ from typing import Any
 
 from core.api import write_atomic
 from core.base.authority import authority
-from i2ptunnel.commands import Program
+from i2ptunnel.commands import Program, doctor
+from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.router_model import ConsoleSection
 from i2ptunnel.console.access import TOKEN_LIFE_S, Access
 from i2ptunnel.console.history import History
@@ -19,6 +20,8 @@ from i2ptunnel.editing import ConfigurationEditor
 from i2ptunnel.passwords import Guesses, PasswordGuard
 
 ENTRY_FILE = "console.html"
+#: how long findings are shown again: making them reads the whole configuration
+FINDINGS_KEPT_S = 5.0
 _ENTRY_PAGE = """\
 <!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>I2P console</title></head>
 <body><form method="post" action="{url}enter"><input type="hidden" name="token" value="{token}">
@@ -50,6 +53,21 @@ class Console:
         self.history = History()
         self._entry = program.loaded.data_dir / ENTRY_FILE
         self._forgetting: asyncio.TimerHandle | None = None
+        self._examining = asyncio.Lock()
+        self._findings: list[dict[str, Any]] = []
+        self._examined: tuple[float, Loaded] | None = None
+
+    async def findings(self) -> list[dict[str, Any]]:
+        """What ``doctor`` finds, made at most every few seconds and after each reload."""
+        async with self._examining:  # a second visitor waits for what the first one asked for
+            loaded = self.program.loaded
+            if self._examined is not None:
+                at, examined = self._examined
+                if time.monotonic() - at < FINDINGS_KEPT_S and examined is loaded:
+                    return self._findings
+            self._findings = await doctor(self.program)
+            self._examined = time.monotonic(), loaded
+            return self._findings
 
     @property
     def section_now(self) -> ConsoleSection | None:

@@ -24,8 +24,7 @@ async def doctor(view: View) -> Response:
             visit = await commands.why(view.program, url=url, wait_s=_WAIT_S)
         except (I2PError, OSError) as error:
             view.note(view.why(str(error)), "bad")
-    findings = await commands.doctor(view.program)
-    findings.sort(key=lambda one: _ORDER.index(one["level"]))
+    findings = sorted(await view.console.findings(), key=lambda one: _ORDER.index(one["level"]))
     return await view.page("doctor.html", findings=findings, address=url, visit=visit)
 
 
