@@ -45,6 +45,7 @@ from i2ptunnel.health import (
 from i2ptunnel.hiding import HiddenMode
 from i2ptunnel.i2pcontrol.server import I2pControlServer
 from i2ptunnel.interfaces import TORRENTS, path_of, wanted_interfaces
+from i2ptunnel.joining import show_joining
 from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
 from i2ptunnel.metrics import metrics_server
@@ -60,6 +61,7 @@ from i2ptunnel.router_setup import i2cp_facts, make_router, reseed_section, rout
 from i2ptunnel.services import Service, Services, Wanted
 from i2ptunnel.sessions import SessionPool
 from i2ptunnel.torrents.client import TorrentClient
+from i2ptunnel.tunnels.base import end_task
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 
 CONTROL_SOCKET = "control.sock"
@@ -83,9 +85,9 @@ class App:
         classes: TunnelClasses = TUNNEL_CLASSES,
         levels: LogLevels | None = None,
         trace: TraceFile | None = None,
-        show: Callable[[str], None] = lambda _: None,
+        show: Callable[[str], None] | None = None,
     ) -> None:
-        """``show``: replaces the line below the log on a terminal."""
+        """``show``: replaces the line below the log on a terminal, None without one."""
         self.loaded = loaded
         self._reread = reread
         self._levels = levels
@@ -104,8 +106,11 @@ class App:
         data_dir = loaded.data_dir
         sessions = SessionPool(self.router.open_session, data_dir, _SESSION_LINGER_S)
         section = reseed_section(loaded.configuration.router)
+        self._has_terminal = show is not None
+        self._show = show or (lambda _: None)
+        self._joining: asyncio.Task[None] | None = None
         self.reseeding = Reseeding(
-            section, data_dir, self.router, status=self.router.status, show=show
+            section, data_dir, self.router, status=self.router.status, show=self._show
         )
         self.naming = NamingService(
             loaded.configuration, data_dir, sessions.open, sessions.release, facts=self._facts
@@ -157,9 +162,12 @@ class App:
             self._notifier.ready(self._status_line())
             self._introduce()
             _log.info("i2ptunnel is up, process %d", os.getpid())
+            if self._has_terminal:
+                self._joining = asyncio.create_task(show_joining(self._facts, self._show))
             await self._until_stopped()
         finally:
             self._notifier.stopping()
+            await end_task(self._joining)
             await self._shut_down()
 
     def _introduce(self) -> None:

@@ -20,12 +20,13 @@ class TerminalLine:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        #: whether a line can stand there
+        self.is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._text = ""
 
     def show(self, text: str) -> None:
         """Replace the line; nothing: take it away."""
-        if text != self._text and self._is_terminal:
+        if text != self._text and self.is_terminal:
             self.hide()
             self._text = text
             self.redraw()
@@ -39,7 +40,7 @@ class TerminalLine:
         self._write(printable(self._text, max(10, self._columns() - 1)))
 
     def _write(self, text: str) -> None:
-        if self._is_terminal and self._text:
+        if self.is_terminal and self._text:
             with contextlib.suppress(OSError, ValueError):
                 self._stream.write(text)
                 self._stream.flush()

@@ -79,8 +79,9 @@ def _run(arguments: argparse.Namespace) -> int:
         trace = TraceFile(arguments.trace, sessions)
 
     async def main() -> None:
+        show = line.show if line.is_terminal else None
         await App(
-            loaded, lambda: load_sources(arguments), levels=levels, trace=trace, show=line.show
+            loaded, lambda: load_sources(arguments), levels=levels, trace=trace, show=show
         ).run()
 
     # An image of the process would hold its keys.
