@@ -103,13 +103,14 @@ def make_directory(path: Path) -> None:
     """Create ``path`` and its parents, private to this user. Raises FileFault."""
     try:
         missing = [one for one in (path, *path.parents) if not one.exists()]
-        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         for made in reversed(missing):
+            made.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
             handle = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 give_to_owner(handle, made.parent)
             finally:
                 os.close(handle)
+        path.mkdir(exist_ok=True)  # raises where something else is
     except OSError as error:
         raise FileFault(path, f"cannot create the directory: {_problem(error)}") from error
 

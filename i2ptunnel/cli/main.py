@@ -74,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     _show_everything()
+    # What is written can be read again, whatever umask a strange environment sets.
+    os.umask(os.umask(0o077) & 0o077)
     arguments = build_parser(words[0] if words else "").parse_args(words)
     try:
         return int(arguments.run(arguments))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.api import SystemEntropy
+from core.api import SystemEntropy, make_directory
 from core.base.errors import Unavailable
 from i2ptunnel.config.interfaces_model import SamSection
 from i2ptunnel.config.network_kinds import Endpoint
@@ -251,7 +251,7 @@ class TorrentService(Supervisor[Entry]):
 
     def _make_directories(self) -> None:
         for directory in (self._state_dir, self._download_dir):
-            directory.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
+            make_directory(directory)
         self._state_dir.chmod(_DIRECTORY_MODE)
 
     async def stop(self) -> None:
