@@ -195,9 +195,10 @@ class HostedLeaseSet:
 
 @dataclass(slots=True)
 class _Waiting:
-    """Payloads with their nonces for a destination that is looked up."""
+    """Payloads for a destination that is looked up: each with its nonce, and whether our lease
+    set may go along."""
 
-    items: deque[tuple[bytes, int]] = field(default_factory=deque)
+    items: deque[tuple[bytes, int, bool]] = field(default_factory=deque)
 
 
 class HostedEngine(LocalDestination):
@@ -287,9 +288,18 @@ class HostedEngine(LocalDestination):
         self.own.asked_at = None
 
     def send(
-        self, destination_hash: bytes, payload: bytes, nonce: int, now: float
+        self,
+        destination_hash: bytes,
+        payload: bytes,
+        nonce: int,
+        now: float,
+        *,
+        with_lease_set: bool = True,
     ) -> Status | None:
-        """Send a payload. The status if it is known at once, else StatusKnown tells it."""
+        """Send a payload. The status if it is known at once, else StatusKnown tells it.
+
+        ``with_lease_set``: ours may go along where it is due.
+        """
         if len(payload) > PAYLOAD_BYTES_MAX:
             return Status.BAD_MESSAGE
         if self.own.published is None:
@@ -298,7 +308,7 @@ class HostedEngine(LocalDestination):
             return Status.NO_LOCAL_TUNNELS
         remote = self._remotes.get(destination_hash, now)
         if self._sending.is_reachable(remote, now):
-            self._pass_on(remote.hash, payload, now)
+            self._pass_on(remote.hash, payload, now, with_lease_set)
             return Status.GUARANTEED_SUCCESS
         waiting = self._waiting.get(destination_hash)
         if waiting is None:
@@ -309,7 +319,7 @@ class HostedEngine(LocalDestination):
             self.lookup(destination_hash, now)
         if len(waiting.items) >= WAITING_MAX:
             return Status.OVERFLOW
-        waiting.items.append((payload, nonce))
+        waiting.items.append((payload, nonce, with_lease_set))
         return None
 
     def take_payload(self) -> bytes | None:
@@ -371,15 +381,24 @@ class HostedEngine(LocalDestination):
             # i2cp.md: the client has to look up a machine behind the address, and send to that.
             self._settle(waiting, Status.META_LEASE_SET)
             return
-        for payload, _ in waiting.items:
-            self._pass_on(event.target, payload, now)
+        for payload, _, with_lease_set in waiting.items:
+            self._pass_on(event.target, payload, now, with_lease_set)
         self._settle(waiting, Status.GUARANTEED_SUCCESS)
 
-    def _pass_on(self, remote_hash: bytes, payload: bytes, now: float) -> None:
-        self._sending.send(remote_hash, [payload], now, is_datagram=True, in_order=False)
+    def _pass_on(
+        self, remote_hash: bytes, payload: bytes, now: float, with_lease_set: bool
+    ) -> None:
+        self._sending.send(
+            remote_hash,
+            [payload],
+            now,
+            is_datagram=True,
+            in_order=False,
+            with_lease_set=with_lease_set,
+        )
 
     def _settle(self, waiting: _Waiting, status: Status) -> None:
-        for _, nonce in waiting.items:
+        for _, nonce, _ in waiting.items:
             if nonce:
                 self.hosted_events.append(StatusKnown(nonce, status))
 

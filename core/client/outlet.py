@@ -118,11 +118,18 @@ class Outlet:
         self._entropy = entropy
 
     def send(
-        self, remote: Remote, payloads: Sequence[bytes], now: float, *, asks: bool = False
+        self,
+        remote: Remote,
+        payloads: Sequence[bytes],
+        now: float,
+        *,
+        asks: bool = False,
+        with_lease_set: bool = True,
     ) -> None:
         """Seal and send; ``remote.lease`` was chosen. No payloads: only what the ratchet owes.
 
-        ``asks``: the remote should acknowledge it, as soon as it can.
+        ``asks``: the remote should acknowledge it, as soon as it can. ``with_lease_set``: False
+        leaves our lease set out although it is due; it goes along the next time.
         """
         if payloads:
             remote.used_at = now
@@ -145,13 +152,17 @@ class Outlet:
                     _data_clove(to_hash, message_id, expires_s, payload)
                     for message_id, payload in zip(ids, payloads, strict=False)
                 ]
-                bodies = self._seal_elgamal(remote, static, cloves, expires_s, now, asks=asks)
+                bodies = self._seal_elgamal(
+                    remote, static, cloves, expires_s, now, asks=asks, with_lease_set=with_lease_set
+                )
             else:
                 blocks = [
                     (write_data_head(to_hash, message_id, expires_s, len(payload)), payload)
                     for message_id, payload in zip(ids, payloads, strict=False)
                 ] or [(b"", b"")]
-                bodies = self._seal(remote, static, blocks, expires_s, now, asks=asks)
+                bodies = self._seal(
+                    remote, static, blocks, expires_s, now, asks=asks, with_lease_set=with_lease_set
+                )
         except (DecodeError, LocalError):
             self._stats.malformed += 1
             return
@@ -181,6 +192,7 @@ class Outlet:
         now: float,
         *,
         asks: bool,
+        with_lease_set: bool,
     ) -> list[bytes]:
         """Garlic bodies for ``blocks``; the first carries our lease set where it is due."""
         ratchet, offers, kind = self._ratchet, self._offers, remote.crypto_type
@@ -188,8 +200,8 @@ class Outlet:
         start = 0
         while start < len(blocks):
             is_new = ratchet.next_kind(static, now) == MessageKind.NEW_SESSION
-            has_offer = is_new or offers.is_due(remote, now)
-            if not has_offer and not asks:
+            has_offer = with_lease_set and (is_new or offers.is_due(remote, now))
+            if not (has_offer or is_new or asks):
                 break
             own = self._own.current
             data = b"".join(blocks[start])
@@ -217,6 +229,7 @@ class Outlet:
         now: float,
         *,
         asks: bool,
+        with_lease_set: bool,
     ) -> list[bytes]:
         """As :meth:`_seal`, for a remote that has nothing but ElGamal: one body a message."""
         elgamal, offers = self._elgamal, self._offers
@@ -231,7 +244,7 @@ class Outlet:
                 asks = False
                 remote.note_question(now)
             is_due = elgamal.is_new(static) or offers.is_due(remote, now)
-            if is_due and own is not None and offers.may_know(remote, now):
+            if with_lease_set and is_due and own is not None and offers.may_know(remote, now):
                 cloves.insert(0, self._store_clove(own, expires_s))
                 ack_key = self._mark | self._own.published_s
                 offers.note(remote, now)

@@ -84,6 +84,8 @@ class Remote:
     """It came to us; the application never asked for it."""
     since: float = 0.0
     waiting: deque[bytes] = field(default_factory=lambda: deque(maxlen=WAITING_MAX))
+    withholds_lease_set: bool = False
+    """No lease set of ours may go along with what waits."""
     known_lease_set_s: int = 0
     """Published second of our newest lease set that it acknowledged."""
     offered_lease_set_s: int = 0

@@ -67,14 +67,21 @@ class Sending:
         *,
         is_datagram: bool,
         in_order: bool,
+        with_lease_set: bool = True,
     ) -> None:
-        """Send ``payloads``, or keep them until a lease set is found."""
+        """Send ``payloads``, or keep them until a lease set is found.
+
+        ``with_lease_set``: our own may go along where it is due.
+        """
         remote = self._remotes.get(remote_hash, now)
         asks = is_datagram and self.watch.note_datagram(remote, now)
         if self.is_reachable(remote, now):
             remote.spread.is_held = remote.spread.is_active and in_order
-            self._outlet.send(remote, payloads, now, asks=asks)
+            self._outlet.send(remote, payloads, now, asks=asks, with_lease_set=with_lease_set)
         else:
+            # What waits goes out together: one payload without it keeps it from all of them.
+            withheld = remote.withholds_lease_set and bool(remote.waiting)
+            remote.withholds_lease_set = withheld or not with_lease_set
             remote.waiting.extend(payloads)
             self._troubled[remote] = None
 
@@ -159,7 +166,8 @@ class Sending:
             if remote.waiting and self.is_reachable(remote, now):
                 payloads = list(remote.waiting)
                 remote.waiting.clear()
-                self._outlet.send(remote, payloads, now)
+                with_lease_set = not remote.withholds_lease_set
+                self._outlet.send(remote, payloads, now, with_lease_set=with_lease_set)
             if remote.is_suspect:
                 self._search_again(remote, now)
                 self._retry_by(remote.search_at)

@@ -61,7 +61,10 @@ class LeaseSetUnreadable:
 
 @dataclass(frozen=True, slots=True)
 class SendWanted:
-    """A payload for another destination. ``nonce`` 0: nobody asks what becomes of it."""
+    """A payload for another destination. ``nonce`` 0: nobody asks what becomes of it.
+
+    ``with_lease_set``: False if the session's lease set must not go along, even where it is due.
+    """
 
     session_id: int
     destination: Destination

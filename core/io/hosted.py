@@ -44,9 +44,14 @@ class HostedSession:
         """As in its configuration."""
         return self.engine.config.name
 
-    def send(self, destination_hash: bytes, payload: bytes, nonce: int) -> Status | None:
+    def send(
+        self, destination_hash: bytes, payload: bytes, nonce: int, *, with_lease_set: bool = True
+    ) -> Status | None:
         """See :meth:`HostedEngine.send`."""
-        status = self.engine.send(destination_hash, payload, nonce, self._router.now())
+        now = self._router.now()
+        status = self.engine.send(
+            destination_hash, payload, nonce, now, with_lease_set=with_lease_set
+        )
         self._router.touch(self.engine)
         return status
 

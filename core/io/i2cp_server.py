@@ -303,7 +303,12 @@ class _Client:
 
     def _send(self, request: SendWanted) -> None:
         session = self._sessions[request.session_id]
-        status = session.send(request.destination.hash, request.payload, request.nonce)
+        status = session.send(
+            request.destination.hash,
+            request.payload,
+            request.nonce,
+            with_lease_set=request.with_lease_set,
+        )
         if status is not None:
             self._connection.tell_status(request.session_id, request.nonce, status)
 

@@ -150,6 +150,45 @@ def test_payloads_arrive_as_they_were_sent() -> None:
     assert one.payloads() == [PAYLOAD]
 
 
+@pytest.mark.parametrize("waits_for", ["nothing", "lease set", "lease set, at the session"])
+@pytest.mark.parametrize("kind", ["x25519", "elgamal"])
+def test_a_message_that_must_not_carry_the_lease_set_does_not(waits_for: str, kind: str) -> None:
+    """It stays due: the next message carries it. Only then can the other one answer at once."""
+    world, one, two = _pair()
+    if kind == "elgamal":
+        one.is_silent = two.is_silent = True
+        _run(2, one, two)
+        for client in (one, two):
+            _sign_original(client)
+    _run(10, one, two)
+    now, target = world.network.now, two.party.keys.hash
+    if waits_for == "nothing":
+        one.engine.lookup(target, now)
+        _run(5, one, two)
+        now = world.network.now
+        assert one.engine.send(target, PAYLOAD, 1, now, with_lease_set=False) is (
+            Status.GUARANTEED_SUCCESS
+        )
+    elif waits_for == "lease set":
+        assert one.engine.send(target, PAYLOAD, 1, now, with_lease_set=False) is None
+    else:
+        one.engine._sending.send(
+            target, [PAYLOAD], now, is_datagram=True, in_order=False, with_lease_set=False
+        )
+    for _ in range(50):
+        _run(0.1, one, two)
+        if payloads := two.payloads():
+            break
+    assert payloads == [PAYLOAD]
+    known = two.engine._remotes.by_hash
+    assert one.party.keys.hash not in known
+    for _ in range(2):
+        one.engine.send(target, PAYLOAD, 2, world.network.now)
+        _run(5, one, two)
+        assert two.payloads() == [PAYLOAD]
+        assert known[one.party.keys.hash].lease_set is not None
+
+
 def test_an_address_of_several_machines_takes_no_messages() -> None:
     world, one, two = _pair()
     _run(10, one, two)

@@ -14,8 +14,10 @@ import pytest
 
 from core.api import ForeignRouter, I2cpAddress, Router, RouterConfig, SessionConfig, TunnelShape
 from core.base.errors import Unavailable
+from core.client.hosted import HostedEngine
 from core.crypto.elgamal import ElGamalKey
 from core.data.private_keys import PrivateKeys
+from core.i2cp.data_messages import FLAG_NO_LEASE_SET, SendMessageExpires
 from core.i2cp.frames import FrameReader
 from core.i2cp.lease_messages import CreateLeaseSet, RequestVariableLeaseSet
 from core.i2cp.messages import Message, parse_message, write_message
@@ -246,6 +248,38 @@ def test_a_client_with_elgamal_only_signs_a_lease_set_of_type_1(
             writer.close()
 
     asyncio.run(main())
+
+
+def test_the_session_learns_which_messages_go_without_the_lease_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[bytes, bool]] = []
+    send = HostedEngine.send
+
+    def note(engine: HostedEngine, to: bytes, payload: bytes, *rest: Any, **options: Any) -> Any:
+        sent.append((payload, options["with_lease_set"]))
+        return send(engine, to, payload, *rest, **options)
+
+    monkeypatch.setattr(HostedEngine, "send", note)
+
+    async def main() -> None:
+        async with service(tmp_path) as one:
+            client = _RawClient(*await asyncio.open_connection(ADDRESS, one.port))
+            client.say(GetDate("0.9.66"))
+            assert isinstance(await client.hear(), SetDate)
+            now_ms = int(time.time() * 1000)
+            shape = {"inbound.length": "0", "outbound.length": "0"}
+            client.say(CreateSession(SessionConfigStructure.build(KEYS, shape, now_ms)))
+            assert isinstance(await client.hear(), SessionStatus)
+            other = PrivateKeys.generate_destination(SeededEntropy("other")).destination
+            # The numbers of tags, which are no flag, change nothing.
+            for payload, flags in ((b"quiet", FLAG_NO_LEASE_SET | 0x45), (b"usual", 0x45)):
+                client.say(SendMessageExpires(1, other, payload, 0, flags, now_ms + 60_000))
+            await until(lambda: len(sent) == 2)
+            client.close()
+
+    asyncio.run(main())
+    assert sent == [(b"quiet", False), (b"usual", True)]
 
 
 def test_refused_lookups_are_shown(tmp_path: Path) -> None:
