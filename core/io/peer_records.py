@@ -12,7 +12,8 @@ from pathlib import Path
 from core.base.errors import DecodeError
 from core.base.ports import WallClock
 from core.io.files import FileFault, read_limited, write_atomic
-from core.peers.book import DUMP_BYTES_MAX, PeerBook
+from core.peers.book import PeerBook
+from core.peers.dump import DUMP_BYTES_MAX
 
 logger = logging.getLogger("core.io.peer_records")
 

@@ -55,7 +55,7 @@ from core.io.status import (
     port_mapping_status,
     published_addresses,
 )
-from core.io.stored import PROVEN_SPACE, StoredRouters, stored_port
+from core.io.stored import PROVEN_SPACE, RELIABLE_SPACE, StoredRouters, stored_port
 from core.io.surroundings import Surroundings
 from core.io.system import SystemEntropy, SystemWallClock
 from core.io.tracing import RouterLog, TraceFile
@@ -149,6 +149,7 @@ class Router:
             self._engine.observer = self.log
             self._stored = StoredRouters(self._database)
             self._engine.load_routers(self._stored.first(), self._stored.proven)
+            self._engine.netdb.load_reliable(self._stored.reliable)
             self._peer_records = PeerRecords(
                 config.data_dir, self._engine.peers, self._wall, self._started_at
             )
@@ -443,5 +444,7 @@ class Router:
             changes.removed,
         )
         proven: dict[bytes, bytes | None] = dict.fromkeys(changes.proven, b"1")
-        self._database.save_space(PROVEN_SPACE, proven | dict.fromkeys(changes.removed))
+        reliable = {one: b"1" if is_so else None for one, is_so in changes.reliable.items()}
+        for space, values in ((PROVEN_SPACE, proven), (RELIABLE_SPACE, reliable)):
+            self._database.save_space(space, values | dict.fromkeys(changes.removed))
         return changes.has_more

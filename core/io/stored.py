@@ -22,6 +22,7 @@ _INFO_BYTES_MAX = 65536
 _PORT_FIRST, _PORT_COUNT = 9000, 22000
 _PORT_SPACE, _PORT_NAME = "router", b"port"
 PROVEN_SPACE = "proven"
+RELIABLE_SPACE = "reliable"
 AT_ONCE = 1000
 """RouterInfos that are read before the router starts (45 ms); the others are read beside it."""
 _PIECE = 16
@@ -65,6 +66,7 @@ class StoredRouters:
         self._after: bytes | None = b""
         self._task: asyncio.Task[None] | None = None
         self.proven = database.load_space(PROVEN_SPACE).keys()
+        self.reliable = database.load_space(RELIABLE_SPACE).keys()
 
     def first(self) -> list[RouterInfo]:
         """What to start with, at most twice ``AT_ONCE``."""

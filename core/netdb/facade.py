@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Set
+from dataclasses import replace
 
 from core.base.ports import Entropy, WallClock
 from core.base.rates import STRANGERS_SHARE, FairShares, Source
@@ -138,6 +139,10 @@ class NetDb:
         if is_first:
             self._look_at_dates()
         return loaded
+
+    def load_reliable(self, floodfills: Iterable[bytes]) -> None:
+        """Floodfills that were reliable in an earlier run; see ``take_changes``."""
+        self._floodfills.load(floodfills)
 
     def import_routers(self, infos: Iterable[RouterInfo]) -> int:
         """Take RouterInfos of unknown origin (reseed, files), up to 30 days older than the newest.
@@ -336,7 +341,7 @@ class NetDb:
 
     def take_changes(self) -> Changes:
         """RouterInfos stored and removed since the last call, for the disk; many in several."""
-        return self._store.take_changes()
+        return replace(self._store.take_changes(), reliable=self._floodfills.take_changes())
 
     # --- what arrives --------------------------------------------------------------------------
 

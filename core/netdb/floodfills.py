@@ -7,7 +7,7 @@ Anybody can run floodfills by the hundred that acknowledge stores, forget them, 
 know nothing when asked. So a floodfill is *reliable* when it mostly had the lease sets that we were
 looking for and that could be found. Of those asked in one search, or given a lease set, at least
 every second one is reliable; if none is left, has answered us before. Until one has, those count
-that were proven to exist.
+that were proven to exist. Who is reliable is remembered over restarts, until it disappoints once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
+from itertools import islice
 
 from core.base.bounded import BoundedMap
 from core.base.ports import WallClock
@@ -67,6 +68,8 @@ class Floodfills:
         self._keeping: BoundedMap[bytes, _Keeping] = BoundedMap(RECORDS_MAX)
         #: those of them that mostly had what was looked for
         self._reliable: dict[bytes, None] = {}
+        #: those that became reliable, or ceased to be, since the disk was told
+        self._changed: dict[bytes, bool] = {}
         self._answer_s = 0.0
         self._deviation_s = 0.0
 
@@ -146,11 +149,28 @@ class Floodfills:
         keeping.count(had=had)
         gone = self._keeping.put(floodfill, keeping)
         if gone is not None:
-            self._reliable.pop(gone[0], None)
-        if keeping.had > keeping.lacked:
+            self._set_reliable(gone[0], False)
+        self._set_reliable(floodfill, keeping.had > keeping.lacked)
+
+    def _set_reliable(self, floodfill: bytes, is_reliable: bool) -> None:
+        if is_reliable == (floodfill in self._reliable):
+            return
+        self._changed[floodfill] = is_reliable
+        if is_reliable:
             self._reliable[floodfill] = None
         else:
-            self._reliable.pop(floodfill, None)
+            del self._reliable[floodfill]
+
+    def take_changes(self) -> dict[bytes, bool]:
+        """Who became reliable, or ceased to be, since the last call; for :meth:`load`."""
+        changed, self._changed = self._changed, {}
+        return changed
+
+    def load(self, reliable: Iterable[bytes]) -> None:
+        """These were reliable in an earlier run."""
+        for floodfill in islice(reliable, RECORDS_MAX):
+            self._count(floodfill, had=True)
+        self._changed.clear()
 
     def _nearest_of(
         self, real: Set[bytes], key: bytes, exclude: Collection[bytes], now: float

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from heapq import nsmallest
 from itertools import islice
@@ -89,6 +89,8 @@ class Changes:
     """Of those that are known. Who is removed is proven no more."""
     has_more: bool = False
     """Ask again: it was too much for one go."""
+    reliable: dict[bytes, bool] = field(default_factory=dict)
+    """Floodfills that have become reliable, or are it no more."""
 
 
 class RouterStore:

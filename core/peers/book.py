@@ -5,8 +5,7 @@ hop selection wants to know (``PeerOpinions``) without knowing hop selection. Bo
 that was not touched for longest goes first, of routers that are not proven if there are such. Whom
 not to talk to at all is known to the links (``is_banned``).
 
-It outlives a restart as a file (:meth:`PeerBook.dump`, :meth:`PeerBook.load`): what counts is how
-often a router did what we asked, and how quickly; pauses are not kept.
+It outlives a restart as a file (:meth:`PeerBook.dump`, :meth:`PeerBook.load`).
 
 A router is *proven* once we had a link to its address, it agreed to a build of ours, or passed a
 test. Who only calls us proves nothing: anybody can do that in a thousand names. It has *served* us
@@ -18,19 +17,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import sha256
 from itertools import islice
-from struct import Struct
 
-from core.base.errors import DecodeError
+from core.peers.dump import DUMPED_MAX, DumpedRecord, decode, encode
 from core.peers.hardship import Hardship
-from core.peers.record import (
-    LOSS_STREAK_MIN,
-    RECORD_BYTES,
-    RECORD_BYTES_BEFORE,
-    RESTART_FAILURES,
-    PeerRecord,
-)
+from core.peers.record import LOSS_STREAK_MIN, RESTART_FAILURES, PeerRecord
 from core.peers.silence import SilenceWatch
 from core.peers.tiers import Tier, Tiers
 
@@ -38,18 +29,10 @@ RECORDS_MAX = 20_000
 PROVEN_MAX = 5000
 #: Who cannot be reached so often in a row has to prove anew that it exists.
 DISPROVED_FAILURES = 3 + RESTART_FAILURES
-#: Records that outlive a restart, 260 kB; the latest ones.
-DUMPED_MAX = 5000
 #: i2pd: forgets a failed handshake after 28 to 33 s and refuses others until then.
 LENIENT_S = 40.0
 #: By then its link has ended, or it was heard.
 SILENT_PAUSE_S = 15.0
-_HASH_BYTES = 32
-_MAGIC, _MAGIC_BEFORE = b"I2P peer records 2\n", b"I2P peer records 1\n"
-_HEADER = Struct(f">{len(_MAGIC)}sd")
-"""Magic, and the wall clock in seconds when the records were written. Records follow, and the
-SHA-256 of all that."""
-DUMP_BYTES_MAX = _HEADER.size + DUMPED_MAX * (_HASH_BYTES + RECORD_BYTES) + 32
 #: While many routers have vanished.
 LIVELY_FACTOR = 10.0
 TIER_FACTOR = {
@@ -428,39 +411,27 @@ class PeerBook:
 
     def dump(self, now: float, wall_now_s: float) -> bytes:
         """The latest records, as a file for :meth:`load`."""
-        latest = islice(reversed(self._records.items()), DUMPED_MAX)
-        records = [router_hash + record.pack(now) for router_hash, record in latest]
-        data = _HEADER.pack(_MAGIC, wall_now_s) + b"".join(reversed(records))
-        return data + sha256(data).digest()
+        latest = list(islice(reversed(self._records.items()), DUMPED_MAX))
+        served = self._served
+        records = (DumpedRecord(key, key in served, record) for key, record in reversed(latest))
+        return encode(records, now, wall_now_s)
 
     def load(self, data: bytes, now: float, wall_now_s: float) -> int:
         """Add the records of an earlier run; returns how many. DecodeError changes nothing.
 
         They fade by the time between the runs, and never replace what is known already.
         """
-        body, checksum = data[:-32], data[-32:]
-        is_before = data.startswith(_MAGIC_BEFORE)
-        step = _HASH_BYTES + (RECORD_BYTES_BEFORE if is_before else RECORD_BYTES)
-        if not data.startswith((_MAGIC, _MAGIC_BEFORE)) or len(body) < _HEADER.size:
-            raise DecodeError("these are no peer records")
-        if sha256(body).digest() != checksum or (len(body) - _HEADER.size) % step:
-            raise DecodeError("the peer records are damaged")
-        written_s = float(_HEADER.unpack_from(body)[1])
-        if not 0 <= written_s < 1e12:
-            raise DecodeError("the peer records have an impossible date")
-        then = now - max(0.0, wall_now_s - written_s)
-        loaded: dict[bytes, PeerRecord] = {}
-        for at in range(_HEADER.size, len(body), step):
-            router_hash = body[at : at + _HASH_BYTES]
-            loaded[router_hash] = PeerRecord.unpack(body[at + _HASH_BYTES : at + step], then)
         count = 0
-        for router_hash, record in loaded.items():
+        for router_hash, has_served, record in decode(data, now, wall_now_s):
             if len(self._records) >= self._records_max:
                 break
             if router_hash not in self._records:
                 self._records[router_hash] = record
                 if router_hash not in self._proven:
                     self._strangers[router_hash] = None
+                if has_served:
+                    self.prove((router_hash,))
+                    self._note_served((router_hash,))
                 count += 1
         return count
 

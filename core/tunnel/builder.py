@@ -189,6 +189,7 @@ class Builder:
             only=side.shape.explicit_peers,
             meets=meets,
             usage=HopUsage.of(self._pools.values(), self._builds.values()),
+            is_first=side.is_starting(now),
         )
         if hops is None:
             self._note_no_routers(pool, side.shape.explicit_peers, is_inbound, now)

@@ -66,6 +66,11 @@ class PoolSide(Generic[TunnelT]):
         return max(0, min(self.shape.quantity + self.shape.backup_quantity, QUANTITY_MAX))
 
     @property
+    def _failures_normal(self) -> int:
+        """So many builds may fail in a row: a hop declines, another is gone."""
+        return 2 * max(1, self.wanted)
+
+    @property
     def margin_s(self) -> float:
         """How long before its end a tunnel counts as gone."""
         return LEASE_MARGIN_S if self.is_inbound else OUTBOUND_MARGIN_S
@@ -170,8 +175,7 @@ class PoolSide(Generic[TunnelT]):
             self._build_at = now
             return
         self._failed_builds += 1
-        # The first failures are normal (a hop declined, another is gone): retry at once.
-        exponent = max(0, self._failed_builds - 2 * max(1, self.wanted))
+        exponent = max(0, self._failed_builds - self._failures_normal)
         if exponent:
             delay = min(_BACKOFF_MIN_S * 2 ** min(exponent, 8), _BACKOFF_MAX_S)
             self._build_at = max(self._build_at, now + delay)
@@ -205,6 +209,15 @@ class PoolSide(Generic[TunnelT]):
     def has_something(self, now: float) -> bool:
         """Whether there is a tunnel to use, or a build that may give one."""
         return bool(self._pending) or bool(self.live(now))
+
+    def is_starting(self, now: float) -> bool:
+        """Whether nothing works yet, and nothing tells that it cannot be had from those we know:
+        builds fail no oftener than is normal, and none waits for long."""
+        return (
+            self._failed_builds < self._failures_normal
+            and not self.live(now)
+            and all(now - started < HEDGE_AFTER_S for started in self._pending.values())
+        )
 
     def missing(self, now: float) -> int:
         """How many builds to start now."""

@@ -22,7 +22,9 @@ Strangers can invent routers by the thousand, and run those that answer and do n
 enough routers have served us, hops of client tunnels are chosen among these; else, as soon as
 enough are proven to exist, among those. Before that strangers take part, the fewer are known the
 more. The worse strangers do, the fewer are enough. Exploratory tunnels try strangers now and then,
-which is how these come to serve us.
+which is how these come to serve us. While a pool has no tunnel, strangers wait however few we know:
+each costs a handshake or a lost build before the first page. They come in where those we know do
+not fill a path, or fail.
 
 Candidates are digested once for each router info; a choice looks at a random sample, so its cost
 does not grow with the network.
@@ -163,6 +165,7 @@ class HopSelector:
         only: Sequence[bytes] = (),
         meets: bytes = b"",
         usage: HopUsage | None = None,
+        is_first: bool = False,
     ) -> list[BuildHop] | None:
         """Hops in the direction of the data, or None if there are not enough routers.
 
@@ -170,7 +173,7 @@ class HopSelector:
         neighbours that hold other builds and do not answer. ``may_shorten``: take fewer hops (at
         least 1) rather than none. ``only``: hashes of the routers that may be hops, if there are
         any. ``meets``: the router beyond the last hop, ourselves perhaps, with which that should be
-        able to have a link. ``usage``: of all our tunnels.
+        able to have a link. ``usage``: of all our tunnels. ``is_first``: the pool has nothing yet.
         """
         self._candidates.refresh(now)
         is_scarce = len(self._candidates.all) < ROUTERS_MIN or self._peers.are_builds_lost
@@ -184,7 +187,7 @@ class HopSelector:
             path: list[Candidate] = []
             for _ in range(length):
                 candidate = self._choose(
-                    path, order, now, is_client, discouraged, overdue, named, usage
+                    path, order, now, is_client, discouraged, overdue, named, usage, is_first
                 )
                 if candidate is None:
                     break
@@ -224,6 +227,7 @@ class HopSelector:
         overdue: Set[bytes],
         named: list[Candidate] | None,
         usage: HopUsage,
+        is_first: bool,
     ) -> Candidate | None:
         is_near = not chosen
         taken = {c.router_hash for c in chosen}
@@ -236,12 +240,14 @@ class HopSelector:
                 c for c in sample if networks.isdisjoint(c.groups) and c.family not in families
             ]
         sample = [c for c in sample if order.fits(chosen, c)]
-        if named is None:
-            sample = [c for c in sample if usage.allows(c.router_hash)] or sample
-        peers = self._peers
+        peers, has_room = self._peers, self.allowance.has_room
         if is_near:
             sample = [c for c in sample if c.is_dialable or peers.is_connected(c.router_hash)]
-            has_room = self.allowance.has_room
+        if is_first and named is None:
+            sample = self._tried(sample, is_near, now) or sample
+        if named is None:
+            sample = [c for c in sample if usage.allows(c.router_hash)] or sample
+        if is_near:
             sample = [c for c in sample if has_room(c.router_hash, now)] or sample
             if not self._allow_private and named is None:
                 sample = self._apart_from(discouraged, sample) or sample
@@ -259,6 +265,19 @@ class HopSelector:
                     group = order.share(chosen, group)
                 return self._draw(group, is_near, now, is_client, discouraged, overdue)
         return None
+
+    def _tried(self, sample: list[Candidate], is_near: bool, now: float) -> list[Candidate]:
+        """Those that served us, else the proven ones, that probably take a build now."""
+        peers, has_room = self._peers, self.allowance.has_room
+        proven = [
+            c
+            for c in sample
+            if peers.is_proven(c.router_hash)
+            and peers.is_usable(c.router_hash, now)
+            and (not is_near or has_room(c.router_hash, now))
+        ]
+        served = [c for c in proven if peers.has_served(c.router_hash)]
+        return served if len(served) >= _SERVED_MIN else proven
 
     def _apart_from(self, near: Set[bytes], sample: list[Candidate]) -> list[Candidate]:
         """Those in no network of another router of ``near``."""

@@ -36,8 +36,17 @@ from tests.support.turns import TURN_CPU_MAX_S
 HOUR_MS = 3_600_000
 
 
-def signed_infos(count: int, now_ms: int, seed: int, network_id: int = 2) -> list[RouterInfo]:
-    """Router infos of different routers, properly signed by keys that they share."""
+def signed_infos(
+    count: int,
+    now_ms: int,
+    seed: int,
+    network_id: int = 2,
+    first_octets: range = range(11, 120),
+) -> list[RouterInfo]:
+    """Router infos of different routers, properly signed by keys that they share.
+
+    ``first_octets``: of their addresses.
+    """
     draw, entropy = Random(seed), SeededEntropy(f"many {seed}")
     signer = SigningKey.generate(entropy, SigningType.ED25519)
     key = X25519Key.generate(entropy)
@@ -46,7 +55,8 @@ def signed_infos(count: int, now_ms: int, seed: int, network_id: int = 2) -> lis
         identity = KeysAndCert.build(
             4, key.public, SigningType.ED25519, signer.public, draw.randbytes(32)
         )
-        host = ".".join(str(draw.randrange(11, 120)) for _ in range(4))
+        others = ".".join(str(draw.randrange(11, 120)) for _ in range(3))
+        host = f"{draw.choice(first_octets)}.{others}"
         options = {"s": b64encode(key.public), "i": b64encode(bytes(16)), "v": "2"}
         options |= {"host": host, "port": "4567"}
         ssu2 = {**options, "i": b64encode(draw.randbytes(32)), "caps": "BC4"}

@@ -11,7 +11,8 @@ import pytest
 
 from core.io.peer_records import FILE_NAME, SAVE_INTERVAL_S, PeerRecords
 from core.io.router import Router
-from core.peers.book import DUMP_BYTES_MAX, PeerBook
+from core.peers.book import PeerBook
+from core.peers.dump import DUMP_BYTES_MAX
 from core.router.config import RouterConfig
 from tests.support.deterministic import FakeWallClock
 
@@ -101,9 +102,13 @@ def test_a_router_keeps_what_it_experienced(tmp_path: Path) -> None:
         router = Router(config)
         await router.start()
         try:
-            book = router._engine.peers
-            assert (book.weight(A, router.now()) > 1) == (weight_before > 1)
+            book, floodfills = router._engine.peers, router._engine.netdb._floodfills
+            is_known = weight_before > 1
+            assert (book.weight(A, router.now()) > 1) is is_known
+            assert book.has_served(A) is floodfills.is_reliable(A) is is_known
             book.note_build([A] * 4, [0] * 4, router.now())
+            book.note_test([A], 0.5, router.now())
+            floodfills.found(A, [])
             return book.weight(A, router.now())
         finally:
             await router.stop()

@@ -85,6 +85,23 @@ def test_who_has_nothing_any_more_is_not_relied_on() -> None:
     assert not table.is_reliable(other.hash), "old experience fades"
 
 
+def test_reliable_floodfills_are_known_after_a_restart() -> None:
+    network = Network()
+    before, after = network.add(), network.add()
+    good, bad = (network.add(floodfill=True) for _ in range(2))
+    before.netdb._floodfills.found(good.hash, [])
+    before.netdb._floodfills.found(bad.hash, [])
+    assert before.netdb.take_changes().reliable == {good.hash: True, bad.hash: True}
+    before.netdb._floodfills.found(good.hash, [bad.hash])
+    assert before.netdb.take_changes().reliable == {bad.hash: False}
+    after.netdb.load_reliable([good.hash])
+    assert after.netdb.take_changes().reliable == {}
+    table = after.netdb._floodfills
+    assert table.is_reliable(good.hash)
+    table.found(bad.hash, [good.hash])
+    assert not table.is_reliable(good.hash), "it has disappointed us"
+
+
 def test_a_floodfill_passes_lease_sets_on_to_one_that_keeps_them() -> None:
     """Those that flood to us keep what they get; the nearest three may not."""
     network, keeping, _, _, _ = make()

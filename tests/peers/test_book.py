@@ -150,6 +150,21 @@ def test_records_survive_a_restart() -> None:
     assert restored.is_usable(B, 1_000_000)
 
 
+def test_who_has_served_us_is_known_after_a_restart() -> None:
+    book = filled()
+    assert list(book.served) == [A]
+    restored = PeerBook()
+    restored.load(book.dump(10, WALL_S), 5, WALL_S + 86_400)
+    assert restored.served == (A,)
+    assert restored.has_served(A) and restored.is_proven(A)
+    assert not restored.has_served(B)
+    for _ in range(4):
+        book.note_build([A], [30], 20)
+    restored = PeerBook()
+    restored.load(book.dump(30, WALL_S), 5, WALL_S)
+    assert not restored.served, "it has let us down"
+
+
 def test_records_fade_between_two_runs() -> None:
     book = filled()
     restored = PeerBook()

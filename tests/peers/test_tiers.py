@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import pytest
+
 from core.peers.book import TIER_FACTOR, PeerBook
 from core.peers.record import RECORD_BYTES, RECORD_BYTES_BEFORE
 from core.peers.tiers import FAST_MAX, HIGH_CAPACITY_MAX, INTERVAL_S, Tier
@@ -70,16 +72,18 @@ def test_tiers_outlive_a_restart() -> None:
     assert [restored.tier(one, 5) for one in (FAST, SLOW, BUSY)] == tiers(book, 212)[:3]
 
 
-def test_records_of_an_earlier_version_are_read() -> None:
+@pytest.mark.parametrize(("version", "kept"), [(1, RECORD_BYTES_BEFORE), (2, RECORD_BYTES)])
+def test_records_of_earlier_versions_are_read(version: int, kept: int) -> None:
     data = experienced().dump(212, WALL_S)[:-32]
-    header = len(b"I2P peer records 2\n") + 8
-    step = 32 + RECORD_BYTES
+    header = len(b"I2P peer records 3\n") + 8
+    step = 32 + 1 + RECORD_BYTES
     records = [data[at : at + step] for at in range(header, len(data), step)]
-    before = b"I2P peer records 1\n" + data[header - 8 : header]
-    before += b"".join(one[: 32 + RECORD_BYTES_BEFORE] for one in records)
+    before = b"I2P peer records %d\n" % version + data[header - 8 : header]
+    before += b"".join(one[:32] + one[33 : 33 + kept] for one in records)
     restored = PeerBook()
     assert restored.load(before + sha256(before).digest(), 5, WALL_S) == len(records) == 5
     assert restored.tier(FAST, 5) is Tier.FAST
+    assert not restored.served
 
 
 def test_the_upper_tiers_are_bounded() -> None:

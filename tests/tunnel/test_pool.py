@@ -86,6 +86,21 @@ def test_one_more_build_than_needed_while_nothing_works() -> None:
     assert pool.missing(2.6) == 2, "slow builds get company"
 
 
+def test_a_pool_starts_until_something_works_or_speaks_against_it() -> None:
+    pool = side(TunnelShape(3, 2))
+    assert pool.is_starting(0)
+    pool.note_build(1, 0)
+    assert pool.is_starting(HEDGE_AFTER_S - 0.1)
+    assert not pool.is_starting(HEDGE_AFTER_S), "one takes long"
+    for failed in range(1, 5):
+        assert pool.is_starting(HEDGE_AFTER_S) is (failed > 1)
+        pool.note_build_end(failed, False, HEDGE_AFTER_S)
+    assert not pool.is_starting(HEDGE_AFTER_S), "four failed"
+    pool.add(outbound(5))
+    assert not pool.is_starting(5)
+    assert pool.is_starting(2000), "it has none again"
+
+
 def test_hedging_has_an_end() -> None:
     pool = side(TunnelShape(3, 2))
     started = 0

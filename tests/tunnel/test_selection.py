@@ -18,6 +18,7 @@ from core.tunnel import candidates
 from core.tunnel.candidates import digest
 from core.tunnel.paths import PathOrder
 from core.tunnel.selection import BuildBudget, HopSelector
+from core.tunnel.usage import HopUsage
 from tests.support.deterministic import SeededEntropy
 from tests.tunnel.mesh import Directory, Opinions, is_published, make_info
 
@@ -327,6 +328,25 @@ def test_a_young_router_takes_strangers_the_fewer_it_knows_the_more() -> None:
     assert 0.2 < stranger_share(chooser, opinions.proven) < 0.8
     opinions.proven = opinions.proven[:10]
     assert stranger_share(chooser, opinions.proven) > 0.6
+
+
+@pytest.mark.parametrize("is_client", [False, True])
+def test_strangers_wait_for_the_first_tunnel_however_few_are_known(is_client: bool) -> None:
+    infos, opinions = crowd(6, 800)
+    chooser = selector(infos, opinions)
+    for now in range(20):
+        chooser.candidate_count(float(now))
+    flags = {"is_client": is_client, "usage": HopUsage(tunnels=1)}
+    assert stranger_share(chooser, opinions.proven, **flags) > 0.5
+    assert stranger_share(chooser, opinions.proven, is_first=True, **flags) == 0.0
+    opinions.served = opinions.proven[2:]
+    assert stranger_share(chooser, opinions.served, is_first=True, **flags) == 0.0
+    opinions.served = []
+    opinions.unusable = set(opinions.proven[:4])
+    share = stranger_share(chooser, opinions.proven, is_first=True, **flags)
+    assert share == pytest.approx(1 / 3), "two are left, for three hops"
+    opinions.unusable = set(opinions.proven)
+    assert stranger_share(chooser, opinions.proven, is_first=True, **flags) == 1.0
 
 
 def test_strangers_that_fail_take_ever_fewer_hops() -> None:

@@ -12,7 +12,8 @@ from tests.support.world.world import telling_seed
 #: what each way carries makes the download last
 WAYS = LinkModel(delay_s=0.03, jitter_s=0.01, bytes_s=150_000)
 SIZE = 2_000_000
-#: until the data flow again, by how many hops are gone: who loses all needs a new tunnel first
+#: until the data flow again, in the middle of three worlds, by how many hops are gone: who loses
+#: all needs a new tunnel first; the worst of twenty worlds needs 13 s
 RESUMED_S = {1: 6.0, 2: 9.0}
 #: new tunnels of both ends at once, in the middle of three worlds; 5 s longer if only tests tell
 REBUILT_S = 2.0
@@ -80,14 +81,17 @@ class Download:
 @pytest.mark.world
 @pytest.mark.parametrize("count", [1, 2], ids=["one", "all"])
 def test_a_download_goes_on_soon_after_hops_lost_their_power(count: int) -> None:
-    download = Download(f"silent hops {count}")
-    with telling_seed(download.world):
-        download.begin()
-        for hop in download.hops(download.visitor)[:count]:
-            hop.crash(is_silent=True)
-        gap_s = download.longest_gap_s()
-        print(f"longest silence {gap_s:.1f} s")
-        assert gap_s < RESUMED_S[count]
+    gaps = []
+    for seed in ("a", "b", "c"):
+        download = Download(f"silent hops {count} {seed}")
+        with telling_seed(download.world):
+            download.begin()
+            for hop in download.hops(download.visitor)[:count]:
+                hop.crash(is_silent=True)
+            gaps.append(download.longest_gap_s())
+    print(f"longest silences {gaps} s")
+    assert sorted(gaps)[1] < RESUMED_S[count], gaps
+    assert max(gaps) < FOUND_S, gaps
 
 
 @pytest.mark.world
