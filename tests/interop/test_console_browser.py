@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from tests.support import fetch_axe
 from tests.support.browser import Page, browser
 from tests.support.console import Visitor, console
 from tests.support.deterministic import SeededEntropy
+from tests.support.own_network import own_network
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -65,6 +66,24 @@ PAGES = (
 )
 SIZES = {"desktop": (1280, 900, False), "phone": (360, 780, True)}
 SCHEMES = ("light", "dark")
+#: those of docs/pictures: page, width, height, whether it is a phone, colour scheme
+PICTURES = {
+    "overview": ("", 1200, 720, False, "light"),
+    "tunnels": ("tunnels", 1200, 480, False, "light"),
+    "address-book": ("addresses", 1200, 480, False, "light"),
+    "browser": ("browser", 1040, 720, False, "light"),
+    "phone": ("", 360, 720, True, "dark"),
+}
+PICTURE_BYTES_MAX = 80_000
+SHOWN_TUNNELS = """
+tunnels:
+  browser: {{type: httpclient, listen: "127.0.0.1:4444"}}
+  site: {{type: httpserver, target: "127.0.0.1:9"}}
+  socks: {{type: sockstunnel, listen: "127.0.0.1:4447"}}
+  chat: {{type: ircclient, listen: "127.0.0.1:6668", destination: irc.postman.i2p, enabled: false}}
+torrents: {{}}
+"""
+SHOWN_NAMES = ("friends.i2p", "git-at-home.i2p", "library.i2p", "weather-station.i2p")
 LANGUAGES = ("de", "ru", "zh")
 
 
@@ -78,10 +97,14 @@ def run_in_loop(main: object) -> None:
 
 
 @asynccontextmanager
-async def opened(root: Path) -> AsyncIterator[tuple[Visitor, Page, str]]:
+async def opened(
+    root: Path,
+    tunnels: str = TUNNELS,
+    names: Sequence[str] = tuple(f"site{number}.i2p" for number in range(120)),
+) -> AsyncIterator[tuple[Visitor, Page, str]]:
     """A program, a browser that came in by the command's file, and the address of the pages."""
     async with (
-        console(root, tunnels=TUNNELS) as visitor,
+        console(root, tunnels=tunnels) as visitor,
         browser(root / "browser", "direct://") as page,
     ):
         command = [sys.executable, "-m", "i2ptunnel", "console", "--no-browser"]
@@ -95,10 +118,9 @@ async def opened(root: Path) -> AsyncIterator[tuple[Visitor, Page, str]]:
         await page.until("location.protocol === 'http:' && document.title.includes('Overview')", 20)
         assert not Path(file).exists()
         base = str(await page.evaluate("location.href"))
-        for number in range(120):
+        for number, name in enumerate(names):
             digest = hashlib.sha256(bytes([number])).digest()
-            target = _b32(digest)
-            await _add_name(visitor, f"site{number}.i2p", target)
+            await _add_name(visitor, name, _b32(digest))
         yield visitor, page, base
 
 
@@ -116,7 +138,11 @@ async def _add_name(visitor: Visitor, name: str, target: str) -> None:
 
 async def show(page: Page, size: str, scheme: str) -> None:
     """Look at pages at this width and in this colour scheme from now on."""
-    width, height, is_mobile = SIZES[size]
+    await look(page, *SIZES[size], scheme)
+
+
+async def look(page: Page, width: int, height: int, is_mobile: bool, scheme: str) -> None:
+    """The same by the figures."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     await page.call("Emulation.setEmulatedMedia", features=features)
     await page.call(
@@ -191,6 +217,36 @@ def test_every_page_fits_in_both_sizes_and_schemes(
                     await page.open(base + path)
                     await _fits(page, f"{path} {language}")
             assert page.policy_breaches == []
+
+    run_in_loop(main())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_pictures_of_the_guides_are_of_a_program_that_works(tmp_path: Path) -> None:
+    """``CONSOLE_PICTURES=docs/pictures`` writes them where the guides show them."""
+    pictures = Path(os.environ.get("CONSOLE_PICTURES") or tmp_path / "pictures")
+    pictures.mkdir(parents=True, exist_ok=True)
+
+    async def main() -> None:
+        async with (
+            own_network(tmp_path / "network", 10, ends=0, network_id=78) as network,
+            opened(tmp_path, SHOWN_TUNNELS, SHOWN_NAMES) as (visitor, page, base),
+        ):
+            program = visitor.program
+            program.router.import_routers(router.router_info for router in network.routers)
+            async with asyncio.timeout(200):
+                while program.health().state.value != "ready":
+                    await asyncio.sleep(0.5)
+            await page.call("Emulation.setScrollbarsHidden", hidden=True)
+            await page.open(base)
+            await page.until("!document.querySelector('.legend b').innerText.includes('–')", 60)
+            for name, (path, width, height, is_mobile, scheme) in PICTURES.items():
+                await look(page, width, height, is_mobile, scheme)
+                assert await page.open(base + path) == 200
+                await page.screenshot(pictures / f"{name}.png")
+                assert (pictures / f"{name}.png").stat().st_size < PICTURE_BYTES_MAX
+            assert "ready" in await page.text()
 
     run_in_loop(main())
 
