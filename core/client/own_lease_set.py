@@ -21,6 +21,7 @@ from core.data.lease_set_layers import ClientAuthorisation, DailyKey, daily_key,
 from core.data.lease_set_variants import EncryptedLeaseSet
 from core.data.mapping import write_mapping
 from core.data.private_keys import PrivateKeys
+from core.tunnel.constants import TUNNEL_LIFETIME_S
 from core.tunnel.tunnels import InboundTunnel
 
 logger = logging.getLogger("core.client")
@@ -36,6 +37,8 @@ MIDNIGHT_MARGIN_S = 0.25
 DATE_AHEAD_MAX_S = 10
 #: With other routers under the same keys: shortest time until the next one, twice that the longest.
 MULTIHOMED_S = 40.0
+#: A lease that ends later was dated before the wall clock was set back: it is dated anew in a moment.
+LEASE_LIFE_MAX_S = 2 * TUNNEL_LIFETIME_S
 
 
 def leases_of(tunnels: Iterable[InboundTunnel]) -> Iterator[Lease]:
@@ -46,7 +49,7 @@ def leases_of(tunnels: Iterable[InboundTunnel]) -> Iterator[Lease]:
 
 def newest_leases(offered: Iterable[Lease], wall_s: float) -> list[Lease]:
     """Those that have not ended, the one that lasts longest first, as many as there may be."""
-    alive = (lease for lease in offered if lease.end_ms > wall_s * 1000)
+    alive = (lease for lease in offered if 0 < lease.end_ms / 1000 - wall_s < LEASE_LIFE_MAX_S)
     return sorted(alive, key=lambda lease: -lease.end_ms)[:LEASES_MAX]
 
 

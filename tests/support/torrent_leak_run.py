@@ -96,8 +96,8 @@ async def run_open(root: Path) -> dict[str, Any]:
         (root / name).mkdir(parents=True)
     ours, theirs = socket.socketpair()
     torrents, magnets = tempting(root)
-    orders: list[dict[str, str]] = [{"file": b64encode(one).decode()} for one in torrents]
-    orders += [{"magnet": one} for one in magnets]
+    orders: list[dict[str, Any]] = [{"file": b64encode(one).decode()} for one in torrents]
+    orders += [{"magnet": one, "trackers": [TRACKER]} for one in magnets]
     section = SamSection(listen=Endpoint(SAM_HOST, SAM_PORT), udp=None)
     async with tracker(network) as swarms, network.bridge(section=section):
         engine = Engine(
