@@ -37,6 +37,8 @@ from tests.support.i2pd_net import NETWORK_ID
 KINDS = ("token requests", "bad tokens", "sessions", "forged sources", "noise", "mutated")
 #: how many packets are made, to be sent over and over
 POOL = 4000
+#: largest UDP payload
+_ROOM = 1472
 SESSIONS = 1500
 #: real addresses that ask for tokens and use them
 CALLERS = 250
@@ -71,7 +73,7 @@ class Flood:
         )
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "flooding\n":
-            self._process.kill()
+            self.kill()
             raise RuntimeError("the flood did not begin")
 
     def stop(self) -> float:
@@ -81,8 +83,8 @@ class Flood:
 
     def kill(self) -> None:
         """Whatever it does."""
-        self._process.kill()
-        self._process.wait()
+        with self._process:
+            self._process.kill()
 
 
 @contextlib.contextmanager
@@ -103,6 +105,7 @@ class _Packets:
         self.target = SocketAddress(address.host, address.port)
         self.static_key = address.static_key
         self.intro = IntroKey(address.intro_key)
+        self.hash = router_info.hash
 
     def token_request(self) -> bytes:
         ids = _ids()
@@ -111,7 +114,17 @@ class _Packets:
         )
 
     def session_request(self, token: int) -> bytes:
-        _, packet = request(_ids(), self.static_key, self.intro, token, NETWORK_ID, _WALL, _ENTROPY)
+        _, packet = request(
+            _ids(),
+            self.static_key,
+            self.intro,
+            token,
+            NETWORK_ID,
+            _WALL,
+            _ENTROPY,
+            room=_ROOM,
+            peer_hash=self.hash,
+        )
         return packet
 
     def sealed(self, kind: PacketType) -> bytes:
