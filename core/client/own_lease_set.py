@@ -37,7 +37,7 @@ MIDNIGHT_MARGIN_S = 0.25
 DATE_AHEAD_MAX_S = 10
 #: With other routers under the same keys: shortest time until the next one, twice that the longest.
 MULTIHOMED_S = 40.0
-#: A lease that ends later was dated before the wall clock was set back: it is dated anew in a moment.
+#: A lease that ends later was dated before the wall clock was set back; its tunnel is dated anew.
 LEASE_LIFE_MAX_S = 2 * TUNNEL_LIFETIME_S
 
 
