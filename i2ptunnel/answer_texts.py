@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from i2ptunnel.config.units import show_duration
@@ -35,6 +36,13 @@ def router_line(router: dict[str, Any], now: float) -> str:
     line = (router["hash"][:16], f"{router['caps']:6}", f"{router['version']:8}", f"{age:>8}")
     tier = (router["tier"] or "-").replace("_", " ")
     return "  ".join((*line, f"{tier:13}", ",".join(router["transports"])))
+
+
+def log_lines(lines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Lines of the log with the time of this machine's zone."""
+    for one in lines:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one["time"]))
+        yield f"{moment} {one['level']:7} {one['room']}: {one['message']}"
 
 
 def ping_line(destination: str, seconds: float | None) -> str:

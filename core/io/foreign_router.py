@@ -33,6 +33,7 @@ from core.io.status import (
 from core.io.tracing import RouterLog, TraceFile
 from core.router.config import RouterConfig
 from core.router.counters import Tree
+from core.transport.bans import Ban
 from core.transport.reachability_votes import ReachabilityStatus
 
 logger = logging.getLogger("core.i2cp")
@@ -132,6 +133,7 @@ class ForeignRouter:
             builds_succeeded=0,
             transit_tunnels=0,
             transit_accepted=0,
+            build_requests_waiting=0,
             bytes_received=0,
             bytes_sent=0,
             bandwidth=BandwidthStatus(0.0, 0.0, 0.0, 0.0, 0.0),
@@ -156,6 +158,10 @@ class ForeignRouter:
     def tier(self, router_hash: bytes) -> str | None:
         """No router has been measured."""
         return None
+
+    def bans(self) -> list[Ban]:
+        """None: this program refuses no router."""
+        return []
 
     def tunnel_paths(self) -> list[TunnelPath]:
         """None that we know."""

@@ -54,6 +54,7 @@ from core.io.status import (
     linked_routers,
     port_mapping_status,
     published_addresses,
+    tunnel_paths,
 )
 from core.io.stored import PROVEN_SPACE, RELIABLE_SPACE, StoredRouters, stored_port
 from core.io.surroundings import Surroundings
@@ -63,6 +64,7 @@ from core.router.config import RouterConfig
 from core.router.counters import CounterTree, Tree
 from core.router.engine import RouterEngine
 from core.router.transports import configured, own_hosts
+from core.transport.bans import Ban
 from core.tunnel.shape import TunnelShape
 
 logger = logging.getLogger("core.io.router")
@@ -313,18 +315,12 @@ class Router:
 
     def tunnel_paths(self) -> list[TunnelPath]:
         """Every live tunnel of our own, for display; the router's own ones last."""
-        now = self.now()
-        paths: list[TunnelPath] = []
-        pools = [
-            (session.name, engine.pool)
-            for engine, session in self._sessions.items()
-            if engine.first is engine
-        ]
-        own = self._engine.tunnels.exploratory
-        for name, pool in (*pools, *(() if own is None else ((None, own),))):
-            tunnels = (*pool.live_inbound(now), *pool.live_outbound(now))
-            paths += [TunnelPath.of(name, tunnel) for tunnel in tunnels]
-        return paths
+        sessions = ((session.name, engine) for engine, session in self._sessions.items())
+        return tunnel_paths(sessions, self._engine.tunnels.exploratory, self.now())
+
+    def bans(self) -> list[Ban]:
+        """Whom the router refuses for a while, besides those whom the user has blocked."""
+        return self._engine.links.bans.current(self.now())
 
     def traffic(self) -> TrafficTotals:
         """What the links have carried; cheap enough for every second."""
@@ -371,6 +367,7 @@ class Router:
             builds_succeeded=engine.tunnels.builder.succeeded,
             transit_tunnels=len(engine.transit),
             transit_accepted=engine.transit.accepted,
+            build_requests_waiting=len(engine.tunnels.requests),
             bytes_received=engine.links.stats.bytes_received,
             bytes_sent=engine.links.stats.bytes_sent,
             bandwidth=self._bandwidth.read(engine, now),

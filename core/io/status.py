@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.base.authority import authority
 from core.base.rates import RateMeter
+from core.client.local_destination import LocalDestination
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ntcp2Address, Ssu2Address
 from core.nat.mapping import PortMapping
 from core.router.engine import RouterEngine
 from core.transport.ports import Session
 from core.transport.reachability_votes import ReachabilityStatus
+from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import InboundTunnel, OutboundTunnel
 
 
@@ -209,6 +211,8 @@ class RouterStatus:
     builds_succeeded: int
     transit_tunnels: int
     transit_accepted: int
+    build_requests_waiting: int
+    """Of other routers, not looked at yet."""
     bytes_received: int
     bytes_sent: int
     bandwidth: BandwidthStatus
@@ -271,3 +275,19 @@ class TunnelPath(NamedTuple):
         return cls(
             session, is_inbound, tunnel.hops, tunnel.messages, tunnel.rtt_s, round(tunnel.loss, 3)
         )
+
+
+def tunnel_paths(
+    sessions: Iterable[tuple[str, LocalDestination]], exploratory: TunnelPool | None, now: float
+) -> list[TunnelPath]:
+    """Every live tunnel: those of ``sessions`` by their names, then ``exploratory``."""
+    pools: list[tuple[str | None, TunnelPool]] = [
+        (name, engine.pool) for name, engine in sessions if engine.first is engine
+    ]
+    if exploratory is not None:
+        pools.append((None, exploratory))
+    paths: list[TunnelPath] = []
+    for name, pool in pools:
+        paths += [TunnelPath.of(name, tunnel) for tunnel in pool.live_inbound(now)]
+        paths += [TunnelPath.of(name, tunnel) for tunnel in pool.live_outbound(now)]
+    return paths

@@ -6,6 +6,7 @@ Both tables are bounded; when one is full the entry that was touched longest ago
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
 from core.base.bounded import BoundedMap
 
@@ -13,6 +14,14 @@ BANS_MAX = 4096
 BACKOFFS_MAX = 4096
 #: the pause after a failure while failures are expected
 EAGER_PAUSE_S = 3.0
+
+
+class Ban(NamedTuple):
+    """``key``: the hash of a router, or an address; ``left_s``: seconds until it ends."""
+
+    key: bytes | str
+    left_s: float
+    reason: str
 
 
 class BanList:
@@ -49,6 +58,14 @@ class BanList:
             self._bans.pop(key)
             return None
         return entry[1]
+
+    def current(self, now: float) -> list[Ban]:
+        """Every ban that holds, without what the user has blocked."""
+        return [
+            Ban(key, until - now, reason)
+            for key, (until, reason) in self._bans.items()
+            if now < until
+        ]
 
     def expire(self, now: float) -> None:
         """Drop every ban that is over."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from core.api import SystemEntropy
 from core.base.bounded import BoundedMap
-from i2ptunnel.i2pcontrol.rpc import RpcError
+from i2ptunnel.i2pcontrol.rpc import INVALID_PARAMS, RpcError
 from i2ptunnel.passwords import PasswordGuard, PasswordRefused
 
 WRONG_PASSWORD = -32001
@@ -20,6 +20,12 @@ API_VERSION = 1
 #: Java's plugin: a day
 TOKEN_LIFE_S = 86400.0
 TOKENS_MAX = 256
+
+
+def check_may_write(*, may_write: bool) -> None:
+    """Raise RpcError unless the owner allowed changes."""
+    if not may_write:
+        raise RpcError(INVALID_PARAMS, "nothing may be changed: interfaces.i2pcontrol.write")
 
 
 class Access:

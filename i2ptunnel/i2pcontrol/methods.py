@@ -15,10 +15,12 @@ from typing import Any
 from core.api import FileFault, SystemEntropy, write_atomic
 from core.base.errors import I2PError
 from i2ptunnel import commands
+from i2ptunnel.answer_texts import log_lines
 from i2ptunnel.config.document import Document
 from i2ptunnel.editing import ConfigurationEditor
-from i2ptunnel.i2pcontrol.access import Access
-from i2ptunnel.i2pcontrol.rates import PERIOD_MAX_S, RateHistory
+from i2ptunnel.i2pcontrol.access import Access, check_may_write
+from i2ptunnel.i2pcontrol.address_book import AddressBook
+from i2ptunnel.i2pcontrol.rates import PERIOD_MAX_S, BuildHistory, RateHistory
 from i2ptunnel.i2pcontrol.router_info import KEYS, Facts
 from i2ptunnel.i2pcontrol.rpc import (
     INTERNAL_ERROR,
@@ -28,17 +30,13 @@ from i2ptunnel.i2pcontrol.rpc import (
     RpcError,
 )
 from i2ptunnel.i2pcontrol.tunnels import TunnelManager
-from i2ptunnel.naming.store import Book
 from i2ptunnel.passwords import PASSWORD_CHARACTERS_MIN, seal
 
 _SALT_BYTES = 16
-_BOOKS = {
-    f"i2p.router.addressbook.{book.word}.list": book.word
-    for book in (Book.PRIVATE, Book.LOCAL, Book.ROUTER)
-}
 #: Java's names of what is measured -> rates of :class:`RateHistory` that are added up
 _STATS = {"bw.recvRate": (0,), "bw.sendRate": (1,), "bw.combined": (0, 1)}
 _KILO = 1000
+_LOG = "i2p.router.logs"
 
 
 class Methods:
@@ -59,8 +57,10 @@ class Methods:
         self._stop = stop
         self._may_write = may_write
         self._rates = RateHistory()
+        self._builds = BuildHistory()
         self._editor = ConfigurationEditor(program)
         self._tunnels = TunnelManager(program, self._editor, may_write=may_write)
+        self._names = AddressBook(program, self._editor, may_write=may_write)
         self._methods: dict[str, Callable[[Params], Awaitable[dict[str, Any]]]] = {
             "Echo": self._echo,
             "GetRate": self._get_rate,
@@ -70,12 +70,18 @@ class Methods:
             "NetworkSetting": self._network_setting,
             "ClientServicesInfo": self._client_services,
             "TunnelManager": self._tunnels.call,
-            "AddressBook": self._address_book,
+            "AddressBook": self._names.call,
         }
+        #: keys of RouterInfo that commands answer
+        self._readers = {**self._names.readers, _LOG: self._log}
 
     def sample(self) -> None:
         """Once a second, for the rates."""
-        self._rates.sample(self._program.router.traffic(), time.monotonic())
+        router, now = self._program.router, time.monotonic()
+        self._rates.sample(router.traffic(), now)
+        if self._builds.is_due(now):
+            status = router.status()
+            self._builds.sample(status.builds_started, status.builds_succeeded, now)
 
     async def call(self, client: str, name: str, params: Params) -> dict[str, Any]:
         """One request of ``client``, an address; raises RpcError."""
@@ -113,19 +119,24 @@ class Methods:
 
     async def _router_info(self, params: Params) -> dict[str, Any]:
         wanted = [key for key in params if key != "Token"]
-        unknown = [key for key in wanted if key not in KEYS and key not in _BOOKS]
+        unknown = [key for key in wanted if key not in KEYS and key not in self._readers]
         if unknown:
             raise RpcError(INVALID_PARAMS, f"not known here: {', '.join(unknown)}")
-        facts = Facts(commands.snapshot(self._program), self._rates, self._program.router)
+        facts = Facts(
+            commands.snapshot(self._program), self._rates, self._builds, self._program.router
+        )
         try:
             result = {key: KEYS[key](facts) for key in wanted if key in KEYS}
         except KeyError as error:
             raise RpcError(INVALID_PARAMS, f"the router does not tell {error}") from None
         for key in wanted:
-            if key in _BOOKS:
-                entries = await commands.address_list(self._program, book=_BOOKS[key])
-                result[key] = {entry["name"]: entry["address"] for entry in entries}
+            if key in self._readers:
+                result[key] = await self._readers[key]()
         return result
+
+    async def _log(self) -> list[str]:
+        """What ``i2ptunnel logs`` shows."""
+        return list(log_lines(await commands.logs(self._program)))
 
     async def _client_services(self, params: Params) -> dict[str, Any]:
         services = _services(commands.snapshot(self._program))
@@ -137,16 +148,12 @@ class Methods:
 
     # Methods that change
 
-    def _check_may_write(self) -> None:
-        if not self._may_write:
-            raise RpcError(INVALID_PARAMS, "nothing may be changed: interfaces.i2pcontrol.write")
-
     async def _settings(self, params: Params) -> dict[str, Any]:
         """``I2PControl``: another password; where it listens is written in the file alone."""
         wanted = {key: value for key, value in params.items() if key != "Token"}
         if set(wanted) != {"i2pcontrol.password"}:
             raise RpcError(INVALID_PARAMS, "only i2pcontrol.password can be set from here")
-        self._check_may_write()
+        check_may_write(may_write=self._may_write)
         password = wanted["i2pcontrol.password"]
         if not isinstance(password, str) or len(password) < PASSWORD_CHARACTERS_MIN:
             wrong = f"a password has {PASSWORD_CHARACTERS_MIN} characters or more"
@@ -166,7 +173,7 @@ class Methods:
         if len(wanted) != 1 or wanted[0] not in ("Shutdown", "Reseed"):
             known = "Shutdown or Reseed; restarts and updates are the service manager's"
             raise RpcError(INVALID_PARAMS, f"one of {known}")
-        self._check_may_write()
+        check_may_write(may_write=self._may_write)
         if wanted[0] == "Reseed":
             return {"Reseed": await commands.netdb_reseed(self._program)}
         # Once the answer is on its way.
@@ -182,29 +189,12 @@ class Methods:
         changes = {key: value for key, value in wanted.items() if value is not None}
         plan: dict[str, Any] = {"router": []}
         if changes:
-            self._check_may_write()
+            check_may_write(may_write=self._may_write)
             options = [_network_option(key, value) for key, value in changes.items()]
             plan = await self._editor.edit(lambda text: _with_options(text, options))
         now = _network_settings(self._program)
         shown = {key: now[key] for key in wanted}
         return {**shown, "SettingsSaved": bool(changes), "RestartNeeded": bool(plan["router"])}
-
-    async def _address_book(self, params: Params) -> dict[str, Any]:
-        book, name = params.get("Type"), params.get("Hostname")
-        if not isinstance(book, str) or book not in _BOOKS.values() or not isinstance(name, str):
-            known = ", ".join(_BOOKS.values())
-            raise RpcError(INVALID_PARAMS, f"Type ({known}) and Hostname are needed")
-        self._check_may_write()
-        if "Delete" in params:
-            had = await commands.address_remove(self._program, name=name, book=book)
-            return {"success": bool(had), "message": "deleted" if had else "there was none"}
-        target = params.get("Destination")
-        if not isinstance(target, str):
-            raise RpcError(INVALID_PARAMS, "Destination is needed")
-        entry = await commands.address_add(
-            self._program, name=name, target=target, book=book, replace=True
-        )
-        return {"success": True, "message": f"added {entry['name']}"}
 
 
 def _services(status: dict[str, Any]) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.api import AnyRouter
+from core.api import AnyRouter, Router
 from core.data.encoding import b64encode
 from i2ptunnel.health import CLOCK_SKEW_MAX_S
-from i2ptunnel.i2pcontrol.rates import RateHistory
+from i2ptunnel.i2pcontrol.rates import BuildHistory, RateHistory, success_rate
+from i2ptunnel.i2pcontrol.rpc import INTERNAL_ERROR, RpcError
 
 _PREFIX = "i2p.router."
+BANNED_MAX = 10_000
 #: NetworkStatus of the specification
 _OK, _TESTING, _FIREWALLED, _HIDDEN, _CLOCK_SKEW, _SYMMETRIC_NAT, _NO_PEERS = 0, 1, 2, 3, 9, 11, 13
 _UDP_OFF_AND_TCP_UNSET = 14
@@ -37,13 +39,28 @@ class Facts:
 
     status: Mapping[str, Any]
     rates: RateHistory
+    builds: BuildHistory
     carrier: AnyRouter
+
+    @property
+    def own(self) -> Router:
+        """The router, if it is ours; RpcError: only a foreign one would know."""
+        if isinstance(self.carrier, Router):
+            return self.carrier
+        raise _no_router()
 
     @property
     def router(self) -> Mapping[str, Any]:
         """What the status says about the router."""
         router: Mapping[str, Any] = self.status["router"]
         return router
+
+    @property
+    def own_status(self) -> Mapping[str, Any]:
+        """:attr:`router`, of figures that only a router of ours has; raises RpcError."""
+        if self.router["i2cp"] is not None:
+            raise _no_router()
+        return self.router
 
     @property
     def is_clock_wrong(self) -> bool:
@@ -54,6 +71,10 @@ class Facts:
         """``ok``, ``firewalled``, …; ``family``: ``ipv4`` or ``ipv6``."""
         word: str = self.router["reachability"][family]
         return word
+
+
+def _no_router() -> RpcError:
+    return RpcError(INTERNAL_ERROR, "this program runs no router of its own")
 
 
 def _status_text(facts: Facts) -> str:
@@ -78,9 +99,43 @@ def _error(facts: Facts, family: str) -> int:
     return _ERROR_SYMMETRIC_NAT if is_symmetric else _ERROR_NONE
 
 
-def _success_rate(facts: Facts) -> int:
-    started = facts.router["builds_started"]
-    return 100 * facts.router["builds_succeeded"] // started if started else 0
+def _total_success_rate(facts: Facts) -> float:
+    router = facts.own_status
+    return success_rate(router["builds_started"], router["builds_succeeded"])
+
+
+def _success_rate(facts: Facts) -> float:
+    router = facts.own_status
+    return facts.builds.success_rate(router["builds_started"], router["builds_succeeded"])
+
+
+def _active_peers(facts: Facts) -> list[dict[str, Any]]:
+    """The fields that Java's plugin has and that are known here."""
+    return [
+        {
+            "hash": b64encode(link.hash),
+            "activeTransport": link.transport.upper(),
+            "inbound": not link.is_outbound,
+            "idleRx": int(link.quiet_s * 1000),
+        }
+        for link in facts.own.linked_routers()
+    ]
+
+
+def _banned_peers(facts: Facts) -> dict[str, dict[str, Any]]:
+    """By hash, address or network; ``expires``: milliseconds from now, None: the user's own."""
+    config, bans = facts.own.config, facts.own.bans()
+    blocked = [*map(b64encode, config.blocked_routers), *map(str, config.blocked_addresses)]
+    if len(bans) + len(blocked) > BANNED_MAX:
+        raise RpcError(INTERNAL_ERROR, f"more than {BANNED_MAX} are banned: see router.blocklist")
+    banned: dict[str, dict[str, Any]] = {
+        ban.key if isinstance(ban.key, str) else b64encode(ban.key): {
+            "cause": ban.reason,
+            "expires": int(ban.left_s * 1000),
+        }
+        for ban in bans
+    }
+    return banned | {one: {"cause": "blocked by the user", "expires": None} for one in blocked}
 
 
 def _paths(facts: Facts, *, is_inbound: bool, is_exploratory: bool) -> int:
@@ -112,7 +167,9 @@ _SHORT_KEYS: dict[str, Callable[[Facts], Any]] = {
     "net.total.sent.bytes": lambda facts: facts.router["bytes_sent"],
     "net.total.transit.bytes": lambda facts: facts.router["counters"]["tunnel"]["transit_bytes"],
     "net.tunnels.participating": lambda facts: facts.router["transit_tunnels"],
-    "net.tunnels.totalsuccessrate": _success_rate,
+    "net.tunnels.successrate": _success_rate,
+    "net.tunnels.totalsuccessrate": _total_success_rate,
+    "net.tunnels.tbmqueue": lambda facts: facts.own_status["build_requests_waiting"],
     "net.tunnels.exploratory.inbound": lambda facts: _paths(
         facts, is_inbound=True, is_exploratory=True
     ),
@@ -129,6 +186,9 @@ _SHORT_KEYS: dict[str, Callable[[Facts], Any]] = {
     "netdb.activepeers": lambda facts: (
         facts.router["links"]["inbound"] + facts.router["links"]["outbound"]
     ),
+    "netdb.activepeers.list": lambda facts: [one["hash"] for one in _active_peers(facts)],
+    "netdb.activepeers.stats": _active_peers,
+    "netdb.bannedpeers": _banned_peers,
     "netdb.isreseeding": lambda facts: facts.status["reseed"]["state"] == "fetching",
 }
 KEYS = {_PREFIX + key: read for key, read in _SHORT_KEYS.items()}

@@ -18,6 +18,7 @@ from i2ptunnel import commands
 from i2ptunnel.config.document import Document
 from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
 from i2ptunnel.editing import ConfigurationEditor
+from i2ptunnel.i2pcontrol.access import check_may_write
 from i2ptunnel.i2pcontrol.rpc import INVALID_PARAMS, Params, RpcError
 
 ACTIONS_ON_ALL = ("get", "start", "stop", "restart")
@@ -97,7 +98,7 @@ class TunnelManager:
         name = name.strip()
         if action == "get":
             return {"status": "success", "tunnel": self._known(name)}
-        self._check_may_write()
+        check_may_write(may_write=self._may_write)
         if action in ("start", "restart"):
             await commands.start_tunnel(self._program, name=name)
         elif action == "stop":
@@ -125,7 +126,7 @@ class TunnelManager:
         tunnels = await commands.tunnels(self._program)
         if action == "get":
             return {"status": "success", "tunnels": tunnels}
-        self._check_may_write()
+        check_may_write(may_write=self._may_write)
         turn = commands.stop_tunnel if action == "stop" else commands.start_tunnel
         for tunnel in tunnels:
             await turn(self._program, name=tunnel["name"])
@@ -136,10 +137,6 @@ class TunnelManager:
             if tunnel["name"] == name:
                 return tunnel
         raise RpcError(INVALID_PARAMS, f"there is no tunnel {name!r}")
-
-    def _check_may_write(self) -> None:
-        if not self._may_write:
-            raise RpcError(INVALID_PARAMS, "nothing may be changed: interfaces.i2pcontrol.write")
 
 
 def _section(params: Params) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from i2ptunnel.answer_texts import (
+    log_lines,
     ping_line,
     plan_lines,
     router_line,
@@ -97,12 +98,6 @@ def _findings(result: Any, _: Mapping[str, Any]) -> Iterable[str]:
             yield f"{'':8} {'':{_SUBJECT_WIDTH}} -> {one['remedy']}"
 
 
-def _log(result: Any, _: Mapping[str, Any]) -> Iterable[str]:
-    for one in result:
-        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one["time"]))
-        yield f"{moment} {one['level']:7} {one['room']}: {one['message']}"
-
-
 def _visit(result: Any, _: Mapping[str, Any]) -> Iterable[str]:
     return (f"{mark} {line}" for mark, line in why_lines(result))
 
@@ -118,7 +113,7 @@ _FORMS: dict[str, Callable[[Any, Mapping[str, Any]], Iterable[str]]] = {
     "ping": _ping,
     "why": _visit,
     "doctor": _findings,
-    "logs": _log,
+    "logs": lambda result, _: log_lines(result),
 }
 
 

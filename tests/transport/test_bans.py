@@ -6,7 +6,7 @@ import pytest
 
 from core.transport import bans
 from core.transport.addresses import source_key, subnet_key
-from core.transport.bans import Backoff, BanList
+from core.transport.bans import Backoff, Ban, BanList
 from core.transport.inbound import ADDRESSES_MAX, HandshakeRates
 
 A, B, C = bytes(32), bytes([1]) * 32, bytes([2]) * 32
@@ -23,6 +23,7 @@ def test_bans_expire_are_prolonged_and_bounded() -> None:
     table.ban(B, 40, "y")
     table.ban(C, 50, "z")
     assert len(table) == 2 and table.reason(A, 0) is None
+    assert table.current(45) == [Ban(C, 5, "z")]
     table.expire(45)
     assert len(table) == 1
 

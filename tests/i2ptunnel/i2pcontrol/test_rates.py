@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.api import TrafficTotals
-from i2ptunnel.i2pcontrol.rates import PERIOD_MAX_S, RateHistory
+from i2ptunnel.i2pcontrol.rates import BUILDS_SAMPLE_S, PERIOD_MAX_S, BuildHistory, RateHistory
 
 
 def history(seconds: int) -> RateHistory:
@@ -29,3 +29,18 @@ def test_nothing_is_known_at_first() -> None:
 
 def test_only_an_hour_is_kept() -> None:
     assert len(history(int(PERIOD_MAX_S) + 600)._samples) == PERIOD_MAX_S + 1
+
+
+def test_builds_are_judged_by_the_last_ten_minutes() -> None:
+    builds = BuildHistory()
+    assert builds.is_due(0.0) and builds.success_rate(8, 6) == 75.0
+    builds.sample(0, 0, 0.0)
+    assert not builds.is_due(BUILDS_SAMPLE_S - 0.1) and builds.is_due(BUILDS_SAMPLE_S)
+    builds.sample(100, 10, 30.0)
+    assert builds.success_rate(100, 10) == 10.0
+    builds.sample(103, 12, 620.0)
+    assert builds.success_rate(103, 12) == 66.7
+    assert builds.success_rate(103, 14) == 100.0
+    builds.sample(103, 12, 1300.0)
+    assert builds.success_rate(103, 12) == 0.0
+    assert builds.success_rate(104, 13) == 100.0
