@@ -28,6 +28,7 @@ SKIPS = {
     "tests/interop/test_sam_libraries.py",
     "tests/io/test_udp.py",
     "tests/io/test_udp_guard.py",
+    "tests/release/test_clean_roots.py",
     "tests/release/test_debian.py",
     "tests/release/test_first_steps.py",
     "tests/release/test_install_page.py",
