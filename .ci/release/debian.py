@@ -222,6 +222,7 @@ def _write_control(work: Root, tree: Path, suite: str) -> None:
     for name in ("postinst", "prerm", "postrm"):
         shutil.copy(FILES / name, control)
         (control / name).chmod(0o755)
+    shutil.copy(FILES / "templates", control)
     changes = _CHANGES.format(
         version=version_of(suite), maintainer=_MAINTAINER, date=formatdate(usegmt=False)
     )
@@ -238,6 +239,7 @@ def _write_control(work: Root, tree: Path, suite: str) -> None:
         f"libc6 (>= {libc})",
         openssl,
         "ca-certificates",
+        "debconf | debconf-2.0",
         "systemd | systemd-standalone-sysusers",
         "systemd | systemd-standalone-tmpfiles",
     ]

@@ -26,6 +26,8 @@ pytestmark = [
 
 CONFIG = "/etc/i2ptunnel/i2ptunnel.yaml"
 UNIT = "i2ptunnel.service"
+#: below the root
+KEYS = "var/lib/i2ptunnel/router.keys"
 QUICK = "[Service]\nRestartSec=1\n"
 HELLO = """python3 - <<'END'
 import socket
@@ -270,11 +272,63 @@ def test_upgrade_removal_and_purge_keep_the_keys(
     assert machine.attempt("command -v i2ptunnel").returncode != 0
     machine.run(f"DEBIAN_FRONTEND=noninteractive apt-get -y install {newer}")
     machine.wait_active(UNIT)
-    told = machine.run("apt-get -y purge i2ptunnel")
+    told = machine.run("DEBIAN_FRONTEND=noninteractive apt-get -y purge i2ptunnel")
     assert "its keys are the addresses of your sites" in told.lower()
     assert "rm -r /var/lib/i2ptunnel" in told
     assert machine.run("sha256sum /var/lib/i2ptunnel/router.keys") == keys
     assert machine.attempt(f"test -e {CONFIG}").returncode != 0
+
+
+@pytest.fixture
+def asked(package: tuple[str, Path]) -> Iterator[Root]:
+    """A system that is not booted, with the package and a key."""
+    suite, file = package
+    root = root_with(suite, "system", SYSTEM).copy(ROOTS / f"{suite}-purge")
+    shutil.copy(file, root.path / "root" / "i2ptunnel.deb")
+    root.install("/root/i2ptunnel.deb")
+    (root.path / KEYS).parent.mkdir(exist_ok=True)
+    (root.path / KEYS).write_bytes(b"a key")
+    try:
+        yield root
+    finally:
+        remove(root.path)
+
+
+def test_purge_asks_before_it_deletes_keys(asked: Root) -> None:
+    keys, again = asked.path / KEYS, ("dpkg", "--install", "/root/i2ptunnel.deb")
+    # Nobody is there to answer: they stay, at once and after a removal.
+    assert "/var/lib/i2ptunnel stays" in asked.run("apt-get", "-y", "purge", "i2ptunnel")
+    asked.run(*again)
+    asked.run("apt-get", "-y", "remove", "i2ptunnel")
+    assert "/var/lib/i2ptunnel stays" in asked.run("dpkg", "--purge", "i2ptunnel")
+    # Nor is debconf.
+    asked.run(*again)
+    module = asked.path / "usr/share/debconf/confmodule"
+    module.rename(module.with_suffix(".away"))
+    assert "/var/lib/i2ptunnel stays" in asked.run("dpkg", "--purge", "i2ptunnel")
+    module.with_suffix(".away").rename(module)
+    # Somebody says no, and then yes.
+    for answer, is_kept in (("no", True), ("yes", False)):
+        asked.run(*again)
+        dialogue = f"echo {answer} | DEBIAN_FRONTEND=teletype dpkg --purge i2ptunnel"
+        told = asked.run("sh", "-c", dialogue)
+        assert "Delete the keys" in told and "cannot be restored" in " ".join(told.split())
+        assert keys.exists() is is_kept, told
+    assert "are deleted" in told and not keys.parent.exists()
+
+
+def test_purge_deletes_keys_when_it_was_told_before(asked: Root) -> None:
+    profile = asked.path / f"{Path(KEYS).parent}-mail"
+    profile.mkdir()
+    said = "i2ptunnel i2ptunnel/delete-keys boolean true"
+    asked.run("sh", "-c", f"echo {said} | debconf-set-selections")
+    told = asked.run("apt-get", "-y", "purge", "i2ptunnel")
+    assert "the keys in /var/lib/i2ptunnel are deleted" in told
+    assert not (asked.path / KEYS).parent.exists()
+    # Those of a profile that was a service are other keys.
+    assert profile.exists() and "/var/lib/i2ptunnel-mail stays" in told
+    # The answer does not outlive the package.
+    assert "i2ptunnel/" not in asked.run("cat", "/var/cache/debconf/config.dat")
 
 
 def _newer(package: Path, root: Root) -> str:
