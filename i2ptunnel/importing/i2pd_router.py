@@ -284,6 +284,7 @@ def _common(options: Options, draft: TunnelDraft, prefix: str, port: str) -> Non
         draft,
         options.take(f"{prefix}.address") or "127.0.0.1",
         options.take(f"{prefix}.port") or port,
+        (f"{prefix}.address", f"{prefix}.port"),
     )
     draft.carry(options, SHAPE, f"{prefix}.")
     draft.carry(

@@ -81,6 +81,7 @@ REASONS = {
     "i2cp.leaseSetAuthType": "of no use without clients",
     "i2cp.leaseSetClient.*": "of no use in this tunnel",
     "i2cp.dontPublishLeaseSet": "servers are published, clients are not",
+    "*bound.backupQuantity": "i2pd has no such option; here it is backup_quantity",
     "inbound.nickname": "tunnels are known by their names",
     "outbound.nickname": "tunnels are known by their names",
     "accesslist": "client tunnels have no visitors",
@@ -94,6 +95,8 @@ def read_tunnel(options: Options, taken: list[str]) -> TunnelDraft | None:
     kind = TYPES.get(there or "")
     if kind is None:
         why = "the section has no type" if there is None else "there is no such tunnel here"
+        if there and ";" in there:
+            why = "i2pd takes the whole line as the type; a comment needs a line of its own"
         options.note(f"type = {there}" if there else "type", why)
         for name in options.names():
             options.take(name)
@@ -126,32 +129,43 @@ def read_explicit_peers(options: Options, draft: Draft) -> None:
 
 def read_keys(options: Options, draft: TunnelDraft) -> None:
     """Which destination the tunnel has. ``draft.keys`` is left for who copies the files."""
-    keys = options.take("keys") or TRANSIENT
+    given = options.take("keys")
+    keys = given or TRANSIENT
+    origin = f"keys = {given}" if given else "no keys"
     if keys == SHARED:
         if draft.is_server:
             draft.turn_off("a server with the shared destination of clients needs keys of its own")
-            draft.note(f"keys = {keys}", "servers have keys of their own here")
+            draft.note(origin, "servers have keys of their own here")
     elif keys.startswith(TRANSIENT):
         if draft.is_server:
             draft.turn_off("its address would change with each start of i2pd, and would stay here")
-            draft.note(f"keys = {keys}", "servers keep their address here")
+            draft.note(origin, "servers keep their address here")
         elif not draft.type.startswith("udp"):
-            draft.set("shared", False, f"keys = {keys}")
+            draft.set("shared", False, origin)
     else:
         draft.keys = keys
 
 
-def listen_at(options: Options, draft: TunnelDraft, address: str, port: str) -> None:
-    """Where local programs connect to; what is open to everybody is not taken over."""
+def listen_at(
+    options: Options,
+    draft: TunnelDraft,
+    address: str,
+    port: str,
+    names: tuple[str, str] = ("address", "port"),
+) -> None:
+    """Where local programs connect to; what is open to everybody is not taken over.
+
+    ``names``: of the options that say it.
+    """
     if address in ("0.0.0.0", "::", "*") or not _is_local(address):
         inner = "::1" if ":" in address else "127.0.0.1"
         options.note(
-            f"address = {address}",
+            f"{names[0]} = {address}",
             f"everybody who reaches it could use the tunnel, so it listens at {inner}; write "
             "listen: with this address and allow: with the networks that may connect",
         )
         address = inner
-    draft.set("listen", endpoint(address, port), "address, port")
+    draft.set("listen", endpoint(address, port), ", ".join(names))
 
 
 def _is_local(address: str) -> bool:

@@ -89,6 +89,7 @@ _PASSED = {
     "sendVia": ["Via"],
     "sendAccept": ["Accept-Charset", "Accept-Language"],
 }
+_LISTEN = ("interface", "listenPort")
 REASONS = {
     "i2cpHost": "the router is in the same program; router.i2cp names another one",
     "i2cpPort": "the router is in the same program; router.i2cp names another one",
@@ -223,9 +224,9 @@ def _read_client(options: Options, draft: TunnelDraft, number: int) -> None:
     else:
         _read_access(options, draft, host)
         if draft.get("auth"):
-            draft.set("listen", endpoint(host, port), "interface, listenPort")
+            draft.set("listen", endpoint(host, port), ", ".join(_LISTEN))
         else:
-            listen_at(options, draft, host, port)
+            listen_at(options, draft, host, port, _LISTEN)
     for name in ("targetHost", "targetPort"):
         options.take(name)
     shared = options.flag("sharedClient")
@@ -270,10 +271,14 @@ def _read_outproxies(options: Options, draft: TunnelDraft) -> None:
     prefix = f"{_OPTION}i2ptunnel.socks.proxy."
     listed: dict[str, list[str]] = {}
     listed["outproxies"] = words(options.take("proxyList") or "")
-    listed["https_outproxies"] = words(
-        options.take(f"{_OPTION}i2ptunnel.httpclient.SSLOutproxies") or ""
-    )
+    named = {
+        "outproxies": "proxyList",
+        "https_outproxies": f"{_OPTION}i2ptunnel.httpclient.SSLOutproxies",
+    }
+    listed["https_outproxies"] = words(options.take(named["https_outproxies"]) or "")
     if draft.type == "sockstunnel":
+        if not listed["outproxies"]:
+            named["outproxies"] = f"{prefix}default"
         listed["outproxies"] += words(options.take(f"{prefix}default") or "")
     has_users = options.flag(f"{_OPTION}outproxyAuth")
     user = options.take(f"{_OPTION}outproxyUsername") if has_users else None
@@ -285,9 +290,9 @@ def _read_outproxies(options: Options, draft: TunnelDraft) -> None:
     for path, names in listed.items():
         urls = [f"{scheme}://{login}{one}" for one in names if one != "false.i2p"]
         if "false.i2p" in names:
-            options.note(f"{path}: false.i2p", "this name stands for none")
+            options.note(f"{named[path]}: false.i2p", "this name stands for none")
         if urls and draft.type in ("httpclient", "connectclient", "sockstunnel"):
-            draft.set(path, urls, "proxyList")
+            draft.set(path, urls, named[path])
     for name in [one for one in options.names() if one.startswith(prefix)]:
         port, proxies = name.removeprefix(prefix), words(options.take(name) or "")
         if port.isdecimal() and proxies and draft.type == "sockstunnel":
@@ -315,12 +320,13 @@ def _read_server(options: Options, draft: TunnelDraft, number: int) -> None:
     options.take("sharedClient")
     options.take("targetDestination")
     if kind == "streamrserver":  # its "target" is where it listens
-        listen_at(options, draft, inner, port or listen_port or "0")
+        named = ("interface", "targetPort" if port else "listenPort")
+        listen_at(options, draft, inner, port or listen_port or "0", named)
     else:
         draft.set("target", endpoint(host, port or "0"), "targetHost, targetPort")
         draft.carry(options, _SERVER, _OPTION)
     if kind == "httpbidirserver":
-        listen_at(options, draft, inner, listen_port or "0")
+        listen_at(options, draft, inner, listen_port or "0", _LISTEN)
     if options.flag(f"{_OPTION}useSSL"):
         draft.set("target_tls", {}, "useSSL")
     _read_ports(options, draft)

@@ -96,7 +96,7 @@ def test_i2pd_keeps_addresses_and_options(
     assert (proxy.inbound.length, proxy.inbound.quantity) == (1, 5)
     assert str(proxy.outproxies[0]).startswith("http://exit.stormycloud.i2p")
     assert str(tunnels["socksproxy"].listen) == "127.0.0.1:4447"
-    assert "everybody" in done.reason("address = 0.0.0.0")
+    assert "everybody" in done.reason("socksproxy.address = 0.0.0.0")
     assert str(tunnels["socksproxy"].outproxies[0]) == "socks5://127.0.0.1:9050"
     assert tunnels["SMTP"].shared and tunnels["SMTP"].connect_timeout == 30
     assert tunnels["dns"].datagram_version == 2
