@@ -150,5 +150,5 @@ def test_own_pages_are_quick_while_transit_uses_the_limit_up(scene: Scene) -> No
         for name, one in (("idle", idle), ("full transit", busy))
     ]
     print(*told, f"transit {rate / 1000:.0f} kB/s of {RATE / 1000:.0f}", sep="; ")
-    assert rate >= TRANSIT_MIN * 0.4 * RATE
+    assert rate >= TRANSIT_MIN * 0.2 * RATE
     assert statistics.median(busy) <= FACTOR_MAX * statistics.median(idle) + SLACK_S, told
