@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from core.api import FileFault
+from core.api import FileFault, give_to_owner
 
 _FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LINKS_MAX = 40
@@ -142,7 +142,7 @@ class Directory:
             handle = os.open(temporary, flags, _FILE_MODE, dir_fd=self.handle)
             try:
                 with open(handle, "wb") as file:
-                    _give(handle, self.handle)
+                    give_to_owner(handle, self.handle)
                     shutil.copyfileobj(content, file, _COPY_BYTES)
                     file.flush()
                     os.fsync(handle)
@@ -207,7 +207,7 @@ def _entered(handle: int, name: str, make: bool) -> int:
         os.mkdir(name, _DIRECTORY_MODE, dir_fd=handle)
     made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
     try:
-        _give(made, handle)
+        give_to_owner(made, handle)
         return os.open(".", _FLAGS, dir_fd=made)
     finally:
         os.close(made)
@@ -216,13 +216,6 @@ def _entered(handle: int, name: str, make: bool) -> int:
 def _replaced(old: int, new: int) -> int:
     os.close(old)
     return new
-
-
-def _give(made: int, directory: int) -> None:
-    """What root makes belongs to the owner of the directory."""
-    owner = os.fstat(directory)
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.fchown(made, owner.st_uid, owner.st_gid)
 
 
 def _fault(path: Path, error: OSError) -> FileFault:
