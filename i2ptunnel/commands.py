@@ -20,7 +20,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
 
-from core.api import TURN_BOUNDS_S, AnyRouter, share_turn, turn_figures
+from core.api import TURN_BOUNDS_S, AnyRouter, TunnelPath, share_turn, turn_figures
 from core.base.errors import DecodeError, I2PError
 from core.data.encoding import b32encode
 from core.data.router_info import RouterInfo
@@ -120,17 +120,19 @@ def snapshot(program: Program) -> dict[str, Any]:
         else {**torrents, **(program.torrents.snapshot() or {})},
         "naming": program.naming.status(),
         "reseed": program.reseeding.status(),
-        "paths": [
-            {
-                "session": path.session,
-                "inbound": path.is_inbound,
-                "hops": [b32encode(hop) for hop in path.hops],
-                "messages": path.messages,
-                "rtt_s": path.rtt_s,
-                "loss": path.loss,
-            }
-            for path in program.router.tunnel_paths()
-        ],
+        "paths": list(map(describe_path, program.router.tunnel_paths())),
+    }
+
+
+def describe_path(path: TunnelPath) -> dict[str, Any]:
+    """One of our router tunnels, for programs; ``loss``: a share from 0 to 1."""
+    return {
+        "session": path.session,
+        "inbound": path.is_inbound,
+        "hops": [b32encode(hop) for hop in path.hops],
+        "messages": path.messages,
+        "rtt_s": path.rtt_s,
+        "loss": path.loss,
     }
 
 

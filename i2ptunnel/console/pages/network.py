@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from starlette.responses import Response
@@ -28,21 +27,14 @@ async def own_live(view: View) -> Response:
 
 
 async def _paths(view: View) -> dict[str, Any]:
-    paths = await shared(
-        {
-            "session": path.session or "",
-            "inbound": path.is_inbound,
-            "hops": [b32encode(hop) for hop in path.hops],
-            "messages": path.messages,
-            "rtt_s": path.rtt_s,
-            "loss": path.loss,
-        }
-        for path in view.program.router.tunnel_paths()
-    )
-    paths.sort(key=lambda path: (not path["session"], path["session"], not path["inbound"]))
-    return {
-        "sessions": [(name, list(some)) for name, some in groupby(paths, itemgetter("session"))]
-    }
+    paths = await shared(map(commands.describe_path, view.program.router.tunnel_paths()))
+    paths.sort(key=lambda path: (not path["session"], _session_of(path), not path["inbound"]))
+    return {"sessions": [(name, list(some)) for name, some in groupby(paths, _session_of)]}
+
+
+def _session_of(path: dict[str, Any]) -> str:
+    """Its name; empty for the router itself."""
+    return path["session"] or ""
 
 
 async def links(view: View) -> Response:
