@@ -236,8 +236,9 @@ async def shared(items: Iterable[Any]) -> list[Any]:
     return taken
 
 
-def paged(items: list[Any], number: int, size: int) -> tuple[list[Any], int]:
-    """The items of page ``number``, and the last page's number; pages count from 1."""
+def paged(items: list[Any], wanted: int, size: int) -> tuple[list[Any], int, int]:
+    """The items of the page nearest to ``wanted``, its number and the last one, from 1."""
     last = max(1, -(-len(items) // size))
-    begin = (min(max(number, 1), last) - 1) * size
-    return items[begin : begin + size], last
+    number = min(max(wanted, 1), last)
+    begin = (number - 1) * size
+    return items[begin : begin + size], number, last

@@ -33,8 +33,7 @@ async def addresses(view: View) -> Response:
             found = await commands.address_list(view.program, book=book or None, part=part)
     except I2PError as error:
         view.note(view.why(str(error)), "bad")
-    rows, last = paged(found, view.number("part", 1, 10_000), _PAGE)
-    number = min(max(1, view.number("part", 1, 10_000)), last)
+    rows, number, last = paged(found, view.number("part", 1, 10_000), _PAGE)
     facts = {"find": part, "book": book, "books": _BOOKS}
     return await view.page(
         "addresses.html", rows=rows, count=len(found), number=number, last=last, **facts
@@ -111,8 +110,7 @@ async def conflicts(view: View) -> Response:
         found = await commands.address_conflicts(view.program)
     except I2PError as error:
         view.note(view.why(str(error)), "bad")
-    rows, last = paged(found, view.number("part", 1, 10_000), _PAGE)
-    number = min(max(1, view.number("part", 1, 10_000)), last)
+    rows, number, last = paged(found, view.number("part", 1, 10_000), _PAGE)
     return await view.page("conflicts.html", rows=rows, number=number, last=last)
 
 

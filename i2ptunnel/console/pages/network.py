@@ -40,7 +40,7 @@ def _session_of(path: dict[str, Any]) -> str:
 async def links(view: View) -> Response:
     """Connected routers."""
     linked = sorted(view.program.router.linked_routers(), key=lambda one: one.quiet_s)
-    part, last = paged(linked, view.number("part", 1, 10_000), _PAGE)
+    part, number, last = paged(linked, view.number("part", 1, 10_000), _PAGE)
     rows = [
         {
             "hash": b32encode(one.hash),
@@ -50,7 +50,6 @@ async def links(view: View) -> Response:
         }
         for one in part
     ]
-    number = min(max(1, view.number("part", 1, 10_000)), last)
     return await view.page(
         "network_links.html", rows=rows, count=len(linked), number=number, last=last
     )
@@ -64,9 +63,8 @@ async def routers(view: View) -> Response:
     if find:
         infos = [info for info in infos if begins(info.hash)]
     infos.sort(key=lambda info: info.hash)
-    part, last = paged(infos, view.number("part", 1, 10_000), _PAGE)
+    part, number, last = paged(infos, view.number("part", 1, 10_000), _PAGE)
     rows = await shared(commands.describe_router(view.program, info) for info in part)
-    number = min(max(1, view.number("part", 1, 10_000)), last)
     return await view.page(
         "network_routers.html", rows=rows, count=len(infos), number=number, last=last, find=find
     )
