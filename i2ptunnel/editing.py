@@ -16,11 +16,27 @@ from typing import Any
 from core.api import FileFault, read_limited, write_atomic
 from core.base.errors import LocalError, Unavailable
 from i2ptunnel.commands import CommandRefused, Program
+from i2ptunnel.config.document import Document
 from i2ptunnel.config.faults import ConfigError, Source
 from i2ptunnel.config.layers import read_source
 from i2ptunnel.config.loader import Loaded, load
 from i2ptunnel.config.nodes import FILE_BYTES_MAX
 from i2ptunnel.finishing import finish
+
+Change = Callable[[str], str]
+"""The text of a configuration -> what it becomes."""
+
+
+def setting(*options: tuple[tuple[str, ...], Any]) -> Change:
+    """A change that gives options, by their paths, other values."""
+
+    def change(text: str) -> str:
+        document = Document(text)
+        for path, value in options:
+            document.set(path, value)
+        return str(document)
+
+    return change
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +67,14 @@ class ConfigurationEditor:
         """Whether a change of this program can be taken back."""
         return self._last is not None
 
-    async def edit(self, change: Callable[[str], str]) -> dict[str, Any]:
+    async def edit(self, change: Change) -> dict[str, Any]:
         """Change the text and run what it says; the plan that was carried out, as a reload tells.
 
         Raises CommandRefused, and then nothing has changed.
         """
         return await finish(self._edit(change))
 
-    async def _edit(self, change: Callable[[str], str]) -> dict[str, Any]:
+    async def _edit(self, change: Change) -> dict[str, Any]:
         async with self._program.editing:
             path = self._path()
             try:
@@ -87,7 +103,7 @@ class ConfigurationEditor:
         except (FileFault, OSError, UnicodeError) as error:
             raise CommandRefused(f"the configuration cannot be read: {error}") from None
 
-    async def draft(self, change: Callable[[str], str]) -> Draft:
+    async def draft(self, change: Change) -> Draft:
         """What a change would do; raises ConfigError with all faults, or CommandRefused."""
         before = await self.text()
         try:

@@ -11,8 +11,7 @@ from functools import partial
 from typing import Any
 
 from i2ptunnel import commands
-from i2ptunnel.config.document import Document
-from i2ptunnel.editing import ConfigurationEditor
+from i2ptunnel.editing import ConfigurationEditor, setting
 from i2ptunnel.i2pcontrol.access import check_may_write
 from i2ptunnel.i2pcontrol.rpc import INVALID_PARAMS, Params, RpcError
 from i2ptunnel.naming.store import Book
@@ -107,12 +106,7 @@ class AddressBook:
         return {"success": True, "message": await self._write("interval", f"{hours}h")}
 
     async def _write(self, option: str, value: Any) -> str:
-        def change(text: str) -> str:
-            document = Document(text)
-            document.set(("naming", option), value)
-            return str(document)
-
-        await self._editor.edit(change)
+        await self._editor.edit(setting((("naming", option), value)))
         return f"modified: {self._path}"
 
 

@@ -16,8 +16,7 @@ from core.api import FileFault, SystemEntropy, write_atomic
 from core.base.errors import I2PError
 from i2ptunnel import commands
 from i2ptunnel.answer_texts import log_lines
-from i2ptunnel.config.document import Document
-from i2ptunnel.editing import ConfigurationEditor
+from i2ptunnel.editing import ConfigurationEditor, setting
 from i2ptunnel.i2pcontrol.access import Access, check_may_write
 from i2ptunnel.i2pcontrol.address_book import AddressBook
 from i2ptunnel.i2pcontrol.rates import PERIOD_MAX_S, BuildHistory, RateHistory
@@ -191,7 +190,7 @@ class Methods:
         if changes:
             check_may_write(may_write=self._may_write)
             options = [_network_option(key, value) for key, value in changes.items()]
-            plan = await self._editor.edit(lambda text: _with_options(text, options))
+            plan = await self._editor.edit(setting(*options))
         now = _network_settings(self._program)
         shown = {key: now[key] for key in wanted}
         return {**shown, "SettingsSaved": bool(changes), "RestartNeeded": bool(plan["router"])}
@@ -253,10 +252,3 @@ def _network_option(key: str, value: Any) -> tuple[tuple[str, ...], Any]:
         if key.endswith(ending):
             return ("router", "bandwidth", option), f"{int(text)}kB/s"
     return ("router", "port"), int(text)
-
-
-def _with_options(text: str, options: list[tuple[tuple[str, ...], Any]]) -> str:
-    document = Document(text)
-    for path, value in options:
-        document.set(path, value)
-    return str(document)

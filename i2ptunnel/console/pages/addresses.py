@@ -11,9 +11,9 @@ from starlette.responses import Response
 from core.base.errors import I2PError
 from i2ptunnel import commands
 from i2ptunnel.commands import CommandRefused
-from i2ptunnel.config.document import Document
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.console.view import Answer, View, paged
+from i2ptunnel.editing import setting
 from i2ptunnel.finishing import begin
 from i2ptunnel.naming.store import Book
 
@@ -79,13 +79,7 @@ async def subscriptions(view: View) -> Response:
 
 async def _subscribe(view: View) -> Response:
     """Draft another list of subscriptions."""
-    urls = view.form.get("urls", "").split()
-
-    def change(text: str) -> str:
-        document = Document(text)
-        document.set(("naming", "subscriptions"), urls)
-        return str(document)
-
+    change = setting((("naming", "subscriptions"), view.form.get("urls", "").split()))
     try:
         view.own.draft = await view.console.editor.draft(change)
     except ConfigError as error:

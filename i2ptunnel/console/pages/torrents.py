@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from core.base.errors import I2PError
 from i2ptunnel.commands import CommandRefused
-from i2ptunnel.config.document import Document
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.console.guard import Refused
 from i2ptunnel.console.view import Answer, View, shared
+from i2ptunnel.editing import setting
 from i2ptunnel.torrents import commands
 from i2ptunnel.torrents.process import TorrentRefused
 
@@ -126,14 +126,8 @@ async def switch_on(view: View) -> Response:
     """Draft a configuration with the client."""
     if not view.is_post:
         return view.to("torrents")
-
-    def change(text: str) -> str:
-        document = Document(text)
-        document.set(("torrents",), {})
-        return str(document)
-
     try:
-        view.own.draft = await view.console.editor.draft(change)
+        view.own.draft = await view.console.editor.draft(setting((("torrents",), {})))
     except (CommandRefused, ConfigError) as error:
         view.note(view.why(str(error)), "bad")
         return view.to("torrents")
