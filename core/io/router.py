@@ -75,7 +75,6 @@ DATABASE_FILE = "state.sqlite"
 SAVE_INTERVAL_S = 5.0
 GOODBYE_S = 0.6
 SAVE_MORE_S = 0.1
-"""Names: routers that are known to exist."""
 
 Handle = ClientSession | HostedSession
 

@@ -22,7 +22,9 @@ _INFO_BYTES_MAX = 65536
 _PORT_FIRST, _PORT_COUNT = 9000, 22000
 _PORT_SPACE, _PORT_NAME = "router", b"port"
 PROVEN_SPACE = "proven"
+"""Names: routers that are known to exist."""
 RELIABLE_SPACE = "reliable"
+"""Names: floodfills that mostly had what was looked for."""
 AT_ONCE = 1000
 """RouterInfos that are read before the router starts (45 ms); the others are read beside it."""
 _PIECE = 16
