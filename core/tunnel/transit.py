@@ -190,7 +190,8 @@ class TransitHops:
         refusal = self._check(request, records[index], from_router, now)
         if refusal is not None:
             return self._refuse(refusal)
-        declined = self._decide(request, source, now)
+        bandwidth = BandwidthRequest.parse(request.options)
+        declined = self._decide(request, bandwidth.minimum, source, now)
         if declined is Refusal.FLOOD or not self._shares.take(
             ("build", *source), ANSWER_COST_S, now
         ):
@@ -204,12 +205,10 @@ class TransitHops:
             return self._refuse(Refusal.UNREACHABLE)
         if declined is not None:
             self._refuse(declined)
+            code, options = REJECT_BANDWIDTH, {}
         else:
-            self._accept(request, keys, from_router, source[0], now)
-        code = ACCEPT if declined is None else REJECT_BANDWIDTH
-        options = {}
-        if declined is None:
-            options = BandwidthRequest.parse(request.options).reply(self._free(now))
+            self._accept(request, bandwidth, keys, from_router, source[0], now)
+            code, options = ACCEPT, bandwidth.reply(self._free(now))
         answer = [
             fmt.seal_reply(keys, place, code, self._entropy, options)
             if place == index
@@ -308,8 +307,10 @@ class TransitHops:
         is_middle = not request.is_gateway and not request.is_endpoint
         return is_middle and request.next_hash == from_router
 
-    def _decide(self, request: BuildRequest, source: Source, now: float) -> Refusal | None:
-        """Reasons to decline; FLOOD drops instead."""
+    def _decide(
+        self, request: BuildRequest, minimum: int, source: Source, now: float
+    ) -> Refusal | None:
+        """Reasons to decline; FLOOD drops instead. ``minimum``: bytes per second."""
         limits = self.limits
         count = len(self._tunnels)
         peer_max = self._peer_max()
@@ -342,7 +343,7 @@ class TransitHops:
             elif used > _RESERVED_START:
                 return Refusal.CONGESTION
         if limits.bytes_s is not None:
-            rate, minimum = self.rate(now), BandwidthRequest.parse(request.options).minimum
+            rate = self.rate(now)
             if (
                 rate + minimum >= limits.bytes_s
                 or minimum > limits.bytes_s * _TUNNEL_SHARE
@@ -360,12 +361,12 @@ class TransitHops:
     def _accept(
         self,
         request: BuildRequest,
+        bandwidth: BandwidthRequest,
         keys: HopKeys,
         from_router: bytes | None,
         holder: Hashable,
         now: float,
     ) -> None:
-        bandwidth = BandwidthRequest.parse(request.options)
         kind: type[TransitTunnel] = (
             TransitGateway
             if request.is_gateway
