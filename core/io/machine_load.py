@@ -21,9 +21,9 @@ MEMORY_FULL_BYTES = 32 * 1024 * 1024
 MEMORY_SHORT_BYTES = 128 * 1024 * 1024
 """So much left: begin to refuse."""
 _SHORT_LOAD = 0.7
-_MEMINFO = Path("/proc/meminfo")
-_CGROUP = Path("/proc/self/cgroup")
-_CGROUP_ROOT = Path("/sys/fs/cgroup")
+_MEMINFO = "proc/meminfo"
+_CGROUP = "proc/self/cgroup"
+_CGROUP_ROOT = "sys/fs/cgroup"
 
 
 class MachineLoad:
@@ -53,7 +53,7 @@ class MachineLoad:
 
 def _available(root: Path) -> float:
     """Bytes that the machine has left; infinite if it does not tell."""
-    for line in _lines(_under(root, _MEMINFO)):
+    for line in _lines(root / _MEMINFO):
         name, _, rest = line.partition(":")
         if name == "MemAvailable":
             return float(rest.split()[0]) * 1024
@@ -62,9 +62,9 @@ def _available(root: Path) -> float:
 
 def _control_group(root: Path) -> Path | None:
     """The directory of our control group (version 2), None if there is none."""
-    for line in _lines(_under(root, _CGROUP)):
+    for line in _lines(root / _CGROUP):
         if line.startswith("0::"):
-            return _under(root, _CGROUP_ROOT) / line[3:].strip().lstrip("/")
+            return root / _CGROUP_ROOT / line[3:].strip().lstrip("/")
     return None
 
 
@@ -82,10 +82,6 @@ def _left_in(group: Path | None) -> float:
         if name == "inactive_file":
             cached = int(value)
     return limit - used + cached
-
-
-def _under(root: Path, path: Path) -> Path:
-    return root / path.relative_to("/")
 
 
 def _lines(path: Path) -> list[str]:
