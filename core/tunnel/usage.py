@@ -32,9 +32,8 @@ class HopUsage:
         paths = [build.hops for build in builds if not build.is_late]
         tunnels = 0
         for pool in pools:
-            paths += [tunnel.hops for tunnel in pool.inbound.tunnels]
-            paths += [tunnel.hops for tunnel in pool.outbound.tunnels]
             for side in (pool.inbound, pool.outbound):
+                paths += [tunnel.hops for tunnel in side.tunnels]
                 tunnels += side.wanted if side.shape.length else 0
         return cls(paths, tunnels)
 
