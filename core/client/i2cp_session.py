@@ -16,6 +16,7 @@ from core.base.ports import AdjustableClock, Entropy
 from core.client.config import SessionConfig, encryption_keys, encryption_secret
 from core.client.events import Event, FoundDestination, LeaseSetFound, ReadyChanged
 from core.client.i2cp_network import I2cpNetwork
+from core.client.meta_publisher import MetaPublisher
 from core.client.multiplexer import Multiplexer
 from core.client.own_lease_set import OwnLeaseSet
 from core.crypto.blinding import BLINDED_TYPE
@@ -156,6 +157,7 @@ class I2cpEngine:
         self.streams = StreamManager(keys, config.streaming, wall, entropy)
         self.datagrams = DatagramManager(keys, wall)
         self.is_ready = False
+        self.meta: MetaPublisher | None = None
         self.failure = ""
         """Why the last connection ended."""
         self.router_version = ""

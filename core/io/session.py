@@ -14,7 +14,6 @@ from typing import Protocol, TypeVar
 
 from core.base.errors import Retry, Unavailable
 from core.client import events as client_events
-from core.client.meta_publisher import MetaPublisher
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.identity import Destination
 from core.data.lease_set import LeaseSet2
@@ -105,7 +104,7 @@ class ClientSession:
         options = self._engine.config.meta
         if options is None:
             return None
-        meta: MetaPublisher | None = getattr(self._engine, "meta", None)
+        meta = self._engine.meta
         return 0 if meta is None else meta.up, len(options.machines)
 
     @property

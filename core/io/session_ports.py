@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from core.client import events as client_events
 from core.client.config import SessionConfig
+from core.client.meta_publisher import MetaPublisher
 from core.client.own_lease_set import OwnLeaseSet
 from core.data.blinded_address import BlindedTarget
 from core.data.identity import Destination
@@ -22,6 +23,8 @@ class SessionEngine(Protocol):
     datagrams: DatagramManager
     own: OwnLeaseSet
     is_ready: bool
+    meta: MetaPublisher | None
+    """What publishes the address that several machines have together, where this router does."""
 
     @property
     def destination(self) -> Destination:
