@@ -44,7 +44,8 @@ class Admission:
         self._groups = WindowCounter(PERIOD_S, slides=True)
 
     def admits(self, info: RouterInfo, known: int, now: float) -> bool:
-        """Whether a new router comes in, which then counts. ``known``: how many there are."""
+        """Whether a new router comes in, which then counts. ``known``: how many there are;
+        ``now``: monotonic, for a wall clock that is set back would keep all out."""
         groups = list(self._groups_of(info))
         is_room = all(
             self._groups.counted(group, now) < max(least, known * share)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 
 from core.base.errors import DecodeError
 from core.base.ports import WallClock
@@ -78,18 +79,20 @@ class Intake:
         *,
         age_max_ms: int | None = None,
         is_import: bool = False,
-        is_unasked: bool = False,
+        unasked_at: float | None = None,
     ) -> Verdict:
         """A RouterInfo from anywhere; what is new becomes an event.
 
-        ``is_unasked``: neither did we look it up, nor is it of a router that we have a link with.
+        ``unasked_at``: the monotonic time if neither did we look it up, nor is it of a router that
+        we have a link with.
         """
+        admits = None if unasked_at is None else partial(self._admission.admits, now=unasked_at)
         verdict = self._store.add(
             info,
             self._wall.now(),
             age_max_ms=age_max_ms,
             is_import=is_import,
-            admits=self._admission.admits if is_unasked else None,
+            admits=admits,
         )
         if verdict.is_stored:
             self._events.append(RouterInfoStored(info, verdict is Verdict.NEW))
@@ -99,7 +102,7 @@ class Intake:
         self, info: RouterInfo, sender: bytes | None, now: float, *, flood: bool
     ) -> Verdict:
         """A RouterInfo a transport was given; ``flood`` is the sender's wish to spread it."""
-        verdict = self.add_router(info, is_unasked=sender != info.hash)
+        verdict = self.add_router(info, unasked_at=None if sender == info.hash else now)
         known = self._store.get(info.hash)
         if verdict.is_stored or (verdict is Verdict.KNOWN and known is not None):
             self._lookups.arrived(known or info, None, sender, now)
@@ -156,7 +159,7 @@ class Intake:
         if is_unasked and _claims_role(info, known):
             self._stats.refused += 1
             return
-        verdict = self.add_router(info, is_unasked=is_unasked)
+        verdict = self.add_router(info, unasked_at=now if is_unasked else None)
         known = self._store.get(store.key)
         if known is None or not (verdict.is_stored or verdict is Verdict.KNOWN):
             self._stats.refused += 1

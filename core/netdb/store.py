@@ -148,19 +148,18 @@ class RouterStore:
         *,
         age_max_ms: int | None = None,
         is_import: bool = False,
-        admits: Callable[[RouterInfo, int, float], bool] | None = None,
+        admits: Callable[[RouterInfo, int], bool] | None = None,
     ) -> Verdict:
         """Offer one; counted by verdict. ``age_max_ms`` replaces the usual limit.
 
-        ``admits``: whether a new one that is sound may come in (RouterInfo, how many are known,
-        ``wall_now``).
+        ``admits``: whether a new one that is sound may come in (RouterInfo, how many are known).
 
         ``is_import``: the user gave it, so it may lie in the future: it is our clock that is wrong
         then, or the next RouterInfo of that router replaces it.
         """
         verdict = self._judge(info, int(wall_now * 1000), age_max_ms, is_import=is_import)
         known = len(self._routers)
-        if verdict is Verdict.NEW and admits is not None and not admits(info, known, wall_now):
+        if verdict is Verdict.NEW and admits is not None and not admits(info, known):
             verdict = Verdict.TOO_MANY
         if verdict.is_stored and not self._put(info):
             verdict = Verdict.NO_ROOM

@@ -10,7 +10,15 @@ import pytest
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseStore
-from core.netdb.admission import BURST, NETWORK_MAX, PER_SECOND, SYSTEM_MAX, UNKNOWN_MAX, Admission
+from core.netdb.admission import (
+    BURST,
+    NETWORK_MAX,
+    PER_SECOND,
+    PERIOD_S,
+    SYSTEM_MAX,
+    UNKNOWN_MAX,
+    Admission,
+)
 from core.netdb.store import Verdict
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
@@ -105,6 +113,23 @@ def test_only_what_was_not_asked_for_is_counted() -> None:
         relayed[0].options,
     )
     assert node.netdb.receive_router_info(newer, b"x" * 32, network.now) is Verdict.NEWER
+
+
+def test_a_wall_clock_that_is_set_back_keeps_nobody_out() -> None:
+    network = Network()
+    node = network.add(floodfill=True)
+    entropy = SeededEntropy("set back")
+
+    def offer(now: float) -> Verdict:
+        keys = PrivateKeys.generate_router(entropy)
+        info = build_router_info(keys, int(network.wall.now() * 1000), host="45.7.1.1")
+        return node.netdb.receive_router_info(info, b"x" * 32, now)
+
+    verdicts = [offer(network.now) for _ in range(NETWORK_MAX[0] + 1)]
+    assert verdicts.count(Verdict.NEW) == NETWORK_MAX[0]
+    assert verdicts[-1] is Verdict.TOO_MANY
+    network.wall.advance(-86400.0)
+    assert offer(network.now + 2 * PERIOD_S) is Verdict.NEW
 
 
 def test_the_operators_table_is_that_of_the_configuration(tmp_path: Path) -> None:
