@@ -19,7 +19,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from core.api import AnyRouter, FileFault, ForeignRouter, TraceFile, share_turn, write_atomic
+from core.api import (
+    AnyRouter,
+    FileFault,
+    ForeignRouter,
+    RouterConfig,
+    TraceFile,
+    share_turn,
+    write_atomic,
+)
 from core.base.errors import Unavailable
 from core.data.router_info import RouterInfo
 from i2ptunnel import __version__
@@ -372,10 +380,11 @@ class App:
             return await self._carry_out(loaded)
 
     async def _carry_out(self, loaded: Loaded) -> dict[str, str]:
+        plan = self.plan(loaded)
+        config = await self._next_config(loaded, plan)
         if self._stop.is_set():
             raise Unavailable("the program stops", "stopping")
         self.check_listeners(loaded)
-        plan = self.plan(loaded)
         self._notifier.reloading()
         for option in plan.router:
             _log.warning("%s has changed: it takes effect after a restart of the program", option)
@@ -384,9 +393,8 @@ class App:
         self.loaded = loaded
         if self._levels is not None:
             self._levels.apply(loaded.configuration.control.log)
-        router = loaded.configuration.router
-        if router.blocklist_file or any(one.startswith("router.") for one in plan.settings):
-            self.router.reconfigure(router_config(router, self.hidden_mode))
+        if config is not None:
+            self.router.reconfigure(replace(config, hidden=self.hidden_mode.now.hidden))
         self.naming.configure(loaded.configuration)
         await self._apply_services()
         self._protect()
@@ -396,6 +404,20 @@ class App:
         self._notifier.ready(self._status_line())
         _log.info("reloaded")
         return {name: why for name, why in self.manager.failed.items() if name in touched}
+
+    async def _next_config(self, loaded: Loaded, plan: Plan) -> RouterConfig | None:
+        """What the running router is to take, None if nothing changes for it; raises Unavailable.
+
+        It is made beside the loop: a blocklist may have half a million lines.
+        """
+        router = loaded.configuration.router
+        is_told = any(option.startswith("router.") for option in plan.settings)
+        if router.blocklist_file is None and not is_told:
+            return None
+        try:
+            return await asyncio.to_thread(router_config, router, self.hidden_mode)
+        except FileFault as fault:
+            raise Unavailable(str(fault), "bad_file") from None
 
     def _protect(self) -> None:
         """Tell the tunnels which files and listeners are ours."""

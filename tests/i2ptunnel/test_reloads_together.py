@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.base.errors import Unavailable
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.editing import ConfigurationEditor
 from i2ptunnel.finishing import finish
@@ -80,6 +81,29 @@ def test_two_reloads_at_once_end_and_the_later_one_holds(tmp_path: Path) -> None
             assert not program.services.failed
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
+
+    asyncio.run(main())
+
+
+def test_without_its_blocklist_nothing_is_reloaded(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with console(tmp_path, tunnels=TUNNELS) as visitor:
+            program, listed = visitor.program, tmp_path / "blocked.txt"
+            before = program.loaded
+            listed.write_text("192.0.2.0/24\n")
+            text = visitor.path.read_text()
+            visitor.path.write_text(text.replace("router:", f"router:\n  blocklist_file: {listed}"))
+            _with(visitor, _tunnel("new", tmp_path))
+            loaded = program.reread()
+            listed.unlink()
+            with pytest.raises(Unavailable, match="blocked"):
+                await program.apply(loaded)
+            assert program.loaded is before
+            assert _names(visitor) == ["web", "site"]
+            listed.write_text("192.0.2.0/24\n")
+            await program.apply(loaded)
+            assert [str(one) for one in program.router.config.blocked_addresses] == ["192.0.2.0/24"]
+            assert _names(visitor) == ["new"]
 
     asyncio.run(main())
 
