@@ -1,8 +1,9 @@
 """What a reload changes, and what it cannot: said before it is done, and true.
 
 Tunnels are added, changed, restarted and removed while the program runs, and the limits of
-bandwidth and transit and the role of a floodfill hold at once. The rest of the ``router`` section
-is read once, at the start: its changes are named, one by one, as needing a restart of the program.
+bandwidth and transit, the blocklist and the role of a floodfill hold at once. The rest of the
+``router`` section is read once, at the start: its changes are named, one by one, as needing a
+restart of the program.
 A server whose keys change gets another public address; both are shown.
 """
 
