@@ -171,13 +171,12 @@ def _conflicts(arguments: argparse.Namespace) -> int:
     urls = {row["url"] for row in _rows(arguments)[0]}
     with open_books(arguments) as books:
         found = queries.conflicts(books, urls)
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-        return Exit.OK
-    for one in found:
-        print(f"{printable(one['name'])}\n  {one['book']:12}  {one['address']}")
-        print(f"  subscription  {one['other_address']}  ({printable(one['subscription'])})")
-    print(counted(len(found), "conflict"))
+    lines = [
+        f"{printable(one['name'])}\n  {one['book']:12}  {one['address']}\n"
+        f"  subscription  {one['other_address']}  ({printable(one['subscription'])})"
+        for one in found
+    ]
+    tell(arguments, found, *lines, counted(len(found), "conflict"))
     return Exit.OK
 
 
