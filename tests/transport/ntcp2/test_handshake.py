@@ -13,24 +13,8 @@ from core.crypto.aes import cbc_encrypt
 from core.crypto.noise import SymmetricState
 from core.crypto.x25519 import X25519Key
 from core.transport.ntcp2 import blocks, handshake, keys, variants
-from core.transport.ntcp2.local import LocalRouter
 from tests.support.deterministic import FakeWallClock, SeededEntropy
-
-NETWORK_ID = 77
-ROUTER_INFO = bytes(range(256)) * 2
-
-
-def router(name: str) -> LocalRouter:
-    entropy = SeededEntropy(name)
-    return LocalRouter(
-        hashlib.sha256(name.encode()).digest(),
-        X25519Key.generate(entropy),
-        entropy.random_bytes(16),
-        lambda: ROUTER_INFO,
-    )
-
-
-ALICE, BOB = router("alice"), router("bob")
+from tests.transport.ntcp2.parties import ALICE, BOB, NETWORK_ID, ROUTER_INFO
 
 
 def begin(seed: str = "a", network_id: int = NETWORK_ID) -> tuple[handshake.AwaitCreated, bytes]:

@@ -30,25 +30,11 @@ from core.transport.ntcp2.variants import (
 )
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.link_nodes import Node, Wire, message
+from tests.transport.ntcp2.parties import ALICE, BOB, NETWORK_ID, ROUTER_INFO
 
-NETWORK_ID = 77
-ROUTER_INFO = bytes(range(256)) * 2
 each_variant = pytest.mark.parametrize(
     "variant", [HYBRID_768, HYBRID_1024], ids=lambda variant: variant.kem_name
 )
-
-
-def router(name: str) -> LocalRouter:
-    entropy = SeededEntropy(name)
-    return LocalRouter(
-        hashlib.sha256(name.encode()).digest(),
-        X25519Key.generate(entropy),
-        entropy.random_bytes(16),
-        lambda: ROUTER_INFO,
-    )
-
-
-ALICE, BOB = router("alice"), router("bob")
 
 
 def begin(
