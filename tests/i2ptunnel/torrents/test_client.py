@@ -84,18 +84,30 @@ async def side(network: SamNetwork, root: Path, **options: Any) -> AsyncIterator
         await one.services.stop()
 
 
+@asynccontextmanager
+async def film(
+    root: Path, **options: Any
+) -> AsyncIterator[tuple[bytes, dict[bytes, dict[bytes, None]], Side, Side]]:
+    """A torrent of FILM, the tracker's swarms, a side that has the file and one that has not.
+
+    ``options``: of the second side.
+    """
+    network = SamNetwork(root)
+    (root / "a/downloads").mkdir(parents=True)
+    torrent = make_torrent(root / "a/downloads", {"film.bin": FILM}, [TRACKER])
+    async with (
+        tracker(network) as swarms,
+        side(network, root / "a") as seed,
+        side(network, root / "b", **options) as leech,
+    ):
+        yield torrent, swarms, seed, leech
+
+
 def test_a_torrent_goes_from_one_to_the_other(tmp_path: Path) -> None:
     """By magnet link, so that metadata, too, comes from the peer."""
 
     async def run() -> None:
-        network = SamNetwork(tmp_path)
-        (tmp_path / "a/downloads").mkdir(parents=True)
-        torrent = make_torrent(tmp_path / "a/downloads", {"film.bin": FILM}, [TRACKER])
-        async with (
-            tracker(network) as swarms,
-            side(network, tmp_path / "a") as seed,
-            side(network, tmp_path / "b") as leech,
-        ):
+        async with film(tmp_path) as (torrent, swarms, seed, leech):
             await seed.client.add(file=torrent)
             await until("it seeds", lambda: seed.state_of() == "seeding")
             await until("it announces", lambda: len(swarms) > 1)
@@ -207,14 +219,7 @@ def test_a_worker_is_killed_when_metadata_comes(tmp_path: Path, is_known: bool) 
     """What a magnet link did not say is learnt again, or saved and used: it goes on at once."""
 
     async def run() -> None:
-        network = SamNetwork(tmp_path)
-        (tmp_path / "a/downloads").mkdir(parents=True)
-        torrent = make_torrent(tmp_path / "a/downloads", {"film.bin": FILM}, [TRACKER])
-        async with (
-            tracker(network) as swarms,
-            side(network, tmp_path / "a") as seed,
-            side(network, tmp_path / "b", download_rate=100_000) as leech,
-        ):
+        async with film(tmp_path, download_rate=100_000) as (torrent, swarms, seed, leech):
             await seed.client.add(file=torrent)
             await until("it announces", lambda: len(swarms) > 1)
             await leech.client.add(magnet=magnet_of(torrent))
@@ -280,14 +285,7 @@ def test_what_is_held_back_is_still_there_after_a_restart(tmp_path: Path) -> Non
     """A magnet link whose files turn out to have the name of another torrent's."""
 
     async def run() -> None:
-        network = SamNetwork(tmp_path)
-        (tmp_path / "a/downloads").mkdir(parents=True)
-        theirs = make_torrent(tmp_path / "a/downloads", {"film.bin": FILM}, [TRACKER])
-        async with (
-            tracker(network) as swarms,
-            side(network, tmp_path / "a") as seed,
-            side(network, tmp_path / "b") as leech,
-        ):
+        async with film(tmp_path) as (theirs, swarms, seed, leech):
             await seed.client.add(file=theirs)
             await until("it announces", lambda: len(swarms) > 1)
             for word in (b"x", b"y", b"z"):  # whose ID is lower makes no difference
