@@ -132,7 +132,6 @@ def test_own_pages_are_quick_while_transit_uses_the_limit_up(scene: Scene) -> No
     ]
     try:
         before = scene.transit_bytes()
-        began = time.monotonic()
         wait_until(
             "transit is under way", lambda: scene.transit_bytes() > before + 5 * RATE // 2, 60
         )
