@@ -10,20 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import socketserver
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
 from core.api import (
     ClientSession,
     EncryptedLeaseSetOptions,
-    Router,
     RouterConfig,
     SessionConfig,
     Stream,
@@ -40,16 +36,16 @@ from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.io.system import SystemEntropy
 from tests.support import curl
+from tests.support.echo import echo, echo_server
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import NETWORK_ID, I2pdNet, I2pdRouter, wait_until
 from tests.support.origin import Origin, body_of, digest_of
+from tests.support.router_thread import RouterThread
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 SPREAD_S = 90.0
 
-T = TypeVar("T")
-Handler = Callable[[Stream], Coroutine[Any, Any, None]]
 ADDRESS = "127.60.1.1"
 SHAPE = TunnelShape(length=2, quantity=2)
 SIZE = 200_000
@@ -99,70 +95,33 @@ class OurSite:
         )
 
 
-class OurRouter:
-    """Our router in a thread with its own event loop."""
+async def answer(stream: Stream) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\nConnection: close\r\n\r\n"
+    try:
+        got = b""
+        while b"\r\n\r\n" not in got:
+            data = await stream.read()
+            if not data:
+                break
+            got += data
+        await stream.write(head.encode() + body_of(SIZE))
+        await stream.close()
+    except I2PError:
+        stream.reset()
 
-    def __init__(self, config: RouterConfig) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.router = Router(config)
 
-    def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float = 90) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_s)
-
-    def close(self) -> None:
-        self.run(self.router.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    async def serve(self, site: OurSite) -> None:
-        site.session = await self.router.open_session(
-            SessionConfig(
-                site.name,
-                keys=site.keys,
-                inbound=SHAPE,
-                outbound=SHAPE,
-                publish=True,
-                encrypted=site.options,
-            )
+async def serve(ours: RouterThread, site: OurSite) -> None:
+    site.session = await ours.router.open_session(
+        SessionConfig(
+            site.name,
+            keys=site.keys,
+            inbound=SHAPE,
+            outbound=SHAPE,
+            publish=True,
+            encrypted=site.options,
         )
-        self._spawn(self._accept(site.session, self._echo if site.echoes else self._answer))
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _accept(self, session: ClientSession, handle: Handler) -> None:
-        try:
-            while True:
-                self._spawn(handle(await session.accept()))
-        except Unavailable:
-            return
-
-    async def _echo(self, stream: Stream) -> None:
-        try:
-            while data := await stream.read():
-                await stream.write(data)
-            await stream.close()
-        except I2PError:
-            stream.reset()
-
-    async def _answer(self, stream: Stream) -> None:
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\nConnection: close\r\n\r\n"
-        try:
-            got = b""
-            while b"\r\n\r\n" not in got:
-                data = await stream.read()
-                if not data:
-                    break
-                got += data
-            await stream.write(head.encode() + body_of(SIZE))
-            await stream.close()
-        except I2PError:
-            stream.reset()
+    )
+    ours.serve(site.session, echo if site.echoes else answer)
 
 
 @dataclass
@@ -170,7 +129,7 @@ class Network:
     """What runs: i2pd's sites by name, ours by name, and our client session."""
 
     net: I2pdNet
-    ours: OurRouter
+    ours: RouterThread
     client: ClientSession
     i2pd_sites: dict[str, BlindedAddress]
     our_sites: dict[str, OurSite]
@@ -223,16 +182,6 @@ def our_offline_site() -> OurSite:
     daily = make_daily_keys(master, "", ENTROPY, today - 1, 4)
     online = master.authorise_transient(ENTROPY, (today + 3) * DAY_S)
     return OurSite("offline", EncryptedLeaseSetOptions(daily_keys=daily), keys=online)
-
-
-class EchoHandler(socketserver.StreamRequestHandler):
-    def handle(self) -> None:
-        while line := self.rfile.readline():
-            self.wfile.write(line)
-
-
-class EchoServer(socketserver.ThreadingTCPServer):
-    daemon_threads = True
 
 
 def i2pd_server(name: str, port: int, signing_type: int, *lines: str, kind: str = "http") -> str:
@@ -292,8 +241,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         i2pd_client(name, client.address, ports[name], sites[site], person)
         for name, (site, person) in plan.items()
     )
-    with Origin() as origin, EchoServer(("127.0.0.1", 0), EchoHandler) as echo:
-        threading.Thread(target=echo.serve_forever, daemon=True).start()
+    with Origin() as origin, echo_server() as echo_port:
         psk = b64encode(ALICE.public(AuthScheme.PSK))
         dh = [b64encode(person.public(AuthScheme.DH)) for person in (BOB, ALICE)]
         owner.tunnels = (
@@ -307,7 +255,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             )
             + i2pd_server(
                 "echo",
-                echo.server_address[1],
+                echo_port,
                 7,
                 "i2cp.leaseSetAuthType = 2",
                 f"i2cp.leaseSetClient.psk.1 = alice:{psk}",
@@ -331,7 +279,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             allow_private_addresses=True,
             transit=False,
         )
-        ours = OurRouter(config)
+        ours = RouterThread(config)
         try:
             ours.run(ours.router.start())
             net.prepare(foreign=[ours.router.router_info.raw])
@@ -347,7 +295,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             async def open_sessions() -> ClientSession:
                 ours.router.import_routers(infos)
                 for site in sites.values():
-                    await ours.serve(site)
+                    await serve(ours, site)
                 session = await ours.router.open_session(
                     SessionConfig("client", inbound=SHAPE, outbound=SHAPE)
                 )
@@ -368,7 +316,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         finally:
             ours.close()
             net.stop()
-            echo.shutdown()
 
 
 def test_the_console_of_i2pd_shows_the_same_address(network: Network) -> None:

@@ -10,14 +10,13 @@ import asyncio
 import contextlib
 import hashlib
 import socket
-import socketserver
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -27,12 +26,13 @@ from core.data.identity import b32_to_hash
 from core.data.private_keys import PrivateKeys
 from core.data.router_info import RouterInfo
 from core.io.system import SystemEntropy
+from tests.support.echo import echo, echo_server
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import NETWORK_ID, I2pdNet, I2pdRouter, wait_until
+from tests.support.router_thread import RouterThread
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
-T = TypeVar("T")
 ADDRESS = "127.90.1.1"
 SHAPE = TunnelShape(length=2, quantity=2)
 I2PD_SHAPE = (
@@ -67,85 +67,38 @@ NAMES = [
 ]
 
 
-class EchoHandler(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        while data := self.request.recv(65536):
-            self.request.sendall(data)
-
-
-class EchoServer(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-
-
-class OurRouter:
-    """Our router in a thread with its own event loop: a client, and a site that echoes."""
+class OurRouter(RouterThread):
+    """A client, and a site that echoes."""
 
     def __init__(self, root: Path, keys: PrivateKeys) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._root = root
+        self._config = RouterConfig(
+            data_dir=root,
+            network_id=NETWORK_ID,
+            host=ADDRESS,
+            port=21090,
+            bind=ADDRESS,
+            allow_private_addresses=True,
+            transit=False,
+        )
+        super().__init__(self._config)
         self.keys = keys
-        self.router = self._make()
         self.client: ClientSession
         self.site: ClientSession
-
-    def _make(self) -> Router:
-        return Router(
-            RouterConfig(
-                data_dir=self._root,
-                network_id=NETWORK_ID,
-                host=ADDRESS,
-                port=21090,
-                bind=ADDRESS,
-                allow_private_addresses=True,
-                transit=False,
-            )
-        )
-
-    def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float = 120) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_s)
 
     async def open(self) -> None:
         self.client = await self.router.open_session(SessionConfig("client", None, SHAPE, SHAPE))
         self.site = await self.router.open_session(
             SessionConfig("site", self.keys, SHAPE, SHAPE, publish=True, encryption_types=(6, 4, 0))
         )
-        self._spawn(self._accept(self.site))
+        self.serve(self.site, echo)
         for session in (self.client, self.site):
             await session.wait_ready(90)
 
-    def close(self) -> None:
-        self.run(self.router.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
     async def restart(self) -> None:
         await self.router.stop()
-        self.router = self._make()
+        self.router = Router(self._config)
         await self.router.start()
         await self.open()
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _accept(self, session: ClientSession) -> None:
-        try:
-            while True:
-                self._spawn(self._echo(await session.accept()))
-        except Unavailable:
-            return
-
-    async def _echo(self, stream: Stream) -> None:
-        try:
-            while data := await stream.read():
-                await stream.write(data)
-            await stream.close()
-        except I2PError:
-            stream.reset()
 
     async def _connect(self, target: bytes) -> Stream:
         """i2pd publishes a while after its tunnels are there, which nobody tells."""
@@ -230,14 +183,11 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     net = I2pdNet(root, [new, new, new, old, new], first_octet=91)
     i2pd = {"old": net.routers[3], "new": net.routers[4]}
     keys = PrivateKeys.generate_destination(SystemEntropy())
-    with EchoServer(("127.0.0.1", 0), EchoHandler) as echo:
-        threading.Thread(target=echo.serve_forever, daemon=True).start()
+    with echo_server() as echo_port:
         clients = {}
         for release, router in i2pd.items():
             names = [name for name, (where, _) in I2PD_TUNNELS.items() if where == release]
-            router.tunnels = _tunnels(
-                names, router.address, 6001, echo.server_address[1], keys.destination.b32
-            )
+            router.tunnels = _tunnels(names, router.address, 6001, echo_port, keys.destination.b32)
             clients |= {name: (router.address, 6001 + at) for at, name in enumerate(names)}
         ours = OurRouter(root / "ours", keys)
         try:
