@@ -17,6 +17,7 @@ from i2ptunnel.manager import Manager
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.sessions import SessionPool
 from i2ptunnel.tunnels.base import Tunnel
+from tests.support import waiting
 
 
 class FakeTunnel(Tunnel[Any]):
@@ -90,8 +91,7 @@ def run(main: Callable[[Manager], Coroutine[Any, Any, None]]) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.002)
+    await waiting.until("the manager has done it", condition, every_s=0.002)
 
 
 def state(manager: Manager, name: str) -> str:

@@ -18,6 +18,7 @@ from i2ptunnel.keyfiles import read_keys
 from i2ptunnel.logs import RECENT
 from tests.support.console import CONFIGURATION, Visitor, console
 from tests.support.torrents import magnet_of, make_torrent
+from tests.support.waiting import until
 
 #: stand in files of their own: on no page at all
 IN_FILES = {
@@ -91,11 +92,9 @@ def test_none_is_shown_logged_or_seen_in_the_list_of_processes(
     async def main() -> tuple[dict[str, str], list[bytes], set[str]]:
         async with console(tmp_path, text=text, port=port) as visitor:
             await visitor.enter()
-            async with asyncio.timeout(30):
-                while not all(one.get("b32") for one in visitor.program.manager.status()):
-                    await asyncio.sleep(0.05)
-                while not visitor.program.torrents.is_running:
-                    await asyncio.sleep(0.05)
+            tunnels = visitor.program.manager.status
+            await until("keys", lambda: all(one.get("b32") for one in tunnels()), 30)
+            await until("the torrent client", lambda: visitor.program.torrents.is_running, 30)
             await visitor.post("torrents/add", {"magnet": magnet})
             await visitor.send("POST", "/login", b"password=" + IN_FILES["console"].encode())
             await visitor.send("POST", "/login", b"password=wrong-" + IN_FILES["users"].encode())

@@ -39,6 +39,7 @@ from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 from tests.support.deterministic import SeededEntropy
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.tunnel_bench import context
+from tests.support.waiting import until
 
 SHAPE = ShapeSection()
 
@@ -321,8 +322,7 @@ def test_a_resting_session_comes_back_with_what_is_kept(tmp_path: Path) -> None:
             request("a", keys="a.dat", shared=False), rest=RestPolicy(close_after_s=0.01)
         )
         session = cast(RestingSession, await pool.open(wanted))
-        while not session.is_asleep:
-            await asyncio.sleep(0.01)
+        await until("it rests", lambda: session.is_asleep)
         await session.lookup(b"h" * 32)
         await pool.release(session)
         return given
@@ -375,8 +375,7 @@ def test_a_session_may_linger_for_a_tunnel_that_starts_anew(tmp_path: Path) -> N
         await pool.release(first)
         assert await pool.open(request("a", keys="a.dat", shared=False)) is first
         await pool.release(first)
-        while pool.count:
-            await asyncio.sleep(0.01)
+        await until("it is closed", lambda: not pool.count)
         assert not first.is_ready
         other = await pool.open(request("b"))
         await pool.release(other)

@@ -23,6 +23,7 @@ from tests.support.browser import Page, browser
 from tests.support.console import Visitor, console
 from tests.support.deterministic import SeededEntropy
 from tests.support.own_network import own_network
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -235,9 +236,7 @@ def test_the_pictures_of_the_guides_are_of_a_program_that_works(tmp_path: Path) 
         ):
             program = visitor.program
             program.router.import_routers(router.router_info for router in network.routers)
-            async with asyncio.timeout(200):
-                while program.health().state.value != "ready":
-                    await asyncio.sleep(0.5)
+            await until("tunnels", lambda: program.health().state.value == "ready", 200)
             await page.call("Emulation.setScrollbarsHidden", hidden=True)
             await page.open(base)
             await page.until("!document.querySelector('.legend b').innerText.includes('–')", 60)

@@ -21,10 +21,11 @@ from core.transport.ssu2.framing import SocketAddress
 from core.transport.ssu2.variants import HYBRID_768 as SSU2_HYBRID
 from tests.support.emissary_net import EmissaryRouter
 from tests.support.fetch_built import EMISSARY
-from tests.support.live_node import listening, live_node, until
+from tests.support.live_node import listening, live_node
 from tests.support.live_peer import LivePeer
 from tests.support.namespace import add_outside_address
 from tests.support.ssu2_nodes import Ssu2Node
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -20,8 +20,8 @@ from i2ptunnel.demo import free_port
 from i2ptunnel.tunnels import ircclient
 from tests.support.fetch_irc import installed
 from tests.support.irc_programs import Irssi, Ngircd, WeeChat
-from tests.support.live_node import until
 from tests.support.own_network import TWO_HOPS, b32_of, own_network
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 

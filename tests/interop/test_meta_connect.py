@@ -14,6 +14,7 @@ from core.base.errors import Unavailable
 from core.data.private_keys import PrivateKeys
 from tests.support.deterministic import SeededEntropy
 from tests.support.own_network import own_network
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(200)]
 
@@ -52,11 +53,6 @@ async def ask(client: ClientSession) -> bytes:
     return stream.remote.hash
 
 
-async def all_listed(machines: list[ClientSession]) -> None:
-    while all(one.machines_up != (3, 3) for one in machines):
-        await asyncio.sleep(0.1)
-
-
 def test_any_two_of_three_machines_may_go(tmp_path: Path) -> None:
     async def main() -> None:
         async with own_network(tmp_path, 4, ends=0) as network, asyncio.TaskGroup() as group:
@@ -71,8 +67,9 @@ def test_any_two_of_three_machines_may_go(tmp_path: Path) -> None:
             for session in (*machines, client):
                 await session.wait_ready(60)
                 assert session.common_address in (None, COMMON.destination)
-            async with asyncio.timeout(120):
-                await all_listed(machines)
+            await until(
+                "a full list", lambda: any(one.machines_up == (3, 3) for one in machines), 120
+            )
             hashes = [keys.hash for keys in MACHINES]
             left = set(hashes)
             for _ in range(2):

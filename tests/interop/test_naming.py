@@ -33,6 +33,7 @@ from tests.support.deterministic import SeededEntropy
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet, wait_until
 from tests.support.own_network import TWO_HOPS, OwnNetwork, b32_of, own_network
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
@@ -82,8 +83,11 @@ def test_publish_subscribe_and_browse_by_name(
     async def main(network: OwnNetwork) -> None:
         async with running(network.routers[-2], site) as publisher:
             await network.until_ready(publisher.manager)
-            while not published.exists() or "site.i2p=" not in published.read_text():
-                await asyncio.sleep(0.05)
+            await until(
+                "the site is published",
+                lambda: published.exists() and "site.i2p=" in published.read_text(),
+                60,
+            )
             proxy = Endpoint("127.0.0.1", free_port("127.0.0.1", 0))
             feed = f"http://{b32_of(publisher.manager, 'site')}/hosts.txt"
             reader = Configuration(
@@ -98,8 +102,8 @@ def test_publish_subscribe_and_browse_by_name(
     ) -> None:
         await network.until_ready(subscriber.manager)
         books = subscriber.naming.books
-        while not books.lookup("site.i2p"):  # fetched without being told
-            await asyncio.sleep(0.05)
+        # fetched without being told
+        await until("the first name", lambda: books.lookup("site.i2p"), 120)
         (entry,) = books.lookup("site.i2p")
         assert entry.line and entry.book is Book.ROUTER
         got = await asyncio.to_thread(
@@ -108,8 +112,7 @@ def test_publish_subscribe_and_browse_by_name(
         assert got.body.decode() == PAGE
         assert (await fetch_now(subscriber))["outcome"] == "not changed"
         publisher.naming.books.add(Book.LOCAL, "friend.i2p", OTHER.destination.b64)
-        while "friend.i2p" not in published.read_text():
-            await asyncio.sleep(0.05)
+        await until("another name", lambda: "friend.i2p" in published.read_text(), 60)
         assert (await fetch_now(subscriber))["added"] == 1
         assert books.lookup("friend.i2p")[0].hash == OTHER.hash
         published.unlink()

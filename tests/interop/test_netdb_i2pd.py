@@ -37,9 +37,10 @@ from core.transport.events import MessagesReceived, PeerConnected, PeerFailed, R
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import NETWORK_ID, I2pdNet
 from tests.support.link_nodes import Node
-from tests.support.live_node import listening, live_node, until
+from tests.support.live_node import listening, live_node
 from tests.support.machine import slowdown
 from tests.support.netdb_network import build_lease_set, receive
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 

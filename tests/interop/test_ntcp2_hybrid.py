@@ -15,8 +15,9 @@ from core.transport.events import PeerFailed
 from core.transport.ntcp2.variants import HYBRID_768
 from tests.support.fetch_i2pd import installed
 from tests.support.i2pd_net import I2pdNet
-from tests.support.live_node import listening, live_node, until
+from tests.support.live_node import listening, live_node
 from tests.support.live_peer import LivePeer
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(200)]
 

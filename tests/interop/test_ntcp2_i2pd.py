@@ -25,8 +25,9 @@ from core.transport.events import (
 )
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet
-from tests.support.live_node import listening, live_node, until
+from tests.support.live_node import listening, live_node
 from tests.support.live_peer import LivePeer
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,12 @@ from i2ptunnel.config.tunnel_parts import EncryptedSection, LeaseSetClientSectio
 from i2ptunnel.manager import Manager
 from tests.support.deterministic import SeededEntropy
 from tests.support.own_network import TWO_HOPS, OwnNetwork, b32_of, own_network
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 CLIENT_KEY = X25519Key.generate(SeededEntropy("visitor"))
 LISTEN = "127.78.50.1"
-
-
-async def until(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
-    try:
-        async with asyncio.timeout(within_s):
-            while not condition():
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(what) from None
 
 
 async def serve_echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,13 +94,13 @@ def test_encrypted_and_resting(tmp_path: Path) -> None:
             assert await talk(4002, b"hello") == b""
             assert "client key" in status_of(clients, "wrong")["last_error"]
             first = b32_of(clients, "near")
-            await until(lambda: inbound_of(network, -2, "near") == 0, "it never closes")
+            await until("it closes", lambda: inbound_of(network, -2, "near") == 0, 60)
             assert status_of(clients, "near")["ready"]
 
-            await until(lambda: inbound_of(network, -1, "site") == 1, "it never reduces")
+            await until("it reduces", lambda: inbound_of(network, -1, "site") == 1, 60)
             assert await talk(4001, b"again") == b"AGAIN", "with fewer tunnels it works too"
             assert b32_of(clients, "near") != first
-            await until(lambda: inbound_of(network, -1, "site") == 2, "it never recovers")
+            await until("it recovers", lambda: inbound_of(network, -1, "site") == 2, 60)
         server.close()
 
     asyncio.run(main())

@@ -26,8 +26,8 @@ from core.transport.events import (
 from core.transport.ssu2.framing import SocketAddress
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet
-from tests.support.live_node import until
 from tests.support.ssu2_nodes import Ssu2Node
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
 

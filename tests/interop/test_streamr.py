@@ -13,8 +13,8 @@ from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.server_models import StreamrServerSection
 from i2ptunnel.demo import free_port
 from i2ptunnel.relay.udp import UdpSocket
-from tests.support.live_node import until
 from tests.support.own_network import TWO_HOPS, b32_of, own_network
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 

@@ -36,8 +36,9 @@ from core.tunnel.transit import TransitHops
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet
 from tests.support.link_nodes import Node
-from tests.support.live_node import listening, live_node, until
+from tests.support.live_node import listening, live_node
 from tests.support.machine import slowdown
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
 

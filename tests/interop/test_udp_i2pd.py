@@ -18,8 +18,8 @@ from i2ptunnel.config.server_models import UdpServerSection
 from i2ptunnel.relay.udp import UdpSocket
 from tests.support.fetch_i2pd import installed
 from tests.support.i2pd_net import I2pdNet
-from tests.support.live_node import until
 from tests.support.own_network import TWO_HOPS, b32_of, own_network
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 

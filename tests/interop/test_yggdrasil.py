@@ -15,7 +15,7 @@ from core.io.router import Router
 from core.router.config import RouterConfig
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import NETWORK_ID, I2pdRouter
-from tests.support.live_node import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 

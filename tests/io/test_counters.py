@@ -29,6 +29,7 @@ from core.tunnel.endpoint import Endpoint
 from core.tunnel.participant import TransitEndpoint, TransitGateway
 from i2ptunnel.metrics import render
 from tests.support.deterministic import SeededEntropy
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 #: what grows and is no statistic: it decides something, or it is how far something has got
@@ -156,10 +157,10 @@ async def started(path: Path) -> tuple[Router, list[Any]]:
         if isinstance(tunnel, TransitEndpoint):
             tunnel._endpoint = Endpoint()
         engine.tunnels.dispatcher.add_transit(tunnel)
-    for _ in range(200):
-        if sum(path.session is not None for path in router.tunnel_paths()) == 2:
-            break
-        await asyncio.sleep(0.01)
+    await until(
+        "the tunnels of the session",
+        lambda: sum(path.session is not None for path in router.tunnel_paths()) == 2,
+    )
     return router, objects_of(router)
 
 

@@ -32,6 +32,7 @@ from core.netdb.ports import NetDbConfig
 from core.router import engine
 from tests.support.deterministic import SeededEntropy
 from tests.support.turns import TURN_CPU_MAX_S
+from tests.support.waiting import until
 
 HOUR_MS = 3_600_000
 
@@ -107,9 +108,7 @@ def play(tmp_path: Path, stored: int, imported: int, seconds: float) -> TurnFigu
         await asyncio.sleep(0)
         await router.start()
         assert router.status().routers >= min(stored, AT_ONCE)
-        async with asyncio.timeout(60):
-            while router._stored.is_loading:
-                await asyncio.sleep(0.02)
+        await until("all are loaded", lambda: not router._stored.is_loading, 60)
         assert router.status().routers == stored
         ends = loop.time() + seconds
         selector = router._engine.tunnels.selector

@@ -15,6 +15,7 @@ from core.io.router import Router
 from core.router.config import RouterConfig
 from core.transport.addresses import source_key
 from tests.support.namespace import separate_network
+from tests.support.waiting import until
 
 HOST = "127.92.9.1"
 
@@ -88,10 +89,7 @@ def linked(one: Router, two: Router) -> Awaitable[None]:
         one.import_routers([two.router_info])
         one._engine.links.send(two.hash, (), one.now())
         one._drivers.schedule()
-        for _ in range(500):
-            if one.status().links.total and two.status().links.total:
-                break
-            await asyncio.sleep(0.01)
+        await until("a link", lambda: one.status().links.total and two.status().links.total, 5)
         assert two._engine.links.is_connected(one.hash)
 
     return wait()
@@ -247,9 +245,7 @@ def test_who_calls_while_the_router_restarts_waits_for_it(tmp_path: Path, transp
         two = Router(settings[1], store)
         await two.start()
         try:
-            async with asyncio.timeout(10):
-                while not two.status().links.inbound:
-                    await asyncio.sleep(0.01)
+            await until("the call", lambda: two.status().links.inbound, 10)
             stats = one._engine.links.stats
             assert not stats.datagrams_failed and not one._engine.links.bans.reason(
                 two.hash, one.now()

@@ -23,6 +23,7 @@ from core.nat.mapping import PortMapping
 from tests.support import gateway as fake
 from tests.support.deterministic import SeededEntropy
 from tests.support.fake_igd import DESCRIPTION, FakeIgd
+from tests.support.waiting import until
 
 HERE = IPv4Address("127.0.0.1")
 OWN_PORT = 23456
@@ -62,9 +63,7 @@ def mappings(changes: list[PortMapping], bind: str | None = None) -> PortMapping
 
 
 async def until_last(changes: list[PortMapping], count: int) -> None:
-    async with asyncio.timeout(30):
-        while not changes or len(changes[-1].external) != count:
-            await asyncio.sleep(0.01)
+    await until(f"{count} ways", lambda: changes and len(changes[-1].external) == count, 30)
 
 
 def test_the_gateway_changes_and_vanishes(
@@ -85,9 +84,9 @@ def test_the_gateway_changes_and_vanishes(
         assert first.gateway.mapped == {"tcp": OWN_PORT, "udp": OWN_PORT}
         route[0] = second.route
         mapper.recheck()
-        async with asyncio.timeout(30):
-            while first.gateway.mapped or not second.gateway.mapped:
-                await asyncio.sleep(0.01)
+        await until(
+            "the second gateway", lambda: second.gateway.mapped and not first.gateway.mapped, 30
+        )
         await until_last(changes, 2)
         # What other routers see decides.
         mapper.note_seen(["8.8.4.9"])
@@ -103,9 +102,7 @@ def test_the_gateway_changes_and_vanishes(
         mapper.recheck()
         await until_last(changes, 2)
         await mapper.stop()
-        async with asyncio.timeout(30):
-            while first.gateway.mapped:
-                await asyncio.sleep(0.01)
+        await until("the goodbye", lambda: not first.gateway.mapped, 30)
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(main())
@@ -163,14 +160,10 @@ async def run_at(home: dict[int, GatewayOnLoopback], count: int) -> PortMapping:
     mapper.start()
     await until_last(changes, count)
     # IPv6 has been asked before, or is not to be asked.
-    async with asyncio.timeout(30):
-        while home[6].gateway.asked == []:
-            await asyncio.sleep(0.01)
+    await until("IPv6 is asked", lambda: home[6].gateway.asked, 30)
     found = mapper.mapping
     await mapper.stop()
-    async with asyncio.timeout(30):
-        while any(one.gateway.mapped for one in home.values()):
-            await asyncio.sleep(0.01)
+    await until("the goodbyes", lambda: not any(one.gateway.mapped for one in home.values()), 30)
     return found
 
 
@@ -288,9 +281,7 @@ def test_an_address_that_is_gone_is_not_told_to_the_next_network(
         routes[4] = routes[6] = None
         mapper.recheck()
         # The goodbye to the gateway of IPv4 is sent first, and answered.
-        async with asyncio.timeout(30):
-            while home[4].gateway.mapped:
-                await asyncio.sleep(0.01)
+        await until("the goodbye", lambda: not home[4].gateway.mapped, 30)
         with pytest.raises(BlockingIOError):
             home[6].socket.recv(2000)
         assert len(home[6].gateway.asked) == asked

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -14,7 +13,6 @@ from core.io.tcp import TcpTransport
 from core.transport.ntcp2.variants import Variant
 from tests.support.i2pd_net import NETWORK_ID
 from tests.support.link_nodes import Node
-from tests.support.machine import slowdown
 
 
 class Routers(Protocol):
@@ -49,25 +47,3 @@ async def listening(tcp: TcpTransport, host: str, port: int) -> AsyncIterator[No
         yield
     finally:
         await tcp.stop()
-
-
-async def until(
-    what: str,
-    check: Callable[[], object],
-    timeout_s: float = 20.0,
-    *,
-    serve: Callable[[], None] = lambda: None,
-    every_s: float = 0.05,
-    tell: Callable[[], object] = lambda: "",
-) -> None:
-    """Wait for ``check()``, calling ``serve`` meanwhile; TimeoutError with what ``tell`` says.
-
-    ``timeout_s``: on a machine that does nothing else; a busy one gets more.
-    """
-    began = time.monotonic()
-    while not check():
-        waited_s = time.monotonic() - began
-        if waited_s > timeout_s and waited_s > timeout_s * await asyncio.to_thread(slowdown):
-            raise TimeoutError(f"{what}: not within {waited_s:.1f} s; {tell()}")
-        serve()
-        await asyncio.sleep(every_s)

@@ -15,6 +15,7 @@ import libtorrent as lt
 
 from core.api import SessionConfig
 from core.data.encoding import b64encode
+from tests.support import waiting
 from tests.support.sam_bridge import SamNetwork
 
 PIECE_BYTES = 65536
@@ -83,13 +84,8 @@ def first_path(torrent: bytes) -> str:
 
 
 async def until(what: str, check: Callable[[], Any], timeout_s: float = 60) -> Any:
-    try:
-        async with asyncio.timeout(timeout_s):
-            while not (found := check()):
-                await asyncio.sleep(0.02)
-            return found
-    except TimeoutError:
-        raise AssertionError(f"{what}: not within {timeout_s} s") from None
+    """As :func:`waiting.until`, with the patience that peers and trackers need."""
+    return await waiting.until(what, check, timeout_s)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ import pytest
 from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
 from i2ptunnel.console.forms import fields_of, plain_value, write_fields
 from tests.support.console import Answer, Visitor, console, link
+from tests.support.waiting import until
 
 XSS = """<script>alert(1)</script>"'&{{ 7*7 }}"""
 
@@ -55,11 +56,9 @@ def test_a_server_shows_its_address_and_a_code_of_it(tmp_path: Path) -> None:
     async def main() -> None:
         async with console(tmp_path, tunnels=tunnels) as visitor:
             await visitor.enter()
-            while not re.search(
-                r"[a-z2-7]{52}\.b32\.i2p",
-                (page := await visitor.get("tunnels/show?name=site")).text,
-            ):
-                await asyncio.sleep(0.05)
+            await until("keys", lambda: visitor.program.manager.status()[0].get("b32"))
+            page = await visitor.get("tunnels/show?name=site")
+            assert re.search(r"[a-z2-7]{52}\.b32\.i2p", page.text)
             assert re.search(r'<figure class="qr"[^>]*><svg[^>]*><path', page.text)
 
     asyncio.run(main())

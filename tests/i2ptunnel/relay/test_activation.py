@@ -14,6 +14,7 @@ from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay.activation import ActivatedSockets
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
+from tests.support.waiting import until
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 
@@ -118,9 +119,7 @@ def test_a_listener_leaves_the_socket_and_its_file_to_their_owner(
         listener = Listener(endpoint, serve, ListenerLimits(), take=take)
         listener.bind()
         serving = asyncio.create_task(listener.serve())
-        async with asyncio.timeout(10):
-            while served[-1:] != [str(word.encode())]:
-                await asyncio.sleep(0.01)
+        await until("it is served", lambda: served[-1:] == [str(word.encode())], 10)
         assert listener.is_in_place
         serving.cancel()
         await asyncio.wait([serving])

@@ -20,6 +20,7 @@ import pytest
 from core.base.errors import Unavailable
 from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay.listener import Accepted, Handler, Listener, ListenerLimits
+from tests.support.waiting import until
 
 ANY_PORT = Endpoint("127.0.0.1", 0)
 DEFAULT_LIMITS = ListenerLimits()
@@ -85,8 +86,7 @@ def test_out_of_file_descriptors_it_goes_on_and_recovers(
         async with listening() as listener:
             port = listener.port
             assert await first_bytes(port) == b"hello"
-            while listener.open_connections:
-                await asyncio.sleep(0)
+            await until("all are gone", lambda: not listener.open_connections)
             clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
             held = _take_all_descriptors()
             try:
@@ -177,8 +177,7 @@ def test_established_connections_are_not_dropped_for_new_ones() -> None:
             assert await first_bytes(listener.port) == b"busy!"
             assert listener.counters.refused == 1
             pairs[0][1].close()
-            while listener.open_connections > 1:
-                await asyncio.sleep(0)
+            await until("one is gone", lambda: listener.open_connections <= 1)
             assert await first_bytes(listener.port) == b"hello"
             pairs[1][1].close()
 
@@ -190,8 +189,7 @@ def test_one_client_cannot_take_all() -> None:
         limits = ListenerLimits(connections=10, connections_per_client=1)
         async with listening(limits=limits) as listener:
             _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
-            while not listener.open_connections:
-                await asyncio.sleep(0)
+            await until("a connection", lambda: listener.open_connections)
             assert await is_turned_away(listener.port)
             reader, other = await asyncio.open_connection(
                 "127.0.0.1", listener.port, local_addr=("127.0.0.9", 0)
@@ -291,8 +289,7 @@ def test_a_flood_that_is_accepted_at_once_leaves_nothing_behind() -> None:
     async def main() -> None:
         async with listening(wait_silently, limits=ListenerLimits(4, 3)) as listener:
             flood = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(100)]
-            while listener.counters.accepted < 100:
-                await asyncio.sleep(0)
+            await until("all are taken", lambda: listener.counters.accepted >= 100)
             assert listener.open_connections == 3
             assert listener.counters.evicted == 97
             client = socket.create_connection(("127.0.0.1", listener.port))
@@ -304,8 +301,7 @@ def test_a_flood_that_is_accepted_at_once_leaves_nothing_behind() -> None:
             client.close()
             for sock in flood:
                 sock.close()
-            while listener.open_connections:
-                await asyncio.sleep(0)
+            await until("all are gone", lambda: not listener.open_connections)
             assert not listener._slots.idle
 
     asyncio.run(main())

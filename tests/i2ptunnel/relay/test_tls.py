@@ -15,6 +15,7 @@ from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.relay import tls as module
 from i2ptunnel.relay.listener import Accepted, Listener, ListenerLimits
 from i2ptunnel.relay.tls import TlsChannel, client_context, connect_tls, server_context
+from tests.support.waiting import until
 
 BIG = bytes(range(256)) * 4096
 
@@ -118,8 +119,7 @@ def test_a_listener_serves_tls_and_lets_silent_ones_go(
         await client.close_write()
         assert await read_all(client) == BIG
         await client.close()
-        while listener.open_connections:
-            await asyncio.sleep(0.01)
+        await until("all are gone", lambda: not listener.open_connections)
         for _, writer in silent:
             writer.close()
         with pytest.raises(Unavailable, match="hostname mismatch"):

@@ -348,8 +348,9 @@ def test_a_reload_that_closes_the_console_is_carried_out_and_answered(tmp_path: 
             # Who only waits for a prompt, or for the next round, has nothing to come.
             await asyncio.gather(waiting.wait_closed(), watching.wait_closed())
         moved = replace(running, ports=[port])
-        while (await moved.openssh("tunnels"))[0]:
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(20):
+            while (await moved.openssh("tunnels"))[0]:
+                await asyncio.sleep(0.1)
         assert "more  httpclient" in (await moved.openssh("tunnels"))[1]
         assert running.app.loaded.configuration.control.ssh.listen[0].port == port
 

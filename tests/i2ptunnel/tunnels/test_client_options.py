@@ -26,6 +26,7 @@ from i2ptunnel.tunnels.client import PlainClient
 from i2ptunnel.tunnels.failover import DestinationChoice
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, context, port_of, running
+from tests.support.waiting import until
 
 ONE, TWO, THREE = (DestinationName(f"{name}.i2p", 7) for name in ("one", "two", "three"))
 
@@ -248,8 +249,7 @@ def test_what_changes_while_it_runs_and_what_does_not() -> None:
             assert await reader.readexactly(10) == b"still here"
             assert await bench.talk(tunnel) == b"", "one is the limit now"
             writer.close()
-            while tunnel.connections_open:
-                await asyncio.sleep(0.01)
+            await until("nobody is connected", lambda: not tunnel.connections_open)
             assert await bench.talk(tunnel) == b"two"
             for other in ({"listen": Endpoint("127.0.0.1", 1)}, {"keys": "x.dat"}, {"tls": 1}):
                 assert not tunnel.update(replace(changed, **other))

@@ -12,6 +12,7 @@ import pytest
 from i2ptunnel.config.client_models import HttpClientSection
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
+from tests.support.waiting import until
 
 COUNT = 200
 #: as the allocator sees it; with its rounding, 10,000 connections grow the process by 58 MB
@@ -33,8 +34,7 @@ def test_an_idle_connection(said: bytes) -> None:
                 for _ in range(count):
                     sockets.append(socket.create_connection(("127.0.0.1", port_of(proxy))))
                     sockets[-1].sendall(said)
-                while proxy.connections_open < wanted:
-                    await asyncio.sleep(0.005)
+                await until("all connections", lambda: proxy.connections_open >= wanted)
                 await asyncio.sleep(0.1)
 
             try:

@@ -33,6 +33,7 @@ from tests.support.tunnel_bench import (
     port_of,
     running,
 )
+from tests.support.waiting import until
 
 LARGE = 20_000_000
 Answer = Callable[[bytearray, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -363,8 +364,7 @@ def test_a_slow_browser_slows_the_site_down() -> None:
         # Kernel buffers of three loopback connections plus our own bounded ones.
         assert sent < 40_000_000
         writer.transport.abort()
-        while bench.site.connections_open:  # the site is told that nobody listens
-            await asyncio.sleep(0)
+        await until("the site is told that nobody listens", lambda: not bench.site.connections_open)
 
     run(case, client={"compression": False})  # zeros shrink to nothing
 
@@ -472,8 +472,7 @@ def test_before_the_session_is_ready_browsers_wait_and_are_told(
                 early = await ask()
             monkeypatch.setattr(client_base, "READY_WAIT_S", 5.0)
             waiting = asyncio.create_task(ask())
-            while not proxy.connections_open:
-                await asyncio.sleep(0)
+            await until("a connection", lambda: proxy.connections_open)
             proxy.session.become_ready()  # type: ignore[union-attr]
             stream = await site.accept()
             assert (await stream.read()).startswith(b"GET / HTTP/1.1\r\n")
@@ -524,8 +523,7 @@ def test_a_browser_that_leaves_ends_the_connecting(monkeypatch: pytest.MonkeyPat
             _, writer = await asyncio.open_connection("127.0.0.1", port_of(proxy))
             name = "a" * 52 + ".b32.i2p"
             writer.write(f"GET http://{name}/ HTTP/1.1\r\nHost: s\r\n\r\n".encode())
-            while not proxy.counters()["requests"]:
-                await asyncio.sleep(0)
+            await until("the request", lambda: proxy.counters()["requests"])
             writer.transport.abort()
             async with asyncio.timeout(5):
                 await cancelled.wait()
@@ -804,8 +802,7 @@ def test_stop_ends_connections_and_start_works_again() -> None:
             await tunnel.start()
             assert tunnel.is_ready
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(tunnel))
-            while not tunnel.connections_open:
-                await asyncio.sleep(0)
+            await until("a connection", lambda: tunnel.connections_open)
             await tunnel.stop()
             assert not tunnel.is_ready
             with pytest.raises(ConnectionResetError):

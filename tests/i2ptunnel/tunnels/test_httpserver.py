@@ -16,6 +16,7 @@ from i2ptunnel.config.server_models import HttpServerSection
 from i2ptunnel.tunnels import httpserver, server_base
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, LoopbackStream
 from tests.support.tunnel_bench import RecordingOrigin, TableResolver, context, running
+from tests.support.waiting import until
 
 
 class Visitor:
@@ -252,16 +253,14 @@ def test_limits_of_connections() -> None:
     async def case(visitor: Visitor) -> None:
         answers, visitor.origin.answer = visitor.origin.answer, _never
         open_streams = [await visitor.open(_REQUEST) for _ in range(2)]
-        while len(visitor.origin.heads) < 2:
-            await asyncio.sleep(0)
+        await until("two requests", lambda: len(visitor.origin.heads) >= 2)
         answer = await visitor.ask(_REQUEST)
         assert answer.startswith(b"HTTP/1.1 429 ")
         assert b"\r\nRetry-After: 10\r\n" in answer
         assert visitor.site.counters()["connections_refused"] == 1
         visitor.origin.answer = answers
         open_streams[0].reset()
-        while visitor.site.connections_open > 1:
-            await asyncio.sleep(0)
+        await until("one is gone", lambda: visitor.site.connections_open <= 1)
         assert (await visitor.get("/")).startswith(b"HTTP/1.1 200 ")
 
     run(case, max_connections_per_client=2)
@@ -272,8 +271,7 @@ def test_only_some_of_a_flood_are_told_why_they_may_not_come_in() -> None:
     async def case(visitor: Visitor) -> None:
         visitor.origin.answer = _never
         await visitor.open(_REQUEST)
-        while not visitor.origin.heads:
-            await asyncio.sleep(0)
+        await until("the request", lambda: visitor.origin.heads)
         site_hash = visitor.site.session.destination.hash
         flood = [await visitor.session.connect(site_hash, port=80) for _ in range(100)]
         told = 0
@@ -320,8 +318,7 @@ def test_stop_resets_the_streams() -> None:
         await site.start()
         assert site.session is not None
         stream = await network.session("visitor").connect(site.session.destination.hash)
-        while not site.connections_open:
-            await asyncio.sleep(0)
+        await until("the stream", lambda: site.connections_open)
         await site.stop()
         with pytest.raises(Unavailable):
             await stream.read()

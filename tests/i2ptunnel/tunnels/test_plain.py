@@ -17,6 +17,7 @@ from i2ptunnel.tunnels.base import Tunnel
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.origin import body_of
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
+from tests.support.waiting import until
 
 
 class Echo:
@@ -200,13 +201,11 @@ def test_a_server_without_room_resets() -> None:
     async def main() -> None:
         async with pair(max_connections=1) as (near, far, _):
             _, first = await asyncio.open_connection("127.0.0.1", port_of(near))
-            while not far.connections_open:
-                await asyncio.sleep(0)
+            await until("the first is there", lambda: far.connections_open)
             with pytest.raises(ConnectionResetError):
                 await talk(near, b"x")
             first.close()
-            while far.connections_open:
-                await asyncio.sleep(0)
+            await until("the first is gone", lambda: not far.connections_open)
             assert await talk(near, b"x") == b"X|end"
 
     asyncio.run(main())

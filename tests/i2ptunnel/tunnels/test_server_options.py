@@ -29,6 +29,7 @@ from i2ptunnel.relay import tls
 from i2ptunnel.tunnels.server_base import ServerTunnel
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession
 from tests.support.tunnel_bench import TableResolver, http_bench, running
+from tests.support.waiting import until
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 NAME = b"name"
@@ -185,16 +186,12 @@ def test_who_has_others_with_its_address_tells_whether_the_service_answers(kind:
             if kind == "alone":
                 assert visit.tunnel._serving_of(session) is None
                 return
-            async with asyncio.timeout(20):
-                while not session.serving:
-                    await asyncio.sleep(0.01)
-                assert all(session.serving)
-                service.stop()
-                while session.serving[-1]:
-                    await asyncio.sleep(0.01)
-                await service.start(port=service.endpoint.port)
-                while not session.serving[-1]:
-                    await asyncio.sleep(0.01)
+            await until("it is told", lambda: session.serving)
+            assert all(session.serving)
+            service.stop()
+            await until("it is told of the end", lambda: not session.serving[-1])
+            await service.start(port=service.endpoint.port)
+            await until("it is told of the return", lambda: session.serving[-1])
 
     run(case)
 

@@ -15,6 +15,7 @@ from i2ptunnel.config.proxy_parts import read_outproxy
 from i2ptunnel.tunnels import sockstunnel
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
+from tests.support.waiting import until
 
 GREETING = b"\x05\x01\x00"
 NONE = b"\0" * 6
@@ -210,8 +211,7 @@ def test_junk_and_silence_end_the_connection(monkeypatch: pytest.MonkeyPatch) ->
             assert await bench.ask(raw) in (b"", b"\x05\x00", b"reset")
         _, writer = await asyncio.open_connection("127.0.0.1", port_of(bench.proxy))
         writer.write(b"\x05")
-        while not bench.proxy.connections_open:
-            await asyncio.sleep(0)
+        await until("a connection", lambda: bench.proxy.connections_open)
         async with asyncio.timeout(5):
             while bench.proxy.connections_open:
                 await asyncio.sleep(0.005)
