@@ -14,6 +14,7 @@ from i2ptunnel.app import App
 from i2ptunnel.commands import COMMANDS, CommandRefused, Program, call
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.torrents.commands import TORRENT_COMMANDS
+from tests.support.running_app import running_app
 
 CONFIGURATION = """
 router: {{data_dir: {0}, network_id: 78, host: 127.78.7.1, bind: 127.78.7.1, port: 17800,
@@ -31,13 +32,7 @@ def made(data_dir: Path) -> App:
 
 async def with_app(app: App, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
     """The results of commands to a running program, or the faults they raised."""
-    running = asyncio.create_task(app.run())
-    try:
-        async with asyncio.timeout(20):
-            while not app.services.status() or app.manager.counts[1] == 0:
-                await asyncio.sleep(0.01)
-                if running.done():
-                    running.result()
+    async with running_app(app, lambda: app.services.status() and app.manager.counts[1]):
         results: list[Any] = []
         for name, arguments in calls:
             try:
@@ -46,9 +41,6 @@ async def with_app(app: App, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
             except I2PError as error:
                 results.append(error)
         return results
-    finally:
-        app.request_stop()
-        await running
 
 
 def test_every_command_of_a_running_program(tmp_path: Path) -> None:

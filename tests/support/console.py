@@ -16,6 +16,8 @@ from i2ptunnel.app import App
 from i2ptunnel.commands import console_open
 from i2ptunnel.config.loader import load, read_source
 from i2ptunnel.demo import free_port
+from tests.support.running_app import running_app
+from tests.support.waiting import until
 
 CONFIGURATION = """\
 # my router
@@ -158,6 +160,13 @@ class Visitor:
         assert answer.status == 303, answer.words
         return await self.send("GET", answer.headers["location"])
 
+    async def settled(self) -> None:
+        """Wait until no tunnel is starting any more."""
+        tunnels = self.program.manager.status
+        await until(
+            "tunnels settle", lambda: all(one["state"] != "starting" for one in tunnels()), 120
+        )
+
 
 def read_answer(data: bytes) -> Answer:
     head, _, body = data.partition(b"\r\n\r\n")
@@ -191,19 +200,14 @@ async def console(
     path = directory / "my.yaml"
     path.write_text(text or (CONFIGURATION + tunnels).format(**places))
     app = App(load([read_source(path)]), lambda: load([read_source(path)]))
-    running = asyncio.create_task(app.run())
-    try:
-        async with asyncio.timeout(20):
-            while app.services.status().get("console", {}).get("state") != "listening":
-                await asyncio.sleep(0.01)
-                if running.done():
-                    running.result()
-            while not app.manager.counts[1] and "web:" in path.read_text():
-                await asyncio.sleep(0.01)
+
+    def is_up() -> bool:
+        console = app.services.status().get("console", {})
+        has_tunnel = app.manager.counts[1] > 0 or "web:" not in path.read_text()
+        return console.get("state") == "listening" and has_tunnel
+
+    async with running_app(app, is_up):
         yield Visitor(port, app, path)
-    finally:
-        app.request_stop()
-        await running
 
 
 def link(answer: Answer, words: str) -> str:

@@ -15,6 +15,7 @@ from i2ptunnel.app import App
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.demo import free_port
 from tests.support import fetch_ssh
+from tests.support.running_app import running_app
 
 CONFIGURATION = """
 router:
@@ -100,14 +101,5 @@ async def console(root: Path, *hosts: str) -> AsyncIterator[Console]:
 
     app = App(load_text(text), lambda: load_text(running.text))
     running = Console(app, ports, key, key_file, authorized, text)
-    task = asyncio.create_task(app.run())
-    try:
-        async with asyncio.timeout(20):
-            while app.manager.counts[1] == 0:
-                await asyncio.sleep(0.01)
-                if task.done():
-                    task.result()
+    async with running_app(app, lambda: app.manager.counts[1]):
         yield running
-    finally:
-        app.request_stop()
-        await task

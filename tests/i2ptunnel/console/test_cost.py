@@ -129,9 +129,7 @@ def test_no_page_takes_long_or_holds_the_loop(
             for number in range(1000):
                 logging.getLogger("i2ptunnel.test").warning("line %d", number)
             await visitor.enter()
-            async with asyncio.timeout(120):  # until the tunnels have come to rest
-                while any(one["state"] == "starting" for one in visitor.program.manager.status()):
-                    await asyncio.sleep(0.1)
+            await visitor.settled()
             for page in PAGES:
                 await measure(visitor, page)
 
@@ -163,9 +161,7 @@ def test_findings_are_made_once_for_many_views_and_anew_after_a_reload(
     async def main() -> list[float]:
         async with console(tmp_path, tunnels=tunnels()) as visitor:
             await visitor.enter()
-            async with asyncio.timeout(120):
-                while any(one["state"] == "starting" for one in visitor.program.manager.status()):
-                    await asyncio.sleep(0.1)
+            await visitor.settled()
             await asyncio.gather(*(timed(visitor) for _ in range(3)))
             assert len(made) == 1
             again = [await timed(visitor) for _ in range(5)]

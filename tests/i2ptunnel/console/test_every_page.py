@@ -89,9 +89,7 @@ def test_no_page_fails_with_any_kind_of_tunnel(
         async with console(tmp_path, text=text, port=port) as visitor:
             await visitor.enter()
             asked = {one: await status_of(visitor, one) for one in addresses()}
-            async with asyncio.timeout(60):  # a server is known by its address when it has keys
-                while any(one["state"] == "starting" for one in visitor.program.manager.status()):
-                    await asyncio.sleep(0.05)
+            await visitor.settled()  # a server is known by its address when it has keys
             states = {one["state"] for one in visitor.program.manager.status()}
             assert states >= {"building", "stopped", "failed"}
             of_tunnels = [one for one in addresses() if one.startswith("tunnels")]

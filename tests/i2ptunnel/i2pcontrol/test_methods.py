@@ -27,6 +27,7 @@ from i2ptunnel.i2pcontrol.router_info import KEYS
 from i2ptunnel.i2pcontrol.rpc import RpcError
 from i2ptunnel.logs import RECENT
 from i2ptunnel.passwords import seal
+from tests.support.running_app import running_app
 
 PASSWORD = "correct horse"
 ADDRESS = "a" * 52 + ".b32.i2p"
@@ -65,13 +66,7 @@ def run(
         methods = Methods(
             app, access, directory / "password", app.request_stop, may_write=may_write
         )
-        running = asyncio.create_task(app.run())
-        try:
-            async with asyncio.timeout(20):
-                while not app.services.status() or app.manager.counts[1] == 0:
-                    await asyncio.sleep(0.01)
-                    if running.done():
-                        running.result()
+        async with running_app(app, lambda: app.services.status() and app.manager.counts[1]):
             said = await methods.call("", "Authenticate", {"API": 1, "Password": PASSWORD})
 
             async def call(name: str, /, **params: Any) -> dict[str, Any]:
@@ -80,9 +75,6 @@ def run(
 
             methods.sample()
             await use(call, app)
-        finally:
-            app.request_stop()
-            await running
 
     asyncio.run(main())
     return before, path.read_text()
@@ -331,11 +323,7 @@ def test_over_a_foreign_router_what_it_alone_knows_is_an_error(tmp_path: Path) -
 
     async def main() -> None:
         app = App(load([read_source(path)]), lambda: load([read_source(path)]))
-        running = asyncio.create_task(app.run())
-        try:
-            async with asyncio.timeout(20):
-                while not app.services.status():
-                    await asyncio.sleep(0.01)
+        async with running_app(app, app.services.status):
             access = Access(seal(PASSWORD, bytes(16)), lambda: 0.0)
             methods = Methods(app, access, path, app.request_stop, may_write=False)
             methods.sample()
@@ -350,9 +338,6 @@ def test_over_a_foreign_router_what_it_alone_knows_is_an_error(tmp_path: Path) -
                 "i2p.router.netdb.bannedpeers",
             ):
                 assert await code_of(methods.call("", "RouterInfo", {**token, key: ""})) == -32603
-        finally:
-            app.request_stop()
-            await running
 
     asyncio.run(main())
 

@@ -15,6 +15,7 @@ from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load, read_source
 from i2ptunnel.demo import free_port
 from tests.support import fetch_curl
+from tests.support.running_app import running_app
 
 CONFIGURATION = """\
 router:
@@ -47,6 +48,10 @@ def request(method: str, **params: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
 
+def is_listening(app: App) -> bool:
+    return bool(app.services.status().get("i2pcontrol", {}).get("state") == "listening")
+
+
 def test_a_program_logs_in_and_asks(tmp_path: Path) -> None:
     port = free_port("127.0.0.1", 0)
     path = tmp_path / "my.yaml"
@@ -55,12 +60,8 @@ def test_a_program_logs_in_and_asks(tmp_path: Path) -> None:
 
     async def main() -> None:
         app = App(load([read_source(path)]), lambda: load([read_source(path)]))
-        running = asyncio.create_task(app.run())
         certificate = tmp_path / "data" / "i2pcontrol.pem"
-        try:
-            async with asyncio.timeout(20):
-                while app.services.status().get("i2pcontrol", {}).get("state") != "listening":
-                    await asyncio.sleep(0.01)
+        async with running_app(app, lambda: is_listening(app)):
             ask = lambda body: asyncio.to_thread(post, port, certificate, body)  # noqa: E731
             said = await ask(request("Authenticate", API=1, Password="correct horse"))
             token = said[1]["result"]["Token"]
@@ -74,9 +75,6 @@ def test_a_program_logs_in_and_asks(tmp_path: Path) -> None:
             del notification["id"]
             assert await ask(notification) == (204, None)
             assert (await ask("x" * 70_000))[0] == 413
-        finally:
-            app.request_stop()
-            await running
 
     asyncio.run(main())
     assert "correct horse" not in (tmp_path / "password").read_text()
@@ -91,12 +89,8 @@ def test_a_reload_that_moves_it_is_answered(tmp_path: Path) -> None:
 
     async def main() -> None:
         app = App(load([read_source(path)]), lambda: load([read_source(path)]))
-        running = asyncio.create_task(app.run())
         certificate = tmp_path / "data" / "i2pcontrol.pem"
-        try:
-            async with asyncio.timeout(20):
-                while app.services.status().get("i2pcontrol", {}).get("state") != "listening":
-                    await asyncio.sleep(0.01)
+        async with running_app(app, lambda: is_listening(app)):
             login = request("Authenticate", API=1, Password="correct horse")
             token = (await asyncio.to_thread(post, port, certificate, login))[1]["result"]["Token"]
             path.write_text(path.read_text().replace(f"127.0.0.1:{port}", f"127.0.0.1:{other}"))
@@ -107,9 +101,6 @@ def test_a_reload_that_moves_it_is_answered(tmp_path: Path) -> None:
             assert (await asyncio.to_thread(post, other, certificate, login))[0] == 200
             with pytest.raises(ConnectionError):
                 await asyncio.open_connection("127.0.0.1", port)
-        finally:
-            app.request_stop()
-            await running
 
     asyncio.run(main())
 
