@@ -53,7 +53,7 @@ def make_router(
     trace: TraceFile | None,
 ) -> AnyRouter:
     """Not started yet. Raises FileFault, or Unavailable ``bad_certificate``."""
-    config = replace(router_config(section, hidden_mode), family=router_family(section))
+    config = start_config(section, hidden_mode)
     if section.i2cp is not None:
         return ForeignRouter(config, i2cp_address(section.i2cp), trace)
     return Router(config, listeners(), trace)
@@ -80,6 +80,11 @@ def _read_password(section: I2cpRouterSection) -> str:
         return decode_text(read_limited(path, _PASSWORD_BYTES_MAX)).strip()
     except DecodeError as error:
         raise FileFault(path, str(error)) from None
+
+
+def start_config(section: RouterSection, hidden_mode: HiddenMode) -> RouterConfig:
+    """:func:`router_config` with the keys that are read once, at the start; raises FileFault."""
+    return replace(router_config(section, hidden_mode), family=router_family(section))
 
 
 def router_config(section: RouterSection, hidden_mode: HiddenMode | None = None) -> RouterConfig:

@@ -19,7 +19,7 @@ from i2ptunnel.config.loader import Loaded, load, read_source
 from i2ptunnel.hiding import HiddenMode
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.reseeding import Reseeding
-from i2ptunnel.router_setup import router_config, router_family
+from i2ptunnel.router_setup import start_config
 from i2ptunnel.sessions import SessionPool
 
 #: sections of the configuration that belong to the program, not to the library
@@ -66,8 +66,7 @@ class Embedded:
     def __init__(self, loaded: Loaded) -> None:
         section = loaded.configuration.router
         self._hidden_mode = HiddenMode(section)
-        config = router_config(section, self._hidden_mode)
-        self._core = Router(replace(config, family=router_family(section)))
+        self._core = Router(start_config(section, self._hidden_mode))
         pool = SessionPool(self._core.open_session, loaded.data_dir)
         self._reseeding = Reseeding(section, loaded.data_dir, self._core, status=self._core.status)
         self._naming = NamingService(loaded.configuration, loaded.data_dir, pool.open, pool.release)
