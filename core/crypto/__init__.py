@@ -8,7 +8,7 @@ aes             AES-256: ECB and CBC, one-shot and persistent (tunnel layers)
 x25519          key pairs and Diffie-Hellman
 elligator2      X25519 public keys that look like random bytes (ratchet handshakes)
 hkdf            HMAC-SHA256 and HKDF-SHA256
-hfs             what ML-KEM adds to Noise XK: hybrid forward secrecy
+hfs             what ML-KEM adds to Noise: hybrid forward secrecy
 mlkem           ML-KEM-768 and -1024, where the library has them
 siphash         SipHash-2-4 and the NTCP2 frame length mask
 noise           the symmetric state of every Noise handshake I2P has

@@ -1,9 +1,10 @@
 """Noise with hybrid forward secrecy: the tokens ``e1`` and ``ekem1`` with ML-KEM as the KEM.
 
-Noise HFS, section 4; I2P uses them in XKhfs (specs ntcp2-hybrid and ssu2-hybrid). ``e1`` stands
-behind ``es`` in message 1, ``ekem1`` behind ``ee`` in message 2. Both are sealed, so each is longer
-by a tag than what it carries. Every function changes the handshake's state; DecodeError
-(AuthenticationError included) if what the peer sent is not genuine.
+Noise HFS, section 4; I2P uses them in XKhfs (specs ntcp2-hybrid and ssu2-hybrid) and in IKhfs
+(PQ Hybrid ECIES-X25519-AEAD-Ratchet). ``e1`` stands behind ``es`` in message 1, ``ekem1`` behind
+``ee`` in message 2. Both are sealed, so each is longer by a tag than what it carries. Every
+function changes the handshake's state; DecodeError (AuthenticationError included) if what the peer
+sent is not genuine.
 """
 
 from __future__ import annotations

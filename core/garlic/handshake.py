@@ -27,8 +27,9 @@ from core.base.ports import Entropy
 from core.crypto.aead import ChaChaPoly
 from core.crypto.elligator2 import decode as elligator2_decode
 from core.crypto.elligator2 import generate_encodable
+from core.crypto.hfs import read_e1, read_ekem1, write_e1, write_ekem1
 from core.crypto.hkdf import hkdf
-from core.crypto.mlkem import SEED_LENGTH, DecapsulationKey, encapsulate
+from core.crypto.mlkem import SEED_LENGTH, DecapsulationKey
 from core.crypto.noise import SymmetricState
 from core.crypto.x25519 import X25519Key
 from core.garlic.suites import X25519, Suite
@@ -109,8 +110,7 @@ class OutgoingHandshake:
         state.mix_key(self._ephemeral.exchange(their_ephemeral))
         end = 40 + suite.kem_ciphertext_bytes
         if suite.kem is not None:
-            kem_ciphertext = state.decrypt_and_hash(message[40:end])
-            state.mix_key(DecapsulationKey(suite.kem, self._kem_seed).decapsulate(kem_ciphertext))
+            read_ekem1(state, DecapsulationKey(suite.kem, self._kem_seed), message[40:end])
         state.mix_key(self._static.exchange(their_ephemeral))
         state.decrypt_and_hash(message[end : end + 16])
         keys = _split(state)
@@ -128,7 +128,7 @@ def _begin(
     kem_seed = b""
     if suite.kem is not None:
         kem_seed = entropy.random_bytes(SEED_LENGTH)
-        message += state.encrypt_and_hash(DecapsulationKey(suite.kem, kem_seed).public)
+        message += write_e1(state, DecapsulationKey(suite.kem, kem_seed))
     return ephemeral, kem_seed, state, message
 
 
@@ -212,9 +212,7 @@ class IncomingHandshake:
         state.mix_key(ephemeral.exchange(self._their_ephemeral))
         sealed_kem = b""
         if suite.kem is not None:
-            kem_ciphertext, shared = encapsulate(suite.kem, self._their_kem_key)
-            sealed_kem = state.encrypt_and_hash(kem_ciphertext)
-            state.mix_key(shared)
+            sealed_kem = write_ekem1(state, suite.kem, self._their_kem_key)
         state.mix_key(ephemeral.exchange(self.remote_static))
         mac = state.encrypt_and_hash(b"")
         keys = _split(state)
@@ -262,7 +260,7 @@ def open_new_session(
     state.mix_key(static.exchange(ephemeral))
     kem_key, at = b"", 32 + suite.kem_key_bytes
     if suite.kem is not None:
-        kem_key = state.decrypt_and_hash(message[32:at])
+        kem_key = read_e1(state, message[32:at])
     remote_static = state.decrypt_and_hash(message[at : at + 48])
     is_anonymous = remote_static == _NO_STATIC
     if not is_anonymous:

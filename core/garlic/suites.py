@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.crypto.aead import TAG_LENGTH
+from core.crypto.hfs import e1_length, ekem1_length
 from core.crypto.mlkem import ML_KEM_768, ML_KEM_1024, ParameterSet, is_available
 from core.data.certificate import CryptoType
 
@@ -28,12 +29,12 @@ class Suite(NamedTuple):
     @property
     def kem_key_bytes(self) -> int:
         """Size of the section with the encapsulation key in a new session message; 0 without."""
-        return 0 if self.kem is None else self.kem.key_length + TAG_LENGTH
+        return 0 if self.kem is None else e1_length(self.kem)
 
     @property
     def kem_ciphertext_bytes(self) -> int:
         """Size of the section with the ciphertext in a reply; 0 without."""
-        return 0 if self.kem is None else self.kem.ciphertext_length + TAG_LENGTH
+        return 0 if self.kem is None else ekem1_length(self.kem)
 
     @property
     def new_session_bytes_min(self) -> int:
