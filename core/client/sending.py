@@ -95,15 +95,14 @@ class Sending:
             return None
         if remote.is_elgamal:
             is_known = self._elgamal.is_established(remote.static)
-            room = None if is_known else ELGAMAL_FIRST_MAX - in_flight
-            room = remote.under_way_max - in_flight if room is None else room
-            return max(room, ACK_RESERVE + 1) if remote.is_stuck(now) else max(room, 0)
-        room = self._ratchet.can_send_existing(remote.static, now)
-        if room is not None:
-            room = min(room, remote.under_way_max - in_flight)
-            return max(room, ACK_RESERVE + 1) if remote.is_stuck(now) else max(room, 0)
-        room = self._ratchet.can_send(remote.static, now)
-        return room + ACK_RESERVE if room else 0
+            room = (remote.under_way_max if is_known else ELGAMAL_FIRST_MAX) - in_flight
+        else:
+            takes = self._ratchet.can_send_existing(remote.static, now)
+            if takes is None:
+                room = self._ratchet.can_send(remote.static, now)
+                return room + ACK_RESERVE if room else 0
+            room = min(takes, remote.under_way_max - in_flight)
+        return max(room, ACK_RESERVE + 1) if remote.is_stuck(now) else max(room, 0)
 
     def retry_at(self, remote_hash: bytes, now: float) -> float:
         """When a spent budget should be looked at again; infinity if there is no reason to."""
