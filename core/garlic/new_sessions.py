@@ -50,12 +50,9 @@ class NewSessions:
         counters: RatchetCounters,
         shares: FairShares | None,
     ) -> None:
-        suites = sorted(
-            (SUITES[crypto_type] for crypto_type in keys), key=lambda suite: -suite.crypto_type
-        )
         self._candidates = [
-            (suite, keys[suite.crypto_type], responder_state(keys[suite.crypto_type].public, suite))
-            for suite in suites
+            (SUITES[kind], keys[kind], responder_state(keys[kind].public, SUITES[kind]))
+            for kind in sorted(keys, reverse=True)
         ]
         self._wall = wall
         self._counters = counters
