@@ -19,7 +19,6 @@ CLOVES_MAX = 32
 _NO_CERTIFICATE = bytes(3)
 _ENDS = Struct(">IQ")
 _ENCRYPTED, _DELAYED = 0x80, 0x10
-_KINDS = (Delivery.LOCAL, Delivery.DESTINATION, Delivery.ROUTER, Delivery.TUNNEL)
 
 
 class CloveSet(NamedTuple):
@@ -67,7 +66,7 @@ def _parse_clove(reader: Reader, data: bytes) -> Clove:
     flags = reader.u8()
     if flags & (_ENCRYPTED | _DELAYED):
         raise DecodeError("garlic clove with a session key or a delay")
-    kind = _KINDS[flags >> 5 & 3]
+    kind = Delivery(flags >> 5 & 3)
     to_hash = None if kind == Delivery.LOCAL else reader.take(32)
     tunnel_id = reader.u32() if kind == Delivery.TUNNEL else None
     message = Message.parse_standard(data[reader.position :])

@@ -179,7 +179,7 @@ class ElGamalSessions:
         tag = session.tags.popleft()[0] if session.tags else None
         session.is_short |= tag is None and session.is_heard
         tags = self._new_tags(session) if reply_path else ()
-        message_id = int.from_bytes(self._entropy.random_bytes(4), "big")
+        message_id = self._random_id()
         if reply_path is not None and (tags or ack_key is not None):
             self._offers.put(message_id, _Offer(public, tags, ack_key, now))
             session.under_way[message_id] = len(tags), now
@@ -290,7 +290,7 @@ class ElGamalSessions:
             except DecodeError:
                 continue
             try:
-                cloves = self._read(head[:32], iv_of(head[32:64]), ciphertext[514:], now)
+                cloves = self._read(head[:32], iv_of(head[32:64]), ciphertext[len(block) :], now)
             except DecodeError:
                 self._counters.broken += 1
                 return None
