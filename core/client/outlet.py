@@ -239,11 +239,12 @@ class Outlet:
         bodies = []
         for cloves in [[message] for message in messages] or [[]]:
             ack_key = None
-            if asks or elgamal.is_new(static):
+            is_new = elgamal.is_new(static)
+            if asks or is_new:
                 ack_key = self._mark | NO_LEASE_SET
                 asks = False
                 remote.note_question(now)
-            is_due = elgamal.is_new(static) or offers.is_due(remote, now)
+            is_due = is_new or offers.is_due(remote, now)
             if with_lease_set and is_due and own is not None and offers.may_know(remote, now):
                 cloves.insert(0, self._store_clove(own, expires_s))
                 ack_key = self._mark | self._own.published_s
