@@ -68,7 +68,7 @@ class MetaPublisher:
             self.due_at = now
             if not is_serving and self.current is not None:
                 self._netdb.withdraw_lease_set(self.current.hash)
-                if any(machine.is_up for machine in self._machines.values()):
+                if self.up:
                     # Once more, so that nobody has to wait until the others find out.
                     self._publish(now)
                 self.current = None
