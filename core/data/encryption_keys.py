@@ -72,18 +72,19 @@ class EncryptionKeys:
     @property
     def public(self) -> tuple[tuple[int, bytes], ...]:
         """(type, public key) as in a lease set."""
-        pairs = [(kind, key.public) for kind, key in self.ratchet.items()]
-        if self.elgamal is not None:
-            pairs.append((int(CryptoType.ELGAMAL), self.elgamal.public))
-        return tuple(pairs)
+        return tuple((kind, key.public) for kind, key in self._pairs)
 
     @property
     def private(self) -> tuple[tuple[int, bytes], ...]:
         """(type, private key) in the same order, for the router that decrypts (I2CP)."""
-        pairs = [(kind, key.private) for kind, key in self.ratchet.items()]
+        return tuple((kind, key.private) for kind, key in self._pairs)
+
+    @property
+    def _pairs(self) -> list[tuple[int, X25519Key | ElGamalKey]]:
+        pairs: list[tuple[int, X25519Key | ElGamalKey]] = [*self.ratchet.items()]
         if self.elgamal is not None:
-            pairs.append((int(CryptoType.ELGAMAL), self.elgamal.private))
-        return tuple(pairs)
+            pairs.append((int(CryptoType.ELGAMAL), self.elgamal))
+        return pairs
 
     def __repr__(self) -> str:
         return f"EncryptionKeys({', '.join(str(kind) for kind, _ in self.public)})"
