@@ -19,8 +19,6 @@ from core.crypto.signing import SigningKey
 from core.data.encoding import b64decode, b64encode
 
 NAME, KEY, SIGNATURE = "family", "family.key", "family.sig"
-#: i2pd: name and hash together have at most 100 bytes
-NAME_BYTES_MAX = 68
 
 
 @dataclass(frozen=True, slots=True)
