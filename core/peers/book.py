@@ -77,15 +77,15 @@ class _Rate:
 class PeerBook:
     """See the module. Hashes are 32 bytes, times monotonic seconds.
 
-    ``is_banned``: whether there is nothing to be had to do with a router at a time. ``heard_at``:
-    when something came over the link with a router last, minus infinity without a link.
+    ``is_banned``: whether there is nothing to be had to do with a router at a time. ``was_heard``:
+    whether something came over the link with a router since a time when it was there.
     """
 
     def __init__(
         self,
         records_max: int = RECORDS_MAX,
         is_banned: Callable[[bytes, float], bool] | None = None,
-        heard_at: Callable[[bytes], float] | None = None,
+        was_heard: Callable[[bytes, float], bool] | None = None,
     ) -> None:
         self._records: dict[bytes, PeerRecord] = {}
         self._records_max = records_max
@@ -100,7 +100,7 @@ class PeerBook:
         self._lenient_until = 0.0
         self._connected: set[bytes] = set()
         self._is_banned = is_banned
-        self._heard_at = heard_at
+        self._was_heard = was_heard
         self._silence = SilenceWatch()
         self._hardship = Hardship()
         self._tiers = Tiers()
@@ -297,9 +297,9 @@ class PeerBook:
         """True while a link to it is up."""
         return router_hash in self._connected
 
-    def heard_at(self, router_hash: bytes) -> float:
-        """When something came over the link with it last; minus infinity without a link."""
-        return float("-inf") if self._heard_at is None else self._heard_at(router_hash)
+    def was_heard(self, router_hash: bytes, since: float) -> bool:
+        """Whether something came over the link with it since a time when it was there."""
+        return self._was_heard is not None and self._was_heard(router_hash, since)
 
     @property
     def connected(self) -> frozenset[bytes]:

@@ -146,7 +146,7 @@ class RouterEngine:
         self.netdb.set_own_router_info(self.router_info)
         self.pending_sends = PendingSends(self.links, self.netdb)
         self._bobs = BobSearch(self.ssu2, self.netdb, self.links)
-        self.peers = PeerBook(is_banned=self._is_banned, heard_at=self.links.heard_at)
+        self.peers = PeerBook(is_banned=self._is_banned, was_heard=self.links.was_heard)
         dispatcher = self._dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
         self.transit = TransitHops(
             HopIdentity(keys.hash, keys.crypto),

@@ -126,12 +126,11 @@ class Links:
         peer = self._peers.get(router_hash)
         return peer is not None and peer.link is not None
 
-    def heard_at(self, router_hash: bytes) -> float:
-        """When something came over the link with this router last; minus infinity without one."""
+    def was_heard(self, router_hash: bytes, since: float) -> bool:
+        """Whether something came over the link with this router since a time when it was there."""
         peer = self._peers.get(router_hash)
-        if peer is None or peer.link is None:
-            return float("-inf")
-        return peer.link.session.last_received
+        link = None if peer is None else peer.link
+        return link is not None and link.begun_at <= since < link.session.last_received
 
     def connected_routers(self) -> list[bytes]:
         """Hashes of all routers with a session."""

@@ -5,8 +5,8 @@ lead to it four in 220 s are welcome everywhere, and up to 22 where thousands pa
 it brings seven in 110 s, and up to 27. i2pd has no such limit. So a few builds are free. More are
 tried some at a time, until one is lost: then that is the limit for a while.
 
-A lost build tells that only if the neighbour's link was heard since it was sent. Otherwise it may
-never have come there: the network is gone, or the neighbour is.
+A lost build tells that only if the link that it was given to was heard since. Otherwise it may
+never have come there: the network is gone, or the neighbour is, or it was started anew.
 
 Nobody is left without a tunnel by this: where there is none, and nobody else can be asked, a build
 beyond the limit goes out all the same, but ever more rarely for as long as it is lost.
@@ -48,7 +48,6 @@ class _Beyond:
     #: how many were in the window with it
     count: int
     is_overdraft: bool
-    sent_at: float
     is_lost: bool = False
 
 
@@ -107,7 +106,7 @@ class Allowance:
         count = self._count(neighbour, now)
         if count > FREE:
             neighbour.waiting += 1
-            self._beyond[build_id] = _Beyond(neighbour, count, is_overdraft, now)
+            self._beyond[build_id] = _Beyond(neighbour, count, is_overdraft)
         return True
 
     def is_beyond(self, build_id: int) -> bool:
@@ -127,11 +126,11 @@ class Allowance:
         if beyond.is_overdraft:
             self._overdraft_s = OVERDRAFT_MIN_S
 
-    def lost(self, build_id: int, heard_at: float, now: float) -> None:
+    def lost(self, build_id: int, now: float, *, is_heard: bool) -> None:
         """No answer came in time, perhaps because it was one too many.
 
-        ``heard_at``: when anything came over the neighbour's link last. Follow it up with
-        :meth:`answered` or :meth:`forget`.
+        ``is_heard``: whether anything came since over the link that it was given to. Follow it up
+        with :meth:`answered` or :meth:`forget`.
         """
         beyond = self._beyond.get(build_id)
         if beyond is None or beyond.is_lost:
@@ -139,7 +138,7 @@ class Allowance:
         neighbour = beyond.neighbour
         neighbour.waiting -= 1
         beyond.is_lost = True
-        if heard_at <= beyond.sent_at:
+        if not is_heard:
             return
         if now >= neighbour.limited_until:
             neighbour.limit = beyond.count - 1

@@ -403,7 +403,8 @@ class Builder:
         else:
             if allowance.is_beyond(build_id):
                 neighbour = None  # which owed us nothing
-            allowance.lost(build_id, self.selector.heard_at(pending.neighbour), now)
+            is_heard = self.selector.was_heard(pending.neighbour, pending.started_at)
+            allowance.lost(build_id, now, is_heard=is_heard)
         elapsed = now - pending.started_at
         self._events.append(
             BuildFinished(pool.owner, pending.is_inbound, hops, codes, elapsed, neighbour)

@@ -68,8 +68,8 @@ class PeerOpinions(Protocol):
         """True if a link to the router is up."""
         ...
 
-    def heard_at(self, router_hash: bytes) -> float:
-        """When something came over the link with it last; minus infinity without a link."""
+    def was_heard(self, router_hash: bytes, since: float) -> bool:
+        """Whether something came over the link with it since a time when it was there."""
         ...
 
     def is_usable(self, router_hash: bytes, now: float) -> bool:

@@ -262,9 +262,19 @@ class HopSelector:
         for group in groups:
             if group:
                 if named is None:
-                    group = order.share(chosen, group)
+                    group = self._share(order, chosen, group)
                 return self._draw(group, is_near, now, is_client, discouraged, overdue)
         return None
+
+    def _share(
+        self, order: PathOrder, chosen: Sequence[Candidate], group: list[Candidate]
+    ) -> list[Candidate]:
+        """Those that may stand next, of the proven and of the others apart: however many others
+        there are, a few proven ones are not left out."""
+        is_proven = self._peers.is_proven
+        proven = [c for c in group if is_proven(c.router_hash)]
+        others = [c for c in group if not is_proven(c.router_hash)]
+        return order.share(chosen, proven) + order.share(chosen, others)
 
     def _tried(self, sample: list[Candidate], is_near: bool, now: float) -> list[Candidate]:
         """Those that served us, else the proven ones, that probably take a build now."""
@@ -377,9 +387,9 @@ class HopSelector:
         """Whether a link to the router is up."""
         return self._peers.is_connected(router_hash)
 
-    def heard_at(self, router_hash: bytes) -> float:
+    def was_heard(self, router_hash: bytes, since: float) -> bool:
         """See :class:`core.tunnel.ports.PeerOpinions`."""
-        return self._peers.heard_at(router_hash)
+        return self._peers.was_heard(router_hash, since)
 
     def unknown(self, router_hashes: Iterable[bytes]) -> list[bytes]:
         """Those of the routers of which we have no router info."""

@@ -182,8 +182,6 @@ def test_a_thousand_genuine_links_from_one_address(scene: Scene) -> None:
     scene.check()
 
 
-# Behind the floods before, with the routers known that they left, it takes 40 to more than 100 s.
-@pytest.mark.slow
 def test_neighbours_restart_while_many_addresses_hold_links(scene: Scene) -> None:
     async def attack() -> None:
         async with crowd() as routers:

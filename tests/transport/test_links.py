@@ -414,6 +414,24 @@ def test_queued_messages_are_sent_over_a_new_link_after_a_loss() -> None:
     assert kinds(alice)[:1] == [PeerDisconnected]
 
 
+def test_a_new_link_does_not_tell_that_the_old_one_was_heard() -> None:
+    alice, bob, wire = connected()
+    before = wire.now
+    assert not alice.links.was_heard(bob.hash, before)
+    wire.now += 1
+    bob.links.send(alice.hash, [message(1)], wire.now)
+    wire.run()
+    assert alice.links.was_heard(bob.hash, before)
+    alice.links.disconnect(bob.hash, wire.now)
+    wire.run()
+    assert not alice.links.was_heard(bob.hash, before)
+    wire.now += 1
+    alice.links.send(bob.hash, [], wire.now)
+    wire.run()
+    assert alice.links.is_connected(bob.hash)
+    assert not alice.links.was_heard(bob.hash, before)
+
+
 def test_a_bob_who_refuses_message_3_is_not_dialled_in_a_circle() -> None:
     alice, bob, wire = pair()
     bob.links.bans.ban(alice.hash, wire.now + 1000, "test")

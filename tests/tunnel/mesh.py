@@ -77,8 +77,8 @@ class Opinions:
     def is_connected(self, router_hash: bytes) -> bool:
         return router_hash in self.connected
 
-    def heard_at(self, router_hash: bytes) -> float:
-        return self.heard.get(router_hash, float("-inf"))
+    def was_heard(self, router_hash: bytes, since: float) -> bool:
+        return since < self.heard.get(router_hash, float("-inf"))
 
     def is_usable(self, router_hash: bytes, now: float) -> bool:
         return router_hash not in self.unusable

@@ -25,7 +25,7 @@ def spend_free(allowance: Allowance, now: float = 0.0) -> None:
 
 def lose(allowance: Allowance, build: int, now: float) -> None:
     """While the link is heard."""
-    allowance.lost(build, heard_at=now + 0.1, now=now)
+    allowance.lost(build, now, is_heard=True)
     allowance.forget(build)
 
 
@@ -97,7 +97,7 @@ def test_what_is_lost_while_the_link_is_dead_says_nothing() -> None:
     for build in range(10, 30):
         assert allowance.take(build, NEAR, build)
         assert not allowance.is_beyond(build)
-        allowance.lost(build, heard_at=9, now=build + 8)
+        allowance.lost(build, build + 8, is_heard=False)
     assert allowance.has_room(NEAR, 40)
 
 
@@ -106,7 +106,7 @@ def test_who_is_silent_while_others_answer_is_told_from_an_outage_by_its_link() 
     allowance = Allowance()
     spend_free(allowance)
     assert allowance.take(10, NEAR, 10)
-    allowance.lost(10, heard_at=10.5, now=18)
+    allowance.lost(10, 18, is_heard=True)
     assert not allowance.has_room(NEAR, 18)
 
 
@@ -115,7 +115,7 @@ def test_an_answer_that_comes_late_takes_the_limit_back() -> None:
     allowance = Allowance()
     spend_free(allowance)
     assert allowance.take(10, NEAR, 1)
-    allowance.lost(10, heard_at=8, now=9)
+    allowance.lost(10, 9, is_heard=True)
     assert not allowance.has_room(NEAR, 9)
     allowance.answered(10, 12)
     assert allowance.has_room(NEAR, 12)

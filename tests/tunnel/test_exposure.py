@@ -209,3 +209,18 @@ def test_no_two_hops_are_in_one_ipv6_network() -> None:
         hops = chooser.select(2, 0, is_inbound=False, is_client=True)
         assert hops is not None
         assert infos[3].hash in {hop.router_hash for hop in hops}
+
+
+def test_the_proven_are_not_left_out_for_the_many_others() -> None:
+    """Hundreds of strangers hold links to us, and three routers alone are known to build."""
+    chooser, opinions, hashes = selector_of(320)
+    opinions.connected = set(hashes)
+    opinions.proven = hashes[:3]
+    for number in range(12):
+        key = bytes([number]) * 32
+        firsts = set()
+        for _ in range(200):
+            hops = chooser.select(1, 0, is_inbound=False, is_client=True, order_key=key)
+            assert hops is not None
+            firsts.add(hops[0].router_hash)
+        assert firsts.issuperset(hashes[:3]), "whatever the key of the pool"
