@@ -66,6 +66,7 @@ class MetaPublisher:
         if is_serving != self._is_serving:
             self._is_serving = self._machines[self._owner].is_up = is_serving
             self.due_at = now
+            self._requests.clear()  # an answer would publish once more
             if not is_serving and self.current is not None:
                 self._netdb.withdraw_lease_set(self.current.hash)
                 if self.up:

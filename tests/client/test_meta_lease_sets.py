@@ -130,6 +130,19 @@ def test_who_has_no_service_is_not_listed() -> None:
     assert len(served(world).leases) == 3
 
 
+def test_who_has_no_service_publishes_nothing_for_answers_that_come_later() -> None:
+    """The last answer of a round that was under way finds nobody up, or only others."""
+    world = World(START)
+    party = machine(world, 0)
+    world.run_until(lambda: party.engine.is_ready)
+    meta = party.engine.meta
+    assert meta is not None
+    world.run_until(lambda: bool(meta._requests))
+    party.engine.set_serving(False, world.network.now)
+    world.run(60)
+    assert meta.current is None and meta.up == 0
+
+
 def test_a_client_learns_of_machines_that_came_later() -> None:
     world = World(START)
     first = machine(world, 0)
