@@ -42,8 +42,8 @@ def throttle_builds(engine: RouterEngine, dice: Dice) -> None:
         accepted: bool = receive(message_type, body, from_router, now, *more)
         return accepted
 
-    def decide_or_drop(request: Any, source: Any, now: float) -> Refusal | None:
-        declined: Refusal | None = decide(request, source, now)
+    def decide_or_drop(request: Any, minimum: int, source: Any, now: float) -> Refusal | None:
+        declined: Refusal | None = decide(request, minimum, source, now)
         if declined is not None:
             return declined
         neighbours = ([] if request.is_gateway else [source[0]]) + (
