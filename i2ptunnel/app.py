@@ -11,28 +11,17 @@ import asyncio
 import contextlib
 import logging
 import os
-import shlex
 import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-from core.api import (
-    AnyRouter,
-    FileFault,
-    ForeignRouter,
-    RouterConfig,
-    TraceFile,
-    share_turn,
-    write_atomic,
-)
+from core.api import AnyRouter, FileFault, ForeignRouter, RouterConfig, TraceFile, share_turn
 from core.base.errors import Unavailable
 from core.data.router_info import RouterInfo
-from i2ptunnel import __version__
+from i2ptunnel.announcements import ChangeLog, announce_place, introduce
 from i2ptunnel.commands import COMMANDS, call, snapshot
-from i2ptunnel.config.client_models import HttpClientSection
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.network_kinds import Endpoint
@@ -40,16 +29,9 @@ from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles
 from i2ptunnel.config.router_model import SshSection
 from i2ptunnel.console.service import ConsoleService
-from i2ptunnel.control import RUNNING_FILE, ControlServer
+from i2ptunnel.control import ControlServer
 from i2ptunnel.finishing import begin, finish
-from i2ptunnel.health import (
-    CLOCK_ERROR_TOLD_S,
-    Facts,
-    Health,
-    State,
-    assess,
-    clock_warning,
-)
+from i2ptunnel.health import Facts, Health, assess
 from i2ptunnel.hiding import HiddenMode
 from i2ptunnel.i2pcontrol.server import I2pControlServer
 from i2ptunnel.interfaces import TORRENTS, path_of, wanted_interfaces
@@ -138,8 +120,7 @@ class App:
         self._started_at = time.monotonic()
         self._stop = asyncio.Event()
         self._is_started = False
-        self._told: tuple[str, str] = ("", "")
-        self._told_correction_s = 0.0
+        self._changes = ChangeLog()
         self.editing, self._applying = asyncio.Lock(), asyncio.Lock()
 
     # Life
@@ -165,10 +146,11 @@ class App:
             await self.manager.apply(self.loaded.configuration.tunnels)
             self.naming.start()
             self.reseeding.start()
-            self._announce_place()
+            announce_place(self.loaded)
             self._is_started = True
             self._notifier.ready(self._status_line())
-            self._introduce()
+            introduce(self.loaded, self.router)
+            self._name_unused_sockets()
             _log.info("i2ptunnel is up, process %d", os.getpid())
             if self._has_terminal:
                 self._joining = asyncio.create_task(show_joining(self._facts, self._show))
@@ -178,42 +160,10 @@ class App:
             await end_task(self._joining)
             await self._shut_down()
 
-    def _introduce(self) -> None:
-        """What the user needs to know where this program is concerned, once."""
-        loaded, router = self.loaded, self.router
-        files = ", ".join(map(str, loaded.files)) or "a profile"
-        _log.info("i2ptunnel %s with %s; data directory %s", __version__, files, loaded.data_dir)
-        if isinstance(router, ForeignRouter):
-            address = router.i2cp_status().address
-            _log.info("the tunnels run over the router at %s, by I2CP", address)
-        if router.port:
-            config = router.config
-            kinds = ["TCP"] * config.listens_tcp + ["UDP"] * config.listens_udp
-            kinds.append("published" if config.hosts and not config.hidden else "not published")
-            where = config.listening_at(router.port)
-            _log.info("the router listens at %s (%s)", where, ", ".join(kinds))
-        for name, tunnel in loaded.configuration.tunnels.items():
-            if isinstance(tunnel, HttpClientSection) and tunnel.enabled:
-                text = "set %s as HTTP proxy in the browser and open http://proxy.i2p/ (tunnel %s)"
-                _log.info(text, tunnel.listen, name)
-        if loaded.configuration.control.console is not None:
-            place = [] if loaded.is_default_dir else ["--data-dir", str(loaded.data_dir)]
-            _log.info("the console is opened by: i2ptunnel %s", shlex.join(["console", *place]))
-        listeners = [(one.endpoint, one.kind) for one in listeners_of(loaded.configuration)]
+    def _name_unused_sockets(self) -> None:
+        listeners = [(one.endpoint, one.kind) for one in listeners_of(self.loaded.configuration)]
         for address in self._sockets.unused(listeners):
             _log.warning("the service manager listens at %s, but nothing here does", address)
-
-    def _announce_place(self) -> None:
-        """Tell root's commands, which lack the service's environment, where the data are."""
-        directory = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-        if not directory.startswith("/"):
-            return
-        lines = [str(path) for path in (self.loaded.data_dir, *self.loaded.files)]
-        try:
-            text = os.fsencode("".join(f"{line}\n" for line in lines))
-            write_atomic(Path(directory) / RUNNING_FILE, text, 0o644)
-        except FileFault as fault:
-            _log.warning("%s", fault)
 
     async def _start_router(self) -> None:
         try:
@@ -318,13 +268,11 @@ class App:
 
     def _tell(self) -> None:
         """Say how we are to systemd, and to the log when that has become something else."""
-        health = self.health()
-        if health.kind != self._told and self._is_started:
-            self._told = health.kind
-            level = logging.WARNING if health.state is State.DEGRADED else logging.INFO
-            _log.log(level, "%s", health)
+        if self._is_started:
+            self._changes.health(self.health())
         self._hide()
-        self._tell_clock()
+        clock = self.router.status().clock
+        self._changes.clock(clock.correction_s, clock.source)
         if self._notifier.is_active:
             self._notifier.status(self._status_line())
 
@@ -337,18 +285,6 @@ class App:
             self.router.reconfigure(replace(config, hidden=hiding.hidden))
         if hiding != before:
             _log.info("%s: %s", "hidden" if hiding.hidden else "not hidden", hiding.why)
-
-    def _tell_clock(self) -> None:
-        clock = self.router.status().clock
-        if (self._told_correction_s and not clock.correction_s) or (
-            abs(clock.correction_s - self._told_correction_s) >= CLOCK_ERROR_TOLD_S
-        ):
-            self._told_correction_s = clock.correction_s
-            warning = clock_warning(clock.correction_s, clock.source)
-            if warning is None:
-                _log.info("the system's clock is right now")
-            else:
-                _log.warning("%s", warning)
 
     # Reload
 
