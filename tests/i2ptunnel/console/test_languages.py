@@ -6,12 +6,15 @@ import ast
 import asyncio
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import core
 import i2ptunnel.console
+from core.netdb.election import Criteria, Election, Fitness
 from core.transport.reachability_votes import ReachabilityState
 from i2ptunnel import health
 from i2ptunnel.console.languages import (
@@ -128,6 +131,54 @@ def test_values_in_a_reason_stay(english: str, german: str | None) -> None:
     told = translate_reason(english, "de")
     assert told == german if german is not None else told.startswith("9 kB frei bei /a: der")
     assert translate_reason(english, "en") == english
+
+
+GOOD = Fitness(
+    uptime_s=1e5,
+    is_hidden=False,
+    is_published=True,
+    carries_transit=True,
+    bytes_s=1e6,
+    routers=1000,
+    floodfills=500,
+    links=100,
+    transit_tunnels=50,
+    clock_error_s=0.0,
+    lag_s=0.0,
+    congestion="",
+)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_why_a_router_is_a_floodfill_or_not_is_translated(language: str) -> None:
+    faults: list[dict[str, Any]] = [
+        {"is_hidden": True},
+        {"is_published": False},
+        {"carries_transit": False},
+        {"bytes_s": 1.0},
+        {"uptime_s": 1.0},
+        {"clock_error_s": 30.0},
+        {"lag_s": 1.0},
+        {"congestion": "D"},
+        {"routers": 1},
+        {"links": 1},
+        {"transit_tunnels": 1},
+        {"floodfills": 9000},
+    ]
+    reasons = {Election(Criteria()).why, "floodfill: true is set", "floodfill: false is set"}
+    for fault in faults:
+        election = Election(Criteria(candidate_s=60.0))
+        for now, fitness in ((0.0, GOOD), (90.0, GOOD), (91.0, replace(GOOD, **fault))):
+            election.update(fitness, now)
+            reasons.add(election.why)
+        election = Election(Criteria())
+        election.update(replace(GOOD, **fault), 0.0)
+        reasons.add(election.why)
+    assert len(reasons) >= 2 * len(faults)
+    for why in reasons:
+        told = translate_reason(why, language)
+        assert not re.search(r"\b(it|is|the|of|at|least)\b", told), told
+        assert sorted(re.findall(r"\d+", told)) == sorted(re.findall(r"\d+", why)), told
 
 
 def test_a_reason_of_any_form_takes_no_time() -> None:

@@ -215,4 +215,37 @@ TEXTS: dict[str, str] = {
     "hidden until this router's address, and so its country, is known": (
         "versteckt, bis die Adresse dieses Routers und damit sein Land bekannt ist"
     ),
+    "it has just started": "er ist eben erst gestartet",
+    "all criteria of a floodfill are met": "alle Bedingungen für einen Floodfill sind erfüllt",
+    "all criteria of a floodfill are met; it is one in {wait}": (
+        "alle Bedingungen für einen Floodfill sind erfüllt; er wird in {wait} einer"
+    ),
+    "{why}; it ends in {wait} if that lasts": "{why}; hält das an, endet die Rolle in {wait}",
+    "floodfill: {value} is set": "floodfill: {value} ist eingestellt",
+    "it is hidden": "er ist versteckt",
+    "other routers cannot reach it at a public IPv4 address over NTCP2": (
+        "andere Router erreichen ihn an keiner öffentlichen IPv4-Adresse über NTCP2"
+    ),
+    "it carries no transit": "er leitet nichts für andere weiter",
+    "it shares {rate} KB/s, a floodfill at least {least}": (
+        "er teilt {rate} KB/s, ein Floodfill mindestens {least}"
+    ),
+    "it has run for {time} of {least} min": "er läuft seit {time} von {least} min",
+    "the system's clock is wrong by {seconds} s": "die Uhr des Systems geht um {seconds} s falsch",
+    "the machine is busy: timers are {late} ms late": (
+        "der Rechner ist ausgelastet: Zeitgeber kommen {late} ms zu spät"
+    ),
+    "it is near the limits of its links or transit tunnels": (
+        "er ist nahe an den Grenzen seiner Verbindungen oder Transittunnel"
+    ),
+    "it knows {count} routers, a floodfill at least {least}": (
+        "er kennt {count} Router, ein Floodfill mindestens {least}"
+    ),
+    "it is connected to {count} routers, a floodfill at least {least}": (
+        "er ist mit {count} Routern verbunden, ein Floodfill mit mindestens {least}"
+    ),
+    "it carries {count} transit tunnels, a floodfill at least {least}": (
+        "er trägt {count} Transittunnel, ein Floodfill mindestens {least}"
+    ),
+    "there are {count} floodfills, which is enough": "es gibt {count} Floodfills, das genügt",
 }

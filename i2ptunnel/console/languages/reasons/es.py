@@ -206,4 +206,39 @@ TEXTS: dict[str, str] = {
     "hidden until this router's address, and so its country, is known": (
         "oculto hasta que se conozca la dirección de este router y con ella su país"
     ),
+    "it has just started": "acaba de iniciarse",
+    "all criteria of a floodfill are met": "se cumplen todos los criterios de un floodfill",
+    "all criteria of a floodfill are met; it is one in {wait}": (
+        "se cumplen todos los criterios de un floodfill; lo será en {wait}"
+    ),
+    "{why}; it ends in {wait} if that lasts": "{why}; si esto dura, dejará de serlo en {wait}",
+    "floodfill: {value} is set": "está configurado floodfill: {value}",
+    "it is hidden": "está oculto",
+    "other routers cannot reach it at a public IPv4 address over NTCP2": (
+        "otros routers no pueden alcanzarlo en una dirección IPv4 pública por NTCP2"
+    ),
+    "it carries no transit": "no lleva tráfico de tránsito",
+    "it shares {rate} KB/s, a floodfill at least {least}": (
+        "comparte {rate} KB/s, un floodfill al menos {least}"
+    ),
+    "it has run for {time} of {least} min": "lleva en marcha {time} de {least} min",
+    "the system's clock is wrong by {seconds} s": (
+        "el reloj del sistema tiene un error de {seconds} s"
+    ),
+    "the machine is busy: timers are {late} ms late": (
+        "la máquina está ocupada: los temporizadores llegan {late} ms tarde"
+    ),
+    "it is near the limits of its links or transit tunnels": (
+        "está cerca de los límites de sus conexiones o túneles de tránsito"
+    ),
+    "it knows {count} routers, a floodfill at least {least}": (
+        "conoce {count} routers, un floodfill al menos {least}"
+    ),
+    "it is connected to {count} routers, a floodfill at least {least}": (
+        "está conectado a {count} routers, un floodfill al menos a {least}"
+    ),
+    "it carries {count} transit tunnels, a floodfill at least {least}": (
+        "lleva {count} túneles de tránsito, un floodfill al menos {least}"
+    ),
+    "there are {count} floodfills, which is enough": "hay {count} floodfills, que son suficientes",
 }

@@ -212,4 +212,39 @@ TEXTS: dict[str, str] = {
     "hidden until this router's address, and so its country, is known": (
         "caché jusqu’à ce que l’adresse de ce routeur, et donc son pays, soit connue"
     ),
+    "it has just started": "il vient de démarrer",
+    "all criteria of a floodfill are met": "tous les critères d’un floodfill sont remplis",
+    "all criteria of a floodfill are met; it is one in {wait}": (
+        "tous les critères d’un floodfill sont remplis ; il en sera un dans {wait}"
+    ),
+    "{why}; it ends in {wait} if that lasts": (
+        "{why} ; si cela dure, il ne le sera plus dans {wait}"
+    ),
+    "floodfill: {value} is set": "floodfill: {value} est configuré",
+    "it is hidden": "il est caché",
+    "other routers cannot reach it at a public IPv4 address over NTCP2": (
+        "les autres routeurs ne peuvent pas le joindre à une adresse IPv4 publique par NTCP2"
+    ),
+    "it carries no transit": "il ne porte aucun trafic de transit",
+    "it shares {rate} KB/s, a floodfill at least {least}": (
+        "il partage {rate} Ko/s, un floodfill au moins {least}"
+    ),
+    "it has run for {time} of {least} min": "il fonctionne depuis {time} min sur {least}",
+    "the system's clock is wrong by {seconds} s": "l’horloge du système est décalée de {seconds} s",
+    "the machine is busy: timers are {late} ms late": (
+        "la machine est occupée : les minuteries ont {late} ms de retard"
+    ),
+    "it is near the limits of its links or transit tunnels": (
+        "il est proche des limites de ses connexions ou de ses tunnels de transit"
+    ),
+    "it knows {count} routers, a floodfill at least {least}": (
+        "il connaît {count} routeurs, un floodfill au moins {least}"
+    ),
+    "it is connected to {count} routers, a floodfill at least {least}": (
+        "il est connecté à {count} routeurs, un floodfill à au moins {least}"
+    ),
+    "it carries {count} transit tunnels, a floodfill at least {least}": (
+        "il porte {count} tunnels de transit, un floodfill au moins {least}"
+    ),
+    "there are {count} floodfills, which is enough": "il y a {count} floodfills, ce qui suffit",
 }

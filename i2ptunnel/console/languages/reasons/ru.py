@@ -197,4 +197,41 @@ TEXTS: dict[str, str] = {
     "hidden until this router's address, and so its country, is known": (
         "скрыт, пока не известен адрес маршрутизатора, а значит и страна"
     ),
+    "it has just started": "он только что запущен",
+    "all criteria of a floodfill are met": "все условия для floodfill выполнены",
+    "all criteria of a floodfill are met; it is one in {wait}": (
+        "все условия для floodfill выполнены; он станет им через {wait}"
+    ),
+    "{why}; it ends in {wait} if that lasts": (
+        "{why}; если так останется, роль закончится через {wait}"
+    ),
+    "floodfill: {value} is set": "задано floodfill: {value}",
+    "it is hidden": "он скрыт",
+    "other routers cannot reach it at a public IPv4 address over NTCP2": (
+        "другие маршрутизаторы не могут достичь его по публичному адресу IPv4 через NTCP2"
+    ),
+    "it carries no transit": "он не передаёт транзит",
+    "it shares {rate} KB/s, a floodfill at least {least}": (
+        "он отдаёт {rate} КБ/с, floodfill — не менее {least}"
+    ),
+    "it has run for {time} of {least} min": "он работает {time} из {least} мин",
+    "the system's clock is wrong by {seconds} s": "системные часы ошибаются на {seconds} с",
+    "the machine is busy: timers are {late} ms late": (
+        "машина занята: таймеры опаздывают на {late} мс"
+    ),
+    "it is near the limits of its links or transit tunnels": (
+        "он близок к пределу соединений или транзитных туннелей"
+    ),
+    "it knows {count} routers, a floodfill at least {least}": (
+        "он знает маршрутизаторов: {count}, floodfill — не менее {least}"
+    ),
+    "it is connected to {count} routers, a floodfill at least {least}": (
+        "он соединён с маршрутизаторами: {count}, floodfill — не менее {least}"
+    ),
+    "it carries {count} transit tunnels, a floodfill at least {least}": (
+        "транзитных туннелей: {count}, у floodfill — не менее {least}"
+    ),
+    "there are {count} floodfills, which is enough": (
+        "маршрутизаторов floodfill: {count}, этого достаточно"
+    ),
 }

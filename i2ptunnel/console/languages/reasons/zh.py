@@ -177,4 +177,33 @@ TEXTS: dict[str, str] = {
     "hidden until this router's address, and so its country, is known": (
         "在得知本路由器的地址及国家之前保持隐藏"
     ),
+    "it has just started": "它刚刚启动",
+    "all criteria of a floodfill are met": "floodfill 的所有条件均已满足",
+    "all criteria of a floodfill are met; it is one in {wait}": (
+        "floodfill 的所有条件均已满足；{wait} 后将成为 floodfill"
+    ),
+    "{why}; it ends in {wait} if that lasts": "{why}；如果持续下去，将在 {wait} 后停止担任",
+    "floodfill: {value} is set": "已设置 floodfill: {value}",
+    "it is hidden": "它处于隐藏状态",
+    "other routers cannot reach it at a public IPv4 address over NTCP2": (
+        "其他路由器无法通过 NTCP2 在公共 IPv4 地址上连接它"
+    ),
+    "it carries no transit": "它不中转流量",
+    "it shares {rate} KB/s, a floodfill at least {least}": (
+        "它共享 {rate} KB/s，floodfill 至少需要 {least}"
+    ),
+    "it has run for {time} of {least} min": "它已运行 {time} 分钟，需要 {least} 分钟",
+    "the system's clock is wrong by {seconds} s": "系统时钟误差为 {seconds} 秒",
+    "the machine is busy: timers are {late} ms late": "机器繁忙：定时器延迟 {late} 毫秒",
+    "it is near the limits of its links or transit tunnels": "它接近连接或中转隧道的上限",
+    "it knows {count} routers, a floodfill at least {least}": (
+        "它知道 {count} 个路由器，floodfill 至少需要 {least}"
+    ),
+    "it is connected to {count} routers, a floodfill at least {least}": (
+        "它连接了 {count} 个路由器，floodfill 至少需要 {least}"
+    ),
+    "it carries {count} transit tunnels, a floodfill at least {least}": (
+        "它承载 {count} 条中转隧道，floodfill 至少需要 {least}"
+    ),
+    "there are {count} floodfills, which is enough": "已有 {count} 个 floodfill，足够了",
 }
