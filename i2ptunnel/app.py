@@ -38,7 +38,6 @@ from i2ptunnel.interfaces import TORRENTS, path_of, wanted_interfaces
 from i2ptunnel.joining import show_joining
 from i2ptunnel.logs import LogLevels
 from i2ptunnel.manager import Manager, TunnelClasses
-from i2ptunnel.metrics import metrics_server
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.netdb_files import forget_pending, take_pending
 from i2ptunnel.notify import ListenerKeeper, ServiceNotifier
@@ -368,6 +367,8 @@ class App:
         wanted = {_CONTROL: Wanted(lambda: ControlServer(path, commands))}
         metrics = self.loaded.configuration.control.metrics
         if metrics is not None:
+            from i2ptunnel.metrics import metrics_server
+
             take = self._taker("metrics", metrics.listen)
             make = partial(metrics_server, metrics, partial(snapshot, self), take)
             wanted["metrics"] = Wanted(make, metrics)

@@ -31,12 +31,13 @@ _LIMITS = ListenerLimits(connections=32, connections_per_client=16)
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """``path``: without the query; ``client``: the address it came from."""
+    """``path``: without the query; ``client``: the address it came from; ``accept``: the header."""
 
     method: str
     path: str
     body: bytes
     client: str
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class HttpServer:
 
     async def _read(self, accepted: Accepted) -> HttpRequest:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES_MAX)
-        head, body = None, b""
+        head, headers, body = None, dict[bytes, bytes](), b""
         while True:
             event = connection.next_event()
             if event is h11.NEED_DATA:
@@ -133,8 +134,8 @@ class HttpServer:
                     connection.send(h11.InformationalResponse(status_code=100, headers=[]))
                 connection.receive_data(await accepted.channel.read())
             elif isinstance(event, h11.Request):
-                head = event
-                self._check_host(dict(event.headers).get(b"host", b""))
+                head, headers = event, dict(event.headers)
+                self._check_host(headers.get(b"host", b""))
             elif isinstance(event, h11.Data):
                 body += bytes(event.data)
                 if len(body) > self._body_max:
@@ -142,7 +143,9 @@ class HttpServer:
                     raise _Refused(refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, wrong))
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 path = head.target.partition(b"?")[0].decode("latin-1")
-                return HttpRequest(head.method.decode("latin-1"), path, body, accepted.client)
+                method = head.method.decode("latin-1")
+                accept = headers.get(b"accept", b"").decode("latin-1")
+                return HttpRequest(method, path, body, accepted.client, accept)
             else:
                 raise _Refused(refusal(HTTPStatus.BAD_REQUEST, "not a request"))
 

@@ -5,24 +5,30 @@ or destination is among them, and nothing can be changed. A page in a browser on
 read them either: a request that names another host than an address or ``localhost`` is refused
 (DNS rebinding), and there is no CORS.
 
-Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4).
+Format: https://prometheus.io/docs/instrumenting/exposition_formats/, by prometheus_client. It takes
+20 to 40 ms for 200 tunnels, so a thread does it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from itertools import accumulate
 from typing import Any
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from core.api import counter_descriptions
 from i2ptunnel.config.router_model import MetricsSection
 from i2ptunnel.health import State
 from i2ptunnel.http_server import HttpRequest, HttpResponse, HttpServer, refusal
 from i2ptunnel.relay.activation import Take, take_none
-
-_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # name of the figure, its key in the router's status, kind, help
 _ROUTER = (
@@ -106,160 +112,146 @@ _INTERFACE = (
 )
 #: visitors that a server refused, by reason: a key of the tunnel's status begins so
 _REFUSED = "refused_"
+_FAMILIES: dict[str, type[GaugeMetricFamily | CounterMetricFamily]] = {
+    "gauge": GaugeMetricFamily,
+    "counter": CounterMetricFamily,
+}
+#: the values of a sample's labels, and its figure
+_Samples = Iterable[tuple[Sequence[str], Any]]
 
 
-def render(status: Mapping[str, Any]) -> str:
-    """The figures in what ``status --json`` shows, as a page."""
-    lines: list[str] = []
-    _figure(
-        lines,
-        "i2ptunnel_ready",
-        "gauge",
-        "1: all tunnels can carry traffic",
-        [("", status["ready"])],
-    )
-    states = ((f'{{state="{state}"}}', state == status["state"]) for state in State)
-    _figure(lines, "i2ptunnel_state", "gauge", "1 for the current state, 0 for the others", states)
-    router = status["router"]
-    for name, key, kind, text in _ROUTER:
-        _figure(lines, f"i2ptunnel_router_{name}", kind, text, [("", router.get(key))])
-    _bandwidth(lines, router.get("bandwidth", {}))
-    counts = router.get("links", {})
-    links = [(f'{{transport="{name}"}}', counts.get(name)) for name in _TRANSPORTS]
-    _figure(lines, "i2ptunnel_router_links", "gauge", "Connected routers, by transport", links)
-    reached = [
-        (
-            f'{{transport="{name.partition("/")[0]}",family="{name.partition("/")[2]}"}}',
-            state == "ok",
-        )
-        for name, state in router.get("reachability", {}).get("transports", {}).items()
-    ]
-    name, text = "i2ptunnel_router_reachable", "1: other routers can connect to this one"
-    _figure(lines, name, "gauge", text, reached)
-    refused = [
-        (f'{{reason="{_escaped(reason)}"}}', count)
-        for reason, count in sorted(router.get("links_refused", {}).items())
-    ]
-    name, text = "i2ptunnel_router_clock_correction_seconds", "What the router adds to its clock"
-    _figure(lines, name, "gauge", text, [("", router.get("clock", {}).get("correction_s"))])
-    name, text = "i2ptunnel_router_links_refused_total", "Inbound connections closed at once"
-    _figure(lines, name, "counter", text, refused)
-    _counters(lines, router.get("counters", {}))
+class Figures(Collector):
+    """The figures in what ``status --json`` shows, as they were. No registry has them."""
+
+    def __init__(self, status: Mapping[str, Any]) -> None:
+        self._families = [family for family in _families(status) if family.samples]
+
+    def collect(self) -> Iterable[Metric]:
+        """See :class:`Collector`."""
+        return self._families
+
+
+def _families(status: Mapping[str, Any]) -> Iterator[Metric]:
+    yield _single("i2ptunnel_ready", "gauge", "1: all tunnels can carry traffic", status["ready"])
+    states = (((state,), state == status["state"]) for state in State)
+    text = "1 for the current state, 0 for the others"
+    yield _family("i2ptunnel_state", "gauge", text, ("state",), states)
+    yield from _router(status["router"])
     interfaces = status.get("interfaces", {})
-    _services(lines, {**status.get("services", {}), **interfaces})
-    _interfaces(lines, interfaces)
+    yield from _services({**status.get("services", {}), **interfaces})
+    yield from _interfaces(interfaces)
     if status.get("torrents"):
-        _torrents(lines, status["torrents"])
+        yield from _torrents(status["torrents"])
     if status.get("loop"):
-        _loop(lines, status["loop"])
-    labels = [
-        (f'{{tunnel="{_escaped(tunnel["name"])}",type="{tunnel["type"]}"}}', tunnel)
-        for tunnel in status["tunnels"]
-    ]
-    for name, key, kind, text in _TUNNEL:
-        samples = ((label, tunnel.get(key)) for label, tunnel in labels)
-        _figure(lines, f"i2ptunnel_tunnel_{name}", kind, text, samples)
-    refused = [
-        (f'{label[:-1]},reason="{_escaped(key.removeprefix(_REFUSED))}"}}', count)
-        for label, tunnel in labels
-        for key, count in sorted(tunnel.items())
-        if key.startswith(_REFUSED)
-    ]
-    text = "Visitors refused, by reason"
-    _figure(lines, "i2ptunnel_tunnel_visitors_refused_total", "counter", text, refused)
-    return "\n".join((*lines, ""))
+        yield from _loop(status["loop"])
+    yield from _tunnels(status["tunnels"])
 
 
-def _bandwidth(lines: list[str], bandwidth: Mapping[str, float]) -> None:
-    """The limits; what is carried follows from the byte counters."""
-    limits = [
-        (f'{{direction="{way}"}}', bandwidth.get(f"limit_{way}_bytes_s"))
-        for way in ("inbound", "outbound")
-    ]
+def _router(router: Mapping[str, Any]) -> Iterator[Metric]:
+    for name, key, kind, text in _ROUTER:
+        yield _single(f"i2ptunnel_router_{name}", kind, text, router.get(key))
+    # What is carried follows from the byte counters.
+    bandwidth = router.get("bandwidth", {})
+    limits = (((way,), bandwidth.get(f"limit_{way}_bytes_s")) for way in ("inbound", "outbound"))
     name = "i2ptunnel_router_bandwidth_limit_bytes_per_second"
-    _figure(lines, name, "gauge", "What the links may carry", limits)
-
-
-def _slot_labels(name: str) -> str:
-    """Of a name such as ``ntcp2/ipv4``."""
-    transport, _, family = name.partition("/")
-    return f'{{transport="{transport}",family="{family}"}}'
-
-
-def _counters(lines: list[str], tree: Mapping[str, Mapping[str, Any]]) -> None:
-    """Everything that the router counts; what it counts by reason has a label."""
-    for room, name, label, text in counter_descriptions():
-        value = tree.get(room, {}).get(name)
-        samples: list[tuple[str, Any]] = [("", value)]
+    yield _family(name, "gauge", "What the links may carry", ("direction",), limits)
+    counts = router.get("links", {})
+    links = (((name,), counts.get(name)) for name in _TRANSPORTS)
+    text = "Connected routers, by transport"
+    yield _family("i2ptunnel_router_links", "gauge", text, ("transport",), links)
+    slots = router.get("reachability", {}).get("transports", {})
+    reached = ((slot.split("/"), state == "ok") for slot, state in slots.items())
+    name, text = "i2ptunnel_router_reachable", "1: other routers can connect to this one"
+    yield _family(name, "gauge", text, ("transport", "family"), reached)
+    name, text = "i2ptunnel_router_clock_correction_seconds", "What the router adds to its clock"
+    yield _single(name, "gauge", text, router.get("clock", {}).get("correction_s"))
+    name, text = "i2ptunnel_router_links_refused_total", "Inbound connections closed at once"
+    yield _by_label(name, text, "reason", router.get("links_refused", {}))
+    counters = router.get("counters", {})
+    for room, key, label, text in counter_descriptions():
+        value, name = counters.get(room, {}).get(key), f"i2ptunnel_router_{room}_{key}_total"
         if label:
-            by_label = sorted((value or {}).items())
-            samples = [(f'{{{label}="{_escaped(key)}"}}', count) for key, count in by_label]
-        _figure(lines, f"i2ptunnel_router_{room}_{name}_total", "counter", text, samples)
+            yield _by_label(name, text, label, value or {})
+        else:
+            yield _single(name, "counter", text, value)
 
 
-def _services(lines: list[str], services: Mapping[str, Mapping[str, Any]]) -> None:
-    labels = [(f'{{service="{_escaped(name)}"}}', one) for name, one in services.items()]
-    listening = ((label, one["state"] == "listening") for label, one in labels)
-    _figure(lines, "i2ptunnel_service_listening", "gauge", "1: the service listens", listening)
-    connections = ((label, one.get("connections_open")) for label, one in labels)
-    name = "i2ptunnel_service_connections_open"
-    _figure(lines, name, "gauge", "Open connections of the service", connections)
+def _services(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
+    listening = (((name,), one["state"] == "listening") for name, one in services.items())
+    text = "1: the service listens"
+    yield _family("i2ptunnel_service_listening", "gauge", text, ("service",), listening)
+    connections = (((name,), one.get("connections_open")) for name, one in services.items())
+    name, text = "i2ptunnel_service_connections_open", "Open connections of the service"
+    yield _family(name, "gauge", text, ("service",), connections)
 
 
-def _interfaces(lines: list[str], interfaces: Mapping[str, Mapping[str, Any]]) -> None:
-    labels = [(f'{{interface="{name}"}}', one) for name, one in interfaces.items()]
+def _interfaces(interfaces: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
     for name, key, kind, text in _INTERFACE:
-        samples = ((label, one.get(key)) for label, one in labels)
-        _figure(lines, f"i2ptunnel_interface_{name}", kind, text, samples)
+        samples = (((interface,), one.get(key)) for interface, one in interfaces.items())
+        yield _family(f"i2ptunnel_interface_{name}", kind, text, ("interface",), samples)
 
 
-def _torrents(lines: list[str], torrents: Mapping[str, Any]) -> None:
+def _torrents(torrents: Mapping[str, Any]) -> Iterator[Metric]:
     """Torrents by state and what they transfer; no names and no hashes."""
     counts = Counter(one["state"] for one in torrents.get("torrents", ()))
-    samples = [(f'{{state="{state}"}}', count) for state, count in sorted(counts.items())]
-    _figure(lines, "i2ptunnel_torrents", "gauge", "Torrents, by state", samples)
+    samples = (((state,), count) for state, count in sorted(counts.items()))
+    yield _family("i2ptunnel_torrents", "gauge", "Torrents, by state", ("state",), samples)
     is_up = torrents["state"] == "listening" and torrents.get("pid") is not None
-    name, text = "i2ptunnel_torrents_running", "1: the torrent client runs"
-    _figure(lines, name, "gauge", text, [("", is_up)])
+    yield _single("i2ptunnel_torrents_running", "gauge", "1: the torrent client runs", is_up)
     for way, word in (("download", "received"), ("upload", "sent")):
         name = f"i2ptunnel_torrents_{way}_bytes_per_second"
-        rate = torrents.get(f"{way}_rate")
-        _figure(lines, name, "gauge", f"Content that all torrents have {word}", [("", rate)])
+        text = f"Content that all torrents have {word}"
+        yield _single(name, "gauge", text, torrents.get(f"{way}_rate"))
 
 
-def _loop(lines: list[str], loop: Mapping[str, Any]) -> None:
+def _loop(loop: Mapping[str, Any]) -> Iterator[Metric]:
     """Turns of the event loop, in CPU time of its thread and on the wall."""
     for kind, words in (("cpu", "CPU time of the loop's thread"), ("wall", "Time")):
-        name = f"i2ptunnel_loop_turn_{kind}_seconds"
-        bounds = (*(f"{bound:g}" for bound in loop["bounds_s"]), "+Inf")
-        below = accumulate(loop[f"{kind}_counts"])
-        lines += [f"# HELP {name} {words} in one turn", f"# TYPE {name} histogram"]
-        lines += [
-            f'{name}_bucket{{le="{bound}"}} {count}'
-            for bound, count in zip(bounds, below, strict=True)
-        ]
-        lines += [f"{name}_sum {loop[f'{kind}_sum_s']:.15g}", f"{name}_count {loop['turns']}"]
+        bounds = (*map(floatToGoString, loop["bounds_s"]), "+Inf")
+        buckets = list(zip(bounds, accumulate(loop[f"{kind}_counts"]), strict=True))
+        name, total = f"i2ptunnel_loop_turn_{kind}_seconds", loop[f"{kind}_sum_s"]
+        yield HistogramMetricFamily(name, f"{words} in one turn", buckets, total)
         for which, since in (("longest", "since the start"), ("recent", "of the last minute")):
+            name = f"i2ptunnel_loop_{which}_turn_{kind}_seconds"
             text = f"{words} in the longest turn {since}"
-            figure = f"i2ptunnel_loop_{which}_turn_{kind}_seconds"
-            _figure(lines, figure, "gauge", text, [("", loop[f"{which}_{kind}_s"])])
+            yield _single(name, "gauge", text, loop[f"{which}_{kind}_s"])
 
 
-def _figure(
-    lines: list[str], name: str, kind: str, text: str, samples: Iterable[tuple[str, Any]]
-) -> None:
-    """Append one figure with its samples; those without a value are left out."""
-    known = [f"{name}{label} {float(value):.15g}" for label, value in samples if value is not None]
-    if known:
-        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *known]
+def _tunnels(tunnels: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+    labels = ("tunnel", "type")
+    for name, key, kind, text in _TUNNEL:
+        samples = (((one["name"], one["type"]), one.get(key)) for one in tunnels)
+        yield _family(f"i2ptunnel_tunnel_{name}", kind, text, labels, samples)
+    refused = (
+        ((one["name"], one["type"], key.removeprefix(_REFUSED)), count)
+        for one in tunnels
+        for key, count in sorted(one.items())
+        if key.startswith(_REFUSED)
+    )
+    name, text = "i2ptunnel_tunnel_visitors_refused_total", "Visitors refused, by reason"
+    yield _family(name, "counter", text, (*labels, "reason"), refused)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _family(name: str, kind: str, text: str, labels: Sequence[str], samples: _Samples) -> Metric:
+    """A family of metrics; samples without a figure are left out."""
+    family = _FAMILIES[kind](name, text, labels=labels)
+    for values, figure in samples:
+        if figure is not None:
+            family.add_metric(values, figure)
+    return family
+
+
+def _single(name: str, kind: str, text: str, figure: float | None) -> Metric:
+    return _family(name, kind, text, (), [((), figure)])
+
+
+def _by_label(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
+    samples = (((key,), count) for key, count in sorted(counts.items()))
+    return _family(name, "counter", text, (label,), samples)
 
 
 class MetricsPage:
-    """Answers ``GET /metrics`` with :func:`render` of what ``status`` returns."""
+    """Answers ``GET /metrics`` with the figures of ``status``, in the format that is asked for."""
 
     def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
         self._status = status
@@ -270,7 +262,12 @@ class MetricsPage:
             return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "GET only", ("Allow", "GET, HEAD"))
         if request.path != "/metrics":
             return refusal(HTTPStatus.NOT_FOUND, "see /metrics")
-        return HttpResponse(render(self._status()).encode(), content_type=_CONTENT_TYPE)
+        try:
+            encode, content_type = choose_encoder(request.accept)
+        except TypeError:  # a version that is no number
+            encode, content_type = choose_encoder("")
+        body = await asyncio.to_thread(encode, Figures(self._status()))
+        return HttpResponse(body, content_type=content_type)
 
 
 def metrics_server(

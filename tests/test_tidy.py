@@ -98,7 +98,7 @@ def test_the_program_installs_what_it_imports_and_nothing_else() -> None:
                 modules.add(node.module.partition(".")[0])
     modules -= {*sys.stdlib_module_names, "core", "i2ptunnel", "i2ptunnel_native"}
     owners = packages_distributions()
-    imported = {owners[module][0].lower() for module in modules}
+    imported = {owners[module][0].lower().replace("_", "-") for module in modules}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     lines = project["dependencies"] + extras["geoip"] + extras["upnp"] + extras["torrents"]

@@ -110,8 +110,8 @@ def test_life_of_the_program(program: Program) -> None:
         assert "in use" in next(t["last_error"] for t in status["tunnels"] if t["name"] == "bad")
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics") as response:
             figures = response.read().decode().splitlines()
-        assert 'i2ptunnel_tunnel_ready{tunnel="bad",type="sockstunnel"} 0' in figures
-        assert 'i2ptunnel_router_links{transport="ssu2"} 0' in figures
+        assert 'i2ptunnel_tunnel_ready{tunnel="bad",type="sockstunnel"} 0.0' in figures
+        assert 'i2ptunnel_router_links{transport="ssu2"} 0.0' in figures
         assert program.command("status", "--check", "live").returncode == 0
         assert program.command("status", "--check", "ready").returncode == 5
         shown = program.command("status").stdout

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
 
 import i2ptunnel.metrics
 from core.base.errors import Unavailable
@@ -20,7 +22,8 @@ from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import MetricsSection
 from i2ptunnel.health import State
 from i2ptunnel.http_server import HttpServer
-from i2ptunnel.metrics import metrics_server, render
+from i2ptunnel.metrics import metrics_server
+from tests.support.metrics import metrics_page
 
 LOCAL = MetricsSection(listen=Endpoint("127.0.0.1", 0))
 SECRET = "s3cretdestination.b32.i2p"
@@ -74,36 +77,45 @@ STATUS: dict[str, Any] = {
         }
     },
     "loop": {
-        "bounds_s": (0.005, 0.05),
+        "bounds_s": (0.005, 0.05, 1.0),
         "turns": 1000,
         "longest_cpu_s": 0.031,
         "longest_wall_s": 0.25,
         "recent_cpu_s": 0.004,
         "recent_wall_s": 0.006,
-        "cpu_counts": (990, 10, 0),
-        "wall_counts": (980, 17, 3),
+        "cpu_counts": (990, 10, 0, 0),
+        "wall_counts": (980, 17, 2, 1),
         "cpu_sum_s": 1.5,
         "wall_sum_s": 2.5,
     },
 }
 WORDS = "transport|state|reason|result|direction|answer|service|interface"
 LABELS = (
-    r'tunnel="(\\.|[^"\\])*",type="[a-z]+"(,reason="[a-z]+")?|le="[0-9.+Inf]+"|('
+    r'(reason="[a-z]+",)?tunnel="(\\.|[^"\\])*",type="[a-z]+"|le="[0-9.+Inf]+"|('
     + WORDS
     + r')="[a-z0-9_ ]+"'
 )
 SAMPLE = re.compile(r"[a-z0-9_]+(\{(" + LABELS + r")\})? -?[0-9.e+-]+")
 
 
+def samples(text: str) -> set[tuple[str, frozenset[tuple[str, str]], float]]:
+    """Name, labels and figure of each."""
+    return {
+        (sample.name, frozenset(sample.labels.items()), sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
 def test_the_format_and_that_nothing_else_is_told() -> None:
-    lines = render(STATUS).split("\n")
+    lines = metrics_page(STATUS).split("\n")
     assert lines.pop() == ""
     assert not [line for line in lines if line[0] != "#" and not SAMPLE.fullmatch(line)]
     assert len({line.split()[2] for line in lines if line.startswith("# TYPE")}) == sum(
         line.startswith("# HELP") for line in lines
     )
     assert SECRET not in "\n".join(lines)
-    for expected in (
+    expected = (
         "i2ptunnel_ready 1",
         'i2ptunnel_state{state="ready"} 1',
         'i2ptunnel_state{state="degraded"} 0',
@@ -115,7 +127,7 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
         "i2ptunnel_router_descriptors 40",
         "i2ptunnel_router_transport_messages_sent_total 77",
         'i2ptunnel_router_transport_handshakes_total{direction="outbound"} 6',
-        "i2ptunnel_router_tunnel_transit_bytes_total 1.12589990684262e+15",
+        "i2ptunnel_router_tunnel_transit_bytes_total 1125899906842624",
         'i2ptunnel_service_listening{service="console"} 0',
         'i2ptunnel_service_connections_open{service="metrics"} 1',
         'i2ptunnel_service_listening{service="sam"} 1',
@@ -128,6 +140,7 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
         'i2ptunnel_tunnel_to_i2p_bytes_total{tunnel="a \\"quoted\\" name",type="httpserver"} '
         "12345678901234",
         'i2ptunnel_loop_turn_wall_seconds_bucket{le="0.05"} 997',
+        'i2ptunnel_loop_turn_wall_seconds_bucket{le="1.0"} 999',
         'i2ptunnel_loop_turn_wall_seconds_bucket{le="+Inf"} 1000',
         "i2ptunnel_loop_turn_cpu_seconds_count 1000",
         "i2ptunnel_loop_longest_turn_cpu_seconds 0.031",
@@ -136,24 +149,32 @@ def test_the_format_and_that_nothing_else_is_told() -> None:
         'reason="access"} 4',
         'i2ptunnel_tunnel_requests_total{tunnel="a \\"quoted\\" name",type="httpserver"} 9',
         'i2ptunnel_tunnel_connections_total{tunnel="irc",type="ircclient"} 0',
-    ):
-        assert expected in lines
+    )
+    assert samples("\n".join(expected) + "\n") <= samples(metrics_page(STATUS))
     assert "keys_expire" not in "".join(lines), "figures without value are left out"
 
 
 async def _ask(
     port: int, target: str = "/metrics", host: str | None = None, method: str = "GET"
 ) -> tuple[int, str]:
-    def ask() -> tuple[int, str]:
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{target}", method=method)
-        if host is not None:
-            request.add_header("Host", host)
+    return (await _ask_with({} if host is None else {"Host": host}, port, target, method))[:2]
+
+
+async def _ask_with(
+    headers: dict[str, str], port: int, target: str = "/metrics", method: str = "GET"
+) -> tuple[int, str, str]:
+    """Status, body and type of the answer."""
+
+    def ask() -> tuple[int, str, str]:
+        url = f"http://127.0.0.1:{port}{target}"
+        request = urllib.request.Request(url, headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=5) as response:
-                return response.status, response.read().decode()
+                kind = response.headers["Content-Type"]
+                return response.status, response.read().decode(), kind
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, ""
+                return error.code, "", ""
 
     return await asyncio.to_thread(ask)
 
@@ -171,8 +192,9 @@ async def serving(section: MetricsSection = LOCAL) -> AsyncIterator[HttpServer]:
 def test_over_http() -> None:
     async def main() -> None:
         async with serving() as server:
-            assert await _ask(server.port) == (200, render(STATUS))
-            assert await _ask(server.port, "/metrics?a=b", "[::1]:9464") == (200, render(STATUS))
+            page = (200, metrics_page(STATUS))
+            assert await _ask(server.port) == page
+            assert await _ask(server.port, "/metrics?a=b", "[::1]:9464") == page
             assert await _ask(server.port, method="HEAD") == (200, "")
             assert (await _ask(server.port, host="rebound.example:9464"))[0] == 403
             assert (await _ask(server.port, "/"))[0] == 404
@@ -190,6 +212,37 @@ def test_over_http() -> None:
                 await _ask(port)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("", "text/plain; version=0.0.4"),
+        ("text/html, */*;q=0.1", "text/plain; version=0.0.4"),
+        ("text/plain;version=1.0.0", "text/plain; version=1.0.0"),
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text"),
+        ("application/openmetrics-text; version=x", "text/plain; version=0.0.4"),
+        ('application/openmetrics-text; version=1.x; escaping="\xff', "text/plain; version=0.0.4"),
+    ],
+)
+def test_the_format_that_is_asked_for(accept: str, kind: str) -> None:
+    async def main() -> None:
+        async with serving() as server:
+            status, text, told = await _ask_with({"Accept": accept}, server.port)
+            assert status == 200 and told.startswith(kind)
+            if "openmetrics" in kind:
+                # This parser refuses whatever the specification does not allow.
+                families = list(openmetrics.text_string_to_metric_families(text))
+                assert len(families) == metrics_page(STATUS).count("# TYPE")
+            else:
+                assert samples(text) == samples(metrics_page(STATUS))
+
+    asyncio.run(main())
+
+
+def test_nothing_of_the_process_or_the_platform_is_told() -> None:
+    lines = metrics_page(STATUS).splitlines()
+    assert all(re.match(r"(# (HELP|TYPE) )?i2ptunnel_", line) for line in lines)
 
 
 def test_networks_that_may_not_read_get_nothing() -> None:
@@ -222,8 +275,8 @@ def test_whatever_a_tunnel_counts_is_a_metric() -> None:
     counted |= set(re.findall(r"counts\.update\(([a-z_]+)=0, ([a-z_]+)=0\)", text)[0])
     assert len(counted) > 15
     tunnel = {"name": "t", "type": "server", **dict.fromkeys(counted, 7)}
-    page = render({"state": "ready", "ready": True, "router": {}, "tunnels": [tunnel]})
-    values = [line for line in page.splitlines() if line.endswith(" 7")]
+    page = metrics_page({"state": "ready", "ready": True, "router": {}, "tunnels": [tunnel]})
+    values = [line for line in page.splitlines() if line.endswith(" 7.0")]
     assert len(values) == len(counted), sorted(counted)
 
 
@@ -234,7 +287,7 @@ def test_the_page_on_operations_names_metrics_and_states_that_exist() -> None:
     router["reachability"] = {"transports": {"ssu2/ipv4": "ok"}}
     tunnel: dict[str, Any] = {key: 1 for _, key, _, _ in i2ptunnel.metrics._TUNNEL}
     tunnel |= {"name": "irc", "type": "ircclient"}
-    lines = render(STATUS | {"router": router, "tunnels": [tunnel]}).splitlines()
+    lines = metrics_page(STATUS | {"router": router, "tunnels": [tunnel]}).splitlines()
     there = {line.split()[2] for line in lines if line.startswith("# TYPE")}
     named = set(re.findall(r"`(i2ptunnel_[a-z_]+)`", page))
     assert len(named) > 12 and named <= there

@@ -12,9 +12,9 @@ import pytest
 
 from core.api import counter_descriptions
 from i2ptunnel.demo import free_port
-from i2ptunnel.metrics import render
 from tests.support.appliance import Appliance
 from tests.support.fetch_prometheus import promtool
+from tests.support.metrics import metrics_page
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(60)]
 
@@ -68,7 +68,7 @@ def test_the_metrics_of_a_program_are_as_prometheus_wants_them(
     status["torrents"] = {"state": "listening", "pid": 1, "torrents": [{"state": "seeding"}]}
     status["torrents"] |= {"download_rate": 1, "upload_rate": 1}
     status["tunnels"][0]["refused_access"] = 1
-    whole = render(status)
+    whole = metrics_page(status)
     assert whole.count("# TYPE") > text.count("# TYPE") + 10 and complaints(whole) == ""
 
 

@@ -18,13 +18,13 @@ from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.torrents_model import TorrentsSection
 from i2ptunnel.control import ControlServer
-from i2ptunnel.metrics import render
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.services import Services
 from i2ptunnel.status_text import torrents_line
 from i2ptunnel.torrents.client import TorrentClient
 from i2ptunnel.torrents.process import TorrentRefused
 from i2ptunnel.tracker_urls import LOOK, is_i2p_tracker
+from tests.support.metrics import metrics_page
 from tests.support.sam_bridge import SamNetwork
 from tests.support.torrents import TRACKER, make_torrent, until
 
@@ -214,14 +214,14 @@ def test_the_shell(
 
 
 def test_the_metrics_have_no_names() -> None:
-    page = render({"state": "ready", "ready": True, "router": {}, "tunnels": [], **STATUS})
+    page = metrics_page({"state": "ready", "ready": True, "router": {}, "tunnels": [], **STATUS})
     lines = [line for line in page.splitlines() if line.startswith("i2ptunnel_torrents")]
     assert lines == [
-        'i2ptunnel_torrents{state="error"} 1',
-        'i2ptunnel_torrents{state="seeding"} 2',
-        "i2ptunnel_torrents_running 1",
-        "i2ptunnel_torrents_download_bytes_per_second 2000",
-        "i2ptunnel_torrents_upload_bytes_per_second 0",
+        'i2ptunnel_torrents{state="error"} 1.0',
+        'i2ptunnel_torrents{state="seeding"} 2.0',
+        "i2ptunnel_torrents_running 1.0",
+        "i2ptunnel_torrents_download_bytes_per_second 2000.0",
+        "i2ptunnel_torrents_upload_bytes_per_second 0.0",
     ]
 
 
