@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from core.base.errors import LocalError
+from i2ptunnel.config.nodes import Loader
 
 #: a list or mapping of plain words is written on one line up to this width
 _WIDTH = 100
@@ -41,7 +42,7 @@ class _Node:
 
 def _parse(text: str) -> _Node | None:
     """The tree of a text that is known to be valid; None if it is empty."""
-    events = yaml.parse(text, Loader=yaml.SafeLoader)
+    events = yaml.parse(text, Loader=Loader)
     for event in events:
         if isinstance(event, yaml.NodeEvent):
             return _node(event, events)
@@ -252,7 +253,7 @@ def _is_plain(text: str, *, is_flow: bool) -> bool:
         for around in (("k: ", "\n"), ("{k: ", "}\n"))[: 2 if is_flow else 1]:
             scalars = [
                 event
-                for event in yaml.parse(around[0] + text + around[1], Loader=yaml.SafeLoader)
+                for event in yaml.parse(around[0] + text + around[1], Loader=Loader)
                 if isinstance(event, yaml.NodeEvent)
             ]
             last = scalars[-1]

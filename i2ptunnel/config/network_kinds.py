@@ -85,7 +85,7 @@ def read_port(text: str) -> int:
 
 def _read_unix(text: str) -> Endpoint:
     path = text[5:]
-    if not path.startswith("/") or "\0" in path:
+    if not path.startswith("/") or not path.isprintable():
         raise ValueError("write unix: and an absolute path, like unix:/run/app.sock")
     if path.startswith("//"):
         raise ValueError(f"write unix:/{path.lstrip('/')}")
@@ -180,6 +180,9 @@ class EndpointKind(ScalarKind[Endpoint]):
         plain = re.fullmatch(r"(.*:[0-9]{1,5})/.*", text)
         if plain and not text.startswith("unix:"):
             raise ValueError(f"write {plain[1]}")
+        _, at, rest = text.rpartition("@")
+        if at and not text.startswith("unix:"):
+            raise ValueError(f"write {rest}")
         spaced = re.fullmatch(r"(\S+)\s+([0-9]{1,5})", text)
         if spaced:
             raise ValueError(f"write {spaced[1].rstrip(':')}:{spaced[2]}")

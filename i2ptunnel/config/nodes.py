@@ -29,6 +29,21 @@ _BARE_IPV6 = re.compile(r"\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%\w]*\](:[0-9]{1,5})?")
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 
 
+class Loader(yaml.SafeLoader):
+    """PyYAML's, which raises ValueError and OverflowError from a few numbers that are too large.
+
+    Those are in ``"\\UFFFFFFFF"`` and ``%YAML 999…``.
+    """
+
+    def fetch_more_tokens(self) -> None:
+        """Scan on; what is wrong is a ScannerError with its place."""
+        try:
+            super().fetch_more_tokens()
+        except (ValueError, OverflowError):
+            wrong = "a number that is too large"
+            raise yaml.scanner.ScannerError(None, None, wrong, self.get_mark()) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """One value as written. ``is_plain``: not quoted."""
@@ -254,7 +269,7 @@ def parse_yaml(data: bytes, source: Source, faults: Faults) -> Node | None:
         return None
     builder = _Builder(source, faults)
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=Loader):
             if not builder.feed(event):
                 return None
     except yaml.MarkedYAMLError as error:

@@ -17,6 +17,7 @@ from i2ptunnel.config.compound_kinds import ListOf, Maybe
 from i2ptunnel.config.document import Document, flow_text
 from i2ptunnel.config.faults import Fault, join
 from i2ptunnel.config.kinds import Choice, Flag, Kind
+from i2ptunnel.config.nodes import Loader
 from i2ptunnel.config.options import Section, info_of, is_required, options_of
 from i2ptunnel.config.tunnel_models import TUNNEL_MODELS
 from i2ptunnel.config.tunnel_parts import TunnelSection
@@ -90,13 +91,13 @@ def plain_value(text: str) -> Any:
     text = " ".join(text.splitlines()).strip()
     if text[:1] in ("[", "{", '"', "'"):
         try:
-            return _plain(yaml.compose(text, Loader=yaml.SafeLoader))
-        except yaml.YAMLError:
+            return _plain(yaml.compose(text, Loader=Loader))
+        except (yaml.YAMLError, RecursionError):
             return text  # the check says what is wrong with it
     known = {"true": True, "false": False, "null": None}
     if text in known:
         return known[text]
-    is_number = text.isascii() and text.removeprefix("-").isdigit()
+    is_number = len(text) < 20 and text.isascii() and text.removeprefix("-").isdigit()
     return int(text) if is_number and str(int(text)) == text else text
 
 

@@ -5,8 +5,8 @@ already, and what is passed on is written anew. Line ends may be LF or have seve
 be folded, a status line may tell another version or be Shoutcast's; control characters in values
 become spaces (RFC 9110 5.5), a space before a colon goes (RFC 9112 5.1), lines without a usable
 name are dropped. The framing is repaired where only one reading is left: ``chunked`` wins over a
-length (RFC 9112 6.3), equal lengths are one, ``identity`` is nothing, gzip around the content is
-undone. A response is refused only where two readers could differ on where it ends or what its
+length (RFC 9112 6.3), equal lengths are one, ``identity`` and ``none`` are nothing, gzip around the
+content is undone. A response is refused only where two readers could differ on where it ends or what its
 fields are: different or unreadable lengths, unknown codings, NUL, a bare CR. Repaired framing makes
 a head ``is_doubtful``: nothing that follows on the same connection is taken for another response.
 """
@@ -164,7 +164,7 @@ def _repair_framing(head: ResponseHead) -> None:
     """Leave one field at most that says where the body ends, or raise HttpFault."""
     headers = head.headers
     told = _members(headers, "transfer-encoding")
-    codings = [coding for coding in told if coding not in ("", "identity")]
+    codings = [coding for coding in told if coding not in ("", "identity", "none")]
     lengths = _members(headers, "content-length")
     if told:
         headers.remove("transfer-encoding")

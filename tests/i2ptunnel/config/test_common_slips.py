@@ -42,6 +42,8 @@ def told(text: str) -> str:
         ("127.0.0.1:8080/", "write 127.0.0.1:8080"),
         ("127.0.0.1:8080/index.html", "write 127.0.0.1:8080"),
         ("127.0.0.1 8080", "write 127.0.0.1:8080"),
+        ("user:pw@127.0.0.1:8080", "write 127.0.0.1:8080"),
+        ("user@localhost:8080", "write localhost:8080"),
         ("unix:///run/app.sock", "write unix:/run/app.sock"),
         ("unix://run/app.sock", "write unix:/run/app.sock"),
         ("/run/app.sock", "write unix:/run/app.sock"),

@@ -44,6 +44,9 @@ CASES = [
     ("a: " + "[" * 40 + "]" * 40, 1, 19, "a" + "[0]" * 15, "nested too deeply"),
     ('router: {data_dir: "a\\0b"}\n', 1, 20, "router.data_dir", "write a path"),
     ("router: \x01\n", 1, 9, "", "control character"),
+    ('router: {host: "\\UFFFFFFFF"}\n', 1, 19, "", "not valid YAML: a number that is too large"),
+    ('router:\n  host: "\\U00110000"\n', 2, 12, "", "not valid YAML: a number that is too large"),
+    (f"%YAML {'9' * 5000}.1\n---\nrouter: {{}}\n", 1, 7, "", "a number that is too large"),
     # unknown keys
     ("roter: {}\n", 1, 1, "roter", 'did you mean "router"'),
     ("tunnel: {}\n", 1, 1, "tunnel", 'did you mean "tunnels"'),

@@ -230,6 +230,10 @@ def test_every_option_of_every_kind_has_a_field(kind: str) -> None:
         ("[a", "[a"),
         ('"12"', "12"),
         ("a\nb", "a b"),
+        # what YAML cannot read, or only with recursion, stays text
+        ('"\\U00110000"', '"\\U00110000"'),
+        ("[" * 3000, "[" * 3000),
+        ("9" * 5000, "9" * 5000),
     ],
 )
 def test_a_field_means_what_it_says(text: str, value: object) -> None:

@@ -42,6 +42,7 @@ ACCEPTED = {
     "identity": OK + b"Transfer-Encoding: identity\r\n" + LENGTH + b"\r\nok",
     "identity and chunked": OK + b"Transfer-Encoding: identity, chunked\r\n\r\n" + CHUNKS,
     "identity alone": OK + b"Transfer-Encoding: identity\r\n\r\nok",
+    "no coding, by a word": OK + b"Transfer-Encoding: none\r\n" + LENGTH + b"\r\nok",
     "an empty coding": OK + b"Transfer-Encoding:\r\n" + LENGTH + b"\r\nok",
     "gzip, chunked": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + IN_CHUNKS,
     "gzip and chunked in two fields": OK
