@@ -6,9 +6,10 @@ be folded, a status line may tell another version or be Shoutcast's; control cha
 become spaces (RFC 9110 5.5), a space before a colon goes (RFC 9112 5.1), lines without a usable
 name are dropped. The framing is repaired where only one reading is left: ``chunked`` wins over a
 length (RFC 9112 6.3), equal lengths are one, ``identity`` and ``none`` are nothing, gzip around the
-content is undone. A response is refused only where two readers could differ on where it ends or what its
-fields are: different or unreadable lengths, unknown codings, NUL, a bare CR. Repaired framing makes
-a head ``is_doubtful``: nothing that follows on the same connection is taken for another response.
+content is undone. A response is refused only where two readers could differ on where it ends or
+what its fields are: different or unreadable lengths, unknown codings, NUL, a bare CR. Repaired
+framing makes a head ``is_doubtful``: nothing that follows on the same connection is taken for
+another response.
 """
 
 from __future__ import annotations
