@@ -17,7 +17,7 @@ def status_text(status: dict[str, Any]) -> str:
         f"{status['state']}, up {show_duration(max(1, status['uptime_s']))}, "
         f"process {status['pid']}, version {status['version']}",
         *(
-            text
+            printable(text)
             for text in (status["reason"], status["remedy"], router["clock"]["warning"])
             if text
         ),
@@ -51,7 +51,7 @@ def status_text(status: dict[str, Any]) -> str:
         if tunnel.get("keys_expire"):
             details.append(f"keys end {moment_text(tunnel['keys_expire'])}")
         if tunnel["last_error"]:
-            details.append(f"last error: {tunnel['last_error']}")
+            details.append(f"last error: {printable(tunnel['last_error'])}")
         head = f"{tunnel['name']:{width}}  {tunnel['type']:12} {tunnel['state']:8}"
         lines.append(f"{head}  {'; '.join(details)}")
     return "\n".join(lines)

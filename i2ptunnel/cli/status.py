@@ -13,9 +13,12 @@ from i2ptunnel.cli.exits import Exit, complain
 from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import control_socket
 from i2ptunnel.cli.sources import add_source_options, load_sources, text_argument
-from i2ptunnel.cli.watch import INTERVAL_S, watch
 from i2ptunnel.control import SocketGone, ask
 from i2ptunnel.status_text import status_text
+from i2ptunnel.terminal_line import TerminalLine
+
+INTERVAL_S = 2.0
+"""Between two looks of ``status --watch``."""
 
 
 def add_status(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +42,12 @@ def add_status(parser: argparse.ArgumentParser) -> None:
 def _status(arguments: argparse.Namespace) -> int:
     """Show the running appliance; exit status 4 if it does not run."""
     path = control_socket(arguments)
-    if arguments.watch and not arguments.json and not arguments.check and sys.stdout.isatty():
-        watch(partial(ask, path, "status"))
+    is_for_people = not arguments.json and not arguments.check
+    if arguments.watch and is_for_people and TerminalLine(sys.stdout).is_terminal:
+        # Imported late: what other commands do not need.
+        from i2ptunnel.cli.watch import watch
+
+        watch(partial(ask, path, "status"), INTERVAL_S)
     while True:
         try:
             status = ask(path, "status")

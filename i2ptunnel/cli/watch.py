@@ -1,27 +1,26 @@
-"""The live view of ``status --watch``: what goes on now, on one screen.
-
-No library: a frame is a list of lines, and the terminal gets it over the one before.
-"""
+"""The live view of ``status --watch``: what goes on now, on one screen, drawn by rich."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
-from i2ptunnel.cli.colours import BOLD, FAINT, GREEN, RED, YELLOW, paint
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from i2ptunnel.cli.colours import has_colours
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.printable import counted, printable, size_text
 
-INTERVAL_S = 2.0
 _BARS = "▁▂▃▄▅▆▇█"
 _HISTORY = 40
-_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
-_HOME, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
-_STATES = {"ready": GREEN, "running": GREEN, "degraded": RED, "failed": RED, "stopped": FAINT}
+_STATES = {"ready": "green", "running": "green", "degraded": "red", "failed": "red"}
+_STATES |= {"stopped": "dim", "disabled": "dim"}
 _NAME_WIDTH_MAX = 24
 
 
@@ -64,97 +63,108 @@ def bars(values: deque[float], most: float) -> str:
     return "".join(_BARS[min(7, int(8 * value / top))] for value in values)
 
 
-def frame(status: dict[str, Any], rates: Rates, width: int, height: int) -> list[str]:
-    """The lines of one screen, none longer than ``width``, without colours."""
-    lines = [*_head(status), *_router(status, rates), "", *_tunnels(status, rates)]
-    if len(lines) > height:
-        hidden = len(lines) - height + 1
-        lines = [*lines[: height - 1], f"… and {counted(hidden, 'further line')}"]
-    return [line[:width] for line in lines]
+def screen(status: dict[str, Any], rates: Rates, height: int) -> Group:
+    """What fits on ``height`` lines; each line is cut at the width that it is drawn with."""
+    head = [_one_line(text) for text in (status["reason"], status["remedy"]) if text]
+    facts = _router(status, rates)
+    # The first line, a blank one and the head of the table are there, too.
+    rows = height - len(head) - facts.row_count - 3
+    return Group(_title(status), *head, facts, "", *_tunnels(status["tunnels"], rates, rows))
 
 
-def _head(status: dict[str, Any]) -> list[str]:
+def _one_line(text: str, style: str = "") -> Text:
+    """Whatever it says, it is shown as it is."""
+    return Text(printable(text), style, no_wrap=True, overflow="ellipsis")
+
+
+def _state(word: str) -> Text:
+    return _one_line(word, _STATES.get(word, "yellow"))
+
+
+def _title(status: dict[str, Any]) -> Text:
     up = show_duration(max(1, status["uptime_s"]))
-    lines = [f"{status['state']}  up {up}, process {status['pid']}, version {status['version']}"]
-    return lines + [printable(t) for t in (status["reason"], status["remedy"]) if t]
+    words = f"  up {up}, process {status['pid']}, version {status['version']}"
+    return _state(status["state"]).append(words, "default")
 
 
-def _router(status: dict[str, Any], rates: Rates) -> list[str]:
+def _router(status: dict[str, Any], rates: Rates) -> Table:
     router = status["router"]
+    facts = Table.grid("", "", padding=(0, 2, 0, 0))
     if router.get("i2cp") is not None:
         i2cp = router["i2cp"]
         ready = f"{i2cp['ready']} of {counted(i2cp['sessions'], 'session')} ready"
-        return [f"router   at {printable(i2cp['address'])} by I2CP, {ready}"]
+        facts.add_row("router", _one_line(f"at {i2cp['address']} by I2CP, {ready}"))
+        return facts
     width = router["bandwidth"]
-    lines = []
     for way, key in (("in", "inbound"), ("out", "outbound")):
         rate = f"{size_text(width[f'{key}_bytes_s'])}/s"
         most = max(rates.history[way], default=0.0)
         limit = f"of {size_text(width[f'limit_{key}_bytes_s'])}/s"
-        lines.append(f"{way:8} {rate:>12} {limit:16} {bars(rates.history[way], most)}")
+        facts.add_row(way, _one_line(f"{rate:>11} {limit:13} {bars(rates.history[way], most)}"))
     builds = "no builds yet"
     if router["builds_started"]:
         builds = f"{100 * router['builds_succeeded'] // router['builds_started']} % of builds"
-    links = router["links"]
-    lines += [
-        f"transit  {size_text(width['transit_bytes_s'])}/s, "
-        + counted(router["transit_tunnels"], "tunnel"),
-        f"router   {router['routers']} known, {links['inbound'] + links['outbound']} connected, "
-        f"{builds}",
-        "reach    "
-        + ", ".join(
-            f"{name} {state}"
-            for name, state in router["reachability"]["transports"].items()
-            if state != "disabled"
-        ),
-    ]
-    return lines
+    linked = router["links"]["inbound"] + router["links"]["outbound"]
+    transit = f"{size_text(width['transit_bytes_s'])}/s, "
+    transit += counted(router["transit_tunnels"], "tunnel")
+    reached = (
+        f"{name} {state}"
+        for name, state in router["reachability"]["transports"].items()
+        if state != "disabled"
+    )
+    facts.add_row("transit", _one_line(transit))
+    facts.add_row("router", _one_line(f"{router['routers']} known, {linked} connected, {builds}"))
+    facts.add_row("reach", _one_line(", ".join(reached)))
+    return facts
 
 
-def _tunnels(status: dict[str, Any], rates: Rates) -> list[str]:
-    tunnels = status["tunnels"]
+def _tunnels(tunnels: list[dict[str, Any]], rates: Rates, rows: int) -> list[Table | Text]:
+    """A table of at most ``rows``, and a line about the others."""
     if not tunnels:
-        return ["no tunnels"]
-    width = min(_NAME_WIDTH_MAX, max(len(tunnel["name"]) for tunnel in tunnels))
-    lines = [f"{'tunnel':{width}}  {'type':14} {'state':8} {'open':>5} {'in':>11} {'out':>11}"]
-    for tunnel in tunnels:
+        return [Text("no tunnels")]
+    shown = len(tunnels) if len(tunnels) <= rows else max(0, rows - 1)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("tunnel", max_width=_NAME_WIDTH_MAX, no_wrap=True)
+    for title in ("type", "state"):
+        table.add_column(title, no_wrap=True)
+    # What the widest figure takes, so that columns do not move.
+    for title, width in (("open", 5), ("in", 10), ("out", 10)):
+        table.add_column(title, no_wrap=True, justify="right", min_width=width)
+    table.add_column("")
+    for tunnel in tunnels[:shown]:
         got, sent = rates.tunnels.get(tunnel["name"], (0.0, 0.0))
-        error = f"  {printable(tunnel['last_error'])}" if tunnel["last_error"] else ""
-        lines.append(
-            f"{tunnel['name'][:width]:{width}}  {tunnel['type']:14} {tunnel['state']:8} "
-            f"{tunnel.get('connections_open', 0):5} {size_text(got) + '/s':>11} "
-            f"{size_text(sent) + '/s':>11}{error}"
+        table.add_row(
+            _one_line(tunnel["name"]),
+            tunnel["type"],
+            _state(tunnel["state"]),
+            str(tunnel.get("connections_open", 0)),
+            f"{size_text(got)}/s",
+            f"{size_text(sent)}/s",
+            _one_line(tunnel["last_error"] or ""),
         )
-    return lines
+    hidden = len(tunnels) - shown
+    return [table, _one_line(f"… and {counted(hidden, 'further tunnel')}")] if hidden else [table]
 
 
-def watch(look: Callable[[], dict[str, Any]]) -> None:
-    """Show frames on the terminal until interrupted; the screen is as before then."""
+def watch(look: Callable[[], dict[str, Any]], interval_s: float) -> NoReturn:
+    """Show one screen after the other until interrupted; the terminal is as before then."""
     rates = Rates()
-    out = sys.stdout
-    out.write(_ENTER)
-    try:
+    # Without colours rich would still write bold; without a system it writes no style at all.
+    console = Console(
+        color_system="auto" if has_colours(sys.stdout) else None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    with Live(
+        console=console,
+        screen=True,
+        auto_refresh=False,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as live:
         while True:
             status = look()
             rates.add(status, time.monotonic())
-            width, height = shutil.get_terminal_size()
-            lines = [_painted(line) for line in frame(status, rates, width - 1, height - 1)]
-            out.write(_HOME + "".join(f"{line}{_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW)
-            out.flush()
-            time.sleep(INTERVAL_S)
-    finally:
-        out.write(_LEAVE)
-        out.flush()
-
-
-def _painted(line: str) -> str:
-    """The words of states in their colours; a whole head line of a table bold."""
-    word = line.partition(" ")[0]
-    if word in _STATES or word in ("building", "starting", "reseeding", "stopping"):
-        return line.replace(word, paint(word, _STATES.get(word, YELLOW), sys.stdout), 1)
-    if line.startswith("tunnel ") and " state " in line:
-        return paint(line, BOLD, sys.stdout)
-    for state, colour in _STATES.items():
-        if f" {state} " in line:
-            return line.replace(f" {state} ", f" {paint(state, colour, sys.stdout)} ", 1)
-    return line
+            live.update(screen(status, rates, console.height), refresh=True)
+            time.sleep(interval_s)
