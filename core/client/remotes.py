@@ -290,8 +290,14 @@ class Remotes:
         self._lookups[remote.lookup] = remote
 
     def note_unreachable(self, destination_hash: bytes, now: float) -> None:
-        """A stream to it did not come about: if others have the same address, take one of them."""
+        """A stream to it did not come about: if others have the same address, take one of them.
+
+        It may have begun anew, with another lease set, until its turn comes again.
+        """
         self._metas.failed(destination_hash, now)
+        remote = self.by_hash.get(destination_hash)
+        if remote is not None:
+            self.look_up(remote, now)
 
     def _resolve(self, target: bytes, now: float) -> None:
         """Tell the lease set of one of the machines behind ``target``, or look for it."""

@@ -197,19 +197,23 @@ class ClientSession:
 
         ``target`` is a destination hash, or a b33 address with its keys. ``initial`` travels with
         the first packet. Where several machines have the address (a meta lease set), they are tried
-        one after the other; ``initial`` follows then when one has answered, so that it is acted
-        upon once. Raises Unavailable ("tunnels_not_ready", "connect_timeout", "stream_reset", and
-        what :meth:`lookup` raises).
+        one after the other, and again while there is time and one of them was silent; ``initial``
+        follows then when one has answered, so that it is acted upon once. Raises Unavailable
+        ("tunnels_not_ready", "connect_timeout", "stream_reset", and what :meth:`lookup` raises).
         """
         deadline = self._now() + timeout_s
         begin_stage("tunnels")
         await self.wait_ready(timeout_s)
         failure: StreamReset | None = None
+        was_silent = False
         while True:
             begin_stage("lease_set")
             try:
                 found = await self._find(target, max(0.1, deadline - self._now()))
             except Unavailable as error:
+                if was_silent and self._now() < deadline:
+                    was_silent = False
+                    continue
                 raise failure or error from None
             begin_stage("stream")
             destination = found.destination
@@ -223,6 +227,7 @@ class ClientSession:
             except StreamReset as error:
                 self._engine.note_unreachable(destination.hash, self._now())
                 failure = error
+                was_silent |= error.code == "connect_timeout"
                 if self._now() >= deadline:
                     raise
                 continue

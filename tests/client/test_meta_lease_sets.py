@@ -162,6 +162,25 @@ def test_a_client_learns_of_machines_that_came_later() -> None:
     assert found(client) == MACHINES[1].hash
 
 
+def test_a_machine_that_was_silent_is_looked_for_until_its_turn_comes_again() -> None:
+    """It may have begun anew meanwhile, with other tunnels."""
+    world = World(START)
+    only = machine(world, 0)
+    world.run_until(lambda: only.engine.is_ready)
+    world.run(30)
+    client = world.add("client")
+    before = client.find(ADDRESS.hash).lease_set
+    assert isinstance(before, LeaseSet2)
+    world.renew_tunnels(only)
+    world.run(30)
+    client.engine.note_unreachable(MACHINES[0].hash, world.network.now)
+    world.run(20)
+    assert client.find(ADDRESS.hash).lease_set is None
+    after = client.find(ADDRESS.hash).lease_set
+    assert isinstance(after, LeaseSet2)
+    assert set(after.leases).isdisjoint(before.leases)
+
+
 def publish(world: World, keys: PrivateKeys, *leases: MetaLease) -> None:
     """Put a meta lease set on the floodfills."""
     now_ms = int(world.network.wall.now() * 1000)

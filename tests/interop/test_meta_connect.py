@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.api import ClientSession, MetaOptions, SessionConfig, TunnelShape
+from core.api import ClientSession, MetaOptions, Router, SessionConfig, TunnelShape
 from core.base.errors import Unavailable
 from core.data.private_keys import PrivateKeys
 from tests.support.deterministic import SeededEntropy
@@ -22,6 +22,12 @@ ENTROPY = SeededEntropy("meta connect")
 COMMON = PrivateKeys.generate_destination(ENTROPY)
 MACHINES = [PrivateKeys.generate_destination(ENTROPY) for _ in range(3)]
 ONE_HOP = TunnelShape(1, 1)
+
+
+async def open_machine(router: Router, number: int) -> ClientSession:
+    session = await router.open_session(config(number))
+    await session.wait_ready(60)
+    return session
 
 
 def config(number: int) -> SessionConfig:
@@ -53,20 +59,35 @@ async def ask(client: ClientSession) -> bytes:
     return stream.remote.hash
 
 
-def test_any_two_of_three_machines_may_go(tmp_path: Path) -> None:
+def note_silent(client: ClientSession, monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
+    """Which machines have not answered it from now on."""
+    silent: set[bytes] = set()
+    engine = client._engine
+    note = engine.note_unreachable
+
+    def note_too(machine: bytes, now: float) -> None:
+        silent.add(machine)
+        note(machine, now)
+
+    monkeypatch.setattr(engine, "note_unreachable", note_too)
+    return silent
+
+
+def test_any_two_of_three_machines_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the end all three are gone, and one comes back while a client asks for it."""
+
     async def main() -> None:
         async with own_network(tmp_path, 4, ends=0) as network, asyncio.TaskGroup() as group:
             machines = [
-                await router.open_session(config(number))
+                await open_machine(router, number)
                 for number, router in enumerate(network.routers[:3])
             ]
             servers = [group.create_task(serve(machine)) for machine in machines]
             client = await network.routers[3].open_session(
                 SessionConfig("client", inbound=ONE_HOP, outbound=ONE_HOP)
             )
-            for session in (*machines, client):
-                await session.wait_ready(60)
-                assert session.common_address in (None, COMMON.destination)
+            await client.wait_ready(60)
+            assert {machine.common_address for machine in machines} == {COMMON.destination}
             await until(
                 "a full list", lambda: any(one.machines_up == (3, 3) for one in machines), 120
             )
@@ -79,7 +100,16 @@ def test_any_two_of_three_machines_may_go(tmp_path: Path) -> None:
                 left.discard(served)
                 await machines[hashes.index(served)].close()
             assert {await ask(client)} == left
-            for session in (*machines, client):
+            last = hashes.index(left.pop())
+            await machines[last].close()
+            monkeypatch.setattr("core.io.session.MACHINE_TIMEOUT_S", 2.0)
+            silent = note_silent(client, monkeypatch)
+            asking = group.create_task(ask(client))
+            await until("nobody answers", lambda: len(silent) == len(hashes), 30)
+            machines[last] = await open_machine(network.routers[last], last)
+            servers.append(group.create_task(serve(machines[last])))
+            assert await asking == hashes[last]
+            for session in (machines[last], client):
                 await session.close()
             for server in servers:
                 server.cancel()
