@@ -28,8 +28,9 @@ logger = logging.getLogger("core.client")
 
 #: Tunnels built within this time go into one lease set.
 SETTLE_S = 0.5
-#: When the first one is made anew. i2pd, Java: keep the lease set they have if a new one has the
-#: same second, and the router of this destination may have been restarted within one.
+#: When one is made anew after the first, however many there were in between. i2pd, Java: keep the
+#: lease set they have if a new one has the same second or an earlier one. This destination may have
+#: been restarted within one, and those that are made soon after each other have dates ahead.
 FIRST_AGAIN_S = 4.0
 #: The day must have changed for sure when the lease set of the new day is built.
 MIDNIGHT_MARGIN_S = 0.25
@@ -65,6 +66,7 @@ class OwnLeaseSet:
     """
 
     __slots__ = (
+        "_again_at",
         "_blinding",
         "_daily_key",
         "_daily_keys",
@@ -99,6 +101,7 @@ class OwnLeaseSet:
     ) -> None:
         self._keys = keys
         self._not_before = not_before
+        self._again_at = math.inf
         self._said = dict(said or {})
         write_mapping(self._said)
         self._is_multihomed = is_multihomed
@@ -110,7 +113,9 @@ class OwnLeaseSet:
         self._for_elgamal: LeaseSet2 | None = None
         self._encrypted: EncryptedLeaseSet | None = None
         self.is_urgent = False
-        """True if no lease of the one before is left: whoever has that one cannot reach us."""
+        """True if no lease of the one before is left: whoever has that one cannot reach us. Also
+        in the second that follows the first, for whoever has one of before the start.
+        """
         self.due_at: float | None = None
         """Monotonic time at which a new one should be built."""
         self.authorisation: ClientAuthorisation | None = None
@@ -168,19 +173,24 @@ class OwnLeaseSet:
         leases = newest_leases(offered, wall_s)
         if self.is_encrypted:
             self.due_at = now + seconds_to_midnight(wall_s) + MIDNIGHT_MARGIN_S
-        if self.current is None and leases and self._is_published:
-            self.due_at = min(self.due_at or math.inf, now + FIRST_AGAIN_S)
         if self._is_multihomed:
             again_s = MULTIHOMED_S + self._entropy.randbelow(int(MULTIHOMED_S))
             self.due_at = min(self.due_at or math.inf, now + again_s)
         if not leases:
             return None
+        if self.current is None and self._is_published:
+            self._again_at = now + FIRST_AGAIN_S
+        is_again = now >= self._again_at
+        if is_again:
+            self._again_at = math.inf
+        elif self._again_at < math.inf:
+            self.due_at = min(self.due_at or math.inf, self._again_at)
         published_s = max(int(wall_s), self.published_s + 1)
         if self.published_s > wall_s + DATE_AHEAD_MAX_S:
             # Signed under a clock that was ahead: nobody took it, nor would take a newer one.
             published_s = int(wall_s)
         before = () if self.current is None else self.current.leases
-        self.is_urgent = not set(before) & set(leases)
+        self.is_urgent = is_again or not set(before) & set(leases)
         self.current = self._sign(
             self._encryption_keys, leases, published_s * 1000, leases[0].end_ms
         )
