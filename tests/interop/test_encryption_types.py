@@ -132,7 +132,7 @@ class OurRouter(RouterThread):
         """The encryption type by which a destination is written to."""
         engine: Any = session._engine
         found = engine._remotes.by_hash[remote]
-        assert _is_established(engine, found)
+        assert _is_written_to(engine, found)
         return int(found.crypto_type)
 
     def callers(self) -> dict[bytes, int]:
@@ -141,15 +141,17 @@ class OurRouter(RouterThread):
         return {
             remote.hash: int(remote.crypto_type)
             for remote in engine._remotes.by_hash.values()
-            if _is_established(engine, remote)
+            if _is_written_to(engine, remote)
         }
 
 
-def _is_established(engine: Any, remote: Any) -> bool:
+def _is_written_to(engine: Any, remote: Any) -> bool:
+    """Whether something went to it, under the key that is known of it."""
     if remote.static is None:
         return False
     if remote.is_elgamal:
-        return bool(engine.elgamal.is_established(remote.static))
+        # It is established by its tags, and they may all be used for a moment.
+        return not engine.elgamal.is_new(remote.static)
     return bool(engine.ratchet.has_session(remote.static))
 
 
