@@ -20,6 +20,7 @@ from i2ptunnel.relay.channel import I2pSession
 from i2ptunnel.status_text import names_lines
 from tests.support.deterministic import FakeWallClock
 from tests.support.loopback_session import LoopbackNetwork
+from tests.support.waiting import until
 
 
 class Appliance:
@@ -70,11 +71,10 @@ def test_names_of_our_own_tunnels(
     async def main() -> None:
         appliance = Appliance(tmp_path, SERVERS.replace("keys: one.dat, enabled", "enabled"))
         appliance.service.start()
-        while appliance.names() != {"one.i2p": True}:
-            await asyncio.sleep(0.005)
+        await until("one name", lambda: appliance.names() == {"one.i2p": True})
         write_new_keys(tmp_path / "two.dat", generate_keys())  # made when the tunnel starts
-        while appliance.names() != {"one.i2p": True, "two.i2p": True}:
-            await asyncio.sleep(0.005)
+        both = {"one.i2p": True, "two.i2p": True}
+        await until("both names", lambda: appliance.names() == both)
         assert (await appliance.service.resolver.resolve("www.two.i2p")).hash
         await appliance.service.stop()
         appliance.service.close()

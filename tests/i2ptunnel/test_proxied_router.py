@@ -11,6 +11,7 @@ from core.api import Router
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.router_setup import router_config
 from tests.support.forward_proxy import ForwardProxy
+from tests.support.waiting import until
 
 ONE_HOP = "{length: 1, quantity: 1}"
 
@@ -33,9 +34,7 @@ def test_every_connection_takes_the_proxy(tmp_path: Path, scheme: str) -> None:
         near = _router(tmp_path / "near", f'ntcp2: {{proxy: "{url}"}}')
         await near.start()
         near.import_routers([far.router_info])
-        async with asyncio.timeout(15):
-            while not (near.status().links.total and far.status().links.total):
-                await asyncio.sleep(0.02)
+        await until("a link", lambda: near.status().links.total and far.status().links.total, 15)
         assert {target.rpartition(":")[0] for target in proxy.targets} == {"127.92.1.1"}
         assert far.status().links.ntcp2 == near.status().links.ntcp2 == len(proxy.targets) == 1
         await near.stop()

@@ -24,6 +24,7 @@ from i2ptunnel.tunnels.table import TUNNEL_CLASSES
 from tests.support.deterministic import SeededEntropy
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession
 from tests.support.tunnel_bench import TableResolver
+from tests.support.waiting import until
 
 TOTAL_BYTES = 3_000_000
 
@@ -66,9 +67,7 @@ class Appliance:
         return next(one for one in self.manager.status() if one["name"] == name)
 
     async def until(self, name: str, state: str) -> None:
-        async with asyncio.timeout(5):
-            while self.tunnel(name)["state"] != state:
-                await asyncio.sleep(0.005)
+        await until(f"{name} {state}", lambda: self.tunnel(name)["state"] == state, 5)
 
 
 @asynccontextmanager
@@ -182,9 +181,8 @@ def test_keys_that_end_stop_the_tunnel_until_there_are_new_ones(
             put(100 * 86400)
             await app.until("site", "ready")
             put(200 * 86400)
-            async with asyncio.timeout(5):
-                while app.tunnel("site").get("keys_expire", 0) < time.time() + 150 * 86400:
-                    await asyncio.sleep(0.01)
+            later = time.time() + 150 * 86400
+            await until("the new key", lambda: app.tunnel("site").get("keys_expire", 0) >= later, 5)
             await app.until("site", "ready")
 
     asyncio.run(main())
@@ -261,9 +259,7 @@ def test_a_unix_listener_that_a_cleaner_removes_is_bound_again(
             await app.reload(f"tunnels: {{web: {{type: httpclient, listen: 'unix:{path}'}}}}")
             await app.until("web", "ready")
             path.unlink()
-            async with asyncio.timeout(5):
-                while not path.exists():
-                    await asyncio.sleep(0.01)
+            await until("the socket", path.exists, 5)
             await app.until("web", "ready")
             _, writer = await asyncio.open_unix_connection(str(path))
             writer.close()

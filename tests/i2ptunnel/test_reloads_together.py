@@ -13,6 +13,7 @@ from i2ptunnel.config.loader import Loaded
 from i2ptunnel.editing import ConfigurationEditor
 from i2ptunnel.finishing import finish
 from tests.support.console import TUNNELS, Visitor, console
+from tests.support.waiting import until
 
 
 def _with(visitor: Visitor, tunnels: str) -> None:
@@ -56,8 +57,7 @@ def test_after_a_hangup_the_loop_goes_on_and_the_last_file_wins(
             assert _names(visitor) == ["web", "site"]
             may_end.set()
             async with asyncio.timeout(20):
-                while _names(visitor) != ["new"]:
-                    await asyncio.sleep(0.01)
+                await until("the new tunnel alone", lambda: _names(visitor) == ["new"])
                 await program.apply(reread())  # all others are over
             assert _names(visitor) == ["new"]
 

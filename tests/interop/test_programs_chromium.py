@@ -19,6 +19,7 @@ from tests.support import curl, web_site
 from tests.support.browser import Page, browser
 from tests.support.deterministic import SeededEntropy
 from tests.support.origin import body_of
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 
@@ -40,9 +41,7 @@ async def visit_everything(page: Page, site: str, root: Path) -> None:
 
     await page.click("#file")
     got = root / "downloads" / "file.bin"
-    async with asyncio.timeout(20):
-        while page.downloads.get("file.bin") != "completed":
-            await asyncio.sleep(0.05)
+    await until("the file", lambda: page.downloads.get("file.bin") == "completed")
     assert got.read_bytes() == web_site.DOWNLOAD
 
     await page.click("#next")

@@ -25,6 +25,7 @@ from i2ptunnel.sam.bridge import SamBridge
 from i2ptunnel.sam.context import SamContext
 from tests.support.own_network import TWO_HOPS, b32_of, own_network
 from tests.support.sam_client import SamClient, close_all
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -209,9 +210,12 @@ def test_a_thousand_sessions_leave_nothing(tmp_path: Path) -> None:
                         await one(sam.port, number, neighbour)
 
                 await asyncio.gather(*(some() for _ in range(AT_ONCE)))
-                async with asyncio.timeout(60):
-                    while sam.status()["sessions"] > 1 or sam.status()["streams"]:
-                        await asyncio.sleep(0.05)
+                await until(
+                    "one session, and no stream",
+                    lambda: sam.status()["sessions"] <= 1 and not sam.status()["streams"],
+                    60,
+                    every_s=0.05,
+                )
                 return held()
 
             before = await many(range(WARM_UP))

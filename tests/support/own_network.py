@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from i2ptunnel.manager import Manager
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.sessions import SessionPool
 from i2ptunnel.tunnels.table import TUNNEL_CLASSES
+from tests.support.waiting import until
 
 NETWORK_ID = 77
 READY_TIMEOUT_S = 90.0
@@ -43,15 +43,17 @@ class OwnNetwork:
         return manager
 
     async def until_ready(self, *managers: Manager) -> None:
-        """Raises AssertionError with what the tunnels and the routers say."""
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                while not all(manager.is_ready for manager in managers):
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            tunnels = [manager.status() for manager in managers]
-            routers = [router.status() for router in self.routers]
-            raise AssertionError(tunnels, routers) from None
+        """TimeoutError with what the tunnels and the routers say."""
+        await until(
+            "ready",
+            lambda: all(manager.is_ready for manager in managers),
+            READY_TIMEOUT_S,
+            every_s=0.05,
+            tell=lambda: (
+                [manager.status() for manager in managers],
+                [router.status() for router in self.routers],
+            ),
+        )
 
 
 def b32_of(manager: Manager, name: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 from i2ptunnel.console import guard, server
 from i2ptunnel.demo import free_port
 from tests.support.console import Visitor, console, read_answer
+from tests.support.waiting import until
 
 PIPELINED = ("tunnels", "logs", "nowhere")
 
@@ -120,9 +121,9 @@ def test_who_does_not_read_keeps_nobody_out_and_is_cut_off(
             await loop.sock_sendall(sock, f"{head}Cookie: {visitor.cookie}\r\n\r\n".encode() * 40)
             assert (await visitor.get("")).status == 200
             service = visitor.program.services
-            async with asyncio.timeout(20):
-                while service.status()["console"]["connections_open"]:
-                    await asyncio.sleep(0.05)
+            await until(
+                "no connection", lambda: not service.status()["console"]["connections_open"]
+            )
             sock.close()
 
     asyncio.run(main())

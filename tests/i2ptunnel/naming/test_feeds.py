@@ -22,6 +22,7 @@ from i2ptunnel.naming.schedule import due_at
 from i2ptunnel.naming.store import Book, SubscriptionRow
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession, LoopbackStream
+from tests.support.waiting import until
 
 A, B = (PrivateKeys.generate_destination(SeededEntropy(name)) for name in ("a", "b"))
 LINE = f"a.i2p={A.destination.b64}\n"
@@ -261,19 +262,15 @@ def test_the_task_fetches_publishes_and_survives(world: World, tmp_path: Path) -
 
     async def work() -> None:
         task = asyncio.create_task(feeds.run())
-        while not file.exists():
-            await asyncio.sleep(0.01)
+        await until("the file", file.exists)
         assert world.requests == []  # no tunnels yet: nobody's failure
         assert world.books.store.subscriptions()[other].failures == 0
         world.reader.become_ready()
         world.clock.advance(60)
-        while world.names() != {"a.i2p", "b.i2p"}:
-            await asyncio.sleep(0.01)
-        while "b.i2p" not in file.read_text():
-            await asyncio.sleep(0.01)
+        await until("both names", lambda: world.names() == {"a.i2p", "b.i2p"})
+        await until("b.i2p published", lambda: "b.i2p" in file.read_text())
         world.books.add(Book.LOCAL, "c.i2p", A.destination.b64)
-        while "c.i2p" not in file.read_text():
-            await asyncio.sleep(0.01)
+        await until("c.i2p published", lambda: "c.i2p" in file.read_text())
         assert not task.done()
         task.cancel()
 

@@ -91,9 +91,7 @@ def test_out_of_file_descriptors_it_goes_on_and_recovers(
             held = _take_all_descriptors()
             try:
                 # Each needs a descriptor in this process, and none is left.
-                async with asyncio.timeout(5):
-                    while listener.counters.exhausted < 5:
-                        await asyncio.sleep(0.005)
+                await until("five refused", lambda: listener.counters.exhausted >= 5, 5)
             finally:
                 for handle in held:
                     os.close(handle)
@@ -134,9 +132,7 @@ def test_a_reserve_descriptor_turns_the_waiting_one_away() -> None:
             clients = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(2)]
             held = _take_all_descriptors()
             try:
-                async with asyncio.timeout(5):
-                    while listener.counters.exhausted < 1:
-                        await asyncio.sleep(0.005)
+                await until("one refused", lambda: listener.counters.exhausted >= 1, 5)
             finally:
                 for handle in held:
                     os.close(handle)

@@ -22,6 +22,7 @@ from i2ptunnel.config.server_models import HttpServerSection, ServerTunnelSectio
 from i2ptunnel.relay.http_front import LEFT_GRACE_S
 from tests.support.loopback_session import LoopbackNetwork, LoopbackStream
 from tests.support.tunnel_bench import ANY_PORT, Bench, TableResolver, http_bench, port_of, running
+from tests.support.waiting import until
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
 
@@ -86,9 +87,7 @@ def test_a_front_that_resets_is_gone_at_once_also_after_its_end() -> None:
             if has_ended:
                 writer.write_eof()
             before = len(bench.origin.received)
-            async with asyncio.timeout(5):
-                while len(bench.origin.received) == before:
-                    await asyncio.sleep(0.01)
+            await until("the request", lambda was=before: len(bench.origin.received) > was, 5)
             await asyncio.sleep(0.05)
             assert not gone.is_set()
             sock = writer.get_extra_info("socket")
@@ -115,8 +114,7 @@ def test_fronts_that_have_ended_make_room_first() -> None:
         left = asyncio.create_task(bench.ask(raw, half_close=True))
         stays = asyncio.create_task(bench.ask(raw))
         async with asyncio.timeout(5):
-            while len(bench.origin.received) < 2:
-                await asyncio.sleep(0.01)
+            await until("two requests", lambda: len(bench.origin.received) >= 2, 5)
             comes = asyncio.create_task(bench.ask(raw))
             assert await left == b""
             answering.set()
@@ -217,11 +215,9 @@ def test_the_web_server_sees_a_reset_only_if_the_visitor_reset(how: str, keeps: 
             async with asyncio.timeout(8):
                 await visit(stream, server)
                 if not (keeps and how == "after the answer"):
-                    while not server.ends:
-                        await asyncio.sleep(0.01)
-        async with asyncio.timeout(5):
-            while not server.ends:  # a kept connection, which ends with the tunnel
-                await asyncio.sleep(0.01)
+                    await until("the server's end", lambda: server.ends, 8)
+        # A kept connection ends with the tunnel.
+        await until("the server's end", lambda: server.ends, 5)
         assert server.ends == [end]
         listening.close()
 
@@ -260,8 +256,7 @@ def test_a_plain_server_passes_ends_and_resets_on_as_what_they_are(end: str) -> 
                 else:
                     await asyncio.sleep(0.05)
                     stream.reset()
-                while not ends:
-                    await asyncio.sleep(0.01)
+                await until("an end", lambda: ends, 5)
         assert ends == [end]
         listening.close()
 

@@ -24,6 +24,7 @@ from tests.support.tunnel_bench import (
     port_of,
     running,
 )
+from tests.support.waiting import until
 
 KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -226,9 +227,7 @@ def test_a_silent_application_is_asked_once_and_its_path_again_and_again(
         reader, stream = await ask_again(site)
         await site.head(stream)
         ours = site.proxy.session.streams[0]
-        async with asyncio.timeout(5):
-            while ours.probes < 20:
-                await asyncio.sleep(0.01)
+        await until("twenty probes", lambda: ours.probes >= 20, 5)
         await stream.write(KEPT)
         async with asyncio.timeout(5):
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 ")

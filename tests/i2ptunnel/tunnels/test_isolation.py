@@ -18,6 +18,7 @@ from i2ptunnel.tunnels import isolation
 from i2ptunnel.tunnels.httpclient import HttpProxy
 from tests.support.loopback_session import LoopbackNetwork, LoopbackSession
 from tests.support.tunnel_bench import ANY_PORT, OK, TableResolver, port_of, running
+from tests.support.waiting import until
 
 
 class Sites:
@@ -195,9 +196,7 @@ def test_identities_end_when_nobody_uses_them(monkeypatch: pytest.MonkeyPatch) -
 
     async def case(sites: Sites) -> None:
         assert (await sites.ask("a.i2p")).endswith(b"ok")
-        async with asyncio.timeout(5):
-            while len(sites.proxy.identities):
-                await asyncio.sleep(0.005)
+        await until("no identity", lambda: not len(sites.proxy.identities), 5)
 
     run(case, isolate="site", spare_identities=0)
 

@@ -25,6 +25,7 @@ from tests.support.tunnel_bench import (
     port_of,
     running,
 )
+from tests.support.waiting import until
 
 RESERVE_S = 0.5
 LARGE = 5_000_000
@@ -49,8 +50,7 @@ class Site:
         return stream
 
     async def is_empty(self) -> None:
-        while self.tunnel.connections_open:
-            await asyncio.sleep(0.01)
+        await until("no connection", lambda: not self.tunnel.connections_open)
 
 
 def at_site(case: Callable[[Site], Awaitable[None]], **options: Any) -> None:
@@ -197,8 +197,7 @@ def test_a_visitor_who_leaves_a_silent_web_server_frees_its_place() -> None:
     async def case(site: Site) -> None:
         site.origin.answer = read_body
         stream = await site.open(b"GET / HTTP/1.1\r\nHost: site.i2p\r\n\r\n")
-        while not site.origin.received:
-            await asyncio.sleep(0.01)
+        await until("the request", lambda: site.origin.received)
         assert site.tunnel.connections_open == 1
         stream.reset()
         await site.is_empty()
@@ -302,10 +301,11 @@ def test_a_browser_that_does_not_read_is_broken_off() -> None:
                 "127.0.0.1", bench.proxy_port, limit=1024
             )
             writer.write(b"GET http://site.i2p/bytes/40000000 HTTP/1.1\r\nHost: s\r\n\r\n")
-            while not bench.proxy.counters().get("connections_too_slow"):
-                await asyncio.sleep(0.01)
-            while bench.proxy.connections_open or bench.site.connections_open:
-                await asyncio.sleep(0.01)
+            await until("too slow", lambda: bench.proxy.counters().get("connections_too_slow"))
+            await until(
+                "no connection",
+                lambda: not bench.proxy.connections_open and not bench.site.connections_open,
+            )
             with pytest.raises(ConnectionResetError):
                 while await reader.read(1 << 20):
                     pass
