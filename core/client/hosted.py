@@ -223,6 +223,8 @@ class HostedEngine(LocalDestination):
         self.hosted_events: deque[HostedEvent] = deque()
         self._keys: EncryptionKeys | None = None
         self._key_holder = self if first is None else first
+        self._given: dict[tuple[tuple[int, bytes], ...], EncryptionKeys] = {}
+        """What came with the newest lease set: the client gives the same again with each."""
         self._inbox_bytes = 0
         self._waiting: BoundedMap[bytes, _Waiting] = BoundedMap(SEARCHED_MAX)
         super().__init__(
@@ -251,7 +253,8 @@ class HostedEngine(LocalDestination):
 
         DecodeError if it cannot be used; then the one before stays.
         """
-        keys = EncryptionKeys.of_private(private_keys, SUITES)
+        given = tuple(private_keys)
+        keys = self._given.get(given) or EncryptionKeys.of_private(given, SUITES)
         if not keys.public:
             raise DecodeError("no private key of an encryption type that this router has")
         if isinstance(lease_set, (LeaseSet, LeaseSet2)):
@@ -261,6 +264,7 @@ class HostedEngine(LocalDestination):
         public = self.own.take(lease_set, now)
         if public:
             _check_keys(keys, public)
+        self._given = {given: keys}
         self._key_holder._use(keys, now)
         self._publisher.publish(now)
         self._check_at = 0.0
@@ -274,12 +278,14 @@ class HostedEngine(LocalDestination):
 
     def _use(self, keys: EncryptionKeys, now: float) -> None:
         """Open what arrives with these keys, for all that share the tunnels."""
-        if self._keys is not None and set(keys.private) <= set(self._keys.private):
+        used = self._keys
+        if used is not None and set(keys.private) <= set(used.private):
             return
-        self.ratchet.rekey(keys.ratchet)
+        if used is None or _private(keys) != _private(used):
+            self.ratchet.rekey(keys.ratchet)
         self.elgamal.use(() if keys.elgamal is None else (keys.elgamal,))
         for member in self.members.values():
-            if self._keys is not None and member is not self:
+            if used is not None and member is not self:
                 member.republish(now)  # it has signed another one
         self._keys = keys
 
@@ -408,6 +414,11 @@ def _second_of(lease_set: LeaseSet | LeaseSet2 | EncryptedLeaseSet) -> int:
     if isinstance(lease_set, LeaseSet):
         return lease_set.expires_ms // 1000
     return lease_set.published_ms // 1000
+
+
+def _private(keys: EncryptionKeys) -> dict[int, bytes]:
+    """Of the ratchet, whose sessions last as long as these."""
+    return {kind: key.private for kind, key in keys.ratchet.items()}
 
 
 def _check_keys(keys: EncryptionKeys, published: Iterable[tuple[int, bytes]]) -> None:

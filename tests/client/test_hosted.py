@@ -23,6 +23,7 @@ from core.client.hosted import (
 from core.client.hosted_options import hosted_config
 from core.client.own_lease_set import OwnLeaseSet
 from core.crypto.x25519 import X25519Key
+from core.data import encryption_keys
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.encoding import b64encode
 from core.data.encryption_keys import EncryptionKeys
@@ -537,6 +538,53 @@ def test_a_hybrid_type_that_nobody_has_is_refused() -> None:
     one.signer._encryption_keys = [(5, b"5" * 32), (4, one.key.public)]
     with pytest.raises(DecodeError, match="cannot decrypt type 5"):
         _take(one, [(5, b"5" * 32), (4, one.key.private)])
+
+
+def test_keys_and_sessions_stay_over_new_lease_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client gives its private keys again with each lease set: they are the same pairs."""
+    world, one, two = _pair()
+    one.is_silent = True
+    _run(2, one, two)
+    keys = _with_types(one, 4, 0)
+    _take(one, keys.private)
+    _run(8, one, two)
+    _sends(two, one)
+    _run(3, one, two)
+    pair = one.engine.ratchet.keys[4]
+
+    def another(private: bytes) -> None:
+        raise AssertionError("the key pair was computed again")
+
+    monkeypatch.setattr(encryption_keys, "ElGamalKey", another)
+    world.renew_tunnels(one.party)
+    _run(1, one, two)
+    _take(one, keys.private)
+    assert one.engine.ratchet.keys[4] is pair
+    _sends(one, two)  # with the new leases
+    _run(3, one, two)
+    assert _goes_on(two, one, pair.public)
+
+
+def test_a_further_key_does_not_end_the_sessions_under_the_others() -> None:
+    _, one, two = _pair()
+    _run(10, one, two)
+    _sends(two, one)
+    _run(3, one, two)
+    _take(one, _with_types(one, 4, 0).private)
+    assert one.engine.elgamal.keys
+    assert _goes_on(two, one, one.key.public)
+
+
+def _goes_on(sender: Hosted, receiver: Hosted, static: bytes) -> bool:
+    """Whether the ratchet session towards this key lasts, and brings a payload there."""
+    receiver.payloads()
+    kind = sender.engine.ratchet.next_kind(static, sender.world.network.now)
+    before = receiver.engine.ratchet.counters.new_sessions
+    _sends(sender, receiver)
+    _run(3, sender, receiver)
+    after = receiver.engine.ratchet.counters.new_sessions
+    is_same = kind is MessageKind.EXISTING and after == before
+    return is_same and receiver.payloads() == [PAYLOAD]
 
 
 # ElGamal
