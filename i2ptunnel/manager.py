@@ -19,7 +19,8 @@ from i2ptunnel.config.own_doors import OwnDoors
 from i2ptunnel.config.own_files import OwnFiles, key_file_of
 from i2ptunnel.config.server_models import ServerSection
 from i2ptunnel.config.tunnel_parts import TunnelSection
-from i2ptunnel.health import Facts
+from i2ptunnel.health import Facts, assess_router
+from i2ptunnel.health import State as HealthState
 from i2ptunnel.key_watch import KeyWatch
 from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.activation import ActivatedSockets
@@ -254,7 +255,10 @@ class Manager(Supervisor[_Tunnel]):
             await _until_lost(tunnel)
             if tunnel.fault() is None:
                 self._set(entry, State.BUILDING)
-                _log.warning("tunnel %s lost its router tunnels; building new ones", entry.name)
+                health = assess_router(self._facts())
+                is_well = health.state is HealthState.READY
+                why = "building new ones" if is_well else health.words
+                _log.warning("tunnel %s lost its router tunnels: %s", entry.name, why)
 
     async def _until_ready(self, entry: _Tunnel, tunnel: Tunnel[Any]) -> None:
         while not tunnel.is_ready:

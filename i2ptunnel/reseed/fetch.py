@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -196,4 +197,7 @@ def _why_not_connected(error: OSError) -> ReseedFault:
 
 
 def _reason(error: OSError) -> str:
+    # asyncio puts the address into ``strerror``.
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()
     return (error.strerror or str(error) or type(error).__name__).lower()

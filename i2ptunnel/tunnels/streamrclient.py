@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 
+from core.base.errors import Unavailable
 from i2ptunnel.config.client_models import StreamrClientSection
 from i2ptunnel.protocols.streamr import SUBSCRIBE, UNSUBSCRIBE, StreamrSubscription
 from i2ptunnel.relay.udp import I2pDatagram, UdpAddress, UdpSocket
 from i2ptunnel.tunnels.base import TunnelContext
 from i2ptunnel.tunnels.datagram_base import DatagramTunnel, sender_of
 
-_READY_TIMEOUT_S = 600.0
+_READY_POLL_S = 60.0
 _GOODBYE_S = 0.05
 _CHECK_S = 0.5
 
@@ -65,12 +66,20 @@ class StreamrClient(DatagramTunnel[StreamrClientSection]):
         self._subscription = subscription
         now = asyncio.get_running_loop().time
         while True:
-            assert self.session is not None
-            if not self.session.is_ready:
-                await self.session.wait_ready(_READY_TIMEOUT_S)
+            await self._until_ready()
             if subscription.ping_due(now()):
                 self._ask(SUBSCRIBE)
             await asyncio.sleep(_CHECK_S)
+
+    async def _until_ready(self) -> None:
+        """However long the router, perhaps another one, is away. Unavailable: the session ended."""
+        assert self.session is not None
+        while not self.session.is_ready:
+            try:
+                await self.session.wait_ready(_READY_POLL_S)
+            except Unavailable as error:
+                if error.code != "tunnels_not_ready":
+                    raise
 
     async def say_goodbye(self) -> None:
         """Unsubscribes, and waits until that has left."""

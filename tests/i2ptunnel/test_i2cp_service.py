@@ -126,6 +126,18 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.01)
 
 
+def test_a_router_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
+    async def main() -> None:
+        port = _free_port()
+        async with guest(tmp_path, I2cpAddress(ADDRESS, port)) as router:
+            await router.open_session(GUEST)
+            await until(lambda: router.i2cp_status().last_error)
+            told = f"no I2CP at {ADDRESS}:{port}: connection refused"
+            assert router.i2cp_status().last_error == told
+
+    asyncio.run(main())
+
+
 def test_a_session_over_tls_with_a_user(tmp_path: Path) -> None:
     async def main() -> None:
         async with service(tmp_path, tls=True, users=USERS) as one:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,10 +14,11 @@ import pytest
 from core.base.errors import Unavailable
 from i2ptunnel.config.loader import load_text
 from i2ptunnel.config.tunnel_parts import TunnelSection
+from i2ptunnel.health import Facts, I2cpFacts
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.sessions import SessionPool
-from i2ptunnel.tunnels.base import Tunnel
+from i2ptunnel.tunnels.base import Tunnel, no_facts
 from tests.support import waiting
 
 
@@ -75,7 +77,9 @@ TWO = (
 )
 
 
-def run(main: Callable[[Manager], Coroutine[Any, Any, None]]) -> None:
+def run(
+    main: Callable[[Manager], Coroutine[Any, Any, None]], facts: Callable[[], Facts] = no_facts
+) -> None:
     async def body() -> None:
         async def nothing(_: object) -> Any:
             raise AssertionError
@@ -83,7 +87,9 @@ def run(main: Callable[[Manager], Coroutine[Any, Any, None]]) -> None:
         pool = SessionPool(nothing, Path("/none"))
         resolver = FileResolver(Path("/none/hosts.txt"))
         classes = {"sockstunnel": FakeTunnel}
-        async with Manager(classes, pool, resolver, Path("/none"), retry_first_s=0.01) as manager:
+        async with Manager(
+            classes, pool, resolver, Path("/none"), retry_first_s=0.01, facts=facts
+        ) as manager:
             async with asyncio.timeout(5):
                 await main(manager)
 
@@ -157,6 +163,24 @@ def test_lost_and_found_again() -> None:
         await until(lambda: manager.is_ready)
 
     run(main)
+
+
+@pytest.mark.parametrize("failure", ["no I2CP at a:1: connection refused", None])
+def test_what_is_lost_is_told_with_its_reason(
+    failure: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody builds new tunnels while the router that is reached over I2CP is away."""
+    monkeypatch.setattr("i2ptunnel.manager._WATCH_S", 0.002)
+
+    async def main(manager: Manager) -> None:
+        await manager.apply(sections(TWO))
+        await until(lambda: manager.is_ready)
+        FakeTunnel.made[0].ready = False
+        await until(lambda: "lost its router tunnels" in caplog.text)
+
+    run(main, lambda: replace(no_facts(), i2cp=I2cpFacts("a:1", failure)))
+    told = "building new ones" if failure is None else f"cannot be reached: {failure}"
+    assert told in caplog.text
 
 
 def test_a_closed_session_starts_the_tunnel_anew(monkeypatch: pytest.MonkeyPatch) -> None:

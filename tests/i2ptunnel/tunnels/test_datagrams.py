@@ -16,7 +16,7 @@ from i2ptunnel.config.network_kinds import DestinationName, Endpoint
 from i2ptunnel.config.server_models import StreamrServerSection, UdpServerSection
 from i2ptunnel.protocols.streamr import SUBSCRIBE, UNSUBSCRIBE
 from i2ptunnel.relay.udp import UdpSocket
-from i2ptunnel.tunnels import datagram_base
+from i2ptunnel.tunnels import datagram_base, streamrclient
 from i2ptunnel.tunnels.streamrserver import StreamrServer
 from i2ptunnel.tunnels.udpclient import UdpClient
 from tests.support.loopback_datagrams import (
@@ -426,6 +426,38 @@ def test_a_subscriber_that_stops_says_so() -> None:
             await viewer.stop()
             assert session.sent[-1][1].payload == UNSUBSCRIBE
             await until(lambda: cam.connections_open == 0)
+
+    asyncio.run(main())
+
+
+def test_a_subscriber_waits_for_its_tunnels_as_long_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The router, perhaps another one, is away; then it asks at once."""
+    monkeypatch.setattr(streamrclient, "_READY_POLL_S", 0.001)
+    monkeypatch.setattr(streamrclient, "_CHECK_S", 0.001)
+
+    async def main() -> None:
+        async with streamr() as (cam, (viewer,), _, _):
+            await until(lambda: cam.connections_open == 1)
+            session = viewer.session
+            session.is_ready = False
+            session._readiness.clear()
+            waits = 0
+            wait = session.wait_ready
+
+            async def counted(timeout_s: float) -> None:
+                nonlocal waits
+                waits += 1
+                await wait(timeout_s)
+
+            session.wait_ready = counted
+            await until(lambda: waits > 3)
+            assert not viewer.failed.is_set() and not viewer.is_ready
+            asked = len(session.sent)
+            session.become_ready()
+            await until(lambda: len(session.sent) > asked)
+            assert viewer.is_ready
 
     asyncio.run(main())
 
