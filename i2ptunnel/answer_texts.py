@@ -34,7 +34,7 @@ def router_line(router: dict[str, Any], now: float) -> str:
     """What is known of a router. ``now``: unix seconds."""
     age = show_duration(max(1, round((now - router["published"]) / 60) * 60))
     line = (router["hash"][:16], f"{router['caps']:6}", f"{router['version']:8}", f"{age:>8}")
-    tier = (router["tier"] or "-").replace("_", " ")
+    tier = "refused" if router["refused"] else (router["tier"] or "-").replace("_", " ")
     return "  ".join((*line, f"{tier:13}", ",".join(router["transports"])))
 
 

@@ -14,7 +14,7 @@ import contextlib
 import inspect
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from itertools import chain
@@ -314,11 +314,20 @@ async def why(program: Program, *, url: str, wait_s: float = 60.0) -> dict[str, 
 
 async def netdb_list(program: Program) -> Iterator[dict[str, Any]]:
     """What is known of each router."""
-    return (describe_router(program, info) for info in program.router.routers())
+    refused = refused_routers(program)
+    return (describe_router(program, info, refused) for info in program.router.routers())
 
 
-def describe_router(program: Program, info: RouterInfo) -> dict[str, Any]:
-    """A router, for programs; ``published`` is a Unix time, ``tier`` what we measured of it."""
+def refused_routers(program: Program) -> dict[bytes, str]:
+    """Why routers are refused for a while, by their hashes."""
+    return {ban.key: ban.reason for ban in program.router.bans() if isinstance(ban.key, bytes)}
+
+
+def describe_router(
+    program: Program, info: RouterInfo, refused: Mapping[bytes, str]
+) -> dict[str, Any]:
+    """A router, for programs; ``published`` is a Unix time, ``tier`` what we measured of it,
+    ``refused`` why we refuse it for a while, or None."""
     return {
         "hash": b32encode(info.hash),
         "caps": info.caps,
@@ -326,6 +335,7 @@ def describe_router(program: Program, info: RouterInfo) -> dict[str, Any]:
         "published": info.published_ms // 1000,
         "transports": sorted({address.style for address in info.addresses}),
         "tier": program.router.tier(info.hash),
+        "refused": refused.get(info.hash),
     }
 
 

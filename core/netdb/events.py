@@ -114,6 +114,13 @@ class LeaseSetStored:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerForged:
+    """``floodfill`` answered us with an entry whose signature is wrong; nobody else can have."""
+
+    floodfill: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PublishConfirmed:
     """``floodfill`` acknowledged our entry ``key``."""
 
@@ -155,6 +162,7 @@ Event: TypeAlias = (
     | LookupFinished
     | RouterInfoStored
     | LeaseSetStored
+    | AnswerForged
     | PublishConfirmed
     | PublishVerified
     | PublishFailed

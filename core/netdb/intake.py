@@ -16,7 +16,7 @@ from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseStore
 from core.netdb.admission import Admission
-from core.netdb.events import Event, LeaseSetStored, Owner, RouterInfoStored
+from core.netdb.events import AnswerForged, Event, LeaseSetStored, Owner, RouterInfoStored
 from core.netdb.floodfill import Responder
 from core.netdb.leases import LeaseSets, LeaseVerdict
 from core.netdb.lookup import Lookups
@@ -102,7 +102,12 @@ class Intake:
         self, info: RouterInfo, sender: bytes | None, now: float, *, flood: bool
     ) -> Verdict:
         """A RouterInfo a transport was given; ``flood`` is the sender's wish to spread it."""
-        verdict = self.add_router(info, unasked_at=None if sender == info.hash else now)
+        is_expected = sender == info.hash or self._lookups.is_router_expected(info.hash)
+        known = self._store.get(info.hash)
+        if not is_expected and _claims_role(info, known):
+            self._stats.refused += 1
+            return Verdict.UNASKED
+        verdict = self.add_router(info, unasked_at=None if is_expected else now)
         known = self._store.get(info.hash)
         if verdict.is_stored or (verdict is Verdict.KNOWN and known is not None):
             self._lookups.arrived(known or info, None, sender, now)
@@ -163,6 +168,9 @@ class Intake:
         known = self._store.get(store.key)
         if known is None or not (verdict.is_stored or verdict is Verdict.KNOWN):
             self._stats.refused += 1
+            # Of an unknown type nobody can say whether it is right.
+            if verdict is Verdict.BAD_SIGNATURE and info.identity.signature_length and via_tunnel:
+                self._note_forged(sender)
             return
         self._lookups.arrived(known, None, sender, now)
         if not via_tunnel:
@@ -195,11 +203,18 @@ class Intake:
             self._events.append(LeaseSetStored(owner, lease_set))
         elif verdict is not LeaseVerdict.KNOWN:
             self._stats.refused += 1
+            if verdict is LeaseVerdict.BAD_SIGNATURE and lease_set.signature:
+                self._note_forged(sender)
         if known is None or not (verdict.is_stored or verdict is LeaseVerdict.KNOWN):
             return False
         if verdict.is_stored or is_wanted:
             self._lookups.arrived(known, owner, sender, now)
         return True
+
+    def _note_forged(self, floodfill: bytes | None) -> None:
+        """An answer through a tunnel is not genuine; known is who alone had the key to seal it."""
+        if floodfill is not None:
+            self._events.append(AnswerForged(floodfill))
 
     def _receive_lease_set_store(
         self, store: DatabaseStore, sender: bytes | None, source: Source, now: float

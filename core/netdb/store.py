@@ -72,6 +72,8 @@ class Verdict(Enum):
     """All that were looked at are proven, and this one is not."""
     TOO_MANY = "too many"
     """Nobody asked for it, and many such came of late, or from the same network."""
+    UNASKED = "unasked"
+    """It claims to be a floodfill, and neither did it say so itself nor did anybody ask."""
 
     @property
     def is_stored(self) -> bool:

@@ -195,6 +195,7 @@ class RouterEngine:
             self.inbox,
             self.clients,
             self.tunnels,
+            self.links,
             self.publish,
             self._send,
         )
@@ -417,8 +418,8 @@ class RouterEngine:
     def _on_link_event(self, event: link_events.Event, now: float) -> None:
         self.observer.on_link_event(event, now)
         match event:
-            case link_events.RouterInfoReceived(info, flood):
-                self.netdb.receive_router_info(info, info.hash, now, flood=flood)
+            case link_events.RouterInfoReceived(sender, info, flood):
+                self.netdb.receive_router_info(info, sender, now, flood=flood)
             case link_events.PeerConnected(router_hash, _, is_outbound):
                 if is_outbound:
                     self.netdb.prove_router(router_hash)

@@ -14,6 +14,8 @@ from core.router.observer import Observer
 from core.router.pending_sends import PendingSends
 from core.router.ports import pool_name
 from core.router.sessions import Sessions
+from core.transport.links import Links
+from core.transport.misconduct import FALSE_ANSWER
 from core.tunnel.manager import TunnelManager
 
 logger = logging.getLogger("core.router")
@@ -29,6 +31,7 @@ class NetDbEvents:
     inbox: Inbox
     clients: Sessions
     tunnels: TunnelManager
+    links: Links
     publish: Callable[[float], None]
     send: Callable[[bytes, list[bytes], float], None]
 
@@ -61,6 +64,8 @@ class NetDbEvents:
                     missing = self.pending_sends.looked_up(request, result is not None, now)
                     if missing is not None:
                         self.tunnels.note_peer_failed(missing, now)
+            case events.AnswerForged(floodfill):
+                self.links.note_violation(floodfill, FALSE_ANSWER, now)
             case events.PublishConfirmed(_, owner, _):
                 client = self.clients.get_touched(owner)
                 if client is not None:

@@ -34,11 +34,24 @@ def check_signed(raw: bytes, network_id: int) -> RouterInfo:
         raise PeerError(
             f"unreadable router info: {error}", TerminationReason.PAYLOAD_FORMAT_ERROR
         ) from None
+    if not router_info.identity.signature_length:
+        raise PeerError(
+            "router info with an unknown type of signature",
+            TerminationReason.INCOMPATIBLE_SIGNATURE_TYPE,
+        )
     if not router_info.verify():
         raise PeerError("router info with a bad signature", TerminationReason.BAD_SIGNATURE)
     if router_info.network_id != network_id:
         raise ForeignRouterError(router_info.hash, router_info.network_id)
     return router_info
+
+
+def is_violation(error: PeerError) -> bool:
+    """Whether who sends such a RouterInfo in a session of its own breaks the protocol.
+
+    One that is not understood may be of a newer kind.
+    """
+    return error.reason == TerminationReason.BAD_SIGNATURE or isinstance(error, ForeignRouterError)
 
 
 def check_handshake(

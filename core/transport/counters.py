@@ -74,4 +74,6 @@ COUNTERS: tuple[Counter[LinkStats], ...] = (
     Counter("transport", "introductions_refused",
             "Peer tests and introductions of others that were refused, by our part",
             lambda s: dict(s.traversal_refused), "part"),
+    Counter("transport", "banned", "Routers that were refused for a while, by what they had done",
+            lambda s: dict(s.banned), "offence"),
 )  # fmt: skip

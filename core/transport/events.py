@@ -68,9 +68,11 @@ class PeerFailed:
 class RouterInfoReceived:
     """A signed RouterInfo (signature verified) from a handshake or a data-phase block.
 
-    ``flood`` is True if the sender asked floodfills to pass it on.
+    ``sender``: the router at the other end, whose own it need not be. ``flood`` is True if it asked
+    floodfills to pass it on.
     """
 
+    sender: bytes
     router_info: RouterInfo
     flood: bool
 

@@ -17,6 +17,7 @@ takes over, so that a crossing never leaves the pair without a link.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 
 from core.data.address_ranges import AddressRange
@@ -33,6 +34,7 @@ from core.transport.events import (
     SkewMeasured,
     TraversalStep,
 )
+from core.transport.misconduct import Misconduct
 from core.transport.outbound import OutboundLinks
 from core.transport.ports import (
     Confirmed,
@@ -44,10 +46,13 @@ from core.transport.ports import (
     Silent,
     Skew,
     Unreachable,
+    Violation,
 )
 from core.transport.reasons import TerminationReason, reason_word
 from core.transport.records import Link, Peer
 from core.transport.table import LinkTable
+
+logger = logging.getLogger("core.transport")
 
 TICK_BUSY_S = 1.0
 TICK_IDLE_S = 10.0
@@ -72,6 +77,7 @@ class Links:
     def __init__(self, context: TransportContext, endpoints: Sequence[Endpoint]) -> None:
         self.stats = context.stats
         self.bans = BanList(is_blocked=context.is_blocked)
+        self._misconduct = Misconduct()
         self._blocklist = context.blocklist
         self._own_hash = context.router_hash
         self._wall = context.wall
@@ -197,6 +203,17 @@ class Links:
         self.bans.ban(router_hash, now + seconds, reason)
         # Not reason 17: Java would ban us for two hours in return.
         self.disconnect(router_hash, now)
+
+    def note_violation(self, router_hash: bytes, what: str, now: float) -> None:
+        """A router did what it alone can have done; who does so repeatedly is banned for a while.
+
+        ``what``: see :mod:`core.transport.misconduct`.
+        """
+        ban_s = self._misconduct.note(router_hash, now)
+        if ban_s:
+            self.stats.banned[what] += 1
+            logger.info("a router is refused for %.0f min: it sent %s", ban_s / 60, what)
+            self.ban(router_hash, now, ban_s, f"it sent {what}")
 
     def block(
         self, routers: Iterable[bytes], addresses: Iterable[AddressRange], now: float
@@ -356,6 +373,9 @@ class Links:
                     )
             elif link is None:
                 continue
+            elif isinstance(event, Violation):
+                if link.peer is not None:
+                    self.note_violation(link.peer.hash, event.what, now)
             elif isinstance(event, Confirmed):
                 self._outbound.proven(link)
             elif isinstance(event, Unreachable):
@@ -407,7 +427,7 @@ class Links:
             self._outbound.called(peer)
         peer.router_info = router_info
         self.stats.handshakes_in += 1
-        self._events.append(RouterInfoReceived(router_info, flood))
+        self._events.append(RouterInfoReceived(router_hash, router_info, flood))
         link = self._table.add_link(session, peer, now)
         self._outbound.proven(link)
         return link

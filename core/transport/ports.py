@@ -96,11 +96,23 @@ class Ended:
 
 
 @dataclass(slots=True)
+class Violation:
+    """The peer broke the protocol with what only the owner of the session's keys can have sent.
+
+    ``what``: for people.
+    """
+
+    what: str
+
+
+@dataclass(slots=True)
 class Silent:
     """The peer leaves what was sent unacknowledged; told once until it is heard again."""
 
 
-SessionEvent = Established | Confirmed | RouterInfoBlock | Skew | Silent | Unreachable | Ended
+SessionEvent = (
+    Established | Confirmed | RouterInfoBlock | Skew | Violation | Silent | Unreachable | Ended
+)
 """After :class:`Unreachable` or :class:`Ended` nothing follows."""
 
 

@@ -29,7 +29,7 @@ class LinkStats:
     system, by the name of its error, or ``full``: no socket took them.
     ``peer_tests``: of our own address, by outcome. ``introductions``: in which we took part, as
     ``alice``, ``bob`` or ``charlie``. ``traversal_refused``: peer tests and introductions of others
-    that we refused, by our part in them.
+    that we refused, by our part in them. ``banned``: routers refused for a while, by what they did.
     """
 
     bytes_received: int = 0
@@ -76,6 +76,7 @@ class LinkStats:
     peer_tests: Counter[str] = field(default_factory=Counter)
     introductions: Counter[str] = field(default_factory=Counter)
     traversal_refused: Counter[str] = field(default_factory=Counter)
+    banned: Counter[str] = field(default_factory=Counter)
 
     @property
     def accepts_refused(self) -> int:

@@ -82,9 +82,11 @@ class LinkTable:
     def received_router_info(self, link: Link | None, block: RouterInfoBlock) -> None:
         """The peer of this link has sent one, perhaps its own."""
         peer = None if link is None else link.peer
-        if peer is not None and block.router_info.hash == peer.hash:
+        if peer is None:
+            return
+        if block.router_info.hash == peer.hash:
             peer.router_info = block.router_info
-        self.events.append(RouterInfoReceived(block.router_info, block.flood))
+        self.events.append(RouterInfoReceived(peer.hash, block.router_info, block.flood))
 
     def drop_queue(self, peer: Peer) -> int:
         """Lose what waits for a router; returns how many messages that were, which is counted."""

@@ -9,11 +9,13 @@ import pytest
 from core.base.errors import Unavailable
 from core.client.config import SessionConfig
 from core.data.private_keys import PrivateKeys
+from core.netdb.events import AnswerForged
 from core.router.config import RouterConfig
 from core.router.engine import RouterEngine
 from core.router.identity import RouterKeys
 from core.router.own_info import REPUBLISH_S
-from core.transport.events import NetworkRestored, PeerConnected, PeerFailed
+from core.transport.events import NetworkRestored, PeerConnected, PeerFailed, RouterInfoReceived
+from core.transport.misconduct import OFFENCES_MAX
 from core.tunnel.shape import TunnelShape
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.netdb_network import build_router_info
@@ -171,3 +173,27 @@ def test_only_sessions_with_something_to_do_get_a_turn(
     assert scene.engine.clients.next_timer(earliest - 1) == earliest - 1
     scene.engine.clients.touch_due(earliest)
     assert scene.engine.clients.touched
+
+
+def test_a_floodfill_that_forges_answers_is_banned(scene: Scene) -> None:
+    (liar, honest) = scene.add_routers(2)
+    for _ in range(OFFENCES_MAX):
+        scene.engine.netdb._events.append(AnswerForged(liar))
+    scene.run()
+    (ban,) = scene.engine.links.bans.current(scene.now)
+    assert ban.key == liar and "network database" in ban.reason
+    assert not scene.engine.peers.is_usable(liar, scene.now)
+    assert not scene.engine.peers.is_banned(honest, scene.now)
+
+
+def test_a_router_info_of_a_third_has_its_sender(scene: Scene) -> None:
+    """One that a neighbour passes on counts for its network, and is no floodfill for that."""
+    info = build_router_info(
+        PrivateKeys.generate_router(scene.entropy), int(scene.wall.now() * 1000), floodfill=True
+    )
+    scene.engine.links._events.append(RouterInfoReceived(bytes(32), info, False))
+    scene.run()
+    assert scene.engine.netdb.get_router(info.hash) is None
+    scene.engine.links._events.append(RouterInfoReceived(info.hash, info, False))
+    scene.run()
+    assert scene.engine.netdb.get_router(info.hash) == info

@@ -111,7 +111,7 @@ def test_messages_wait_for_the_session_and_arrive_in_order() -> None:
     alice.links.send(bob.hash, [message(3)], pair.now)
     pair.run()
     assert bob.events() == [
-        RouterInfoReceived(alice.router_info, flood=False),
+        RouterInfoReceived(alice.hash, alice.router_info, flood=False),
         PeerConnected(alice.hash, alice.router_info, is_outbound=False),
         MessagesReceived(alice.hash, [message(1), message(2), message(3)]),
     ]

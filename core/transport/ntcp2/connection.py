@@ -15,8 +15,14 @@ from collections.abc import Sequence
 
 from core.base.errors import DecodeError, PeerError
 from core.data.router_info import RouterInfo
-from core.transport.admission import ForeignRouterError, check_handshake, check_signed
+from core.transport.admission import (
+    ForeignRouterError,
+    check_handshake,
+    check_signed,
+    is_violation,
+)
 from core.transport.context import CLOCK_SKEW_MAX_S, next_router_info_at
+from core.transport.misconduct import BROKEN_BLOCKS, FALSE_ROUTER_INFO
 from core.transport.ntcp2 import blocks, handshake
 from core.transport.ntcp2.blocks import BlockType, Options, Termination
 from core.transport.ntcp2.context import Context
@@ -26,7 +32,7 @@ from core.transport.ntcp2.negotiation import Negotiation, Step
 from core.transport.ntcp2.padding import Padding
 from core.transport.ntcp2.states import HANDSHAKE, TRANSITIONS, State, Trigger
 from core.transport.ntcp2.variants import PLAIN, Variant
-from core.transport.ports import Blame, Ended, Established, RouterInfoBlock, Skew
+from core.transport.ports import Blame, Ended, Established, RouterInfoBlock, Skew, Violation
 from core.transport.reasons import TerminationReason, reason_word
 
 HANDSHAKE_TIMEOUT_S = 10.0
@@ -38,7 +44,7 @@ DRAIN_BYTES_MAX = 1041
 DRAIN_TIMEOUT_S = 10.0
 ROUTER_INFO_BLOCKS_MAX = 60
 
-Notice = Established | RouterInfoBlock | Skew | Ended
+Notice = Established | RouterInfoBlock | Skew | Violation | Ended
 
 
 class Connection:
@@ -165,6 +171,7 @@ class Connection:
         for payload in payloads:
             if not blocks.split_blocks(payload, messages, others):
                 self._context.stats.blocks_malformed += 1
+                self.notices.append(Violation(BROKEN_BLOCKS))
             if others:
                 if self._on_blocks(others, now):
                     return messages
@@ -219,8 +226,10 @@ class Connection:
             return
         try:
             router_info = check_signed(data[1:], context.network_id)
-        except PeerError:
+        except PeerError as error:
             context.stats.router_infos_refused += 1
+            if is_violation(error):
+                self.notices.append(Violation(FALSE_ROUTER_INFO))
             return
         if known is not None and router_info.hash == known.hash:
             if router_info.published_ms <= known.published_ms:

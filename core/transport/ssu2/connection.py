@@ -19,7 +19,8 @@ from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
 from core.base.reassembly import ReassemblyMemory
 from core.transport.context import CLOCK_SKEW_MAX_S
-from core.transport.ports import Blame, Confirmed, Ended, Silent, Skew
+from core.transport.misconduct import BROKEN_BLOCKS
+from core.transport.ports import Blame, Confirmed, Ended, Silent, Skew, Violation
 from core.transport.reasons import TerminationReason, reason_word
 from core.transport.ssu2.acks import ReceivedPackets
 from core.transport.ssu2.blocks import AddressBlock, DateTime, Termination
@@ -169,6 +170,7 @@ class Connection:
                 messages.append(message)
         if not is_whole:
             self._stats.blocks_malformed += 1
+            self.notices.append(Violation(BROKEN_BLOCKS))
         wants_ack = flags & FLAG_IMMEDIATE_ACK != 0
         received.record(number, elicits or wants_ack, wants_ack, now)
         if self._closing is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.transport.ports import Confirmed, Ended, Silent, Skew
+from core.transport.ports import Confirmed, Ended, Silent, Skew, Violation
 from core.transport.ssu2.framing import SocketAddress
 
 
@@ -30,4 +30,4 @@ class ReceivedBlock:
     data: bytes
 
 
-Notice = Confirmed | Skew | Silent | Ended | SeenAs | Moved | ReceivedBlock
+Notice = Confirmed | Skew | Violation | Silent | Ended | SeenAs | Moved | ReceivedBlock

@@ -12,8 +12,9 @@ from core.data.router_info import RouterInfo
 from core.data.transport_address import Ssu2Address
 from core.i2np.database import DatabaseStore
 from core.i2np.message import SHORT_HEADER_BYTES, MessageType, make_short
-from core.transport.admission import check_signed
+from core.transport.admission import check_signed, is_violation
 from core.transport.context import next_router_info_at
+from core.transport.misconduct import FALSE_ROUTER_INFO
 from core.transport.ports import (
     Blame,
     Confirmed,
@@ -24,6 +25,7 @@ from core.transport.ports import (
     Silent,
     Skew,
     Unreachable,
+    Violation,
 )
 from core.transport.reasons import TerminationReason, reason_word
 from core.transport.ssu2.blocks import Block, NewToken, RelayTag, RelayTagRequest, parse_block
@@ -407,7 +409,7 @@ class Ssu2Session:
                     self.initiator.confirmed(now)
                     self.initiator = None
                 self._tell(notice, now)
-            elif isinstance(notice, Skew | Silent):
+            elif isinstance(notice, Skew | Silent | Violation):
                 self._tell(notice, now)
             elif isinstance(notice, Ended):
                 self._finish(notice, now)
@@ -438,8 +440,10 @@ class Ssu2Session:
             return
         try:
             router_info = check_signed(block.router_info(), context.network_id)
-        except PeerError:
+        except PeerError as error:
             context.stats.router_infos_refused += 1
+            if is_violation(error):
+                self._tell(Violation(FALSE_ROUTER_INFO), now)
             return
         known = self.router_info
         if known is not None and router_info.hash == known.hash:

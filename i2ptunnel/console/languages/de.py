@@ -196,6 +196,7 @@ TEXTS: dict[str, str] = {
     "compared with {source}": "verglichen mit: {source}",
     "failed {count} times": "{count}-mal gescheitert",
     "failing": "versagt",
+    "refused": "abgewiesen",
     "fast": "schnell",
     "for {time}": "seit {time}",
     "hidden": "verborgen",

@@ -193,6 +193,7 @@ TEXTS: dict[str, str] = {
     "compared with {source}": "comparado con {source}",
     "failed {count} times": "falló {count} veces",
     "failing": "con fallos",
+    "refused": "rechazado",
     "fast": "rápido",
     "for {time}": "desde hace {time}",
     "hidden": "oculto",

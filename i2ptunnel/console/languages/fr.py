@@ -191,6 +191,7 @@ TEXTS: dict[str, str] = {
     "compared with {source}": "comparée à {source}",
     "failed {count} times": "{count} échecs",
     "failing": "défaillant",
+    "refused": "refusé",
     "fast": "rapide",
     "for {time}": "depuis {time}",
     "hidden": "caché",

@@ -188,6 +188,7 @@ TEXTS: dict[str, str] = {
     "compared with {source}": "сверены: {source}",
     "failed {count} times": "неудач: {count}",
     "failing": "со сбоями",
+    "refused": "отклоняется",
     "fast": "быстрый",
     "for {time}": "уже {time}",
     "hidden": "скрыт",

@@ -172,6 +172,7 @@ TEXTS: dict[str, str] = {
     "compared with {source}": "对照：{source}",
     "failed {count} times": "失败 {count} 次",
     "failing": "失败",
+    "refused": "已拒绝",
     "fast": "快速",
     "for {time}": "已 {time}",
     "hidden": "隐藏",

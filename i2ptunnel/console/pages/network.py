@@ -64,7 +64,8 @@ async def routers(view: View) -> Response:
         infos = [info for info in infos if begins(info.hash)]
     infos.sort(key=lambda info: info.hash)
     part, number, last = paged(infos, view.number("part", 1, 10_000), _PAGE)
-    rows = await shared(commands.describe_router(view.program, info) for info in part)
+    refused = commands.refused_routers(view.program)
+    rows = await shared(commands.describe_router(view.program, info, refused) for info in part)
     return await view.page(
         "network_routers.html", rows=rows, count=len(infos), number=number, last=last, find=find
     )

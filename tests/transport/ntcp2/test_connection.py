@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.crypto.x25519 import X25519Key
+from core.transport.misconduct import FALSE_ROUTER_INFO
 from core.transport.ntcp2 import blocks, connection, negotiation
 from core.transport.ntcp2.blocks import BlockType, Termination
 from core.transport.ntcp2.connection import Connection
 from core.transport.ntcp2.context import Context
 from core.transport.ntcp2.states import State
-from core.transport.ports import Blame, Ended, Established, RouterInfoBlock, Skew
+from core.transport.ports import Blame, Ended, Established, RouterInfoBlock, Skew, Violation
 from core.transport.reasons import TerminationReason
 from core.transport.stats import LinkStats
 from tests.support.deterministic import FakeWallClock, SeededEntropy
@@ -385,7 +386,9 @@ def test_bad_router_infos_in_blocks_are_counted_and_bounded() -> None:
     third = Node("carol", "127.0.0.4", FakeWallClock(), network_id=9).router_info.raw
     for raw in (b"", b"junk", third):
         pair.bob.receive_data(raw_frame(pair.alice, blocks.write_block(2, b"\0" + raw)), NOW)
-    assert pair.bob_context.stats.router_infos_refused == 3 and not pair.bob.notices
+    assert pair.bob_context.stats.router_infos_refused == 3
+    assert pair.bob.notices == [Violation(FALSE_ROUTER_INFO)]  # the third one is of another network
+    pair.bob.notices.clear()
     for number in range(100):
         node = Node(f"n{number % 2}", "127.0.0.5", FakeWallClock())
         pair.bob.receive_data(
