@@ -1,7 +1,8 @@
 """Changes to the configuration file by programs: through every check, all or nothing.
 
-A change is made to the text that the user wrote (:mod:`i2ptunnel.config.writer` keeps comments and
-order), loaded as a reload would, and carried out. Where any of that fails, the file is as it was.
+A change is made to the text that the user wrote, whose every other letter stays as it is
+(:mod:`i2ptunnel.config.document`), loaded as a reload would, and carried out. Where any of that
+fails, the file is as it was.
 """
 
 from __future__ import annotations

@@ -145,11 +145,6 @@ class Document:
             start -= 1
         self._splice(start, self._line_end(value.end), "")
 
-    def rename(self, path: Sequence[str], name: str) -> None:
-        """Give a key another name; LocalError if it is not there."""
-        key, _ = self._entry(path)
-        self._splice(key.start, key.end, _word(name, is_flow=False))
-
     # Places
 
     def _find(self, path: Sequence[str]) -> _Node | None:
@@ -203,6 +198,8 @@ class Document:
         start = self._text.index(":", key.end) + 1
         on_line = self._text[start : old.start]
         end = old.end
+        if end > start and self._text[end - 1] == "\n":
+            end -= 1  # a literal block includes the line break behind it
         if is_flow or inline is not None or not value:
             text = flow_text(value) if inline is None else inline
             if "\n" not in on_line and not old.is_empty:
@@ -210,8 +207,6 @@ class Document:
             else:
                 self._splice(start, max(start, end), f" {text}")
             return
-        if end > start and self._text[end - 1] == "\n":
-            end -= 1  # a literal block includes the line break behind it
         lines = _block_lines(value, key.column + _STEP)
         self._splice(start, max(start, end), "\n" + "\n".join(lines))
 
