@@ -28,9 +28,9 @@ from core.tunnel.delivery import DeliveryKind
 from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
 
-#: i2pd: 8 s. Java: for data what is left until it is sent again, 8.5 s at first, else 60 s.
+#: i2pd: the same for all messages; any other time would tell whose they are, to each router on the
+#: way behind our tunnel. Java: what is left until data is sent again, 8.5 s at first, else 60 s.
 MESSAGE_LIFE_MS = 8_000
-MESSAGE_LIFE_SPREAD_MS = 22_000
 OFFER_RETRY_S = 2.0
 OFFERS_MAX = 6
 #: What an acknowledgement stands for if no lease set of ours went along.
@@ -140,10 +140,8 @@ class Outlet:
             self._stats.no_path += len(payloads)
             return
         count = max(1, len(payloads))
-        ids = unpack(f">{2 * count + 1}I", self._entropy.random_bytes(8 * count + 4))
-        # Another time for each batch: a constant one would tell whose messages these are.
-        life_ms = MESSAGE_LIFE_MS + ids[-1] % MESSAGE_LIFE_SPREAD_MS
-        expires_ms = int(self._wall.now() * 1000) + life_ms
+        ids = unpack(f">{2 * count}I", self._entropy.random_bytes(8 * count))
+        expires_ms = int(self._wall.now() * 1000) + MESSAGE_LIFE_MS
         expires_s = expires_ms // 1000
         to_hash = remote.hash
         try:

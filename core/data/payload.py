@@ -32,6 +32,8 @@ _STORED_FINAL = 1
 _PREFIX = struct.Struct(">IHHBB")
 _STORED = struct.Struct("<BHH")
 _TRAILER = struct.Struct("<II")
+#: i2pd: as zlib writes it, for the default level; Java: 2 always
+_XFL_DEFLATED = 0
 _XFL = 2
 _HEADER_BYTES = 10
 _STORED_START = 15
@@ -50,13 +52,14 @@ def wrap(
     size = len(data)
     if size > PAYLOAD_BYTES_MAX:
         raise LocalError(f"payload of {size} bytes")
-    prefix = _PREFIX.pack(_MAGIC, from_port, to_port, _XFL, protocol)
     trailer = _TRAILER.pack(_crc32(data), size)
     if compress:
         deflater = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
         deflated = deflater.compress(data) + deflater.flush()
         if len(deflated) < size + 5:
+            prefix = _PREFIX.pack(_MAGIC, from_port, to_port, _XFL_DEFLATED, protocol)
             return prefix + deflated + trailer
+    prefix = _PREFIX.pack(_MAGIC, from_port, to_port, _XFL, protocol)
     return b"".join((prefix, _STORED.pack(_STORED_FINAL, size, size ^ 0xFFFF), data, trailer))
 
 

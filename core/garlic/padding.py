@@ -1,13 +1,15 @@
-"""How much padding a garlic message gets: 0 to 15 random bytes, but never one tunnel message more.
+"""How much padding a garlic message gets: 1 to 16 bytes, but never one tunnel message more.
 
-Spec: ECIES-X25519-AEAD-Ratchet, padding (default 0-15 bytes). i2pd and Java: both shrink the
-padding where it would push the message over the size that fits a whole number of tunnel messages.
+Spec: ECIES-X25519-AEAD-Ratchet, padding (default 0-15 bytes). i2pd and Java: both draw 1 to 16, and
+shrink the padding where it would push the message over the size that fits a whole number of tunnel
+messages; i2pd: to what is left of the draw modulo the room, and it leaves the block out where there
+is room for its header alone.
 """
 
 from __future__ import annotations
 
 from core.base.ports import Entropy
-from core.garlic.cloves import PADDING_BLOCKS
+from core.garlic.cloves import PADDING_BLOCKS, PADDING_BYTES_MAX
 
 TUNNEL_FIT_BYTES = (944, 1936, 2932)
 """Garlic message sizes (without the length field) that just fit 1, 2 and 3 tunnel messages.
@@ -20,19 +22,19 @@ _HEADER_BYTES = 3
 
 
 def _largest(message_bytes: int, fits: tuple[int, ...]) -> int:
-    """Most padding bytes for a message of this size; -1: not even an empty block."""
+    """Most padding bytes for a message of this size; 0: no block."""
     for fit in fits:
         if fit >= message_bytes:
-            return max(-1, min(15, fit - message_bytes - _HEADER_BYTES))
-    return 15
+            return max(0, min(PADDING_BYTES_MAX, fit - message_bytes - _HEADER_BYTES))
+    return PADDING_BYTES_MAX
 
 
 _CHOICES = tuple(
-    tuple(PADDING_BLOCKS[min(count, largest)] if largest >= 0 else b"" for count in range(16))
-    for largest in range(-1, 16)
+    tuple(PADDING_BLOCKS[drawn % largest + 1] if largest else b"" for drawn in range(16))
+    for largest in range(PADDING_BYTES_MAX + 1)
 )
-"""Rows for ``_largest`` + 1, columns for the number drawn: the block."""
-_ROWS = tuple(_CHOICES[_largest(size, TUNNEL_FIT_BYTES) + 1] for size in range(2933))
+"""Rows for ``_largest``, columns for the number drawn: the block."""
+_ROWS = tuple(_CHOICES[_largest(size, TUNNEL_FIT_BYTES)] for size in range(2933))
 
 
 class Padder:
@@ -55,4 +57,4 @@ class Padder:
         count = self._pool[position] & 0x0F
         if fits is TUNNEL_FIT_BYTES and message_bytes <= 2932:
             return _ROWS[message_bytes][count]
-        return _CHOICES[_largest(message_bytes, fits) + 1][count]
+        return _CHOICES[_largest(message_bytes, fits)][count]

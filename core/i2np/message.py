@@ -105,7 +105,7 @@ def make_short(type: int, message_id: int, expiration_ms: int, body: bytes) -> b
     """A short form without building a :class:`Message`; LocalError if the body is too large."""
     if len(body) > _BODY_BYTES_MAX:
         raise LocalError(f"message body of {len(body)} bytes")
-    return _SHORT.pack(type, message_id, (expiration_ms + 999) // 1000) + body
+    return _SHORT.pack(type, message_id, expiration_ms // 1000) + body
 
 
 def make_standard(type: int, message_id: int, expiration_ms: int, body: bytes) -> bytes:
@@ -138,7 +138,7 @@ def standard_to_short(data: bytes) -> bytes:
     kind, message_id, expiration_ms, size, _ = _STANDARD.unpack_from(data)
     if size > len(data) - STANDARD_HEADER_BYTES:
         raise DecodeError(f"message of {len(data)} bytes, body of {size} announced")
-    expiration_s = min((expiration_ms + 999) // 1000, 0xFFFFFFFF)
+    expiration_s = min(expiration_ms // 1000, 0xFFFFFFFF)
     body = data[STANDARD_HEADER_BYTES : STANDARD_HEADER_BYTES + size]
     return _SHORT.pack(kind, message_id, expiration_s) + body
 

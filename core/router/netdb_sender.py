@@ -14,7 +14,8 @@ from core.tunnel.delivery import DeliveryKind
 from core.tunnel.manager import TunnelManager
 from core.tunnel.tunnels import OutboundTunnel
 
-MESSAGE_LIFE_MS = 20_000
+#: i2pd: the same for all that it sends
+MESSAGE_LIFE_MS = 8_000
 OWNERS_MAX = 512
 
 

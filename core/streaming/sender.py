@@ -309,7 +309,11 @@ class Sender:
     def _send_syn(self, now: float, out: list[OutgoingPacket]) -> None:
         self._is_syn_sent = True
         payload = self.buffer.take(self.mtu)
-        is_close = self.is_close_wanted and not self.buffer.unsent
+        if self.is_close_wanted and not self.buffer.unsent:
+            self.close_sequence = 0
+        self._send_signed(0, self._build_syn(payload), payload, now, out)
+
+    def _build_syn(self, payload: bytes, *, is_repeated: bool = False) -> bytes:
         packet = build_syn(
             self._keys,
             self._remote,
@@ -318,12 +322,12 @@ class Sender:
             delay_s=resend_delay_s(self.recovery.round_trip),
             payload_max=self._options.mtu,
             payload=payload,
-            is_close=is_close,
+            is_close=self.close_sequence == 0,
+            is_repeated=is_repeated,
         )
-        if is_close:
-            self.close_sequence = 0
+        if self.close_sequence == 0:
             self._close_packet = packet
-        self._send_signed(0, packet, payload, now, out)
+        return packet
 
     def _send_close(self, now: float, out: list[OutgoingPacket]) -> None:
         payload = self.buffer.take(self.mtu)
@@ -432,6 +436,8 @@ class Sender:
         recovery = self.recovery
         payload = recovery.resend(sequence, recovery.begin_burst(now))
         self.resent += 1
+        if sequence == 0 and self.is_inbound:
+            self._signed_packets[0] = self._build_syn(payload, is_repeated=True)
         packet = self._signed_packets.get(sequence) or self._plain(sequence, payload)
         out.append(self._outgoing(packet, True, sequence == 0))
 

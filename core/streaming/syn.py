@@ -31,12 +31,13 @@ def build_syn(
     payload_max: int,
     payload: bytes,
     is_close: bool,
+    is_repeated: bool = False,
 ) -> bytes:
     """A signed SYN. ``ids``: the remote stream id, 0 before it is known, and the local one.
 
     ``ack_through`` is None in the first SYN and a sequence in the reply; ``delay_s`` as
     :func:`resend_delay_s` says; ``payload_max`` is the most that we take in one packet;
-    ``is_close``: our direction ends with this packet.
+    ``is_close``: our direction ends with this packet; ``is_repeated``: it was sent before.
     """
     remote_id, local_id = ids
     is_reply = ack_through is not None
@@ -48,8 +49,8 @@ def build_syn(
         recipient_hash=b"" if is_reply else remote.hash,
         resend_delay_s=delay_s,
         flags=SYNCHRONIZE | (CLOSE if is_close else 0) | (0 if is_reply else NO_ACK),
-        # i2pd: acknowledges a repeated reply only if it asks for that.
-        delay_ms=0 if is_reply else None,
+        # i2pd: acknowledges a repeated reply only if it asks for that, and never asks there itself.
+        delay_ms=0 if is_reply and is_repeated else None,
         sender=keys.destination,
         payload_max=payload_max,
         signer=keys,

@@ -69,15 +69,16 @@ def filter_request(
             passed = passed_value(key, value, head, authority, host, is_within=is_within)
             if passed is not None:
                 result.add(name, passed)
+    if accepts_gzip and not head.is_upgrade:
+        result.add("X-Accept-Encoding", _ACCEPT_GZIP)
     if "user-agent" not in result:
+        # Java: behind its X-Accept-Encoding, before Connection.
         result.add("User-Agent", user_agent)
     if head.is_upgrade and "origin" in head.headers and "origin" not in result:
         # A server knows its own pages by it, and those of others by another one.
         origins = head.headers.get_all("origin")
         is_own = all(same_site_path(origin, authority) is not None for origin in origins)
         result.add("Origin", f"http://{host}" if is_own else "null")
-    if accepts_gzip and not head.is_upgrade:
-        result.add("X-Accept-Encoding", _ACCEPT_GZIP)
     finish_request(result, head, keep_alive=keep_alive)
     return RequestHead(head.method, target, 1, result)
 

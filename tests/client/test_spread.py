@@ -248,9 +248,9 @@ class Upload:
 
 def test_slow_tunnels_together_carry_what_none_does_alone() -> None:
     # At other rates a trial more or less may fail, and the next one comes late.
-    upload = Upload(59, 59, 59)
+    upload = Upload(62, 62, 62)
     upload.run(60)
-    one = 59 * 1812
+    one = 62 * 1812
     assert upload.run(60) > 2.2 * one
     assert all(tunnel.carried > 1000 for tunnel in upload.tunnels)
 

@@ -57,8 +57,8 @@ def test_pairs(message: Message, short: str, standard: str) -> None:
     assert message != short_form
 
 
-def test_short_expiration_is_rounded_up() -> None:
-    for ms, seconds in ((1000, 1), (1001, 2), (1999, 2)):
+def test_short_expiration_is_rounded_down_as_i2pds() -> None:
+    for ms, seconds in ((1000, 1), (1001, 1), (1999, 1)):
         assert make_short(1, 2, ms, b"")[5:] == seconds.to_bytes(4, "big")
         assert standard_to_short(make_standard(1, 2, ms, b""))[5:] == seconds.to_bytes(4, "big")
     far = make_standard(1, 2, 2**63, b"")

@@ -101,6 +101,9 @@ def test_01_identifying_headers_never_arrive(change: Callable[[str], str], colon
             "x-i2p-destb32",
             "x-i2p-destb64",
         }
+        # What the proxy adds stands behind what passes, as Java has it.
+        added = [line.partition(":")[0] for line in head[1:] if not line.startswith("X-I2P-")]
+        assert added[-2:] == ["User-Agent", "Connection"]
         assert "User-Agent: MYOB/6.66 (AN/ON)" in head
         assert b"secret" not in bench.origin.everything.lower()
         assert b"192.0.2.7" not in bench.origin.everything
