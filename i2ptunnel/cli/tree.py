@@ -1,26 +1,22 @@
-"""The command line as a tree of plain values: what completion and manual pages are made of."""
+"""The command line as a tree of plain values: what manual pages are made of."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
     """An option with its ``flags``, or a positional argument without.
 
-    ``value``: what stands for its value, empty if it takes none; ``choices``: all values that
-    there are; ``is_path``: a file or a directory.
+    ``value``: what stands for its value, empty if it takes none.
     """
 
     flags: tuple[str, ...]
     value: str
     help: str
-    choices: tuple[str, ...] = ()
-    is_path: bool = False
     is_optional: bool = False
 
 
@@ -76,7 +72,5 @@ def _argument(action: argparse.Action) -> Argument:
         flags=tuple(action.option_strings),
         value=("" if not takes_value else "|".join(choices) if choices else name),
         help=(action.help or "").replace("%(default)s", str(action.default)).replace("%%", "%"),
-        choices=choices,
-        is_path=takes_value and (action.type is Path or name in ("FILE", "DIR", "FILE|DIR")),
         is_optional=not action.required,
     )
