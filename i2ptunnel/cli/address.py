@@ -16,7 +16,7 @@ from i2ptunnel.cli.books import open_books
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import data_dir_of
-from i2ptunnel.cli.sources import add_source_options, text_argument
+from i2ptunnel.cli.sources import add_source_options, path_argument, place_argument, text_argument
 from i2ptunnel.naming.address import NameFault, read_address
 from i2ptunnel.naming.names import displayed, normalise, suggestion
 from i2ptunnel.naming.publish import PUBLIC_BOOKS, export_text
@@ -36,7 +36,7 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     finding = actions.add_parser("lookup", help="the address of a name, or the names of an address")
-    finding.add_argument("name", type=text_argument)
+    finding.add_argument("name", type=place_argument)
     finding.add_argument("--json", action="store_true", help="for programs")
     finding.set_defaults(run=_lookup)
     listing = actions.add_parser("list", help="the names that are known")
@@ -64,12 +64,12 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     imported = actions.add_parser(
         "import", help="add the names of a hosts.txt or of i2pd's addresses.csv that you trust"
     )
-    imported.add_argument("file", type=Path)
+    imported.add_argument("file", type=path_argument)
     _add_book(imported, "local")
     imported.add_argument("--replace", action="store_true", help="also for names that are known")
     imported.set_defaults(run=_import)
     export = actions.add_parser("export", help="write books as a hosts.txt")
-    export.add_argument("file", type=Path, nargs="?", help="default: standard output")
+    export.add_argument("file", type=path_argument, nargs="?", help="default: standard output")
     export.add_argument("--book", action="append", choices=_WORDS, help="default: local and router")
     export.set_defaults(run=_export)
     for action in (finding, listing, add, remove, imported, export):

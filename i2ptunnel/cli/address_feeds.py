@@ -15,7 +15,7 @@ from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import data_dir_of
 from i2ptunnel.cli.progress import Progress
-from i2ptunnel.cli.sources import add_source_options, text_argument
+from i2ptunnel.cli.sources import add_source_options, path_argument, text_argument
 from i2ptunnel.config.units import show_duration
 from i2ptunnel.control import NotRunning, ask
 from i2ptunnel.keyfiles import read_keys
@@ -33,12 +33,14 @@ def add_feed_actions(actions: Any) -> None:
     """The actions of ``i2ptunnel address`` about feeds: publishing them, subscribing to them."""
     sign = actions.add_parser("sign", help="a signed line for those who publish names")
     sign.add_argument("name", type=text_argument)
-    sign.add_argument("keys", type=Path, help="the key file of the (new) destination")
+    sign.add_argument("keys", type=path_argument, help="the key file of the (new) destination")
     sign.add_argument("--command", dest="word", choices=list(_ACTIONS), default="add")
     sign.add_argument(
         "--old-name", default="", type=text_argument, help="the older name, or the parent"
     )
-    sign.add_argument("--old-keys", type=Path, help="the key file of the older destination")
+    sign.add_argument(
+        "--old-keys", type=path_argument, help="the key file of the older destination"
+    )
     sign.set_defaults(run=_sign)
     subscribe = actions.add_parser("subscribe", help="add a feed of names; without URL: list them")
     subscribe.add_argument("url", nargs="?", type=text_argument)

@@ -20,7 +20,7 @@ from core.base.errors import DecodeError
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import configuration_of, is_running
 from i2ptunnel.cli.progress import Progress
-from i2ptunnel.cli.sources import add_source_options
+from i2ptunnel.cli.sources import add_source_options, path_argument
 from i2ptunnel.printable import counted, moment_text, printable, size_text
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add_backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         nargs="?",
-        type=Path,
+        type=path_argument,
         metavar="FILE",
         help="default: i2ptunnel-DATE.backup",
     )
@@ -51,9 +51,15 @@ def add_backup(parser: argparse.ArgumentParser) -> None:
 def add_restore(parser: argparse.ArgumentParser) -> None:
     """Options of ``i2ptunnel restore``, for which the program must not run."""
     parser.description = _restore.__doc__
-    parser.add_argument("file", type=Path, metavar="FILE", help="a file of i2ptunnel backup")
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="where the YAML goes")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where keys and state go")
+    parser.add_argument(
+        "file", type=path_argument, metavar="FILE", help="a file of i2ptunnel backup"
+    )
+    parser.add_argument(
+        "-c", "--config", type=path_argument, metavar="FILE", help="where the YAML goes"
+    )
+    parser.add_argument(
+        "--data-dir", type=path_argument, metavar="DIR", help="where keys and state go"
+    )
     parser.add_argument(
         "--force", action="store_true", help="also where something else is; that is moved aside"
     )
@@ -64,7 +70,7 @@ def add_restore(parser: argparse.ArgumentParser) -> None:
 def _add_passphrase(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--passphrase-file",
-        type=Path,
+        type=path_argument,
         metavar="FILE",
         help="its first line is the passphrase; -: standard input; default: it is asked for",
     )

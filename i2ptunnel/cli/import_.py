@@ -9,6 +9,7 @@ from typing import Any
 
 from i2ptunnel.cli.exits import Exit, complain
 from i2ptunnel.cli.progress import Progress
+from i2ptunnel.cli.sources import path_argument
 from i2ptunnel.printable import counted, printable
 
 DEFAULT_OUT = Path("i2ptunnel-import")
@@ -20,13 +21,13 @@ def add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
         nargs="+",
-        type=Path,
+        type=path_argument,
         metavar="FILE|DIR",
         help="directories of i2pd (/etc/i2pd /var/lib/i2pd) or Java I2P (~/.i2p), or files of them",
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=path_argument,
         default=DEFAULT_OUT,
         metavar="DIR",
         help=f"where to write; nothing there is overwritten; default: {DEFAULT_OUT}",

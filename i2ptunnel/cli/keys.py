@@ -16,6 +16,7 @@ from core.data.lease_set_layers import client_public_key
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.output import add_json, tell
+from i2ptunnel.cli.sources import path_argument
 from i2ptunnel.keyfiles import (
     KEEP_IT,
     KEY_FILE_BYTES_MAX,
@@ -40,25 +41,29 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
     parser.description = __doc__
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     generate = actions.add_parser("generate", help="make a new key file")
-    generate.add_argument("file", type=Path)
+    generate.add_argument("file", type=path_argument)
     generate.add_argument("--signing-type", choices=sorted(SIGNING_TYPES), default="ed25519")
     generate.set_defaults(run=_generate)
     show = actions.add_parser("show", help="the address of a key file")
-    show.add_argument("file", type=Path)
+    show.add_argument("file", type=path_argument)
     show.add_argument("--destination", action="store_true", help="the whole destination, base64")
     show.set_defaults(run=_show)
     imported = actions.add_parser("import", help="make a key file from another program's")
-    imported.add_argument("source", type=Path, help="a .dat file, or private keys in base64")
-    imported.add_argument("file", type=Path)
+    imported.add_argument(
+        "source", type=path_argument, help="a .dat file, or private keys in base64"
+    )
+    imported.add_argument("file", type=path_argument)
     imported.set_defaults(run=_import)
     export = actions.add_parser("export", help="private keys in base64, as SAM programs hold them")
-    export.add_argument("file", type=Path)
+    export.add_argument("file", type=path_argument)
     export.set_defaults(run=_export)
     transient = actions.add_parser(
         "transient", help="a key file that ends, for a server that must not have the real one"
     )
-    transient.add_argument("master", type=Path, help="the key file that stays offline")
-    transient.add_argument("file", type=Path, help="replaced if it is an older one of the same")
+    transient.add_argument("master", type=path_argument, help="the key file that stays offline")
+    transient.add_argument(
+        "file", type=path_argument, help="replaced if it is an older one of the same"
+    )
     transient.add_argument("--days", type=_days, default=90, help="how long it is good (90)")
     transient.add_argument(
         "--encrypted",
@@ -67,14 +72,16 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
     )
     transient.add_argument(
         "--secret-file",
-        type=Path,
+        type=path_argument,
         help="with --encrypted: file whose first line is the lease set's secret",
     )
     transient.set_defaults(run=_transient)
     client = actions.add_parser(
         "client", help="a client key for an encrypted destination; prints its public key"
     )
-    client.add_argument("file", type=Path, help="for client_key_file; made unless it is there")
+    client.add_argument(
+        "file", type=path_argument, help="for client_key_file; made unless it is there"
+    )
     client.set_defaults(run=_client)
     add_json(generate, show, imported, export, transient, client)
 

@@ -6,9 +6,11 @@ Exit status: 0 ok, 1 failed, 2 wrong usage, 3 configuration invalid, 4 not runni
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -63,6 +65,17 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def _have_standard_streams() -> None:
+    """Open those that are closed: a socket or a file would get their numbers, and our output."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
 def _show_everything() -> None:
     """What the terminal's encoding lacks is written as an escape, in every locale."""
     for stream in (sys.stdout, sys.stderr):
@@ -70,14 +83,27 @@ def _show_everything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _remedy(error: OSError) -> str:
+    if error.errno == errno.ENOENT and error.filename is None:
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            return ": the current directory is gone; change to another one"
+    return ""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _have_standard_streams()
     _show_everything()
     # What is written can be read again, whatever umask a strange environment sets.
     os.umask(os.umask(0o077) & 0o077)
-    arguments = build_parser(words[0] if words else "").parse_args(words)
+    wanted = words[0] if words else ""
+    if wanted == "run":  # a reload that comes before the program listens waits, and ends nothing
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     try:
+        arguments = build_parser(wanted).parse_args(words)
         return int(arguments.run(arguments))
     except ConfigError as error:
         complain(str(error))
@@ -86,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(str(fault))
         return fault.status
     except KeyboardInterrupt:
-        return Exit.OK if arguments.command in ("run", "demo", "status", "logs") else Exit.FAILED
+        return Exit.OK if wanted in ("run", "demo", "status", "logs") else Exit.FAILED
     except BrokenPipeError:
         # Whoever read our output has seen enough; do not fail again when Python flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -100,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.FAILED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        complain(f"{where}{error.strerror or error}")
+        complain(f"{where}{error.strerror or error}{_remedy(error)}")
         return Exit.FAILED
     except Exception as error:
         if os.environ.get("I2PTUNNEL_TRACE"):

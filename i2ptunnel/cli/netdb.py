@@ -8,7 +8,6 @@ import json
 import sys
 import time
 from base64 import b64decode, b64encode
-from pathlib import Path
 from typing import Any
 
 from core.api import make_directory
@@ -17,7 +16,7 @@ from i2ptunnel.answer_texts import router_line
 from i2ptunnel.cli.exits import CommandFault, Exit
 from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import CONTROL_SOCKET, control_socket, data_dir_of
-from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.cli.sources import add_source_options, load_sources, path_argument
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.control import NotRunning, ask
 from i2ptunnel.netdb_files import (
@@ -43,12 +42,12 @@ def add_netdb(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(run=_list)
     export = actions.add_parser("export", help="write routerInfo-*.dat files")
-    export.add_argument("directory", type=Path)
+    export.add_argument("directory", type=path_argument)
     export.set_defaults(run=_export)
     imported = actions.add_parser(
         "import", help="read a directory of routerInfo-*.dat, one of these, a .zip or signed .su3"
     )
-    imported.add_argument("path", type=Path)
+    imported.add_argument("path", type=path_argument)
     imported.set_defaults(run=_import)
     reseed = actions.add_parser("reseed", help="ask reseed servers for routers now")
     reseed.set_defaults(run=_reseed)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.places import data_dir_of, refuse_beside_service
-from i2ptunnel.cli.sources import add_source_options, load_sources
+from i2ptunnel.cli.sources import add_source_options, load_sources, path_argument
 from i2ptunnel.config.faults import ConfigError
 from i2ptunnel.config.log_levels import LogLevel, read_log_level
 from i2ptunnel.config.model import json_schema
@@ -36,7 +36,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-format", choices=("text", "json"), default="text")
     parser.add_argument(
         "--trace",
-        type=Path,
+        type=path_argument,
         metavar="FILE",
         help="write what links, tunnels and streams do (JSON lines)",
     )
@@ -59,6 +59,8 @@ def _log_level(text: str) -> LogLevel:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reloads. Without a file, the browser profile is run."""
+    if arguments.trace_tunnel and arguments.trace is None:
+        raise CommandFault("--trace-tunnel needs --trace FILE", Exit.USAGE)
     loaded = load_sources(arguments)
     refuse_beside_service(loaded)
     line = configure_logging(arguments.log_format, dict(os.environ))
@@ -101,6 +103,8 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 
 def _service_directory(arguments: argparse.Namespace) -> Path | None:
     """The data directory of the service that uses the file, if that is not in the file."""
+    if arguments.config is not None and not arguments.config.is_file():
+        return None  # a pipe can be read once
     try:
         return data_dir_of(arguments)
     except (ConfigError, CommandFault):

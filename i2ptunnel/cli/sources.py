@@ -19,7 +19,7 @@ DEFAULT_PROFILE = "browser"
 
 def add_source_options(parser: argparse.ArgumentParser, *, profile: bool = True) -> None:
     """``-c``, ``--profile`` and ``--data-dir``."""
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="the YAML file")
+    parser.add_argument("-c", "--config", type=path_argument, metavar="FILE", help="the YAML file")
     if profile:
         parser.add_argument(
             "--profile",
@@ -48,8 +48,16 @@ def place_argument(word: str) -> str:
     return text_argument(word)
 
 
+def path_argument(text: str) -> Path:
+    """A path, which is never empty: that would be the current directory."""
+    if not text:
+        raise argparse.ArgumentTypeError("a path is needed, not nothing")
+    return Path(text)
+
+
 def _directory(text: str) -> Path:
     """As in the file: ``~`` is expanded, variables are the shell's business."""
+    path_argument(text)
     try:
         check_no_variable(text)
         return Path(text).expanduser()

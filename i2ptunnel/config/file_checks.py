@@ -209,10 +209,12 @@ def _files_of(tunnel: TunnelSection) -> Iterator[tuple[tuple[str, ...], Path]]:
 def _check_daily_keys(disk: _Disk, name: str, path: Path) -> None:
     """An encrypted lease set with an offline signing key needs keys made in advance."""
     daily = path.with_suffix(".days")
+    if not path.is_file():
+        return  # created at the start, or reported before
     try:
         is_needed = PrivateKeys.parse(path.read_bytes()).offline is not None
     except (OSError, DecodeError):
-        return  # created at the start, or reported then
+        return  # reported then
     if is_needed and not daily.exists():
         disk.fault(
             ("tunnels", name, "keys"),

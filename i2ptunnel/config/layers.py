@@ -49,6 +49,13 @@ SCHEMA: Schema = {
 }
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """A pipe of the shell can be read, ``-c <(…)``; one that nobody writes into is empty."""
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    return handle
+
+
 def read_source(
     path: Path, name: str | None = None, base: Path | None = None
 ) -> tuple[bytes, Source]:
@@ -59,7 +66,7 @@ def read_source(
     place = Path(os.path.abspath(path))
     source = Source(name or str(path), base or place.parent, None if base else place)
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             return file.read(FILE_BYTES_MAX + 1), source
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()

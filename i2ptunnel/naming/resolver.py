@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from core.api import FileFault
+from core.api import FileFault, read_limited
 from core.base.errors import DecodeError
 from i2ptunnel.naming import hosts_file
 from i2ptunnel.naming.address import Address, NameFault, read_address
@@ -134,16 +134,16 @@ class FileResolver:
             version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if version == self._version:
                 return
-            if stat.st_size > FILE_BYTES_MAX:
-                raise OSError("too large")
-            parsed = hosts_file.parse(decode_text(self.path.read_bytes(), "replace"))
+            data = read_limited(self.path, FILE_BYTES_MAX)
+            parsed = hosts_file.parse(decode_text(data, "replace"))
         except FileNotFoundError:
             self._hosts, self._version, self.fault = {}, None, ""
             self.faults, self.first_faults = 0, ()
             return
-        except (OSError, DecodeError) as error:
+        except (OSError, FileFault, DecodeError) as error:
             # An unreadable file does not take away what is known.
-            fault = (getattr(error, "strerror", None) or str(error)).lower()
+            words = getattr(error, "strerror", None) or getattr(error, "problem", None)
+            fault = (words or str(error)).lower()
             if fault != self.fault:
                 _log.warning("%s cannot be read: %s", self.path.name, fault)
             self.fault = fault

@@ -11,6 +11,7 @@ import logging
 import time
 from pathlib import Path
 
+from core.api import FileFault, read_limited
 from core.base.errors import DecodeError, I2PError
 from core.data.identity import hash_to_b32
 from i2ptunnel.config.tunnel_parts import AccessSection
@@ -132,12 +133,10 @@ class AccessGuard:
 
 
 def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        data = file.read(FILE_BYTES_MAX + 1)
-    if len(data) > FILE_BYTES_MAX:
-        raise FilterFault(f"more than {FILE_BYTES_MAX} bytes")
     try:
-        return decode_text(data)
+        return decode_text(read_limited(path, FILE_BYTES_MAX))
+    except FileFault as fault:
+        raise FilterFault(fault.problem.lower()) from None
     except DecodeError as error:
         raise FilterFault(str(error)) from None
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from core.api import FileFault, read_limited
 from core.base.errors import DecodeError, I2PError, LocalError, Unavailable
 from i2ptunnel.config.client_models import AuthSection, ClientSection, ListeningSection
 from i2ptunnel.config.own_doors import OwnDoors
@@ -38,7 +39,7 @@ from i2ptunnel.text_files import decode_text
 
 ModelT = TypeVar("ModelT", bound=TunnelSection)
 
-_PASSWORD_BYTES_MAX = 1024
+_PASSWORD_FILE_BYTES_MAX = 65536
 
 
 NOT_ENCRYPTED = EncryptedSection()
@@ -346,11 +347,11 @@ def read_users(auth: tuple[AuthSection, ...]) -> dict[str, str]:
 
 def _first_line(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            line = decode_text(file.read(_PASSWORD_BYTES_MAX).split(b"\n")[0]).strip()
-    except (OSError, DecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TunnelFault(f"password_file {path}: {reason.lower()}") from None
+        line = decode_text(read_limited(path, _PASSWORD_FILE_BYTES_MAX).split(b"\n")[0]).strip()
+    except FileFault as fault:
+        raise TunnelFault(f"password_file {path}: {fault.problem.lower()}") from None
+    except DecodeError as error:
+        raise TunnelFault(f"password_file {path}: {error}") from None
     if not line:
         raise TunnelFault(f"password_file {path}: the first line is empty")
     return line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_a_bad_file_is_a_fault(tmp_path: Path, text: str, words: str) -> None:
 
 
 def test_a_file_that_is_too_large_or_no_text(tmp_path: Path) -> None:
-    with pytest.raises(AccessFault, match="more than"):
+    with pytest.raises(AccessFault, match="larger than"):
         guard_of(tmp_path, "# x\n" * (3 * 1024 * 1024))
     definition = tmp_path / "filter.txt"
     definition.write_bytes(b"\xff\xfe")
@@ -105,3 +106,9 @@ def test_lists_in_the_options() -> None:
     assert not both.admit(ONE)
     asyncio.run(both.refresh())
     asyncio.run(both.keep())
+
+
+def test_a_named_pipe_in_the_way_of_a_list_is_no_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "list.txt")
+    with pytest.raises(AccessFault, match=r"access list .*list\.txt: is not a regular file"):
+        guard_of(tmp_path, "allow file list.txt\n")
