@@ -42,6 +42,7 @@ from i2ptunnel.relay.tls import client_context
 from tests.support.deterministic import SeededEntropy
 from tests.support.original_lease_set import original_lease_set
 from tests.support.twin_client import twin_of
+from tests.support.waiting import eventually
 
 ADDRESS = "127.79.0.1"
 KEYS = PrivateKeys.generate_destination(SeededEntropy("guest"))
@@ -120,18 +121,12 @@ class _RawClient:
         return message
 
 
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 def test_a_router_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
     async def main() -> None:
         port = _free_port()
         async with guest(tmp_path, I2cpAddress(ADDRESS, port)) as router:
             await router.open_session(GUEST)
-            await until(lambda: router.i2cp_status().last_error)
+            await eventually(lambda: router.i2cp_status().last_error)
             told = f"no I2CP at {ADDRESS}:{port}: connection refused"
             assert router.i2cp_status().last_error == told
 
@@ -150,7 +145,7 @@ def test_a_session_over_tls_with_a_user(tmp_path: Path) -> None:
                 status = router.i2cp_status()
                 assert (status.connected, status.ready, status.last_error) == (1, 1, None)
                 await session.close()
-                await until(lambda: one.status()["sessions"] == 0)
+                await eventually(lambda: one.status()["sessions"] == 0)
 
     asyncio.run(main())
 
@@ -161,7 +156,7 @@ def test_a_wrong_password_is_told(tmp_path: Path) -> None:
             address = I2cpAddress(ADDRESS, one.port, None, "me", "wrong")
             async with guest(tmp_path, address) as router:
                 session = await router.open_session(GUEST)
-                await until(lambda: router.i2cp_status().last_error)
+                await eventually(lambda: router.i2cp_status().last_error)
                 assert "authorization failed" in str(router.i2cp_status().last_error)
                 with pytest.raises(Unavailable, match="authorization failed"):
                     await session.wait_ready(0.01)
@@ -178,7 +173,7 @@ def test_a_destination_lives_once(tmp_path: Path) -> None:
                 await session.wait_ready(WAIT_S)
                 async with guest(tmp_path / "b", address) as second:
                     await second.open_session(GUEST)
-                    await until(lambda: second.i2cp_status().last_error)
+                    await eventually(lambda: second.i2cp_status().last_error)
                     assert "in use there" in str(second.i2cp_status().last_error)
                 assert session.is_ready and one.status()["sessions"] == 1
 
@@ -196,7 +191,7 @@ def test_a_client_comes_back_when_its_connection_breaks(tmp_path: Path) -> None:
             (link,) = router._sessions._links.values()
             assert link._socket is not None and link._socket.transport is not None
             link._socket.transport.abort()
-            await until(lambda: not session.is_ready)
+            await eventually(lambda: not session.is_ready)
             await session.wait_ready(WAIT_S)
             assert session.destination == KEYS.destination
 
@@ -220,7 +215,7 @@ def test_who_speaks_something_else_is_cut_off_and_limits_need_no_session(tmp_pat
             writer.close()
             assert isinstance(heard[1], BandwidthLimits)
             assert isinstance(heard[2], Disconnect) and "malformed" in heard[2].reason
-            await until(lambda: one.status()["last_disconnect"])
+            await eventually(lambda: one.status()["last_disconnect"])
 
     asyncio.run(main())
 
@@ -287,7 +282,7 @@ def test_the_session_learns_which_messages_go_without_the_lease_set(
             # The numbers of tags, which are no flag, change nothing.
             for payload, flags in ((b"quiet", FLAG_NO_LEASE_SET | 0x45), (b"usual", 0x45)):
                 client.say(SendMessageExpires(1, other, payload, 0, flags, now_ms + 60_000))
-            await until(lambda: len(sent) == 2)
+            await eventually(lambda: len(sent) == 2)
             client.close()
 
     asyncio.run(main())
@@ -335,10 +330,10 @@ def test_a_subsession_shares_the_tunnels_if_its_keys_say_so(tmp_path: Path, same
             assert inbound == len(gateways[0] | gateways[1])
             assert one.status()["sessions"] == 2
             client.say(DestroySession(2))
-            await until(lambda: one.status()["sessions"] == 1)
+            await eventually(lambda: one.status()["sessions"] == 1)
             client.say(DestroySession(1))
             assert await client.hear() == SessionStatus(1, SessionState.DESTROYED)
-            await until(lambda: one.status()["sessions"] == 0)
+            await eventually(lambda: one.status()["sessions"] == 0)
             assert not [path for path in router.tunnel_paths() if path.session == "pair"]
             client.close()
 

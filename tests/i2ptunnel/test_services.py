@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from i2ptunnel.control import ControlServer, ask
 from i2ptunnel.http_server import HttpServer
 from i2ptunnel.metrics import MetricsPage, metrics_server
 from i2ptunnel.services import Services, Wanted
+from tests.support.waiting import eventually
 
 STATUS: dict[str, Any] = {"state": "ready", "ready": True, "router": {}, "tunnels": []}
 
@@ -49,12 +50,6 @@ async def running(**wanted: Wanted) -> AsyncIterator[Services]:
         yield services
     finally:
         await services.stop()
-
-
-async def until(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not what():
-            await asyncio.sleep(0.005)
 
 
 async def is_open(port: int) -> bool:
@@ -104,12 +99,12 @@ def test_one_that_fails_is_tried_again_and_logged_once(caplog: pytest.LogCapture
             async with running(bad=metrics_at(port), good=metrics_at(other)) as services:
                 assert await is_open(other)
                 assert "in use" in services.failed["bad"]
-                await until(lambda: services.status()["bad"]["retries"] >= 3)
+                await eventually(lambda: services.status()["bad"]["retries"] >= 3)
                 status = services.status()["bad"]
                 assert status["state"] != "listening" and "in use" in status["last_error"]
                 taken.close()
                 services.check()  # no need to wait for the back-off
-                await until(lambda: services.status()["bad"]["state"] == "listening")
+                await eventually(lambda: services.status()["bad"]["state"] == "listening")
                 status = services.status()["bad"]
                 assert (status["retries"], status["last_error"]) == (0, None)
                 assert await is_open(port) and services.failed == {}
@@ -129,7 +124,7 @@ def test_what_is_lost_comes_back_at_once(tmp_path: Path) -> None:
         async with running(control=control_at(path)) as services:
             path.unlink()
             services.check()
-            await until(path.exists)
+            await eventually(path.exists)
             assert await asyncio.to_thread(ask, path, "echo", text="hello") == "hello"
             assert services.failed == {}
 

@@ -18,6 +18,7 @@ from core.io.wakeup import Wakeup
 from core.transport.events import MessagesReceived, PeerConnected, PeerDisconnected, PeerFailed
 from tests.support.deterministic import FakeWallClock
 from tests.support.link_nodes import Node, message
+from tests.support.waiting import eventually
 
 
 class Running:
@@ -43,13 +44,6 @@ class Running:
 
     def received(self) -> list[bytes]:
         return [m for e in self.node.events if isinstance(e, MessagesReceived) for m in e.messages]
-
-
-async def until(check: Callable[[], object], timeout_s: float = 5.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not check():
-        assert time.monotonic() < deadline, "not in time"
-        await asyncio.sleep(0.002)
 
 
 async def started(*names: str, **options: Any) -> list[Running]:
@@ -80,14 +74,14 @@ def test_messages_cross_real_sockets_both_ways_and_goodbye_is_said() -> None:
     async def body() -> None:
         alice, bob = await started("alice", "bob")
         alice.send(bob, message(1), message(2, 60000))
-        await until(lambda: len(bob.received()) == 2)
+        await eventually(lambda: len(bob.received()) == 2)
         bob.send(alice, message(3))
-        await until(lambda: alice.received())
+        await eventually(lambda: alice.received())
         assert bob.received() == [message(1), message(2, 60000)]
         assert alice.received() == [message(3)]
         assert len(alice.of(PeerConnected)) == len(bob.of(PeerConnected)) == 1
         await alice.tcp.stop()
-        await until(lambda: bob.of(PeerDisconnected))
+        await eventually(lambda: bob.of(PeerDisconnected))
         assert bob.of(PeerDisconnected) == [PeerDisconnected(alice.node.hash, "router_shutdown")]
         await bob.tcp.stop()
         assert alice.tcp.socket_count == bob.tcp.socket_count == 0
@@ -105,7 +99,7 @@ def test_megabytes_arrive_whole_although_the_socket_is_often_full() -> None:
                 alice.send(bob, *(batch if sent else batch[:100]))
                 sent += 1500 if sent else 100
             await asyncio.sleep(0)
-        await until(lambda: len(bob.received()) == sent)
+        await eventually(lambda: len(bob.received()) == sent)
         received = bob.received()
         assert received[:100] == batch[:100] and received[100:1600] == batch
         stats = alice.node.links.stats
@@ -122,7 +116,7 @@ def test_a_slow_reader_fills_the_queue_and_no_more() -> None:
     async def body() -> None:
         alice, bob = await started("alice", "bob")
         alice.send(bob, message(1))
-        await until(lambda: bob.received())
+        await eventually(lambda: bob.received())
         sock = next(iter(bob.tcp._sockets.values()))
         bob.tcp._read_off(sock)
         for _ in range(30):
@@ -132,7 +126,7 @@ def test_a_slow_reader_fills_the_queue_and_no_more() -> None:
         assert stats.dropped_queue_full > 0
         assert alice.node.links.queued_bytes(bob.node.hash) <= 2 * 1024 * 1024
         bob.tcp._read_on(sock)
-        await until(lambda: len(bob.received()) == 151 - stats.dropped_queue_full)
+        await eventually(lambda: len(bob.received()) == 151 - stats.dropped_queue_full)
         for router in (alice, bob):
             await router.tcp.stop()
 
@@ -147,13 +141,13 @@ def test_refused_dials_and_broken_links_are_reported() -> None:
             bob.node.port = probe.getsockname()[1]
         alice.node.known[bob.node.hash] = bob.node.publish()
         alice.send(bob, message(1))
-        await until(lambda: alice.of(PeerFailed))
+        await eventually(lambda: alice.of(PeerFailed))
         assert alice.of(PeerFailed) == [PeerFailed(bob.node.hash, "dial_failed", 1)]
         bob.send(alice, message(2))
-        await until(lambda: alice.received())
+        await eventually(lambda: alice.received())
         for sock in list(bob.tcp._sockets.values()):
             bob.tcp._drop(sock, is_abort=True)
-        await until(lambda: alice.of(PeerDisconnected))
+        await eventually(lambda: alice.of(PeerDisconnected))
         assert alice.tcp.socket_count == 0
         for router in (alice, bob):
             await router.tcp.stop()
@@ -167,11 +161,11 @@ def test_bandwidth_limits_hold_in_both_directions() -> None:
         alice, bob = await started("alice", "bob", outbound_bytes_s=rate, inbound_bytes_s=rate)
         begin = time.monotonic()
         alice.send(bob, *[message(n, 10000) for n in range(25)])
-        await until(lambda: len(bob.received()) == 25)
+        await eventually(lambda: len(bob.received()) == 25)
         for _ in range(6):
             alice.send(bob, *[message(n, 10000) for n in range(25)])
-            await until(lambda: alice.node.links.queued_bytes(bob.node.hash) == 0)
-        await until(lambda: len(bob.received()) == 175)
+            await eventually(lambda: alice.node.links.queued_bytes(bob.node.hash) == 0)
+        await eventually(lambda: len(bob.received()) == 175)
         # 1.75 MB with a burst of one second's worth.
         assert 0.6 < time.monotonic() - begin < 5
         for router in (alice, bob):
@@ -210,14 +204,14 @@ def test_the_listener_rests_when_descriptors_run_out(monkeypatch: pytest.MonkeyP
         acceptor.listeners[0] = listener
         acceptor._loop.add_reader(exhausted.fileno(), lambda: acceptor._on_acceptable(listener))
         alice.send(bob, message(1))
-        await until(lambda: alice.of(PeerFailed))
+        await eventually(lambda: alice.of(PeerFailed))
         assert exhausted.calls == 2 and acceptor.has_reserve
         assert bob.node.links.stats.refused == {"descriptors": 1}
         # The caller that was turned away is backed off from; a fresh one gets in.
         (carol,) = await started("carol")
         carol.node.known[bob.node.hash] = bob.node.router_info
         carol.send(bob, message(2))
-        await until(lambda: bob.received())
+        await eventually(lambda: bob.received())
         for router in (alice, bob, carol):
             await router.tcp.stop()
 
@@ -230,7 +224,7 @@ def test_who_calls_while_we_say_goodbye_is_not_refused() -> None:
     async def body() -> None:
         alice, bob = await started("alice", "bob")
         alice.send(bob, message(1))
-        await until(lambda: bob.received())
+        await eventually(lambda: bob.received())
         calls: list[str] = []
 
         def call() -> None:
@@ -250,7 +244,7 @@ def test_who_calls_while_we_say_goodbye_is_not_refused() -> None:
         kept = bob.tcp.listeners[0].dup()
         call()
         await bob.tcp.stop(keep_listeners=True)
-        await until(lambda: len(calls) == 3)
+        await eventually(lambda: len(calls) == 3)
         assert calls == ["connected", "router_shutdown", "connected"]
         call()
         bob.tcp.close_listeners()
@@ -258,7 +252,7 @@ def test_who_calls_while_we_say_goodbye_is_not_refused() -> None:
         again = Running(Node("bob", bob.node.host, bob.node.wall))
         assert await again.tcp.start(bob.node.host, 0, inherited=kept) == bob.node.port
         alice.send(bob, message(2))
-        await until(lambda: again.received())
+        await eventually(lambda: again.received())
         assert again.received() == [message(2)]
         await again.tcp.stop()
         with pytest.raises(ConnectionRefusedError):
@@ -297,7 +291,7 @@ def test_our_own_faults_are_not_blamed_on_the_peer(
         is_early = number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
         monkeypatch.setattr("core.io.tcp.socket.socket", refuse if is_early else Broken)
         alice.send(bob, message(1))
-        await until(lambda: alice.of(PeerFailed))
+        await eventually(lambda: alice.of(PeerFailed))
         monkeypatch.undo()
         assert alice.of(PeerFailed) == [PeerFailed(bob.node.hash, reason, 1)]
         later = time.monotonic() + 1.1
@@ -315,7 +309,7 @@ def test_reading_that_takes_long_goes_on_in_the_next_turn(monkeypatch: pytest.Mo
         bob, *others = await started("bob", "alice", "carol", "dave")
         for n, one in enumerate(others):
             one.send(bob, *[message(1000 * n + m, 30000) for m in range(8)])
-        await until(lambda: len(bob.received()) == 24)
+        await eventually(lambda: len(bob.received()) == 24)
         for one in (bob, *others):
             await one.tcp.stop()
 

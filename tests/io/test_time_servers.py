@@ -18,6 +18,7 @@ from core.data.router_info import RouterInfo
 from core.io import system
 from core.io.resolver import Resolver
 from tests.support.time_server import TimeServer, answer
+from tests.support.waiting import eventually
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -52,12 +53,6 @@ async def running(data_dir: Path, *servers: TimeServer) -> AsyncIterator[Router]
             server.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The servers are near: who has not answered by then will not."""
@@ -78,7 +73,7 @@ async def test_a_wrong_clock_is_corrected(
         lambda: true_time() + (0 if threading.current_thread().daemon else error_s),
     )
     async with running(tmp_path, *servers) as router:
-        await until(lambda: router.status().clock.source is not None)
+        await eventually(lambda: router.status().clock.source is not None)
         clock = router.status().clock
         assert clock.source == "ntp"
         assert clock.correction_s == pytest.approx(-error_s, abs=1)
@@ -86,7 +81,7 @@ async def test_a_wrong_clock_is_corrected(
         assert info.published_ms / 1000 == pytest.approx(true_time(), abs=30)
         # Set right, it needs no correction.
         error_s = 0.0
-        await until(lambda: router.status().clock.correction_s == 0.0)
+        await eventually(lambda: router.status().clock.correction_s == 0.0)
         assert router.counters()["process"]["time_answers"]["taken"] >= 3
 
 
@@ -109,9 +104,9 @@ async def test_nothing_is_corrected_without_two_good_answers(
     # A single one among several that is left may be the one that lies.
     servers = [TimeServer(9 * HOUR), TimeServer(0, reply), TimeServer(0, reply)]
     async with running(tmp_path, *servers) as router:
-        await until(lambda: all(server.requests for server in servers))
+        await eventually(lambda: all(server.requests for server in servers))
         client = router._surroundings.time_servers.client
-        await until(lambda: client.rounds == 1 and not client.is_asking)
+        await eventually(lambda: client.rounds == 1 and not client.is_asking)
         clock = router.status().clock
         assert (clock.correction_s, clock.source) == (0.0, None)
 
@@ -131,7 +126,7 @@ async def test_a_server_that_is_not_there_and_a_name_that_is_none_do_no_harm(
     )
     await router.start()
     client = router._surroundings.time_servers.client
-    await until(lambda: client.rounds == 1 and not client.is_asking)
+    await eventually(lambda: client.rounds == 1 and not client.is_asking)
     assert router.status().clock.source is None
     await router.stop()
 
@@ -152,8 +147,8 @@ async def test_a_name_is_looked_up_once_at_a_time(monkeypatch: pytest.MonkeyPatc
     resolver.find("a.test", 123, found.append)
     resolver.find("a.test", 123, found.append)
     held.set()
-    await until(lambda: bool(found))
+    await eventually(lambda: bool(found))
     assert calls == ["a.test"]
     assert found == [[(2, ("127.0.0.1", 123))]]
     resolver.find("a.test", 123, found.append)
-    await until(lambda: len(found) == 2)
+    await eventually(lambda: len(found) == 2)

@@ -20,6 +20,7 @@ from core.io.udp_socket import UdpSocket
 from core.io.wakeup import Wakeup
 from core.transport.ssu2.framing import SocketAddress
 from core.transport.stats import LinkStats
+from tests.support.waiting import eventually
 
 NOBODY = SocketAddress("127.92.9.9", 9)
 
@@ -99,13 +100,6 @@ class Running:
         return [data for data, _ in self.endpoint.received]
 
 
-async def until(check: Callable[[], object], timeout_s: float = 5.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not check():
-        assert time.monotonic() < deadline, "not in time"
-        await asyncio.sleep(0.002)
-
-
 @pytest.fixture(params=[asyncio.new_event_loop, new_event_loop], ids=["asyncio", "router loop"])
 def run(request: pytest.FixtureRequest) -> Callable[[Callable[[], Awaitable[None]]], None]:
     """Run a test's body in a loop of either kind."""
@@ -130,7 +124,7 @@ def test_datagrams_cross_both_ways_with_their_addresses(run: Run, host: str) -> 
         from_alice, to_bob = await alice.at(host), await bob.at(host)
         sent = [(bytes((n,)) * (40 + n), to_bob) for n in range(100)]
         alice.send(*sent)
-        await until(lambda: len(alice.endpoint.received) == 100)
+        await eventually(lambda: len(alice.endpoint.received) == 100)
         assert bob.endpoint.received == [(data, from_alice) for data, _ in sent]
         assert alice.endpoint.received == [(data, to_bob) for data, _ in sent]
         for one in (alice, bob):
@@ -151,7 +145,7 @@ def test_large_batches_keep_their_boundaries_and_cost_few_wake_ups(run: Run) -> 
         for _ in range(5):
             alice.send(*((data, to_bob) for data in sent))
             done = len(bob.endpoint.received)
-            await until(lambda done=done: len(bob.endpoint.received) == done + len(sent))
+            await eventually(lambda done=done: len(bob.endpoint.received) == done + len(sent))
         assert bob.payloads() == sent * 5
         assert bob.wake_ups < len(sent) * 5 / 4
         assert alice.stats.datagrams_failed.total() == 0
@@ -178,12 +172,12 @@ def test_one_destination_that_fails_does_not_hold_up_the_others(run: Run) -> Non
             for one in broken:
                 sent += [one, one, (b"%03d" % number * 20, to_bob)]
         alice.send(*sent)
-        await until(lambda: len(bob.endpoint.received) == 100)
+        await eventually(lambda: len(bob.endpoint.received) == 100)
         failed = {destination for destination, _ in alice.endpoint.failed}
         assert failed == {broken[0][0 + 1], broken[1][1], broken[2][1]}
         assert alice.stats.datagrams_failed["emsgsize"] == 40
         alice.send((b"still here" * 4, to_bob))
-        await until(lambda: len(bob.endpoint.received) == 101)
+        await eventually(lambda: len(bob.endpoint.received) == 101)
         await alice.udp.stop(0.0)
         await bob.udp.stop(0.0)
 
@@ -201,7 +195,7 @@ def test_answers_leave_from_the_address_that_was_reached(run: Run, wildcard: str
             client = Running()
             await client.at("::1" if wildcard == "::" else "127.92.0.1")
             client.send(*((b"?" * 50, SocketAddress(host, address.port)) for _ in range(20)))
-            await until(lambda client=client: len(client.endpoint.received) == 20)
+            await eventually(lambda client=client: len(client.endpoint.received) == 20)
             sources = {source for _, source in client.endpoint.received}
             assert sources == {SocketAddress(host, address.port)}
             await client.udp.stop(0.0)
@@ -217,7 +211,7 @@ def test_both_families_are_served_by_one_endpoint(run: Run) -> None:
         await client.at("127.92.0.2")
         await client.at("::1")
         client.send((b"4" * 40, four), (b"6" * 40, six), (b"4" * 41, four))
-        await until(lambda: len(client.endpoint.received) == 3)
+        await eventually(lambda: len(client.endpoint.received) == 3)
         assert sorted(client.payloads()) == [b"4" * 40, b"4" * 41, b"6" * 40]
         await client.udp.stop(0.0)
         await server.udp.stop(0.0)
@@ -232,10 +226,10 @@ def test_a_pause_leaves_datagrams_with_the_kernel(run: Run) -> None:
         await alice.at("127.92.0.1")
         bob.endpoint.pause_s = 0.2
         alice.send((b"first" * 10, to_bob))
-        await until(lambda: bob.endpoint.received)
+        await eventually(lambda: bob.endpoint.received)
         paused_at = time.monotonic()
         alice.send((b"second" * 10, to_bob))
-        await until(lambda: len(bob.endpoint.received) == 2)
+        await eventually(lambda: len(bob.endpoint.received) == 2)
         assert time.monotonic() - paused_at > 0.1
         await alice.udp.stop(0.0)
         await bob.udp.stop(0.0)
@@ -249,7 +243,7 @@ def test_a_timer_of_the_endpoint_rings(run: Run) -> None:
         await alice.at("127.92.0.1")
         alice.endpoint.timer = asyncio.get_running_loop().time() + 0.02
         alice.udp.schedule()
-        await until(lambda: alice.endpoint.rang)
+        await eventually(lambda: alice.endpoint.rang)
         await alice.udp.stop(0.0)
 
     run(body)
@@ -282,11 +276,11 @@ def test_a_full_socket_keeps_a_bounded_rest_and_goes_on_when_it_can(run: Run) ->
         sock.socket = Stubborn(sock.socket, 3)  # type: ignore[assignment]
         count = udp.UNSENT_MAX + 10
         alice.send(*((b"%04d" % n * 10, to_bob) for n in range(count)))
-        await until(lambda: len(bob.endpoint.received) >= udp.UNSENT_MAX)
+        await eventually(lambda: len(bob.endpoint.received) >= udp.UNSENT_MAX)
         assert bob.payloads() == [b"%04d" % n * 10 for n in range(udp.UNSENT_MAX)]
         assert alice.stats.datagrams_failed == {"full": 10}
         alice.send((b"later" * 10, to_bob))
-        await until(lambda: bob.payloads()[-1] == b"later" * 10)
+        await eventually(lambda: bob.payloads()[-1] == b"later" * 10)
         await alice.udp.stop(0.0)
         await bob.udp.stop(0.0)
 
@@ -302,7 +296,7 @@ def test_without_offload_datagrams_leave_one_by_one(run: Run, error: int) -> Non
         sock = alice.udp._sockets[0]
         sock.socket = Stubborn(sock.socket, 1, error)  # type: ignore[assignment]
         alice.send(*((b"%04d" % n * 10, to_bob) for n in range(50)))
-        await until(lambda: len(bob.endpoint.received) == 50)
+        await eventually(lambda: len(bob.endpoint.received) == 50)
         assert not sock.has_offload
         assert not alice.endpoint.failed
         await alice.udp.stop(0.0)
@@ -321,7 +315,7 @@ def test_a_passing_error_is_counted_and_is_no_end(run: Run, error: int) -> None:
         sock.socket = Stubborn(sock.socket, 1, error)  # type: ignore[assignment]
         alice.send((b"lost" * 10, to_bob), (b"this one arrives" * 4, to_bob))
         alice.send((b"and this one" * 4, to_bob))
-        await until(lambda: bob.payloads()[-1:] == [b"and this one" * 4])
+        await eventually(lambda: bob.payloads()[-1:] == [b"and this one" * 4])
         is_named = error != errno.ENOBUFS
         assert alice.endpoint.failed == ([(to_bob, error)] if is_named else [])
         await alice.udp.stop(0.0)
@@ -342,7 +336,7 @@ def test_sockets_stay_open_for_the_next_process(run: Run) -> None:
         await asyncio.sleep(0)
         second = Running()
         assert await second.udp.start("127.92.0.1", inherited=inherited) == address.port
-        await until(lambda: second.payloads() == [b"meanwhile" * 5])
+        await eventually(lambda: second.payloads() == [b"meanwhile" * 5])
         first.udp.close_sockets()
         first.udp.close_sockets()
         await second.udp.stop(0.0)
@@ -439,18 +433,18 @@ def test_a_read_of_a_slow_limit_brings_one_datagram(run: Run, is_slow: bool) -> 
 
         bob.endpoint.receive_run = note  # type: ignore[method-assign]
         alice.send((b"first", to_bob))
-        await until(lambda: len(bob.endpoint.received) == 1)
+        await eventually(lambda: len(bob.endpoint.received) == 1)
         for _ in range(3):
             alice.send(*((os.urandom(1200), to_bob) for _ in range(40)))
-        await until(lambda: len(bob.endpoint.received) == 121)
+        await eventually(lambda: len(bob.endpoint.received) == 121)
         assert (max(brought) == 1200) is is_slow
         # Another limit, by a reload.
         bob.endpoint.read_max = 1 << 20 if is_slow else 8000
         alice.send((b"next", to_bob))
-        await until(lambda: len(bob.endpoint.received) == 122)
+        await eventually(lambda: len(bob.endpoint.received) == 122)
         brought.clear()
         alice.send(*((os.urandom(1200), to_bob) for _ in range(40)))
-        await until(lambda: len(bob.endpoint.received) == 162)
+        await eventually(lambda: len(bob.endpoint.received) == 162)
         assert (max(brought) > 1200) is is_slow
         await alice.udp.stop(0.0)
         await bob.udp.stop(0.0)

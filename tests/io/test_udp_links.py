@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -23,6 +22,7 @@ from core.transport.ssu2.framing import SocketAddress
 from tests.support.deterministic import FakeWallClock
 from tests.support.link_nodes import message
 from tests.support.ssu2_nodes import Ssu2Node
+from tests.support.waiting import eventually
 
 WALL_S = 1_699_999_000.0
 
@@ -66,13 +66,6 @@ async def started(*hosts: str) -> list[Running]:
     return routers
 
 
-async def until(check: Callable[[], object], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not check():
-        assert time.monotonic() < deadline, "not in time"
-        await asyncio.sleep(0.002)
-
-
 def run(body: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
         await asyncio.wait_for(body(), 30)
@@ -88,15 +81,15 @@ def test_messages_of_all_sizes_cross_both_ways_and_goodbye_is_said(hosts: tuple[
         to_bob = [message(n, size) for n, size in enumerate((1, 1000, 1400, 5000, 60_000))]
         to_alice = [message(100 + n, size) for n, size in enumerate((60_000, 1, 2000))]
         alice.send(bob, *to_bob)
-        await until(lambda: len(bob.received()) == len(to_bob))
+        await eventually(lambda: len(bob.received()) == len(to_bob))
         bob.send(alice, *to_alice)
-        await until(lambda: len(alice.received()) >= len(to_alice))
+        await eventually(lambda: len(alice.received()) >= len(to_alice))
         assert sorted(bob.received()) == sorted(to_bob)
         # The first one is the RouterInfo with which bob greets.
         assert set(to_alice) <= set(alice.received())
         assert len(alice.of(PeerConnected)) == len(bob.of(PeerConnected)) == 1
         await alice.udp.stop(0.5)
-        await until(lambda: bob.of(PeerDisconnected))
+        await eventually(lambda: bob.of(PeerDisconnected))
         assert bob.of(PeerDisconnected) == [PeerDisconnected(alice.node.hash, "router_shutdown")]
         await bob.udp.stop(0.5)
         assert alice.udp.sockets == bob.udp.sockets == ()
@@ -110,14 +103,14 @@ def test_megabytes_arrive_whole_in_large_batches() -> None:
         messages = [message(n, 1028) for n in range(8001)]
         # A router that is only being dialled gets a small queue.
         alice.send(bob, messages[0])
-        await until(bob.received)
+        await eventually(bob.received)
         sent = 1
         while sent < len(messages):
             if alice.node.links.queued_bytes(bob.node.hash) < 100_000:
                 alice.send(bob, *messages[sent : sent + 500])
                 sent += 500
             await asyncio.sleep(0)
-        await until(lambda: len(bob.received()) >= len(messages))
+        await eventually(lambda: len(bob.received()) >= len(messages))
         assert sorted(bob.received()) == sorted(messages)
         stats = alice.node.stats
         assert stats.datagrams_failed.total() == 0
@@ -135,7 +128,7 @@ def test_a_router_that_is_not_there_fails_in_time(monkeypatch: pytest.MonkeyPatc
         alice, bob = await started("127.94.2.1", "127.94.2.2")
         await bob.udp.stop(0.0)
         alice.send(bob, message(1))
-        await until(lambda: alice.of(PeerFailed), 25)
+        await eventually(lambda: alice.of(PeerFailed), 25)
         await alice.udp.stop(0.0)
 
     run(body)

@@ -35,3 +35,8 @@ async def until(
         serve()
         await asyncio.sleep(every_s)
     return found
+
+
+async def eventually(check: Callable[[], T], timeout_s: float = 20.0) -> T:
+    """As :func:`until`, where the line that waits says for what."""
+    return await until("this", check, timeout_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from i2ptunnel.sam.bridge import SamBridge
 from tests.support.deterministic import SeededEntropy
 from tests.support.sam_bridge import SamNetwork
 from tests.support.sam_client import SamClient, close_all
+from tests.support.waiting import eventually
 
 CREATE = "SESSION CREATE STYLE={} ID={} DESTINATION=TRANSIENT SIGNATURE_TYPE=7"
 
@@ -38,12 +39,6 @@ def drive(work: Coroutine[Any, Any, None]) -> None:
             await close_all()
 
     asyncio.run(run())
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def session(
@@ -95,7 +90,7 @@ def test_a_stream_from_one_program_to_another(tmp_path: Path) -> None:
             assert await connected.reader.read() == b"answer"
             connected.writer.write_eof()
             assert await waiting.at_end()
-            await until(lambda: running.status()["streams"] == 0)
+            await eventually(lambda: running.status()["streams"] == 0)
             status = running.status()
             assert (status["sessions"], status["streams_total"]) == (2, 2)
             assert (status["bytes_to_i2p"], status["bytes_from_i2p"]) == (300_006, 300_006)
@@ -266,7 +261,7 @@ def test_ids_and_destinations_are_given_once(tmp_path: Path) -> None:
                 assert (await second.ask(line.format("two", wrong)))[1]["RESULT"] == "INVALID_KEY"
             assert (await second.ask(line.format("two", "TRANSIENT")))[1]["RESULT"] == "OK"
             await first.close()
-            await until(lambda: network.open_count == 1)
+            await eventually(lambda: network.open_count == 1)
             third = await SamClient.greeted(running.port)
             assert (await third.ask(line.format("one", keys)))[1]["RESULT"] == "OK"
 
@@ -288,7 +283,7 @@ def test_a_session_ends_with_its_control_socket_and_its_streams_too(tmp_path: Pa
             assert await waiting.at_end()
             assert await more.at_end()
             assert await connected.at_end()
-            await until(lambda: network.open_count == 1)
+            await eventually(lambda: network.open_count == 1)
             assert (await two.ask("PING"))[0] == "PONG"
             again = await SamClient.greeted(running.port)
             assert (await again.ask("STREAM ACCEPT ID=one"))[1]["RESULT"] == "INVALID_ID"
@@ -302,9 +297,9 @@ def test_a_program_that_leaves_while_its_session_is_made(tmp_path: Path) -> None
             network.starts_ready = False
             client = await SamClient.greeted(running.port)
             await client.send(CREATE.format("STREAM", "one"))
-            await until(lambda: network.open_count == 1)
+            await eventually(lambda: network.open_count == 1)
             await client.close()
-            await until(lambda: network.open_count == 0)
+            await eventually(lambda: network.open_count == 0)
             network.starts_ready = True
             await session(running.port, "one")
 
@@ -353,7 +348,7 @@ def test_an_accept_that_is_given_up_loses_no_stream(tmp_path: Path) -> None:
             await gone.close()
             incoming = running._parts.sessions.get("one", "").incoming
             assert incoming is not None
-            await until(lambda: incoming.pending == 1)
+            await eventually(lambda: incoming.pending == 1)
             client = await SamClient.greeted(running.port)
             await client.ask(f"STREAM CONNECT ID=two DESTINATION={target}")
             client.writer.write(b"z")
@@ -408,7 +403,7 @@ def test_streams_are_forwarded_to_the_programs_own_server(tmp_path: Path) -> Non
             assert await client.reader.read() == b"you said hi"
             assert heard == [f"{await destination_of(two)} FROM_PORT=0 TO_PORT=9\n".encode()]
             await forwarding.close()
-            await until(lambda: running._parts.sessions.get("one", "").carriers == set())
+            await eventually(lambda: running._parts.sessions.get("one", "").carriers == set())
             await accept(running.port, "one")
 
     drive(run())
@@ -510,7 +505,7 @@ def test_datagrams_over_udp_both_ways(tmp_path: Path, style: str) -> None:
                 assert (await packet_to(mine)).endswith(b" FROM_PORT=3 TO_PORT=4\nback")
                 for wrong in (b"nonsense", b"3.0 nobody x\ny", b"3.0 one AAAA\ny"):
                     mine.sendto(wrong, gate)
-                await until(lambda: running.status()["datagrams_dropped"] == 3)
+                await eventually(lambda: running.status()["datagrams_dropped"] == 3)
                 assert running.status()["datagrams_sent"] == 3
 
     drive(run())
@@ -617,7 +612,7 @@ def test_a_primary_session_sorts_by_protocol_and_port(tmp_path: Path) -> None:
                 assert (await gone.ask("STREAM ACCEPT ID=web"))[1]["RESULT"] == "INVALID_ID"
                 assert network.open_count == 2
                 await control.close()
-                await until(lambda: network.open_count == 1)
+                await eventually(lambda: network.open_count == 1)
                 assert await other.at_end()
 
     drive(run())
@@ -768,7 +763,7 @@ def test_many_sessions_leave_nothing(tmp_path: Path, count: int) -> None:
     async def run() -> None:
         async with bridge(tmp_path) as (running, network):
             await (await session(running.port, "first")).close()
-            await until(lambda: not network.open_count)
+            await eventually(lambda: not network.open_count)
             tasks = len(asyncio.all_tasks())
             for index in range(count):
                 control = await session(running.port, f"s{index % 7}")
@@ -779,8 +774,8 @@ def test_many_sessions_leave_nothing(tmp_path: Path, count: int) -> None:
                 else:
                     await control.ask("QUIT")
                 await control.close()
-                await until(lambda: not network.open_count)
-            await until(lambda: running.status()["connections_open"] == 0)
+                await eventually(lambda: not network.open_count)
+            await eventually(lambda: running.status()["connections_open"] == 0)
             network.opened.clear()
             network.sessions.clear()
             gc.collect()

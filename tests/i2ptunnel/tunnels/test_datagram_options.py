@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,7 @@ from i2ptunnel.relay.udp import UdpSocket
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 from tests.support.loopback_datagrams import DatagramLoopbackSession, DatagramNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, running
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
+from tests.support.waiting import eventually
 
 
 class Service:
@@ -75,16 +70,16 @@ def test_a_udp_service_is_for_those_it_admits(tmp_path: Path) -> None:
                 ask(friend, tunnel, b"friend %d" % port, port)
             ask(enemy, tunnel, b"enemy")
             ask(other, tunnel, b"other")
-            await until(lambda: b"other" in service.got)
+            await eventually(lambda: b"other" in service.got)
             assert service.got == [b"friend 1", b"friend 2", b"other"], "three sessions a minute"
             ask(friend, tunnel, b"friend again", 1)
-            await until(lambda: b"friend again" in service.got)
+            await eventually(lambda: b"friend again" in service.got)
             assert tunnel.counters()["connections_refused"] >= 1
             enemies.write_text(f"{friend.destination.b32}\n")
             await tunnel.gate.refresh()  # type: ignore[attr-defined]
             ask(friend, tunnel, b"friend no more", 1)
             ask(other, tunnel, b"last")
-            await until(lambda: b"last" in service.got)
+            await eventually(lambda: b"last" in service.got)
             assert b"friend no more" not in service.got, "sessions end too"
         definition.write_text("junk\n")
         with pytest.raises(Unavailable, match="line 1"):
@@ -107,7 +102,7 @@ def test_subscribers_are_admitted_too() -> None:
         async with running("tv", model, network, TableResolver({})) as tunnel:
             for session in (enemy, friend, other, friend, friend):
                 ask(session, tunnel, SUBSCRIBE)
-            await until(lambda: tunnel.counts["datagrams_received"] == 5)
+            await eventually(lambda: tunnel.counts["datagrams_received"] == 5)
             await asyncio.sleep(0)
             assert tunnel.connections_open == 1
             assert tunnel.counts["refused_rate"] == 1
@@ -124,8 +119,8 @@ def test_too_many_bytes_are_dropped() -> None:
         async with running("udp", model, network, TableResolver({})) as tunnel:
             for _ in range(20):
                 ask(network.session("sender"), tunnel, bytes(1000))
-            await until(lambda: tunnel.counts["datagrams_received"] == 20)
-            await until(lambda: service.got)
+            await eventually(lambda: tunnel.counts["datagrams_received"] == 20)
+            await eventually(lambda: service.got)
             assert len(service.got) < 5
             assert tunnel.counts["datagrams_dropped"] > 15
         service.close()
@@ -143,7 +138,7 @@ def test_an_encrypted_destination_is_found_first() -> None:
             listen=ANY_PORT, destination=DestinationName(address.host, 7, "word")
         )
         async with running("udp", model, network, TableResolver({})) as tunnel:
-            await until(lambda: tunnel._address is not None)  # type: ignore[attr-defined]
+            await eventually(lambda: tunnel._address is not None)  # type: ignore[attr-defined]
             local = await UdpSocket.bind(Endpoint("127.0.0.1", 0), lambda *_: None)
             port = tunnel._socket.port  # type: ignore[attr-defined]
             local.send(b"hello", ("127.0.0.1", port))
@@ -152,7 +147,7 @@ def test_an_encrypted_destination_is_found_first() -> None:
             local.close()
         wrong = UdpClientSection(listen=ANY_PORT, destination=DestinationName(address.host, 7))
         async with running("udp", wrong, network, TableResolver({})) as tunnel:
-            await until(lambda: tunnel.last_error)
+            await eventually(lambda: tunnel.last_error)
             assert "credentials" in str(tunnel.last_error)
 
     asyncio.run(main())
@@ -171,9 +166,9 @@ def test_each_client_of_a_udp_service_comes_from_an_address_of_its_own(unique_lo
         async with running("udp", model, network, TableResolver({})) as tunnel:
             for name in ("one", "two"):
                 ask(network.session(name), tunnel, b"hello")
-            await until(lambda: len(tunnel._sessions) == 2 and hosts)  # type: ignore[attr-defined]
+            await eventually(lambda: len(tunnel._sessions) == 2 and hosts)  # type: ignore[attr-defined]
             if unique_local:
-                await until(lambda: len(hosts) == 2)
+                await eventually(lambda: len(hosts) == 2)
                 assert "127.0.0.1" not in hosts
             else:
                 assert hosts == {"127.0.0.1"}
@@ -211,7 +206,7 @@ def test_what_a_transient_key_cannot_sign_is_said(version: int) -> None:
             listen=ANY_PORT, destination=DestinationName("far.i2p", 7), datagram_version=version
         )
         async with running("near", model, network, resolver) as tunnel:
-            await until(lambda: tunnel.is_ready)
+            await eventually(lambda: tunnel.is_ready)
             assert isinstance(tunnel.session, DatagramLoopbackSession)
             tunnel.session.__class__ = OfflineSession
             tunnel._on_packet(b"hello", ("127.0.0.1", 9))  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from typing import Any
@@ -25,6 +25,7 @@ from tests.support.loopback_datagrams import (
     LoopbackDatagram,
 )
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, running
+from tests.support.waiting import eventually
 
 FAR = DestinationName("far.i2p", 7)
 
@@ -64,12 +65,6 @@ class Program:
         self.socket.close()
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 def listening_at(tunnel: Any) -> tuple[str, int]:
     assert isinstance(tunnel, UdpClient | StreamrServer)
     assert tunnel._socket is not None
@@ -89,7 +84,7 @@ async def udp_pair(
         assert far.session is not None
         resolver.hosts["far.i2p"] = far.session.destination.hash
         async with running("near", near_section, network, resolver) as near:
-            await until(lambda: near.is_ready)
+            await eventually(lambda: near.is_ready)
             yield near, far, service, network
     service.close()
 
@@ -107,7 +102,7 @@ def test_packets_go_there_and_back(version: int) -> None:
             for number in range(3):
                 one.send(b"one %d" % number, listening_at(near))
             two.send(b"two", listening_at(near))
-            await until(lambda: len(one.received) == 3 and two.received)
+            await eventually(lambda: len(one.received) == 3 and two.received)
             assert one.payloads == [b"ONE 0", b"ONE 1", b"ONE 2"]
             assert two.payloads == [b"TWO"]
             assert near.connections_open == far.connections_open == 2
@@ -153,7 +148,7 @@ def test_a_client_sends_repliable_datagrams_until_raw_ones_come() -> None:
         resolver.hosts["far.i2p"] = peer.destination.hash
         section = UdpClientSection(listen=ANY_PORT, destination=FAR)
         async with running("near", section, network, resolver) as near:
-            await until(lambda: near.is_ready)
+            await eventually(lambda: near.is_ready)
             program = await Program().open()
             for number in range(6):
                 program.send(b"?", listening_at(near))
@@ -166,7 +161,7 @@ def test_a_client_sends_repliable_datagrams_until_raw_ones_come() -> None:
                     from_port=7,
                     to_port=question.from_port,
                 )
-                await until(lambda: program.payloads[-1:] == [b"%d" % number])  # noqa: B023
+                await eventually(lambda: program.payloads[-1:] == [b"%d" % number])  # noqa: B023
             near.session.deliver(
                 LoopbackDatagram(
                     None,
@@ -178,7 +173,7 @@ def test_a_client_sends_repliable_datagrams_until_raw_ones_come() -> None:
                     is_authentic=True,
                 )
             )
-            await until(lambda: program.payloads[-1] == b"raw")
+            await eventually(lambda: program.payloads[-1] == b"raw")
             seen = []
             for _ in range(3):
                 program.send(b"?", listening_at(near))
@@ -211,9 +206,9 @@ def test_an_empty_packet_passes_both_ways(version: int, raw: bool) -> None:
         async with udp_pair(options) as (near, _, service, _):
             program = await Program().open()
             program.send(b"x", listening_at(near))
-            await until(lambda: program.payloads == [b"X"])
+            await eventually(lambda: program.payloads == [b"X"])
             program.send(b"", listening_at(near))
-            await until(lambda: program.payloads == [b"X", b""])
+            await eventually(lambda: program.payloads == [b"X", b""])
             assert service.payloads == [b"x", b""]
             program.close()
 
@@ -225,7 +220,7 @@ def test_an_empty_packet_may_be_the_first() -> None:
         async with udp_pair() as (near, _, service, _):
             program = await Program().open()
             program.send(b"", listening_at(near))
-            await until(lambda: program.payloads == [b""] and service.payloads == [b""])
+            await eventually(lambda: program.payloads == [b""] and service.payloads == [b""])
             program.close()
 
     asyncio.run(main())
@@ -243,7 +238,7 @@ def test_requests_to_acknowledge_are_answered() -> None:
                 to_port=7,
                 options={"seqn": "9", "flags": "2"},
             )
-            await until(lambda: len(far.session.sent) == 2)
+            await eventually(lambda: len(far.session.sent) == 2)
             (ack,) = [d for _, d in far.session.sent if not d.payload]
             assert (ack.version, ack.from_port, ack.to_port) == (3, 7, 5)
             assert ack.options == {"acked": "9"}
@@ -254,7 +249,7 @@ def test_requests_to_acknowledge_are_answered() -> None:
                 far_hash = far.session.destination.hash
                 asker._datagrams.clear()
                 asker.send_datagram(far_hash, b"", version=3, options={"flags": "3"})
-                await until(lambda: asker._datagrams)  # noqa: B023
+                await eventually(lambda: asker._datagrams)  # noqa: B023
                 assert asker._datagrams.pop().options == {"acked": answer}
             assert far.connections_open == 1
             assert len(service.received) == 1
@@ -267,11 +262,11 @@ def test_the_client_acknowledges_to_its_server_only() -> None:
         async with udp_pair({"datagram_version": 3}) as (near, far, _, network):
             program = await Program().open()
             program.send(b"x", listening_at(near))
-            await until(lambda: program.received)
+            await eventually(lambda: program.received)
             own, sent = near.session.destination.hash, len(near.session.sent)
             network.session("stranger").send_datagram(own, b"", version=3, options={"flags": "3"})
             far.session.send_datagram(own, b"", version=3, options={"flags": "3"})
-            await until(lambda: len(near.session.sent) > sent)
+            await eventually(lambda: len(near.session.sent) > sent)
             (target, ack) = near.session.sent[-1]
             assert (target, ack.options) == (far.session.destination.hash, {"acked": "0"})
             assert ack.from_port == program.endpoint.port
@@ -286,19 +281,19 @@ def test_strangers_packets_are_dropped_on_both_sides() -> None:
         async with udp_pair() as (near, far, service, network):
             program = await Program().open()
             program.send(b"x", listening_at(near))
-            await until(lambda: program.received)
+            await eventually(lambda: program.received)
             port = program.endpoint.port
             stranger = network.session("stranger")
             own = near.session.destination.hash
             stranger.send_datagram(own, b"forged", version=1, from_port=7, to_port=port)
             stranger.send_datagram(own, b"raw", version=0, from_port=8, to_port=port)
             stranger.send_datagram(own, b"raw", version=0, from_port=7, to_port=port ^ 1)
-            await until(lambda: near.counts["datagrams_dropped"] == 3)
+            await eventually(lambda: near.counts["datagrams_dropped"] == 3)
             far_hash = far.session.destination.hash
             stranger.send_datagram(far_hash, b"raw", version=0, from_port=99, to_port=7)
             unproven = LoopbackDatagram(None, stranger.destination.hash, b"v3", 3, 99, 7)
             far.session.deliver(unproven)
-            await until(lambda: far.counts["datagrams_dropped"] == 2)
+            await eventually(lambda: far.counts["datagrams_dropped"] == 2)
             assert program.payloads == [b"X"]
             assert service.payloads == [b"x"]
             program.close()
@@ -314,11 +309,11 @@ def test_sessions_are_limited() -> None:
             programs = [await Program().open() for _ in range(3)]
             for program in programs:
                 program.send(b"x", listening_at(near))
-            await until(lambda: near.counters()["connections_refused"] == 1)
-            await until(lambda: far.counts["connections_refused"] == 1)
+            await eventually(lambda: near.counters()["connections_refused"] == 1)
+            await eventually(lambda: far.counts["connections_refused"] == 1)
             assert near.connections_open == 2
             assert far.connections_open == 1
-            await until(lambda: service.payloads)
+            await eventually(lambda: service.payloads)
             assert service.payloads == [b"x"]
             for program in programs:
                 program.close()
@@ -332,7 +327,7 @@ def test_only_allowed_networks_may_send() -> None:
             other, right = await Program().open(), await Program().open("127.0.0.9")
             other.send(b"no", listening_at(near))
             right.send(b"yes", listening_at(near))
-            await until(lambda: service.received)
+            await eventually(lambda: service.received)
             assert service.payloads == [b"yes"]
             assert near._socket.refused == 1
             other.close()
@@ -348,10 +343,10 @@ def test_an_unknown_name_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None
         network, resolver = DatagramNetwork(), TableResolver({})
         section = UdpClientSection(listen=ANY_PORT, destination=FAR)
         async with running("near", section, network, resolver) as near:
-            await until(lambda: near.last_error)
+            await eventually(lambda: near.last_error)
             assert not near.is_ready
             resolver.hosts["far.i2p"] = b"h" * 32
-            await until(lambda: near.is_ready)
+            await eventually(lambda: near.is_ready)
             assert near.last_error is None
 
     asyncio.run(main())
@@ -397,11 +392,11 @@ async def streamr(
 def test_every_subscriber_gets_the_stream() -> None:
     async def main() -> None:
         async with streamr(3) as (cam, viewers, players, _):
-            await until(lambda: cam.connections_open == 3)
+            await eventually(lambda: cam.connections_open == 3)
             producer = await Program().open()
             for number in range(5):
                 producer.send(b"frame %d" % number, listening_at(cam))
-            await until(lambda: all(len(player.received) == 5 for player in players))
+            await eventually(lambda: all(len(player.received) == 5 for player in players))
             assert players[0].payloads == [b"frame %d" % number for number in range(5)]
             asked = viewers[0].session.sent[0][1]
             assert (asked.payload, asked.version, asked.to_port) == (SUBSCRIBE, 1, 7)
@@ -410,9 +405,7 @@ def test_every_subscriber_gets_the_stream() -> None:
             assert {d.from_port for d in media} == {7}
             assert asked.from_port in {d.to_port for d in media}
             await viewers[0].stop()
-            assert (
-                cam.connections_open == 2 or await until(lambda: cam.connections_open == 2) is None
-            )
+            await eventually(lambda: cam.connections_open == 2)
             producer.close()
 
     asyncio.run(main())
@@ -421,11 +414,11 @@ def test_every_subscriber_gets_the_stream() -> None:
 def test_a_subscriber_that_stops_says_so() -> None:
     async def main() -> None:
         async with streamr() as (cam, (viewer,), _, _):
-            await until(lambda: cam.connections_open == 1)
+            await eventually(lambda: cam.connections_open == 1)
             session = viewer.session
             await viewer.stop()
             assert session.sent[-1][1].payload == UNSUBSCRIBE
-            await until(lambda: cam.connections_open == 0)
+            await eventually(lambda: cam.connections_open == 0)
 
     asyncio.run(main())
 
@@ -465,13 +458,13 @@ def test_a_subscriber_waits_for_its_tunnels_as_long_as_it_takes(
 def test_only_the_producer_fills_the_stream() -> None:
     async def main() -> None:
         async with streamr() as (cam, (viewer,), (player,), network):
-            await until(lambda: cam.connections_open == 1)
+            await eventually(lambda: cam.connections_open == 1)
             asked = viewer.session.sent[0][1]
             stranger = network.session("stranger")
             own = viewer.session.destination.hash
             stranger.send_datagram(own, b"ad", version=1, from_port=7, to_port=asked.from_port)
             stranger.send_datagram(own, b"ad", version=0, from_port=7, to_port=1)
-            await until(lambda: viewer.counts["datagrams_dropped"] == 2)
+            await eventually(lambda: viewer.counts["datagrams_dropped"] == 2)
             assert player.received == []
 
     asyncio.run(main())
@@ -486,7 +479,7 @@ def test_raw_datagrams_cannot_subscribe_and_places_are_limited() -> None:
             cam.session.deliver(raw)
             for name in ("a", "b", "c"):
                 network.session(name).send_datagram(hash_, SUBSCRIBE, from_port=5)
-            await until(lambda: cam.counters()["connections_refused"] == 1)
+            await eventually(lambda: cam.counters()["connections_refused"] == 1)
             assert cam.connections_open == 2
             assert cam.counts["datagrams_dropped"] == 1
 

@@ -22,6 +22,7 @@ from i2ptunnel.tunnels.base import Tunnel
 from i2ptunnel.tunnels.private_words import machine_words
 from tests.support.loopback_session import LoopbackNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
+from tests.support.waiting import eventually
 
 SERVER = (DestinationName("irc.i2p"),)
 
@@ -89,12 +90,6 @@ def irc_client(**options: Any) -> IrcClientSection:
     return IrcClientSection(**{"listen": ANY_PORT, "destination": SERVER, **options})
 
 
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 def test_nothing_identifying_crosses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "wonderland.lan")
 
@@ -108,7 +103,7 @@ def test_nothing_identifying_crosses(monkeypatch: pytest.MonkeyPatch) -> None:
             )
             assert await reader.readline() == b":irc.i2p CAP * LS :sasl\r\n"
             assert await reader.readline() == b":irc.i2p PONG irc.i2p :LAG1700000000\r\n"
-            await until(lambda: b"QUIT" in fake.everything)
+            await eventually(lambda: b"QUIT" in fake.everything)
             assert near.session is not None
             host = near.session.destination.b32.encode()
             assert bytes(fake.received[0]) == (
@@ -116,7 +111,7 @@ def test_nothing_identifying_crosses(monkeypatch: pytest.MonkeyPatch) -> None:
                 b"PRIVMSG #a :hello\r\nPART #a :leaving\r\nQUIT :leaving\r\n" % host
             )
             writer.close()
-            await until(lambda: near.counts["client_lines_dropped"] == 1)
+            await eventually(lambda: near.counts["client_lines_dropped"] == 1)
 
     asyncio.run(main())
 
@@ -128,7 +123,7 @@ def test_the_filters_own_words_come_at_once() -> None:
             writer.write(b"NICK bob\r\nSTARTTLS\r\n")
             async with asyncio.timeout(5):
                 assert b"421 * STARTTLS" in await reader.readline()
-            await until(lambda: fake.everything == b"NICK bob\r\n")
+            await eventually(lambda: fake.everything == b"NICK bob\r\n")
             writer.close()
 
     asyncio.run(main())
@@ -145,7 +140,7 @@ def test_two_users_have_different_host_names_that_stay() -> None:
                     session = network.session(name)
                     stream = await session.connect(far.session.destination.hash)
                     await stream.write(b"NICK a\r\nUSER a b c :d\r\n")
-                await until(lambda: fake.everything.count(b":d") == 2)
+                await eventually(lambda: fake.everything.count(b":d") == 2)
                 hosts = [bytes(got).split()[4] for got in fake.received]
                 assert hosts[0] != hosts[1]
                 assert all(len(host) == 28 for host in hosts)
@@ -162,7 +157,7 @@ def test_webirc_tells_the_host_name_first() -> None:
         async with irc_pair(irc_client(), **options) as (near, _, fake, _):
             _, writer = await asyncio.open_connection("127.0.0.1", port_of(near))
             writer.write(b"NICK bob\r\nUSER bob 0 * :B\r\n")
-            await until(lambda: b":user" in fake.everything)
+            await eventually(lambda: b":user" in fake.everything)
             webirc, nick, user = bytes(fake.received[0]).splitlines()
             assert near.session is not None
             host = near.session.destination.b32.encode()
@@ -189,7 +184,7 @@ def test_what_is_not_irc_never_reaches_the_server(said: bytes, answer: bytes) ->
             await stream.write(said)
             await stream.close_write()
             assert await stream.read() == answer
-            await until(lambda: far.counts["connections_refused"] == 1)
+            await eventually(lambda: far.counts["connections_refused"] == 1)
             assert fake.received == []
 
     asyncio.run(main())
@@ -201,10 +196,10 @@ def test_a_violation_after_the_first_line_ends_the_connection() -> None:
             assert far.session is not None
             stream = await network.session("stranger").connect(far.session.destination.hash)
             await stream.write(b"NICK bob\r\n")
-            await until(lambda: fake.everything == b"NICK bob\r\n")
+            await eventually(lambda: fake.everything == b"NICK bob\r\n")
             await stream.write(b"WEBIRC a b c d\r\n")
             assert await stream.read() == b"ERROR :Closing link: (register first)\r\n"
-            await until(lambda: far.connections_open == 0)
+            await eventually(lambda: far.connections_open == 0)
             assert fake.everything == b"NICK bob\r\n"
 
     asyncio.run(main())
@@ -223,7 +218,7 @@ def test_who_does_not_register_in_time_is_sent_away(monkeypatch: pytest.MonkeyPa
                 async with asyncio.timeout(5):
                     assert b"registration timed out" in await stream.read()
                     await stream.close()
-            await until(lambda: far.connections_open == 0)
+            await eventually(lambda: far.connections_open == 0)
 
     asyncio.run(main())
 
@@ -235,7 +230,7 @@ def test_who_comes_too_often_is_told() -> None:
             session = network.session("busy")
             first = await session.connect(far.session.destination.hash)
             await first.write(b"NICK bob\r\n")
-            await until(lambda: fake.received)
+            await eventually(lambda: fake.received)
             second = await session.connect(far.session.destination.hash)
             async with asyncio.timeout(5):
                 assert (await second.read()).startswith(b"ERROR :Closing link: (too many")
@@ -264,7 +259,7 @@ def test_socks_irc_filters_too() -> None:
             writer.write(b"\x05\x01\x00\x05\x01\x00\x03\x07irc.i2p\x1a\x0b")
             assert (await reader.readexactly(12))[:4] == b"\x05\x00\x05\x00"
             writer.write(b"NICK bob\r\nUSER alice laptop 1.2.3.4 :A L\r\nQUIT :irssi\r\n")
-            await until(lambda: b"QUIT" in fake.everything)
+            await eventually(lambda: b"QUIT" in fake.everything)
             for secret in (b"irssi", b"laptop", b"alice", b"A L"):
                 assert secret not in fake.everything
             assert near.session.connects[0][1] == 0x1A0B  # type: ignore[union-attr]
@@ -285,7 +280,7 @@ def test_the_identity_is_the_configurations_also_after_a_change(kind: Any) -> No
                     writer.write(b"\x05\x01\x00\x05\x01\x00\x03\x07irc.i2p\x1a\x0b")
                     await reader.readexactly(12)
                 writer.write(b"NICK x\r\nUSER alice laptop 1.2.3.4 :Alice\r\n")
-                await until(lambda: fake.received and fake.received[-1].count(b"\n") == 2)
+                await eventually(lambda: fake.received and fake.received[-1].count(b"\n") == 2)
                 words = bytes(fake.received.pop()).split(b"USER ")[1].split(maxsplit=3)
                 assert (words[0], words[3]) == (names[0], b":" + names[1] + b"\r\n")
                 writer.close()
@@ -337,7 +332,7 @@ async def two_users(
                 reader, writer = await asyncio.open_connection("127.0.0.1", port_of(tunnel))
                 writer.write(b"NICK x\r\nUSER x 0 * :x\r\n")
                 sides.append((reader, writer))
-            await until(lambda: fake.everything.count(b"USER") == 2)
+            await eventually(lambda: fake.everything.count(b"USER") == 2)
             yield bob, sides[0], eve, sides[1], fake
             for _, writer in sides:
                 writer.close()
@@ -368,7 +363,7 @@ def test_dcc_carries_a_file_between_two_users() -> None:
             assert bob.session.destination.b32.encode() in fake.everything
             assert b"3232235777" not in fake.everything
             assert str(port).encode() not in fake.everything
-            await until(lambda: bob.counts["dcc_offers"] == eve.counts["dcc_taken"] == 1)
+            await eventually(lambda: bob.counts["dcc_offers"] == eve.counts["dcc_taken"] == 1)
             offering.close()
 
     asyncio.run(main())
@@ -383,9 +378,9 @@ def test_strangers_cannot_use_dcc_ports_and_offers_are_limited() -> None:
                 await stream.read()
             for port in range(1, dcc.PENDING_MAX + 5):
                 bob_side[1].write(b"PRIVMSG x :\x01DCC CHAT chat 1 %d\x01\r\n" % port)
-            await until(lambda: bob.counts["dcc_refused"] == 5)
+            await eventually(lambda: bob.counts["dcc_refused"] == 5)
             assert bob.counts["dcc_offers"] == dcc.PENDING_MAX
-            await until(lambda: eve.counts["dcc_taken"] == dcc.PENDING_MAX)
+            await eventually(lambda: eve.counts["dcc_taken"] == dcc.PENDING_MAX)
 
     asyncio.run(main())
 

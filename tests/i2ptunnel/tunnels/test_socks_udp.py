@@ -16,6 +16,7 @@ from i2ptunnel.config.client_models import SocksSection
 from i2ptunnel.protocols.socks_udp import UdpPacket, parse_packet, write_packet
 from tests.support.loopback_datagrams import DatagramLoopbackSession, DatagramNetwork
 from tests.support.tunnel_bench import ANY_PORT, TableResolver, port_of, running
+from tests.support.waiting import eventually
 
 ANY = b"\x01\0\0\0\0\0\0"
 GREETING = b"\x05\x01\x00"
@@ -60,11 +61,6 @@ class Bench:
     async def got(self, name: str) -> Any:
         async with asyncio.timeout(5):
             return await self.sites[name].receive_datagram()
-
-    async def until(self, is_so: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
-            while not is_so():
-                await asyncio.sleep(0.001)
 
 
 def run(case: Callable[[Bench], Awaitable[Any]], **options: Any) -> None:
@@ -175,7 +171,7 @@ def test_strangers_do_not_get_through() -> None:
         other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         other.sendto(write_packet(UdpPacket("one.i2p", 7, b"forged")), program.relay)
         counts = bench.proxy.counts
-        await bench.until(lambda: counts["datagrams_dropped"] >= 2 and counts["datagrams_refused"])
+        await eventually(lambda: counts["datagrams_dropped"] >= 2 and counts["datagrams_refused"])
         assert len(carrier.sent) == 1
         other.close()
         program.close()
@@ -202,7 +198,7 @@ def test_other_packets_are_dropped_and_counted(name: str) -> None:
         program = await Program.associate(bench.proxy)
         program.send(REFUSED[name])
         counts = bench.proxy.counts
-        await bench.until(lambda: counts["datagrams_dropped"] + counts["datagrams_refused"])
+        await eventually(lambda: counts["datagrams_dropped"] + counts["datagrams_refused"])
         program.send(write_packet(UdpPacket("one.i2p", 7, b"good")))
         assert (await bench.got("one")).payload == b"good"
         program.close()
@@ -217,8 +213,8 @@ def test_the_association_ends_with_its_connection() -> None:
         first = await bench.got("one")
         carrier = bench.network.sessions[first.source_hash]
         program.writer.close()
-        await bench.until(lambda: carrier.is_closed)
-        await bench.until(lambda: not bench.proxy.connections_open)
+        await eventually(lambda: carrier.is_closed)
+        await eventually(lambda: not bench.proxy.connections_open)
         program.udp.close()
 
     run(case)
@@ -233,7 +229,7 @@ def test_an_announced_port_is_the_only_one() -> None:
                 bench.proxy, b"\x01\0\0\0\0" + port.to_bytes(2, "big")
             )
             program.send(write_packet(UdpPacket("one.i2p", 7, b"wrong")))
-            await bench.until(lambda: bench.proxy.counts["datagrams_refused"])
+            await eventually(lambda: bench.proxy.counts["datagrams_refused"])
             own.sendto(write_packet(UdpPacket("one.i2p", 7, b"right")), program.relay)
             assert (await bench.got("one")).payload == b"right"
             program.close()
@@ -249,7 +245,7 @@ def test_isolated_users_send_from_different_destinations() -> None:
             program.send(write_packet(UdpPacket(f"{host}.i2p", 7, b"hello")))
             sources.append((await bench.got(host)).source_hash)
             program.close()
-            await bench.until(lambda: not bench.proxy.connections_open)
+            await eventually(lambda: not bench.proxy.connections_open)
         assert sources[0] == sources[2] != sources[1]
 
     run(case, isolate="site")
