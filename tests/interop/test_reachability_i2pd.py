@@ -13,7 +13,7 @@ from core.data.router_info import RouterInfo
 from core.tunnel.shape import TunnelShape
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import NETWORK_ID, I2pdNet
-from tests.support.machine import slowdown
+from tests.support.waiting import until
 
 # i2pd tests nobody with whom Charlie has a link, and in so small a network few have none: it took
 # from 32 s to more than two minutes.
@@ -26,14 +26,14 @@ KNOWN_WITHIN_S = 300.0
 async def _until_ok(router: Router) -> float:
     """Seconds until the state of SSU2 is known to be good."""
     began = time.monotonic()
-    while True:
-        status = router.status()
-        if status.reachability.transports["ssu2/ipv4"] == "ok":
-            return time.monotonic() - began
-        waited_s = time.monotonic() - began
-        tests = router.counters()["transport"]["peer_tests"]
-        assert waited_s < KNOWN_WITHIN_S * slowdown(), (status.reachability, tests)
-        await asyncio.sleep(0.2)
+    await until(
+        "the state of SSU2",
+        lambda: router.status().reachability.transports["ssu2/ipv4"] == "ok",
+        KNOWN_WITHIN_S,
+        every_s=0.2,
+        tell=lambda: (router.status().reachability, router.counters()["transport"]["peer_tests"]),
+    )
+    return time.monotonic() - began
 
 
 def test_i2pd_tests_our_address_and_it_is_published(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -62,11 +61,11 @@ class Echo:
 
 async def _converse(program: Echo, gate: tuple[str, int], what: str) -> None:
     """Send until something comes back, then bursts of which nearly all must come back."""
-    deadline = time.monotonic() + 60
-    while not program.received:
-        assert time.monotonic() < deadline, f"{what}: no answer"
+
+    def greet() -> None:
         program.send(b"hello", gate)
-        await asyncio.sleep(0.5)
+
+    await until(f"{what}: an answer", lambda: program.received, 60, serve=greet, every_s=0.5)
     await asyncio.sleep(1)
     # i2pd: with version 3 it may change its path amid a burst, and then some of it is lost.
     for attempt in range(8):

@@ -18,6 +18,7 @@ from core.io.files import FileFault
 from core.io.tracing import RouterLog
 from core.transport.events import TraversalStep
 from tests.support.own_network import NETWORK_ID, own_network
+from tests.support.waiting import until
 
 WORDS = b"a very private payload"
 FIGURES = (int, float, bool, type(None))
@@ -71,12 +72,8 @@ async def traced_run(root: Path, caplog: pytest.LogCaptureFixture) -> list[str]:
             await accepted.close()
             while await stream.read():
                 pass
-            for _ in range(500):
-                if not len(client._engine.streams.streams) and not len(
-                    server._engine.streams.streams
-                ):
-                    break
-                await asyncio.sleep(0.01)
+            ends = [session._engine.streams for session in (client, server)]
+            await until("no stream", lambda: not any(len(end.streams) for end in ends))
         finally:
             for router in routers:
                 await router.stop()
