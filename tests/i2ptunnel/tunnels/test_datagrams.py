@@ -432,7 +432,7 @@ def test_a_subscriber_waits_for_its_tunnels_as_long_as_it_takes(
 
     async def main() -> None:
         async with streamr() as (cam, (viewer,), _, _):
-            await until(lambda: cam.connections_open == 1)
+            await eventually(lambda: cam.connections_open == 1)
             session = viewer.session
             session.is_ready = False
             session._readiness.clear()
@@ -445,11 +445,11 @@ def test_a_subscriber_waits_for_its_tunnels_as_long_as_it_takes(
                 await wait(timeout_s)
 
             session.wait_ready = counted
-            await until(lambda: waits > 3)
+            await eventually(lambda: waits > 3)
             assert not viewer.failed.is_set() and not viewer.is_ready
             asked = len(session.sent)
             session.become_ready()
-            await until(lambda: len(session.sent) > asked)
+            await eventually(lambda: len(session.sent) > asked)
             assert viewer.is_ready
 
     asyncio.run(main())
