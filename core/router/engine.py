@@ -63,7 +63,6 @@ from core.transport.ssu2.endpoint import Ssu2Endpoint
 from core.tunnel.candidates import no_asn
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.manager import TunnelManager
-from core.tunnel.meter import ADAPT_S
 from core.tunnel.records import HopIdentity
 from core.tunnel.selection import HopSelector
 from core.tunnel.shape import TunnelShape
@@ -106,7 +105,6 @@ class RouterEngine:
         self._shares = FairShares(STRANGERS_SHARE)
         self._is_published = False
         self._control_at = now
-        self._adapt_at = now
         self._bandwidth = Bandwidth(float(config.outbound_bytes_s), float(config.inbound_bytes_s))
         blocklist = Blocklist(config.blocked_routers, config.blocked_addresses)
         transport = TransportContext(
@@ -147,7 +145,9 @@ class RouterEngine:
         self.pending_sends = PendingSends(self.links, self.netdb)
         self._bobs = BobSearch(self.ssu2, self.netdb, self.links)
         self.peers = PeerBook(is_banned=self._is_banned, was_heard=self.links.was_heard)
-        dispatcher = self._dispatcher = TunnelDispatcher(keys.hash, wall, entropy)
+        dispatcher = self._dispatcher = TunnelDispatcher(
+            keys.hash, wall, entropy, self._bandwidth.shared_headroom
+        )
         self.transit = TransitHops(
             HopIdentity(keys.hash, keys.crypto),
             dispatcher,
@@ -307,9 +307,6 @@ class RouterEngine:
     def run(self, now: float) -> None:
         """Carry everything as far as it goes."""
         self._now = now
-        if now >= self._adapt_at:
-            self._adapt_at = now + ADAPT_S
-            self._dispatcher.meter.adapt(self._bandwidth.take_shortage(), now)
         self.links.handle_timer(now)
         if now >= self.clock.due_at:
             self._check_clock(now)

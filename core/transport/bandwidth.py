@@ -11,8 +11,6 @@ from core.base.rates import TokenBucket
 BURST_S = 0.25
 #: The part of the burst that only our own messages may use: they wait for no transit.
 RESERVED_SHARE = 0.5
-#: After so long of nothing but pauses more comes than may; before, it was a burst.
-BACKLOG_S = 0.05
 #: What a stream socket is read for at once, in seconds of the rate; the least is a packet.
 READ_S = 0.125
 READ_BYTES_MIN = 1500
@@ -30,13 +28,12 @@ class Bandwidth:
     """
 
     __slots__ = (
-        "_flowed_at",
         "_inbound",
+        "_is_shared",
         "_is_transit_held",
         "_outbound",
         "_read_bytes_max",
         "_reserved",
-        "_was_short",
     )
 
     def __init__(
@@ -47,8 +44,7 @@ class Bandwidth:
         self._reserved = 0.0
         self._read_bytes_max: int | None = None
         self._is_transit_held = False
-        self._was_short = False
-        self._flowed_at = 0.0
+        self._is_shared = False
         self.configure(outbound_bytes_s, inbound_bytes_s)
 
     def configure(self, outbound_bytes_s: float | None, inbound_bytes_s: float | None) -> None:
@@ -77,19 +73,20 @@ class Bandwidth:
     def shared_read_pause(self, now: float) -> float:
         """:meth:`read_pause` for what comes in one socket for all peers.
 
-        There our own waits behind that of others: see :meth:`take_shortage`.
+        There our own waits behind that of others: see :meth:`shared_headroom`.
         """
-        pause_s = self.read_pause(now)
-        if pause_s <= 0:
-            self._flowed_at = now
-        elif now - self._flowed_at > BACKLOG_S:
-            self._was_short = True
-        return pause_s
+        self._is_shared = True
+        return self.read_pause(now)
 
-    def take_shortage(self) -> bool:
-        """Whether more waited than :data:`BACKLOG_S` brings, since this was last asked."""
-        was_short, self._was_short = self._was_short, False
-        return was_short
+    def shared_headroom(self, now: float) -> float:
+        """The part of a burst that may still come in: transit gives way before there is none.
+
+        1.0 where no socket is shared: one peer that is not read does not hold up the others.
+        """
+        inbound = self._inbound
+        if inbound is None or not self._is_shared:
+            return 1.0
+        return max(0.0, inbound.balance(now)) / inbound.burst
 
     def writable(self, wanted: int, now: float) -> int:
         """How many of ``wanted`` bytes may be written now; zero or less means wait."""

@@ -38,7 +38,7 @@ from core.tunnel.constants import (
 )
 from core.tunnel.delivery import DeliveryKind, DeliveryTuple, make_gateway
 from core.tunnel.drops import Drop
-from core.tunnel.meter import TransitMeter
+from core.tunnel.meter import TransitMeter, all_headroom
 from core.tunnel.pacing import BuildPacer
 from core.tunnel.participant import (
     Flushable,
@@ -78,9 +78,18 @@ class _Accepter(Protocol):
 
 
 class TunnelDispatcher:
-    """See the module. One per router; ``router_hash`` is our own."""
+    """See the module. One per router; ``router_hash`` is our own.
 
-    def __init__(self, router_hash: bytes, wall: WallClock, entropy: Entropy) -> None:
+    ``headroom``: see :class:`TransitMeter`.
+    """
+
+    def __init__(
+        self,
+        router_hash: bytes,
+        wall: WallClock,
+        entropy: Entropy,
+        headroom: Callable[[float], float] = all_headroom,
+    ) -> None:
         self.router_hash = router_hash
         self.entropy = entropy
         self.outgoing: dict[bytes, list[bytes]] = {}
@@ -89,7 +98,7 @@ class TunnelDispatcher:
         self.delivered: list[tuple[object, int, bytes]] = []
         self.build_requests: list[tuple[int, bytes]] = []
         self.dropped: dict[Drop, int] = dict.fromkeys(Drop, 0)
-        self.meter = TransitMeter()
+        self.meter = TransitMeter(headroom=headroom)
         self.own_memory = ReassemblyMemory()
         self.transit_memory = ReassemblyMemory()
         self._pacer = BuildPacer()

@@ -4,11 +4,13 @@ Above the limit transit is thinned, more and more as the bucket empties, and eve
 notices in time, and nobody loses many messages in a row, which is what streams bear worst.
 
 What comes in cannot be put in order: while the whole router receives all that it may, our own
-messages wait behind those of others. So the limit sinks then, until they do not (additive increase,
-multiplicative decrease), and those who send have adapted.
+messages wait behind those of others. So transit is thinned in the same way as the headroom of what
+may come in goes, before anything waits, and those who send adapt.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from core.base.rates import RateMeter, TokenBucket
 
@@ -16,51 +18,43 @@ _BURST_S = 2.0
 #: what is left of the bucket when thinning begins
 _THIN_SHARE = 0.5
 _MESSAGE_BYTES = 1028
-ADAPT_S = 0.1
-_PART_MIN = 0.25
-_DECREASE = 0.8
-_INCREASE = 0.002
+#: what passes without headroom: streams that lose more stop for seconds, and do not fill the limit
+_PASS_MIN = 0.5
+
+
+def all_headroom(now: float) -> float:
+    """Where nothing but the meter's own limit counts."""
+    return 1.0
 
 
 class TransitMeter:
-    """Counts whole tunnel messages of 1028 bytes. ``bytes_s``: the limit; None: unlimited."""
+    """Counts whole tunnel messages of 1028 bytes. ``bytes_s``: the limit; None: unlimited.
 
-    __slots__ = ("_adapt_at", "_bucket", "_due", "_limit", "_meter", "_part", "total_bytes")
+    ``headroom``: the share that is left of what the router may receive at once.
+    """
 
-    def __init__(self, bytes_s: float | None = None) -> None:
+    __slots__ = ("_bucket", "_due", "_headroom", "_meter", "total_bytes")
+
+    def __init__(
+        self,
+        bytes_s: float | None = None,
+        headroom: Callable[[float], float] = all_headroom,
+    ) -> None:
         self.total_bytes = 0
         self._bucket: TokenBucket | None = None
         self._due = 0.0
-        self._limit = bytes_s
-        #: of the limit, while there is too much for our own messages to come through quickly
-        self._part = 1.0
-        self._adapt_at = 0.0
+        self._headroom = headroom
         self._meter = RateMeter()
         self.configure(bytes_s)
 
     def configure(self, bytes_s: float | None) -> None:
         """Another limit from now on."""
-        self._limit = bytes_s
         if bytes_s is None:
             self._bucket = None
-            return
-        rate = bytes_s * self._part
-        if self._bucket is None:
-            self._bucket = TokenBucket(rate, rate * _BURST_S)
+        elif self._bucket is None:
+            self._bucket = TokenBucket(bytes_s, bytes_s * _BURST_S)
         else:
-            self._bucket.configure(rate, rate * _BURST_S)
-
-    def adapt(self, is_short: bool, now: float) -> None:
-        """``is_short``: what came in had to wait in the last :data:`ADAPT_S`; call it so often."""
-        before = self._part
-        if is_short:
-            self._part = max(_PART_MIN, before * _DECREASE)
-        else:
-            steps = max(1.0, (now - self._adapt_at) / ADAPT_S)
-            self._part = min(1.0, before + _INCREASE * steps)
-        self._adapt_at = now
-        if self._part != before:
-            self.configure(self._limit)
+            self._bucket.configure(bytes_s, bytes_s * _BURST_S)
 
     def take(self, count: int, now: float) -> int:
         """How many of ``count`` messages may pass now; they count as passed."""
@@ -68,8 +62,11 @@ class TransitMeter:
         if bucket is not None:
             tokens = bucket.balance(now)
             thin_below = bucket.burst * _THIN_SHARE
+            share = max(_PASS_MIN, self._headroom(now))
             if tokens < thin_below:
-                due = self._due + count * max(0.0, tokens) / thin_below
+                share = min(share, max(0.0, tokens) / thin_below)
+            if share < 1.0:
+                due = self._due + count * share
                 self._due = due % 1.0
                 count = int(due)
             count = max(0, min(count, int(tokens // _MESSAGE_BYTES)))

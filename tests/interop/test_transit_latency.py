@@ -26,9 +26,9 @@ from tests.support.origin import Origin
 pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.timeout(280)]
 
 RATE = 256_000
-FETCHES = 25
-#: transit must use so much of its share, or it is no test
-TRANSIT_MIN = 0.4
+FETCHES = 100
+#: of the limit, four fifths of which are for transit: less is no test, and yields more than it must
+TRANSIT_MIN = 0.5
 FACTOR_MAX = 2.0
 #: what one turn of a busy machine takes
 SLACK_S = 0.02
@@ -149,5 +149,5 @@ def test_own_pages_are_quick_while_transit_uses_the_limit_up(scene: Scene) -> No
         for name, one in (("idle", idle), ("full transit", busy))
     ]
     print(*told, f"transit {rate / 1000:.0f} kB/s of {RATE / 1000:.0f}", sep="; ")
-    assert rate >= TRANSIT_MIN * 0.2 * RATE
+    assert rate >= TRANSIT_MIN * RATE
     assert statistics.median(busy) <= FACTOR_MAX * statistics.median(idle) + SLACK_S, told

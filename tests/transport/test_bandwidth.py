@@ -100,18 +100,15 @@ def test_readers_rest_until_the_debt_is_paid() -> None:
     assert Bandwidth().writable(7, 0) == 7 and Bandwidth().write_at(3) == 3
 
 
-def test_a_burst_in_a_shared_socket_is_no_shortage_a_backlog_is() -> None:
+def test_a_shared_socket_tells_how_much_may_still_come_in() -> None:
     bandwidth = Bandwidth(None, 100_000)
-    now = 10.0
-    assert bandwidth.shared_read_pause(now) == 0.0
-    bandwidth.received(28_000, now)
-    assert bandwidth.shared_read_pause(now) > 0
-    now += 0.05
-    assert bandwidth.shared_read_pause(now) == 0.0
-    assert not bandwidth.take_shortage()
-    for _ in range(20):
-        bandwidth.received(1500, now)
-        pause_s = bandwidth.shared_read_pause(now)
-        now += max(pause_s, 0.001)
-    assert bandwidth.take_shortage()
-    assert not bandwidth.take_shortage()
+    bandwidth.received(20_000, 10.0)
+    assert bandwidth.shared_headroom(10.0) == 1.0, "no socket is shared"
+    assert bandwidth.shared_read_pause(10.0) == 0.0
+    assert bandwidth.shared_headroom(10.0) == pytest.approx(0.2)
+    assert bandwidth.shared_headroom(10.1) == pytest.approx(0.6)
+    bandwidth.received(30_000, 10.1)
+    assert bandwidth.shared_read_pause(10.1) == pytest.approx(0.15, abs=0.001)
+    assert bandwidth.shared_headroom(10.1) == 0.0
+    bandwidth.configure(None, None)
+    assert bandwidth.shared_headroom(10.1) == 1.0
