@@ -12,7 +12,7 @@ from core.base.errors import DecodeError
 from core.client.events import DatagramsArrived, Event
 from core.client.payloads import wrap_datagram, wrap_packet
 from core.client.ports import DestinationNetwork
-from core.data.payload import PROTOCOL_STREAMING, unwrap
+from core.data.payload import PROTOCOL_DATAGRAM2, PROTOCOL_STREAMING, protocol_of, unwrap, wrap
 from core.datagram.manager import DatagramManager
 from core.streaming.events import PathSuspect
 from core.streaming.manager import StreamManager
@@ -101,6 +101,18 @@ class Multiplexer:
             (network.retry_at(remote_hash, now) for remote_hash in streams.starved_remotes),
             default=None,
         )
+
+    def readdress(self, payload: bytes, target_hash: bytes) -> bytes | None:
+        """A payload of ours for another destination; None if it can be for one alone, as a stream
+        packet is."""
+        protocol = protocol_of(payload)
+        if protocol == PROTOCOL_STREAMING:
+            return None
+        if protocol != PROTOCOL_DATAGRAM2:
+            return payload
+        _, from_port, to_port, message = unwrap(payload)
+        message = self.datagrams.readdress(protocol, message, target_hash)
+        return wrap(protocol, from_port, to_port, message, compress=True)
 
     def next_timer(self) -> float | None:
         """When :meth:`run` has something to do without new input; None if never."""

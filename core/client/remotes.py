@@ -259,9 +259,10 @@ class Remotes:
             remote.lookup = None
             if result is not None:
                 self._metas.note_found(remote.hash, now)
-            # Nothing can be sent to such an address itself (Java: the same), only to a machine.
-            self._stats.no_lease_set += len(remote.waiting)
-            remote.waiting.clear()
+            if remote.waiting and self._metas.choose(remote.hash, now) is None:
+                self._drop_waiting(remote)
+                for tell in self.on_forget:
+                    tell(remote)
             followers = self._followers.pop(remote.hash, {})
             for target in dict.fromkeys((remote.hash, *followers)):
                 if target in self._wanted:
@@ -298,6 +299,27 @@ class Remotes:
         remote = self.by_hash.get(destination_hash)
         if remote is not None:
             self.look_up(remote, now)
+
+    def machine_of(self, target: bytes, now: float) -> bytes | None:
+        """The machine to send to, of those that have an address together.
+
+        None if it is the address of one destination, or not known to be another one, or if all that
+        are known have failed: then the list is looked for once more.
+        """
+        age_s = self._metas.age_s(target, now)
+        if age_s is None:
+            return None
+        if age_s >= REFRESH_S:
+            self.look_up(self.get(target, now), now)
+        return self._metas.choose(target, now)
+
+    def drop_unsent(self, count: int) -> None:
+        """So many payloads are lost, for there is nobody to send them to."""
+        self._stats.no_lease_set += count
+
+    def _drop_waiting(self, remote: Remote) -> None:
+        self.drop_unsent(len(remote.waiting))
+        remote.waiting.clear()
 
     def _resolve(self, target: bytes, now: float) -> None:
         """Tell the lease set of one of the machines behind ``target``, or look for it."""
@@ -345,11 +367,9 @@ class Remotes:
             self._tell(wanted, found, "" if is_usable else why)
         if found is None:
             self._frequent.forget(remote.hash)
-            self._stats.no_lease_set += len(remote.waiting)
-            remote.waiting.clear()
-        followers = self._followers.pop(remote.hash, {})
-        if found is None and followers:
+            self._drop_waiting(remote)
             self._metas.failed(remote.hash, now)
+        followers = self._followers.pop(remote.hash, {})
         for follower in followers:
             if found is not None:
                 self._tell(follower, found, "")

@@ -7,7 +7,7 @@ cannot be sent is dropped and counted, the stream layer sends it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.base.ports import Entropy
 from core.client.outlet import LeaseSetOffers, Outlet
@@ -29,7 +29,9 @@ class Sending:
     """The :class:`~core.client.ports.DestinationNetwork` of this router.
 
     ``suspects``: tunnels through which something seems to have been lost. ``due_at``: when
-    :meth:`help_troubled` has something to do, None if never.
+    :meth:`help_troubled` has something to do, None if never. ``readdress``: a payload as it is for
+    another destination, or None if it cannot be; None where payloads are a client's of I2CP, who
+    has to choose among the machines of an address itself.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Sending:
     ) -> None:
         self.suspects: list[OutboundTunnel] = []
         self.due_at: float | None = None
+        self.readdress: Callable[[bytes, bytes], bytes | None] | None = None
         self.watch = PathWatch(self, own, offers, ratchet, streams, outlet)
         self._pool = pool
         self._ratchet = ratchet
@@ -71,8 +74,15 @@ class Sending:
     ) -> None:
         """Send ``payloads``, or keep them until a lease set is found.
 
-        ``with_lease_set``: our own may go along where it is due.
+        ``with_lease_set``: our own may go along where it is due. Datagrams to an address that
+        several machines have go to one of them.
         """
+        if is_datagram:
+            machine = self._remotes.machine_of(remote_hash, now)
+            if machine is not None:
+                remote_hash, payloads = machine, self._readdressed(payloads, machine)
+                if not payloads:
+                    return
         remote = self._remotes.get(remote_hash, now)
         asks = is_datagram and self.watch.note_datagram(remote, now)
         if self.is_reachable(remote, now):
@@ -84,6 +94,14 @@ class Sending:
             remote.withholds_lease_set = withheld or not with_lease_set
             remote.waiting.extend(payloads)
             self._troubled[remote] = None
+
+    def _readdressed(self, payloads: Sequence[bytes], machine: bytes) -> list[bytes]:
+        if self.readdress is None:
+            return list(payloads)
+        found = [self.readdress(payload, machine) for payload in payloads]
+        kept = [payload for payload in found if payload is not None]
+        self._remotes.drop_unsent(len(found) - len(kept))
+        return kept
 
     def budget(self, remote_hash: bytes, in_flight: int, now: float) -> int | None:
         """Stream packets that session and path take; a session's start has no room for acks.
@@ -142,6 +160,7 @@ class Sending:
             return
         if remote.may_have_lost_us:
             self._remotes.doubt(remote, now)
+            self._remotes.note_unreachable(remote.hash, now)
         self._troubled[remote] = None
         if remote.outbound is not None:
             self.suspects.append(remote.outbound)
@@ -167,6 +186,18 @@ class Sending:
                 remote.waiting.clear()
                 with_lease_set = not remote.withholds_lease_set
                 self._outlet.send(remote, payloads, now, with_lease_set=with_lease_set)
+            elif remote.waiting and self._remotes.machine_of(remote.hash, now) is not None:
+                payloads = list(remote.waiting)
+                remote.waiting.clear()
+                self.watch.forget(remote)
+                self.send(
+                    remote.hash,
+                    payloads,
+                    now,
+                    is_datagram=True,
+                    in_order=False,
+                    with_lease_set=not remote.withholds_lease_set,
+                )
             if remote.is_suspect:
                 self._search_again(remote, now)
                 self._retry_by(remote.search_at)

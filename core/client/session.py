@@ -81,6 +81,7 @@ class ClientEngine(LocalDestination):
         if config.meta is not None:
             self.meta = MetaPublisher(config.meta, keys.hash, netdb, wall, entropy)
         self._mux = Multiplexer(self.streams, self.datagrams, self._sending, self._events)
+        self._sending.readdress = self._mux.readdress
 
     @property
     def destination(self) -> Destination:

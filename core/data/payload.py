@@ -35,6 +35,7 @@ _TRAILER = struct.Struct("<II")
 #: i2pd: as zlib writes it, for the default level; Java: 2 always
 _XFL_DEFLATED = 0
 _XFL = 2
+_PROTOCOL_AT = 9
 _HEADER_BYTES = 10
 _STORED_START = 15
 
@@ -61,6 +62,11 @@ def wrap(
             return prefix + deflated + trailer
     prefix = _PREFIX.pack(_MAGIC, from_port, to_port, _XFL, protocol)
     return b"".join((prefix, _STORED.pack(_STORED_FINAL, size, size ^ 0xFFFF), data, trailer))
+
+
+def protocol_of(wrapped: bytes) -> int:
+    """The protocol of what :func:`wrap` made, without unwrapping it."""
+    return wrapped[_PROTOCOL_AT]
 
 
 def unwrap(

@@ -107,6 +107,12 @@ def build_datagram(
     return message
 
 
+def readdress_datagram2(message: bytes, keys: PrivateKeys, target_hash: bytes) -> bytes:
+    """A Datagram2 of ours, signed for another target."""
+    unsigned = message[: -keys.signature_length]
+    return unsigned + keys.sign(target_hash + unsigned[len(keys.destination.raw) :])
+
+
 def parse_datagram(
     protocol: int, message: bytes, own_hash: bytes, source: bytes | None, wall_now: float
 ) -> Content:

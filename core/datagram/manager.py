@@ -15,7 +15,14 @@ from core.base.errors import DecodeError, Unavailable
 from core.base.ports import WallClock
 from core.data.payload import PROTOCOL_STREAMING
 from core.data.private_keys import PrivateKeys
-from core.datagram.formats import DATAGRAM1, DATAGRAM2, Content, build_datagram, parse_datagram
+from core.datagram.formats import (
+    DATAGRAM1,
+    DATAGRAM2,
+    Content,
+    build_datagram,
+    parse_datagram,
+    readdress_datagram2,
+)
 
 MAILBOX_DATAGRAMS_MAX = 512
 MAILBOX_BYTES_MAX = 4 * 1024 * 1024
@@ -130,6 +137,12 @@ class DatagramManager:
             OutgoingDatagram(remote_hash, protocol, from_port, to_port, message, compress)
         )
         return True
+
+    def readdress(self, protocol: int, message: bytes, target_hash: bytes) -> bytes:
+        """A datagram of ours for another destination than the one it was built for."""
+        if protocol != DATAGRAM2:
+            return message
+        return readdress_datagram2(message, self._keys, target_hash)
 
     def datagrams_to_send(self) -> list[OutgoingDatagram]:
         """Everything queued since the last call."""

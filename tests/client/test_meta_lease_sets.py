@@ -9,6 +9,8 @@ from core.data.lease_set import LeaseSet2
 from core.data.lease_set_variants import KIND_META, MetaLease, MetaLeaseSet
 from core.data.payload import PROTOCOL_RAW
 from core.data.private_keys import PrivateKeys
+from core.datagram.formats import DATAGRAM1, DATAGRAM2, DATAGRAM3, Content
+from core.datagram.manager import Mailbox
 from tests.client.parties import Party, World
 from tests.support.deterministic import SeededEntropy
 
@@ -222,15 +224,71 @@ def test_ended_entries_and_an_empty_circle_lead_nowhere() -> None:
     assert client.find(ended.hash).lease_set is None
 
 
-def test_nothing_is_sent_to_the_common_address_itself() -> None:
-    """Streams and datagrams name whom they are for: only a machine's own address can be served."""
+def taken(parties: list[Party], mailboxes: list[Mailbox]) -> list[tuple[int, Content]]:
+    """(number of the machine, what came there) since the last call."""
+    found = []
+    for number, mailbox in enumerate(mailboxes):
+        while (datagram := mailbox.take()) is not None:
+            assert parties[number].engine.datagrams.counters.get("invalid", 0) == 0
+            found.append((number, datagram.content))
+    return found
+
+
+@pytest.mark.parametrize("protocol", [PROTOCOL_RAW, DATAGRAM1, DATAGRAM2, DATAGRAM3])
+def test_datagrams_reach_one_machine_and_the_next_one_when_that_is_gone(protocol: int) -> None:
+    """Also the first ones, which wait for the list, and those that are signed for their target."""
     world = World(START)
-    three(world)
+    parties = three(world, (0, 1, 2))
+    mailboxes = [party.engine.datagrams.bind(port=2) for party in parties]
     client = world.add("client")
-    stats = client.engine.stats
-    client.engine.datagrams.send(
-        ADDRESS.hash, b"hello", protocol=PROTOCOL_RAW, from_port=1, to_port=2
-    )
-    world.run_until(lambda: stats.no_lease_set == 1)
+
+    def send(payload: bytes) -> None:
+        assert client.engine.datagrams.send(
+            ADDRESS.hash, payload, protocol=protocol, from_port=1, to_port=2
+        )
+
+    for payload in (b"first", b"second"):
+        send(payload)
+        world.run(20)
+    came = taken(parties, mailboxes)
+    assert [(number, content.payload) for number, content in came] == [
+        (0, b"first"),
+        (0, b"second"),
+    ]
+    if protocol != PROTOCOL_RAW:
+        assert {content.sender_hash for _, content in came} == {client.keys.hash}
+    world.stop(parties[0])
+    for node in world.floodfills:
+        node.netdb._lease_sets.served.remove(MACHINES[0].hash)
+    for _ in range(120):
+        send(b"third")
+        world.run(1)
+        if came := taken(parties, mailboxes):
+            break
+    assert [number for number, _ in came] == [1]
     assert not client.engine._remotes.by_hash[ADDRESS.hash].waiting
-    assert found(client) in {keys.hash for keys in MACHINES}
+
+
+def test_datagrams_to_a_list_that_leads_nowhere_are_dropped() -> None:
+    world = World(START)
+    ring = [PrivateKeys.generate_destination(ENTROPY, 7) for _ in range(2)]
+    ends = int((START + 7200) * 1000)
+    publish(world, ring[0], MetaLease(ring[1].hash, KIND_META, 0, ends))
+    publish(world, ring[1], MetaLease(ring[0].hash, KIND_META, 0, ends))
+    client = world.add("client")
+    client.engine.datagrams.send(ring[0].hash, b"hello", protocol=PROTOCOL_RAW)
+    world.run_until(lambda: client.engine.stats.no_lease_set == 1)
+    world.run(60)
+    assert not any(remote.waiting for remote in client.engine._remotes.by_hash.values())
+    assert len(client.node.finished()) < 10
+
+
+def test_a_packet_of_a_stream_is_not_sent_to_a_machine_that_it_is_not_for() -> None:
+    world = World(START)
+    parties = three(world)
+    client = world.add("client")
+    assert client.find(ADDRESS.hash).lease_set is not None
+    client.engine.streams.connect(ADDRESS.destination, now=world.network.now)
+    world.run(20)
+    assert client.engine.stats.no_lease_set >= 1
+    assert not any(party.engine.stats.messages_in for party in parties)
