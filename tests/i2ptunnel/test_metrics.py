@@ -22,8 +22,9 @@ from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.router_model import MetricsSection
 from i2ptunnel.health import State
 from i2ptunnel.http_server import HttpServer
-from i2ptunnel.metrics import metrics_server
+from i2ptunnel.metrics import metrics_server, write_metrics
 from tests.support.metrics import metrics_page
+from tests.support.turns import run_in_short_turns
 
 LOCAL = MetricsSection(listen=Endpoint("127.0.0.1", 0))
 SECRET = "s3cretdestination.b32.i2p"
@@ -190,9 +191,10 @@ async def serving(section: MetricsSection = LOCAL) -> AsyncIterator[HttpServer]:
 
 
 def test_over_http() -> None:
+    page = (200, metrics_page(STATUS))
+
     async def main() -> None:
         async with serving() as server:
-            page = (200, metrics_page(STATUS))
             assert await _ask(server.port) == page
             assert await _ask(server.port, "/metrics?a=b", "[::1]:9464") == page
             assert await _ask(server.port, method="HEAD") == (200, "")
@@ -226,6 +228,8 @@ def test_over_http() -> None:
     ],
 )
 def test_the_format_that_is_asked_for(accept: str, kind: str) -> None:
+    page = metrics_page(STATUS)
+
     async def main() -> None:
         async with serving() as server:
             status, text, told = await _ask_with({"Accept": accept}, server.port)
@@ -233,11 +237,24 @@ def test_the_format_that_is_asked_for(accept: str, kind: str) -> None:
             if "openmetrics" in kind:
                 # This parser refuses whatever the specification does not allow.
                 families = list(openmetrics.text_string_to_metric_families(text))
-                assert len(families) == metrics_page(STATUS).count("# TYPE")
+                assert len(families) == page.count("# TYPE")
             else:
-                assert samples(text) == samples(metrics_page(STATUS))
+                assert samples(text) == samples(page)
 
     asyncio.run(main())
+
+
+def test_many_tunnels_do_not_stop_the_loop() -> None:
+    keys = [key for _, key, _, _ in i2ptunnel.metrics._TUNNEL]
+    kinds = dict.fromkeys(keys, 12345.5) | {"type": "httpserver", "ready": True}
+    tunnels = [{"name": f"t{number}", **kinds} for number in range(600)]
+
+    async def main() -> None:
+        accept = "application/openmetrics-text; version=1.0.0"
+        page, _ = await write_metrics(STATUS | {"tunnels": tunnels}, accept)
+        assert page.count(b'tunnel="t599"') == len(keys) and page.count(b"# EOF") == 1
+
+    run_in_short_turns(main())
 
 
 def test_nothing_of_the_process_or_the_platform_is_told() -> None:

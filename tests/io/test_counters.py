@@ -27,8 +27,8 @@ from core.crypto.signing import SigningType
 from core.data.private_keys import PrivateKeys
 from core.tunnel.endpoint import Endpoint
 from core.tunnel.participant import TransitEndpoint, TransitGateway
+from i2ptunnel.metrics import write_metrics
 from tests.support.deterministic import SeededEntropy
-from tests.support.metrics import metrics_page
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -216,7 +216,7 @@ def test_the_tree_the_descriptions_and_the_metrics_agree(tmp_path: Path) -> None
             assert isinstance(value, dict) is bool(label), (room, name)
             assert text[0].isupper() and not text.endswith("."), text
         status = {"state": "ready", "ready": True, "router": {"counters": tree}, "tunnels": []}
-        page = metrics_page(status)
+        page = (await write_metrics(status))[0].decode()
         for room, name, label, text in described:
             if label and not tree[room][name]:
                 continue

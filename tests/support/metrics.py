@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from prometheus_client import generate_latest
-
-from i2ptunnel.metrics import Figures
+from i2ptunnel.metrics import write_metrics
 
 
 def metrics_page(status: Mapping[str, Any]) -> str:
     """What ``GET /metrics`` answers."""
-    return generate_latest(Figures(status)).decode()
+    return asyncio.run(write_metrics(status))[0].decode()
