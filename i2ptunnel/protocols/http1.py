@@ -179,26 +179,32 @@ def _percent_encode(raw: bytes) -> bytes:
 def _encode_target(raw: bytes) -> bytes:
     """As browsers write it: Punycode in the host, percent signs elsewhere; raises HttpFault."""
     match = _ABSOLUTE.match(raw)
-    if not match or match[2].isascii():
+    if not match:
         return _percent_encode(raw)
-    user, at, place = match[2].rpartition(b"@")
+    return match[1] + _encode_authority(match[2]) + _percent_encode(raw[match.end() :])
+
+
+def _encode_authority(raw: bytes) -> bytes:
+    """The host in Punycode, user and password with percent signs; raises HttpFault."""
+    user, at, place = raw.rpartition(b"@")
     host, colon, port = place.partition(b":")
-    try:
-        name = host[:_HOST_BYTES_MAX].decode().encode("idna")
-    except UnicodeError:
-        raise HttpFault(400, "a host that is no proper name") from None
-    rest = _percent_encode(raw[match.end() :])
-    return b"".join((match[1], _percent_encode(user), at, name, colon, port, rest))
+    if not host.isascii():
+        try:
+            host = host[:_HOST_BYTES_MAX].decode().encode("idna")
+        except UnicodeError:
+            raise HttpFault(400, "a host that is no proper name") from None
+    return b"".join((_percent_encode(user), at, host, colon, port))
 
 
 def parse_request(lines: list[bytes], *, encodes_target: bool = False) -> RequestHead:
     """A request head from its lines; raises HttpFault.
 
-    ``encodes_target``: bytes beyond ASCII in the target are encoded instead of refused.
+    ``encodes_target``: bytes beyond ASCII in target and Host are encoded instead of refused.
     """
     parts = lines[0].split(b" ")
     if encodes_target and len(parts) == 3 and not parts[1].isascii():
-        parts[1] = _encode_target(parts[1])
+        encode = _encode_authority if parts[0] == b"CONNECT" else _encode_target
+        parts[1] = encode(parts[1])
     if len(parts) > 3 and parts[1] and _VERSION.fullmatch(parts[-1]):
         raise HttpFault(400, "a space in the address; %20 stands for one")
     if len(parts) != 3 or not _TOKEN.fullmatch(parts[0]) or not _TARGET.fullmatch(parts[1]):
@@ -215,6 +221,10 @@ def parse_request(lines: list[bytes], *, encodes_target: bool = False) -> Reques
         raise HttpFault(400, "more than one Host")
     if not hosts and minor == 1:
         raise HttpFault(400, "Host is missing")
+    if encodes_target and hosts and not hosts[0].isascii():
+        hosts = [_encode_authority(hosts[0].encode("latin-1")).decode("latin-1")]
+        headers.remove("host")
+        headers.add("Host", hosts[0])
     if hosts and not re.fullmatch(r"[!-~]*", hosts[0]):
         raise HttpFault(400, "a Host that is no host")
     _check_framing(headers, minor)

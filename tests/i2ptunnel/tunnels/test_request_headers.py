@@ -231,10 +231,17 @@ def test_other_bytes_and_hosts_in_other_scripts() -> None:
         )
         assert bench.origin.heads[0][0] == "GET /%FF%80 HTTP/1.1"
         bench.resolver.hosts["xn--bcher-kva.i2p"] = bench.site_hash
-        head = "GET http://b\u00fccher.i2p/\u00fc HTTP/1.1\r\nHost: s\r\n"
-        raw = f"{head}Connection: close\r\n\r\n".encode()
-        assert (await bench.ask(raw)).startswith(b"HTTP/1.1 200 ")
-        assert bench.origin.heads[1][0] == "GET /%C3%BC HTTP/1.1"
+        for number, host in enumerate(("s", "b\u00fccher.i2p", "B\u00dcCHER.i2p:80"), 1):
+            head = f"GET http://b\u00fccher.i2p/\u00fc HTTP/1.1\r\nHost: {host}\r\n"
+            raw = f"{head}Connection: close\r\n\r\n".encode()
+            assert (await bench.ask(raw)).startswith(b"HTTP/1.1 200 ")
+            assert bench.origin.heads[number][0] == "GET /%C3%BC HTTP/1.1"
+        head = "CONNECT b\u00fccher.i2p:443 HTTP/1.1\r\nHost: b\u00fccher.i2p:443\r\n\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", bench.proxy_port)
+        writer.write(head.encode())
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
         for bad in (b"\xff.i2p", b"\xc3\xbc" * 3000 + b".i2p"):
             answer = await bench.ask(
                 b"GET http://%b/ HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n" % bad
