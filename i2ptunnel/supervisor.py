@@ -73,6 +73,14 @@ class Entry:
         self.wake.clear()
 
 
+def _words(fault: Exception) -> str:
+    """What went wrong, for people: they know no numbers of errors."""
+    if isinstance(fault, OSError) and fault.strerror:
+        where = f"{fault.filename}: " if fault.filename else ""
+        return f"{where}{fault.strerror.lower()}"
+    return str(fault) or type(fault).__name__
+
+
 EntryT = TypeVar("EntryT", bound=Entry)
 
 
@@ -145,7 +153,7 @@ class Supervisor(ABC, Generic[EntryT]):
             try:
                 await self._run(entry)
             except (I2PError, OSError) as fault:
-                self._report(entry, str(fault) or type(fault).__name__)
+                self._report(entry, _words(fault))
             except Exception as error:
                 # A bug of ours: users can only report it, and where it is interests who mends it.
                 self._report(entry, f"internal error ({type(error).__name__}), please report it")

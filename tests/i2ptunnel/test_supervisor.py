@@ -102,3 +102,25 @@ def test_what_waits_to_be_tried_again_is_failed_until_it_is_stopped() -> None:
         assert changes == [State.STARTING, State.FAILED, State.STOPPED]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (
+            IsADirectoryError(21, "Is a directory", "/x/control.sock"),
+            "/x/control.sock: is a directory",
+        ),
+        (OSError(98, "Address already in use"), "address already in use"),
+        (OSError("all is lost"), "all is lost"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_a_failure_of_the_system_is_told_in_words(fault: OSError, words: str) -> None:
+    async def main() -> None:
+        lives = Lives(fault)
+        await lives.until(lambda: lives.entry.state is State.READY)
+        assert lives.entry.last_error == words
+        await lives.stop()
+
+    asyncio.run(main())
