@@ -17,10 +17,11 @@ from i2ptunnel.cli.exits import CommandFault, Exit, complain
 from i2ptunnel.cli.output import add_json, tell
 from i2ptunnel.cli.places import data_dir_of
 from i2ptunnel.cli.sources import add_source_options, path_argument, place_argument, text_argument
-from i2ptunnel.naming.address import NameFault, read_address
+from i2ptunnel.naming.address import NameFault, address_in, read_address
+from i2ptunnel.naming.books import BookFault
 from i2ptunnel.naming.names import displayed, normalise, suggestion
 from i2ptunnel.naming.publish import PUBLIC_BOOKS, export_text
-from i2ptunnel.naming.queries import describe, lookup
+from i2ptunnel.naming.queries import describe, list_hosts_file, lookup
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.naming.store import Book, Entry
 from i2ptunnel.printable import counted, printable
@@ -97,7 +98,8 @@ def _print_entry(entry: Entry) -> None:
     print(f"name         {entry.name}{f' ({printable(script)})' if script != entry.name else ''}")
     print(f"address      {shown['address']}")
     signed = ", signed by its owner" if entry.line else ""
-    print(f"book         {entry.book.word}, since {_day(entry.added)}{signed}")
+    since = f", since {_day(entry.added)}" if entry.added else ""  # a file tells no dates
+    print(f"book         {entry.book.word}{since}{signed}")
     print(f"from         {printable(entry.source)}")
     if entry.notes:
         print(f"notes        {printable(entry.notes)}")
@@ -105,9 +107,13 @@ def _print_entry(entry: Entry) -> None:
         print(f"destination  {shown['destination']}")
 
 
+def _hosts_file(arguments: argparse.Namespace) -> FileResolver:
+    return FileResolver(data_dir_of(arguments) / "hosts.txt")
+
+
 def _lookup(arguments: argparse.Namespace) -> int:
     shown = printable(arguments.name)
-    hosts = FileResolver(data_dir_of(arguments) / "hosts.txt")
+    hosts = _hosts_file(arguments)
     with open_books(arguments) as books:
         try:
             found = lookup(books, hosts, arguments.name)
@@ -123,6 +129,8 @@ def _lookup(arguments: argparse.Namespace) -> int:
     if not found:
         if not is_name:
             raise CommandFault(f"{shown}: no name is known for it")
+        if meant := address_in(arguments.name):
+            raise CommandFault(f"{shown}: no address book has this name; did you mean {meant}?")
         raise CommandFault(f"{shown}: no address book has this name; {why_unknown(arguments)}")
     for number, entry in enumerate(found):
         if number:
@@ -136,6 +144,8 @@ def _list(arguments: argparse.Namespace) -> int:
     wanted = tuple(Book) if book is None else (book,)
     with open_books(arguments) as books:
         entries = list(books.store.entries(wanted, normalise(arguments.part)))
+    if Book.LOCAL in wanted:
+        entries += list_hosts_file(_hosts_file(arguments), normalise(arguments.part))
     if arguments.json:
         print(json.dumps([describe(entry) for entry in entries], indent=2))
         return Exit.OK
@@ -149,14 +159,18 @@ def _list(arguments: argparse.Namespace) -> int:
 def _add(arguments: argparse.Namespace) -> int:
     book = Book.of(arguments.book)
     with open_books(arguments, writes=True) as books:
-        entry = books.add(
-            book,
-            arguments.name,
-            arguments.target,
-            notes=arguments.notes,
-            is_replacing=arguments.replace,
-            is_further=arguments.further,
-        )
+        try:
+            entry = books.add(
+                book,
+                arguments.name,
+                arguments.target,
+                notes=arguments.notes,
+                is_replacing=arguments.replace,
+                is_further=arguments.further,
+            )
+        except BookFault as fault:
+            meant = address_in(arguments.target) if fault.code == "bad_target" else None
+            raise CommandFault(f"{fault}; did you mean {meant}?" if meant else str(fault)) from None
     shown = f"{entry.name} is {entry.address or hash_to_b32(entry.hash)} ({book.word} book)"
     tell(arguments, describe(entry), shown)
     return Exit.OK

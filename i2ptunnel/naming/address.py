@@ -77,6 +77,16 @@ def read_address(name: str) -> Address | None:
     return None
 
 
+def address_in(text: str) -> str | None:
+    """The ``.b32.i2p`` address that somebody meant who pasted a URL, or left out the suffix."""
+    host = re.sub(r"^[a-z]+://", "", text.strip().lower()).partition("/")[0].partition(":")[0]
+    meant = host if host.endswith(".b32.i2p") else f"{host.removesuffix('.i2p')}.b32.i2p"
+    try:
+        return None if meant == text or read_address(meant) is None else meant
+    except NameFault:
+        return None
+
+
 def _read_b32(name: str) -> Address:
     label = name.removesuffix(".b32.i2p")
     label = label.rpartition(".")[2]  # a subdomain of a b32 address is the same destination

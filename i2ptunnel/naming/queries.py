@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from core.data.identity import hash_to_b32
@@ -30,6 +30,15 @@ def _in_hosts_file(hosts: FileResolver, name: str, destination_hash: bytes | Non
         pairs = [] if found is None else [(name, found)]
     else:
         pairs = [(one, Address(destination_hash)) for one in hosts.names_of(destination_hash)]
+    return _entries(pairs)
+
+
+def list_hosts_file(hosts: FileResolver, part: str) -> list[Entry]:
+    """The names with ``part`` that ``hosts.txt`` in the data directory has."""
+    return _entries(hosts.names(part))
+
+
+def _entries(pairs: Iterable[tuple[str, Address]]) -> list[Entry]:
     return [
         Entry(
             *(Book.LOCAL, one, address.hash),

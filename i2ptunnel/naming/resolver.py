@@ -102,6 +102,11 @@ class FileResolver:
             return self._hosts.get(parent)
         return found
 
+    def names(self, part: str = "") -> list[tuple[str, Address]]:
+        """All that the file has now whose name contains ``part``; without an event loop, too."""
+        self._refresh()
+        return [(n, self._hosts[n]) for n in sorted(self._hosts) if part in n]
+
     def names_of(self, destination_hash: bytes) -> list[str]:
         """The names that the file has now for a hash; for programs without an event loop."""
         self._refresh()

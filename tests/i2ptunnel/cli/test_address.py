@@ -60,13 +60,21 @@ def test_names(shell: Shell) -> None:
     assert "not a b32 address" in shell("lookup", "x.b32.i2p", status=1)
     assert "not a name" in shell("add", "proxy.i2p", A.destination.b64, status=1)
     assert "not a destination" in shell("add", "b.i2p", "c.i2p", status=1)
+    address = A.destination.b32
+    for text in (address[:52], f"http://{address}/", f"{address}:80", f"{address[:52]}.i2p"):
+        told = shell("add", "b.i2p", text, status=1)
+        assert told.endswith(f"did you mean {address}?\n")
+    assert f"did you mean {address}?" in shell("lookup", address[:52], status=1)
     assert "no address book" in shell("remove", "b.i2p", status=1)
 
 
 def test_hosts_txt_in_the_data_directory(shell: Shell) -> None:
     (shell.directory / "data").mkdir()
     (shell.directory / "data" / "hosts.txt").write_text(f"f.i2p={A.destination.b64}\n")
-    assert "hosts.txt" in shell("lookup", "f.i2p")
+    shown = shell("lookup", "f.i2p")
+    assert "from         hosts.txt" in shown and "since" not in shown
+    assert shell("list", "f.").split() == ["f.i2p", "local", A.destination.b32, "1", "name"]
+    assert shell("list", "--book", "router") == shell("list", "g.") == "0 names\n"
     assert "f.i2p" in shell("lookup", A.destination.b32)
     (shell.directory / "data" / "hosts.txt").write_text(f"\ufefff={A.destination.b64}\n")
     told = shell("lookup", "other.i2p", status=1)
