@@ -1,7 +1,8 @@
 """How floodfills have behaved towards us, and which one to ask next.
 
-A floodfill that left several questions unanswered is asked last for a while; how long answers take
-decides when the next floodfill is asked in parallel.
+A floodfill that left several questions unanswered, or that we cannot dial, is asked last for a
+while: tunnels may reach it. How long answers take decides when the next floodfill is asked in
+parallel.
 
 Anybody can run floodfills by the hundred that acknowledge stores, forget them, and are silent or
 know nothing when asked. So a floodfill is *reliable* when it mostly had the lease sets that we were
@@ -213,11 +214,12 @@ class Floodfills:
 
     def _is_shunned(self, floodfill: bytes, now: float) -> bool:
         record = self._records.get(floodfill)
-        return (
+        is_silent = (
             record is not None
             and record.failures >= FAILURES_SHUNNED
             and now < record.failed_at + SHUN_S
         )
+        return is_silent or self._peers.is_resting(floodfill)
 
 
 def _subnets(info: RouterInfo) -> Iterator[int]:

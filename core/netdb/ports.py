@@ -13,7 +13,7 @@ class PeerView(Protocol):
     """What the link room knows of other routers."""
 
     def can_dial(self, info: RouterInfo) -> bool:
-        """Whether the router publishes an address that a link could be made to."""
+        """Whether the router publishes an address that a link could be made to now."""
         ...
 
     def is_connected(self, router_hash: bytes) -> bool:
@@ -21,7 +21,11 @@ class PeerView(Protocol):
         ...
 
     def is_banned(self, router_hash: bytes) -> bool:
-        """Whether the router must not be contacted now (banned, or dialling it just failed)."""
+        """Whether the router must not be contacted, by whatever way."""
+        ...
+
+    def is_resting(self, router_hash: bytes) -> bool:
+        """Whether dialling the router just failed: others may reach it all the same."""
         ...
 
 

@@ -52,15 +52,19 @@ class LinkView:
         self._now = now
 
     def can_dial(self, info: RouterInfo) -> bool:
-        """True if one of its addresses can be dialled from here."""
-        return self._links.can_dial(info)
+        """True if one of its addresses can be dialled from here, and now."""
+        return self._links.can_dial(info) and self._links.can_try(info.hash, self._now())
 
     def is_connected(self, router_hash: bytes) -> bool:
         """True while a link to it is up."""
         return self._links.is_connected(router_hash)
 
     def is_banned(self, router_hash: bytes) -> bool:
-        """True if it is not to be dialled now."""
+        """True if we want nothing to do with it."""
+        return self._links.bans.reason(router_hash, self._now()) is not None
+
+    def is_resting(self, router_hash: bytes) -> bool:
+        """True if it is not dialled again yet."""
         return not self._links.can_try(router_hash, self._now())
 
 

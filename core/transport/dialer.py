@@ -31,6 +31,8 @@ DIAL_BACKOFF_S = 2.0
 #: After a failure that is not the peer's: for want of descriptors, or of a network.
 LOCAL_BACKOFF_S = 1.0
 SKEW_BACKOFF_S = 120.0
+#: So long a router that said goodbye refuses handshakes because it goes, and soon is back.
+LEAVING_S = 10.0
 
 
 class Dialer:

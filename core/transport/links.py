@@ -455,6 +455,8 @@ class Links:
         if peer is not None:
             if end.is_remote and end.code == TerminationReason.BANNED:
                 self._outbound.refused(peer, now + BANNED_BY_PEER_S)
+            elif end.is_remote and end.code == TerminationReason.ROUTER_SHUTDOWN:
+                self._outbound.left(peer, now)
             self._detach(link, peer, end.reason, now)
 
     def _detach(self, link: Link, peer: Peer, reason: str, now: float) -> None:

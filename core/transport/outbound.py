@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from core.base.bounded import BoundedMap
 from core.base.errors import LocalError
 from core.data.router_info import RouterInfo
 from core.transport.bans import BanList
@@ -19,6 +20,7 @@ from core.transport.context import TransportContext
 from core.transport.dialer import (
     DIAL_BACKOFF_S,
     HANDSHAKE_BACKOFF_S,
+    LEAVING_S,
     LOCAL_BACKOFF_S,
     SKEW_BACKOFF_S,
     Dialer,
@@ -37,6 +39,7 @@ OUTBOUND_EVICTIONS_MAX = 32
 EVICTION_INTERVAL_S = 0.25
 #: So long nobody is heard and a dial fails for no fault of the peer: then we have no network.
 CUT_OFF_S = 3.0
+LEAVING_MAX = 1024
 #: So long a dial may be without an answer while another transport could be dialled instead: two
 #: retransmissions of a TCP SYN.
 FALLBACK_S = 5.0
@@ -59,6 +62,7 @@ class OutboundLinks:
         self._table = table
         self._dialer = Dialer(context, bans, endpoints)
         self._has_alternatives = len(endpoints) > 1
+        self._leaving: BoundedMap[bytes, float] = BoundedMap(LEAVING_MAX)
         self.heard_at = float("-inf")
         """When anybody was heard last, be it a refusal."""
         self.is_cut_off = False
@@ -206,7 +210,17 @@ class OutboundLinks:
     def rejected(self, link: Link, peer: Peer, now: float) -> None:
         """The peer did not like our handshake, or we would have heard from it by now."""
         self._stats.handshakes_out_failed += 1
-        self._dialer.backoff.failed(_way(link, peer), HANDSHAKE_BACKOFF_S, now)
+        pause_s = self._handshake_pause_s(peer, now)
+        self._dialer.backoff.failed(_way(link, peer), pause_s, now)
+
+    def left(self, peer: Peer, now: float) -> None:
+        """The peer has told us that its router stops."""
+        self._leaving.put(peer.hash, now + LEAVING_S)
+
+    def _handshake_pause_s(self, peer: Peer, now: float) -> float:
+        """After a handshake that failed. What a router refused that stops is forgotten with it."""
+        is_leaving = now < self._leaving.get(peer.hash, now)
+        return DIAL_BACKOFF_S if is_leaving else HANDSHAKE_BACKOFF_S
 
     def refused(self, peer: Peer, until: float) -> None:
         """The peer has told us not to come before then, over whatever transport."""
@@ -245,7 +259,8 @@ class OutboundLinks:
             self._fail(link, "clock_skew", 0.0, now)
         else:
             reason = "timeout" if end.reason == "timeout" else "handshake_failed"
-            self._fail(link, reason, HANDSHAKE_BACKOFF_S, now)
+            pause_s = self._handshake_pause_s(link.peer, now) if link.peer is not None else 0.0
+            self._fail(link, reason, pause_s, now)
 
     def network_restored(self) -> None:
         """Somebody is heard again: what failed meanwhile says nothing."""

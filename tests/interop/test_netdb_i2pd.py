@@ -72,6 +72,9 @@ class Router:
     def is_banned(self, router_hash: bytes) -> bool:
         return False
 
+    def is_resting(self, router_hash: bytes) -> bool:
+        return False
+
     def inbound(self, owner: Owner) -> tuple[bytes, int] | None:
         return None
 

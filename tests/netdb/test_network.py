@@ -108,6 +108,25 @@ def test_silent_floodfills_cost_little() -> None:
     assert took < 3.0
 
 
+def test_floodfills_that_cannot_be_dialled_are_asked_last_and_through_tunnels() -> None:
+    network, ffs, (alice, bob) = make(6, 2)
+    keys = PrivateKeys.generate_destination(network.entropy)
+    lease_set = build_lease_set(keys, network.wall.now())
+    alice.netdb.publish_lease_set(lease_set, "site", network.now)
+    network.run_until(lambda: alice.count(PublishConfirmed) == 1)
+    network.run(1)
+    near = bob.netdb.closest_floodfills(keys.hash, 6, (), network.now)
+    bob.resting = {near[0].hash}
+    assert bob.netdb.closest_floodfills(keys.hash, 6, (), network.now) == [*near[1:], near[0]]
+    bob.resting = {ff.hash for ff in ffs}  # as after all of them began anew at once
+    bob.netdb.lookup_lease_set(keys.hash, "browser", network.now)
+    took = network.run_until(lambda: bool(bob.finished()))
+    assert bob.finished()[0].result == lease_set
+    assert took < 3.0
+    bob.banned = bob.resting
+    assert not bob.netdb.closest_floodfills(keys.hash, 6, (), network.now)
+
+
 def test_lost_messages_are_made_up_for() -> None:
     network, _, (alice, bob) = make(5, 2)
     keys = PrivateKeys.generate_destination(network.entropy)

@@ -98,6 +98,7 @@ class Node:
     has_tunnels: bool = True
     connected: set[bytes] = field(default_factory=set)
     banned: set[bytes] = field(default_factory=set)
+    resting: set[bytes] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
     reply_keys: dict[bytes, tuple[bytes, Owner]] = field(default_factory=dict)
     sent: list[tuple[str, int]] = field(default_factory=list)
@@ -114,6 +115,9 @@ class Node:
 
     def is_banned(self, router_hash: bytes) -> bool:
         return router_hash in self.banned
+
+    def is_resting(self, router_hash: bytes) -> bool:
+        return router_hash in self.resting
 
     def inbound(self, owner: Owner) -> tuple[bytes, int] | None:
         if not self.has_tunnels:

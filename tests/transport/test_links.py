@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import LocalError
 from core.io.status import count_links
+from core.transport.dialer import LEAVING_S
 from core.transport.events import (
     MessagesReceived,
     NetworkRestored,
@@ -467,6 +468,22 @@ def test_a_router_that_restarts_right_after_the_handshake_is_dialled_again_at_on
     alice.ntcp2.receive_data(link, b"".join(held), wire.now)
     assert PeerDisconnected(bob.hash, "router_shutdown") in alice.take_events()
     assert alice.links.can_try(bob.hash, wire.now)
+
+
+def test_a_router_that_stops_and_closes_what_is_dialled_is_dialled_again_in_seconds() -> None:
+    alice, bob, wire = connected()
+    bob.links.shutdown(wire.now)
+    wire.run()
+    alice.links.send(bob.hash, [message(1)], wire.now)
+    wire.run()
+    assert PeerFailed(bob.hash, "handshake_failed", 1) in alice.take_events()
+    assert not alice.links.can_try(bob.hash, wire.now + 1.9)
+    assert alice.links.can_try(bob.hash, wire.now + 2.1)
+    wire.now += LEAVING_S
+    alice.links.send(bob.hash, [message(2)], wire.now)
+    wire.run()
+    assert PeerFailed(bob.hash, "handshake_failed", 1) in alice.take_events()
+    assert not alice.links.can_try(bob.hash, wire.now + 60), "that one is up, and does not want us"
 
 
 def test_a_peer_that_says_banned_is_left_alone_for_two_hours() -> None:
