@@ -104,3 +104,6 @@ def test_the_program_installs_what_it_imports_and_nothing_else() -> None:
     lines = project["dependencies"] + extras["geoip"] + extras["upnp"] + extras["torrents"]
     declared = {re.split(r"[\[>=]", line)[0].lower() for line in lines}
     assert imported == declared
+    table = (ROOT / "docs/ARCHITECTURE.md").read_text().split("## Libraries")[1].split("\n\n")[2]
+    rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert {name.strip() for row in rows for name in row.split(",")} == declared

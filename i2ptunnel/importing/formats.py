@@ -30,7 +30,7 @@ def read_text(path: Path) -> str:
 
 
 def parse_ini(source: str, *, has_trailing_comments: bool = False) -> Ini:
-    """Sections of ``key = value``; a line that begins with # or ; is a comment.
+    """Sections of ``key = value``, however far in; a line that begins with # or ; is a comment.
 
     ``has_trailing_comments``: also what follows a # (i2pd.conf, but not tunnels.conf).
     """
