@@ -201,6 +201,7 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     loop.close()
 
 
+@pytest.mark.long
 def test_on_a_terminal(data_dir: Path) -> None:
     terminal = Terminal(data_dir)
     text = terminal.read_until("further tunnels", 2)
@@ -232,6 +233,7 @@ def test_a_terminal_that_gets_plain_lines(
     assert terminal.interrupt() == 0
 
 
+@pytest.mark.long
 def test_the_terminal_is_as_before_when_the_program_ends(data_dir: Path) -> None:
     terminal = Terminal(data_dir)
     terminal.read_until("web0")
