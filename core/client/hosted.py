@@ -101,9 +101,19 @@ class _NoStreams:
 
 
 class HostedLeaseSet:
-    """The :class:`~core.client.ports.LeaseSetSource` of a client's destination."""
+    """The :class:`~core.client.ports.LeaseSetSource` of a client's destination.
 
-    def __init__(self, destination: Destination, config: HostedConfig, wall: WallClock) -> None:
+    ``not_before``: the client is asked for the first one at this time at the earliest, see
+    :class:`core.router.server_delay.ServerDelay`.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        config: HostedConfig,
+        wall: WallClock,
+        not_before: float = 0.0,
+    ) -> None:
         self.current: LeaseSet | LeaseSet2 | None = None
         self.is_urgent = False
         self.due_at: float | None = None
@@ -114,6 +124,7 @@ class HostedLeaseSet:
         self._destination = destination
         self._config = config
         self._wall = wall
+        self._not_before = not_before
         self._published: LeaseSet | LeaseSet2 | EncryptedLeaseSet | None = None
 
     @property
@@ -142,7 +153,7 @@ class HostedLeaseSet:
 
     def tunnels_changed(self, now: float) -> None:
         """Ask for one soon: at once for the first tunnel, else after others had time to join."""
-        due = now if self._published is None else now + SETTLE_S
+        due = max(now, self._not_before) if self._published is None else now + SETTLE_S
         self.due_at = due if self.due_at is None else min(self.due_at, due)
 
     def build(self, tunnels: Iterable[InboundTunnel], now: float) -> None:
@@ -214,11 +225,15 @@ class HostedEngine(LocalDestination):
         entropy: Entropy,
         shares: FairShares | None = None,
         first: HostedEngine | None = None,
+        not_before: float = 0.0,
     ) -> None:
-        """``first``: the session whose tunnels and encryption key this one shares."""
+        """``first``: the session whose tunnels and encryption key this one shares.
+
+        ``not_before``: see :class:`HostedLeaseSet`.
+        """
         self.config = config
         self.destination = destination
-        self.own = HostedLeaseSet(destination, config, wall)
+        self.own = HostedLeaseSet(destination, config, wall, not_before)
         self.inbox: deque[bytes] = deque()
         self.hosted_events: deque[HostedEvent] = deque()
         self._keys: EncryptionKeys | None = None

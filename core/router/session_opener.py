@@ -84,7 +84,15 @@ class SessionOpener:
             pool = first.pool
             self._tunnels.add_alias(owner, first.owner)
         session = HostedEngine(
-            destination, config, pool, self._netdb, self._wall, self._entropy, self._shares, first
+            destination,
+            config,
+            pool,
+            self._netdb,
+            self._wall,
+            self._entropy,
+            self._shares,
+            first,
+            self.delay.draw() if config.publish else 0.0,
         )
         self._add(session)
         return session

@@ -27,9 +27,9 @@ Datagrams = list[tuple[bytes, SocketAddress]]
 
 #: i2pd: with every 256th packet
 DATE_TIME_INTERVAL_S = 60.0
-#: random padding in each packet; the packets of one moment have the same, so the system can take
+#: i2pd: up to as much. The packets of one moment have the same, so that the system can take
 #: them all at once
-PADDING_MAX = 15
+PADDING_MAX = 31
 _PADDINGS = tuple(write_padding(count) for count in range(PADDING_MAX + 1))
 _LEAST_PADDING = write_padding(PAYLOAD_BYTES_MIN - BLOCK_HEADER_BYTES)
 _ENTROPY_BYTES = 64
@@ -269,7 +269,7 @@ class PacketSender:
         return at
 
     def padding(self) -> bytes:
-        """A Padding block of random size, at most 18 bytes."""
+        """A Padding block of random size, at most 34 bytes."""
         if not self._random:
             self._random = self._entropy.random_bytes(_ENTROPY_BYTES)
         byte = self._random[-1]
