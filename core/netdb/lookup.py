@@ -49,9 +49,13 @@ FETCHES_MAX = 6
 STALE_ANSWERS_MAX = 3
 """So many floodfills that have no newer lease set are believed that there is none."""
 RECENT_S = 30.0
-DENIALS_MAX = 3
 DENIAL_WINDOW_S = 120.0
-DENIED_S = 20.0
+DENIAL_PAUSE_S = 1.0
+DENIAL_PAUSE_MAX_S = 20.0
+"""So long a key is not looked for after floodfills had nothing; twice that each time in a row.
+A site that is up a moment later is found soon, and one that never is costs little (Java: three
+denials are believed for two minutes).
+"""
 _MEMORY_MAX = 2048
 
 
@@ -395,11 +399,11 @@ class Lookups:
         if lookup.kind is LookupKind.LEASE_SET:
             self._recent.put((lookup.key, lookup.owner), now + RECENT_S)
         if lookup.denied and not lookup.silent:
-            count, until = self._denials.get(lookup.id, (0, 0.0))
-            if now > until:
-                count = 0
-            self._denials.put(lookup.id, (count + 1, now + DENIAL_WINDOW_S))
+            count, at = self._denials.get(lookup.id, (0, now))
+            count = count + 1 if now <= at + DENIAL_WINDOW_S else 1
+            self._denials.put(lookup.id, (count, now))
 
     def _is_denied(self, identifier: LookupId, now: float) -> bool:
-        count, until = self._denials.get(identifier, (0, 0.0))
-        return count >= DENIALS_MAX and now < until - DENIAL_WINDOW_S + DENIED_S
+        count, at = self._denials.get(identifier, (0, 0.0))
+        pause_s = min(DENIAL_PAUSE_S * 2 ** min(count - 1, 8), DENIAL_PAUSE_MAX_S)
+        return count > 0 and now < at + pause_s

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from core.data.lease_set import LeaseSet2
@@ -18,6 +20,7 @@ from core.netdb.events import (
     SendDirect,
     SendThroughTunnel,
 )
+from core.netdb.lookup import DENIAL_PAUSE_MAX_S
 from tests.support.netdb_network import Network, Node, build_lease_set, build_router_info
 
 
@@ -75,21 +78,54 @@ def test_lease_set_travels_only_through_tunnels() -> None:
     assert bob.netdb.get_lease_set(keys.hash, "other") is None
 
 
+class Insistent:
+    """Looks for the same again half a second after it was not found."""
+
+    def __init__(self, network: Network, node: Node, key: bytes) -> None:
+        self._network = network
+        self._node = node
+        self._key = key
+        self._began = network.now
+        #: when floodfills were asked, in seconds from the beginning
+        self.rounds: list[float] = []
+
+    def ask(self) -> object:
+        """What comes of it."""
+        network, node = self._network, self._node
+        answered, sent = len(node.finished()), len(node.sent)
+        node.netdb.lookup_lease_set(self._key, "browser", network.now)
+        network.drain(node)
+        if len(node.sent) > sent:
+            self.rounds.append(network.now - self._began)
+        network.run_until(lambda: len(node.finished()) > answered, 6)
+        network.run(0.5)
+        return node.finished()[-1].result
+
+
 def test_lookup_of_nothing_ends_soon_and_is_remembered() -> None:
+    """Who asks for it again and again costs floodfills ever less."""
     network, _, (bob,) = make(4, 1)
-    for _ in range(3):
-        bob.netdb.lookup_lease_set(b"n" * 32, "browser", network.now)
-        network.run(6.0)
-    assert [finished.result for finished in bob.finished()] == [None] * 3
-    sent = len(bob.sent)
-    bob.netdb.lookup_lease_set(b"n" * 32, "browser", network.now)
-    network.drain(bob)
-    assert len(bob.finished()) == 4
-    assert len(bob.sent) == sent
-    network.run(30)
-    bob.netdb.lookup_lease_set(b"n" * 32, "browser", network.now)
-    network.run(6)
-    assert len(bob.sent) > sent
+    began = network.now
+    user = Insistent(network, bob, b"n" * 32)
+    while network.now < began + 150:
+        assert user.ask() is None
+    pauses = [after - before for before, after in pairwise(user.rounds)]
+    assert pauses[0] < 5
+    assert all(pause >= DENIAL_PAUSE_MAX_S for pause in pauses[5:])
+    assert 8 <= len(pauses) <= 10
+
+
+def test_what_was_not_there_yet_is_found_soon_after() -> None:
+    network, _, (alice, bob) = make(4, 2)
+    keys = PrivateKeys.generate_destination(network.entropy)
+    user = Insistent(network, bob, keys.hash)
+    while len(user.rounds) < 3:
+        assert user.ask() is None
+    lease_set = build_lease_set(keys, network.wall.now())
+    published_at = network.now
+    alice.netdb.publish_lease_set(lease_set, "site", network.now)
+    while user.ask() != lease_set:
+        assert network.now < published_at + 8
 
 
 def test_silent_floodfills_cost_little() -> None:
