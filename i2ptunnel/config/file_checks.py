@@ -284,7 +284,10 @@ def _check_data_dir(disk: _Disk) -> None:
     try:
         mode = data_dir.stat().st_mode
     except FileNotFoundError:
-        return  # created at the start
+        above = next(one for one in data_dir.parents if one.exists())
+        if (found := why_not_ours(above)) is not None:  # it would be created at the start
+            disk.fault(where, f"{data_dir} cannot be made: {found[0]}", found[1])
+        return
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
         disk.fault(where, f"{data_dir} cannot be used: {reason}", "use a directory of your own")
@@ -292,14 +295,25 @@ def _check_data_dir(disk: _Disk) -> None:
     if not stat.S_ISDIR(mode):
         disk.fault(where, f"{data_dir} is not a directory", "write the path of a directory")
         return
-    if not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
-        right = "run this as the user that runs i2ptunnel, or use a directory of your own"
-        disk.fault(where, f"{data_dir} belongs to another user", right)
+    if (found := why_not_ours(data_dir)) is not None:
+        disk.fault(where, *found)
         return
     if mode & 0o002:
         right = f"make it private: chmod 700 {data_dir}"
         disk.fault(where, f"others can write to {data_dir}, and replace the keys", right)
     _check_key_file(disk, where, data_dir / "router.keys")
+
+
+def why_not_ours(directory: Path) -> tuple[str, str] | None:
+    """What keeps this user from making files in a directory that is there, and what helps."""
+    if os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        return None
+    if os.statvfs(directory).f_flag & os.ST_RDONLY:
+        return f"{directory} is mounted read-only", "mount it for writing, or use another directory"
+    if directory.stat().st_uid == os.geteuid():
+        return f"you may not write to {directory}", f"let its owner: chmod u+rwx {directory}"
+    right = "run this as the user that runs i2ptunnel, or use a directory of your own"
+    return f"{directory} belongs to another user", right
 
 
 def _check_ports(disk: _Disk) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.api import FileFault
 from core.data.daily_keys import covered_until_s
+from i2ptunnel.config.file_checks import why_not_ours
 from i2ptunnel.config.loader import Loaded
 from i2ptunnel.config.own_files import key_file_of
 from i2ptunnel.doctor.findings import Finding, note, ok, problem, unknown, warning
@@ -28,7 +29,7 @@ def check_data_directory(directory: Path) -> Iterator[Finding]:
     """Who may read what is in it."""
     subject = "file modes"
     try:
-        mode, owner = directory.stat().st_mode, directory.stat().st_uid
+        mode = directory.stat().st_mode
     except FileNotFoundError:
         yield note("data directory", f"{directory} is not there yet; it is made at the first start")
         return
@@ -39,12 +40,9 @@ def check_data_directory(directory: Path) -> Iterator[Finding]:
             "Run this as the user whose it is, or with sudo.",
         )
         return
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        yield problem(
-            "data directory",
-            f"{directory} belongs to another user (number {owner})",
-            "Run this as that user, or with sudo.",
-        )
+    if (found := why_not_ours(directory)) is not None:
+        what, helps = found
+        yield problem("data directory", what, f"{helps[0].upper()}{helps[1:]}.")
         return
     bad = [directory] if stat.S_IMODE(mode) & 0o022 else []
     for path in [*sorted(directory.rglob("*.dat")), directory / "router.keys"]:

@@ -254,3 +254,36 @@ def test_files_that_this_user_cannot_read(tmp_path: Path) -> None:
         assert part in done.stderr, done.stderr
     if as_nobody:
         assert "others can write to" in done.stderr
+
+
+def test_a_data_directory_that_cannot_be_written_is_found(tmp_path: Path) -> None:
+    """Also one that the start would make, and the reason is the true one."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    as_nobody = {}
+    if os.geteuid() == 0:
+        as_nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+        for path in (tmp_path, *tmp_path.parents[:3]):
+            path.chmod(0o755)
+        os.chown(closed, 65534, 65534)
+    closed.chmod(0o500)
+    told = {
+        "closed": f"you may not write to {closed}, let its owner: chmod u+rwx {closed}",
+        "closed/a/b": f"{closed}/a/b cannot be made: you may not write to {closed}",
+    }
+    if as_nobody:
+        told["new"] = f"{tmp_path}/new cannot be made: {tmp_path} belongs to another user"
+    for name, words in told.items():
+        config = tmp_path / f"{len(name)}.yaml"
+        config.write_text(f"router: {{data_dir: {name}}}\n")
+        done = subprocess.run(
+            [sys.executable, "-m", "i2ptunnel", "check", "-c", str(config)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            cwd=ROOT,
+            **as_nobody,
+        )
+        assert done.returncode == 3
+        assert f"router.data_dir: {words}" in done.stderr
