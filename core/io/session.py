@@ -16,7 +16,7 @@ from core.base.errors import Retry, Unavailable
 from core.client import events as client_events
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.identity import Destination
-from core.data.lease_set import LeaseSet2
+from core.data.lease_set import LeaseSet, LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
 from core.io.backlog import Backlog
 from core.io.datagrams import Datagram, DatagramInbox, DatagramReceiver
@@ -31,7 +31,7 @@ from core.tunnel.shape import TunnelShape
 
 MACHINE_TIMEOUT_S = 8.0
 """How long one of several machines with the same address may take to answer."""
-Found = LeaseSet2 | client_events.FoundDestination
+Found = LeaseSet | LeaseSet2 | client_events.FoundDestination
 
 
 EngineT = TypeVar("EngineT", bound=SessionEngine)
@@ -173,7 +173,7 @@ class ClientSession:
     ) -> tuple[Destination, Mapping[str, str]]:
         """Like :meth:`lookup`, with the options of its lease set (service records and others)."""
         lease_set = await self._find(target, timeout_s)
-        return lease_set.destination, getattr(lease_set, "options", {})
+        return lease_set.destination, lease_set.options
 
     async def lookup_name(self, name: str, timeout_s: float = 20.0) -> Destination:
         """Who has a host name in the address book of a router that is reached by I2CP.

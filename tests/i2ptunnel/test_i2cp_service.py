@@ -15,7 +15,9 @@ import pytest
 from core.api import ForeignRouter, I2cpAddress, Router, RouterConfig, SessionConfig, TunnelShape
 from core.base.errors import Unavailable
 from core.client.hosted import HostedEngine
+from core.client.session import ClientEngine
 from core.crypto.elgamal import ElGamalKey
+from core.data.lease_set import Lease
 from core.data.private_keys import PrivateKeys
 from core.i2cp.data_messages import FLAG_NO_LEASE_SET, SendMessageExpires
 from core.i2cp.frames import FrameReader
@@ -216,6 +218,26 @@ def test_who_speaks_something_else_is_cut_off_and_limits_need_no_session(tmp_pat
             assert isinstance(heard[1], BandwidthLimits)
             assert isinstance(heard[2], Disconnect) and "malformed" in heard[2].reason
             await eventually(lambda: one.status()["last_disconnect"])
+
+    asyncio.run(main())
+
+
+def test_whom_a_lease_set_of_type_1_belongs_to_is_found(tmp_path: Path) -> None:
+    """Java's library signs one for a session that asks for ElGamal alone."""
+
+    async def main() -> None:
+        async with service(tmp_path) as one:
+            router = cast(Router, one._context.router)
+            session = await router.open_session(GUEST)
+            other = PrivateKeys.generate_destination(SeededEntropy("other"))
+            public = ElGamalKey.generate(SeededEntropy("elgamal")).public
+            leases = [Lease(b"g" * 32, 1, int(time.time() * 1000) + 300_000)]
+            lease_set = original_lease_set(other, public, leases)
+            engine = cast(ClientEngine, session._engine)
+            engine._remotes.receive_lease_set(lease_set, router.now())
+            target = other.destination.hash
+            found, options = await session.lookup_options(target, WAIT_S)
+            assert (found, options) == (other.destination, {})
 
     asyncio.run(main())
 

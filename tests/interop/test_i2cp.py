@@ -19,9 +19,7 @@ from tests.support.every_tunnel import (
     CHECKS,
     Pair,
     Services,
-    client_sections,
-    make_keys,
-    server_sections,
+    pairs_of,
     stream_seen,
     udp_answer,
 )
@@ -45,6 +43,8 @@ SAM_PORT = 7656
 SAM_HOPS = "inbound.length=1 outbound.length=1 inbound.quantity=1 outbound.quantity=1"
 #: of each of the two programs: seven servers, two clients of datagrams, one for all other clients
 SESSIONS = 10
+#: over whose router the server is, of those tunnels that are tried for each type
+WAYS = ("i2pd's", "ours")
 
 
 @dataclass
@@ -62,7 +62,6 @@ class I2cpNetwork:
     i2pd_site: str
     sites: dict[str, str]
     guest_sites: dict[str, str]
-    #: servers over i2pd's router with clients over ours, and the other way round
     pairs: dict[str, Pair]
 
     @property
@@ -91,7 +90,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[I2cpNetwork]:
         ours = over_i2cp(root / "ours", OURS, f"{net.routers[0].address}:7654", origin.port)
         ours.config["interfaces"] = {"sam": {"listen": f"{OURS}:{SAM_PORT}", "udp": None}}
         guest = over_i2cp(root / "guest", GUEST, f"{HOST}:7654", origin.port)
-        pairs = pairs_of(stack, services, ours, guest)
+        pairs = dict(zip(WAYS, pairs_of(stack, services, ours, guest), strict=True))
         host = Appliance(root / "host", HOST, 20078, {"web": proxy_at(HOST)}, **FAST)
         host.config["interfaces"] = {"i2cp": {"listen": f"{HOST}:7654"}}
         twins = TwinClient(HOST, 7654, PAGE)
@@ -112,22 +111,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[I2cpNetwork]:
             for appliance in (ours, guest, host):
                 appliance.stop(kill=True)
             net.stop()
-
-
-def pairs_of(
-    stack: ExitStack, services: Services, ours: Appliance, guest: Appliance
-) -> dict[str, Pair]:
-    """Give each of the two programs a tunnel of each type, to the other one's servers."""
-    names = {one.address: make_keys(one) for one in (ours, guest)}
-    pairs = {}
-    for way, server, client in (("i2pd's", ours, guest), ("ours", guest, ours)):
-        tv = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        tv.bind(("127.0.0.1", 0))
-        own, other = names[server.address], names[client.address]
-        server.config["tunnels"] |= server_sections(services, server.address)
-        client.config["tunnels"] |= client_sections(client.address, own, tv.getsockname()[1])
-        pairs[way] = Pair(services, server.address, client.address, own, other["site"], tv)
-    return pairs
 
 
 def test_status_says_which_router_is_used(network: I2cpNetwork) -> None:
@@ -156,7 +139,7 @@ def test_our_own_interface_is_as_good(network: I2cpNetwork) -> None:
 
 
 @pytest.mark.parametrize("kind", CHECKS)
-@pytest.mark.parametrize("way", ["i2pd's", "ours"])
+@pytest.mark.parametrize("way", WAYS)
 def test_tunnels_of_each_type(network: I2cpNetwork, way: str, kind: str) -> None:
     """The server over one router, the client over the other one."""
     CHECKS[kind](network.pairs[way])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,16 @@ from core.data.encoding import b64encode
 from core.data.identity import Destination
 from core.data.private_keys import PrivateKeys
 from core.io.system import SystemEntropy
+from i2ptunnel.demo import free_port
 from tests.support.appliance import FAST, Appliance
 from tests.support.curl import fetch
+from tests.support.every_tunnel import CHECKS, Pair, Services, pairs_of
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.i2pd_net import I2pdNet, wait_until
 from tests.support.java_i2cp import JavaClient
 from tests.support.java_net import JavaRouter
 from tests.support.namespace import add_outside_address
-from tests.support.origin import PAGE, Origin, body_of
+from tests.support.origin import PAGE, body_of
 from tests.support.over_i2cp import (
     I2PD_SHAPE,
     SHAPE,
@@ -52,10 +55,15 @@ PROXIES = {
     "web-secret": 4474,
     "web-psk": 4475,
     "web-dh": 4476,
+    "web-elgamal": 4477,
 }
 #: our client tunnels into encrypted sites of the Java client
 PORTS = {"open": 5001, "secret": 5002, "psk": 5003, "dh": 5004}
+#: a site with an ElGamal key, of i2pd's and of ours
+OLD_SITE = "old-site"
 DAY_S = 24 * 3600
+#: over whose router the server is, of those tunnels that are tried for each type
+WAYS = ("Java's", "ours")
 
 
 @dataclass
@@ -92,6 +100,7 @@ class I2cpNetwork:
     keys: Keys
     i2pd_site: str
     sites: dict[str, str]
+    pairs: dict[str, Pair]
 
     @property
     def i2pd_proxy(self) -> str:
@@ -148,6 +157,7 @@ def java_client(root: Path, keys: Keys, port: int) -> JavaClient:
             f"twin:twin:{port}",
             f"twin:both:{port}::i2cp.leaseSetEncType=4,0",
             f"server:unsaid:{port}::i2cp.leaseSetEncType=",
+            f"server:elgamal:{port}::i2cp.leaseSetEncType=0",
             f"encrypted:open:{port}",
             f"encrypted:secret:{port}::i2cp.leaseSetSecret={secret}",
             f"encrypted:psk:{port}::i2cp.leaseSetAuthType=2;i2cp.leaseSetClient.psk.0={psk}",
@@ -156,6 +166,7 @@ def java_client(root: Path, keys: Keys, port: int) -> JavaClient:
             f"proxy:web-secret:{PROXIES['web-secret']}::blinding.secret={SECRET}",
             f"proxy:web-psk:{PROXIES['web-psk']}::blinding.psk={b64encode(READER.private)}",
             f"proxy:web-dh:{PROXIES['web-dh']}::blinding.dh={b64encode(READER.private)}",
+            f"proxy:web-elgamal:{PROXIES['web-elgamal']}::i2cp.leaseSetEncType=0",
         ],
     )
     for name, one in keys.blinded.items():
@@ -176,16 +187,21 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[I2cpNetwork]:
         "i2cp.port": str(JAVA_I2CP_PORT),
     }
     java, keys = JavaRouter(root / "java", 20187, options=options), Keys()
-    with Origin() as origin:
+    with ExitStack() as stack:
+        services = stack.enter_context(Services(root / "services", free_port("127.0.0.1", 16667)))
+        origin = services.origin
         net.routers[4].http_proxy = True
-        net.routers[4].tunnels = (
-            f"[site]\ntype = http\nhost = 127.0.0.1\nport = {origin.port}\nkeys = site.dat\n"
-            f"{I2PD_SHAPE}"
-        )
+        for name, options in (("site", ""), (OLD_SITE, "i2cp.leaseSetEncType = 4,0\n")):
+            net.routers[4].tunnels += (
+                f"[{name}]\ntype = http\nhost = 127.0.0.1\nport = {origin.port}\n"
+                f"keys = {name}.dat\n{options}{I2PD_SHAPE}"
+            )
         ours = over_i2cp(root / "ours", OURS, f"127.0.0.1:{JAVA_I2CP_PORT}", origin.port)
         ours.config["tunnels"] |= client_tunnels(keys) | encrypted_sites(origin.port)
         host = Appliance(root / "host", HOST, 20088, {"web": proxy_at(HOST)}, **FAST)
         host.config["interfaces"] = {"i2cp": {"listen": f"{HOST}:7654"}}
+        host.config["tunnels"][OLD_SITE] = site_of(origin.port, OLD_SITE, encryption_types=[4, 0])
+        pairs = dict(zip(WAYS, pairs_of(stack, services, ours, host), strict=True))
         client = java_client(root / "client", keys, origin.port)
         try:
             java.start()
@@ -197,11 +213,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[I2cpNetwork]:
             java.learn([*infos, host.router_info])
             ours.start()
             client.start()
-            ours.wait_ready("web", "site", "secret-site", *encrypted_sites(0), timeout_s=150)
+            ours.wait_ready(*ours.config["tunnels"], timeout_s=150)
+            host.wait_ready(*host.config["tunnels"])
             for name in ("site", "offline", "twin", "twin-twin", *PORTS, *PROXIES):
                 client.b32_of(name, 120)
             i2pd_site = net.routers[4].local_b32("site")
-            yield I2cpNetwork(net, java, ours, host, client, keys, i2pd_site, names_of(ours))
+            yield I2cpNetwork(net, java, ours, host, client, keys, i2pd_site, names_of(ours), pairs)
         finally:
             client.stop()
             for appliance in (ours, host):
@@ -222,6 +239,13 @@ def test_our_tunnels_over_java_carry_20_mb_each_way(network: I2cpNetwork) -> Non
         began = time.monotonic()
         assert fetched(proxy, f"http://{site}/{path}", 200) == body_of(BULK_BYTES)
         print(f"{BULK_BYTES / (time.monotonic() - began) / 1e6:.2f} MB/s")
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+@pytest.mark.parametrize("way", WAYS)
+def test_tunnels_of_each_type(network: I2cpNetwork, way: str, kind: str) -> None:
+    """The server over one router, the client over the other one."""
+    CHECKS[kind](network.pairs[way])
 
 
 def test_java_publishes_our_encrypted_lease_set(network: I2cpNetwork) -> None:
@@ -259,12 +283,21 @@ def test_a_subsession_of_a_java_client_does_no_harm(network: I2cpNetwork) -> Non
     assert "a subsession of an I2CP client cannot be reached" in network.host.log
 
 
-@pytest.mark.parametrize("name", ["unsaid", "both"])
+@pytest.mark.parametrize("name", ["unsaid", "elgamal", "both"])
 def test_java_clients_with_an_elgamal_key_are_reached(network: I2cpNetwork, name: str) -> None:
-    """An empty option, and ElGamal besides X25519."""
+    """An empty option, ElGamal alone (a lease set of type 1), and ElGamal besides X25519."""
     site = f"http://{network.client.b32_of(name)}/"
     assert fetched(HOST_PROXY, site) == PAGE
     assert fetched(network.i2pd_proxy, site) == PAGE
+
+
+def test_a_java_client_with_elgamal_alone_reaches_sites_that_have_it(network: I2cpNetwork) -> None:
+    """Others it is told that it cannot reach: i2pd's servers have none by themselves, nor ours."""
+    proxy = java_proxy("web-elgamal")
+    for name in (network.net.routers[4].local_b32(OLD_SITE), names_of(network.host)[OLD_SITE]):
+        assert fetched(proxy, f"http://{name}/") == PAGE
+    for name in (network.i2pd_site, names_of(network.host)["site"]):
+        assert fetch(f"http://{name}/", proxy=proxy, timeout_s=60).status == 504
 
 
 def test_a_java_client_looks_up_without_a_session(network: I2cpNetwork) -> None:

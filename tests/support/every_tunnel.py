@@ -1,7 +1,7 @@
 """A tunnel of each type, and traffic through each.
 
-One program has the servers (:func:`server_sections`), another one the clients
-(:func:`client_sections`); ``CHECKS`` says for each type how it is used.
+One program has the servers, another one the clients (:func:`pairs_of`). ``CHECKS`` says for each
+type how it is used.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SMTP, _POP3 = 25, 110
 SERVERS = ("tcp", "site", "bidir", "ircd", "cam", "udps")
 CLIENTS = ("web", "to-tcp", "connect", "socks", "socks-irc", "irc", "send", "fetch", "tv", "udpc")
 #: of listeners, on the address of their program
-_PORTS = {name: 5000 + number for number, name in enumerate((*CLIENTS, "bidir", "cam"))} | {
+_PORTS = {name: 5100 + number for number, name in enumerate((*CLIENTS, "bidir", "cam"))} | {
     "web": 4444
 }
 BULK_BYTES = 200_000
@@ -72,7 +72,7 @@ class Services:
         threading.Thread(target=udp.serve_forever, daemon=True).start()
         stack.callback(udp.shutdown)
         self.udp_port = int(udp.server_address[1])
-        ngircd = Ngircd(irc_installed(), self._root / "ngircd", self.irc_port)
+        ngircd = Ngircd(irc_installed(), self._root / "ngircd", self.irc_port, dns=False)
         stack.callback(ngircd.stop)
         self.mail = MailServer(self._root / "mail")
         loop = asyncio.new_event_loop()
@@ -89,7 +89,7 @@ class Services:
         self._stack.close()
 
 
-def make_keys(appliance: Appliance) -> dict[str, str]:
+def _make_keys(appliance: Appliance) -> dict[str, str]:
     """The addresses of its servers, whose keys are there before it starts."""
     appliance.data_dir.mkdir(parents=True, exist_ok=True)
     names = {}
@@ -101,7 +101,7 @@ def make_keys(appliance: Appliance) -> dict[str, str]:
     return names
 
 
-def server_sections(services: Services, address: str) -> dict[str, Any]:
+def _server_sections(services: Services, address: str) -> dict[str, Any]:
     """A tunnel of each server type, for a program at ``address``."""
 
     def at(port: int) -> str:
@@ -127,7 +127,7 @@ def server_sections(services: Services, address: str) -> dict[str, Any]:
     }
 
 
-def client_sections(address: str, names: dict[str, str], tv_port: int) -> dict[str, Any]:
+def _client_sections(address: str, names: dict[str, str], tv_port: int) -> dict[str, Any]:
     """A tunnel of each client type, for a program at ``address``, to the servers ``names``."""
     types: dict[str, dict[str, Any]] = {
         "to-tcp": {"type": "client", "destination": names["tcp"]},
@@ -176,6 +176,35 @@ class Pair:
     def proxy(self, name: str, scheme: str = "http") -> str:
         host, port = self.at(name)
         return f"{scheme}://{host}:{port}"
+
+
+def pairs_of(
+    stack: ExitStack, services: Services, one: Appliance, other: Appliance
+) -> tuple[Pair, Pair]:
+    """Give each of two programs a tunnel of each type, to the other one's servers.
+
+    The first of the pairs has the servers of ``one``.
+    """
+    names = {program.address: _make_keys(program) for program in (one, other)}
+    return (
+        _pair(stack, services, names, one, other),
+        _pair(stack, services, names, other, one),
+    )
+
+
+def _pair(
+    stack: ExitStack,
+    services: Services,
+    names: dict[str, dict[str, str]],
+    server: Appliance,
+    client: Appliance,
+) -> Pair:
+    tv = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    tv.bind(("127.0.0.1", 0))
+    theirs, own = names[server.address], names[client.address]
+    server.config["tunnels"] |= _server_sections(services, server.address)
+    client.config["tunnels"] |= _client_sections(client.address, theirs, tv.getsockname()[1])
+    return Pair(services, server.address, client.address, theirs, own["site"], tv)
 
 
 def _converse(connected: socket.socket) -> None:

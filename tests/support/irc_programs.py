@@ -42,18 +42,19 @@ class Process:
 
 
 class Ngircd(Process):
-    """An IRC server that believes WEBIRC from this machine."""
+    """An IRC server that believes WEBIRC from this machine. ``dns``: it looks users up."""
 
     PASSWORD = "webirc-password"
 
-    def __init__(self, programs: IrcPrograms, root: Path, port: int) -> None:
+    def __init__(self, programs: IrcPrograms, root: Path, port: int, *, dns: bool = True) -> None:
         super().__init__(root)
         self.port = port
         config = root / "ngircd.conf"
         config.write_text(
             f"[Global]\nName = irc.test\nListen = 127.0.0.1\nPorts = {port}\n"
             "MotdPhrase = hello\n[Limits]\nMaxConnectionsIP = 0\n"
-            f"[Options]\nDNS = yes\nIdent = no\nPAM = no\nWebircPassword = {self.PASSWORD}\n"
+            f"[Options]\nDNS = {'yes' if dns else 'no'}\nIdent = no\nPAM = no\n"
+            f"WebircPassword = {self.PASSWORD}\n"
         )
         self.launch([*programs.command("usr/sbin/ngircd"), "-n", "-f", str(config)])
 
