@@ -52,9 +52,11 @@ class I2cpNetwork:
         """It was not found."""
         self.dropped += len(self._waiting.pop(remote_hash, deque()))
 
-    def is_wanted(self, remote_hash: bytes) -> bool:
-        """True if payloads wait for it."""
-        return remote_hash in self._waiting
+    def disconnected(self) -> None:
+        """The router is gone, with what it was asked: nobody answers that any more."""
+        self.connection = None
+        for remote_hash in [key for key, _ in self._waiting.items()]:
+            self.give_up(remote_hash)
 
     # For streams and datagrams (DestinationNetwork)
 

@@ -273,7 +273,7 @@ class I2cpEngine:
     def disconnected(self, reason: str) -> None:
         """The socket is gone, or could not be had."""
         self.failure = reason
-        self.network.connection = None
+        self.network.disconnected()
         self._leases = ()
         for target in list(self._wanted):
             self._tell(target, None, "lease_set_not_found")

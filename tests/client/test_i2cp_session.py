@@ -160,6 +160,22 @@ def test_datagrams_go_to_hashes_that_are_looked_up_once() -> None:
     assert client.engine.network.dropped == 1
 
 
+def test_whom_a_router_was_asked_for_when_it_went_the_next_one_is_asked_for() -> None:
+    """What waited is lost, as datagrams may be; what is sent later is not."""
+    world, client, server = _pair()
+    mailbox = server.engine.datagrams.bind(PROTOCOL_DATAGRAM)
+    target = server.engine.destination.hash
+    client.engine.datagrams.send(target, b"too early", protocol=PROTOCOL_DATAGRAM)
+    client.engine.run(world.now)  # asked, and the question is lost
+    client.engine.disconnected("the router was restarted")
+    assert client.engine.network.dropped == 1
+    world.connect(client)
+    client.engine.datagrams.send(target, b"after all", protocol=PROTOCOL_DATAGRAM)
+    world.run(0.2)
+    got = mailbox.take()
+    assert got is not None and got.content.payload == b"after all"
+
+
 def test_a_lookup_brings_the_destination() -> None:
     world, client, server = _pair()
     client.engine.lookup(server.engine.destination.hash, world.now)
