@@ -22,7 +22,7 @@ from core.router.counters import ForeignCounterTree
 from core.tunnel.shape import TunnelShape
 
 CONNECT_TIMEOUT_S = 20.0
-RETRY_FIRST_S, RETRY_MAX_S = 0.5, 60.0
+RETRY_FIRST_S, RETRY_MAX_S = 0.5, 15.0
 #: a connection that lasted so long was a good one
 _GOOD_S = 60.0
 
