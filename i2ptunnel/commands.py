@@ -17,7 +17,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
 
 from core.api import TURN_BOUNDS_S, AnyRouter, TunnelPath, share_turn, turn_figures
@@ -34,7 +34,6 @@ from i2ptunnel.interfaces import INTERFACES, TORRENTS
 from i2ptunnel.logs import LEVELS, RECENT, RECENT_LINES
 from i2ptunnel.manager import Manager
 from i2ptunnel.naming import queries
-from i2ptunnel.naming.names import normalise
 from i2ptunnel.naming.store import Book
 from i2ptunnel.naming_service import NamingService
 from i2ptunnel.pinging import ping as send_ping
@@ -236,15 +235,13 @@ async def address_lookup(program: Program, *, name: str) -> list[dict[str, Any]]
 async def address_list(
     program: Program, *, book: str | None = None, part: str = ""
 ) -> list[dict[str, Any]]:
-    """The names of one book, or of all, that contain ``part``."""
+    """The names of one book, or of all, that contain ``part``; the local one has hosts.txt's."""
     wanted = tuple(Book) if book is None else (_book(book),)
-    store = program.naming.books.store
+    naming = program.naming
 
     def read() -> list[dict[str, Any]]:
-        entries = store.entries(wanted, normalise(part))
-        return [
-            queries.describe(entry) for entry, _ in zip(entries, range(NAMES_MAX), strict=False)
-        ]
+        found = queries.listing(naming.books, naming.hosts, wanted, part)
+        return [queries.describe(entry) for entry in islice(found, NAMES_MAX)]
 
     return await asyncio.to_thread(read)
 
@@ -459,4 +456,15 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, one) for one in get_args(hint))
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, hint)
+    if hint is str:
+        return isinstance(value, str) and _is_text(value)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+
+
+def _is_text(value: str) -> bool:
+    """JSON can hold halves of surrogate pairs, which no file, name or database takes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

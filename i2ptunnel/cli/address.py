@@ -21,7 +21,7 @@ from i2ptunnel.naming.address import NameFault, address_in, read_address
 from i2ptunnel.naming.books import BookFault
 from i2ptunnel.naming.names import displayed, normalise, suggestion
 from i2ptunnel.naming.publish import PUBLIC_BOOKS, export_text
-from i2ptunnel.naming.queries import describe, list_hosts_file, lookup
+from i2ptunnel.naming.queries import describe, listing, lookup
 from i2ptunnel.naming.resolver import FileResolver
 from i2ptunnel.naming.store import Book, Entry
 from i2ptunnel.printable import counted, printable
@@ -143,9 +143,7 @@ def _list(arguments: argparse.Namespace) -> int:
     book = _book_of(arguments)
     wanted = tuple(Book) if book is None else (book,)
     with open_books(arguments) as books:
-        entries = list(books.store.entries(wanted, normalise(arguments.part)))
-    if Book.LOCAL in wanted:
-        entries += list_hosts_file(_hosts_file(arguments), normalise(arguments.part))
+        entries = list(listing(books, _hosts_file(arguments), wanted, arguments.part))
     if arguments.json:
         print(json.dumps([describe(entry) for entry in entries], indent=2))
         return Exit.OK

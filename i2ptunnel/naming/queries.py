@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from core.data.identity import hash_to_b32
@@ -33,9 +33,13 @@ def _in_hosts_file(hosts: FileResolver, name: str, destination_hash: bytes | Non
     return _entries(pairs)
 
 
-def list_hosts_file(hosts: FileResolver, part: str) -> list[Entry]:
-    """The names with ``part`` that ``hosts.txt`` in the data directory has."""
-    return _entries(hosts.names(part))
+def listing(
+    books: AddressBooks, hosts: FileResolver, wanted: Collection[Book], part: str
+) -> Iterator[Entry]:
+    """The entries of the books whose name contains ``part``; the local one has hosts.txt's, too."""
+    yield from books.store.entries(tuple(wanted), normalise(part))
+    if Book.LOCAL in wanted:
+        yield from _entries(hosts.names(normalise(part)))
 
 
 def _entries(pairs: Iterable[tuple[str, Address]]) -> list[Entry]:

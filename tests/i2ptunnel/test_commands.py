@@ -118,6 +118,10 @@ def test_every_command_of_a_running_program(tmp_path: Path) -> None:
         ("tunnel-start", {"name": 5}, "tunnel-start: name is no str"),
         ("address-fetch", {"urls": ["a", 5]}, r"address-fetch: urls is no list\[str\]"),
         ("ping", {"destination": "a.i2p", "wait_s": True}, "ping: wait_s is no float"),
+        ("logs", {"lines": True}, "logs: lines is no int"),
+        ("address-lookup", {"name": "\ud800.i2p"}, "address-lookup: name is no str"),
+        ("address-list", {"part": "\udcff"}, "address-list: part is no str"),
+        ("address-fetch", {"urls": ["\ud800"]}, r"address-fetch: urls is no list\[str\]"),
         ("address-add", {"name": "a", "target": "b", "replace": 1}, "replace is no bool"),
     ],
 )
