@@ -172,7 +172,10 @@ def passed_value(
             return None if value.split(" ")[0].lower() in ("ntlm", "negotiate") else value
         case _ if key.startswith("sec-websocket-"):
             return _websocket_value(key, value, head)
-    return value
+    # An address of the site itself (HX-Current-URL) has the name that the site is told, not that
+    # of the user's address book.
+    path = same_site_path(value, authority) if "://" in value else None
+    return value if path is None else f"http://{host}{path}"
 
 
 def passes(key: str, *, is_within: bool) -> bool:

@@ -249,3 +249,23 @@ def test_other_bytes_and_hosts_in_other_scripts() -> None:
             assert answer.startswith(b"HTTP/1.1 4")
 
     run(case)
+
+
+def test_an_address_of_the_site_has_the_name_that_the_site_is_told() -> None:
+    """The name of the user's address book stays here, also in headers that nobody knows."""
+
+    async def case(bench: Bench) -> None:
+        await bench.get(
+            "/",
+            "HX-Current-URL: http://site.i2p:80/p?q",
+            "X-Link: http://other.i2p/p",
+            "X-Text: a://",
+        )
+        (head,) = bench.origin.heads
+        (host,) = (line.removeprefix("Host: ") for line in head if line.startswith("Host: "))
+        assert host.endswith(".b32.i2p")
+        assert f"HX-Current-URL: http://{host}/p?q" in head
+        assert {"X-Link: http://other.i2p/p", "X-Text: a://"} <= set(head)
+        assert b"site.i2p" not in bench.origin.everything
+
+    run(case)
