@@ -78,6 +78,8 @@ class LeaseSetOffers:
         remote.offers = remote.offers + 1 if remote.offered_lease_set_s == current else 1
         remote.offered_lease_set_s = current
         remote.offered_at = now
+        if remote.heard_at >= remote.offered_since:
+            remote.offered_since = now
 
 
 class Outlet:

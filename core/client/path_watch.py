@@ -125,7 +125,7 @@ class PathWatch:
 
         i2pd: acknowledges a lease set only with data of its own, but a packet of a stream at once.
         """
-        is_late = remote.offers > 0 and now - remote.offered_at >= remote.answer_wait_s
+        is_late = remote.offers > 0 and now - remote.offered_since >= remote.answer_wait_s
         if not (is_late or self._own.is_urgent):
             return
         if remote.probed_lease_set_s < self._own.published_s and self._streams.probe(remote.hash):

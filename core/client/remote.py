@@ -90,6 +90,8 @@ class Remote:
     """Published second of our newest lease set that it acknowledged."""
     offered_lease_set_s: int = 0
     offered_at: float = 0.0
+    offered_since: float = 0.0
+    """When the first of the offers went out that nothing came back for, on this path."""
     offers: int = 0
     """How often the newest lease set went out without an acknowledgement."""
     heard_at: float = 0.0

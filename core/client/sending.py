@@ -166,6 +166,7 @@ class Sending:
             self.suspects.append(remote.outbound)
             remote.outbound = self._pool.pick_outbound(now, (remote.outbound,))
         remote.offers = remote.offered_lease_set_s = 0
+        remote.offered_since = 0.0
         self._search_again(remote, now)
 
     def _search_again(self, remote: Remote, now: float) -> None:

@@ -4,7 +4,8 @@ Floodfills near the key are asked, the nearest first. If an answer takes longer 
 usually take, the next one is asked in parallel, up to three. "Not here, ask these" makes room for
 the next at once, and unknown floodfills it names are fetched (through exploratory tunnels when the
 lookup is a destination's). A silent floodfill keeps its chance: whatever arrives before the end is
-taken, whoever sent it. When all are silent, they are asked once more.
+taken, whoever sent it. Those that are silent are asked once more, unless others have an old lease
+set and who asked asks again soon: what is published meanwhile is found then.
 
 Who looks for a newer lease set than the one it has is answered with an old one only when several
 floodfills had none newer: after a partition of the network some still keep what is long out of use.
@@ -109,7 +110,9 @@ class Lookups:
                 self._events.append(LookupFinished(request, kind, key, owner, None))
                 return
             lookup = self._add(kind, key, owner, LIMITS[kind], now, is_direct, 0, None)
+            lookup.is_paced = is_paced
         lookup.requests.append(request)
+        lookup.is_paced &= is_paced
         # A fetch made for another lookup is promoted: it now deserves the full effort.
         lookup.limits = LIMITS[kind]
         lookup.depth = 0
@@ -262,7 +265,7 @@ class Lookups:
             lookup.hedge_at = now + self._floodfills.hedge_s
         wake_at = self._ask_next(lookup, now)
         if wake_at is None and not lookup.waits and not lookup.fetching:
-            if not lookup.silent:
+            if not lookup.silent or (lookup.is_paced and lookup.stale_answers):
                 self._finish(lookup, None, now)
                 return
             wake_at = lookup.last_ask + LATE_S

@@ -56,7 +56,8 @@ class Lookup:
     """A lookup under way; :class:`~core.netdb.lookup.Lookups` owns and changes it.
 
     ``depth`` is 1 for what other lookups need, ``parents``. ``excluded`` are never asked, ``hint``
-    is asked first. ``waits`` holds open questions, ``silent`` those not answered in time.
+    is asked first. ``is_paced``: who asked asks again by itself. ``waits`` holds open questions,
+    ``silent`` those not answered in time.
     """
 
     kind: LookupKind
@@ -70,6 +71,7 @@ class Lookup:
     published_min_ms: int
     excluded: frozenset[bytes]
     width: int
+    is_paced: bool = False
     requests: list[int] = field(default_factory=list)
     parents: list[Lookup] = field(default_factory=list)
     asked: dict[bytes, float] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.client.outlet import OFFER_RETRY_S
 from core.client.remote import (
     FAILED_PATHS,
     PATH_TRIAL_S,
@@ -200,6 +201,18 @@ def test_a_download_goes_on_when_both_ends_lost_all_their_tunnels() -> None:
     loss.renew()
     assert loss.back_after(visit.near) < 10
     visit.move(visit.far, visit.near, 300_000, 30)
+
+
+def test_offers_in_vain_are_noticed_although_the_next_one_goes_out_before_an_answer_is_late() -> None:
+    visit = Visit()
+    visit.move(visit.far, visit.near, 300_000, 60)
+    visit.near.close(visit.world.network.now)  # it sends nothing that would be missed
+    (remote,) = visit.client.engine._remotes.by_hash.values()
+    assert remote.answer_wait_s > OFFER_RETRY_S
+    loss = Loss(visit)
+    loss.renew()
+    visit.world.run_until(lambda: remote.failed_at > loss.at, 30)
+    assert remote.failed_at - loss.at < RENEWED_S + remote.answer_wait_s + OFFER_RETRY_S
 
 
 def test_a_download_goes_on_although_its_receiver_has_ended_its_own_direction() -> None:
