@@ -216,11 +216,17 @@ class TunnelManager:
     def note_peer_failed(
         self, router_hash: bytes, now: float, *, is_peers_fault: bool = True
     ) -> None:
-        """A link could not be made: builds and tunnels that depend on it are of no use."""
+        """A link could not be made: builds and tunnels that depend on it are of no use.
+
+        Where the router is a hop further away it may have ended, too: such tunnels are tested.
+        """
         self.builder.note_peer_failed(router_hash, now, is_peers_fault=is_peers_fault)
         self._wake(now)
         if is_peers_fault:
             self.note_peer_silent(router_hash, now)
+            for pool in self._pools.values():
+                for tunnel in pool.through(router_hash):
+                    self.note_suspect(tunnel, now)
         else:
             self._suspect_beside(router_hash, now)
 

@@ -283,6 +283,12 @@ class TunnelPool:
         outbound = [t for t in self.outbound.tunnels if t.hops and t.hops[0] == router_hash]
         return [*inbound, *outbound]
 
+    def through(self, router_hash: bytes) -> list[InboundTunnel | OutboundTunnel]:
+        """The tunnels in which this router is a hop, wherever."""
+        inbound = [tunnel for tunnel in self.inbound.tunnels if router_hash in tunnel.hops]
+        outbound = [tunnel for tunnel in self.outbound.tunnels if router_hash in tunnel.hops]
+        return [*inbound, *outbound]
+
     def live_outbound(self, now: float) -> list[OutboundTunnel]:
         """Tunnels to send through, best first."""
         return self.outbound.live(now)

@@ -203,7 +203,7 @@ def test_a_download_goes_on_when_both_ends_lost_all_their_tunnels() -> None:
     visit.move(visit.far, visit.near, 300_000, 30)
 
 
-def test_offers_in_vain_are_noticed_although_the_next_one_goes_out_before_an_answer_is_late() -> None:
+def test_offers_in_vain_are_noticed_although_the_next_goes_out_before_an_answer_is_late() -> None:
     visit = Visit()
     visit.move(visit.far, visit.near, 300_000, 60)
     visit.near.close(visit.world.network.now)  # it sends nothing that would be missed

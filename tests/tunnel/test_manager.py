@@ -315,6 +315,22 @@ def test_a_neighbour_whose_link_broke_is_dialled_and_replaced_once_that_fails() 
     assert tunnel not in pool.live_inbound(mesh.now)
 
 
+def test_tunnels_are_tested_in_which_a_router_that_takes_no_link_is_a_hop_further_away() -> None:
+    mesh = Mesh(6)
+    start(mesh)
+    mesh.run(20)
+    router = mesh.routers[0]
+    manager, pool = router.manager, router.manager.pool("client")
+    assert pool is not None
+    tunnel = pool.live_outbound(mesh.now)[0]
+    manager.note_peer_failed(tunnel.hops[-1], mesh.now, is_peers_fault=False)
+    assert tunnel.failures == 0
+    manager.note_peer_failed(tunnel.hops[-1], mesh.now)
+    assert tunnel.failures == 1, "others come first"
+    mesh.run(mesh.now + 1.5)
+    assert tunnel.failures == 0, "it works"
+
+
 def test_a_lossy_network_keeps_its_tunnels() -> None:
     mesh = Mesh(8)
     counter = iter(range(10**9))

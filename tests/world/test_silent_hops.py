@@ -15,10 +15,12 @@ SIZE = 2_000_000
 #: until the data flow again, in the middle of three worlds, by how many hops are gone: who loses
 #: all needs a new tunnel first; the worst of twenty worlds needs 13 s
 RESUMED_S = {1: 6.0, 2: 9.0}
-#: new tunnels of both ends at once, in the middle of three worlds; 5 s longer if only tests tell
+#: new tunnels of both ends at once, in the middle of eight worlds; 5 s longer if only tests tell
 REBUILT_S = 2.0
 #: until they have found each other anew; the worst of a dozen worlds needs 13 s
 FOUND_S = 20.0
+#: the same where both ends have new tunnels; the worst of eighteen worlds needs 7 s
+BOTH_FOUND_S = 8.5
 ONE_HOP = TunnelShape(1, 2)
 
 
@@ -98,7 +100,7 @@ def test_a_download_goes_on_soon_after_hops_lost_their_power(count: int) -> None
 def test_both_ends_build_and_find_each_other_soon_after_they_lost_their_inbound_tunnels() -> None:
     """Over TCP the end of a process is told; who cannot be dialled then is waited for no more."""
     rebuilt, gaps = [], []
-    for seed in ("a", "b", "c"):
+    for seed in "abcdefgh":
         download = Download(f"both ends {seed}", has_udp=False)
         with telling_seed(download.world):
             download.begin()
@@ -107,5 +109,5 @@ def test_both_ends_build_and_find_each_other_soon_after_they_lost_their_inbound_
             rebuilt.append(download.until_rebuilt_s())
             gaps.append(download.longest_gap_s())
     print(f"tunnels after {rebuilt} s, longest silences {gaps} s")
-    assert sorted(rebuilt)[1] < REBUILT_S, rebuilt
-    assert max(gaps) < FOUND_S, gaps
+    assert sorted(rebuilt)[4] < REBUILT_S, rebuilt
+    assert max(gaps) < BOTH_FOUND_S, gaps
