@@ -24,8 +24,8 @@ class TraversingNode(Ssu2Node):
     def __init__(self, name: str, host: str, net: Ssu2Net, *, is_public: bool = True) -> None:
         self.is_public = is_public
         super().__init__(name, SocketAddress(host, 9111), net.wall, is_published=is_public)
-        reachability = Reachability(private=True)
-        self.own = OwnAddresses(reachability, {False: host} if is_public else None)
+        reachability = Reachability(private=True, ipv6=True)
+        self.own = OwnAddresses(reachability, {":" in host: host} if is_public else None)
         self.own.listen("ssu2", self.address.port, self.ssu2.publish)
         self.votes = self.own.votes
         self.traversal = SessionTraversal(
@@ -61,11 +61,13 @@ MESSAGE = bytes.fromhex("14000000016553f1ff0000000100")
 
 
 class Scene:
-    """Eight public routers with sessions among them."""
+    """Eight public routers with sessions among them; ``hosts``: where they are, by number."""
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: str = "1{}.0.0.1") -> None:
         self.net = Ssu2Net()
-        self.public = [TraversingNode(f"public {n}", f"{11 + n}.0.0.1", self.net) for n in range(8)]
+        self.public = [
+            TraversingNode(f"public {n}", hosts.format(n + 1), self.net) for n in range(8)
+        ]
         for node in self.public:
             self.net.add(node)
         for number, node in enumerate(self.public):
@@ -75,8 +77,16 @@ class Scene:
 
     def behind(self, kind: NatKind, name: str, host: str) -> TraversingNode:
         """One more, with sessions to four of them."""
-        node = TraversingNode(name, "192.168.0.2", self.net, is_public=False)
-        node.socket = NatBox(self.net.net, kind, host).bind(*node.address)
+        box = NatBox(self.net.net, kind, host)
+        return self._add(TraversingNode(name, "192.168.0.2", self.net, is_public=False), box)
+
+    def walled(self, name: str, host: str, kind: NatKind) -> TraversingNode:
+        """One with an address of its own behind a firewall that lets in what ``kind`` says."""
+        box = NatBox(self.net.net, kind, host, keeps_ports=True)
+        return self._add(TraversingNode(name, host, self.net, is_public=False), box)
+
+    def _add(self, node: TraversingNode, box: NatBox) -> TraversingNode:
+        node.socket = box.bind(*node.address)
         for other in self.public:
             node.known[other.hash] = other.router_info
         self.net.nodes.append(node)
@@ -84,8 +94,8 @@ class Scene:
             node.links.send(other.hash, [MESSAGE], self.net.now)
         return node
 
-    def state(self, node: TraversingNode) -> ReachabilityState:
-        return node.votes.verdict("ssu2", False, self.net.now).state
+    def state(self, node: TraversingNode, *, is_ipv6: bool = False) -> ReachabilityState:
+        return node.votes.verdict("ssu2", is_ipv6, self.net.now).state
 
 
 @pytest.mark.parametrize(
@@ -119,7 +129,7 @@ def test_a_firewalled_router_is_reached(alice_kind: NatKind) -> None:
     scene.net.run(seconds=5)
     alice.known[charlie.hash] = charlie.router_info
     alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
-    assert scene.net.run(lambda: bool(charlie.messages()), 10), alice.stats
+    assert scene.net.run(lambda: MESSAGE in charlie.messages(), 10), alice.stats
     assert scene.net.run(lambda: charlie.hash in alice.connected(), 1)
 
 
@@ -137,7 +147,7 @@ def test_an_introduction_is_told_step_by_step() -> None:
     scene.net.run(seconds=5)
     alice.known[charlie.hash] = charlie.router_info
     alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
-    assert scene.net.run(lambda: bool(charlie.messages()), 10), alice.stats
+    assert scene.net.run(lambda: MESSAGE in charlie.messages(), 10), alice.stats
     scene.net.run(seconds=1)
     told = [one for one in alice.events if isinstance(one, TraversalStep)]
     (exchange,) = {one.exchange for one in told if one.name == "relay_request"}
@@ -267,3 +277,46 @@ def test_the_first_packet_of_a_dial_asks_for_a_tag() -> None:
 
     assert scene.net.run(is_asked, 2) and responders[0].wants_tag
     assert scene.net.run(lambda: bob.hash in {i.router_hash for i in nat.introducers(False)}, 1)
+
+
+PUBLIC_6 = "2a10:{}::1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        (NatKind.FULL_CONE, ReachabilityState.OK),
+        (NatKind.PORT_RESTRICTED, ReachabilityState.FIREWALLED),
+    ],
+    ids=["open", "closed"],
+)
+def test_what_a_router_finds_out_over_ipv6(kind: NatKind, state: ReachabilityState) -> None:
+    """Where nothing is translated: only whether strangers get through differs."""
+    scene = Scene(PUBLIC_6)
+    alice = scene.walled("alice", "2a11:1::2", kind)
+    found = scene.net.run(lambda: scene.state(alice, is_ipv6=True) is state, 120)
+    assert found, alice.stats.peer_tests
+    assert scene.state(alice) is not ReachabilityState.OK
+    alice.own.refresh(scene.net.now)
+    hosts = [one.host for one in alice.publish().ssu2_addresses() if one.is_published]
+    assert hosts == ([alice.address.host] if state is ReachabilityState.OK else [])
+
+
+def test_routers_behind_firewalls_of_ipv6_are_introduced() -> None:
+    scene = Scene(PUBLIC_6)
+    charlie = scene.walled("charlie", "2a11:1::2", NatKind.PORT_RESTRICTED)
+    assert scene.net.run(lambda: len(charlie.traversal.nat.introducers(True)) == 3, 120)
+    assert not charlie.traversal.nat.introducers(False)
+    charlie.publish()
+    alice = scene.walled("alice", "2a11:2::2", NatKind.PORT_RESTRICTED)
+    scene.net.run(seconds=5)
+    alice.known[charlie.hash] = charlie.router_info
+    alice.links.send(charlie.hash, [MESSAGE], scene.net.now)
+    assert scene.net.run(lambda: MESSAGE in charlie.messages(), 10), alice.stats
+    (exchange,) = {
+        one.exchange
+        for one in charlie.events
+        if isinstance(one, TraversalStep) and one.name == "hole_punch"
+    }
+    assert {("relay_request", True), ("session_request", True)} <= steps(alice, exchange)
+    assert any(("relay_intro", True) in steps(bob, exchange) for bob in scene.public)
