@@ -196,6 +196,7 @@ class InSession(Scene):
         node = self.node
         for session in [*node.ssu2.established()]:
             node.ssu2.drop(session)
+        self.router.links.bans.expire(float("inf"))  # it has broken the protocol before
         self.now += 40
         self.wall.advance(40)
         node.publish()
