@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,9 +39,18 @@ RESERVED_FILES = frozenset(
     (
         *("router.info", "router.keys", "router.keys.sum", "router.lock", "lock", "control.sock"),
         *("state.sqlite", "addresses.sqlite", "addresses.sqlite.good", "hosts.txt"),
-        "reseed.json",
+        *("reseed.json", "peers.dat", "console.html"),
     )
 )
+#: what the program makes for itself under such names, relative to the data directory
+_RESERVED_NAMES = re.compile(
+    r".*\.sqlite(-\w+|\.good)?|.*\.pem|ssh-.*\.key|.*\.damaged-[0-9]+|(sam|torrents)/.*"
+)
+
+
+def is_reserved(inner: str) -> bool:
+    """Whether a file in the data directory is the program's own, by its path in there."""
+    return inner in RESERVED_FILES or _RESERVED_NAMES.fullmatch(inner) is not None
 
 
 def mark_of(root: Node, *keys: str | int) -> Mark:
@@ -178,7 +188,7 @@ class _Checker:
             parts = Path(keys).parts
             if ".." in parts:
                 self.fault(where, "the path leaves data_dir", "write a file name like site.dat")
-            elif self._place_of(keys) in RESERVED_FILES:
+            elif is_reserved(self._place_of(keys)):
                 self.fault(
                     where, f"{keys} belongs to the router", "use another name, like site.dat"
                 )

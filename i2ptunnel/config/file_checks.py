@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,9 +94,10 @@ def check_files(configuration: Configuration, root: Node, data_dir: Path, faults
     """Record files that are missing, that we cannot read or that others can, and such ports."""
     disk = _Disk(configuration, root, data_dir, faults)
     for index, path in enumerate(configuration.router.reseed.files):
-        _check_readable(disk, ("router", "reseed", "files", index), path)
+        _check_readable(disk, ("router", "reseed", "files", index), path, _FILE_OR_DIRECTORY)
     if (certificates := configuration.router.reseed.certificates) is not None:
-        _check_readable(disk, ("router", "reseed", "certificates"), certificates)
+        where = ("router", "reseed", "certificates")
+        _check_readable(disk, where, certificates, _FILE_OR_DIRECTORY)
     _check_databases(disk)
     _check_blocklist(disk)
     if (family := configuration.router.family) is not None:
@@ -152,10 +153,8 @@ def _check_blocklist(disk: _Disk) -> None:
 def _check_tunnel(disk: _Disk, name: str, tunnel: TunnelSection) -> None:
     docroot = tunnel.docroot if isinstance(tunnel, HttpServerSection) else None
     where: tuple[str, ...] = ("tunnels", name, "docroot")
-    if docroot is not None and not docroot.is_dir():
-        disk.fault(where, "there is no such directory", f"create {docroot}")
-    elif docroot is not None and not os.access(docroot, os.R_OK | os.X_OK):
-        disk.fault(where, f"{docroot} cannot be read: permission denied", "let this user read it")
+    if docroot is not None:
+        _check_readable(disk, where, docroot, {stat.S_IFDIR: "directory"})
     if isinstance(tunnel, ProxySection):
         for user in tunnel.auth:
             if user.password_file is not None:
@@ -174,19 +173,32 @@ def _check_tunnel(disk: _Disk, name: str, tunnel: TunnelSection) -> None:
 
 def _check_shared_keys(disk: _Disk, keys: tuple[str, ...], path: Path) -> None:
     """A key file that several routers have: none of them makes it by itself."""
-    if not path.exists():
+    if not os.path.exists(path):
         disk.fault(keys, f"there is no such file: {path}", "copy it, or i2ptunnel keys generate")
     else:
         _check_key_file(disk, keys, path)
 
 
-def _check_readable(disk: _Disk, keys: tuple[str | int, ...], path: Path) -> None:
-    """A file, or for ``reseed`` a directory, that must be there."""
-    is_directory_fine = keys[:2] == ("router", "reseed")
-    what = "file or directory" if is_directory_fine else "file"
-    if not (path.exists() if is_directory_fine else path.is_file()):
+_FILE = {stat.S_IFREG: "file"}
+_FILE_OR_DIRECTORY = {stat.S_IFREG: "file", stat.S_IFDIR: "directory"}
+
+
+def _check_readable(
+    disk: _Disk, keys: tuple[str | int, ...], path: Path, kinds: Mapping[int, str] = _FILE
+) -> None:
+    """What must be there, of one of ``kinds``, for this user to read."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = 0
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        disk.fault(keys, f"{path} cannot be read: {reason}", "let this user read it")
+        return
+    if stat.S_IFMT(mode) not in kinds:
+        what = " or ".join(kinds.values())
         disk.fault(keys, f"there is no such {what}: {path}", f"create {path}")
-    elif not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+    elif not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
         disk.fault(keys, f"{path} cannot be read: permission denied", "let this user read it")
 
 
@@ -209,13 +221,13 @@ def _files_of(tunnel: TunnelSection) -> Iterator[tuple[tuple[str, ...], Path]]:
 def _check_daily_keys(disk: _Disk, name: str, path: Path) -> None:
     """An encrypted lease set with an offline signing key needs keys made in advance."""
     daily = path.with_suffix(".days")
-    if not path.is_file():
+    if not os.path.isfile(path):
         return  # created at the start, or reported before
     try:
         is_needed = PrivateKeys.parse(path.read_bytes()).offline is not None
     except (OSError, DecodeError):
         return  # reported then
-    if is_needed and not daily.exists():
+    if is_needed and not os.path.exists(daily):
         disk.fault(
             ("tunnels", name, "keys"),
             f"{path.name} is a transient key, and {daily.name} with keys for each day is not there",

@@ -15,7 +15,7 @@ from pathlib import Path
 from core.api import FileFault, create_key_file, keep_key_sum, make_directory, read_limited
 from core.base.errors import DecodeError
 from core.data.private_keys import PrivateKeys
-from i2ptunnel.config.checks import RESERVED_FILES
+from i2ptunnel.config.checks import is_reserved
 from i2ptunnel.directories import Directory, room_beside
 from i2ptunnel.importing import i2pd_router, i2pd_tunnels, java_router, java_tunnels
 from i2ptunnel.importing.books import BookText, read_books, read_subscriptions
@@ -238,8 +238,8 @@ def _own_name(name: str, taken: set[str]) -> str:
     """Where a key file is kept: by its own name, below the directory."""
     path = Path(name)
     inner = Path(path.name) if path.is_absolute() or ".." in path.parts else path
-    if str(inner) in RESERVED_FILES or str(inner).endswith((".sum", ".session")):
-        inner = inner.with_name(f"tunnel-{inner.name}.dat")
+    if is_reserved(str(inner)) or inner.name.endswith((".sum", ".session")):
+        inner = Path(f"tunnel-{inner.name}.dat")
     made, number = inner, 1
     while str(made) in taken:
         number += 1

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,29 @@ from i2ptunnel.config.network_kinds import Endpoint
 from i2ptunnel.config.nodes import ALIASED_NODES_MAX
 
 ROOT = Path(__file__).parents[3]
+
+
+def nobody(reaches: Path) -> dict[str, Any]:
+    """For ``subprocess``: who has no rights but reaches a test's directory; {} if we are that."""
+    if os.geteuid() != 0:
+        return {}
+    for path in (reaches, *reaches.parents):
+        if not path.stat().st_mode & 0o001:  # pytest's own ones
+            path.chmod(0o755)
+    return {"user": 65534, "group": 65534, "extra_groups": []}
+
+
+def check_as(who: dict[str, Any], config: Path) -> subprocess.CompletedProcess[str]:
+    """``i2ptunnel check`` as another user."""
+    return subprocess.run(
+        [sys.executable, "-m", "i2ptunnel", "check", "-c", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        cwd=ROOT,
+        **who,
+    )
 
 
 def told(text: str) -> str:
@@ -228,21 +252,10 @@ def test_files_that_this_user_cannot_read(tmp_path: Path) -> None:
         "  c: {type: sockstunnel, listen: 127.0.0.1:5001, "
         "auth: {username: x, password_file: w}}\n"
     )
-    as_nobody = {}
-    if os.geteuid() == 0:
-        as_nobody = {"user": 65534, "group": 65534, "extra_groups": []}
-        for path in (tmp_path, *tmp_path.parents[:3]):
-            path.chmod(0o755)
+    as_nobody = nobody(tmp_path)
+    if as_nobody:
         data.chmod(0o777)
-    done = subprocess.run(
-        [sys.executable, "-m", "i2ptunnel", "check", "-c", str(config)],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        cwd=ROOT,
-        **as_nobody,
-    )
+    done = check_as(as_nobody, config)
     site.chmod(0o700)
     assert done.returncode == 3, done.stderr
     for part in (
@@ -260,11 +273,8 @@ def test_a_data_directory_that_cannot_be_written_is_found(tmp_path: Path) -> Non
     """Also one that the start would make, and the reason is the true one."""
     closed = tmp_path / "closed"
     closed.mkdir()
-    as_nobody = {}
-    if os.geteuid() == 0:
-        as_nobody = {"user": 65534, "group": 65534, "extra_groups": []}
-        for path in (tmp_path, *tmp_path.parents[:3]):
-            path.chmod(0o755)
+    as_nobody = nobody(tmp_path)
+    if as_nobody:
         os.chown(closed, 65534, 65534)
     closed.chmod(0o500)
     told = {
@@ -276,14 +286,29 @@ def test_a_data_directory_that_cannot_be_written_is_found(tmp_path: Path) -> Non
     for name, words in told.items():
         config = tmp_path / f"{len(name)}.yaml"
         config.write_text(f"router: {{data_dir: {name}}}\n")
-        done = subprocess.run(
-            [sys.executable, "-m", "i2ptunnel", "check", "-c", str(config)],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-            cwd=ROOT,
-            **as_nobody,
-        )
+        done = check_as(as_nobody, config)
         assert done.returncode == 3
         assert f"router.data_dir: {words}" in done.stderr
+
+
+def test_what_lies_behind_a_closed_directory_is_named(tmp_path: Path) -> None:
+    """Each fault has its place; none of them ends the check."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    as_nobody = nobody(tmp_path)
+    closed.chmod(0)
+    config = tmp_path / "i.yaml"
+    config.write_text(
+        "router: {data_dir: data, reseed: {files: [closed/r]}}\ntunnels:\n"
+        "  a: {type: httpserver, docroot: closed/site}\n"
+        "  b: {type: server, target: 127.0.0.1:2, access: {filter: closed/f}}\n"
+    )
+    done = check_as(as_nobody, config)
+    closed.chmod(0o700)
+    assert done.returncode == 3, done.stderr
+    for option, name in (
+        ("router.reseed.files[0]", "r"),
+        ("tunnels.a.docroot", "site"),
+        ("tunnels.b.access.filter", "f"),
+    ):
+        assert f"{option}: {closed}/{name} cannot be read: permission denied" in done.stderr

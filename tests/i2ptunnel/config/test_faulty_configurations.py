@@ -264,6 +264,16 @@ CASES = [
         "tunnels.a.keys",
         "belongs to the router",
     ),
+    *(
+        (
+            tunnel(f"target: 127.0.0.1:1\nkeys: {name}", "server"),
+            *(5, 11, "tunnels.a.keys", "belongs to the router"),
+        )
+        for name in (
+            *("peers.dat", "./peers.dat", "console.pem", "ssh-127.0.0.1-7622.key", "console.html"),
+            *("state.sqlite-wal", "addresses.sqlite.damaged-1", "sam/a.dat", "torrents/a.resume"),
+        )
+    ),
     (
         tunnel("target: 127.0.0.1:1\nkeys: a.dat.session", "server"),
         5,
