@@ -212,7 +212,8 @@ class Links:
         ban_s = self._misconduct.note(router_hash, now)
         if ban_s:
             self.stats.banned[what] += 1
-            logger.info("a router is refused for %.0f min: it sent %s", ban_s / 60, what)
+            # Not above debug: thousands of routers may be made to offend.
+            logger.debug("a router is refused for %.0f min: it sent %s", ban_s / 60, what)
             self.ban(router_hash, now, ban_s, f"it sent {what}")
 
     def block(
