@@ -16,9 +16,10 @@ from core.io.tcp import TcpTransport
 from core.io.wakeup import Wakeup
 from core.router.config import RouterConfig
 from core.transport.events import PeerConnected, PeerFailed
-from tests.io.test_tcp import Running, run, started, until
+from tests.io.test_tcp import Running, run, started
 from tests.support.forward_proxy import ForwardProxy
 from tests.support.link_nodes import Node, message
+from tests.support.waiting import until
 
 
 async def _through(proxy: ForwardProxy | str) -> tuple[Running, Running]:
@@ -42,9 +43,9 @@ def test_all_goes_through_the_proxy(scheme: str, user: str) -> None:
         proxy = ForwardProxy(scheme, user, "pw")
         alice, bob = await _through(proxy)
         alice.send(bob, message(1), message(2, 60000))
-        await until(lambda: len(bob.received()) == 2)
+        await until("both messages", lambda: len(bob.received()) == 2)
         bob.send(alice, message(3))
-        await until(lambda: alice.received())
+        await until("the answer", alice.received)
         assert bob.received() == [message(1), message(2, 60000)]
         assert proxy.targets == [f"{bob.node.host}:{bob.node.port}"]
         await alice.tcp.stop()
@@ -66,7 +67,7 @@ def test_a_refusal_is_the_end_of_it(
         proxy.refusal = code
         alice, bob = await _through(proxy)
         alice.send(bob, message(1))
-        await until(lambda: alice.of(PeerFailed))
+        await until("a failure", lambda: alice.of(PeerFailed))
         assert len(proxy.targets) == 1
         assert bob.tcp.socket_count == 0 and not bob.of(PeerConnected)
         assert ("the proxy for NTCP2" in caplog.text) == (code in (2, 403)), "or the peer's fault"
@@ -82,7 +83,7 @@ def test_without_the_proxy_nobody_is_reached(url: str, caplog: pytest.LogCapture
     async def body() -> None:
         alice, bob = await _through(url)
         alice.send(bob, message(1))
-        await until(lambda: alice.of(PeerFailed))
+        await until("a failure", lambda: alice.of(PeerFailed))
         assert bob.tcp.socket_count == 0
         assert caplog.text.count("the proxy for NTCP2 cannot be reached") == 1
         await alice.tcp.stop()
@@ -98,7 +99,7 @@ def test_a_wrong_password_gets_nowhere() -> None:
             url = (await proxy.start()).replace("right", "wrong")
             alice, bob = await _through(url)
             alice.send(bob, message(1))
-            await until(lambda alice=alice: alice.of(PeerFailed))  # type: ignore[misc]
+            await until("a failure", lambda alice=alice: alice.of(PeerFailed))  # type: ignore[misc]
             assert proxy.targets == [] and bob.tcp.socket_count == 0
             await alice.tcp.stop()
             proxy.stop()
@@ -123,11 +124,11 @@ def test_something_else_than_a_proxy_is_left_alone() -> None:
         for scheme in ("socks5", "http"):
             alice, bob = await _through(f"{scheme}://127.0.0.1:{port}")
             alice.send(bob, message(1))
-            await until(lambda alice=alice: alice.of(PeerFailed))  # type: ignore[misc]
+            await until("a failure", lambda alice=alice: alice.of(PeerFailed))  # type: ignore[misc]
             assert alice.tcp.socket_count == 0
             await alice.tcp.stop()
             await bob.tcp.stop()
-        await until(lambda: len(left) == 2)
+        await until("both", lambda: len(left) == 2)
         server.close()
 
     run(body)
