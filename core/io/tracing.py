@@ -39,11 +39,23 @@ class TraceFile:
     """Where traces of one run go. ``sessions``: trace only the tunnels and streams of these."""
 
     def __init__(self, path: Path, sessions: Sequence[str] = ()) -> None:
-        """Create the file, or empty it; only its owner can read it. Raises FileFault."""
+        """Create the file for its owner only, or empty an older trace. Raises FileFault."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            handle = os.open(path, flags, 0o600)
         except OSError as error:
             raise FileFault(path, f"cannot write: {(error.strerror or '').lower()}") from None
+        try:
+            head = os.pread(handle, 64, 0)
+            if head and FORMAT.encode() not in head:
+                raise FileFault(path, "is there already, and is no trace; choose another name")
+            os.ftruncate(handle, 0)
+        except OSError:  # a pipe or a device
+            os.close(handle)
+            raise FileFault(path, "is no regular file; choose another name") from None
+        except FileFault:
+            os.close(handle)
+            raise
         self.sessions = frozenset(sessions)
         self._file: TextIO | None = os.fdopen(handle, "w", encoding="ascii")
         self._began: float | None = None

@@ -19,7 +19,7 @@ from core.base.errors import DecodeError
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.blocklist import read_blocklist
 from i2ptunnel.config.authorized_keys import fault_of
-from i2ptunnel.config.checks import RESERVED_FILES, add_fault
+from i2ptunnel.config.checks import add_fault, is_reserved
 from i2ptunnel.config.client_models import ProxySection
 from i2ptunnel.config.faults import Faults
 from i2ptunnel.config.interfaces_model import interface_sections
@@ -87,7 +87,7 @@ def _is_ours(path: Path, own: OwnFiles) -> bool:
     if any(real == Path(os.path.realpath(secret.path)) for secret in own.secrets):
         return True
     data_dir = Path(os.path.realpath(own.data_dir or "/nonexistent"))
-    return real.parent == data_dir and (real.name in RESERVED_FILES or real.suffix == ".dat")
+    return real.parent == data_dir and (is_reserved(real.name) or real.suffix == ".dat")
 
 
 def check_files(configuration: Configuration, root: Node, data_dir: Path, faults: Faults) -> None:

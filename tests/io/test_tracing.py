@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,23 @@ def test_a_trace_ends_when_it_is_large(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "link").symlink_to(path)
     with pytest.raises(FileFault):
         TraceFile(tmp_path / "link")
+
+
+def test_a_trace_replaces_a_trace_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    for _ in range(2):
+        file = TraceFile(path)
+        file.event("room:event", 1, 1.0, {"size": 7})
+        file.close()
+    assert len(lines_of(path)) == 2
+    keys = tmp_path / "router.keys"
+    keys.write_bytes(bytes(577))
+    with pytest.raises(FileFault, match="is no trace; choose another name"):
+        TraceFile(keys)
+    assert keys.read_bytes() == bytes(577)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileFault, match="is no regular file"):
+        TraceFile(tmp_path / "pipe")
 
 
 def test_an_introduction_is_traced_without_its_nonce(
