@@ -323,7 +323,8 @@ class HttpProxy(ProxyTunnel[HttpClientSection]):
         return await self._site.resolve(host)
 
     async def _resolve(self, host: str, language: str) -> Address:
-        begin_stage("name")
+        if not host.endswith(".b32.i2p"):  # that is an address, and in no book
+            begin_stage("name")
         try:
             return await self.lookup(host)
         except NameFault as fault:

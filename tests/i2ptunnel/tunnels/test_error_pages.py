@@ -138,14 +138,19 @@ def test_sentences_are_escaped() -> None:
     assert "<b>" not in made and "&lt;b&gt;" in made
 
 
-def test_a_page_shows_how_far_the_visit_got() -> None:
+@pytest.mark.parametrize("host", [OTHER, "gone.i2p"])
+def test_a_page_shows_how_far_the_visit_got(host: str) -> None:
+    """An address that needs no address book is not said to be in one."""
+
     async def case(bench: Bench) -> bytes:
-        raw = f"GET http://{OTHER}/ HTTP/1.1\r\nHost: x\r\nSec-Fetch-Mode: navigate\r\n\r\n"
+        bench.resolver.hosts["gone.i2p"] = bytes(32)
+        raw = f"GET http://{host}/ HTTP/1.1\r\nHost: x\r\nSec-Fetch-Mode: navigate\r\n\r\n"
         return await bench.ask(raw.encode())
 
     rows = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td><td>(.)</td></tr>", run(case).decode())
+    named = [("The name is in the address book", "✓")] if host == "gone.i2p" else []
     assert [(text, mark) for text, _, mark in rows] == [
-        ("The name is in the address book", "✓"),
+        *named,
         ("This proxy has tunnels into I2P", "✓"),
         ("The network knows how to reach the site", "✗"),
     ]
