@@ -10,11 +10,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,7 @@ from core.data.router_info import RouterInfo
 from i2ptunnel.cli.main import main
 from i2ptunnel.demo import _PAGE
 from i2ptunnel.keyfiles import read_keys
+from tests.support.i2pd_net import wait_until
 
 COMMAND = [sys.executable, "-m", "i2ptunnel"]
 
@@ -30,14 +30,6 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
-
-
-def wait_for(what: Callable[[], Any], timeout_s: float = 20) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (value := what()):
-        assert time.monotonic() < deadline, "timeout"
-        time.sleep(0.02)
-    return value
 
 
 def free_port() -> int:
@@ -67,7 +59,11 @@ class Program:
             self.process = subprocess.Popen(
                 [*COMMAND, "run", "-c", str(self.config)], stdout=log, stderr=log
             )
-        wait_for(lambda: "is up" in self.log.read_text() or self.process.poll() is not None)
+        wait_until(
+            "up, or over",
+            lambda: "is up" in self.log.read_text() or self.process.poll() is not None,
+            20,
+        )
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command in this process: no interpreter to start."""
@@ -142,7 +138,7 @@ def test_life_of_the_program(program: Program) -> None:
         assert refused.returncode == 3 and "did you mean" in refused.stderr
         assert program.process is not None
         program.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "reload refused" in program.log.read_text())
+        wait_until("a refusal", lambda: "reload refused" in program.log.read_text(), 20)
         program.config.write_text(good.replace("  bad:", "  new:"))
         refused = program.command("reload")
         assert refused.returncode == 1 and "tunnels.new: cannot listen" in refused.stderr
@@ -257,7 +253,7 @@ def test_a_control_socket_that_a_cleaner_removes_comes_back(program: Program) ->
     assert program.command("status", "--check", "live").returncode == 0
     assert program.command("status", "--check", "ready").returncode == 1
     program.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: program.command("status").returncode == 0)
+    wait_until("an answer", lambda: program.command("status").returncode == 0, 20)
     assert program.log.read_text().count("control socket was removed") == 1
     assert program.stop() == 0
     assert not (program.data / "control.sock").exists()
@@ -277,7 +273,7 @@ def test_plan_and_reload_tell_the_truth(program: Program, tmp_path: Path) -> Non
         status = json.loads(program.command("status", "--json").stdout)
         return str(status["tunnels"][0]["b32"] or "")
 
-    one = wait_for(address)
+    one = wait_until("an address", address, 20)
 
     # another file is not read, and that is said
     other = tmp_path / "other.yaml"
@@ -331,7 +327,7 @@ def test_limits_of_bandwidth_and_transit_change_while_it_runs(program: Program) 
     assert done.returncode == 0, done.stderr
     assert "* change   router.bandwidth.inbound" in done.stdout
     assert "* change   router.transit.enabled" in done.stdout and "!" not in done.stdout
-    wait_for(lambda: caps() == "NRG")
+    wait_until("other caps", lambda: caps() == "NRG", 20)
     assert "takes effect" not in program.log.read_text()
     assert "change   router" not in program.command("plan").stdout
 
