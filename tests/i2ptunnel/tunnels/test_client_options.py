@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -188,8 +189,12 @@ def test_a_key_file_that_is_wrong_is_told_at_the_start(tmp_path: Path) -> None:
             pass
 
     file = tmp_path / "client.key"
-    with pytest.raises(FileFault, match="no such file"):
+    with pytest.raises(FileFault, match="cannot read: No such file"):
         asyncio.run(main(file))
+    os.mkfifo(file)
+    with pytest.raises(FileFault, match="is not a regular file"):
+        asyncio.run(main(file))
+    file.unlink()
     for junk in (b"", b"short", b"\xff" * 44, b64encode(bytes(31)).encode()):
         file.write_bytes(junk)
         with pytest.raises(FileFault, match="no client key of 32 bytes"):
