@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,11 @@ def test_password_files(tmp_path: Path) -> None:
     path.write_text("secret\r\nmore\n", "utf-8-sig")
     assert read_users((user,)) == {"ann": "secret"}
     path.write_text("secret\n", "utf-16")
-    with pytest.raises(TunnelFault, match="utf-16"):
+    with pytest.raises(TunnelFault, match="UTF-16"):
+        read_users((user,))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(TunnelFault, match="is not a regular file"):
         read_users((user,))
 
 
