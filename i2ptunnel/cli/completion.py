@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from pathlib import Path
 from typing import Any
 
 import shtab
 
 from i2ptunnel.cli.exits import Exit
+from i2ptunnel.cli.sources import path_argument
 
 _HOW = {
     "bash": "i2ptunnel completion bash > ~/.local/share/bash-completion/completions/i2ptunnel",
@@ -50,7 +50,7 @@ def _mark(parser: argparse.ArgumentParser) -> None:
                 _mark(child)
         elif action.metavar == "DIR":
             complete = shtab.DIRECTORY
-        elif action.type is Path or action.metavar == "FILE":
+        elif action.type is path_argument or action.metavar == "FILE":
             complete = shtab.FILE
         elif action.dest == "name" and parser.prog.endswith(" tunnels"):
             complete = _NAMES
