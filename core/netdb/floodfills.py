@@ -101,11 +101,20 @@ class Floodfills:
         return {info.hash for info in near if not subnets.isdisjoint(_subnets(info))}
 
     def next(
-        self, key: bytes, asked: Collection[bytes], exclude: Collection[bytes], now: float
+        self,
+        key: bytes,
+        asked: Collection[bytes],
+        exclude: Collection[bytes],
+        now: float,
+        latest: bytes = b"",
     ) -> RouterInfo | None:
-        """Whom to ask after ``asked``, which ``exclude`` contains."""
+        """Whom to ask after ``asked``, which ``exclude`` contains.
+
+        ``latest`` of them was asked last: where reliable ones became known late, these are not
+        asked in a row, for they may be as far from the key as those before.
+        """
         reliable = sum(map(self.is_reliable, asked))
-        if len(asked) > 2 * reliable:
+        if len(asked) > 2 * reliable and not self.is_reliable(latest):
             known = self.nearest_reliable(key, exclude, now)
             if known is not None:
                 return known

@@ -47,6 +47,9 @@ LOOKUPS_MAX = 512
 REPLY_PEERS_MAX = 16
 FETCHES_MAX = 6
 """Unknown floodfills that one lookup fetches: a liar cannot keep it busy."""
+ASKS_KEPT = 3
+"""Questions kept for nearer floodfills while these are fetched: who knows few would else have asked
+all that are far away by then."""
 STALE_ANSWERS_MAX = 3
 """So many floodfills that have no newer lease set are believed that there is none."""
 RECENT_S = 30.0
@@ -295,7 +298,8 @@ class Lookups:
     def _ask_next(self, lookup: Lookup, now: float) -> float | None:
         """Ask until enough questions are open. Returns when to try again if none could leave."""
         lookup_type = LOOKUP_ROUTER_INFO if lookup.kind in ROUTER_KINDS else LOOKUP_LEASE_SET
-        while len(lookup.waits) < lookup.width and lookup.asks < lookup.limits.asks:
+        asks_max = lookup.limits.asks - (ASKS_KEPT if lookup.fetching else 0)
+        while len(lookup.waits) < lookup.width and lookup.asks < asks_max:
             floodfill = self._pick(lookup, now)
             if floodfill is None:
                 # Nobody to ask yet: RouterInfos may be on their way.
@@ -318,7 +322,8 @@ class Lookups:
             if info is not None and info.encryption_key is not None:
                 return info
         exclude = {*lookup.asked, *lookup.excluded, self._requests.own_hash}
-        return self._floodfills.next(lookup.key, lookup.asked, exclude, now)
+        latest = next(reversed(lookup.asked), b"")
+        return self._floodfills.next(lookup.key, lookup.asked, exclude, now, latest)
 
     def _answering(self, lookup: Lookup, sender: bytes | None) -> bytes | None:
         """Who gave an unsigned-by-sender answer: known for links, else only if one is asked."""

@@ -201,6 +201,29 @@ def test_unknown_floodfills_of_a_search_reply_are_followed() -> None:
     assert bob.netdb.router_count > 1
 
 
+def test_questions_are_kept_for_near_floodfills_that_are_being_fetched() -> None:
+    """Who has just begun knows a few that are far away, and these could use up all questions."""
+    network = Network()
+    ffs = [network.add(floodfill=True) for _ in range(24)]
+    alice, bob = network.add(), network.add()
+    for ff in ffs:
+        network.introduce(ff, *(other for other in ffs if other is not ff))
+    keys = PrivateKeys.generate_destination(network.entropy)
+    ranked = ffs[0].netdb.closest_floodfills(keys.hash, 24, (), network.now)
+    network.introduce(alice, *ffs)
+    network.introduce(bob, *(network.nodes[one.hash] for one in ranked[12:]))
+    alice.netdb.publish_lease_set(build_lease_set(keys, network.wall.now()), "site", network.now)
+    network.run_until(lambda: alice.count(PublishConfirmed) == 1)
+    network.run(0.5)
+    bob.netdb.lookup_lease_set(keys.hash, "browser", network.now)
+    slow_until = network.now + 1.5
+    network.loses = lambda sender, router, kind: (
+        kind == MessageType.DATABASE_STORE and router == bob.hash and network.now < slow_until
+    )
+    network.run_until(lambda: bool(bob.finished()), 16)
+    assert isinstance(bob.finished()[0].result, LeaseSet2)
+
+
 def test_publishing_waits_for_floodfills_and_tunnels() -> None:
     network = Network()
     ff = network.add(floodfill=True)

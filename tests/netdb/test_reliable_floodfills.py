@@ -85,6 +85,26 @@ def test_who_has_nothing_any_more_is_not_relied_on() -> None:
     assert not table.is_reliable(other.hash), "old experience fades"
 
 
+def test_those_that_become_reliable_late_are_not_asked_in_a_row() -> None:
+    network = Network()
+    node = network.add()
+    others = {one.hash: one for one in (network.add(floodfill=True) for _ in range(12))}
+    network.introduce(node, *others.values())
+    table, key = node.netdb._floodfills, b"k" * 32
+    ranked = [one.hash for one in node.netdb.closest_floodfills(key, 12, (), network.now)]
+    asked = ranked[4:8]
+    for far in ranked[8:]:
+        table.found(far, [])
+    picked: list[bytes] = []
+    for _ in range(4):
+        exclude = {*asked, *picked}
+        latest = picked[-1] if picked else asked[-1]
+        info = table.next(key, [*asked, *picked], exclude, network.now, latest)
+        assert info is not None
+        picked.append(info.hash)
+    assert picked == [ranked[8], ranked[0], ranked[9], ranked[1]]
+
+
 def test_reliable_floodfills_are_known_after_a_restart() -> None:
     network = Network()
     before, after = network.add(), network.add()
