@@ -23,6 +23,7 @@ from core.peers.dump import DUMPED_MAX, DumpedRecord, decode, encode
 from core.peers.hardship import Hardship
 from core.peers.record import LOSS_STREAK_MIN, RESTART_FAILURES, PeerRecord
 from core.peers.silence import SilenceWatch
+from core.peers.strangers import StrangersRate
 from core.peers.tiers import Tier, Tiers
 
 RECORDS_MAX = 20_000
@@ -43,35 +44,10 @@ TIER_FACTOR = {
 }
 _FAST_RTT_S = 0.25
 _FAST_ACCEPTED_MIN = 2.0
-#: The rate of strangers comes from about so many of their last builds.
-_STRANGERS_COUNT_MAX = 50.0
-_RATE_START = 2.0
 #: Declined builds in a row after which a router serves us no more.
 _DECLINES_MAX = 4
 #: A neighbour is suspected before the hops behind it.
 _NEIGHBOUR_DOUBT = 2.0
-
-
-class _Rate:
-    """How often many routers together did what we asked; old experience fades."""
-
-    __slots__ = ("_done", "_failed")
-
-    def __init__(self) -> None:
-        self._done = self._failed = 0.0
-
-    def count(self, done: float = 0.0, failed: float = 0.0) -> None:
-        self._done += done
-        self._failed += failed
-        if self._done + self._failed > _STRANGERS_COUNT_MAX:
-            self._done /= 2
-            self._failed /= 2
-
-    @property
-    def value(self) -> float:
-        """0 to 1; 1 without experience."""
-        done = self._done + _RATE_START
-        return done / (done + self._failed)
 
 
 class PeerBook:
@@ -104,8 +80,8 @@ class PeerBook:
         self._silence = SilenceWatch()
         self._hardship = Hardship()
         self._tiers = Tiers()
-        self._strangers_rate = _Rate()
-        self._untried_rate = _Rate()
+        self._strangers_rate = StrangersRate()
+        self._untried_rate = StrangersRate()
 
     # Experience
 
@@ -200,10 +176,10 @@ class PeerBook:
             else:
                 record.note_accepted(now)
             if router_hash not in self._served:
-                self._untried_rate.count(done=float(not code), failed=float(bool(code)))
+                self._untried_rate.count(now, done=float(not code), failed=float(bool(code)))
             if not code:
                 if router_hash not in self._proven:
-                    self._strangers_rate.count(done=1.0)
+                    self._strangers_rate.count(now, done=1.0)
                 self.prove((router_hash,))
 
     def _note_lost_build(
@@ -217,9 +193,9 @@ class PeerBook:
             losing = self._record(router_hash, now)
             losing.note_lost(share, now)
             if router_hash not in self._proven:
-                self._strangers_rate.count(failed=share)
+                self._strangers_rate.count(now, failed=share)
             if router_hash not in self._served:
-                self._untried_rate.count(failed=share)
+                self._untried_rate.count(now, failed=share)
             elif losing.loss_streak >= LOSS_STREAK_MIN:
                 self._note_let_down(router_hash)
         if neighbour is None:
@@ -272,7 +248,7 @@ class PeerBook:
             hop_rtt_s = None if rtt_s is None else rtt_s * share
             self._record(router_hash, now).note_test(share, hop_rtt_s, now)
             if rtt_s is None and router_hash not in self._served:
-                self._untried_rate.count(failed=share)
+                self._untried_rate.count(now, failed=share)
         if rtt_s is not None:
             self.prove(hops)
             self._note_served(hops)

@@ -8,7 +8,8 @@ with letter E, and routers that lately failed, come in only if there is nobody e
 
 As far as others are left, our neighbours in the tunnels of a pool are in different networks, too,
 and nobody is a hop of more than a third of all our tunnels (:mod:`core.tunnel.usage`); not while
-our builds get lost, when those who are there are few, and not known.
+our builds get lost, when those who are there are few, and not known. But among those that served us
+that only chooses: they are not left out for strangers, of whom a flood brings any number.
 
 The hop next to us should be connected already: no handshake to wait for, and for an inbound tunnel
 it must be able to reach us. Who comes into question for that, and the order of the others, is fixed
@@ -21,7 +22,7 @@ owner's business: they may well be the owner's own.
 Strangers can invent routers by the thousand, and run those that answer and do nothing. As soon as
 enough routers have served us, hops of client tunnels are chosen among these; else, as soon as
 enough are proven to exist, among those. Before that strangers take part, the fewer are known the
-more. The worse strangers do, the fewer are enough. Exploratory tunnels try strangers now and then,
+more. The worse strangers do, the fewer are enough. Exploratory tunnels try others now and then,
 which is how these come to serve us. While a pool has no tunnel, strangers wait however few we know:
 each costs a handshake or a lost build before the first page. They come in where those we know do
 not fill a path, or fail.
@@ -63,9 +64,10 @@ _STRANGERS_WEIGHT = 3.0
 _STRANGERS_RATE_MIN = 0.2
 """All strangers together, as a multiple of all known routers that come into question: at most, and
 less in the measure in which strangers fail."""
-_STRANGERS_PERCENT = 25
-"""How often strangers come into question for a hop of an exploratory tunnel all the same: at most,
-and less in the measure in which they fail."""
+_TRIAL_PERCENT, _TRIAL_PERCENT_MIN = 12, 2
+"""How many hops of exploratory tunnels are trials of untried routers, where enough are known: at
+most, and less in the measure in which they fail. But some always are, else nobody would know when
+they do better. (Java: all hops, or those of 15 % of such tunnels while they fail; i2pd: all.)"""
 
 
 class BuildBudget:
@@ -245,36 +247,61 @@ class HopSelector:
             sample = [c for c in sample if c.is_dialable or peers.is_connected(c.router_hash)]
         if is_first and named is None:
             sample = self._tried(sample, is_near, now) or sample
-        if named is None:
-            sample = [c for c in sample if usage.allows(c.router_hash)] or sample
         if is_near:
             sample = [c for c in sample if has_room(c.router_hash, now)] or sample
-            if not self._allow_private and named is None:
-                sample = self._apart_from(discouraged, sample) or sample
         usable = [c for c in sample if peers.is_usable(c.router_hash, now)]
         if not any(peers.is_proven(c.router_hash) for c in usable):
             # All restart at once: a moment's patience is better than strangers alone.
             usable += [c for c in sample if peers.is_restarting(c.router_hash, now)]
         groups = [[c for c in usable if not c.is_second_choice], usable, sample]
         if named is None:
-            known = self._known(usable, is_client)
+            known = self._known(usable)
+            if known and not is_client and self._is_trial():
+                known = [c for c in usable if not peers.has_served(c.router_hash)]
             groups = [[c for c in known if not c.is_second_choice], known, *groups]
         for group in groups:
             if group:
                 if named is None:
-                    group = self._share(order, chosen, group)
+                    group = self._spread(order, chosen, group, discouraged, usage)
                 return self._draw(group, is_near, now, is_client, discouraged, overdue)
         return None
 
-    def _share(
-        self, order: PathOrder, chosen: Sequence[Candidate], group: list[Candidate]
+    def _spread(
+        self,
+        order: PathOrder,
+        chosen: Sequence[Candidate],
+        group: list[Candidate],
+        near: Set[bytes],
+        usage: HopUsage,
     ) -> list[Candidate]:
-        """Those that may stand next, of the proven and of the others apart: however many others
-        there are, a few proven ones are not left out."""
-        is_proven = self._peers.is_proven
-        proven = [c for c in group if is_proven(c.router_hash)]
-        others = [c for c in group if not is_proven(c.router_hash)]
-        return order.share(chosen, proven) + order.share(chosen, others)
+        """Those that may stand next in this pool, are in not too many tunnels and, next to us, in
+        no network of another router of ``near``.
+
+        Of those that served us, the proven and the others apart: however many others there are, a
+        few that we know are not left out.
+        """
+        peers = self._peers
+        served: list[Candidate] = []
+        proven: list[Candidate] = []
+        others: list[Candidate] = []
+        for one in group:
+            is_proven = peers.is_proven(one.router_hash)
+            known = proven if is_proven else others
+            (served if peers.has_served(one.router_hash) else known).append(one)
+        rules: list[Callable[[Candidate], bool]] = [lambda one: usage.allows(one.router_hash)]
+        if not chosen and not self._allow_private:
+            rules.append(self._is_apart_from(near))
+        spread: list[Candidate] = []
+        for kind in (served, proven, others):
+            # Better one more tunnel through these than one through nobody knows whom.
+            are_kept = kind is served and len(served) > self._few_served
+            for rule in rules:
+                suited = [one for one in kind if rule(one)]
+                kind = suited or kind if are_kept else suited
+            spread += order.share(chosen, kind)
+        if spread or usage is _NO_LIMIT:
+            return spread or order.share(chosen, group)
+        return self._spread(order, chosen, group, near, _NO_LIMIT)
 
     def _tried(self, sample: list[Candidate], is_near: bool, now: float) -> list[Candidate]:
         """Those that served us, else the proven ones, that probably take a build now."""
@@ -289,26 +316,22 @@ class HopSelector:
         served = [c for c in proven if peers.has_served(c.router_hash)]
         return served if len(served) >= _SERVED_MIN else proven
 
-    def _apart_from(self, near: Set[bytes], sample: list[Candidate]) -> list[Candidate]:
-        """Those in no network of another router of ``near``."""
+    def _is_apart_from(self, near: Set[bytes]) -> Callable[[Candidate], bool]:
+        """Whether a router is in no network of another one of ``near``."""
         others = [c for c in map(self._candidates.get, near) if c is not None]
         by_group = {group: c.router_hash for c in others for group in c.groups}
-        return [
-            c
-            for c in sample
-            if all(by_group.get(group, c.router_hash) == c.router_hash for group in c.groups)
-        ]
+        return lambda c: all(by_group.get(g, c.router_hash) == c.router_hash for g in c.groups)
 
-    def _known(self, usable: list[Candidate], is_client: bool) -> list[Candidate]:
+    def _known(self, usable: list[Candidate]) -> list[Candidate]:
         """Those among which one hop is chosen because we know them; none if they are too few."""
         peers, rate = self._peers, self._untried_rate
         served = [c for c in usable if peers.has_served(c.router_hash)]
         enough = max(_PROVEN_ENOUGH * rate**2, 2.0 * _SERVED_MIN)
         if self._is_enough(len(served), self._few_served, enough):
-            return served if is_client or self._is_for_known() else []
+            return served
         proven = [c for c in usable if peers.is_proven(c.router_hash)]
         if self._is_enough(len(proven), _PROVEN_FEW, _PROVEN_ENOUGH):
-            return proven if is_client or self._is_for_known() else []
+            return proven
         return []
 
     def _is_enough(self, count: int, few: float, enough: float) -> bool:
@@ -317,9 +340,9 @@ class HopSelector:
             return True
         return count > few and self._entropy.randbelow(1000) < 1000 * (count - few) / (enough - few)
 
-    def _is_for_known(self) -> bool:
-        """Whether strangers are left out of one hop of an exploratory tunnel."""
-        return self._entropy.randbelow(100) >= _STRANGERS_PERCENT * self._untried_rate**3
+    def _is_trial(self) -> bool:
+        percent = max(_TRIAL_PERCENT * self._untried_rate**3, _TRIAL_PERCENT_MIN)
+        return self._entropy.randbelow(1000) < 10 * percent
 
     @property
     def _untried_rate(self) -> float:

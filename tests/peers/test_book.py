@@ -10,6 +10,7 @@ from core.base.errors import DecodeError
 from core.peers import book as book_module
 from core.peers.book import DISPROVED_FAILURES, PeerBook
 from core.peers.record import RESTART_FAILURES
+from core.peers.strangers import HALF_LIFE_S
 
 WALL_S = 1_700_000_000.0
 A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
@@ -279,11 +280,24 @@ def test_strangers_are_rated_together() -> None:
     for number in range(20):
         stranger = number.to_bytes(32, "big")
         book.note_build([stranger], None, float(number), stranger, 8.0)
-    assert book.strangers_rate < 0.1
+    assert book.strangers_rate < 0.25
     for number in range(100, 200):
         stranger = number.to_bytes(32, "big")
         book.note_build([stranger], [0], float(number), stranger, 0.5)
     assert book.strangers_rate > 0.8
+
+
+@pytest.mark.parametrize(("later_s", "failures"), [(0, 9), (2 * HALF_LIFE_S, 4)])
+def test_a_flood_of_strangers_is_noticed_after_a_few_builds(later_s: float, failures: int) -> None:
+    book = PeerBook()
+    for number in range(200):
+        book.note_build([number.to_bytes(32, "big")], [0], float(number), None, 0.5)
+    assert book.untried_rate == book.strangers_rate == 1.0
+    for number in range(1000, 1000 + failures):
+        stranger = number.to_bytes(32, "big")
+        book.note_build([stranger], None, 200 + later_s, stranger, 8.0)
+    assert book.untried_rate < 0.5
+    assert book.strangers_rate < 0.5
 
 
 def test_only_what_a_test_passed_through_has_served() -> None:
@@ -321,4 +335,4 @@ def test_those_that_served_do_not_count_as_strangers() -> None:
     assert book.untried_rate == 1.0
     for number in range(10):
         book.note_build([number.to_bytes(32, "big")], [30], float(number), None, 0.5)
-    assert book.untried_rate < 0.2
+    assert book.untried_rate < 0.25

@@ -136,6 +136,34 @@ def test_nobody_is_spared_while_builds_get_lost() -> None:
         assert (hops[0].router_hash == hashes[0]) == is_hard
 
 
+def test_those_that_served_are_not_spared_for_strangers() -> None:
+    """A flood makes the network large on paper; those few that build are all there is."""
+    chooser, opinions, hashes = selector_of(320)
+    served = set(hashes[:10])
+    opinions.served = hashes[:10]
+    opinions.untried_rate = 0.4
+    for spared in (10, 6):
+        usage = HopUsage([(one,) for one in hashes[:spared]], 4)
+        for now in range(100):
+            hops = chooser.select(2, now, is_inbound=False, is_client=True, usage=usage)
+            assert hops is not None
+            used = {hop.router_hash for hop in hops}
+            assert used <= (served if spared == 10 else served - set(hashes[:spared]))
+
+
+def test_a_neighbour_in_the_network_of_another_is_better_than_a_stranger() -> None:
+    chooser, opinions, hashes = selector_of(320)
+    opinions.served = hashes[:10]
+    opinions.untried_rate = 0.4
+    many = chooser._candidates.all
+    many[:10] = [replace(one, groups=many[10].groups) for one in many[:10]]
+    chooser._candidates._known = {c.router_hash: c for c in many}
+    near = frozenset({hashes[10]})
+    for now in range(100):
+        hops = chooser.select(1, now, is_inbound=False, is_client=True, discouraged=near)
+        assert hops is not None and hops[0].router_hash in opinions.served
+
+
 def test_all_pools_count_together() -> None:
     mesh = Mesh(40)
     router = mesh.routers[0]
@@ -216,6 +244,17 @@ def test_the_proven_are_not_left_out_for_the_many_others() -> None:
     chooser, opinions, hashes = selector_of(320)
     opinions.connected = set(hashes)
     opinions.proven = hashes[:3]
+    check_firsts(chooser, hashes[:3])
+
+
+def test_those_that_served_are_not_left_out_for_many_that_answer_handshakes() -> None:
+    chooser, opinions, hashes = selector_of(320)
+    opinions.served = hashes[:3]
+    check_firsts(chooser, opinions.served)
+
+
+def check_firsts(chooser: HopSelector, expected: list[bytes]) -> None:
+    """All of them are next to us at times in every pool."""
     for number in range(12):
         key = bytes([number]) * 32
         firsts = set()
@@ -223,4 +262,4 @@ def test_the_proven_are_not_left_out_for_the_many_others() -> None:
             hops = chooser.select(1, 0, is_inbound=False, is_client=True, order_key=key)
             assert hops is not None
             firsts.add(hops[0].router_hash)
-        assert firsts.issuperset(hashes[:3]), "whatever the key of the pool"
+        assert firsts.issuperset(expected), "whatever the key of the pool"

@@ -477,3 +477,19 @@ def test_under_a_flood_hops_are_those_that_served_before() -> None:
     opinions.untried_rate = 0.3
     assert stranger_share(chooser, served) == 0.0
     assert stranger_share(chooser, served, is_client=False) < 0.05
+
+
+def test_exploration_tries_strangers_the_less_the_worse_they_do_but_always() -> None:
+    infos, opinions = crowd(60, 800)
+    opinions.served = opinions.proven
+    chooser = selector(infos, opinions)
+    for now in range(20):
+        chooser.candidate_count(float(now))
+    shares = []
+    for opinions.untried_rate in (1.0, 0.6, 0.2):
+        hops = [hop for n in range(500) for hop in path(chooser, 2, float(n), is_client=False)]
+        shares.append(sum(hop not in opinions.served for hop in hops) / len(hops))
+    print(shares)
+    assert 0.08 < shares[0] < 0.16
+    assert shares[1] < shares[0] / 2
+    assert 0.01 < shares[2] < 0.04
