@@ -92,7 +92,9 @@ def fetch(
     return finish(start(url, proxy=proxy, upload=upload, timeout_s=timeout_s, extra=extra))
 
 
-def fetch_with_retry(url: str, *, proxy: str, within_s: float = 60) -> Fetched:
+def fetch_with_retry(
+    url: str, *, proxy: str, within_s: float = 60, extra: tuple[str, ...] = ()
+) -> Fetched:
     """Fetch until it succeeds or the time is over (a fresh lease set needs time to spread).
 
     ``within_s``: on a machine that does nothing else; a busy one gets more.
@@ -100,7 +102,7 @@ def fetch_with_retry(url: str, *, proxy: str, within_s: float = 60) -> Fetched:
     began = time.monotonic()
     while True:
         left_s = within_s - (time.monotonic() - began)
-        got = fetch(url, proxy=proxy, timeout_s=max(30.0, left_s))
+        got = fetch(url, proxy=proxy, timeout_s=max(30.0, left_s), extra=extra)
         taken_s = time.monotonic() - began
         if got.status == 200 or (taken_s >= within_s and taken_s >= within_s * slowdown()):
             return got

@@ -159,9 +159,13 @@ class JavaRouter:
         Java: of two that dial each other at once, each may take the other one for unreachable, and
         bans it for minutes.
         """
-        self._tell("dial", other.router_info)
+        self.greet(other.router_info)
         name = hash_in_java(self.router_info)
         wait_until("a link", partial(other._has_printed, f"link in {name}"), 20)
+
+    def greet(self, raw: bytes) -> None:
+        """Send the router of this RouterInfo something, and so have a link with it soon."""
+        self._tell("dial", raw)
 
     def _tell(self, command: str, raw: bytes) -> None:
         file = self.data_dir / f"{command}-{RouterInfo.parse(raw).hash.hex()[:16]}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from core.api import Router, RouterConfig, TunnelShape
@@ -64,30 +66,37 @@ def b32_of(manager: Manager, name: str) -> str:
 
 @asynccontextmanager
 async def own_network(
-    root: Path, count: int = 7, *, ends: int = 3, network_id: int = NETWORK_ID
+    root: Path,
+    count: int = 7,
+    *,
+    ends: int = 3,
+    network_id: int = NETWORK_ID,
+    special: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
 ) -> AsyncIterator[OwnNetwork]:
-    """Start ``count`` routers below ``root``; the first three are floodfills."""
+    """Start ``count`` routers below ``root``; the first three are floodfills.
+
+    ``special``: for routers by their number, from 1 on, what differs in their configuration.
+    """
     shape = TunnelShape(2, 2)
     async with AsyncExitStack() as stack:
         routers = []
         for number in range(1, count + 1):
             address = f"127.78.{number}.1"
-            router = Router(
-                RouterConfig(
-                    data_dir=root / f"r{number}",
-                    network_id=network_id,
-                    host=address,
-                    port=20078,
-                    bind=address,
-                    allow_private_addresses=True,
-                    inbound_bytes_s=1_000_000_000,
-                    outbound_bytes_s=1_000_000_000,
-                    floodfill=number <= 3,
-                    transit=number <= count - ends,
-                    exploratory_inbound=shape,
-                    exploratory_outbound=shape,
-                )
+            config = RouterConfig(
+                data_dir=root / f"r{number}",
+                network_id=network_id,
+                host=address,
+                port=20078,
+                bind=address,
+                allow_private_addresses=True,
+                inbound_bytes_s=1_000_000_000,
+                outbound_bytes_s=1_000_000_000,
+                floodfill=number <= 3,
+                transit=number <= count - ends,
+                exploratory_inbound=shape,
+                exploratory_outbound=shape,
             )
+            router = Router(replace(config, **special.get(number, {})))
             await router.start()
             stack.push_async_callback(router.stop)
             routers.append(router)

@@ -41,7 +41,8 @@ from core.transport.ssu2.responder import Accepted, Responder
 from core.transport.ssu2.tokens import NEW_TOKEN_S
 from core.transport.ssu2.variants import PLAIN
 
-ROUTER_INFO_EXPIRES_S = 60
+#: i2pd: the same for all that it sends
+ROUTER_INFO_EXPIRES_S = 8
 #: A peer has no reason to send more at once.
 ROUTER_INFO_BLOCKS_MAX = 60
 #: Bob sends one with each peer test and introduction: 300 in ten minutes are served at most.

@@ -38,7 +38,8 @@ from core.transport.ssu2.traversal import (
 
 #: What a RouterInfo may take of a packet that also has the block that needs it.
 ROUTER_INFO_ROOM = 1000
-ROUTER_INFO_EXPIRES_S = 60
+#: i2pd: the same for all that it sends
+ROUTER_INFO_EXPIRES_S = 8
 PADDING_MAX = 29
 
 
