@@ -37,7 +37,9 @@ COMPILED = {
         " early_packets manager options outgoing packet receive_buffer receiver"
         " recovery send_buffer sender syn table timers withheld_acks"
     ),
-    "transport": "bandwidth dialer events links outbound outqueue records table",
+    "transport": (
+        "bandwidth dialer events links outbound outqueue records session_handler spares table"
+    ),
     "transport/ntcp2": "blocks connection endpoint outbox padding session",
     "transport/ssu2": (
         "acks closing connection deadlines endpoint fragments outgoing output path_mtu"

@@ -169,7 +169,7 @@ class RouterEngine:
             self.netdb,
             self.peers,
             entropy,
-            self.links.can_dial,
+            lambda info: self.links.can_dial(info, self._now),
             allow_private=config.allow_private_addresses,
             asn_of=config.asn_of or no_asn,
             is_barred=blocklist.blocks,

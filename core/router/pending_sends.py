@@ -106,7 +106,7 @@ class PendingSends:
         info = self._netdb.get_router(router_hash)
         if info is None:
             return False
-        if self._links.can_dial(info):
+        if self._links.can_dial(info, now):
             return True
         asked_at = self._refreshed.get(router_hash)
         is_answered = router_hash not in self._awaited

@@ -53,7 +53,8 @@ class LinkView:
 
     def can_dial(self, info: RouterInfo) -> bool:
         """True if one of its addresses can be dialled from here, and now."""
-        return self._links.can_dial(info) and self._links.can_try(info.hash, self._now())
+        now = self._now()
+        return self._links.can_dial(info, now) and self._links.can_try(info.hash, now)
 
     def is_connected(self, router_hash: bytes) -> bool:
         """True while a link to it is up."""

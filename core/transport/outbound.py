@@ -60,6 +60,7 @@ class OutboundLinks:
         self._stats = context.stats
         self._families = context.families
         self._table = table
+        self._bans = bans
         self._dialer = Dialer(context, bans, endpoints)
         self._has_alternatives = len(endpoints) > 1
         self._leaving: BoundedMap[bytes, float] = BoundedMap(LEAVING_MAX)
@@ -86,8 +87,9 @@ class OutboundLinks:
         return self._dialer.bid(router_info, now) is not None
 
     def can_try(self, router_hash: bytes, now: float) -> bool:
-        """Whether earlier failures let a dial be made now."""
-        return self._dialer.can_try(router_hash, now)
+        """False while the router is banned or backed off from."""
+        is_banned = self._bans.reason(router_hash, now) is not None
+        return not is_banned and self._dialer.can_try(router_hash, now)
 
     # Dialling
 

@@ -3,8 +3,8 @@
 An :class:`Endpoint` is one transport of this router: it says what it could do for a router
 (:meth:`~Endpoint.bid`), makes outbound sessions (:meth:`~Endpoint.dial`), accepts inbound ones and
 publishes addresses. A :class:`Session` is a connection with one router, from its dial or its first
-bytes to its end. Neither knows of peers, queues or bans: that is :mod:`core.transport.links`, their
-:class:`SessionOwner`.
+bytes to its end. Neither knows of peers, queues or bans: that is :mod:`core.transport.links`, of
+which :mod:`core.transport.session_handler` is their :class:`SessionOwner`.
 
 Raw input and output are between an endpoint and its driver in ``core/io``, because they differ: a
 stream transport gets ``receive_data(number, data, now)`` for a socket with a number, a datagram

@@ -37,8 +37,7 @@ class Link:
     """A dial, or an established session. ``bid``: what was dialled, None if inbound.
 
     ``spare_idle_s``: the seconds of silence that it may live as a spare, at most until
-    ``spare_until``. ``is_proven``: the peer
-    has shown that it accepted the handshake.
+    ``spare_until``. ``is_proven``: the peer has shown that it accepted the handshake.
     """
 
     __slots__ = (
@@ -63,6 +62,11 @@ class Link:
         self.is_proven = False
         self.spare_idle_s = 0.0
         self.spare_until = 0.0
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether it was replaced and is only read."""
+        return self.peer is not None and self.peer.spare is self
 
 
 class Peer:

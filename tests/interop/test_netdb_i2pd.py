@@ -64,7 +64,7 @@ class Router:
         self.netdb.start(time.monotonic())
 
     def can_dial(self, info: RouterInfo) -> bool:
-        return self.node.links.can_dial(info)
+        return self.node.links.can_dial(info, time.monotonic())
 
     def is_connected(self, router_hash: bytes) -> bool:
         return router_hash in self.connected

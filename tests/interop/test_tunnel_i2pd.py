@@ -65,9 +65,13 @@ class Router:
             node.entropy,
             is_network_small=lambda: True,
         )
-        can_dial = node.links.can_dial
         selector = HopSelector(
-            node.hash, self, self.peers, node.entropy, can_dial, allow_private=True
+            node.hash,
+            self,
+            self.peers,
+            node.entropy,
+            lambda info: node.links.can_dial(info, time.monotonic()),
+            allow_private=True,
         )
         self.tunnels = TunnelManager(
             self.dispatcher,

@@ -160,7 +160,7 @@ def test_each_transport_is_tried_once_and_then_the_messages_are_lost() -> None:
     pair.fail("ntcp2", "memory")
     pair.send(1)
     for _ in range(40):
-        alice.links.heard(pair.now)
+        alice.ntcp2._owner.heard(pair.now)
         pair.advance(1)
         if not alice.links._peers:
             break
@@ -178,7 +178,7 @@ def test_both_ways_rest_before_the_router_does() -> None:
     pair.fail("memory")
     pair.send(1)
     for _ in range(11):
-        alice.links.heard(pair.now)
+        alice.ntcp2._owner.heard(pair.now)
         pair.advance(1)
     assert alice.take_events() == [PeerFailed(bob.hash, "timeout", 1)]
     # NTCP2 failed eleven seconds ago for the first time, memory just now.
@@ -203,7 +203,7 @@ def test_a_fault_of_ours_on_one_transport_is_not_held_against_the_peer() -> None
     alice.ntcp2.dial_failed(dial.link, pair.now, is_local=True)
     assert pair.dialled == ["ntcp2", "memory"]
     for _ in range(11):
-        alice.links.heard(pair.now)
+        alice.ntcp2._owner.heard(pair.now)
         pair.advance(1)
     (failed,) = [e for e in alice.take_events() if isinstance(e, PeerFailed)]
     assert failed == PeerFailed(bob.hash, "local", 1) and not failed.is_peers_fault

@@ -33,7 +33,7 @@ def test_addresses_that_are_dialled(host: str, options: dict[str, bool], is_dial
     assert reachability.can_dial(host) == is_dialable
     wall = FakeWallClock()
     node = Node("caller", "127.0.0.2", wall, reachability=reachability)
-    assert node.links.can_dial(Node("called", host, wall).router_info) == is_dialable
+    assert node.links.can_dial(Node("called", host, wall).router_info, 0.0) == is_dialable
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_hosts_that_routers_of_the_network_can_reach(host: str, is_public: bool)
 def test_a_router_of_another_network_is_not_dialled() -> None:
     wall = FakeWallClock()
     foreign = Node("called", "127.0.0.3", wall, published_network_id=2)
-    assert not Node("caller", "127.0.0.2", wall).links.can_dial(foreign.router_info)
+    assert not Node("caller", "127.0.0.2", wall).links.can_dial(foreign.router_info, 0.0)
