@@ -9,8 +9,8 @@ from __future__ import annotations
 from core.data.router_info import RouterInfo
 from core.netdb.facade import NetDb
 from core.transport.links import Links
+from core.transport.ssu2.bids import COST_BOB
 from core.transport.ssu2.endpoint import Ssu2Endpoint
-from core.transport.ssu2.session_traversal import SessionTraversal
 
 #: Pauses between two dials, the longer the more of them did not help.
 PAUSE_MIN_S = 2.0
@@ -40,24 +40,26 @@ class BobSearch:
         if not endpoint.traversal.lacks_bobs(now):
             self._pause_s = PAUSE_MIN_S
             return
-        for bob in self._find(endpoint, endpoint.traversal, now):
+        for bob in self._find(endpoint, now):
             self._links.connect(bob.hash, endpoint, now)
         self._look_at = now + self._pause_s
         self._pause_s = min(PAUSE_MAX_S, self._pause_s * PAUSE_GROWTH)
 
-    def _find(
-        self, endpoint: Ssu2Endpoint, traversal: SessionTraversal, now: float
-    ) -> list[RouterInfo]:
+    def _find(self, endpoint: Ssu2Endpoint, now: float) -> list[RouterInfo]:
         """One to connect to: rather a new one than one that has a link over NTCP2."""
         links = self._links
 
+        def is_bob(info: RouterInfo) -> bool:
+            bid = endpoint.bid(info, now)
+            return bid is not None and bid.cost == COST_BOB
+
         def is_wanted(info: RouterInfo) -> bool:
             is_free = not links.is_connected(info.hash) and links.can_try(info.hash, now)
-            return is_free and traversal.wants_as_bob(info, now)
+            return is_free and is_bob(info)
 
         def is_linked(info: RouterInfo) -> bool:
             is_other = links.is_connected(info.hash) and endpoint.session_with(info.hash) is None
-            return is_other and traversal.wants_as_bob(info, now)
+            return is_other and is_bob(info)
 
         random_routers = self._netdb.random_routers
         return random_routers(1, is_wanted) or random_routers(1, is_linked)

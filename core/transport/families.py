@@ -48,6 +48,11 @@ class FamilyRecord:
         if family is not None:
             self._failures[family] += 1
 
+    def is_answered(self, host: str) -> bool:
+        """Whether dials in the network of this host are answered, as far as is known."""
+        family = family_of(host)
+        return family is not None and self._failures[family] < FAILURES_MAX
+
     def best(self, addresses: Sequence[AddressT]) -> AddressT | None:
         """The one to dial, among addresses in networks that we have."""
         return min(addresses, key=self._rank, default=None)
@@ -56,4 +61,4 @@ class FamilyRecord:
         family = family_of(address.host)
         if family is None:
             return True, len(_ORDER)
-        return self._failures[family] >= FAILURES_MAX, _ORDER.index(family)
+        return not self.is_answered(address.host), _ORDER.index(family)

@@ -3,7 +3,8 @@
 An address is published because the user set it, or because there is evidence for its own transport:
 peer tests and connections (:mod:`core.transport.reachability_votes`), or, where no test exists
 (NTCP2), a port mapping or an address of this machine itself, if other routers see us there. A
-translator that lets UDP in may not let TCP in, so what one transport has says nothing of another.
+translator that lets UDP in may not let TCP in, so what is open for one transport says nothing of
+another; but what keeps UDP out is taken to keep TCP out, until somebody connects.
 """
 
 from __future__ import annotations
@@ -183,7 +184,9 @@ class OwnAddresses:
         if self.votes.observed_host(is_ipv6, now) is None:
             return False
         is_closed = self.votes.verdict(TESTED, is_ipv6, now).state in _CLOSED
-        return not (is_closed and (TESTED, is_ipv6) in self._mapped)
+        # i2pd and Java, too: who is firewalled over UDP publishes no TCP address that was guessed.
+        is_mapped_alone = slot in self._mapped and (TESTED, is_ipv6) not in self._mapped
+        return is_mapped_alone or not is_closed
 
     def _tell_state(self, slot: Slot, now: float) -> None:
         verdict = self.votes.verdict(*slot, now)

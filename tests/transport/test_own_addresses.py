@@ -115,6 +115,27 @@ def test_an_address_of_this_machine_itself_is_published_for_ntcp2() -> None:
     assert scene.of("ntcp2") is None
 
 
+def test_behind_a_firewall_an_address_of_this_machine_is_published_on_evidence_alone() -> None:
+    """What keeps UDP out is taken to keep TCP out, too, until somebody connects."""
+    scene = Scene()
+    scene.own.has_local(frozenset((HOST,)))
+    scene.seen(HOST, HOST)
+    scene.tested(FIREWALLED, FIREWALLED)
+    assert scene.of("ntcp2") is None
+    for host in ("9.9.1.1", "9.9.2.1"):
+        scene.own.connected("ntcp2", host, scene.now)
+    assert scene.of("ntcp2") == (HOST, PORT)
+    assert scene.of("ssu2") is None
+
+
+def test_a_port_that_is_mapped_for_ntcp2_alone_is_not_closed_by_what_keeps_udp_out() -> None:
+    scene = Scene()
+    scene.own.mapped({("ntcp2", False): ((HOST, 2222), "pcp")})
+    scene.seen(HOST, HOST)
+    scene.tested(FIREWALLED, FIREWALLED)
+    assert scene.of("ntcp2") == (HOST, 2222)
+
+
 def test_connections_are_evidence_unless_they_come_from_the_same_network() -> None:
     scene = Scene()
     scene.seen(HOST, HOST)

@@ -1,4 +1,7 @@
-"""Which address of a router SSU2 would dial, and how dear that is: directly, or introduced."""
+"""Which address of a router SSU2 would dial, and how dear that is: directly, or introduced.
+
+Who is to test or introduce us is dialled in the family that lacks one; all others in the best one.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +34,21 @@ class Bids:
     ) -> Bid | None:
         """The best published SSU2 address that can be dialled from here, or by introduction."""
         addresses = router_info.ssu2_addresses()
-        best = self._families.best([*filter(self._is_usable, addresses)])
+        usable = [*filter(self._is_usable, addresses)]
+        if traversal is not None:
+            bob = self._families.best(
+                [
+                    one
+                    for one in usable
+                    if self._families.is_answered(one.host)
+                    and traversal.wants_as_bob(router_info, one.is_ipv6, now)
+                ]
+            )
+            if bob is not None:
+                return Bid(self._endpoint, bob.host, bob, COST_BOB)
+        best = self._families.best(usable)
         if best is not None:
-            is_bob = traversal is not None and traversal.wants_as_bob(router_info, now)
-            cost = COST_BOB if is_bob else COST_PUBLISHED
-            return Bid(self._endpoint, best.host, best, cost)
+            return Bid(self._endpoint, best.host, best, COST_PUBLISHED)
         if traversal is None or not any(one.introducers for one in addresses):
             return None
         hidden = traversal.address_behind(router_info)

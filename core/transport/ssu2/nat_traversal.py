@@ -185,14 +185,13 @@ class NatTraversal:
         """Whether sessions with more routers are needed that test or introduce."""
         return bool(self._lacking_bobs(now))
 
-    def wants_as_bob(self, router_info: RouterInfo, now: float) -> bool:
-        """Whether a session with this router helps against what :meth:`lacks_bobs` says."""
-        return any(
-            can_introduce(router_info, family)
-            if self._introducers[family].lacks_some
-            else can_test(router_info, family)
-            for family in self._lacking_bobs(now)
-        )
+    def wants_as_bob(self, router_info: RouterInfo, is_ipv6: bool, now: float) -> bool:
+        """Whether a session with this router in this family is what :meth:`lacks_bobs` lacks."""
+        if is_ipv6 not in self._lacking_bobs(now):
+            return False
+        if self._introducers[is_ipv6].lacks_some:
+            return can_introduce(router_info, is_ipv6)
+        return can_test(router_info, is_ipv6)
 
     def _lacking_bobs(self, now: float) -> list[bool]:
         """The families; it is asked for every router that may be dialled, so it is kept a while."""

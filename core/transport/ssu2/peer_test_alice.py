@@ -200,7 +200,6 @@ class PeerTestAlice:
         test.charlie = info.hash
         test.charlie_at = SocketAddress(address.host, address.port)
         test.charlie_key = address.intro_key
-        test.is_stranger = not self._contacts.is_recent(address.host, now)
         test.is_reached = any(is_same_host(one, test.charlie_at) for one in test.reached_from)
         test.ask_at = now if test.is_reached else now + REACHED_WAIT_S
         test.ends_at = test.ask_at + ASKS_MAX * ASK_AGAIN_S
@@ -228,6 +227,8 @@ class PeerTestAlice:
         at = test.charlie_at
         if at is None:
             return
+        if not test.asks:  # before: a link with Charlie may begin while his message 5 is awaited
+            test.is_stranger = not self._contacts.is_recent(at.host, now)
         test.asks += 1
         test.ask_at = now + ASK_AGAIN_S if test.asks < ASKS_MAX else _NEVER
         destination, source = reversed(connection_ids(test.nonce))

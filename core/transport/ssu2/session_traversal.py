@@ -175,10 +175,11 @@ class SessionTraversal:
         """See :meth:`NatTraversal.lacks_bobs`."""
         return self.nat.lacks_bobs(now)
 
-    def wants_as_bob(self, router_info: RouterInfo, now: float) -> bool:
-        """Whether a session with this router helps, or lets it introduce us to whom we dial."""
+    def wants_as_bob(self, router_info: RouterInfo, is_ipv6: bool, now: float) -> bool:
+        """Whether a session with this router in this family helps to find out whether we are
+        reached, or to be introduced."""
         is_introducer = self._queue.is_introducer(router_info.hash)
-        return is_introducer or self.nat.wants_as_bob(router_info, now)
+        return is_introducer or self.nat.wants_as_bob(router_info, is_ipv6, now)
 
     @property
     def introducer_count(self) -> int:

@@ -57,6 +57,28 @@ def test_charlies_who_were_called_prove_nothing(kind: NatKind) -> None:
     assert alice.stats.peer_tests["ok"] == 0
 
 
+def has_answered(charlie: NatRouter) -> bool:
+    """Whether it agreed to be Charlie of a test: then it tries to get through."""
+    return any(
+        isinstance(one, SendPacket) and one.packet_type == PacketType.PEER_TEST
+        for one in charlie.actions
+    )
+
+
+def test_a_charlie_who_is_called_during_the_test_proves_nothing() -> None:
+    """Message 5 comes again after two seconds, and then the box lets it in."""
+    scene = NatScene(5)
+    alice = scene.behind(NatKind.PORT_RESTRICTED)
+    stranger = scene.public[4]
+    scene.world.run_until(lambda: has_answered(stranger), 60)
+    scene.world.run(1)  # Bob has told Alice who it is
+    alice.connect(stranger)
+    scene.world.run_until(lambda: sum(alice.stats.peer_tests.values()) > 0, 60)
+    scene.world.run(60)
+    assert alice.stats.peer_tests["ok"] == 0
+    assert alice.state is ReachabilityState.UNKNOWN
+
+
 #: who reaches a firewalled Charlie: (Alice's translator, Charlie's, whether she does)
 REACHES = [
     (alice, charlie, works)
