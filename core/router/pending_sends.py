@@ -2,7 +2,8 @@
 
 An end point of somebody's tunnel is asked to deliver to routers it never heard of; their
 RouterInfos are looked up first. So are newer ones of routers that we cannot dial by what we know:
-they may have introducers by now, or other ones. What waits is bounded, the oldest goes first.
+they may have introducers by now, or other ones. For what we send ourselves this holds for routers
+that did not answer our dial, too. What waits is bounded, the oldest goes first.
 
 Strangers choose those routers, so how often one is looked up is bounded, too: invented names must
 not make this router flood the netDb with questions, nor fill the places of its own lookups. What
@@ -76,7 +77,8 @@ class PendingSends:
         """
         links = self._links
         is_transit = endpoint is not None
-        if links.is_connected(router_hash) or self._is_known(router_hash, now):
+        is_ready = links.is_connected(router_hash) or self._is_known(router_hash, now)
+        if is_ready and (is_transit or not self._may_have_moved(router_hash, now)):
             links.send(router_hash, messages, now, is_transit)
             return
         if not self._look_up(router_hash, endpoint or _UNKNOWN, now, is_transit=is_transit):
@@ -106,8 +108,17 @@ class PendingSends:
         info = self._netdb.get_router(router_hash)
         if info is None:
             return False
-        if self._links.can_dial(info, now):
-            return True
+        return self._links.can_dial(info, now) or self._is_refreshed(router_hash, now)
+
+    def _may_have_moved(self, router_hash: bytes, now: float) -> bool:
+        """Whether a router does not answer where we know it, and was not looked up since."""
+        links = self._links
+        if links.is_connected(router_hash) or links.can_try(router_hash, now):
+            return False
+        return not links.is_cut_off and not self._is_refreshed(router_hash, now)
+
+    def _is_refreshed(self, router_hash: bytes, now: float) -> bool:
+        """Whether a newer RouterInfo was looked up of late, and that is over."""
         asked_at = self._refreshed.get(router_hash)
         is_answered = router_hash not in self._awaited
         return is_answered and asked_at is not None and now - asked_at < REFRESH_S

@@ -85,3 +85,29 @@ def test_a_router_that_cannot_be_dialled_is_looked_up_again_now_and_then() -> No
     assert pending._links.next_event() == PeerFailed(info.hash, "no_address", 1)
     pending.send(info.hash, [MESSAGE], 1.0 + REFRESH_S)
     assert len(pending._lookups) == 1
+
+
+def test_a_router_that_does_not_answer_is_looked_up_again_now_and_then_for_us_alone() -> None:
+    """It may be elsewhere by now. What strangers' tunnels carry is not worth a question."""
+    pending = _pending_sends()
+    host = {"host": "11.9.0.1", "port": "4567", "i": "A" * 22 + "=="}
+    options = {"netId": "77", "caps": "LR", "router.version": "0.9.68"}
+    address = RouterAddress(3, 0, "NTCP2", {"s": "A" * 43 + "=", "v": "2"} | host)
+    keys = RouterKeys.generate(ENTROPY)
+    info = RouterInfo.build(keys.keys, 1_700_000_000_000, [address], options)
+    pending._netdb.load_routers([info], set())
+    assert pending._links.can_dial(info, 1.0)
+    pending._links._outbound._dialer.backoff.hold(info.hash, 100.0)
+    pending.send(info.hash, [MESSAGE], 1.0, (b"link", 1))
+    assert not pending._lookups
+    assert pending._links.next_event() == PeerFailed(info.hash, "backoff", 1)
+    pending.send(info.hash, [MESSAGE], 2.0)
+    (request,) = pending._lookups
+    pending.send(info.hash, [MESSAGE], 3.0)
+    assert list(pending._lookups) == [request]
+    assert pending.looked_up(request, False, 5.0) is None
+    assert pending._links.next_event() == PeerFailed(info.hash, "backoff", 2)
+    pending.send(info.hash, [MESSAGE], 6.0)
+    assert not pending._lookups
+    pending.send(info.hash, [MESSAGE], 2.0 + REFRESH_S)
+    assert len(pending._lookups) == 1
