@@ -18,10 +18,10 @@ from tests.i2ptunnel.sam.test_bridge import (
     packet_to,
     session,
     udp_socket,
-    until,
 )
 from tests.support.deterministic import SeededEntropy
 from tests.support.sam_client import SamClient
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("word", ["QUIT", "STOP", "EXIT"])
@@ -37,7 +37,7 @@ def test_words_that_end_a_session(tmp_path: Path, word: str) -> None:
             head, values = await control.ask(word)
             assert (head, values["RESULT"]) == (f"{word} STATUS", "OK")
             assert await control.at_end()
-            await until(lambda: network.open_count == 0)
+            await eventually(lambda: network.open_count == 0)
 
     drive(run())
 

@@ -29,12 +29,12 @@ from tests.i2ptunnel.sam.test_bridge import (
     packet_to,
     session,
     udp_socket,
-    until,
 )
 from tests.i2ptunnel.test_services import free_port
 from tests.support.deterministic import SeededEntropy
 from tests.support.sam_bridge import SamNetwork
 from tests.support.sam_client import SamClient
+from tests.support.waiting import eventually
 
 RESUME = " i2ptunnel.resume=true"
 KEYS = PrivateKeys.generate_destination(SeededEntropy("resumed")).to_base64()
@@ -73,7 +73,7 @@ def test_a_session_comes_back_with_its_id_and_its_key(tmp_path: Path) -> None:
         assert await control.at_end()
         assert kept(tmp_path) == [file]
         async with network.bridge() as running:
-            await until(lambda: running.status()["sessions"] == 1)
+            await eventually(lambda: running.status()["sessions"] == 1)
             assert network.opened[-1].config.lasting == network.opened[0].config.lasting
             two = await session(running.port, "two")
             # the program that was never told: its next ACCEPT and CONNECT go on as before
@@ -101,8 +101,8 @@ def test_its_end_deletes_what_was_kept(tmp_path: Path, by_quitting: bool) -> Non
                 await control.ask("QUIT")
             else:
                 await control.close()
-            await until(lambda: not network.open_count)
-            await until(lambda: not kept(tmp_path))
+            await eventually(lambda: not network.open_count)
+            await eventually(lambda: not kept(tmp_path))
 
     drive(run())
 
@@ -117,7 +117,7 @@ def test_who_has_the_key_takes_it_over_and_nobody_else(tmp_path: Path) -> None:
             other_id = CREATE.replace("ID=one", "ID=new")
             assert await result(running, other_id) == "DUPLICATED_DEST"
         async with network.bridge() as running:
-            await until(lambda: running.status()["sessions"] == 1)
+            await eventually(lambda: running.status()["sessions"] == 1)
             other = PrivateKeys.generate_destination(SeededEntropy("thief")).to_base64()
             assert await result(running, CREATE.replace(KEYS, other)) == "DUPLICATED_ID"
             assert await result(running, CREATE.replace(KEYS, "TRANSIENT")) == "DUPLICATED_ID"
@@ -128,8 +128,8 @@ def test_who_has_the_key_takes_it_over_and_nobody_else(tmp_path: Path) -> None:
             assert await result(running, CREATE) == "DUPLICATED_ID"
             assert running.status()["sessions"] == 1
             await heir.close()
-            await until(lambda: not network.open_count)
-            await until(lambda: not kept(tmp_path))
+            await eventually(lambda: not network.open_count)
+            await eventually(lambda: not kept(tmp_path))
 
     drive(run())
 
@@ -141,7 +141,7 @@ def test_its_key_under_another_id_takes_its_place(tmp_path: Path) -> None:
             control = await SamClient.greeted(running.port)
             await control.ask(CREATE)
         async with network.bridge() as running:
-            await until(lambda: running.status()["sessions"] == 1)
+            await eventually(lambda: running.status()["sessions"] == 1)
             heir = await SamClient.greeted(running.port)
             assert (await heir.ask(CREATE.replace("ID=one", "ID=new")))[1]["RESULT"] == "OK"
             assert await result(running, "STREAM ACCEPT ID=one") == "INVALID_ID"
@@ -170,7 +170,7 @@ def test_a_program_whose_machine_is_gone_finds_its_session_again(
             transport: Any = channels[0]._transport
             transport._force_close(TimeoutError(errno.ETIMEDOUT, "timed out"))
             one = running._parts.sessions.get("one", "")
-            await until(lambda: one.is_orphan)
+            await eventually(lambda: one.is_orphan)
             assert network.open_count == 1
             assert kept(tmp_path)
             heir = await SamClient.greeted(running.port)
@@ -189,9 +189,9 @@ def test_nobody_comes_back_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             control = await SamClient.greeted(running.port)
             await control.ask(CREATE)
         async with network.bridge() as running:
-            await until(lambda: running.status()["sessions"] == 1)
-            await until(lambda: running.status()["sessions"] == 0)
-            await until(lambda: not kept(tmp_path))
+            await eventually(lambda: running.status()["sessions"] == 1)
+            await eventually(lambda: running.status()["sessions"] == 0)
+            await eventually(lambda: not kept(tmp_path))
 
     drive(run())
 
@@ -212,7 +212,7 @@ def test_subsessions_and_forwarding_come_back_too(tmp_path: Path) -> None:
                 ):
                     assert (await control.ask(line))[1]["RESULT"] == "OK"
             async with network.bridge() as running:
-                await until(lambda: running._parts.sessions.find("raw") is not None)
+                await eventually(lambda: running._parts.sessions.find("raw") is not None)
                 await accept(running.port, "web")
                 assert await result(running, "STREAM ACCEPT ID=gone") == "INVALID_ID"
                 assert Destination.from_base64(target).hash in network.sessions
@@ -284,7 +284,7 @@ def test_a_reload_that_changes_the_bridge_brings_its_sessions_back(
             port, sessions = (first, 11) if change == "settings" else (second, 10)
             await services.apply(wanted(port, sessions, "debug"))
             assert await control.at_end() and await plain.at_end()
-            await until(lambda: services.status()["sam"]["sessions"] == 1)
+            await eventually(lambda: services.status()["sam"]["sessions"] == 1)
             assert network.open_count == 1
             assert network.opened[-1].config.lasting == network.opened[0].config.lasting
             if change == "listener":
@@ -295,7 +295,7 @@ def test_a_reload_that_changes_the_bridge_brings_its_sessions_back(
             assert (await heir.ask(CREATE))[1] == {"RESULT": "OK", "DESTINATION": KEYS}
             assert len(network.opened) == 3
             await heir.ask("QUIT")
-            await until(lambda: not kept(tmp_path))
+            await eventually(lambda: not kept(tmp_path))
         finally:
             await services.stop()
 
