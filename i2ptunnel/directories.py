@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO
 
 from core.api import FileFault, give_to_owner
+from core.base.errors import system_reason
 
 _FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LINKS_MAX = 40
@@ -122,7 +123,9 @@ class Directory:
         try:
             os.rename(name, other, src_dir_fd=self.handle, dst_dir_fd=self.handle)
         except OSError as error:
-            raise FileFault(self.path / name, f"cannot be replaced: {_reason(error)}") from None
+            raise FileFault(
+                self.path / name, f"cannot be replaced: {system_reason(error)}"
+            ) from None
         return self.path / other
 
     def remove(self, name: str) -> None:
@@ -131,7 +134,9 @@ class Directory:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self.handle)
         except OSError as error:
-            raise FileFault(self.path / name, f"cannot be removed: {_reason(error)}") from None
+            raise FileFault(
+                self.path / name, f"cannot be removed: {system_reason(error)}"
+            ) from None
 
     def write(self, name: str, content: IO[bytes], *, replace: bool = True) -> None:
         """Write a file (0600), whole or not at all; without ``replace`` over nothing else."""
@@ -157,7 +162,9 @@ class Directory:
         except FileExistsError:
             raise FileFault(self.path / name, "is there already") from None
         except OSError as error:
-            raise FileFault(self.path / name, f"cannot be written: {_reason(error)}") from None
+            raise FileFault(
+                self.path / name, f"cannot be written: {system_reason(error)}"
+            ) from None
 
     def _sync(self) -> None:
         handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.handle)
@@ -220,8 +227,4 @@ def _replaced(old: int, new: int) -> int:
 
 def _fault(path: Path, error: OSError) -> FileFault:
     kind = NotThere if isinstance(error, FileNotFoundError) else FileFault
-    return kind(path, f"cannot be opened: {_reason(error)}")
-
-
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno).lower() if error.errno else str(error)
+    return kind(path, f"cannot be opened: {system_reason(error)}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.api import FileFault
+from core.data.ip_family import AsnOf
 
 CACHED_MAX = 20_000
 #: Records among which a database of networks has one with a number.
@@ -23,8 +24,6 @@ _LOOKED_AT = 1000
 T = TypeVar("T")
 CountryOf = Callable[[str], str | None]
 """The country of an IP literal in two capital letters, None if it is not known."""
-AsnOf = Callable[[str], int | None]
-"""The number of the autonomous system of an IP literal, None if it is not known."""
 
 
 def open_geoip(path: Path) -> CountryOf:

@@ -161,7 +161,7 @@ class NamingService:
         return {**self._feeds.status(), "hosts_file": self.hosts.status()}
 
     async def conflicts(self) -> list[dict[str, Any]]:
-        """Names that the present subscriptions have otherwise; raises FileFault."""
+        """Names for which the present subscriptions have other addresses; raises FileFault."""
         urls = {row.url for row in self._feeds.rows()}
         return await asyncio.to_thread(queries.conflicts, self.books, urls)
 

@@ -6,8 +6,13 @@ Editors on Windows put the mark in front, where it would become a part of the fi
 from __future__ import annotations
 
 import codecs
+from pathlib import Path
 
+from core.api import read_limited
 from core.base.errors import DecodeError
+
+#: of a file whose first line alone counts
+_FILE_BYTES_MAX = 65536
 
 #: the mark as text; joined files have it in the middle
 BYTE_ORDER_MARK = "\ufeff"
@@ -32,3 +37,8 @@ def decode_text(data: bytes | bytearray, errors: str = "strict") -> str:
         return data.decode("utf-8", errors).removeprefix(BYTE_ORDER_MARK)
     except UnicodeDecodeError:
         raise DecodeError("this is not UTF-8 text") from None
+
+
+def first_line(path: Path) -> str:
+    """The first line of a file, without the spaces around it; raises FileFault or DecodeError."""
+    return decode_text(read_limited(path, _FILE_BYTES_MAX).split(b"\n")[0]).strip()

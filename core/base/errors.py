@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 
 
@@ -46,3 +47,13 @@ class Unavailable(I2PError):
         super().__init__(message)
         self.code = code
         self.retry = retry
+
+
+def system_reason(error: OSError, otherwise: str = "") -> str:
+    """Why the system refused, in its words and small letters; ``otherwise`` if it does not say.
+
+    Without the address that asyncio puts into ``strerror``.
+    """
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return (error.strerror or str(error) or otherwise or type(error).__name__).lower()

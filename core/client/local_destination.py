@@ -27,7 +27,7 @@ from core.client.lease_publisher import LeasePublisher
 from core.client.outlet import ACK_DATE_MASK, ACK_NUMBER_SHIFT, LeaseSetOffers, Outlet
 from core.client.ports import LeaseSetSource, StreamPaths
 from core.client.remote import Remote
-from core.client.remotes import Remotes, lease_set_key
+from core.client.remotes import Remotes, ratchet_type
 from core.client.sending import Sending
 from core.crypto.elgamal import ElGamalKey
 from core.data.blinded_address import BlindedTarget
@@ -421,7 +421,7 @@ class LocalDestination:
             # By ElGamal nobody proves anything: that of a destination which needs no more is taken.
             is_its_own = bool(getattr(lease_set, "elgamal_key", None))
         else:
-            is_its_own = lease_set_key(lease_set, static) is not None
+            is_its_own = ratchet_type(lease_set, static) is not None
         if not is_its_own:
             self.stats.foreign_lease_set += 1
             return

@@ -103,15 +103,15 @@ class Multiplexer:
         )
 
     def readdress(self, payload: bytes, target_hash: bytes) -> bytes | None:
-        """A payload of ours for another destination; None if it can be for one alone, as a stream
-        packet is."""
+        """A payload of ours for another destination; None if it is for one alone, as stream packets
+        are."""
         protocol = protocol_of(payload)
         if protocol == PROTOCOL_STREAMING:
             return None
         if protocol != PROTOCOL_DATAGRAM2:
             return payload
         _, from_port, to_port, message = unwrap(payload)
-        message = self.datagrams.readdress(protocol, message, target_hash)
+        message = self.datagrams.readdress(message, target_hash)
         return wrap(protocol, from_port, to_port, message, compress=True)
 
     def next_timer(self) -> float | None:

@@ -23,14 +23,11 @@ from core.garlic.cloves import Clove, Delivery, write_clove, write_data_head
 from core.garlic.elgamal_sessions import ElGamalSessions, ReplyPath
 from core.garlic.sessions import MessageKind, RatchetSessions
 from core.i2np.database import DatabaseStore
-from core.i2np.message import MessageType, make_standard
+from core.i2np.message import LIFETIME_S, MessageType, make_standard
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
 
-#: i2pd: the same for all messages; any other time would tell whose they are, to each router on the
-#: way behind our tunnel. Java: what is left until data is sent again, 8.5 s at first, else 60 s.
-MESSAGE_LIFE_MS = 8_000
 OFFER_RETRY_S = 2.0
 OFFERS_MAX = 6
 #: What an acknowledgement stands for if no lease set of ours went along.
@@ -143,7 +140,7 @@ class Outlet:
             return
         count = max(1, len(payloads))
         ids = unpack(f">{2 * count}I", self._entropy.random_bytes(8 * count))
-        expires_ms = int(self._wall.now() * 1000) + MESSAGE_LIFE_MS
+        expires_ms = int((self._wall.now() + LIFETIME_S) * 1000)
         expires_s = expires_ms // 1000
         to_hash = remote.hash
         try:

@@ -33,7 +33,7 @@ from core.netdb.leases import PUBLISHED_AHEAD_MAX_MS, is_newer
 REMOTES_MAX = 4096
 
 
-def lease_set_key(lease_set: object, static: bytes) -> int | None:
+def ratchet_type(lease_set: object, static: bytes) -> int | None:
     """The encryption type of the ratchet key ``static`` in a lease set; None if it is not there."""
     for crypto_type, key in getattr(lease_set, "ratchet_keys", ()):
         if key == static:
@@ -193,7 +193,7 @@ class Remotes:
             return
         if remote.static is not None and self._ratchet.has_session(remote.static):
             return
-        crypto_type = lease_set_key(remote.lease_set, static)
+        crypto_type = ratchet_type(remote.lease_set, static)
         if crypto_type is not None and crypto_type in self._ratchet.keys:
             remote.static, remote.crypto_type = static, crypto_type
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+AsnOf = Callable[[str], int | None]
+"""The number of the autonomous system of an IP literal, None if it is not known."""
 
 #: i2pd, Java: addresses of the Yggdrasil overlay, which nobody reaches without it.
 YGGDRASIL = ipaddress.IPv6Network("200::/7")

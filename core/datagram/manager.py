@@ -138,10 +138,8 @@ class DatagramManager:
         )
         return True
 
-    def readdress(self, protocol: int, message: bytes, target_hash: bytes) -> bytes:
-        """A datagram of ours for another destination than the one it was built for."""
-        if protocol != DATAGRAM2:
-            return message
+    def readdress(self, message: bytes, target_hash: bytes) -> bytes:
+        """A Datagram2 of ours for another destination than the one it was built for."""
         return readdress_datagram2(message, self._keys, target_hash)
 
     def datagrams_to_send(self) -> list[OutgoingDatagram]:

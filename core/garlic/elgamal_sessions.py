@@ -32,7 +32,7 @@ from core.garlic.clove_set import parse_clove_set, write_clove_set
 from core.garlic.cloves import PAYLOAD_BYTES_MAX, Clove, Delivery
 from core.garlic.opened import RatchetCounters
 from core.i2np.database import DeliveryStatus
-from core.i2np.message import MessageType
+from core.i2np.message import LIFETIME_S, MessageType
 
 TAGS_KEPT = 40
 TAGS_KEPT_MAX = 640
@@ -53,7 +53,8 @@ _LATE_MAX_S = 120
 _AHEAD_MAX_S = 240
 _REPLAY_PERIOD_S = float(_LATE_MAX_S + _AHEAD_MAX_S)
 _REPLAY_MAX = 50_000
-_STATUS_LIFE_S = 60
+#: So long an acknowledgement may be under way.
+_STATUS_TAG_LIFE_S = 120.0
 
 
 class ReplyPath(NamedTuple):
@@ -186,7 +187,7 @@ class ElGamalSessions:
             if session.asked_at is None:
                 session.asked_at = now
             cloves = [self._status_clove(message_id, reply_path, now), *cloves]
-        ends_ms = int((self._wall.now() + _STATUS_LIFE_S) * 1000)
+        ends_ms = int((self._wall.now() + LIFETIME_S) * 1000)
         payload = write_clove_set(cloves, message_id, ends_ms)
         if len(payload) > PAYLOAD_BYTES_MAX - TAGS_SENT_MAX * TAG_BYTES:
             raise LocalError(f"{len(payload)} bytes of cloves do not fit one garlic message")
@@ -218,9 +219,9 @@ class ElGamalSessions:
 
     def _status_clove(self, message_id: int, path: ReplyPath, now: float) -> Clove:
         wall_s = self._wall.now()
-        ends_s = int(wall_s) + _STATUS_LIFE_S
+        ends_s = int(wall_s) + LIFETIME_S
         key, tag = self._entropy.random_bytes(32), self._entropy.random_bytes(TAG_BYTES)
-        self._tags.put(tag, (key, now + 2 * _STATUS_LIFE_S))
+        self._tags.put(tag, (key, now + _STATUS_TAG_LIFE_S))
         status = DeliveryStatus(message_id, int(wall_s * 1000)).write()
         inner = Clove(
             Delivery.LOCAL, None, None, MessageType.DELIVERY_STATUS, message_id, ends_s, status

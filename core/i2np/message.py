@@ -27,6 +27,9 @@ MESSAGE_BYTES_MAX = 62708
 #: i2pd: dropped when expired for 60 s or more than 180 s ahead. Java: 90 s and 240 s.
 EXPIRED_GRACE_S = 60
 FUTURE_MAX_S = 180
+#: i2pd: the same for all messages; any other time would tell whose they are, to each router on the
+#: way behind our tunnel. Java: 10 to 77 s.
+LIFETIME_S = 8
 
 _SHORT = Struct(">BII")
 _STANDARD = Struct(">BIQHB")

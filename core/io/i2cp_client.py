@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.base.errors import Retry, Unavailable
+from core.base.errors import Retry, Unavailable, system_reason
 from core.client.config import SessionConfig
 from core.client.i2cp_session import I2cpEngine
 from core.crypto.signing import SigningType
@@ -185,10 +184,7 @@ def _why(error: OSError) -> str:
         return f"its TLS certificate is not trusted ({error.verify_message})"
     if isinstance(error, ssl.SSLError):
         return "it does not speak TLS"
-    # asyncio puts the address into ``strerror``.
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno).lower()
-    return (error.strerror or str(error) or "cannot connect").lower()
+    return system_reason(error, "cannot connect")
 
 
 class I2cpSessions:

@@ -14,10 +14,11 @@ provider; below a number of each kind a small one is not choosy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 
 from core.base.rates import TokenBucket, WindowCounter
 from core.data.connectivity import Connectivity
+from core.data.ip_family import AsnOf
 from core.data.router_info import RouterInfo
 
 PER_SECOND = 4.0
@@ -29,8 +30,6 @@ PERIOD_S = 3600.0
 NETWORK_MAX = 64, 1 / 64
 SYSTEM_MAX = 256, 1 / 8
 UNKNOWN_MAX = 1000, 1 / 2
-
-AsnOf = Callable[[str], int | None]
 
 
 class Admission:

@@ -22,10 +22,11 @@ from dataclasses import replace
 
 from core.base.ports import Entropy, WallClock
 from core.base.rates import STRANGERS_SHARE, FairShares, Source
+from core.data.ip_family import AsnOf
 from core.data.lease_set_variants import AnyLeaseSet
 from core.data.router_info import RouterInfo
 from core.i2np.database import DatabaseLookup, DatabaseSearchReply, DatabaseStore
-from core.netdb.admission import Admission, AsnOf
+from core.netdb.admission import Admission
 from core.netdb.events import (
     Event,
     LookupFinished,

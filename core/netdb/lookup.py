@@ -10,7 +10,7 @@ set and who asked asks again soon: what is published meanwhile is found then.
 Who looks for a newer lease set than the one it has is answered with an old one only when several
 floodfills had none newer: after a partition of the network some still keep what is long out of use.
 
-A key that several floodfills denied three times in a row fails at once for a while.
+A key that all who were asked have denied fails at once for a while, longer each time in a row.
 """
 
 from __future__ import annotations

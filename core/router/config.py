@@ -8,11 +8,10 @@ from pathlib import Path
 
 from core.data.address_ranges import AddressRange
 from core.data.family import RouterFamily
-from core.data.ip_family import Family, by_family
+from core.data.ip_family import AsnOf, Family, by_family
 from core.netdb.election import Criteria
 from core.transport.reachability import Reachability, avoid_nobody
 from core.transport.ssu2.path_mtu import LocalMtu
-from core.tunnel.candidates import AsnOf
 from core.tunnel.shape import TunnelShape
 from core.tunnel.transit import TransitLimits
 

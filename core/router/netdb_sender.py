@@ -7,15 +7,13 @@ from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
 from core.garlic.one_shot import seal_one_shot
 from core.garlic.router import seal_to_router
-from core.i2np.message import MessageType, make_short, make_standard
+from core.i2np.message import LIFETIME_S, MessageType, make_short, make_standard
 from core.netdb.events import Owner, SendThroughTunnel, SendToGateway
 from core.router.ports import local_clove, pool_name
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.manager import TunnelManager
 from core.tunnel.tunnels import OutboundTunnel
 
-#: i2pd: the same for all that it sends
-MESSAGE_LIFE_MS = 8_000
 OWNERS_MAX = 512
 
 
@@ -82,4 +80,4 @@ class NetDbSender:
         return int.from_bytes(self._entropy.random_bytes(4), "big")
 
     def _expires_ms(self) -> int:
-        return int(self._wall.now() * 1000) + MESSAGE_LIFE_MS
+        return int((self._wall.now() + LIFETIME_S) * 1000)

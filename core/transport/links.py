@@ -181,7 +181,7 @@ class Links:
         ban_s = self._misconduct.note(router_hash, now)
         if ban_s:
             self.stats.banned[what] += 1
-            # Not above debug: thousands of routers may be made to offend.
+            # Not above debug: whoever runs thousands of routers could fill the log.
             logger.debug("a router is refused for %.0f min: it sent %s", ban_s / 60, what)
             self.ban(router_hash, now, ban_s, f"it sent {what}")
 

@@ -20,9 +20,8 @@ from functools import partial
 from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
-from core.i2np.message import MessageType, make_short, short_to_standard
+from core.i2np.message import LIFETIME_S, MessageType, make_short, short_to_standard
 from core.tunnel.build import BuildHop, TunnelBuild, random_id
-from core.tunnel.constants import FORWARD_EXPIRATION_S
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.dispatch import TunnelDispatcher
 from core.tunnel.events import (
@@ -302,7 +301,7 @@ class Builder:
         )
 
     def _expires_ms(self) -> int:
-        return int((self._wall.now() + FORWARD_EXPIRATION_S) * 1000)
+        return int((self._wall.now() + LIFETIME_S) * 1000)
 
     def _request(self, build: TunnelBuild) -> bytes:
         message_id = random_id(self._entropy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from core.data.connectivity import INTERNET, Connectivity
-from core.data.ip_family import IpAddress
+from core.data.ip_family import AsnOf, IpAddress
 from core.data.router_info import RouterInfo
 from core.tunnel.bandwidth_options import VERSION_MIN as BANDWIDTH_VERSION_MIN
 from core.tunnel.ports import RouterDirectory
@@ -44,10 +44,6 @@ class Candidate:
     client_weight: float
     reads_bandwidth: bool = False
     """It knows of :mod:`core.tunnel.bandwidth_options`."""
-
-
-AsnOf = Callable[[str], int | None]
-"""The autonomous system of an IP literal; None if it is not known."""
 
 
 def no_asn(host: str) -> int | None:

@@ -34,5 +34,3 @@ TRANSIT_UNUSED_S = 120.0
 MESSAGE_PAST_S = 60
 MESSAGE_FUTURE_S = 240
 """Accepted window of an expiration relative to now (i2pd: -60..+180, Java: -90..+240)."""
-FORWARD_EXPIRATION_S = 8
-"""Expiration of messages that a tunnel machine originates (i2pd: the same; Java: 10 to 77 s)."""

@@ -26,10 +26,9 @@ from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
 from core.base.rates import Source
 from core.base.reassembly import ReassemblyMemory
-from core.i2np.message import standard_to_short
+from core.i2np.message import LIFETIME_S, standard_to_short
 from core.tunnel.build import random_id
 from core.tunnel.constants import (
-    FORWARD_EXPIRATION_S,
     MESSAGE_BYTES_MAX,
     MESSAGE_FUTURE_S,
     MESSAGE_PAST_S,
@@ -251,7 +250,7 @@ class TunnelDispatcher:
                     self.dropped[Drop.MALFORMED] += 1
                     continue
                 if not expires:
-                    expires = int(self._wall.now()) + FORWARD_EXPIRATION_S
+                    expires = int(self._wall.now()) + LIFETIME_S
                 message_id = self.entropy.random_bytes(4)
                 queue.append(make_gateway(message_id, expires, target_id, message))
                 continue

@@ -14,8 +14,8 @@ from typing import Protocol
 from core.base.ports import Entropy
 from core.base.rates import TokenBucket
 from core.base.reassembly import ReassemblyMemory
+from core.i2np.message import LIFETIME_S
 from core.tunnel.constants import (
-    FORWARD_EXPIRATION_S,
     MESSAGE_BYTES_MAX,
     MESSAGE_PAST_S,
     SHORT_IV_OFFSET,
@@ -80,7 +80,7 @@ def emit_tunnel_data(
 ) -> None:
     """Append short-form TunnelData messages of our own making to ``out``."""
     ids = sink.entropy.random_bytes(4 * len(plain))
-    expires = (sink.wall_now() + FORWARD_EXPIRATION_S).to_bytes(4, "big")
+    expires = (sink.wall_now() + LIFETIME_S).to_bytes(4, "big")
     cipher.emit(plain, ids, expires + next_id, out)
 
 

@@ -38,10 +38,11 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from typing import TypeVar
 
 from core.base.ports import Entropy
+from core.data.ip_family import AsnOf
 from core.data.router_info import RouterInfo
 from core.tunnel.allowance import FREE, WINDOW_S, Allowance
 from core.tunnel.build import BuildHop
-from core.tunnel.candidates import AsnOf, Candidate, Candidates, no_asn
+from core.tunnel.candidates import Candidate, Candidates, no_asn
 from core.tunnel.paths import PathOrder
 from core.tunnel.ports import PeerOpinions, RouterDirectory
 from core.tunnel.usage import ROUTERS_MIN, HopUsage

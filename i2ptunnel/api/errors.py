@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 from core.api import FileFault
-from core.base.errors import I2PError, LocalError, Unavailable
+from core.base.errors import I2PError, LocalError, Unavailable, system_reason
 from i2ptunnel.config.faults import ConfigError
 
 
@@ -89,4 +88,4 @@ def translated() -> Iterator[None]:
 
 def reason_of(error: OSError) -> str:
     """Why, without the addresses that asyncio puts into it."""
-    return (os.strerror(error.errno) if error.errno else str(error) or "no answer").lower()
+    return system_reason(error, "no answer")

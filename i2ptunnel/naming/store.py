@@ -381,7 +381,7 @@ class Transaction:
         return self._connection.execute("DELETE FROM subscriptions WHERE url = ?", (url,)).rowcount
 
     def write_claims(self, url: str, claims: Mapping[str, bytes]) -> None:
-        """Name -> hash: all that a feed has otherwise than the books."""
+        """Name -> hash: those for which a feed has another destination than the books."""
         self._connection.execute("DELETE FROM claims WHERE url = ?", (url,))
         rows = [(url, name, digest) for name, digest in claims.items()]
         self._connection.executemany("INSERT INTO claims VALUES (?, ?, ?)", rows)

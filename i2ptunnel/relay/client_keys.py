@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.api import FileFault, read_limited
+from core.api import FileFault
 from core.base.errors import DecodeError
 from core.data.encoding import b64decode
 from i2ptunnel.config.tunnel_kinds import KEY_BYTES
-from i2ptunnel.text_files import decode_text
+from i2ptunnel.text_files import first_line
 
 __all__ = ["KEY_BYTES", "read_client_key"]
-
-_FILE_BYTES_MAX = 65536
 
 
 def read_client_key(path: Path) -> bytes:
     """The key in a file; raises FileFault."""
     try:
-        line = decode_text(read_limited(path, _FILE_BYTES_MAX).split(b"\n")[0]).strip()
-        key = b64decode(line)
+        key = b64decode(first_line(path))
     except DecodeError:
         key = b""
     if len(key) != KEY_BYTES:

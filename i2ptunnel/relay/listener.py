@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.api import share_turn
-from core.base.errors import Unavailable
+from core.base.errors import Unavailable, system_reason
 from i2ptunnel.config.network_kinds import Endpoint, IpNetwork
 from i2ptunnel.relay.acceptor import Acceptor
 from i2ptunnel.relay.activation import Take, take_none
@@ -179,7 +179,7 @@ class Listener:
             else:
                 self._socket = self._bind_unix() if self._endpoint.is_unix else self._bind_tcp()
         except OSError as error:
-            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            reason = system_reason(error)
             raise Unavailable(
                 f"cannot listen on {self._endpoint}: {reason}", code="cannot_listen"
             ) from None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from python_socks import ProxyError, ProxyType
 from python_socks.async_.asyncio import Proxy
 
+from core.base.errors import system_reason
 from i2ptunnel.http_get import HttpGet, HttpGetFault
 from i2ptunnel.reseed.faults import ReseedFault, Trouble
 from i2ptunnel.reseed.servers import Server
@@ -86,7 +86,7 @@ async def fetch_bundle(
     except ssl.SSLError as error:
         raise ReseedFault(f"TLS failed ({error.reason or 'broken'})".lower()) from None
     except OSError as error:
-        raise ReseedFault(f"the connection broke: {_reason(error)}") from None
+        raise ReseedFault(f"the connection broke: {system_reason(error)}") from None
 
 
 async def _get(server: Server, stream: _Stream, on_progress: Callable[[int], None]) -> bytes:
@@ -174,7 +174,7 @@ async def _through_proxy(server: Server, url: str) -> socket.socket:
     except TimeoutError:
         raise ReseedFault("the proxy does not answer", Trouble.PROXY) from None
     except OSError as error:
-        message = f"the proxy cannot be reached: {_reason(error)}"
+        message = f"the proxy cannot be reached: {system_reason(error)}"
         raise ReseedFault(message, Trouble.PROXY) from None
 
 
@@ -193,11 +193,4 @@ def _why_not_connected(error: OSError) -> ReseedFault:
         return ReseedFault("no connection in time")
     is_offline = error.errno in _OFFLINE_ERRORS
     trouble = Trouble.OFFLINE if is_offline else Trouble.SERVER
-    return ReseedFault(f"no connection: {_reason(error)}", trouble)
-
-
-def _reason(error: OSError) -> str:
-    # asyncio puts the address into ``strerror``.
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno).lower()
-    return (error.strerror or str(error) or type(error).__name__).lower()
+    return ReseedFault(f"no connection: {system_reason(error)}", trouble)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from core.api import FileFault, read_limited
+from core.api import FileFault
 from core.base.errors import DecodeError, I2PError, LocalError, Unavailable
 from i2ptunnel.config.client_models import AuthSection, ClientSection, ListeningSection
 from i2ptunnel.config.own_doors import OwnDoors
@@ -35,12 +35,9 @@ from i2ptunnel.naming.resolver import Resolver
 from i2ptunnel.relay.activation import ActivatedSockets
 from i2ptunnel.relay.budget import ConnectionBudget
 from i2ptunnel.relay.channel import Channel, CountedChannel, I2pSession, Traffic
-from i2ptunnel.text_files import decode_text
+from i2ptunnel.text_files import first_line
 
 ModelT = TypeVar("ModelT", bound=TunnelSection)
-
-_PASSWORD_FILE_BYTES_MAX = 65536
-
 
 NOT_ENCRYPTED = EncryptedSection()
 USUAL_STREAMING = StreamingSection()
@@ -340,14 +337,14 @@ def read_users(auth: tuple[AuthSection, ...]) -> dict[str, str]:
     for user in auth:
         password = user.password
         if user.password_file is not None:
-            password = _first_line(user.password_file)
+            password = _password_in(user.password_file)
         users[user.username] = password or ""
     return users
 
 
-def _first_line(path: Path) -> str:
+def _password_in(path: Path) -> str:
     try:
-        line = decode_text(read_limited(path, _PASSWORD_FILE_BYTES_MAX).split(b"\n")[0]).strip()
+        line = first_line(path)
     except FileFault as fault:
         raise TunnelFault(f"password_file {path}: {fault.problem.lower()}") from None
     except DecodeError as error:

@@ -16,7 +16,7 @@ from core.garlic.cloves import Clove, Delivery
 from core.garlic.elgamal_sessions import ElGamalSessions, ReplyPath
 from core.garlic.opened import RatchetCounters
 from core.i2np.database import DeliveryStatus
-from core.i2np.message import MessageType
+from core.i2np.message import LIFETIME_S, MessageType
 from tests.garlic.parties import clove
 from tests.support.deterministic import FakeWallClock, SeededEntropy
 
@@ -26,6 +26,7 @@ SOURCE = (None, 0)
 
 class Party:
     def __init__(self, name: str, wall: FakeWallClock, shares: FairShares | None = None) -> None:
+        self.wall = wall
         entropy = SeededEntropy(name)
         self.key = ElGamalKey.generate(entropy)
         self.counters = RatchetCounters()
@@ -57,6 +58,8 @@ def _acknowledge(sender: Party, cloves: list[Clove], now: float = 0.0) -> object
     (status,) = [one for one in cloves if one.kind == Delivery.TUNNEL]
     assert (status.to_hash, status.tunnel_id) == PATH
     assert status.message_type == MessageType.GARLIC
+    # Routers on the way see it.
+    assert status.expiration_s == int(sender.wall.now()) + LIFETIME_S
     inner = sender.hear(status.body[4:], now)
     assert inner[0].message_type == MessageType.DELIVERY_STATUS
     return sender.sessions.acknowledged(DeliveryStatus.parse(inner[0].body).message_id, now)

@@ -9,7 +9,7 @@ from core.base.errors import DecodeError
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ssu2Address
 from core.i2np.database import DatabaseStore
-from core.i2np.message import MessageType, make_short
+from core.i2np.message import LIFETIME_S, MessageType, make_short
 from core.transport.events import TraversalStep
 from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
@@ -38,8 +38,6 @@ from core.transport.ssu2.traversal import (
 
 #: What a RouterInfo may take of a packet that also has the block that needs it.
 ROUTER_INFO_ROOM = 1000
-#: i2pd: the same for all that it sends
-ROUTER_INFO_EXPIRES_S = 8
 PADDING_MAX = 29
 
 
@@ -272,7 +270,7 @@ class SessionTraversal:
     def _store(self, info: RouterInfo) -> bytes:
         context = self._context
         message_id = int.from_bytes(context.entropy.random_bytes(4), "big")
-        expires_ms = int((context.wall.now() + ROUTER_INFO_EXPIRES_S) * 1000)
+        expires_ms = int((context.wall.now() + LIFETIME_S) * 1000)
         body = DatabaseStore.of_router_info(info).write()
         return make_short(MessageType.DATABASE_STORE, message_id, expires_ms, body)
 

@@ -93,7 +93,7 @@ async def _subscribe(view: View) -> Response:
 
 
 async def conflicts(view: View) -> Response:
-    """Names that subscriptions have otherwise; with a form, take what one of them has."""
+    """Names for which subscriptions have other addresses; with a form, take one of these."""
     if view.is_post:
         name, target = view.form.get("name", ""), view.form.get("target", "")
         taking = commands.address_add(view.program, name=name, target=target, replace=True)

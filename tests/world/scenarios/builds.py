@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from core.i2np.message import make_short
+from core.i2np.message import LIFETIME_S, make_short
 from core.tunnel.build import BuildHop, TunnelBuild, random_id
-from core.tunnel.constants import FORWARD_EXPIRATION_S
 from core.tunnel.records import SHORT
 from core.tunnel.transit import TransitLimits
 from tests.support.world import Machine
@@ -79,5 +78,5 @@ def request(attacker: Machine, victim: Machine, end: Machine) -> bytes:
         entropy=dice,
         own_hash=attacker.hash,
     )
-    expires_ms = int((attacker.wall.now() + FORWARD_EXPIRATION_S) * 1000)
+    expires_ms = int((attacker.wall.now() + LIFETIME_S) * 1000)
     return make_short(build.message_type, random_id(dice), expires_ms, build.body)
