@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,18 @@ from i2ptunnel.config.nodes import ALIASED_NODES_MAX
 ROOT = Path(__file__).parents[3]
 
 
-def nobody(reaches: Path) -> dict[str, Any]:
-    """For ``subprocess``: who has no rights but reaches a test's directory; {} if we are that."""
-    if os.geteuid() != 0:
-        return {}
-    for path in (reaches, *reaches.parents):
-        if not path.stat().st_mode & 0o001:  # pytest's own ones
-            path.chmod(0o755)
-    return {"user": 65534, "group": 65534, "extra_groups": []}
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that every user reaches; pytest closes its own ones when a run begins."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name).resolve()
+        path.chmod(0o755)
+        yield path
+
+
+def nobody() -> dict[str, Any]:
+    """For ``subprocess``: who has no rights; {} if we are that."""
+    return {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def check_as(who: dict[str, Any], config: Path) -> subprocess.CompletedProcess[str]:
@@ -235,24 +241,24 @@ def test_ports_that_only_root_may_take(tmp_path: Path, monkeypatch: pytest.Monke
     assert check(PORTS, tmp_path) == ""
 
 
-def test_files_that_this_user_cannot_read(tmp_path: Path) -> None:
-    data, site = tmp_path / "data", tmp_path / "site"
+def test_files_that_this_user_cannot_read(place: Path) -> None:
+    data, site = place / "data", place / "site"
     for directory in (data, site):
         directory.mkdir(0o700)
     for name in ("a.dat", "router.keys"):
         (data / name).write_bytes(b"x")
         (data / name).chmod(0)
-    (tmp_path / "w").write_text("x")
-    (tmp_path / "w").chmod(0)
+    (place / "w").write_text("x")
+    (place / "w").chmod(0)
     site.chmod(0)
-    config = tmp_path / "i.yaml"
+    config = place / "i.yaml"
     config.write_text(
         "router: {data_dir: data}\ntunnels:\n  a: {type: server, target: 127.0.0.1:2}\n"
         "  b: {type: httpserver, docroot: site}\n"
         "  c: {type: sockstunnel, listen: 127.0.0.1:5001, "
         "auth: {username: x, password_file: w}}\n"
     )
-    as_nobody = nobody(tmp_path)
+    as_nobody = nobody()
     if as_nobody:
         data.chmod(0o777)
     done = check_as(as_nobody, config)
@@ -262,18 +268,18 @@ def test_files_that_this_user_cannot_read(tmp_path: Path) -> None:
         f"tunnels.a.keys: {data}/a.dat cannot be read: permission denied",
         f"router.data_dir: {data}/router.keys cannot be read: permission denied",
         f"tunnels.b.docroot: {site} cannot be read",
-        f"tunnels.c.auth: {tmp_path}/w cannot be read",
+        f"tunnels.c.auth: {place}/w cannot be read",
     ):
         assert part in done.stderr, done.stderr
     if as_nobody:
         assert "others can write to" in done.stderr
 
 
-def test_a_data_directory_that_cannot_be_written_is_found(tmp_path: Path) -> None:
+def test_a_data_directory_that_cannot_be_written_is_found(place: Path) -> None:
     """Also one that the start would make, and the reason is the true one."""
-    closed = tmp_path / "closed"
+    closed = place / "closed"
     closed.mkdir()
-    as_nobody = nobody(tmp_path)
+    as_nobody = nobody()
     if as_nobody:
         os.chown(closed, 65534, 65534)
     closed.chmod(0o500)
@@ -282,22 +288,22 @@ def test_a_data_directory_that_cannot_be_written_is_found(tmp_path: Path) -> Non
         "closed/a/b": f"{closed}/a/b cannot be made: you may not write to {closed}",
     }
     if as_nobody:
-        told["new"] = f"{tmp_path}/new cannot be made: {tmp_path} belongs to another user"
+        told["new"] = f"{place}/new cannot be made: {place} belongs to another user"
     for name, words in told.items():
-        config = tmp_path / f"{len(name)}.yaml"
+        config = place / f"{len(name)}.yaml"
         config.write_text(f"router: {{data_dir: {name}}}\n")
         done = check_as(as_nobody, config)
         assert done.returncode == 3
         assert f"router.data_dir: {words}" in done.stderr
 
 
-def test_what_lies_behind_a_closed_directory_is_named(tmp_path: Path) -> None:
+def test_what_lies_behind_a_closed_directory_is_named(place: Path) -> None:
     """Each fault has its place; none of them ends the check."""
-    closed = tmp_path / "closed"
+    closed = place / "closed"
     closed.mkdir()
-    as_nobody = nobody(tmp_path)
+    as_nobody = nobody()
     closed.chmod(0)
-    config = tmp_path / "i.yaml"
+    config = place / "i.yaml"
     config.write_text(
         "router: {data_dir: data, reseed: {files: [closed/r]}}\ntunnels:\n"
         "  a: {type: httpserver, docroot: closed/site}\n"
