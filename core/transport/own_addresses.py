@@ -4,7 +4,8 @@ An address is published because the user set it, or because there is evidence fo
 peer tests and connections (:mod:`core.transport.reachability_votes`), or, where no test exists
 (NTCP2), a port mapping or an address of this machine itself, if other routers see us there. A
 translator that lets UDP in may not let TCP in, so what is open for one transport says nothing of
-another; but what keeps UDP out is taken to keep TCP out, until somebody connects.
+another; but what keeps UDP out is taken to keep TCP out, until somebody connects. Over IPv6, where
+an own address says nothing of a firewall, it counts only after UDP has come through.
 """
 
 from __future__ import annotations
@@ -183,10 +184,11 @@ class OwnAddresses:
             return True
         if self.votes.observed_host(is_ipv6, now) is None:
             return False
-        is_closed = self.votes.verdict(TESTED, is_ipv6, now).state in _CLOSED
-        # i2pd and Java, too: who is firewalled over UDP publishes no TCP address that was guessed.
-        is_mapped_alone = slot in self._mapped and (TESTED, is_ipv6) not in self._mapped
-        return is_mapped_alone or not is_closed
+        state = self.votes.verdict(TESTED, is_ipv6, now).state
+        if slot in self._mapped:
+            return (TESTED, is_ipv6) not in self._mapped or state not in _CLOSED
+        # Over IPv6 every machine at home has an address of its own, behind whatever firewall.
+        return state is ReachabilityState.OK if is_ipv6 else state not in _CLOSED
 
     def _tell_state(self, slot: Slot, now: float) -> None:
         verdict = self.votes.verdict(*slot, now)

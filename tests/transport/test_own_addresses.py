@@ -12,6 +12,7 @@ from core.transport.reachability_votes import Address, PeerTestOutcome, PeerTest
 
 HOST, PORT = "198.51.100.7", 9111
 #: Documentation addresses are no ones of the network: witnesses need real ones.
+HOST6 = "2a11:1::2"
 WITNESS = "8.8.{}.1"
 OK, FIREWALLED = PeerTestOutcome.OK, PeerTestOutcome.FIREWALLED
 
@@ -43,7 +44,8 @@ class Scene:
 
     def tested(self, *outcomes: PeerTestOutcome, at: Address = (HOST, PORT)) -> None:
         for outcome in outcomes:
-            result = PeerTestResult(outcome, False, at, None, b"b", b"c", self.witness())
+            is_ipv6 = ":" in at[0]
+            result = PeerTestResult(outcome, is_ipv6, at, None, b"b", b"c", self.witness())
             self.own.votes.tested("ssu2", result, self.now)
 
     def of(self, transport: str, is_ipv6: bool = False) -> Address | None:
@@ -126,6 +128,17 @@ def test_behind_a_firewall_an_address_of_this_machine_is_published_on_evidence_a
         scene.own.connected("ntcp2", host, scene.now)
     assert scene.of("ntcp2") == (HOST, PORT)
     assert scene.of("ssu2") is None
+
+
+def test_over_ipv6_an_address_of_this_machine_counts_after_udp_has_come_through() -> None:
+    scene = Scene()
+    scene.own.has_local(frozenset((HOST6,)))
+    scene.seen(HOST6, HOST6)
+    assert scene.of("ntcp2", is_ipv6=True) is None
+    scene.tested(OK, OK, at=(HOST6, PORT))
+    assert scene.of("ntcp2", is_ipv6=True) == scene.of("ssu2", is_ipv6=True) == (HOST6, PORT)
+    scene.tested(FIREWALLED, FIREWALLED, FIREWALLED, at=(HOST6, PORT))
+    assert scene.of("ntcp2", is_ipv6=True) is None
 
 
 def test_a_port_that_is_mapped_for_ntcp2_alone_is_not_closed_by_what_keeps_udp_out() -> None:
