@@ -20,6 +20,7 @@ SKIPS = {
     "tests/i2ptunnel/backup/test_backup.py",
     "tests/i2ptunnel/test_rights.py",
     "tests/i2ptunnel/test_systemd.py",
+    "tests/interop/test_ipv6_firewalls.py",
     "tests/interop/test_nat_boxes.py",
     "tests/interop/test_emissary_hybrid.py",
     "tests/interop/test_further_peers.py",

@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.support.appliance import Appliance
 from tests.support.fetch_i2pd import I2pdProgram
+from tests.support.firewall_box import FirewallBox
 from tests.support.i2pd_net import I2pdRouter, install_router_info, wait_until
 from tests.support.nat_box import INSIDE_PORT, MACHINE, NatBox, PublicNetwork
 from tests.support.world.nat import NatKind
@@ -40,7 +41,7 @@ class OurHome:
     """One of ours behind a box."""
 
     router: Appliance
-    box: NatBox
+    box: NatBox | FirewallBox
 
 
 @dataclass
@@ -99,7 +100,9 @@ class NatNet:
         self.homes.append(home)
         return home
 
-    def add_our_home(self, kind: NatKind, *, is_plugged_in: bool = True, **router: Any) -> OurHome:
+    def add_our_home(
+        self, behind: NatKind | FirewallBox, *, is_plugged_in: bool = True, **router: Any
+    ) -> OurHome:
         """One of ours with no more configuration than a user has."""
         made = Appliance(
             self.root / f"home{len(self.homes)}",
@@ -114,7 +117,12 @@ class NatNet:
         )
         for name in {"host", "bind"} - router.keys():
             del made.config["router"][name]
-        home = OurHome(made, self._box(kind, is_plugged_in=is_plugged_in))
+        box = (
+            self._box(behind, is_plugged_in=is_plugged_in)
+            if isinstance(behind, NatKind)
+            else behind
+        )
+        home = OurHome(made, box)
         self.homes.append(home)
         return home
 
