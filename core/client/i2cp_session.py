@@ -1,8 +1,8 @@
 """One local destination that lives on a foreign router, reached by I2CP.
 
 Streams, datagrams and the signed lease set are ours; the ratchet and the router tunnels are the
-router's, which gets the key of the lease set. The connection may end and be made anew: keys,
-streams and what the application holds stay.
+router's, which gets the key of the lease set. The connection may end and be made anew: identity,
+streams and what the application holds stay. The key of the lease set does while streams are open.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import replace
 from core.base.bounded import BoundedMap
 from core.base.errors import LocalError
 from core.base.ports import AdjustableClock, Entropy
-from core.client.config import SessionConfig, encryption_keys, encryption_secret
+from core.client.config import SessionConfig, encryption_keys
 from core.client.events import Event, FoundDestination, LeaseSetFound, ReadyChanged
 from core.client.i2cp_network import I2cpNetwork
 from core.client.meta_publisher import MetaPublisher
 from core.client.multiplexer import Multiplexer
 from core.client.own_lease_set import OwnLeaseSet
 from core.crypto.blinding import BLINDED_TYPE
-from core.crypto.x25519 import X25519Key
+from core.crypto.x25519 import KEY_LENGTH, X25519Key
 from core.data.blinded_address import BlindedTarget
 from core.data.certificate import CryptoType
 from core.data.encoding import b64encode
@@ -41,6 +41,7 @@ from core.i2cp.client import (
 )
 from core.i2cp.lookup_messages import LookupResult
 from core.i2cp.options import hashes_text
+from core.streaming.connection import Stream
 from core.streaming.manager import StreamManager
 from core.tunnel.shape import TunnelShape
 
@@ -162,7 +163,7 @@ class I2cpEngine:
         """Why the last connection ended."""
         self.router_version = ""
         self.network = I2cpNetwork(self._search)
-        self._encryption = encryption_keys(config, encryption_secret(config, entropy))
+        self._encryption = encryption_keys(config, entropy.random_bytes(KEY_LENGTH))
         self._reader = X25519Key.generate(entropy)
         encrypted, reader = config.encrypted, None
         if encrypted is not None:
@@ -178,6 +179,7 @@ class I2cpEngine:
             said=config.lease_set_options,
         )
         self._wall = wall
+        self._entropy = entropy
         self._credentials = user_name, password
         self._options = session_options(config, reader)
         self._events: deque[Event] = deque()
@@ -249,11 +251,22 @@ class I2cpEngine:
     # The connection
 
     def connected(self, now: float) -> None:
-        """There is a new socket to the router."""
+        """There is a new socket to the router, which has none of our ratchet sessions any more."""
+        if not any(_is_worth_keeping(stream) for stream in self.streams.streams):
+            self._change_keys()
         name, password = self._credentials
         self.network.connection = ClientConnection(
             self.keys, self._options, self._wall, now, user_name=name, password=password
         )
+
+    def _change_keys(self) -> None:
+        """A lease set with other keys tells correspondents that the ratchet sessions are lost.
+
+        i2pd: for two minutes it refuses to replace the session of a key, and answers through it.
+        Its open streams stay with theirs until another one of the same key replaces it.
+        """
+        self._encryption = encryption_keys(self.config, self._entropy.random_bytes(KEY_LENGTH))
+        self.own.use_encryption_keys(self._encryption.public)
 
     def receive(self, data: bytes, now: float) -> None:
         """The socket brought bytes; none: it has ended."""
@@ -416,6 +429,11 @@ class I2cpEngine:
         if target in self._wanted:
             del self._wanted[target]
             self._events.append(LeaseSetFound(target, found, why))
+
+
+def _is_worth_keeping(stream: Stream) -> bool:
+    """Whether the peer has answered, and we have more to say or it has not arrived."""
+    return bool(stream.remote_id and (stream.writable_bytes or not stream.has_arrived))
 
 
 def _is_of(destination: Destination, target: Target) -> bool:

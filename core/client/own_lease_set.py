@@ -157,6 +157,10 @@ class OwnLeaseSet:
         """The second in which the current one was made; 0 if there is none."""
         return 0 if self.current is None else self.current.published_ms // 1000
 
+    def use_encryption_keys(self, encryption_keys: Sequence[tuple[int, bytes]]) -> None:
+        """What the next one publishes: (type, public key), the favourite first."""
+        self._encryption_keys = encryption_keys
+
     def tunnels_changed(self, now: float) -> None:
         """Build soon: at once for the first tunnel, else after others had time to join."""
         due = max(now, self._not_before) if self.current is None else now + SETTLE_S

@@ -101,15 +101,69 @@ def test_the_router_gets_a_key_of_each_type_that_is_asked_for(
     assert options["i2cp.leaseSetEncType"] == ",".join(map(str, used))
 
 
-def test_the_key_of_the_lease_set_is_kept_over_connections() -> None:
+def _keys_of(party: Party) -> list[tuple[tuple[int, bytes], ...]]:
+    """The private keys of each lease set that the router was given; they are those of its text."""
+    given = [one for one in party.received if isinstance(one, CreateLeaseSet2)]
+    for one in given:
+        assert isinstance(one.lease_set, LeaseSet2)
+        public = EncryptionKeys.of_private(one.private_keys, (6, 4)).public
+        assert one.lease_set.encryption_keys == public
+    return [one.private_keys for one in given]
+
+
+def test_a_new_connection_has_other_keys() -> None:
+    """i2pd: it takes no new session of a key that it has one of, for two minutes."""
     world = World()
     lasting = LastingKeys(b"\x11" * 32, b"\x22" * 32)
-    party = world.add("one", SessionConfig("one", lasting=lasting))
+    party = world.add("one", SessionConfig("one", lasting=lasting, encryption_types=(6, 4)))
     for _ in range(2):
         world.connect(party)
+        world.offer(party, 2)
+        world.run(0.05)
         party.engine.disconnected("gone")
-    keys = {one.private_keys for one in party.received if isinstance(one, CreateLeaseSet2)}
-    assert keys == {((4, lasting.encryption),)}
+    first, second, third, fourth = _keys_of(party)
+    assert first == second and third == fourth
+    assert not {key for _, key in first} & {key for _, key in third}
+
+
+def test_open_streams_keep_the_key() -> None:
+    """i2pd: its streams go on when another session of the same key replaces theirs."""
+    world, client, server = _pair()
+    stream = client.engine.streams.connect(server.engine.destination, now=world.now)
+    world.run(0.5)
+    for _ in range(2):
+        for party in (client, server):
+            party.engine.disconnected("the router was restarted")
+        world.connect(client, server)
+        world.run(0.5)
+        stream.reset(world.now)  # what follows begins without it
+        world.run(0.5)
+    for party in (client, server):
+        first, second, third = _keys_of(party)
+        assert first == second != third
+
+
+def test_a_stream_that_only_waits_for_the_end_does_not_keep_the_key() -> None:
+    world, client, server = _pair()
+    stream = client.engine.streams.connect(server.engine.destination, now=world.now, initial=b"hi")
+    world.run(0.5)
+    stream.close(world.now)
+    client.engine.disconnected("the router was restarted")
+    assert stream in client.engine.streams.streams
+    world.connect(client)
+    first, second = _keys_of(client)
+    assert first != second
+
+
+def test_streams_that_nobody_answered_do_not_keep_the_key() -> None:
+    world = World()
+    party = world.add("one")
+    world.connect(party)
+    party.engine.streams.connect(world.add("two").engine.destination, now=world.now)
+    party.engine.disconnected("gone")
+    world.connect(party)
+    first, second = _keys_of(party)
+    assert first != second
 
 
 def test_each_request_brings_a_later_lease_set() -> None:
