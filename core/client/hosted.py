@@ -26,7 +26,12 @@ from core.data.encryption_keys import EncryptionKeys
 from core.data.identity import Destination
 from core.data.lease_set import Lease, LeaseSet, LeaseSet2
 from core.data.lease_set_layers import open_lease_set
-from core.data.lease_set_variants import AnyLeaseSet, EncryptedLeaseSet
+from core.data.lease_set_variants import (
+    AnyLeaseSet,
+    ClearLeaseSet,
+    EncryptedLeaseSet,
+    SingleLeaseSet,
+)
 from core.garlic.suites import SUITES
 from core.i2cp.data_messages import Status
 from core.netdb.facade import NetDb
@@ -114,7 +119,7 @@ class HostedLeaseSet:
         wall: WallClock,
         not_before: float = 0.0,
     ) -> None:
-        self.current: LeaseSet | LeaseSet2 | None = None
+        self.current: ClearLeaseSet | None = None
         self.is_urgent = False
         self.due_at: float | None = None
         self.wanted: tuple[Lease, ...] | None = None
@@ -125,10 +130,10 @@ class HostedLeaseSet:
         self._config = config
         self._wall = wall
         self._not_before = not_before
-        self._published: LeaseSet | LeaseSet2 | EncryptedLeaseSet | None = None
+        self._published: SingleLeaseSet | None = None
 
     @property
-    def published(self) -> LeaseSet | LeaseSet2 | EncryptedLeaseSet | None:
+    def published(self) -> SingleLeaseSet | None:
         """What to store in the netDb."""
         return self._published
 
@@ -142,7 +147,7 @@ class HostedLeaseSet:
         """True if it is published as an encrypted lease set."""
         return isinstance(self._published, EncryptedLeaseSet)
 
-    def for_elgamal(self, public: bytes) -> LeaseSet | LeaseSet2 | None:
+    def for_elgamal(self, public: bytes) -> ClearLeaseSet | None:
         """The client's own, if it has that key: nobody else can sign."""
         current = self.current
         return current if current is not None and current.elgamal_key == public else None
@@ -189,9 +194,7 @@ class HostedLeaseSet:
             self.due_at = now + seconds_to_midnight(self._wall.now()) + MIDNIGHT_MARGIN_S
         return () if inner is None else inner.encryption_keys
 
-    def _inner_of(
-        self, lease_set: LeaseSet | LeaseSet2 | EncryptedLeaseSet
-    ) -> LeaseSet | LeaseSet2 | None:
+    def _inner_of(self, lease_set: SingleLeaseSet) -> ClearLeaseSet | None:
         """None if it is encrypted for others only: then nobody is told it along with messages."""
         if not isinstance(lease_set, EncryptedLeaseSet):
             return lease_set
@@ -273,12 +276,12 @@ class HostedEngine(LocalDestination):
         if not keys.public:
             raise DecodeError("no private key of an encryption type that this router has")
         if isinstance(lease_set, (LeaseSet, LeaseSet2)):
-            _check_keys(keys, lease_set.encryption_keys)
+            keys.check(lease_set.encryption_keys)
         if not self._may_use(keys):
             raise DecodeError("a subsession has another encryption key than the first session")
         public = self.own.take(lease_set, now)
         if public:
-            _check_keys(keys, public)
+            keys.check(public)
         self._given = {given: keys}
         self._key_holder._use(keys, now)
         self._publisher.publish(now)
@@ -424,7 +427,7 @@ class HostedEngine(LocalDestination):
                 self.hosted_events.append(StatusKnown(nonce, status))
 
 
-def _second_of(lease_set: LeaseSet | LeaseSet2 | EncryptedLeaseSet) -> int:
+def _second_of(lease_set: SingleLeaseSet) -> int:
     """When it was made; for one of type 1, which does not say so, when its last lease ends."""
     if isinstance(lease_set, LeaseSet):
         return lease_set.expires_ms // 1000
@@ -434,20 +437,3 @@ def _second_of(lease_set: LeaseSet | LeaseSet2 | EncryptedLeaseSet) -> int:
 def _private(keys: EncryptionKeys) -> dict[int, bytes]:
     """Of the ratchet, whose sessions last as long as these."""
     return {kind: key.private for kind, key in keys.ratchet.items()}
-
-
-def _check_keys(keys: EncryptionKeys, published: Iterable[tuple[int, bytes]]) -> None:
-    """DecodeError if others may encrypt with a key that we cannot open, or ours are not there.
-
-    Keys of types that nobody of us can use are the client's business, but of those that others
-    prefer to ours none may be there.
-    """
-    listed = set(published)
-    if not listed.issuperset(keys.public):
-        raise DecodeError("the private keys do not belong to the lease set")
-    ours = dict(keys.public)
-    for kind, key in listed:
-        if CryptoType.X25519 <= kind <= CryptoType.MLKEM1024_X25519 and ours.get(kind) != key:
-            raise DecodeError(
-                f"this router cannot decrypt type {kind} of i2cp.leaseSetEncType, or has no key"
-            )

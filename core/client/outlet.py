@@ -18,7 +18,7 @@ from core.client.events import ClientStats
 from core.client.ports import LeaseSetSource
 from core.client.remote import ACTIVE_S, Remote
 from core.client.spread import WIDTH_MAX, Path, Trial
-from core.data.lease_set import LeaseSet, LeaseSet2
+from core.data.lease_set_variants import ClearLeaseSet
 from core.garlic.cloves import Clove, Delivery, write_clove, write_data_head
 from core.garlic.elgamal_sessions import ElGamalSessions, ReplyPath
 from core.garlic.sessions import MessageKind, RatchetSessions
@@ -250,14 +250,14 @@ class Outlet:
             bodies.append(len(body).to_bytes(4, "big") + body)
         return bodies
 
-    def _reply_path(self, own: LeaseSet | LeaseSet2) -> ReplyPath | None:
+    def _reply_path(self, own: ClearLeaseSet) -> ReplyPath | None:
         """One of our inbound tunnels, for an acknowledgement."""
         if not own.leases:
             return None
         lease = own.leases[self._entropy.randbelow(len(own.leases))]
         return ReplyPath(lease.gateway, lease.tunnel_id)
 
-    def _store_clove(self, own: LeaseSet | LeaseSet2, expires_s: int) -> Clove:
+    def _store_clove(self, own: ClearLeaseSet, expires_s: int) -> Clove:
         return Clove(
             Delivery.LOCAL,
             None,

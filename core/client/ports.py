@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from core.data.lease_set import LeaseSet, LeaseSet2
-from core.data.lease_set_variants import EncryptedLeaseSet
+from core.data.lease_set_variants import ClearLeaseSet, SingleLeaseSet
 from core.tunnel.tunnels import InboundTunnel
 
 
@@ -81,18 +80,18 @@ class LeaseSetSource(Protocol):
     """Monotonic time at which a new one should be made; None if nothing changes."""
 
     @property
-    def current(self) -> LeaseSet | LeaseSet2 | None:
+    def current(self) -> ClearLeaseSet | None:
         """The newest, in the clear; None if there is none."""
 
     @property
-    def published(self) -> LeaseSet | LeaseSet2 | EncryptedLeaseSet | None:
+    def published(self) -> SingleLeaseSet | None:
         """What to store in the netDb for ``current``."""
 
     @property
     def published_s(self) -> int:
         """The second in which the newest one was made; 0 if there is none."""
 
-    def for_elgamal(self, public: bytes) -> LeaseSet | LeaseSet2 | None:
+    def for_elgamal(self, public: bytes) -> ClearLeaseSet | None:
         """As ``current``, with the ElGamal key ``public`` in it; None if it has another or none."""
 
     def build(self, tunnels: Iterable[InboundTunnel], now: float) -> object:

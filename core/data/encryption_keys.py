@@ -86,6 +86,22 @@ class EncryptionKeys:
             pairs.append((int(CryptoType.ELGAMAL), self.elgamal))
         return pairs
 
+    def check(self, published: Iterable[tuple[int, bytes]]) -> None:
+        """DecodeError if others may encrypt with a key that is not here, or ours are not there.
+
+        ``published``: as in a lease set. Keys of types that nobody of us can use are the client's
+        business, but of those that others prefer to ours none may be there.
+        """
+        listed = set(published)
+        if not listed.issuperset(self.public):
+            raise DecodeError("the private keys do not belong to the lease set")
+        ours = dict(self.public)
+        for kind, key in listed:
+            if CryptoType.X25519 <= kind <= CryptoType.MLKEM1024_X25519 and ours.get(kind) != key:
+                raise DecodeError(
+                    f"this router cannot decrypt type {kind} of i2cp.leaseSetEncType, or has no key"
+                )
+
     def __repr__(self) -> str:
         return f"EncryptionKeys({', '.join(str(kind) for kind, _ in self.public)})"
 

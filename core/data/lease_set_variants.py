@@ -198,7 +198,11 @@ class MetaLeaseSet(WithHeader):
         return cls.parse(body + keys.sign(bytes((cls.store_type,)) + body))
 
 
-AnyLeaseSet: TypeAlias = LeaseSet | LeaseSet2 | EncryptedLeaseSet | MetaLeaseSet
+ClearLeaseSet: TypeAlias = LeaseSet | LeaseSet2
+"""What anybody can read."""
+SingleLeaseSet: TypeAlias = ClearLeaseSet | EncryptedLeaseSet
+"""Of one destination, as it may publish it."""
+AnyLeaseSet: TypeAlias = SingleLeaseSet | MetaLeaseSet
 
 LEASE_SET_TYPES: dict[int, type[AnyLeaseSet]] = {
     1: LeaseSet,

@@ -16,8 +16,8 @@ from core.base.errors import Retry, Unavailable
 from core.client import events as client_events
 from core.data.blinded_address import BlindedAddress, BlindedTarget
 from core.data.identity import Destination
-from core.data.lease_set import LeaseSet, LeaseSet2
 from core.data.lease_set_layers import ClientAuthorisation
+from core.data.lease_set_variants import ClearLeaseSet
 from core.io.backlog import Backlog
 from core.io.datagrams import Datagram, DatagramInbox, DatagramReceiver
 from core.io.lookup_failures import not_found
@@ -31,7 +31,7 @@ from core.tunnel.shape import TunnelShape
 
 MACHINE_TIMEOUT_S = 8.0
 """How long one of several machines with the same address may take to answer."""
-Found = LeaseSet | LeaseSet2 | client_events.FoundDestination
+Found = ClearLeaseSet | client_events.FoundDestination
 
 
 EngineT = TypeVar("EngineT", bound=SessionEngine)

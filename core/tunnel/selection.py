@@ -331,9 +331,7 @@ class HopSelector:
         if self._is_enough(len(served), self._few_served, enough):
             return served
         proven = [c for c in usable if peers.is_proven(c.router_hash)]
-        if self._is_enough(len(proven), _PROVEN_FEW, _PROVEN_ENOUGH):
-            return proven
-        return []
+        return proven if self._is_enough(len(proven), _PROVEN_FEW, _PROVEN_ENOUGH) else []
 
     def _is_enough(self, count: int, few: float, enough: float) -> bool:
         """Whether to choose one hop among so many known routers that come into question."""
