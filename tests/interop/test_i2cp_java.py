@@ -357,6 +357,7 @@ def test_java_comes_back_after_a_restart(network: I2cpNetwork) -> None:
         (HOST_PROXY, site),
         (network.i2pd_stranger, site),
     ):
-        assert fetched(proxy, page, within_s=60) == PAGE
+        # Streams that other tests left open keep the key: two minutes after the visit then.
+        assert fetched(proxy, page, timeout_s=25, within_s=150) == PAGE
         print(f"{time.monotonic() - began:.1f} s after the sessions were ready")
     assert (names_of(ours), ours.process.pid) == (network.sites, process)
