@@ -2,8 +2,8 @@
 
 An end point of somebody's tunnel is asked to deliver to routers it never heard of; their
 RouterInfos are looked up first. So are newer ones of routers that we cannot dial by what we know:
-they may have introducers by now, or other ones. For what we send ourselves this holds for routers
-that did not answer our dial, too. What waits is bounded, the oldest goes first.
+they may have introducers by now, or other ones. Routers that did not answer our own dials are
+looked up, too, but nothing waits for that. What waits is bounded, the oldest goes first.
 
 Strangers choose those routers, so how often one is looked up is bounded, too: invented names must
 not make this router flood the netDb with questions, nor fill the places of its own lookups. What
@@ -77,8 +77,10 @@ class PendingSends:
         """
         links = self._links
         is_transit = endpoint is not None
-        is_ready = links.is_connected(router_hash) or self._is_known(router_hash, now)
-        if is_ready and (is_transit or not self._may_have_moved(router_hash, now)):
+        if links.is_connected(router_hash) or self._is_known(router_hash, now):
+            if not is_transit and self._may_have_moved(router_hash, now):
+                # For the next time: who sends goes another way at once if this one fails at once.
+                self._look_up(router_hash, _UNKNOWN, now, is_transit=False)
             links.send(router_hash, messages, now, is_transit)
             return
         if not self._look_up(router_hash, endpoint or _UNKNOWN, now, is_transit=is_transit):
@@ -115,7 +117,9 @@ class PendingSends:
         links = self._links
         if links.is_connected(router_hash) or links.can_try(router_hash, now):
             return False
-        return not links.is_cut_off and not self._is_refreshed(router_hash, now)
+        is_banned = links.bans.reason(router_hash, now) is not None
+        is_asked = router_hash in self._awaited or self._is_refreshed(router_hash, now)
+        return not (links.is_cut_off or is_banned or is_asked)
 
     def _is_refreshed(self, router_hash: bytes, now: float) -> bool:
         """Whether a newer RouterInfo was looked up of late, and that is over."""
@@ -151,6 +155,8 @@ class PendingSends:
         if router_hash is None or messages is None:
             return None
         self._bytes -= sum(map(len, messages))
+        if not messages:
+            return None
         if is_found or self._netdb.get_router(router_hash) is not None:
             self._links.send(router_hash, messages, now)
             return None

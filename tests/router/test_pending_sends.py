@@ -103,11 +103,16 @@ def test_a_router_that_does_not_answer_is_looked_up_again_now_and_then_for_us_al
     assert pending._links.next_event() == PeerFailed(info.hash, "backoff", 1)
     pending.send(info.hash, [MESSAGE], 2.0)
     (request,) = pending._lookups
+    assert pending._links.next_event() == PeerFailed(info.hash, "backoff", 1)
     pending.send(info.hash, [MESSAGE], 3.0)
+    assert pending._links.next_event() == PeerFailed(info.hash, "backoff", 1)
     assert list(pending._lookups) == [request]
     assert pending.looked_up(request, False, 5.0) is None
-    assert pending._links.next_event() == PeerFailed(info.hash, "backoff", 2)
+    assert pending._links.next_event() is None
     pending.send(info.hash, [MESSAGE], 6.0)
     assert not pending._lookups
     pending.send(info.hash, [MESSAGE], 2.0 + REFRESH_S)
+    assert len(pending._lookups) == 1
+    pending._links.ban(info.hash, 100.0, 50.0, "for the test")
+    pending.send(info.hash, [MESSAGE], 110.0)
     assert len(pending._lookups) == 1
