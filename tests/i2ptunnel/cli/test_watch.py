@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import fcntl
 import io
 import json
 import os
 import re
+import select
 import struct
 import subprocess
 import sys
 import termios
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -133,10 +136,15 @@ def test_bars() -> None:
     assert bars(deque([0.0]), 0.0) == "▁"
 
 
+_BOUND_S = 30.0
+
+
 class Terminal:
     """``status --watch`` in a pseudo-terminal, of a program whose status is ours."""
 
     def __init__(self, data_dir: Path, *options: str, **environment: str) -> None:
+        # A read may end within a character.
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
         ours, theirs = os.openpty()
         self._ours = ours
         self.resize(24, 100)
@@ -158,8 +166,12 @@ class Terminal:
 
     def read_until(self, words: str, times: int = 1) -> str:
         """All that came so far, with these words so often."""
+        until = time.monotonic() + _BOUND_S
         while self.text.count(words) < times:
-            self.text += os.read(self._ours, 65536).decode()
+            if time.monotonic() > until or not select.select([self._ours], [], [], _BOUND_S)[0]:
+                self._process.kill()
+                raise TimeoutError(f"no {words!r}: {self.wait()}, {self.text[-3000:]!r}")
+            self.text += self._decode(os.read(self._ours, 65536))
         return self.text
 
     def interrupt(self) -> int:
@@ -171,7 +183,7 @@ class Terminal:
         """The exit status."""
         with suppress(OSError):  # the other end has been closed
             while more := os.read(self._ours, 65536):
-                self.text += more.decode()
+                self.text += self._decode(more)
         os.close(self._ours)
         return self._process.wait(20)
 
