@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import deque
@@ -155,6 +156,8 @@ def watch(look: Callable[[], dict[str, Any]], interval_s: float) -> NoReturn:
         markup=False,
         emoji=False,
         highlight=False,
+        # What the environment says of the size does not follow the terminal.
+        _environ={k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")},
     )
     with Live(
         console=console,

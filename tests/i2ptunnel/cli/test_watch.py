@@ -215,7 +215,8 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.long
 def test_on_a_terminal(data_dir: Path) -> None:
-    terminal = Terminal(data_dir)
+    """Its own size counts, not what a parent with readline left in the environment."""
+    terminal = Terminal(data_dir, COLUMNS="80", LINES="24")
     text = terminal.read_until("further tunnels", 2)
     assert text.index("\x1b[?1049h") < text.index("web0") and "\x1b[?25l" in text
     assert "\x1b[32mrunning" in text and "\x1b[1mtunnel" in text
