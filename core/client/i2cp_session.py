@@ -13,7 +13,7 @@ from dataclasses import replace
 from core.base.bounded import BoundedMap
 from core.base.errors import LocalError
 from core.base.ports import AdjustableClock, Entropy
-from core.client.config import SessionConfig, encryption_keys
+from core.client.config import SessionConfig, encryption_keys, encryption_secret
 from core.client.events import Event, FoundDestination, LeaseSetFound, ReadyChanged
 from core.client.i2cp_network import I2cpNetwork
 from core.client.meta_publisher import MetaPublisher
@@ -163,7 +163,8 @@ class I2cpEngine:
         """Why the last connection ended."""
         self.router_version = ""
         self.network = I2cpNetwork(self._search)
-        self._encryption = encryption_keys(config, entropy.random_bytes(KEY_LENGTH))
+        self._encryption = encryption_keys(config, encryption_secret(config, entropy))
+        self._is_key_used = False
         self._reader = X25519Key.generate(entropy)
         encrypted, reader = config.encrypted, None
         if encrypted is not None:
@@ -252,8 +253,9 @@ class I2cpEngine:
 
     def connected(self, now: float) -> None:
         """There is a new socket to the router, which has none of our ratchet sessions any more."""
-        if not any(_is_worth_keeping(stream) for stream in self.streams.streams):
+        if self._is_key_used and not any(map(_is_worth_keeping, self.streams.streams)):
             self._change_keys()
+        self._is_key_used = True
         name, password = self._credentials
         self.network.connection = ClientConnection(
             self.keys, self._options, self._wall, now, user_name=name, password=password
