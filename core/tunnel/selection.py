@@ -286,9 +286,12 @@ class HopSelector:
         proven: list[Candidate] = []
         others: list[Candidate] = []
         for one in group:
-            is_proven = peers.is_proven(one.router_hash)
-            known = proven if is_proven else others
-            (served if peers.has_served(one.router_hash) else known).append(one)
+            if peers.has_served(one.router_hash):
+                served.append(one)
+            elif peers.is_proven(one.router_hash):
+                proven.append(one)
+            else:
+                others.append(one)
         rules: list[Callable[[Candidate], bool]] = [lambda one: usage.allows(one.router_hash)]
         if not chosen and not self._allow_private:
             rules.append(self._is_apart_from(near))
