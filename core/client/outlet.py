@@ -23,7 +23,7 @@ from core.garlic.cloves import Clove, Delivery, write_clove, write_data_head
 from core.garlic.elgamal_sessions import ElGamalSessions, ReplyPath
 from core.garlic.sessions import MessageKind, RatchetSessions
 from core.i2np.database import DatabaseStore
-from core.i2np.message import LIFETIME_S, MessageType, make_standard
+from core.i2np.message import MessageType, expiration_from, make_standard
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.pool import TunnelPool
 from core.tunnel.tunnels import OutboundTunnel
@@ -140,7 +140,7 @@ class Outlet:
             return
         count = max(1, len(payloads))
         ids = unpack(f">{2 * count}I", self._entropy.random_bytes(8 * count))
-        expires_ms = int((self._wall.now() + LIFETIME_S) * 1000)
+        expires_ms = expiration_from(self._wall.now())
         expires_s = expires_ms // 1000
         to_hash = remote.hash
         try:

@@ -32,7 +32,7 @@ from core.garlic.clove_set import parse_clove_set, write_clove_set
 from core.garlic.cloves import PAYLOAD_BYTES_MAX, Clove, Delivery
 from core.garlic.opened import RatchetCounters
 from core.i2np.database import DeliveryStatus
-from core.i2np.message import LIFETIME_S, MessageType
+from core.i2np.message import LIFETIME_S, MessageType, expiration_from
 
 TAGS_KEPT = 40
 TAGS_KEPT_MAX = 640
@@ -187,7 +187,7 @@ class ElGamalSessions:
             if session.asked_at is None:
                 session.asked_at = now
             cloves = [self._status_clove(message_id, reply_path, now), *cloves]
-        ends_ms = int((self._wall.now() + LIFETIME_S) * 1000)
+        ends_ms = expiration_from(self._wall.now())
         payload = write_clove_set(cloves, message_id, ends_ms)
         if len(payload) > PAYLOAD_BYTES_MAX - TAGS_SENT_MAX * TAG_BYTES:
             raise LocalError(f"{len(payload)} bytes of cloves do not fit one garlic message")

@@ -104,6 +104,11 @@ class Message:
         return f"Message(type={self.type}, id={self.message_id:#010x}, {len(self.body)} bytes)"
 
 
+def expiration_from(wall_now: float) -> int:
+    """When a message that we originate now expires: ms since 1970."""
+    return int((wall_now + LIFETIME_S) * 1000)
+
+
 def make_short(type: int, message_id: int, expiration_ms: int, body: bytes) -> bytes:
     """A short form without building a :class:`Message`; LocalError if the body is too large."""
     if len(body) > _BODY_BYTES_MAX:

@@ -7,7 +7,7 @@ from core.base.errors import DecodeError, LocalError
 from core.base.ports import Entropy, WallClock
 from core.garlic.one_shot import seal_one_shot
 from core.garlic.router import seal_to_router
-from core.i2np.message import LIFETIME_S, MessageType, make_short, make_standard
+from core.i2np.message import MessageType, expiration_from, make_short, make_standard
 from core.netdb.events import Owner, SendThroughTunnel, SendToGateway
 from core.router.ports import local_clove, pool_name
 from core.tunnel.delivery import DeliveryKind
@@ -80,4 +80,4 @@ class NetDbSender:
         return int.from_bytes(self._entropy.random_bytes(4), "big")
 
     def _expires_ms(self) -> int:
-        return int((self._wall.now() + LIFETIME_S) * 1000)
+        return expiration_from(self._wall.now())

@@ -20,7 +20,7 @@ from functools import partial
 from core.base.bounded import BoundedMap
 from core.base.errors import DecodeError
 from core.base.ports import Entropy, WallClock
-from core.i2np.message import LIFETIME_S, MessageType, make_short, short_to_standard
+from core.i2np.message import MessageType, expiration_from, make_short, short_to_standard
 from core.tunnel.build import BuildHop, TunnelBuild, random_id
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.dispatch import TunnelDispatcher
@@ -301,7 +301,7 @@ class Builder:
         )
 
     def _expires_ms(self) -> int:
-        return int((self._wall.now() + LIFETIME_S) * 1000)
+        return expiration_from(self._wall.now())
 
     def _request(self, build: TunnelBuild) -> bytes:
         message_id = random_id(self._entropy)

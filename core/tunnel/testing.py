@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from core.base.ports import Entropy, WallClock
-from core.i2np.message import LIFETIME_S, MessageType, make_short, make_standard
+from core.i2np.message import MessageType, expiration_from, make_short, make_standard
 from core.tunnel.build import random_id
 from core.tunnel.delivery import DeliveryKind
 from core.tunnel.events import RegisterReplyKey, TunnelEvent, TunnelTested
@@ -134,7 +134,7 @@ class Tester:
     def _message(self, test_id: int, owner: object) -> bytes:
         """A garlic message in standard form that only we can open."""
         wall_now = self._wall.now()
-        expires_ms = int((wall_now + LIFETIME_S) * 1000)
+        expires_ms = expiration_from(wall_now)
         secret = self._entropy.random_bytes(40)
         tag, key = secret[:8], secret[8:]
         self._events.append(RegisterReplyKey(owner, tag, key))

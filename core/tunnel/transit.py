@@ -28,7 +28,7 @@ from core.base.errors import DecodeError
 from core.base.filters import DuplicateFilter
 from core.base.ports import Entropy, WallClock
 from core.base.rates import STRANGERS_SHARE, FairShares, Source, WindowCounter
-from core.i2np.message import LIFETIME_S, MessageType, make_short, short_to_standard
+from core.i2np.message import MessageType, expiration_from, make_short, short_to_standard
 from core.tunnel.bandwidth_options import BandwidthRequest
 from core.tunnel.build import random_id
 from core.tunnel.constants import TRANSIT_LIFETIME_S, TRANSIT_UNUSED_S
@@ -395,7 +395,7 @@ class TransitHops:
     def _send(
         self, fmt: RecordFormat, request: BuildRequest, keys: HopKeys, body: bytes, now: float
     ) -> None:
-        expires_ms = int((self._wall.now() + LIFETIME_S) * 1000)
+        expires_ms = expiration_from(self._wall.now())
         message_id = request.send_message_id
         if not request.is_endpoint:
             message = make_short(fmt.request_type, message_id, expires_ms, body)

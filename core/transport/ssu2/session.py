@@ -11,7 +11,7 @@ from core.base.rates import TokenBucket
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ssu2Address
 from core.i2np.database import DatabaseStore
-from core.i2np.message import LIFETIME_S, SHORT_HEADER_BYTES, MessageType, make_short
+from core.i2np.message import SHORT_HEADER_BYTES, MessageType, expiration_from, make_short
 from core.transport.admission import check_signed, is_violation
 from core.transport.context import next_router_info_at
 from core.transport.misconduct import FALSE_ROUTER_INFO
@@ -305,7 +305,7 @@ class Ssu2Session:
         raw = context.local.router_info()
         body = DatabaseStore.of_router_info(RouterInfo.parse(raw)).write()
         message_id = int.from_bytes(context.entropy.random_bytes(4), "big")
-        expires_ms = int((context.wall.now() + LIFETIME_S) * 1000)
+        expires_ms = expiration_from(context.wall.now())
         message = make_short(MessageType.DATABASE_STORE, message_id, expires_ms, body)
         connection.send((message,), now)
         self._router_info_due = next_router_info_at(self._host.context.entropy, now)

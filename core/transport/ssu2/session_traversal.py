@@ -9,7 +9,7 @@ from core.base.errors import DecodeError
 from core.data.router_info import RouterInfo
 from core.data.transport_address import Ssu2Address
 from core.i2np.database import DatabaseStore
-from core.i2np.message import LIFETIME_S, MessageType, make_short
+from core.i2np.message import MessageType, expiration_from, make_short
 from core.transport.events import TraversalStep
 from core.transport.own_addresses import OwnAddresses
 from core.transport.reachability import Reachability
@@ -270,7 +270,7 @@ class SessionTraversal:
     def _store(self, info: RouterInfo) -> bytes:
         context = self._context
         message_id = int.from_bytes(context.entropy.random_bytes(4), "big")
-        expires_ms = int((context.wall.now() + LIFETIME_S) * 1000)
+        expires_ms = expiration_from(context.wall.now())
         body = DatabaseStore.of_router_info(info).write()
         return make_short(MessageType.DATABASE_STORE, message_id, expires_ms, body)
 
