@@ -14,7 +14,7 @@ import pytest
 
 import core
 import i2ptunnel.console
-from core.netdb.election import Criteria, Election, Fitness
+from core.netdb.election import Criteria, Election
 from core.transport.reachability_votes import ReachabilityState
 from i2ptunnel import health
 from i2ptunnel.console.languages import (
@@ -30,6 +30,7 @@ from i2ptunnel.naming.store import Book
 from i2ptunnel.protocols import languages as common
 from i2ptunnel.supervisor import State
 from i2ptunnel.torrents.process import STATES
+from tests.netdb.test_election import FIT
 from tests.support.console import console
 
 FOLDER = Path(next(iter(i2ptunnel.console.__path__)))
@@ -133,22 +134,6 @@ def test_values_in_a_reason_stay(english: str, german: str | None) -> None:
     assert translate_reason(english, "en") == english
 
 
-GOOD = Fitness(
-    uptime_s=1e5,
-    is_hidden=False,
-    is_published=True,
-    carries_transit=True,
-    bytes_s=1e6,
-    routers=1000,
-    floodfills=500,
-    links=100,
-    transit_tunnels=50,
-    clock_error_s=0.0,
-    lag_s=0.0,
-    congestion="",
-)
-
-
 @pytest.mark.parametrize("language", OTHERS)
 def test_why_a_router_is_a_floodfill_or_not_is_translated(language: str) -> None:
     faults: list[dict[str, Any]] = [
@@ -168,11 +153,11 @@ def test_why_a_router_is_a_floodfill_or_not_is_translated(language: str) -> None
     reasons = {Election(Criteria()).why, "floodfill: true is set", "floodfill: false is set"}
     for fault in faults:
         election = Election(Criteria(candidate_s=60.0))
-        for now, fitness in ((0.0, GOOD), (90.0, GOOD), (91.0, replace(GOOD, **fault))):
+        for now, fitness in ((0.0, FIT), (90.0, FIT), (91.0, replace(FIT, **fault))):
             election.update(fitness, now)
             reasons.add(election.why)
         election = Election(Criteria())
-        election.update(replace(GOOD, **fault), 0.0)
+        election.update(replace(FIT, **fault), 0.0)
         reasons.add(election.why)
     assert len(reasons) >= 2 * len(faults)
     for why in reasons:
