@@ -179,14 +179,10 @@ def test_lost_messages_are_made_up_for() -> None:
 
 
 def test_unknown_floodfills_of_a_search_reply_are_followed() -> None:
-    network = Network()
-    ffs = [network.add(floodfill=True) for _ in range(8)]
-    alice, bob = network.add(), network.add()
-    for ff in ffs:
-        network.introduce(ff, *(other for other in ffs if other is not ff))
+    network, ffs, (alice,) = make(8, 1)
+    bob = network.add()
     keys = PrivateKeys.generate_destination(network.entropy)
     ranked = ffs[0].netdb.closest_floodfills(keys.hash, 8, (), network.now)
-    network.introduce(alice, *ffs)
     # Bob knows only the floodfill that is farthest away from the key.
     network.introduce(bob, network.nodes[ranked[-1].hash])
     network.loses = lambda sender, router, kind: (
@@ -203,14 +199,10 @@ def test_unknown_floodfills_of_a_search_reply_are_followed() -> None:
 
 def test_questions_are_kept_for_near_floodfills_that_are_being_fetched() -> None:
     """Who has just begun knows a few that are far away, and these could use up all questions."""
-    network = Network()
-    ffs = [network.add(floodfill=True) for _ in range(24)]
-    alice, bob = network.add(), network.add()
-    for ff in ffs:
-        network.introduce(ff, *(other for other in ffs if other is not ff))
+    network, ffs, (alice,) = make(24, 1)
+    bob = network.add()
     keys = PrivateKeys.generate_destination(network.entropy)
     ranked = ffs[0].netdb.closest_floodfills(keys.hash, 24, (), network.now)
-    network.introduce(alice, *ffs)
     network.introduce(bob, *(network.nodes[one.hash] for one in ranked[12:]))
     alice.netdb.publish_lease_set(build_lease_set(keys, network.wall.now()), "site", network.now)
     network.run_until(lambda: alice.count(PublishConfirmed) == 1)
