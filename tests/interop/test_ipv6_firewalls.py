@@ -6,12 +6,9 @@ routers outside are i2pd and ours, with IPv4 and IPv6; those at home have IPv6 a
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -19,12 +16,18 @@ from core.data.router_info import RouterInfo
 from core.data.transport_address import Ssu2Address
 from tests.interop.conftest import site_name
 from tests.support import curl
-from tests.support.appliance import Appliance
 from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.firewall_box import FirewallBox, add_ipv6
 from tests.support.home_network import is_possible
 from tests.support.i2pd_net import wait_until
-from tests.support.nat_net import NatNet, OurHome, nat_net
+from tests.support.nat_net import (
+    NO_HOPS,
+    NatNet,
+    OurHome,
+    nat_net,
+    traversal_steps,
+    tunnels,
+)
 from tests.support.origin import Origin, digest_of
 
 pytestmark = [
@@ -34,10 +37,6 @@ pytestmark = [
     pytest.mark.skipif(not is_possible(), reason="network namespaces need root"),
 ]
 
-NO_HOPS: dict[str, Any] = {
-    "inbound": {"length": 0, "quantity": 1},
-    "outbound": {"length": 0, "quantity": 1},
-}
 SIZE = 200_000
 LEARNT_S = 120
 
@@ -70,19 +69,11 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
             home = net.add_our_home(box)
             with box.machine.entered():
                 origin = stack.enter_context(Origin())
-            home.router.config["tunnels"] = tunnels(origin.port)
+            home.router.config["tunnels"] = tunnels(origin.port, NO_HOPS)
             home.router.trace = home.router.root / "trace"
             made.append(home)
         net.start()
         yield Homes(net, *made)
-
-
-def tunnels(origin_port: int) -> dict[str, Any]:
-    target = f"127.0.0.1:{origin_port}"
-    return {
-        "web": {"type": "httpclient", "listen": "127.0.0.1:4444", **NO_HOPS},
-        "site": {"type": "httpserver", "target": target, "keys": "site.dat", **NO_HOPS},
-    }
 
 
 def reachability(home: OurHome) -> str:
@@ -100,22 +91,6 @@ def hosts(home: OurHome) -> dict[str, str]:
     return {one.style: one.options["host"] for one in addresses if "host" in one.options}
 
 
-def steps(router: Appliance) -> Counter[tuple[str, str]]:
-    """How often its trace has each step of peer tests and introductions, by name and direction."""
-    assert router.trace is not None
-    whole = router.trace.read_text().rpartition("\n")[0].splitlines()
-    lines = [json.loads(line) for line in whole[1:]]
-    return Counter(
-        (line["name"].removeprefix("ssu2:"), line["data"]["direction"])
-        for line in lines
-        if line["name"].startswith("ssu2:")
-    )
-
-
-def outside(homes: Homes) -> Counter[tuple[str, str]]:
-    return sum((steps(router) for router in homes.net.ours), Counter())
-
-
 def test_a_router_learns_what_its_firewall_does(homes: Homes) -> None:
     for home, state in ((homes.one, "firewalled"), (homes.other, "firewalled"), (homes.open, "ok")):
         wait_until(f"{state}: {home.box.address}", lambda h=home, s=state: reachability(h) == s,
@@ -128,11 +103,12 @@ def test_a_router_learns_what_its_firewall_does(homes: Homes) -> None:
     wait_until("published", lambda: hosts(homes.open) == everywhere, 30)
     # Alice at home; ours outside were Bob and Charlie of some of these tests.
     alice = {("peer_test_1", "sent"), ("peer_test_4", "received")}
-    assert alice <= set(steps(homes.one.router))
-    assert ("peer_test_5", "received") in steps(homes.open.router)
+    assert alice <= set(traversal_steps(homes.one.router))
+    assert ("peer_test_5", "received") in traversal_steps(homes.open.router)
     bob = {("peer_test_1", "received"), ("peer_test_2", "sent"), ("peer_test_4", "sent")}
     charlie = {("peer_test_2", "received"), ("peer_test_3", "sent"), ("peer_test_5", "sent")}
-    wait_until("Bobs and Charlies of ours", lambda: bob | charlie <= set(outside(homes)), 60)
+    outside = homes.net.traversal_steps_outside
+    wait_until("Bobs and Charlies of ours", lambda: bob | charlie <= set(outside()), 60)
 
 
 def test_routers_behind_firewalls_are_introduced(homes: Homes) -> None:
@@ -148,5 +124,7 @@ def test_routers_behind_firewalls_are_introduced(homes: Homes) -> None:
     asked = {("relay_request", "sent"), ("relay_response", "received"), ("session_request", "sent")}
     called = {("relay_intro", "received"), ("relay_response", "sent"), ("hole_punch", "sent")}
     for home in (homes.one, homes.other):
-        wait_until("introduced", lambda h=home: called <= set(steps(h.router)), 20)
-    assert asked <= set(steps(homes.one.router)) | set(steps(homes.other.router))
+        wait_until("introduced", lambda h=home: called <= set(traversal_steps(h.router)), 20)
+    assert asked <= set(traversal_steps(homes.one.router)) | set(
+        traversal_steps(homes.other.router)
+    )

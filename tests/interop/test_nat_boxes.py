@@ -6,9 +6,7 @@ server's Charlie, and the introducers of that are Bob.
 
 from __future__ import annotations
 
-import json
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,7 +24,15 @@ from tests.support.fetch_i2pd import RELEASES, installed
 from tests.support.home_network import is_possible
 from tests.support.i2pd_net import I2pdRouter, wait_until
 from tests.support.nat_box import MACHINE, NatBox, PublicNetwork, probe, public_network
-from tests.support.nat_net import I2pdHome, NatNet, OurHome, nat_net
+from tests.support.nat_net import (
+    NO_HOPS,
+    I2pdHome,
+    NatNet,
+    OurHome,
+    nat_net,
+    traversal_steps,
+    tunnels,
+)
 from tests.support.origin import Origin, digest_of
 from tests.support.world.nat import NatKind
 
@@ -36,29 +42,12 @@ pytestmark = [
     pytest.mark.skipif(not is_possible(), reason="network namespaces need root"),
 ]
 
-NO_HOPS: dict[str, Any] = {
-    "inbound": {"length": 0, "quantity": 1},
-    "outbound": {"length": 0, "quantity": 1},
-}
 TWO_HOPS: dict[str, Any] = {
     "inbound": {"length": 2, "quantity": 2},
     "outbound": {"length": 2, "quantity": 2},
 }
 SIZE = 200_000
 LEARNT_S = 120
-
-
-def tunnels(origin_port: int, shape: dict[str, Any], proxy_port: int = 4444) -> dict[str, Any]:
-    """An HTTP proxy and an eepsite."""
-    return {
-        "web": {"type": "httpclient", "listen": f"127.0.0.1:{proxy_port}", **shape},
-        "site": {
-            "type": "httpserver",
-            "target": f"127.0.0.1:{origin_port}",
-            "keys": "site.dat",
-            **shape,
-        },
-    }
 
 
 def i2pd_site(origin_port: int, hops: int) -> str:
@@ -108,18 +97,6 @@ def linked(home: OurHome) -> int:
     return int(transport(home.router)["handshakes"]["outbound"])
 
 
-def traced(router: Appliance) -> Counter[tuple[str, str]]:
-    """How often its trace has each step of an introduction, by name and direction."""
-    assert router.trace is not None
-    whole = router.trace.read_text().rpartition("\n")[0].splitlines()
-    lines = [json.loads(line) for line in whole[1:]]
-    return Counter(
-        (line["name"].removeprefix("ssu2:"), line["data"]["direction"])
-        for line in lines
-        if line["name"].startswith("ssu2:")
-    )
-
-
 @pytest.fixture
 def public() -> Iterator[PublicNetwork]:
     with public_network() as network:
@@ -152,11 +129,6 @@ class Introduced:
     other: OurHome
     i2pd: I2pdHome
     sites: dict[str, str]
-
-    @property
-    def bobs(self) -> Counter[tuple[str, str]]:
-        """What ours outside did, all together."""
-        return sum((traced(router) for router in self.net.ours), Counter())
 
 
 @pytest.fixture(scope="module", params=["ours", "i2pd"])
@@ -212,15 +184,16 @@ def test_routers_behind_port_restricted_boxes_are_introduced(introduced: Introdu
     called = {("relay_intro", "received"), ("relay_response", "sent"), ("hole_punch", "sent")}
     for ours in (one, other):
         told = f"the trace of {ours.router.root}"
-        wait_until(told, lambda ours=ours: asked | called <= set(traced(ours.router)), 20)
+        wait_until(told, lambda ours=ours: asked | called <= set(traversal_steps(ours.router)), 20)
     introductions = {
         *(("relay_request", "received"), ("relay_intro", "sent")),
         *(("relay_response", "received"), ("relay_response", "sent")),
     }
+    outside = introduced.net.traversal_steps_outside
     if introduced.net.i2pd[5].floodfill:
-        wait_until("Bobs", lambda: min(introduced.bobs[step] for step in introductions) >= 3, 20)
+        wait_until("Bobs", lambda: min(outside()[step] for step in introductions) >= 3, 20)
     else:
-        assert not introductions & set(introduced.bobs)
+        assert not introductions & set(outside())
 
 
 @dataclass

@@ -9,6 +9,8 @@ there have to be more routers outside than one at home has links with.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +28,36 @@ OUTSIDE_PORT = 20100
 #: of an i2pd at home: it finds out its address, as it does by default
 _AT_HOME = {"host": "", "nat": "true", "reservedrange": "true"}
 _PUBLIC = {"reservedrange": "true"}
+#: with such tunnels routers call each other directly
+NO_HOPS: dict[str, Any] = {
+    "inbound": {"length": 0, "quantity": 1},
+    "outbound": {"length": 0, "quantity": 1},
+}
+
+
+def tunnels(origin_port: int, shape: dict[str, Any], proxy_port: int = 4444) -> dict[str, Any]:
+    """An HTTP proxy and an eepsite."""
+    return {
+        "web": {"type": "httpclient", "listen": f"127.0.0.1:{proxy_port}", **shape},
+        "site": {
+            "type": "httpserver",
+            "target": f"127.0.0.1:{origin_port}",
+            "keys": "site.dat",
+            **shape,
+        },
+    }
+
+
+def traversal_steps(router: Appliance) -> Counter[tuple[str, str]]:
+    """How often its trace has each step of peer tests and introductions, by name and direction."""
+    assert router.trace is not None
+    whole = router.trace.read_text().rpartition("\n")[0].splitlines()
+    lines = [json.loads(line) for line in whole[1:]]
+    return Counter(
+        (line["name"].removeprefix("ssu2:"), line["data"]["direction"])
+        for line in lines
+        if line["name"].startswith("ssu2:")
+    )
 
 
 @dataclass
@@ -56,6 +88,10 @@ class NatNet:
     known: Sequence[I2pdRouter | Appliance] = ()
     """Whom those at home know; empty: everybody outside."""
     _count: int = 0
+
+    def traversal_steps_outside(self) -> Counter[tuple[str, str]]:
+        """What ours outside did, all together."""
+        return sum(map(traversal_steps, self.ours), Counter())
 
     def _next_address(self) -> str:
         self._count += 1
