@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from core.base.errors import system_reason
 from core.base.trace import Figure
 from core.io.files import FileFault
 from core.netdb import events as netdb_events
@@ -44,7 +45,7 @@ class TraceFile:
         try:
             handle = os.open(path, flags, 0o600)
         except OSError as error:
-            raise FileFault(path, f"cannot write: {(error.strerror or '').lower()}") from None
+            raise FileFault(path, f"cannot write: {system_reason(error)}") from None
         try:
             head = os.pread(handle, 64, 0)
             if head and FORMAT.encode() not in head:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from core.api import FileFault, read_limited
 from core.base.credentials import is_credential
-from core.base.errors import DecodeError
+from core.base.errors import DecodeError, system_reason
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.blocklist import read_blocklist
 from i2ptunnel.config.authorized_keys import fault_of
@@ -192,8 +192,8 @@ def _check_readable(
     except (FileNotFoundError, NotADirectoryError):
         mode = 0
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        disk.fault(keys, f"{path} cannot be read: {reason}", "let this user read it")
+        what = f"{path} cannot be read: {system_reason(error)}"
+        disk.fault(keys, what, "let this user read it")
         return
     if stat.S_IFMT(mode) not in kinds:
         what = " or ".join(kinds.values())
@@ -243,8 +243,8 @@ def _check_key_file(disk: _Disk, keys: tuple[str, ...], path: Path) -> None:
     except FileNotFoundError:
         return  # created at the start
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        disk.fault(keys, f"{path} cannot be read: {reason}", "let this user read it")
+        what = f"{path} cannot be read: {system_reason(error)}"
+        disk.fault(keys, what, "let this user read it")
         return
     if not stat.S_ISREG(mode):
         disk.fault(keys, f"{path} is not a file", "write the name of a key file")
@@ -286,7 +286,7 @@ def _check_keys_in(disk: _Disk, keys: tuple[str, ...], path: Path) -> None:
     except FileFault as fault:
         disk.fault(keys, str(fault), "")
     except OSError as error:
-        disk.fault(keys, f"{path} cannot be read: {(error.strerror or '').lower()}", "see its mode")
+        disk.fault(keys, f"{path} cannot be read: {system_reason(error)}", "see its mode")
 
 
 def _check_data_dir(disk: _Disk) -> None:
@@ -301,8 +301,8 @@ def _check_data_dir(disk: _Disk) -> None:
             disk.fault(where, f"{data_dir} cannot be made: {found[0]}", found[1])
         return
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        disk.fault(where, f"{data_dir} cannot be used: {reason}", "use a directory of your own")
+        what = f"{data_dir} cannot be used: {system_reason(error)}"
+        disk.fault(where, what, "use a directory of your own")
         return
     if not stat.S_ISDIR(mode):
         disk.fault(where, f"{data_dir} is not a directory", "write the path of a directory")

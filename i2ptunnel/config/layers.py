@@ -11,6 +11,7 @@ from collections.abc import Sequence as Series
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.base.errors import system_reason
 from i2ptunnel.config.compound_kinds import ListOf
 from i2ptunnel.config.faults import (
     ConfigError,
@@ -69,8 +70,8 @@ def read_source(
         with open(path, "rb", opener=_open_at_once) as file:
             return file.read(FILE_BYTES_MAX + 1), source
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        fault = Fault(Mark(source, 1, 1), "", f"cannot be read: {reason}", "check the path")
+        what = f"cannot be read: {system_reason(error)}"
+        fault = Fault(Mark(source, 1, 1), "", what, "check the path")
         raise ConfigError([fault]) from None
 
 

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from core.base import native
+from core.base.errors import system_reason
 from i2ptunnel.config.own_doors import Door
 from i2ptunnel.doctor.findings import Finding, note, ok, problem, unknown, warning
 
@@ -200,7 +201,7 @@ def _cannot_bind(family: int, address: tuple[str, int], is_udp: bool) -> str | N
             sock.bind(address)
             return None
     except OSError as error:
-        return (error.strerror or str(error)).lower()
+        return system_reason(error)
 
 
 def owners_of(host: str, port: int, *, is_udp: bool) -> list[int]:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from core.api import FileFault, read_limited
-from core.base.errors import DecodeError, I2PError
+from core.base.errors import DecodeError, I2PError, system_reason
 from core.data.identity import hash_to_b32
 from i2ptunnel.config.tunnel_parts import AccessSection
 from i2ptunnel.protocols.access_filter import (
@@ -156,6 +156,4 @@ def _append(file: Path, hashes: set[bytes]) -> None:
 
 
 def _words(error: Exception) -> str:
-    return (
-        (error.strerror or "cannot be read").lower() if isinstance(error, OSError) else str(error)
-    )
+    return system_reason(error) if isinstance(error, OSError) else str(error)

@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from core.api import FileFault, SignerCertificate
-from core.base.errors import DecodeError
+from core.base.errors import DecodeError, system_reason
 
 CERTIFICATES_MAX = 256
 _FILE_BYTES_MAX = 65536
@@ -111,8 +111,8 @@ def _files(root: Traversable, part: str, shown: Path) -> list[tuple[str, bytes]]
             with path.open("rb") as file:
                 data = file.read(_FILE_BYTES_MAX + 1)
         except OSError as error:
-            reason = (error.strerror or "unreadable").lower()
-            raise FileFault(shown / part / path.name, f"cannot be read: {reason}") from None
+            what = f"cannot be read: {system_reason(error)}"
+            raise FileFault(shown / part / path.name, what) from None
         if len(data) > _FILE_BYTES_MAX:
             raise FileFault(shown / part / path.name, "is too large for a certificate")
         found.append((path.name, data))

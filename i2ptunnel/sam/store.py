@@ -23,7 +23,7 @@ from core.api import (
     read_limited,
     write_atomic,
 )
-from core.base.errors import DecodeError
+from core.base.errors import DecodeError, system_reason
 from core.data.encoding import b64decode, b64encode
 from core.data.private_keys import PrivateKeys
 from i2ptunnel.sam.protocol.requests import SessionRequest
@@ -78,8 +78,8 @@ class SessionStore:
         try:
             self._path(name).unlink(missing_ok=True)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise FileFault(self._path(name), f"cannot be deleted: {reason}") from error
+            what = f"cannot be deleted: {system_reason(error)}"
+            raise FileFault(self._path(name), what) from error
 
     def load(self) -> Iterator[StoredSession]:
         """All of them; one that cannot be read stays where it is, and is told in the log."""

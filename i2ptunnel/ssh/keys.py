@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncssh
 
 from core.api import FileFault, check_private, create_key_file, read_key_file, read_limited
-from core.base.errors import Unavailable
+from core.base.errors import Unavailable, system_reason
 from i2ptunnel.config.authorized_keys import fault_of
 from i2ptunnel.config.network_kinds import Endpoint
 
@@ -59,6 +59,6 @@ def _check_owner(path: Path) -> None:
     try:
         info = os.stat(path)
     except OSError as error:
-        raise FileFault(path, f"cannot be read: {(error.strerror or '').lower()}") from None
+        raise FileFault(path, f"cannot be read: {system_reason(error)}") from None
     if info.st_uid not in (0, os.geteuid()) or stat.S_IMODE(info.st_mode) & 0o022:
         raise FileFault(path, "others can write it, and so log in; chmod 600 it, and own it")
